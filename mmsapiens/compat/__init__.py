@@ -1,0 +1,35 @@
+"""Lets stock OpenMMLab releases run on current torch, numpy and setuptools.
+
+One module per group of defects, one function per defect. Each function tests
+the version or the missing module itself, so that it does nothing where the
+stock code works: a compiled mmcv, for one, is always preferred.
+
+The remedies act when the module that they mend is imported, or at once if it
+has been imported before. Nothing here imports a host package.
+"""
+from __future__ import annotations
+
+import os
+
+from wrapt import when_imported
+
+from . import fsdp, missing_modules, numpy2, torch_load
+
+_applied = False
+
+
+def apply() -> None:
+    """Install every remedy; a second call does nothing."""
+    global _applied
+    if _applied:
+        return
+    _applied = True
+    # albumentations asks a server for its newest version when it is imported.
+    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+    missing_modules.install_finder()
+    when_imported('mmcv.image.photometric')(numpy2.fix_adjust_hue)
+    when_imported('mmpose.visualization.opencv_backend_visualizer')(
+        numpy2.fix_draw_circles)
+    when_imported('mmengine.runner.checkpoint')(
+        torch_load.register_local_loader)
+    when_imported('mmengine._strategy.fsdp')(fsdp.fix_optim_state_order)

@@ -1,0 +1,117 @@
+"""Stand-ins for two modules that stock OpenMMLab imports and may not find.
+
+``mmcv._ext``
+    The compiled operators. mmcv-lite has every Python file of ``mmcv.ops``
+    and lacks only this module; mmcv 2.1.0 does not compile against torch
+    2.14. https://github.com/open-mmlab/mmcv/issues/2059
+``pkg_resources``
+    Left setuptools with version 82, see
+    https://setuptools.pypa.io/en/latest/history.html.
+
+The finder stands at the *end* of ``sys.meta_path``: it is asked only when
+nothing else found the module, so a real one always wins. This file imports
+the standard library alone, which keeps ``import mmsapiens`` cheap.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+
+ORIGIN = 'mmsapiens.compat'
+
+
+def fill_mmcv_ext(module: ModuleType) -> None:
+    """Give ``module`` the operators that torchvision has.
+
+    Every other name is a function that raises NotImplementedError when it is
+    called, so that ``mmcv.ops`` imports and an operator names itself in use.
+
+    Args:
+        module (ModuleType): The empty ``mmcv._ext``.
+    """
+    from .mmcv_kernels import KERNELS
+
+    def missing_operator(name: str) -> Callable:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def operator(*args: object, **kwargs: object) -> None:
+            raise NotImplementedError(
+                f'the operator `{name}` needs a compiled mmcv, but mmcv-lite '
+                'is installed. Build mmcv 2.1.0 from source (with a torch '
+                'that it supports, see docs/install.md), or use a model '
+                'without this operator.')
+
+        operator.__name__ = name
+        return operator
+
+    vars(module).update(KERNELS)
+    vars(module)['__getattr__'] = missing_operator
+
+
+def fill_pkg_resources(module: ModuleType) -> None:
+    """Give ``module`` what mmengine uses of ``pkg_resources``.
+
+    Args:
+        module (ModuleType): The empty ``pkg_resources``.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    def get_distribution(name: str) -> SimpleNamespace:
+        dist = distribution(name)
+        top_level = (dist.read_text('top_level.txt') or name).split()[0]
+        # The import system knows where an editable install really is.
+        spec = find_spec(top_level)
+        if spec is not None and spec.origin:
+            location = str(Path(spec.origin).parent.parent)
+        else:
+            location = str(dist.locate_file(''))
+        return SimpleNamespace(
+            project_name=dist.metadata['Name'],
+            version=dist.version,
+            location=location,
+            has_metadata=lambda file: dist.read_text(file) is not None,
+            get_metadata=lambda file: dist.read_text(file) or '')
+
+    vars(module).update(
+        DistributionNotFound=PackageNotFoundError,
+        get_distribution=get_distribution)
+
+
+class StandInFinder(MetaPathFinder, Loader):
+    """Finds and fills the stand-ins."""
+
+    fillers: dict[str, Callable[[ModuleType], None]] = {
+        'mmcv._ext': fill_mmcv_ext,
+        'pkg_resources': fill_pkg_resources,
+    }
+
+    def find_spec(self,
+                  fullname: str,
+                  path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
+        """A spec for the names of :attr:`fillers`, None for all others."""
+        if fullname in self.fillers:
+            return ModuleSpec(fullname, self, origin=ORIGIN)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill ``module`` with its stand-in."""
+        self.fillers[module.__name__](module)
+
+
+def install_finder() -> None:
+    """Append the finder to ``sys.meta_path``, once."""
+    if not any(isinstance(f, StandInFinder) for f in sys.meta_path):
+        sys.meta_path.append(StandInFinder())
+
+
+def is_stand_in(module: ModuleType) -> bool:
+    """Whether ``module`` was made by :class:`StandInFinder`."""
+    spec = getattr(module, '__spec__', None)
+    return spec is not None and spec.origin == ORIGIN

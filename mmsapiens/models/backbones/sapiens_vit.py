@@ -1,0 +1,322 @@
+"""The vision transformer of Sapiens, and the one table of its sizes."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ...registry import MODELS
+from ...utils.checkpoint import fit_encoder
+from ...utils.pos_embed import resize_pos_embed
+from ..layers import (LAYER_NORM_EPS, PatchEmbed, PatchPadding,
+                      TransformerLayer)
+
+SAPIENS_ARCHS: dict[str, dict[str, int]] = {
+    'sapiens_0.3b': dict(
+        embed_dims=1024,
+        num_layers=24,
+        num_heads=16,
+        feedforward_channels=4096),
+    'sapiens_0.6b': dict(
+        embed_dims=1280,
+        num_layers=32,
+        num_heads=16,
+        feedforward_channels=5120),
+    'sapiens_1b': dict(
+        embed_dims=1536,
+        num_layers=40,
+        num_heads=24,
+        feedforward_channels=6144),
+    'sapiens_2b': dict(
+        embed_dims=1920,
+        num_layers=48,
+        num_heads=32,
+        feedforward_channels=7680),
+}
+"""Name -> width, depth, heads and feed-forward width."""
+
+OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap')
+
+
+def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
+    """Look a size up, or check the dictionary of another one.
+
+    Args:
+        arch (str | dict): A key of :data:`SAPIENS_ARCHS`, with or without
+            its prefix, or a dict with the same four entries.
+
+    Returns:
+        dict[str, int]: ``embed_dims``, ``num_layers``, ``num_heads`` and
+        ``feedforward_channels``.
+
+    Raises:
+        KeyError: If the name is unknown.
+        ValueError: If the dict lacks an entry or has another one.
+    """
+    if isinstance(arch, str):
+        name = arch if arch.startswith('sapiens_') else f'sapiens_{arch}'
+        if name not in SAPIENS_ARCHS:
+            raise KeyError(f'`arch` must be one of {list(SAPIENS_ARCHS)} or a '
+                           f'dict, but got {arch!r}')
+        return dict(SAPIENS_ARCHS[name])
+    expected = set(SAPIENS_ARCHS['sapiens_0.3b'])
+    if set(arch) != expected:
+        raise ValueError(f'`arch` must have the keys {sorted(expected)}, but '
+                         f'got {sorted(arch)}')
+    return dict(arch)
+
+
+@MODELS.register_module()
+class SapiensViT(BaseModule):
+    """Plain pre-norm vision transformer of `Sapiens: Foundation for Human
+    Vision Models <https://arxiv.org/abs/2408.12569>`_.
+
+    Parameters have the names of the released checkpoints, which load without
+    renaming: MAE, clean encoder and fine-tuned files, also through
+    ``init_cfg=dict(type='Pretrained', checkpoint=...)``. Weights of another
+    size raise an error; position embeddings are resized.
+
+    Letters: B batch, C channels, D width, h w patch rows and columns, L = h *
+    w tokens, one more with a class token.
+
+    Args:
+        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or
+            'sapiens_2b', with or without the prefix; or a dict with
+            ``embed_dims``, ``num_layers``, ``num_heads`` and
+            ``feedforward_channels``.
+        img_size (int | Sequence[int]): Height and width in pixels that the
+            position embedding is made for. Other inputs are accepted, the
+            embedding is interpolated. Defaults to (1024, 768).
+        patch_size (int): Side of a patch in pixels. Defaults to 16.
+        patch_padding (int | str): Zeros around the image: a number of pixels
+            on each side, or 'corner' for the bottom and right up to a
+            multiple of ``patch_size``. Released weights need 2 for pose, LIP
+            and CIHP parsing and normals, and 'corner' for 28-class parsing,
+            depth and pretraining; with the other setting they load and lose
+            accuracy. Defaults to 'corner'.
+        out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token'
+            (B, D) or 'avg_featmap' (B, D). Defaults to 'featmap'.
+        out_indices (int | Sequence[int]): Layers to return; negative ones
+            count from the end. Defaults to -1.
+        with_cls_token (bool): Whether to prepend a class token. Defaults to
+            False.
+        final_norm (bool): Whether to normalize after the last layer.
+            Defaults to True.
+        drop_path_rate (float): Stochastic depth of the last layer; it grows
+            linearly from 0. Defaults to 0.
+        frozen_stages (int): -1 trains everything, 0 freezes the patch and
+            position embeddings, n > 0 the first n layers as well. Defaults
+            to -1.
+        with_cp (bool): Whether to recompute activations in the backward pass
+            to save memory. Defaults to False.
+        init_cfg (dict, optional): Initialization. Defaults to None.
+
+    Raises:
+        KeyError: If ``arch`` is an unknown name.
+        ValueError: If another argument is out of range.
+    """
+
+    num_extra_tokens: int
+
+    def __init__(self,
+                 arch: str | Mapping[str, int],
+                 img_size: int | Sequence[int] = (1024, 768),
+                 patch_size: int = 16,
+                 patch_padding: PatchPadding = 'corner',
+                 out_type: str = 'featmap',
+                 out_indices: int | Sequence[int] = -1,
+                 with_cls_token: bool = False,
+                 final_norm: bool = True,
+                 drop_path_rate: float = 0.0,
+                 frozen_stages: int = -1,
+                 with_cp: bool = False,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.arch = get_arch(arch)
+        self.embed_dims = self.arch['embed_dims']
+        self.num_layers = self.arch['num_layers']
+        self.img_size = self._check_img_size(img_size)
+        self.out_type = self._check_out_type(out_type, with_cls_token)
+        self.out_indices = self._check_out_indices(out_indices)
+        if not -1 <= frozen_stages <= self.num_layers:
+            raise ValueError(
+                f'`frozen_stages` must be in [-1, {self.num_layers}], but '
+                f'got {frozen_stages}')
+        self.frozen_stages = frozen_stages
+        self.with_cp = with_cp
+        self.num_extra_tokens = int(with_cls_token)
+
+        self.patch_embed = PatchEmbed(self.embed_dims, patch_size,
+                                      patch_padding)
+        self.patch_grid = self.patch_embed.grid_size(self.img_size)
+        if 0 in self.patch_grid:
+            raise ValueError(
+                f'`img_size` must hold at least one patch of {patch_size} '
+                f'pixels, but got {self.img_size}')
+        if with_cls_token:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+        num_patches = self.patch_grid[0] * self.patch_grid[1]
+        self.pos_embed = nn.Parameter(
+            torch.zeros(1, num_patches + self.num_extra_tokens,
+                        self.embed_dims))
+        rates = torch.linspace(
+            0, drop_path_rate, self.num_layers, device='cpu').tolist()
+        self.layers = nn.ModuleList(
+            TransformerLayer(self.embed_dims, self.arch['num_heads'],
+                             self.arch['feedforward_channels'], rate)
+            for rate in rates)
+        self.ln1 = self._norm() if final_norm else nn.Identity()
+        if out_type == 'avg_featmap':
+            self.ln2 = self._norm()
+        self._pos_cache: dict[tuple, Tensor] = {}
+        self.register_load_state_dict_pre_hook(_fit_state_dict)
+        self._freeze()
+
+    def _norm(self) -> nn.LayerNorm:
+        return nn.LayerNorm(self.embed_dims, eps=LAYER_NORM_EPS)
+
+    @staticmethod
+    def _check_img_size(img_size: int | Sequence[int]) -> tuple[int, int]:
+        if isinstance(img_size, int):
+            return img_size, img_size
+        if len(img_size) != 2:
+            raise ValueError('`img_size` must be an int or (height, width), '
+                             f'but got {img_size!r}')
+        return int(img_size[0]), int(img_size[1])
+
+    @staticmethod
+    def _check_out_type(out_type: str, with_cls_token: bool) -> str:
+        if out_type not in OUT_TYPES:
+            raise ValueError(
+                f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
+        if out_type == 'cls_token' and not with_cls_token:
+            raise ValueError("`out_type='cls_token'` needs "
+                             '`with_cls_token=True`')
+        return out_type
+
+    def _check_out_indices(
+            self, out_indices: int | Sequence[int]) -> tuple[int, ...]:
+        if isinstance(out_indices, int):
+            out_indices = (out_indices, )
+        depth = self.num_layers
+        if any(not -depth <= index < depth for index in out_indices):
+            raise ValueError(
+                f'`out_indices` must be in [{-depth}, {depth}), but got '
+                f'{tuple(out_indices)}')
+        return tuple(index % depth for index in out_indices)
+
+    def init_weights(self) -> None:
+        """Initialize as ``init_cfg`` says; embeddings with std 0.02."""
+        super().init_weights()
+        if (self.init_cfg or {}).get('type') != 'Pretrained':
+            trunc_normal_(self.pos_embed, std=0.02)
+            if self.num_extra_tokens:
+                trunc_normal_(self.cls_token, std=0.02)
+
+    def _freeze(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        frozen: list[nn.Module] = [self.patch_embed]
+        frozen += self.layers[:self.frozen_stages]
+        if self.frozen_stages == self.num_layers:
+            frozen.append(self.ln1)
+        self.pos_embed.requires_grad = False
+        if self.num_extra_tokens:
+            self.cls_token.requires_grad = False
+        for module in frozen:
+            module.eval()
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> SapiensViT:
+        """Set the mode; frozen layers stay in evaluation mode."""
+        super().train(mode)
+        self._pos_cache.clear()
+        self._freeze()
+        return self
+
+    def resized_pos_embed(self, grid: tuple[int, int]) -> Tensor:
+        """The position embedding for a patch grid.
+
+        Without gradients it is computed once for each grid, and again after
+        the weights were loaded or written to, or the mode was switched.
+
+        Args:
+            grid (tuple[int, int]): Rows and columns.
+
+        Returns:
+            Tensor: (1, L, D) in the dtype of the parameter.
+        """
+        table = self.pos_embed
+        if grid == self.patch_grid:
+            return table
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return resize_pos_embed(table, self.patch_grid, grid,
+                                    self.num_extra_tokens)
+        version = -1 if table.is_inference() else table._version
+        key = (grid, table.dtype, table.device, table.data_ptr(), version)
+        if key not in self._pos_cache:
+            self._pos_cache = {
+                known: value
+                for known, value in self._pos_cache.items()
+                if known[1:] == key[1:]
+            }
+            self._pos_cache[key] = resize_pos_embed(table, self.patch_grid,
+                                                    grid,
+                                                    self.num_extra_tokens)
+        return self._pos_cache[key]
+
+    def forward(self, img: Tensor) -> tuple[Tensor, ...]:
+        """Extract features.
+
+        Args:
+            img (Tensor): RGB, normalized with the mean and the standard
+                deviation of ImageNet, (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: One tensor for each of ``out_indices``, of
+            the shape that ``out_type`` says; the final norm is applied to
+            the last layer only.
+        """
+        x, grid = self.patch_embed(img)  # (B, h * w, D)
+        if self.num_extra_tokens:
+            cls_token = self.cls_token.expand(x.shape[0], -1, -1)
+            x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, L, D)
+        x = x + self.resized_pos_embed(grid)
+        outs = []
+        for index, layer in enumerate(self.layers):
+            if self.with_cp and self.training and torch.is_grad_enabled():
+                x = checkpoint(layer, x, use_reentrant=False)
+            else:
+                x = layer(x)
+            if index == self.num_layers - 1:
+                x = self.ln1(x)
+            if index in self.out_indices:
+                outs.append(self._format(x, grid))
+        return tuple(outs)
+
+    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        if self.out_type == 'raw':
+            return x
+        if self.out_type == 'cls_token':
+            return x[:, 0]
+        patches = x[:, self.num_extra_tokens:]
+        if self.out_type == 'avg_featmap':
+            return self.ln2(patches.mean(dim=1))
+        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
+
+
+def _fit_state_dict(module: SapiensViT, state_dict: dict, prefix: str,
+                    *args: object) -> None:
+    """Check and adapt weights before they are copied into ``module``."""
+    module._pos_cache.clear()
+    fit_encoder(
+        state_dict,
+        prefix,
+        arch=module.arch,
+        patch_size=module.patch_embed.patch_size,
+        patch_grid=module.patch_grid,
+        with_cls_token=bool(module.num_extra_tokens))

@@ -1,0 +1,99 @@
+"""The upsampling trunk that all Sapiens heads share.
+
+Every convolution is followed by an instance norm without parameters and
+without running statistics, and by SiLU. The norm layers have no entries in a
+state dict, and layers have the same numbers as in the stock heads, whose
+batch norms would therefore stay untrained without an error.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
+"""Kernel size -> padding and output padding that double the resolution."""
+
+
+def check_lengths(name: str, channels: Sequence[int],
+                  kernel_sizes: Sequence[int]) -> None:
+    """Raise ValueError unless both sequences have the same length."""
+    if len(channels) != len(kernel_sizes):
+        raise ValueError(
+            f'`{name}_out_channels` and `{name}_kernel_sizes` must have the '
+            f'same length, but got {tuple(channels)} and '
+            f'{tuple(kernel_sizes)}')
+
+
+def norm_and_activation(channels: int) -> list[nn.Module]:
+    """Instance norm without parameters, and SiLU."""
+    return [nn.InstanceNorm2d(channels), nn.SiLU(inplace=True)]
+
+
+def deconv_layers(in_channels: int, out_channels: Sequence[int],
+                  kernel_sizes: Sequence[int]) -> nn.Sequential:
+    """Transposed convolutions, each of which doubles height and width.
+
+    Args:
+        in_channels (int): Channels of the feature map.
+        out_channels (Sequence[int]): Channels after each layer.
+        kernel_sizes (Sequence[int]): 2, 3 or 4 for each layer.
+
+    Returns:
+        nn.Sequential: (B, in_channels, h, w) to
+        (B, out_channels[-1], h * 2^n, w * 2^n) for n layers.
+
+    Raises:
+        ValueError: If the sequences differ in length or a kernel size is not
+            supported.
+    """
+    check_lengths('deconv', out_channels, kernel_sizes)
+    layers: list[nn.Module] = []
+    for channels, kernel_size in zip(out_channels, kernel_sizes):
+        if kernel_size not in DECONV_GEOMETRY:
+            raise ValueError(
+                '`deconv_kernel_sizes` must be of '
+                f'{sorted(DECONV_GEOMETRY)}, but got {kernel_size}')
+        padding, output_padding = DECONV_GEOMETRY[kernel_size]
+        layers.append(
+            nn.ConvTranspose2d(
+                in_channels,
+                channels,
+                kernel_size,
+                stride=2,
+                padding=padding,
+                output_padding=output_padding,
+                bias=False))
+        layers += norm_and_activation(channels)
+        in_channels = channels
+    return nn.Sequential(*layers)
+
+
+def conv_layers(in_channels: int, out_channels: Sequence[int],
+                kernel_sizes: Sequence[int]) -> nn.Sequential:
+    """Convolutions that keep height and width.
+
+    Args:
+        in_channels (int): Channels of the feature map.
+        out_channels (Sequence[int]): Channels after each layer.
+        kernel_sizes (Sequence[int]): An odd number for each layer.
+
+    Returns:
+        nn.Sequential: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
+
+    Raises:
+        ValueError: If the sequences differ in length or a kernel size is
+            even.
+    """
+    check_lengths('conv', out_channels, kernel_sizes)
+    layers: list[nn.Module] = []
+    for channels, kernel_size in zip(out_channels, kernel_sizes):
+        if kernel_size % 2 == 0:
+            raise ValueError('`conv_kernel_sizes` must be odd, but got '
+                             f'{kernel_size}')
+        layers.append(
+            nn.Conv2d(
+                in_channels, channels, kernel_size, padding=kernel_size // 2))
+        layers += norm_and_activation(channels)
+        in_channels = channels
+    return nn.Sequential(*layers)

@@ -1,0 +1,61 @@
+"""Child registries of MMEngine's roots, scope ``mmsapiens``.
+
+Every class of the package is registered here once, whichever host will use
+it; :mod:`mmsapiens.hosts` lists it in the hosts as well. This file imports
+only mmengine.
+"""
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+
+import mmengine.registry as root
+from mmengine.logging import print_log
+from mmengine.registry import Registry
+
+from .hosts import SHARED, installed_parts, missing_hosts
+
+
+class PartRegistry(Registry):
+    """A registry that imports the parts one by one, until a name is found.
+
+    So ``mmsapiens.SapiensViT`` resolves in a pose project without importing
+    mmsegmentation, and a broken host breaks only its own part.
+    """
+
+    def get(self, key: str) -> type | None:
+        """The class registered as ``key``, with or without the scope."""
+        name = key.removeprefix(f'{self.scope}.')
+        for location in (*SHARED, *installed_parts()):
+            import_module(location)
+            if name in self.module_dict:
+                return self.module_dict[name]
+        if missing_hosts() and '.' not in name:
+            print_log(
+                f'{name} is not in mmsapiens; the parts for '
+                f'{", ".join(missing_hosts())} were not searched, because '
+                'these packages are not installed',
+                logger='current',
+                level=logging.WARNING)
+        return super().get(key)
+
+
+def _child(parent: Registry) -> Registry:
+    return PartRegistry(parent.name, parent=parent, scope='mmsapiens')
+
+
+DATASETS = _child(root.DATASETS)
+HOOKS = _child(root.HOOKS)
+METRICS = _child(root.METRICS)
+MODELS = _child(root.MODELS)
+OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS)
+OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS)
+TRANSFORMS = _child(root.TRANSFORMS)
+VISUALIZERS = _child(root.VISUALIZERS)
+
+REGISTRIES: dict[str, Registry] = {
+    name: value
+    for name, value in list(globals().items())
+    if isinstance(value, PartRegistry)
+}
+"""All of the above by their variable's name, which hosts share."""

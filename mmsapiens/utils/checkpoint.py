@@ -1,0 +1,386 @@
+"""Weights of released checkpoints: what a file holds, and what fits where.
+
+Everything here works on state dicts; :mod:`.checkpoint_io` does files. All
+layouts use the same parameter names, so that nothing is renamed beyond the
+leading ``backbone.``:
+
+======================  =====================================================
+MAE                     ``backbone.*`` with a class token, and ``neck.*``
+clean encoder           the same without ``backbone.`` and without the neck
+pose                    ``backbone.*`` and ``head.*``
+seg, depth, normal      ``backbone.*`` and ``decode_head.*``
+======================  =====================================================
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from .pos_embed import adapt_pos_embed
+
+BACKBONE = 'backbone.'
+HEADS = {'head.': 'final_layer', 'decode_head.': 'conv_seg'}
+"""Prefix of a head -> its last convolution."""
+
+_ENDS = r'\.(weight|bias)'
+_TRUNK = (r'deconv_layers\.\d+\.weight', rf'conv_layers\.\d+{_ENDS}')
+KEY_PATTERNS: dict[str, tuple[str, ...]] = {
+    BACKBONE: ('cls_token', 'pos_embed', rf'patch_embed\.projection{_ENDS}',
+               rf'layers\.\d+\.ln[12]{_ENDS}',
+               rf'layers\.\d+\.attn\.(qkv|proj){_ENDS}',
+               rf'layers\.\d+\.ffn\.layers\.(0\.0|1){_ENDS}', rf'ln[12]{_ENDS}'
+               ),
+    'neck.':
+    ('mask_token', 'decoder_pos_embed', rf'decoder_(embed|pred){_ENDS}',
+     rf'decoder_blocks\.\d+\.ln[12]{_ENDS}',
+     rf'decoder_blocks\.\d+\.attn\.(qkv|proj){_ENDS}',
+     rf'decoder_blocks\.\d+\.ffn\.layers\.(0\.0|1){_ENDS}', rf'ln1{_ENDS}'),
+    'head.': (*_TRUNK, rf'final_layer{_ENDS}'),
+    'decode_head.': (*_TRUNK, rf'conv_seg{_ENDS}'),
+}
+"""Prefix -> patterns of the keys that may follow it."""
+
+_PATTERNS = {
+    prefix: re.compile('|'.join(f'(?:{pattern})' for pattern in patterns))
+    for prefix, patterns in KEY_PATTERNS.items()
+}
+_NORM_KEY = re.compile(
+    r'(?:.*\.)?(?:deconv|conv)_layers\.(\d+)\.'
+    r'(?:weight|bias|running_mean|running_var|num_batches_tracked)')
+_CONV_EVERY = 3  # convolution, norm, activation
+
+SIZES = {
+    (1024, 24): 'sapiens_0.3b',
+    (1280, 32): 'sapiens_0.6b',
+    (1536, 40): 'sapiens_1b',
+    (1920, 48): 'sapiens_2b',
+}
+"""(width, layers) -> name, for messages."""
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint holds.
+
+    Attributes:
+        layout (str): 'mae', 'encoder', 'pose', 'seg', 'depth' or 'normal'.
+            Dense layouts are told apart by their output channels: 1 is
+            depth, 3 is normal.
+        embed_dims (int): Width D.
+        num_layers (int): Depth.
+        feedforward_channels (int): Inner width.
+        patch_size (int): Side of a patch in pixels.
+        num_tokens (int): Rows of the position embedding.
+        has_cls_token (bool): Whether there is a class token.
+        out_channels (int, optional): Keypoints, classes or channels.
+        num_deconvs (int): Transposed convolutions in the head.
+    """
+
+    layout: str
+    embed_dims: int
+    num_layers: int
+    feedforward_channels: int
+    patch_size: int
+    num_tokens: int
+    has_cls_token: bool
+    out_channels: int | None = None
+    num_deconvs: int = 0
+
+    def __str__(self) -> str:
+        outputs = {
+            'mae': 'with its MAE decoder',
+            'encoder': 'without a head',
+            'pose': f'with a pose head for {self.out_channels} keypoints',
+            'seg': f'with a parsing head for {self.out_channels} classes',
+            'depth': 'with a depth head',
+            'normal': 'with a normal head',
+        }[self.layout]
+        return f'{_size(self.embed_dims, self.num_layers)}, {outputs}'
+
+
+def _size(embed_dims: int, num_layers: int) -> str:
+    """Words for a size, with its name if it is a known one."""
+    name = SIZES.get((embed_dims, num_layers))
+    words = f'an encoder of width {embed_dims} with {num_layers} layers'
+    return f'{words} ({name})' if name else words
+
+
+def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of a checkpoint, whatever they are wrapped in.
+
+    Args:
+        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and
+            ``meta``, or the weights themselves. A leading ``module.``, left
+            by a parallel wrapper, is removed.
+
+    Returns:
+        dict[str, Tensor]: Parameter name -> tensor.
+
+    Raises:
+        ValueError: If there are no weights in it.
+    """
+    weights = checkpoint.get('state_dict', checkpoint)
+    tensors = {
+        key: value
+        for key, value in weights.items() if isinstance(value, Tensor)
+    }
+    if not tensors:
+        raise ValueError('the checkpoint holds no tensors; its keys are '
+                         f'{sorted(map(str, weights))[:5]}')
+    if all(key.startswith('module.') for key in tensors):
+        tensors = {key[len('module.'):]: v for key, v in tensors.items()}
+    return tensors
+
+
+def has_stock_norms(state_dict: Mapping[str, Any], prefix: str = '') -> bool:
+    """Whether a head has norm layers with parameters, as stock heads do.
+
+    Args:
+        state_dict (Mapping[str, Any]): Weights.
+        prefix (str): Only keys that start with it count. Defaults to ''.
+    """
+    for key in state_dict:
+        match = _NORM_KEY.fullmatch(key) if key.startswith(prefix) else None
+        if match and int(match[1]) % _CONV_EVERY == 1:
+            return True
+    return False
+
+
+STOCK_NORM_MESSAGE = (
+    'has batch norms in its head, which makes it a stock head. Sapiens heads '
+    'have instance norms without parameters, and the weights of one give '
+    'garbage in the other. ')
+
+
+def _unprefixed_encoder(state_dict: Mapping[str, Any]) -> bool:
+    return 'patch_embed.projection.weight' in state_dict
+
+
+def is_sapiens(state_dict: Mapping[str, Any]) -> bool:
+    """Whether the weights hold a Sapiens encoder, bare or in a model."""
+    return _unprefixed_encoder(state_dict) or (
+        f'{BACKBONE}patch_embed.projection.weight' in state_dict
+        and f'{BACKBONE}layers.0.attn.qkv.weight' in state_dict)
+
+
+def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
+    """Tell what weights are, and check that every key is a known one.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights in a layout of this
+            module.
+
+    Returns:
+        CheckpointInfo: The layout and the sizes.
+
+    Raises:
+        ValueError: If there is no Sapiens encoder, if the head is a stock
+            one, or if a key is unknown.
+    """
+    if not is_sapiens(state_dict):
+        raise ValueError(
+            'the checkpoint holds no Sapiens encoder: '
+            '`backbone.patch_embed.projection.weight` is missing, its keys '
+            f'are {sorted(state_dict)[:4]} and so on')
+    if _unprefixed_encoder(state_dict):
+        state_dict = {BACKBONE + key: v for key, v in state_dict.items()}
+    if has_stock_norms(state_dict):
+        raise ValueError(f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
+                         'the stock model that it was trained with.')
+    unknown = [key for key in state_dict if not _is_known(key)]
+    if unknown:
+        raise ValueError(
+            f'the checkpoint has {len(unknown)} keys that no Sapiens model '
+            f'has: {unknown[:5]}. It was trained with another architecture.')
+    projection = state_dict[f'{BACKBONE}patch_embed.projection.weight']
+    feedforward = state_dict[f'{BACKBONE}layers.0.ffn.layers.0.0.weight']
+    layout, out_channels, num_deconvs = _describe_head(state_dict)
+    return CheckpointInfo(
+        layout=layout,
+        embed_dims=projection.shape[0],
+        num_layers=_count_layers(state_dict, BACKBONE),
+        feedforward_channels=feedforward.shape[0],
+        patch_size=projection.shape[2],
+        num_tokens=state_dict[f'{BACKBONE}pos_embed'].shape[1],
+        has_cls_token=f'{BACKBONE}cls_token' in state_dict,
+        out_channels=out_channels,
+        num_deconvs=num_deconvs)
+
+
+def _is_known(key: str) -> bool:
+    return any(
+        key.startswith(prefix) and pattern.fullmatch(key[len(prefix):])
+        for prefix, pattern in _PATTERNS.items())
+
+
+def _count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
+    pattern = re.compile(rf'{re.escape(prefix)}layers\.(\d+)\.')
+    indices = {int(m[1]) for m in map(pattern.match, state_dict) if m}
+    return max(indices, default=-1) + 1
+
+
+def _describe_head(
+        state_dict: Mapping[str, Tensor]) -> tuple[str, int | None, int]:
+    """Layout, output channels and number of transposed convolutions."""
+    for prefix, last in HEADS.items():
+        weight = state_dict.get(f'{prefix}{last}.weight')
+        if weight is None:
+            continue
+        deconvs = sum(
+            key.startswith(f'{prefix}deconv_layers.') for key in state_dict)
+        channels = weight.shape[0]
+        dense = {1: 'depth', 3: 'normal'}.get(channels, 'seg')
+        return 'pose' if prefix == 'head.' else dense, channels, deconvs
+    is_mae = any(key.startswith('neck.') for key in state_dict)
+    return 'mae' if is_mae else 'encoder', None, 0
+
+
+def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The encoder alone, in the layout of the ``_clean`` files.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Any layout of this module.
+
+    Returns:
+        dict[str, Tensor]: Keys without ``backbone.``; decoder and head are
+        left out.
+    """
+    if _unprefixed_encoder(state_dict):
+        return dict(state_dict)
+    return {
+        key[len(BACKBONE):]: value
+        for key, value in state_dict.items() if key.startswith(BACKBONE)
+    }
+
+
+def fit_encoder(state_dict: MutableMapping[str, Tensor], prefix: str, *,
+                arch: Mapping[str, int], patch_size: int,
+                patch_grid: tuple[int, int], with_cls_token: bool) -> None:
+    """Check and adapt, in place, the weights that go into an encoder.
+
+    With an empty ``prefix`` the encoder of a whole model is found as well.
+
+    Args:
+        state_dict (MutableMapping[str, Tensor]): Weights.
+        prefix (str): What the encoder's keys start with.
+        arch (Mapping[str, int]): ``embed_dims``, ``num_layers`` and
+            ``feedforward_channels`` of the model.
+        patch_size (int): Patch side of the model in pixels.
+        patch_grid (tuple[int, int]): Patch rows and columns of the model.
+        with_cls_token (bool): Whether the model has a class token.
+
+    Raises:
+        ValueError: If the weights are of another size, or are no encoder.
+    """
+    if not prefix and state_dict and not _unprefixed_encoder(state_dict):
+        if not is_sapiens(state_dict):
+            raise ValueError(
+                'the checkpoint has no weights for SapiensViT; its keys are '
+                f'{sorted(state_dict)[:4]} and so on')
+        encoder = encoder_state_dict(state_dict)
+        state_dict.clear()
+        state_dict.update(encoder)
+    projection = state_dict.get(f'{prefix}patch_embed.projection.weight')
+    if projection is None:  # a partial update: the caller reports what lacks
+        return
+    _check_encoder_size(state_dict, prefix, arch, patch_size)
+    cls_key, pos_key = f'{prefix}cls_token', f'{prefix}pos_embed'
+    if pos_key in state_dict:
+        state_dict[pos_key] = adapt_pos_embed(
+            state_dict[pos_key],
+            patch_grid,
+            file_has_cls_token=cls_key in state_dict,
+            with_cls_token=with_cls_token)
+    if not with_cls_token:
+        state_dict.pop(cls_key, None)
+
+
+def _check_encoder_size(state_dict: Mapping[str, Tensor], prefix: str,
+                        arch: Mapping[str, int], patch_size: int) -> None:
+    projection = state_dict[f'{prefix}patch_embed.projection.weight']
+    num_layers = _count_layers(state_dict, prefix)
+    theirs = (projection.shape[0], num_layers)
+    ours = (arch['embed_dims'], arch['num_layers'])
+    if theirs != ours:
+        raise ValueError(f'the checkpoint holds {_size(*theirs)}, but the '
+                         f'model has {_size(*ours)}. Set `arch` of the '
+                         'backbone to the size of the checkpoint.')
+    inner = state_dict.get(f'{prefix}layers.0.ffn.layers.0.0.weight')
+    if inner is not None and inner.shape[0] != arch['feedforward_channels']:
+        raise ValueError(
+            '`feedforward_channels` must be that of the checkpoint, '
+            f'{inner.shape[0]}, but got {arch["feedforward_channels"]}')
+    if projection.shape[2] != patch_size:
+        raise ValueError('`patch_size` must be that of the checkpoint, '
+                         f'{projection.shape[2]}, but got {patch_size}')
+
+
+def check_head(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Refuse a head whose weights would be silently wrong in a model.
+
+    Args:
+        file (Mapping[str, Any]): Weights of a checkpoint.
+        model (Mapping[str, Any]): ``state_dict()`` of the model.
+
+    Raises:
+        ValueError: If exactly one of the two has a stock head with batch
+            norms, if they solve different tasks, or if they differ in
+            keypoints, classes or the depth of the head.
+    """
+    for prefix, last in HEADS.items():
+        in_file = any(key.startswith(prefix) for key in file)
+        if not in_file:
+            continue
+        others = [p for p in HEADS if p != prefix]
+        in_model = any(key.startswith(prefix) for key in model)
+        if not in_model:
+            if any(key.startswith(tuple(others)) for key in model):
+                raise ValueError(
+                    f'the checkpoint has the head of another task (`{prefix}'
+                    f'*`, the model has `{others[0]}*`). To start from its '
+                    'encoder, extract that with `tools/convert_checkpoint.py '
+                    '--encoder-only` and give the result to the backbone as '
+                    "`init_cfg=dict(type='Pretrained', checkpoint=...)`.")
+            continue
+        _check_norms(file, model, prefix)
+        _check_channels(file, model, prefix, last)
+
+
+def _check_norms(file: Mapping[str, Any], model: Mapping[str, Any],
+                 prefix: str) -> None:
+    if has_stock_norms(file, prefix) and not has_stock_norms(model, prefix):
+        raise ValueError(f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
+                         'the stock model that it was trained with.')
+    if has_stock_norms(model, prefix) and not has_stock_norms(file, prefix):
+        raise ValueError(
+            f'the model {STOCK_NORM_MESSAGE}Use '
+            "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`, or "
+            'the config of the checkpoint.')
+
+
+def _check_channels(file: Mapping[str, Any], model: Mapping[str, Any],
+                    prefix: str, last: str) -> None:
+    key = f'{prefix}{last}.weight'
+    if key in file and key in model:
+        theirs, ours = file[key].shape[0], model[key].shape[0]
+        if theirs != ours:
+            unit = 'keypoints' if prefix == 'head.' else 'output channels'
+            raise ValueError(
+                f'the checkpoint was trained for {theirs} {unit}, but the '
+                f'model has {ours}. Use the config of the checkpoint, or '
+                'start from its encoder (`tools/convert_checkpoint.py '
+                '--encoder-only`).')
+    for name in ('deconv_layers', 'conv_layers'):
+        start = f'{prefix}{name}.'
+        theirs_, ours_ = ({
+            k: tuple(v.shape)
+            for k, v in state.items() if k.startswith(start)
+        } for state in (file, model))
+        if theirs_ != ours_:
+            raise ValueError(
+                f'`{prefix}{name}` of the checkpoint and of the model differ: '
+                f'{theirs_} and {ours_}. Use the config of the checkpoint.')

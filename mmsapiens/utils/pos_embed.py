@@ -1,0 +1,119 @@
+"""Position embeddings of patch grids: resizing, and reading from files.
+
+Letters: h w patch rows and columns, D width. A table is (1, T, D) with T =
+h * w, or 1 + h * w when its first row belongs to the class token.
+"""
+from __future__ import annotations
+
+from math import isqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Grid = tuple[int, int]
+
+
+def resize_pos_embed(pos_embed: Tensor,
+                     src_grid: Grid,
+                     dst_grid: Grid,
+                     num_extra_tokens: int = 0) -> Tensor:
+    """Resize a table to another patch grid.
+
+    Bicubic without antialiasing, ``align_corners=False``, in float32, as in
+    the reference implementation.
+
+    Args:
+        pos_embed (Tensor): (1, E + h * w, D) for ``src_grid`` (h, w).
+        src_grid (tuple[int, int]): Rows and columns of ``pos_embed``.
+        dst_grid (tuple[int, int]): Rows and columns wanted.
+        num_extra_tokens (int): Leading rows E that are kept as they are.
+            Defaults to 0.
+
+    Returns:
+        Tensor: (1, E + rows * columns, D) in the dtype of ``pos_embed``.
+    """
+    if src_grid == dst_grid:
+        return pos_embed
+    extra = pos_embed[:, :num_extra_tokens]
+    table = pos_embed[:, num_extra_tokens:]
+    maps = table.float().reshape(1, *src_grid, -1).permute(0, 3, 1, 2)
+    maps = F.interpolate(
+        maps, size=dst_grid, mode='bicubic', align_corners=False)
+    table = maps.flatten(2).transpose(1, 2).to(pos_embed.dtype)
+    return torch.cat([extra, table], dim=1)
+
+
+def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
+    """The patch grid of a table that does not say its own.
+
+    Args:
+        num_patches (int): Rows of the table, class token excluded.
+        dst_grid (tuple[int, int]): The grid of the model.
+
+    Returns:
+        tuple[int, int]: ``dst_grid`` if the number fits, else a square, else
+        a grid of the shape of ``dst_grid`` at another resolution.
+
+    Raises:
+        ValueError: If none of them has ``num_patches`` cells.
+    """
+    rows, columns = dst_grid
+    if num_patches == rows * columns:
+        return dst_grid
+    side = isqrt(num_patches)
+    if side * side == num_patches:
+        return side, side
+    scaled = isqrt(num_patches * rows // columns)
+    if scaled and num_patches % scaled == 0:
+        other = num_patches // scaled
+        if scaled * columns == other * rows:
+            return scaled, other
+    raise ValueError(
+        f'the position embedding has {num_patches} patch rows, which is '
+        f'neither the {rows}x{columns} grid of the model, nor a square, nor '
+        f'{rows}x{columns} at another scale. Set `img_size` of the model to '
+        'the size that the checkpoint was trained with.')
+
+
+def adapt_pos_embed(pos_embed: Tensor, dst_grid: Grid, *,
+                    file_has_cls_token: bool,
+                    with_cls_token: bool) -> Tensor:
+    """Fit the table of a checkpoint to a model.
+
+    Whether the first row belongs to a class token is read from the file: it
+    does if the file has a ``cls_token``. Only a table whose length rules out
+    a grid without that row (for instance 4097) is cut otherwise.
+
+    Args:
+        pos_embed (Tensor): (1, T, D).
+        dst_grid (tuple[int, int]): Patch rows and columns of the model.
+        file_has_cls_token (bool): Whether the file holds a class token.
+        with_cls_token (bool): Whether the model has one.
+
+    Returns:
+        Tensor: (1, E + rows * columns, D), E = 1 with a class token, else 0.
+
+    Raises:
+        ValueError: If the model needs a class token that the file lacks, or
+            if the grid of the table cannot be told.
+    """
+    num_rows = pos_embed.shape[1]
+    has_row = file_has_cls_token
+    if not has_row:
+        try:
+            infer_grid(num_rows, dst_grid)
+        except ValueError:
+            infer_grid(num_rows - 1, dst_grid)
+            has_row = True
+    if with_cls_token and not has_row:
+        raise ValueError(
+            'the model has a class token, but the checkpoint has none. Build '
+            'the model with `with_cls_token=False`, or load a pretraining '
+            'checkpoint.')
+    if has_row and not with_cls_token:
+        pos_embed = pos_embed[:, 1:]
+        has_row = False
+    extra = int(has_row)
+    src_grid = infer_grid(pos_embed.shape[1] - extra, dst_grid)
+    return resize_pos_embed(pos_embed, src_grid, dst_grid, extra)
