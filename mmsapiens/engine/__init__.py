@@ -1,3 +1,9 @@
 """Hooks, optimization and launching; mmengine only."""
-from .hooks import *  # noqa: F401,F403
-from .optim import *  # noqa: F401,F403
+from .hooks import CheckpointGuardHook
+from .optim import (AutocastOptimWrapper, LossGuard,
+                    ViTLayerDecayConstructor)
+
+__all__ = [
+    'AutocastOptimWrapper', 'CheckpointGuardHook', 'LossGuard',
+    'ViTLayerDecayConstructor'
+]

@@ -53,15 +53,6 @@ _NORM_KEY = re.compile(
     r'(?:weight|bias|running_mean|running_var|num_batches_tracked)')
 _CONV_EVERY = 3  # convolution, norm, activation
 
-SIZES = {
-    (1024, 24): 'sapiens_0.3b',
-    (1280, 32): 'sapiens_0.6b',
-    (1536, 40): 'sapiens_1b',
-    (1920, 48): 'sapiens_2b',
-}
-"""(width, layers) -> name, for messages."""
-
-
 @dataclass(frozen=True)
 class CheckpointInfo:
     """What a checkpoint holds.
@@ -104,9 +95,13 @@ class CheckpointInfo:
 
 def _size(embed_dims: int, num_layers: int) -> str:
     """Words for a size, with its name if it is a known one."""
-    name = SIZES.get((embed_dims, num_layers))
+    from ..models.backbones.sapiens_vit import SAPIENS_ARCHS  # imports this
     words = f'an encoder of width {embed_dims} with {num_layers} layers'
-    return f'{words} ({name})' if name else words
+    for name, arch in SAPIENS_ARCHS.items():
+        if (arch['embed_dims'], arch['num_layers']) == (embed_dims,
+                                                        num_layers):
+            return f'{words} ({name})'
+    return words
 
 
 def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:

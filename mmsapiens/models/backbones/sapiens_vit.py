@@ -16,6 +16,8 @@ from ..layers import (LAYER_NORM_EPS, PatchEmbed, PatchPadding,
                       TransformerLayer)
 
 SAPIENS_ARCHS: dict[str, dict[str, int]] = {
+    'sapiens_tiny': dict(
+        embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768),
     'sapiens_0.3b': dict(
         embed_dims=1024,
         num_layers=24,
@@ -37,7 +39,10 @@ SAPIENS_ARCHS: dict[str, dict[str, int]] = {
         num_heads=32,
         feedforward_channels=7680),
 }
-"""Name -> width, depth, heads and feed-forward width."""
+"""Name -> width, depth, heads and feed-forward width.
+
+The tiny one is ours, for CPUs; the paper has the other four.
+"""
 
 OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap')
 
@@ -85,8 +90,8 @@ class SapiensViT(BaseModule):
 
     Args:
         arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or
-            'sapiens_2b', with or without the prefix; or a dict with
-            ``embed_dims``, ``num_layers``, ``num_heads`` and
+            'sapiens_2b', with or without the prefix, or 'sapiens_tiny'; or a
+            dict with ``embed_dims``, ``num_layers``, ``num_heads`` and
             ``feedforward_channels``.
         img_size (int | Sequence[int]): Height and width in pixels that the
             position embedding is made for. Other inputs are accepted, the

@@ -1,0 +1,43 @@
+"""A last look at a checkpoint before it goes into a model."""
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from ...registry import HOOKS
+from ...utils.checkpoint import check_head, get_state_dict, is_sapiens
+
+
+@HOOKS.register_module()
+class CheckpointGuardHook(Hook):
+    """Refuses a Sapiens checkpoint that would be silently wrong.
+
+    The runner loads ``load_from`` without strictness: weights of a Sapiens
+    head go into a stock head with batch norms, or of 308 keypoints into 17,
+    with a warning among others. This hook raises an error instead.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Check the head of ``checkpoint`` against the model.
+
+        Args:
+            runner (Runner): The runner, its model is built.
+            checkpoint (dict): As loaded; not changed.
+
+        Raises:
+            ValueError: See :func:`mmsapiens.utils.checkpoint.check_head`.
+        """
+        file = get_state_dict(checkpoint)
+        if not is_sapiens(file):
+            return
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        try:
+            check_head(file, model.state_dict())
+        except ValueError as error:
+            raise ValueError(
+                f'the checkpoint does not fit the model: {error}') from None

@@ -1,0 +1,193 @@
+"""Starting training and evaluation of any host's config."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
+from mmengine.runner import FlexibleRunner, Runner
+
+AMP_DTYPES = {'bf16': 'bfloat16', 'fp16': 'float16'}
+STOCK_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
+OUR_WRAPPER = 'mmsapiens.AutocastOptimWrapper'
+VISUALIZATION_SWITCHES = {
+    'PoseVisualizationHook': 'enable',
+    'SegVisualizationHook': 'draw',
+    'VisualizationHook': 'enable',
+}
+"""Hook of a host -> its argument that turns drawing on."""
+
+
+def set_work_dir(cfg: Config, work_dir: str | None) -> None:
+    """Set the folder for logs and checkpoints.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        work_dir (str, optional): The folder. If None, that of the config
+            stays, or else is ``work_dirs/<name of the config>``.
+    """
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        name = os.path.splitext(os.path.basename(cfg.filename))[0]
+        cfg.work_dir = os.path.join('work_dirs', name)
+
+
+def set_amp(cfg: Config, amp: str) -> None:
+    """Train with mixed precision, on whatever device there is.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        amp (str): 'bf16' or 'fp16'.
+
+    Raises:
+        ValueError: If the config has an optimizer wrapper of its own.
+    """
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get('type', 'OptimWrapper')
+    if kind in STOCK_WRAPPERS:
+        wrapper.pop('loss_scale', None)
+    elif kind not in (OUR_WRAPPER, OUR_WRAPPER.split('.')[1]):
+        raise ValueError(f'`--amp` replaces {" or ".join(STOCK_WRAPPERS)}, '
+                         f'but the config uses {kind!r}')
+    wrapper.type = OUR_WRAPPER
+    wrapper.dtype = AMP_DTYPES[amp]
+
+
+def set_auto_scale_lr(cfg: Config) -> None:
+    """Scale the learning rate with the total batch size.
+
+    Args:
+        cfg (Config): The config, changed in place.
+
+    Raises:
+        ValueError: If the config does not name the batch size that its
+            learning rate is meant for.
+    """
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise ValueError(
+            '`--auto-scale-lr` needs `auto_scale_lr=dict(base_batch_size=...)`'
+            ' in the config, the total batch size that its `lr` is meant for')
+    cfg.auto_scale_lr.enable = True
+
+
+def set_resume(cfg: Config, resume: str) -> None:
+    """Continue a run.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        resume (str): A checkpoint, or 'auto' for the newest one of the
+            working directory.
+    """
+    cfg.resume = True
+    cfg.load_from = None if resume == 'auto' else resume
+
+
+def enable_visualization(cfg: Config, show_dir: str | None,
+                         show: bool) -> None:
+    """Draw predictions with the visualization hook of the host.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        show_dir (str, optional): Folder for the pictures.
+        show (bool): Whether to open windows.
+
+    Raises:
+        ValueError: If the config has no visualization hook that is known.
+    """
+    hook = cfg.get('default_hooks', {}).get('visualization') or {}
+    kind = hook.get('type', '').split('.')[-1]
+    if kind not in VISUALIZATION_SWITCHES:
+        raise ValueError(
+            '`--show` and `--show-dir` need `default_hooks.visualization` of '
+            f'one of the types {list(VISUALIZATION_SWITCHES)} in the config, '
+            f'but got {hook or None}')
+    hook.update({VISUALIZATION_SWITCHES[kind]: True}, show=show, interval=1)
+    if show_dir is None:
+        return
+    os.makedirs(show_dir, exist_ok=True)
+    if kind == 'SegVisualizationHook':  # it draws through the backends
+        cfg.visualizer.save_dir = show_dir
+    else:
+        hook.out_dir = show_dir
+
+
+def add_dump(cfg: Config, path: str) -> None:
+    """Write all predictions of a test to a pickle file.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        path (str): A name that ends in .pkl or .pickle.
+    """
+    evaluator = cfg.test_evaluator
+    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
+    cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=path)]
+
+
+def prepare_cpu_processes(cfg: Config) -> None:
+    """Let several processes train without a GPU, over gloo.
+
+    mmengine 0.10.7 asks for a GPU in its ``init_dist`` and pins the model to
+    one. It skips the first if a process group exists, and takes the second
+    from the config.
+
+    Args:
+        cfg (Config): The config, changed in place.
+
+    Raises:
+        ValueError: If the launcher is not 'pytorch'.
+    """
+    if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
+        return
+    if cfg.launcher != 'pytorch':
+        raise ValueError("`launcher` must be 'pytorch' on a machine without "
+                         f'a GPU, but got {cfg.launcher!r}')
+    if not dist.is_initialized():
+        dist.init_process_group('gloo')
+    if cfg.get('strategy') is None:
+        wrapper = cfg.get('model_wrapper_cfg') or dict(
+            type='MMDistributedDataParallel', broadcast_buffers=False)
+        cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    elif 'FSDP' in cfg.strategy.get('type', ''):
+        cfg.strategy.setdefault('model_wrapper', {})
+        cfg.strategy.model_wrapper.device_id = torch.device('cpu')
+
+
+def build_runner(cfg: Config) -> Runner | FlexibleRunner:
+    """Build the runner that a config asks for.
+
+    Args:
+        cfg (Config): A config of any host.
+
+    Returns:
+        Runner: Of ``runner_type``, or FlexibleRunner if the config has a
+        ``strategy``, or Runner.
+    """
+    if 'runner_type' in cfg:
+        return RUNNERS.build(cfg)
+    if cfg.get('strategy') is not None:
+        return FlexibleRunner.from_cfg(cfg)
+    return Runner.from_cfg(cfg)
+
+
+@contextmanager
+def distributed_run(cfg: Config) -> Iterator[None]:
+    """Prepare processes, and end their group whatever happens.
+
+    An interpreter that ends with a gloo group alive may abort after a good
+    run.
+
+    Args:
+        cfg (Config): The config, changed in place.
+    """
+    try:
+        prepare_cpu_processes(cfg)
+        yield
+    finally:
+        if dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()

@@ -1,0 +1,126 @@
+"""Layer-wise learning rate decay for SapiensViT."""
+from __future__ import annotations
+
+import re
+
+from mmengine.optim import DefaultOptimWrapperConstructor
+from torch import nn
+
+from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+EMBEDDINGS = ('backbone.cls_token', 'backbone.mask_token',
+              'backbone.pos_embed')
+_LAYER = re.compile(r'backbone\.layers\.(\d+)\.')
+_WRAPPERS = re.compile(r'(_fsdp_wrapped_module|_orig_mod|module)\.')
+
+
+def layer_id(name: str, num_layers: int) -> int:
+    """Depth of a parameter of a model with a ``backbone``.
+
+    Args:
+        name (str): Name of the parameter, without parts of wrappers.
+        num_layers (int): Transformer layers L of the backbone.
+
+    Returns:
+        int: 0 for the embeddings, i + 1 for layer i, L + 1 for everything
+        else: the final norm and the head.
+    """
+    if name in EMBEDDINGS or name.startswith('backbone.patch_embed.'):
+        return 0
+    match = _LAYER.match(name)
+    return int(match[1]) + 1 if match else num_layers + 1
+
+
+def without_wrappers(name: str) -> str:
+    """A parameter's name without parts that FSDP and compile insert."""
+    return _WRAPPERS.sub('', name)
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
+    """Gives layer i of n + 1 the learning rate ``lr * rate ** (n - i)``.
+
+    The idea is from `BEiT <https://arxiv.org/abs/2106.08254>`_, the rule
+    that of the Sapiens recipes. Tensors with one dimension, biases and the
+    position embedding are not decayed.
+
+    ``paramwise_cfg`` takes two keys, any other is an error:
+
+    - ``layer_decay_rate`` (float): In (0, 1].
+    - ``num_layers`` (int, optional): Only checked; the number is taken from
+      the backbone.
+
+    Args:
+        optim_wrapper_cfg (dict): Config of the optimizer wrapper, with
+            ``optimizer``, which needs ``lr`` and ``weight_decay``.
+        paramwise_cfg (dict, optional): As above. Defaults to None.
+
+    Raises:
+        ValueError: If a key is unknown, missing or out of range.
+    """
+
+    def _validate_cfg(self) -> None:
+        super()._validate_cfg()
+        unknown = set(self.paramwise_cfg) - {'layer_decay_rate', 'num_layers'}
+        if unknown:
+            raise ValueError(
+                '`paramwise_cfg` of ViTLayerDecayConstructor takes '
+                '`layer_decay_rate` and `num_layers`, but got '
+                f'{sorted(unknown)}, which would have no effect: biases, '
+                'norms and the position embedding are never decayed')
+        rate = self.paramwise_cfg.get('layer_decay_rate')
+        if rate is None or not 0 < rate <= 1:
+            raise ValueError(
+                f'`layer_decay_rate` must be in (0, 1], but got {rate}')
+        for key in ('lr', 'weight_decay'):
+            if self.optimizer_cfg.get(key) is None:
+                raise ValueError(f'`optimizer` must give `{key}`, but its '
+                                 f'keys are {sorted(self.optimizer_cfg)}')
+
+    def _num_layers(self, model: nn.Module) -> int:
+        """Layers of the backbone, checked against the config."""
+        backbone = getattr(model, 'backbone', None)
+        actual = getattr(backbone, 'num_layers', None)
+        if actual is None:
+            raise ValueError(
+                'ViTLayerDecayConstructor needs a model whose `backbone` has '
+                f'`num_layers`, as SapiensViT has, but got a backbone of type '
+                f'{type(backbone).__name__}')
+        wanted = self.paramwise_cfg.get('num_layers', actual)
+        if wanted != actual:
+            raise ValueError(
+                f'`num_layers` must be that of the backbone, {actual}, but '
+                f'got {wanted}. Leave it out of `paramwise_cfg`.')
+        return actual
+
+    def add_params(self, params: list[dict], module: nn.Module,
+                   **kwargs: object) -> None:
+        """Append one group for each depth, with and without decay.
+
+        Args:
+            params (list[dict]): Groups, extended in place; each has
+                ``group_name``, ``lr_scale``, ``lr`` and ``weight_decay``.
+            module (nn.Module): The model.
+        """
+        num_layers = self._num_layers(module)
+        rate = self.paramwise_cfg['layer_decay_rate']
+        groups: dict[str, dict] = {}
+        for full_name, param in module.named_parameters():
+            if not param.requires_grad:
+                continue
+            name = without_wrappers(full_name)
+            decays = not (param.ndim == 1 or name.endswith('.bias')
+                          or 'pos_embed' in name)
+            depth = layer_id(name, num_layers)
+            scale = rate**(num_layers + 1 - depth)
+            group_name = f'layer_{depth}_{"decay" if decays else "no_decay"}'
+            group = groups.setdefault(
+                group_name,
+                dict(
+                    params=[],
+                    group_name=group_name,
+                    lr_scale=scale,
+                    lr=self.base_lr * scale,
+                    weight_decay=self.base_wd if decays else 0.0))
+            group['params'].append(param)
+        params.extend(groups.values())

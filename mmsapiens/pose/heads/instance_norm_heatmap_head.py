@@ -1,0 +1,90 @@
+"""The heatmap head of Sapiens."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmpose.models.heads import HeatmapHead
+from torch import Tensor, nn
+
+from ...models.layers import conv_layers, deconv_layers
+from ...registry import MODELS
+from ...utils.checkpoint import check_head
+
+
+@MODELS.register_module()
+class InstanceNormHeatmapHead(HeatmapHead):
+    """Stock heatmap head with instance norm and SiLU.
+
+    The stock head has batch norm and ReLU at the same layer numbers, so
+    weights of one load into the other without an error and give garbage.
+    Here, such weights and those for another number of keypoints are refused.
+    Sapiens, 308 keypoints: (B, D, 64, 48) to heatmaps (B, 308, 256, 192).
+
+    Args:
+        in_channels (int): Width D of the backbone.
+        out_channels (int): Number of keypoints K.
+        deconv_out_channels (Sequence[int]): Channels after each transposed
+            convolution, which doubles the resolution. Defaults to
+            (768, 768).
+        deconv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to
+            (4, 4).
+        conv_out_channels (Sequence[int]): Channels of the convolutions that
+            follow. Defaults to (768, 768).
+        conv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to
+            (1, 1).
+        **kwargs: ``final_layer``, ``loss``, ``decoder`` and ``init_cfg`` of
+            the stock head.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 out_channels: int,
+                 deconv_out_channels: Sequence[int] = (768, 768),
+                 deconv_kernel_sizes: Sequence[int] = (4, 4),
+                 conv_out_channels: Sequence[int] = (768, 768),
+                 conv_kernel_sizes: Sequence[int] = (1, 1),
+                 **kwargs: Any) -> None:
+        kwargs.setdefault(
+            'loss', dict(type='mmpose.KeypointMSELoss', use_target_weight=True))
+        super().__init__(
+            in_channels,
+            out_channels,
+            deconv_out_channels=deconv_out_channels,
+            deconv_kernel_sizes=deconv_kernel_sizes,
+            conv_out_channels=conv_out_channels,
+            conv_kernel_sizes=conv_kernel_sizes,
+            **kwargs)
+        # Kept from here: inside a sharded model the parameters have other
+        # shapes while weights are loaded.
+        self._weight_shapes = {
+            f'head.{key}': value.to('meta')
+            for key, value in self.state_dict().items()
+        }
+
+    def _make_deconv_layers(self, in_channels: int,
+                            layer_out_channels: Sequence[int],
+                            layer_kernel_sizes: Sequence[int]) -> nn.Module:
+        return deconv_layers(in_channels, layer_out_channels,
+                             layer_kernel_sizes)
+
+    def _make_conv_layers(self, in_channels: int,
+                          layer_out_channels: Sequence[int],
+                          layer_kernel_sizes: Sequence[int]) -> nn.Module:
+        return conv_layers(in_channels, layer_out_channels, layer_kernel_sizes)
+
+    @property
+    def default_init_cfg(self) -> list[dict]:
+        """Normal with std 0.001 for every convolution, zero biases."""
+        return [
+            dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001)
+        ]
+
+    def _load_state_dict_pre_hook(self, state_dict: Mapping[str, Tensor],
+                                  prefix: str, *args: Any,
+                                  **kwargs: Any) -> None:
+        """Refuse weights that would be silently wrong."""
+        check_head({
+            f'head.{key[len(prefix):]}': value
+            for key, value in state_dict.items() if key.startswith(prefix)
+        }, self._weight_shapes)
