@@ -1,4 +1,5 @@
 """Packaging of mmsapiens; requirements are read from ``requirements/``."""
+
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def read_requirements(name: str) -> list[str]:
     for line in path.read_text(encoding='utf-8').splitlines():
         line = line.split('#')[0].strip()
         if line.startswith('-r '):
-            requirements += read_requirements(line[3:].strip()[:-len('.txt')])
+            requirements += read_requirements(line[3:].strip()[: -len('.txt')])
         elif line and not line.startswith('-'):
             requirements.append(line)
     return list(dict.fromkeys(requirements))

@@ -5,8 +5,10 @@ A user of stock MMPose may write ``type='SapiensViT'`` as well as
 more location to import at its first lookup: our part for that host, which
 then lists its classes there. No host is imported before somebody needs it.
 """
+
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -42,6 +44,7 @@ def add_location(host_registries: ModuleType, part: str) -> None:
         part (str): A key of :data:`HOSTS`.
     """
     from mmengine.registry import Registry
+
     for registry in vars(host_registries).values():
         if not isinstance(registry, Registry):
             continue
@@ -56,8 +59,7 @@ def add_location(host_registries: ModuleType, part: str) -> None:
 def announce() -> None:
     """Arrange :func:`add_location` for every host, imported or not."""
     for part, host in HOSTS.items():
-        when_imported(f'{host}.registry')(
-            lambda module, part=part: add_location(module, part))
+        when_imported(f'{host}.registry')(partial(add_location, part=part))
 
 
 def list_in_host(part: str) -> None:
@@ -72,6 +74,7 @@ def list_in_host(part: str) -> None:
         KeyError: If the host has another class of the same name.
     """
     from . import registry as ours
+
     theirs = import_module(f'{HOSTS[part]}.registry')
     sources = tuple(f'{name}.' for name in (*SHARED, part))
     for name, child in ours.REGISTRIES.items():
@@ -79,6 +82,8 @@ def list_in_host(part: str) -> None:
         if host is None:
             continue
         for key, component in child.module_dict.items():
-            if (component.__module__.startswith(sources)
-                    and host.module_dict.get(key) is not component):
+            if (
+                component.__module__.startswith(sources)
+                and host.module_dict.get(key) is not component
+            ):
                 host.register_module(name=key, module=component)

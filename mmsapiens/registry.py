@@ -4,6 +4,7 @@ Every class of the package is registered here once, whichever host will use
 it; :mod:`mmsapiens.hosts` lists it in the hosts as well. This file imports
 only mmengine.
 """
+
 from __future__ import annotations
 
 import logging
@@ -36,7 +37,8 @@ class PartRegistry(Registry):
                 f'{", ".join(missing_hosts())} were not searched, because '
                 'these packages are not installed',
                 logger='current',
-                level=logging.WARNING)
+                level=logging.WARNING,
+            )
         return super().get(key)
 
 

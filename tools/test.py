@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Evaluate a checkpoint: any config of mmsapiens or its hosts."""
+
 import argparse
 import os
 
@@ -15,20 +16,24 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder for the figures')
     parser.add_argument(
-        '--out', help='write the predictions to this pickle file (.pkl)')
+        '--out', help='write the predictions to this pickle file (.pkl)'
+    )
     parser.add_argument('--show-dir', help='draw predictions to this folder')
     parser.add_argument(
-        '--show', action='store_true', help='draw predictions in windows')
+        '--show', action='store_true', help='draw predictions in windows'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
-        help='settings that override the config, as key=value')
+        help='settings that override the config, as key=value',
+    )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='how the processes were started')
+        help='how the processes were started',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Train a model: any config of mmsapiens, mmpretrain, mmpose or mmseg."""
+
 import argparse
 import os
 
@@ -18,34 +19,42 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         help='continue from this checkpoint, or without a value from the '
-        'newest one in the working directory')
+        'newest one in the working directory',
+    )
     parser.add_argument(
         '--amp',
         nargs='?',
         const='bf16',
         choices=list(launch.AMP_DTYPES),
-        help='mixed precision; bf16 unless told otherwise')
+        help='mixed precision; bf16 unless told otherwise',
+    )
     parser.add_argument(
-        '--no-validate', action='store_true', help='train only')
+        '--no-validate', action='store_true', help='train only'
+    )
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate with the total batch size')
+        help='scale the learning rate with the total batch size',
+    )
     parser.add_argument(
-        '--show-dir', help='draw predictions of validation to this folder')
+        '--show-dir', help='draw predictions of validation to this folder'
+    )
     parser.add_argument(
-        '--show', action='store_true', help='draw predictions in windows')
+        '--show', action='store_true', help='draw predictions in windows'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         help='settings that override the config, as key=value, for instance '
-        'train_dataloader.batch_size=4')
+        'train_dataloader.batch_size=4',
+    )
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='how the processes were started')
+        help='how the processes were started',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()
 

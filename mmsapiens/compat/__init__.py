@@ -7,9 +7,11 @@ stock code works: a compiled mmcv, for one, is always preferred.
 The remedies act when the module that they mend is imported, or at once if it
 has been imported before. Nothing here imports a host package.
 """
+
 from __future__ import annotations
 
 import os
+import warnings
 
 from wrapt import when_imported
 
@@ -26,10 +28,16 @@ def apply() -> None:
     _applied = True
     # albumentations asks a server for its newest version when it is imported.
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+    # mmengine uses it in every `_base_ = 'mmpose::...'`.
+    warnings.filterwarnings(
+        'ignore', 'pkg_resources is deprecated', module='mmengine'
+    )
     missing_modules.install_finder()
     when_imported('mmcv.image.photometric')(numpy2.fix_adjust_hue)
     when_imported('mmpose.visualization.opencv_backend_visualizer')(
-        numpy2.fix_draw_circles)
+        numpy2.fix_draw_circles
+    )
     when_imported('mmengine.runner.checkpoint')(
-        torch_load.register_local_loader)
+        torch_load.register_local_loader
+    )
     when_imported('mmengine._strategy.fsdp')(fsdp.fix_optim_state_order)

@@ -1,4 +1,5 @@
 """Resuming with ``FSDPStrategy`` on torch 2.x."""
+
 from __future__ import annotations
 
 from types import ModuleType
@@ -22,10 +23,12 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
         """The stock wrapper with the order of arguments of torch 2.0."""
 
         @staticmethod
-        def optim_state_dict_to_load(state: dict, model: Any, optimizer: Any,
-                                     *args: Any) -> dict:
+        def optim_state_dict_to_load(
+            state: dict, model: Any, optimizer: Any, *args: Any
+        ) -> dict:
             """See ``torch.distributed.fsdp.FullyShardedDataParallel``."""
-            return stock.optim_state_dict_to_load(model, optimizer, state,
-                                                  *args)
+            return stock.optim_state_dict_to_load(
+                model, optimizer, state, *args
+            )
 
-    fsdp.FSDP = FullyShardedDataParallel
+    vars(fsdp)['FSDP'] = FullyShardedDataParallel

@@ -12,6 +12,7 @@ The finder stands at the *end* of ``sys.meta_path``: it is asked only when
 nothing else found the module, so a real one always wins. This file imports
 the standard library alone, which keeps ``import mmsapiens`` cheap.
 """
+
 from __future__ import annotations
 
 import sys
@@ -43,7 +44,8 @@ def fill_mmcv_ext(module: ModuleType) -> None:
                 f'the operator `{name}` needs a compiled mmcv, but mmcv-lite '
                 'is installed. Build mmcv 2.1.0 from source (with a torch '
                 'that it supports, see docs/install.md), or use a model '
-                'without this operator.')
+                'without this operator.'
+            )
 
         operator.__name__ = name
         return operator
@@ -76,11 +78,13 @@ def fill_pkg_resources(module: ModuleType) -> None:
             version=dist.version,
             location=location,
             has_metadata=lambda file: dist.read_text(file) is not None,
-            get_metadata=lambda file: dist.read_text(file) or '')
+            get_metadata=lambda file: dist.read_text(file) or '',
+        )
 
     vars(module).update(
         DistributionNotFound=PackageNotFoundError,
-        get_distribution=get_distribution)
+        get_distribution=get_distribution,
+    )
 
 
 class StandInFinder(MetaPathFinder, Loader):
@@ -91,10 +95,12 @@ class StandInFinder(MetaPathFinder, Loader):
         'pkg_resources': fill_pkg_resources,
     }
 
-    def find_spec(self,
-                  fullname: str,
-                  path: Sequence[str] | None = None,
-                  target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
         """A spec for the names of :attr:`fillers`, None for all others."""
         if fullname in self.fillers:
             return ModuleSpec(fullname, self, origin=ORIGIN)

@@ -1,4 +1,5 @@
 """Stock code that numpy 2 breaks while it runs."""
+
 from __future__ import annotations
 
 import sys
@@ -32,9 +33,9 @@ def fix_adjust_hue(photometric: ModuleType) -> None:
     stock = photometric.adjust_hue
 
     @wraps(stock)
-    def adjust_hue(img: np.ndarray,
-                   hue_factor: float,
-                   backend: str | None = None) -> np.ndarray:
+    def adjust_hue(
+        img: np.ndarray, hue_factor: float, backend: str | None = None
+    ) -> np.ndarray:
         if -0.5 <= hue_factor < 0:
             hue_factor = _WrappingHue(hue_factor)
         return stock(img, hue_factor, backend)
@@ -42,8 +43,8 @@ def fix_adjust_hue(photometric: ModuleType) -> None:
     # The parents hold the function under the same name once they are loaded.
     for name in ('mmcv.image.photometric', 'mmcv.image', 'mmcv'):
         module = sys.modules.get(name)
-        if getattr(module, 'adjust_hue', None) is stock:
-            setattr(module, 'adjust_hue', adjust_hue)
+        if module and vars(module).get('adjust_hue') is stock:
+            vars(module)['adjust_hue'] = adjust_hue
 
 
 def fix_draw_circles(module: ModuleType) -> None:
@@ -54,7 +55,8 @@ def fix_draw_circles(module: ModuleType) -> None:
     https://numpy.org/doc/stable/release/2.4.0-notes.html
 
     Args:
-        module (ModuleType): ``mmpose.visualization.opencv_backend_visualizer``.
+        module (ModuleType):
+            ``mmpose.visualization.opencv_backend_visualizer``.
     """
     if NumpyVersion(np.__version__) < '2.4.0':
         return
@@ -62,8 +64,13 @@ def fix_draw_circles(module: ModuleType) -> None:
     stock = visualizer.draw_circles
 
     @wraps(stock)
-    def draw_circles(self: Any, center: np.ndarray, radius: np.ndarray,
-                     *args: Any, **kwargs: Any) -> Any:
+    def draw_circles(
+        self: Any,
+        center: np.ndarray,
+        radius: np.ndarray,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
         if self.backend == 'opencv':
             radius = np.asarray(radius).reshape(-1)[0].item()
         return stock(self, center, radius, *args, **kwargs)

@@ -1,4 +1,5 @@
 """Loading checkpoints with torch >= 2.6, without running code from them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,10 +16,12 @@ def _history_buffer_method(owner: Any, name: str) -> Callable:
     import pickle
 
     from mmengine.logging import HistoryBuffer
+
     if owner is not HistoryBuffer or name.startswith('_'):
         raise pickle.UnpicklingError(
             f'refused to read the attribute {name!r} of {owner!r} while '
-            'unpickling a checkpoint')
+            'unpickling a checkpoint'
+        )
     return getattr(owner, name)
 
 
@@ -41,11 +44,14 @@ def allow_training_checkpoints() -> None:
     core = getattr(np, '_core' if np.__version__ >= '2' else 'core')
     # torch's annotation leaves out the pair (object, name it is pickled as).
     allowed: list[Any] = [np.ndarray, np.dtype, HistoryBuffer]
-    allowed += [(getattr(core.multiarray, name), f'numpy.{parent}.multiarray.'
-                 f'{name}') for name in ('_reconstruct', 'scalar')
-                for parent in ('core', '_core')]
     allowed += [
-        kind for kind in vars(np.dtypes).values()
+        (getattr(core.multiarray, name), f'numpy.{parent}.multiarray.{name}')
+        for name in ('_reconstruct', 'scalar')
+        for parent in ('core', '_core')
+    ]
+    allowed += [
+        kind
+        for kind in vars(np.dtypes).values()
         if isinstance(kind, type) and issubclass(kind, np.dtype)
     ]
     allowed.append((_history_buffer_method, 'builtins.getattr'))
@@ -68,7 +74,9 @@ def register_local_loader(checkpoint: ModuleType) -> None:
 
     def load_from_local(filename: str, map_location: Any = None) -> Any:
         from mmsapiens.utils.checkpoint_io import read_checkpoint
+
         return read_checkpoint(filename, map_location=map_location)
 
     checkpoint.CheckpointLoader.register_scheme(
-        prefixes='', loader=load_from_local, force=True)
+        prefixes='', loader=load_from_local, force=True
+    )

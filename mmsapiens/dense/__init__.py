@@ -1,4 +1,5 @@
 """Parsing, depth and normals; needs mmsegmentation."""
+
 from .. import engine, models  # noqa: F401
 from ..hosts import list_in_host
 

@@ -1,9 +1,12 @@
 """Hooks, optimization and launching; mmengine only."""
-from .hooks import CheckpointGuardHook
-from .optim import (AutocastOptimWrapper, LossGuard,
-                    ViTLayerDecayConstructor)
+
+from .hooks import CheckpointGuardHook, ProgressHook
+from .optim import AutocastOptimWrapper, LossGuard, ViTLayerDecayConstructor
 
 __all__ = [
-    'AutocastOptimWrapper', 'CheckpointGuardHook', 'LossGuard',
-    'ViTLayerDecayConstructor'
+    'AutocastOptimWrapper',
+    'CheckpointGuardHook',
+    'LossGuard',
+    'ProgressHook',
+    'ViTLayerDecayConstructor',
 ]

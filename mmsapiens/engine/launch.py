@@ -1,4 +1,5 @@
 """Starting training and evaluation of any host's config."""
+
 from __future__ import annotations
 
 import os
@@ -53,8 +54,10 @@ def set_amp(cfg: Config, amp: str) -> None:
     if kind in STOCK_WRAPPERS:
         wrapper.pop('loss_scale', None)
     elif kind not in (OUR_WRAPPER, OUR_WRAPPER.split('.')[1]):
-        raise ValueError(f'`--amp` replaces {" or ".join(STOCK_WRAPPERS)}, '
-                         f'but the config uses {kind!r}')
+        raise ValueError(
+            f'`--amp` replaces {" or ".join(STOCK_WRAPPERS)}, '
+            f'but the config uses {kind!r}'
+        )
     wrapper.type = OUR_WRAPPER
     wrapper.dtype = AMP_DTYPES[amp]
 
@@ -72,7 +75,8 @@ def set_auto_scale_lr(cfg: Config) -> None:
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
         raise ValueError(
             '`--auto-scale-lr` needs `auto_scale_lr=dict(base_batch_size=...)`'
-            ' in the config, the total batch size that its `lr` is meant for')
+            ' in the config, the total batch size that its `lr` is meant for'
+        )
     cfg.auto_scale_lr.enable = True
 
 
@@ -88,8 +92,9 @@ def set_resume(cfg: Config, resume: str) -> None:
     cfg.load_from = None if resume == 'auto' else resume
 
 
-def enable_visualization(cfg: Config, show_dir: str | None,
-                         show: bool) -> None:
+def enable_visualization(
+    cfg: Config, show_dir: str | None, show: bool
+) -> None:
     """Draw predictions with the visualization hook of the host.
 
     Args:
@@ -100,13 +105,15 @@ def enable_visualization(cfg: Config, show_dir: str | None,
     Raises:
         ValueError: If the config has no visualization hook that is known.
     """
-    hook = cfg.get('default_hooks', {}).get('visualization') or {}
+    hooks: dict = cfg.get('default_hooks', {})
+    hook = hooks.get('visualization') or {}
     kind = hook.get('type', '').split('.')[-1]
     if kind not in VISUALIZATION_SWITCHES:
         raise ValueError(
             '`--show` and `--show-dir` need `default_hooks.visualization` of '
             f'one of the types {list(VISUALIZATION_SWITCHES)} in the config, '
-            f'but got {hook or None}')
+            f'but got {hook or None}'
+        )
     hook.update({VISUALIZATION_SWITCHES[kind]: True}, show=show, interval=1)
     if show_dir is None:
         return
@@ -114,7 +121,7 @@ def enable_visualization(cfg: Config, show_dir: str | None,
     if kind == 'SegVisualizationHook':  # it draws through the backends
         cfg.visualizer.save_dir = show_dir
     else:
-        hook.out_dir = show_dir
+        hook['out_dir'] = show_dir
 
 
 def add_dump(cfg: Config, path: str) -> None:
@@ -126,7 +133,10 @@ def add_dump(cfg: Config, path: str) -> None:
     """
     evaluator = cfg.test_evaluator
     metrics = evaluator if isinstance(evaluator, list) else [evaluator]
-    cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=path)]
+    cfg.test_evaluator = [
+        *metrics,
+        dict(type='DumpResults', out_file_path=path),
+    ]
 
 
 def prepare_cpu_processes(cfg: Config) -> None:
@@ -145,13 +155,16 @@ def prepare_cpu_processes(cfg: Config) -> None:
     if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
         return
     if cfg.launcher != 'pytorch':
-        raise ValueError("`launcher` must be 'pytorch' on a machine without "
-                         f'a GPU, but got {cfg.launcher!r}')
+        raise ValueError(
+            "`launcher` must be 'pytorch' on a machine without "
+            f'a GPU, but got {cfg.launcher!r}'
+        )
     if not dist.is_initialized():
         dist.init_process_group('gloo')
     if cfg.get('strategy') is None:
         wrapper = cfg.get('model_wrapper_cfg') or dict(
-            type='MMDistributedDataParallel', broadcast_buffers=False)
+            type='MMDistributedDataParallel', broadcast_buffers=False
+        )
         cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
     elif 'FSDP' in cfg.strategy.get('type', ''):
         cfg.strategy.setdefault('model_wrapper', {})

@@ -1,4 +1,5 @@
 """Pose estimation; needs mmpose."""
+
 from .. import engine, models  # noqa: F401
 from ..hosts import list_in_host
 from .heads import InstanceNormHeatmapHead

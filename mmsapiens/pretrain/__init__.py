@@ -1,4 +1,5 @@
 """Pretraining; needs mmpretrain."""
+
 from .. import engine, models  # noqa: F401
 from ..hosts import list_in_host
 

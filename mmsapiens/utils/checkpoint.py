@@ -11,6 +11,7 @@ pose                    ``backbone.*`` and ``head.*``
 seg, depth, normal      ``backbone.*`` and ``decode_head.*``
 ======================  =====================================================
 """
+
 from __future__ import annotations
 
 import re
@@ -29,16 +30,24 @@ HEADS = {'head.': 'final_layer', 'decode_head.': 'conv_seg'}
 _ENDS = r'\.(weight|bias)'
 _TRUNK = (r'deconv_layers\.\d+\.weight', rf'conv_layers\.\d+{_ENDS}')
 KEY_PATTERNS: dict[str, tuple[str, ...]] = {
-    BACKBONE: ('cls_token', 'pos_embed', rf'patch_embed\.projection{_ENDS}',
-               rf'layers\.\d+\.ln[12]{_ENDS}',
-               rf'layers\.\d+\.attn\.(qkv|proj){_ENDS}',
-               rf'layers\.\d+\.ffn\.layers\.(0\.0|1){_ENDS}', rf'ln[12]{_ENDS}'
-               ),
-    'neck.':
-    ('mask_token', 'decoder_pos_embed', rf'decoder_(embed|pred){_ENDS}',
-     rf'decoder_blocks\.\d+\.ln[12]{_ENDS}',
-     rf'decoder_blocks\.\d+\.attn\.(qkv|proj){_ENDS}',
-     rf'decoder_blocks\.\d+\.ffn\.layers\.(0\.0|1){_ENDS}', rf'ln1{_ENDS}'),
+    BACKBONE: (
+        'cls_token',
+        'pos_embed',
+        rf'patch_embed\.projection{_ENDS}',
+        rf'layers\.\d+\.ln[12]{_ENDS}',
+        rf'layers\.\d+\.attn\.(qkv|proj){_ENDS}',
+        rf'layers\.\d+\.ffn\.layers\.(0\.0|1){_ENDS}',
+        rf'ln[12]{_ENDS}',
+    ),
+    'neck.': (
+        'mask_token',
+        'decoder_pos_embed',
+        rf'decoder_(embed|pred){_ENDS}',
+        rf'decoder_blocks\.\d+\.ln[12]{_ENDS}',
+        rf'decoder_blocks\.\d+\.attn\.(qkv|proj){_ENDS}',
+        rf'decoder_blocks\.\d+\.ffn\.layers\.(0\.0|1){_ENDS}',
+        rf'ln1{_ENDS}',
+    ),
     'head.': (*_TRUNK, rf'final_layer{_ENDS}'),
     'decode_head.': (*_TRUNK, rf'conv_seg{_ENDS}'),
 }
@@ -50,8 +59,10 @@ _PATTERNS = {
 }
 _NORM_KEY = re.compile(
     r'(?:.*\.)?(?:deconv|conv)_layers\.(\d+)\.'
-    r'(?:weight|bias|running_mean|running_var|num_batches_tracked)')
+    r'(?:weight|bias|running_mean|running_var|num_batches_tracked)'
+)
 _CONV_EVERY = 3  # convolution, norm, activation
+
 
 @dataclass(frozen=True)
 class CheckpointInfo:
@@ -96,10 +107,13 @@ class CheckpointInfo:
 def _size(embed_dims: int, num_layers: int) -> str:
     """Words for a size, with its name if it is a known one."""
     from ..models.backbones.sapiens_vit import SAPIENS_ARCHS  # imports this
+
     words = f'an encoder of width {embed_dims} with {num_layers} layers'
     for name, arch in SAPIENS_ARCHS.items():
-        if (arch['embed_dims'], arch['num_layers']) == (embed_dims,
-                                                        num_layers):
+        if (arch['embed_dims'], arch['num_layers']) == (
+            embed_dims,
+            num_layers,
+        ):
             return f'{words} ({name})'
     return words
 
@@ -121,13 +135,16 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     weights = checkpoint.get('state_dict', checkpoint)
     tensors = {
         key: value
-        for key, value in weights.items() if isinstance(value, Tensor)
+        for key, value in weights.items()
+        if isinstance(value, Tensor)
     }
     if not tensors:
-        raise ValueError('the checkpoint holds no tensors; its keys are '
-                         f'{sorted(map(str, weights))[:5]}')
+        raise ValueError(
+            'the checkpoint holds no tensors; its keys are '
+            f'{sorted(map(str, weights))[:5]}'
+        )
     if all(key.startswith('module.') for key in tensors):
-        tensors = {key[len('module.'):]: v for key, v in tensors.items()}
+        tensors = {key[len('module.') :]: v for key, v in tensors.items()}
     return tensors
 
 
@@ -148,7 +165,8 @@ def has_stock_norms(state_dict: Mapping[str, Any], prefix: str = '') -> bool:
 STOCK_NORM_MESSAGE = (
     'has batch norms in its head, which makes it a stock head. Sapiens heads '
     'have instance norms without parameters, and the weights of one give '
-    'garbage in the other. ')
+    'garbage in the other. '
+)
 
 
 def _unprefixed_encoder(state_dict: Mapping[str, Any]) -> bool:
@@ -159,7 +177,8 @@ def is_sapiens(state_dict: Mapping[str, Any]) -> bool:
     """Whether the weights hold a Sapiens encoder, bare or in a model."""
     return _unprefixed_encoder(state_dict) or (
         f'{BACKBONE}patch_embed.projection.weight' in state_dict
-        and f'{BACKBONE}layers.0.attn.qkv.weight' in state_dict)
+        and f'{BACKBONE}layers.0.attn.qkv.weight' in state_dict
+    )
 
 
 def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
@@ -180,17 +199,21 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
         raise ValueError(
             'the checkpoint holds no Sapiens encoder: '
             '`backbone.patch_embed.projection.weight` is missing, its keys '
-            f'are {sorted(state_dict)[:4]} and so on')
+            f'are {sorted(state_dict)[:4]} and so on'
+        )
     if _unprefixed_encoder(state_dict):
         state_dict = {BACKBONE + key: v for key, v in state_dict.items()}
     if has_stock_norms(state_dict):
-        raise ValueError(f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
-                         'the stock model that it was trained with.')
+        raise ValueError(
+            f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
+            'the stock model that it was trained with.'
+        )
     unknown = [key for key in state_dict if not _is_known(key)]
     if unknown:
         raise ValueError(
             f'the checkpoint has {len(unknown)} keys that no Sapiens model '
-            f'has: {unknown[:5]}. It was trained with another architecture.')
+            f'has: {unknown[:5]}. It was trained with another architecture.'
+        )
     projection = state_dict[f'{BACKBONE}patch_embed.projection.weight']
     feedforward = state_dict[f'{BACKBONE}layers.0.ffn.layers.0.0.weight']
     layout, out_channels, num_deconvs = _describe_head(state_dict)
@@ -203,13 +226,15 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
         num_tokens=state_dict[f'{BACKBONE}pos_embed'].shape[1],
         has_cls_token=f'{BACKBONE}cls_token' in state_dict,
         out_channels=out_channels,
-        num_deconvs=num_deconvs)
+        num_deconvs=num_deconvs,
+    )
 
 
 def _is_known(key: str) -> bool:
     return any(
-        key.startswith(prefix) and pattern.fullmatch(key[len(prefix):])
-        for prefix, pattern in _PATTERNS.items())
+        key.startswith(prefix) and pattern.fullmatch(key[len(prefix) :])
+        for prefix, pattern in _PATTERNS.items()
+    )
 
 
 def _count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
@@ -219,14 +244,16 @@ def _count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
 
 
 def _describe_head(
-        state_dict: Mapping[str, Tensor]) -> tuple[str, int | None, int]:
+    state_dict: Mapping[str, Tensor],
+) -> tuple[str, int | None, int]:
     """Layout, output channels and number of transposed convolutions."""
     for prefix, last in HEADS.items():
         weight = state_dict.get(f'{prefix}{last}.weight')
         if weight is None:
             continue
         deconvs = sum(
-            key.startswith(f'{prefix}deconv_layers.') for key in state_dict)
+            key.startswith(f'{prefix}deconv_layers.') for key in state_dict
+        )
         channels = weight.shape[0]
         dense = {1: 'depth', 3: 'normal'}.get(channels, 'seg')
         return 'pose' if prefix == 'head.' else dense, channels, deconvs
@@ -247,14 +274,21 @@ def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if _unprefixed_encoder(state_dict):
         return dict(state_dict)
     return {
-        key[len(BACKBONE):]: value
-        for key, value in state_dict.items() if key.startswith(BACKBONE)
+        key[len(BACKBONE) :]: value
+        for key, value in state_dict.items()
+        if key.startswith(BACKBONE)
     }
 
 
-def fit_encoder(state_dict: MutableMapping[str, Tensor], prefix: str, *,
-                arch: Mapping[str, int], patch_size: int,
-                patch_grid: tuple[int, int], with_cls_token: bool) -> None:
+def fit_encoder(
+    state_dict: MutableMapping[str, Tensor],
+    prefix: str,
+    *,
+    arch: Mapping[str, int],
+    patch_size: int,
+    patch_grid: tuple[int, int],
+    with_cls_token: bool,
+) -> None:
     """Check and adapt, in place, the weights that go into an encoder.
 
     With an empty ``prefix`` the encoder of a whole model is found as well.
@@ -275,7 +309,8 @@ def fit_encoder(state_dict: MutableMapping[str, Tensor], prefix: str, *,
         if not is_sapiens(state_dict):
             raise ValueError(
                 'the checkpoint has no weights for SapiensViT; its keys are '
-                f'{sorted(state_dict)[:4]} and so on')
+                f'{sorted(state_dict)[:4]} and so on'
+            )
         encoder = encoder_state_dict(state_dict)
         state_dict.clear()
         state_dict.update(encoder)
@@ -289,29 +324,39 @@ def fit_encoder(state_dict: MutableMapping[str, Tensor], prefix: str, *,
             state_dict[pos_key],
             patch_grid,
             file_has_cls_token=cls_key in state_dict,
-            with_cls_token=with_cls_token)
+            with_cls_token=with_cls_token,
+        )
     if not with_cls_token:
         state_dict.pop(cls_key, None)
 
 
-def _check_encoder_size(state_dict: Mapping[str, Tensor], prefix: str,
-                        arch: Mapping[str, int], patch_size: int) -> None:
+def _check_encoder_size(
+    state_dict: Mapping[str, Tensor],
+    prefix: str,
+    arch: Mapping[str, int],
+    patch_size: int,
+) -> None:
     projection = state_dict[f'{prefix}patch_embed.projection.weight']
     num_layers = _count_layers(state_dict, prefix)
     theirs = (projection.shape[0], num_layers)
     ours = (arch['embed_dims'], arch['num_layers'])
     if theirs != ours:
-        raise ValueError(f'the checkpoint holds {_size(*theirs)}, but the '
-                         f'model has {_size(*ours)}. Set `arch` of the '
-                         'backbone to the size of the checkpoint.')
+        raise ValueError(
+            f'the checkpoint holds {_size(*theirs)}, but the '
+            f'model has {_size(*ours)}. Set `arch` of the '
+            'backbone to the size of the checkpoint.'
+        )
     inner = state_dict.get(f'{prefix}layers.0.ffn.layers.0.0.weight')
     if inner is not None and inner.shape[0] != arch['feedforward_channels']:
         raise ValueError(
             '`feedforward_channels` must be that of the checkpoint, '
-            f'{inner.shape[0]}, but got {arch["feedforward_channels"]}')
+            f'{inner.shape[0]}, but got {arch["feedforward_channels"]}'
+        )
     if projection.shape[2] != patch_size:
-        raise ValueError('`patch_size` must be that of the checkpoint, '
-                         f'{projection.shape[2]}, but got {patch_size}')
+        raise ValueError(
+            '`patch_size` must be that of the checkpoint, '
+            f'{projection.shape[2]}, but got {patch_size}'
+        )
 
 
 def check_head(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
@@ -339,26 +384,32 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
                     f'*`, the model has `{others[0]}*`). To start from its '
                     'encoder, extract that with `tools/convert_checkpoint.py '
                     '--encoder-only` and give the result to the backbone as '
-                    "`init_cfg=dict(type='Pretrained', checkpoint=...)`.")
+                    "`init_cfg=dict(type='Pretrained', checkpoint=...)`."
+                )
             continue
         _check_norms(file, model, prefix)
         _check_channels(file, model, prefix, last)
 
 
-def _check_norms(file: Mapping[str, Any], model: Mapping[str, Any],
-                 prefix: str) -> None:
+def _check_norms(
+    file: Mapping[str, Any], model: Mapping[str, Any], prefix: str
+) -> None:
     if has_stock_norms(file, prefix) and not has_stock_norms(model, prefix):
-        raise ValueError(f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
-                         'the stock model that it was trained with.')
+        raise ValueError(
+            f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
+            'the stock model that it was trained with.'
+        )
     if has_stock_norms(model, prefix) and not has_stock_norms(file, prefix):
         raise ValueError(
             f'the model {STOCK_NORM_MESSAGE}Use '
             "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`, or "
-            'the config of the checkpoint.')
+            'the config of the checkpoint.'
+        )
 
 
-def _check_channels(file: Mapping[str, Any], model: Mapping[str, Any],
-                    prefix: str, last: str) -> None:
+def _check_channels(
+    file: Mapping[str, Any], model: Mapping[str, Any], prefix: str, last: str
+) -> None:
     key = f'{prefix}{last}.weight'
     if key in file and key in model:
         theirs, ours = file[key].shape[0], model[key].shape[0]
@@ -368,14 +419,20 @@ def _check_channels(file: Mapping[str, Any], model: Mapping[str, Any],
                 f'the checkpoint was trained for {theirs} {unit}, but the '
                 f'model has {ours}. Use the config of the checkpoint, or '
                 'start from its encoder (`tools/convert_checkpoint.py '
-                '--encoder-only`).')
+                '--encoder-only`).'
+            )
     for name in ('deconv_layers', 'conv_layers'):
         start = f'{prefix}{name}.'
-        theirs_, ours_ = ({
-            k: tuple(v.shape)
-            for k, v in state.items() if k.startswith(start)
-        } for state in (file, model))
+        theirs_, ours_ = (
+            {
+                k: tuple(v.shape)
+                for k, v in state.items()
+                if k.startswith(start)
+            }
+            for state in (file, model)
+        )
         if theirs_ != ours_:
             raise ValueError(
                 f'`{prefix}{name}` of the checkpoint and of the model differ: '
-                f'{theirs_} and {ours_}. Use the config of the checkpoint.')
+                f'{theirs_} and {ours_}. Use the config of the checkpoint.'
+            )

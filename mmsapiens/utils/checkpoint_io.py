@@ -4,6 +4,7 @@ A file is recognised by its content, never by its name: the released
 ``.pt2`` files, for one, are of two different formats. No code from a file is
 run, and a file appears under its final name only when it is whole.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -50,12 +51,14 @@ def detect_format(path: str | Path) -> str:
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        raise ValueError(f'{path} is a directory, but a checkpoint file was '
-                         'expected')
+        raise ValueError(
+            f'{path} is a directory, but a checkpoint file was expected'
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f'the checkpoint {path} does not exist. Check the path, or '
-            'download the file first.')
+            'download the file first.'
+        )
     size = path.stat().st_size
     with path.open('rb') as file:
         start = file.read(256)
@@ -65,12 +68,14 @@ def detect_format(path: str | Path) -> str:
         raise ValueError(
             f'{path} is a Git LFS pointer, not the checkpoint itself. Run '
             '`git lfs pull` in its repository, or download the file from '
-            'its web page.')
+            'its web page.'
+        )
     if start.lstrip().lower().startswith(_HTML_STARTS):
         raise ValueError(
             f'{path} is a web page, not a checkpoint: the server sent an '
             'error or a login page. Download it again, signed in if the file '
-            'needs it.')
+            'needs it.'
+        )
     if start.startswith(b'PK'):
         return _detect_zip(path)
     if start.startswith(_LEGACY_TORCH_MAGIC):
@@ -78,17 +83,22 @@ def detect_format(path: str | Path) -> str:
     if len(start) > 8 and start[8:9] == b'{':
         header = int.from_bytes(start[:8], 'little')
         if header + 8 > size:
-            raise ValueError(f'{path} ends inside its header ({size} bytes): '
-                             f'the download was cut short. {DOWNLOAD_AGAIN}')
+            raise ValueError(
+                f'{path} ends inside its header ({size} bytes): '
+                f'the download was cut short. {DOWNLOAD_AGAIN}'
+            )
         return 'safetensors'
     if start.lstrip().startswith(b'{'):
-        raise ValueError(f'{path} holds JSON text, not weights: '
-                         f'{start[:80]!r}. The server may have answered with '
-                         f'an error message. {DOWNLOAD_AGAIN}')
+        raise ValueError(
+            f'{path} holds JSON text, not weights: '
+            f'{start[:80]!r}. The server may have answered with '
+            f'an error message. {DOWNLOAD_AGAIN}'
+        )
     raise ValueError(
         f'{path} is not a checkpoint: it is neither a file of torch.save, '
         'nor safetensors, nor TorchScript, nor torch.export (it starts with '
-        f'{start[:16]!r})')
+        f'{start[:16]!r})'
+    )
 
 
 def _detect_zip(path: Path) -> str:
@@ -99,23 +109,29 @@ def _detect_zip(path: Path) -> str:
     except zipfile.BadZipFile:
         raise ValueError(
             f'{path} is an archive without its end ({path.stat().st_size} '
-            f'bytes): the download was cut short. {DOWNLOAD_AGAIN}') from None
+            f'bytes): the download was cut short. {DOWNLOAD_AGAIN}'
+        ) from None
     inner = {name.split('/', 1)[-1] for name in names}
     if 'constants.pkl' in inner or any(n.startswith('code/') for n in inner):
         return 'torchscript'
     if 'archive_format' in inner or any(
-            n.endswith('exported_program.json') or n.startswith('models/')
-            for n in inner):
+        n.endswith('exported_program.json') or n.startswith('models/')
+        for n in inner
+    ):
         return 'torch_export'
     if 'data.pkl' in inner:
         return 'torch'
-    raise ValueError(f'{path} is a zip file, but none of torch: it holds '
-                     f'{sorted(inner)[:5]}')
+    raise ValueError(
+        f'{path} is a zip file, but none of torch: it holds '
+        f'{sorted(inner)[:5]}'
+    )
 
 
-def read_checkpoint(path: str | Path,
-                    map_location: Any = None,
-                    trust_pickle: bool | None = None) -> dict[str, Any]:
+def read_checkpoint(
+    path: str | Path,
+    map_location: Any = None,
+    trust_pickle: bool | None = None,
+) -> dict[str, Any]:
     """Read a checkpoint of any format that :func:`detect_format` knows.
 
     Args:
@@ -148,25 +164,32 @@ def read_checkpoint(path: str | Path,
     return _read_torch(path, map_location, trust_pickle)
 
 
-def _read_torch(path: Path, map_location: Any,
-                trust_pickle: bool) -> dict[str, Any]:
+def _read_torch(
+    path: Path, map_location: Any, trust_pickle: bool
+) -> dict[str, Any]:
     allow_training_checkpoints()
     try:
         loaded = torch.load(
-            path, map_location=map_location, weights_only=not trust_pickle)
+            path, map_location=map_location, weights_only=not trust_pickle
+        )
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'{path} was refused: it needs code to be run while it is '
             f'unpickled. If you trust its origin, set {TRUST_VARIABLE}=1, or '
             'convert it once with `tools/convert_checkpoint.py FILE OUT '
-            f'--trust-pickle`. The reason: {_first_lines(error)}') from None
+            f'--trust-pickle`. The reason: {_first_lines(error)}'
+        ) from None
     except (RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f'{path} cannot be read, it is damaged or was cut '
-                         f'short. {DOWNLOAD_AGAIN} The reason: '
-                         f'{_first_lines(error)}') from error
+        raise ValueError(
+            f'{path} cannot be read, it is damaged or was cut '
+            f'short. {DOWNLOAD_AGAIN} The reason: '
+            f'{_first_lines(error)}'
+        ) from error
     if not isinstance(loaded, Mapping):
-        raise ValueError(f'{path} must hold a dict of weights, but it holds '
-                         f'a {type(loaded).__name__}')
+        raise ValueError(
+            f'{path} must hold a dict of weights, but it holds '
+            f'a {type(loaded).__name__}'
+        )
     return loaded  # type: ignore[return-value]
 
 
@@ -181,11 +204,13 @@ def _read_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
     device = 'cpu' if map_location is None else str(map_location)
     try:
         with safe_open(path, framework='pt', device=device) as file:
-            state_dict = {key: file.get_tensor(key) for key in file.keys()}
+            keys = file.keys()  # the file itself is not iterable
+            state_dict = {key: file.get_tensor(key) for key in keys}
             meta = dict(file.metadata() or {})
     except SafetensorError as error:
-        raise ValueError(f'{path} is damaged or was cut short ({error}). '
-                         f'{DOWNLOAD_AGAIN}') from error
+        raise ValueError(
+            f'{path} is damaged or was cut short ({error}). {DOWNLOAD_AGAIN}'
+        ) from error
     # The format stores strings only; write_checkpoint stores JSON.
     if 'meta' in meta:
         meta = json.loads(meta['meta'])
@@ -202,7 +227,8 @@ def _read_torchscript(path: Path, map_location: Any) -> dict[str, Any]:
                 f'{path} is a TorchScript archive that this torch '
                 f'({torch.__version__}) cannot open. Use the ordinary '
                 'checkpoint (.pth or .safetensors) of the same model. The '
-                f'reason: {_first_lines(error)}') from error
+                f'reason: {_first_lines(error)}'
+            ) from error
         state_dict = dict(module.state_dict())
     return dict(state_dict=state_dict, meta=dict(source='torchscript'))
 
@@ -215,7 +241,8 @@ def _read_torch_export(path: Path, map_location: Any) -> dict[str, Any]:
             f'{path} is a torch.export program that this torch '
             f'({torch.__version__}) cannot open. Use the ordinary checkpoint '
             '(.pth or .safetensors) of the same model. The reason: '
-            f'{_first_lines(error)}') from error
+            f'{_first_lines(error)}'
+        ) from error
     state_dict = {
         key: tensor.detach().to(map_location or 'cpu')
         for key, tensor in program.state_dict.items()
@@ -226,8 +253,11 @@ def _read_torch_export(path: Path, map_location: Any) -> dict[str, Any]:
 def file_sha256(path: str | Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     with Path(path).open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(
-            hashlib, 'file_digest') else _sha256_in_blocks(file)
+        return (
+            hashlib.file_digest(file, 'sha256').hexdigest()
+            if hasattr(hashlib, 'file_digest')
+            else _sha256_in_blocks(file)
+        )
 
 
 def _sha256_in_blocks(file: Any) -> str:
@@ -238,10 +268,12 @@ def _sha256_in_blocks(file: Any) -> str:
     return digest.hexdigest()
 
 
-def write_checkpoint(state_dict: Mapping[str, Tensor],
-                     path: str | Path,
-                     meta: Mapping[str, Any] | None = None,
-                     with_hash: bool = False) -> Path:
+def write_checkpoint(
+    state_dict: Mapping[str, Tensor],
+    path: str | Path,
+    meta: Mapping[str, Any] | None = None,
+    with_hash: bool = False,
+) -> Path:
     """Write weights to a file that appears only when it is complete.
 
     Args:
@@ -262,15 +294,18 @@ def write_checkpoint(state_dict: Mapping[str, Tensor],
     """
     path = Path(path).expanduser()
     if path.suffix not in SUFFIXES:
-        raise ValueError(f'the suffix of {path} must be one of {SUFFIXES}, '
-                         f'but got {path.suffix!r}')
+        raise ValueError(
+            f'the suffix of {path} must be one of {SUFFIXES}, '
+            f'but got {path.suffix!r}'
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         key: tensor.detach().cpu().contiguous()
         for key, tensor in state_dict.items()
     }
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.stem}-', suffix='.tmp')
+        dir=path.parent, prefix=f'.{path.stem}-', suffix='.tmp'
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -278,10 +313,13 @@ def write_checkpoint(state_dict: Mapping[str, Tensor],
             # Tensors that share memory are not allowed in this format.
             tensors = {key: tensor.clone() for key, tensor in tensors.items()}
             text = json.dumps(dict(meta or {}))
-            save_file(tensors, temporary, metadata=dict(format='pt', meta=text))
+            save_file(
+                tensors, temporary, metadata=dict(format='pt', meta=text)
+            )
         else:
             torch.save(
-                dict(state_dict=tensors, meta=dict(meta or {})), temporary)
+                dict(state_dict=tensors, meta=dict(meta or {})), temporary
+            )
         temporary.chmod(0o644)
         if with_hash:
             digest = file_sha256(temporary)[:8]

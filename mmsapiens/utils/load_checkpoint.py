@@ -1,4 +1,5 @@
 """Loading a released checkpoint into a model, with a report."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -7,8 +8,14 @@ from pathlib import Path
 from mmengine.logging import print_log
 from torch import nn
 
-from .checkpoint import (BACKBONE, HEADS, check_head, describe,
-                         encoder_state_dict, get_state_dict)
+from .checkpoint import (
+    BACKBONE,
+    HEADS,
+    check_head,
+    describe,
+    encoder_state_dict,
+    get_state_dict,
+)
 from .checkpoint_io import read_checkpoint
 
 
@@ -38,19 +45,23 @@ class LoadReport:
             f'{self.path.name}: {self.content}',
             f'  loaded {len(self.loaded)} parameters',
         ]
-        for title, keys in (('resized', self.resized),
-                            ('dropped', self.dropped), ('left as initialized',
-                                                        self.initialized)):
+        for title, keys in (
+            ('resized', self.resized),
+            ('dropped', self.dropped),
+            ('left as initialized', self.initialized),
+        ):
             if keys:
                 shown = ', '.join(keys[:4]) + (' ...' if keys[4:] else '')
                 lines.append(f'  {title}: {len(keys)} ({shown})')
         return '\n'.join(lines)
 
 
-def load_checkpoint(model: nn.Module,
-                    filename: str | Path,
-                    map_location: str = 'cpu',
-                    trust_pickle: bool | None = None) -> LoadReport:
+def load_checkpoint(
+    model: nn.Module,
+    filename: str | Path,
+    map_location: str = 'cpu',
+    trust_pickle: bool | None = None,
+) -> LoadReport:
     """Load any released layout into an encoder or a whole model.
 
     The encoder always comes from the file. A head is loaded if both have one
@@ -85,8 +96,10 @@ def load_checkpoint(model: nn.Module,
         is_encoder = 'patch_embed.projection.weight' in target
         is_model = f'{BACKBONE}patch_embed.projection.weight' in target
         if not is_encoder and not is_model:
-            raise ValueError('the model has no SapiensViT: neither is it one '
-                             'nor has it one as `backbone`')
+            raise ValueError(
+                'the model has no SapiensViT: neither is it one '
+                'nor has it one as `backbone`'
+            )
         encoder = encoder_state_dict(file)
         if is_encoder:
             weights = encoder
@@ -94,8 +107,10 @@ def load_checkpoint(model: nn.Module,
             check_head(file, target)
             weights = {BACKBONE + key: v for key, v in encoder.items()}
             weights.update(
-                (key, value) for key, value in file.items()
-                if key.startswith((*HEADS, 'neck.')) and key in target)
+                (key, value)
+                for key, value in file.items()
+                if key.startswith((*HEADS, 'neck.')) and key in target
+            )
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except ValueError as error:
@@ -107,11 +122,16 @@ def load_checkpoint(model: nn.Module,
         content=str(info),
         loaded=sorted(used),
         resized=sorted(
-            key for key in used if shapes[key] != tuple(target[key].shape)),
+            key for key in used if shapes[key] != tuple(target[key].shape)
+        ),
         dropped=sorted(
-            key for key in file
-            if key not in used and prefix + key not in used
-            and key.removeprefix(BACKBONE) not in used),
-        initialized=sorted(missing))
+            key
+            for key in file
+            if key not in used
+            and prefix + key not in used
+            and key.removeprefix(BACKBONE) not in used
+        ),
+        initialized=sorted(missing),
+    )
     print_log(str(report), logger='current')
     return report

@@ -3,6 +3,7 @@
 Letters: h w patch rows and columns, D width. A table is (1, T, D) with T =
 h * w, or 1 + h * w when its first row belongs to the class token.
 """
+
 from __future__ import annotations
 
 from math import isqrt
@@ -14,10 +15,12 @@ from torch import Tensor
 Grid = tuple[int, int]
 
 
-def resize_pos_embed(pos_embed: Tensor,
-                     src_grid: Grid,
-                     dst_grid: Grid,
-                     num_extra_tokens: int = 0) -> Tensor:
+def resize_pos_embed(
+    pos_embed: Tensor,
+    src_grid: Grid,
+    dst_grid: Grid,
+    num_extra_tokens: int = 0,
+) -> Tensor:
     """Resize a table to another patch grid.
 
     Bicubic without antialiasing, ``align_corners=False``, in float32, as in
@@ -39,7 +42,8 @@ def resize_pos_embed(pos_embed: Tensor,
     table = pos_embed[:, num_extra_tokens:]
     maps = table.float().reshape(1, *src_grid, -1).permute(0, 3, 1, 2)
     maps = F.interpolate(
-        maps, size=dst_grid, mode='bicubic', align_corners=False)
+        maps, size=dst_grid, mode='bicubic', align_corners=False
+    )
     table = maps.flatten(2).transpose(1, 2).to(pos_embed.dtype)
     return torch.cat([extra, table], dim=1)
 
@@ -73,12 +77,17 @@ def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
         f'the position embedding has {num_patches} patch rows, which is '
         f'neither the {rows}x{columns} grid of the model, nor a square, nor '
         f'{rows}x{columns} at another scale. Set `img_size` of the model to '
-        'the size that the checkpoint was trained with.')
+        'the size that the checkpoint was trained with.'
+    )
 
 
-def adapt_pos_embed(pos_embed: Tensor, dst_grid: Grid, *,
-                    file_has_cls_token: bool,
-                    with_cls_token: bool) -> Tensor:
+def adapt_pos_embed(
+    pos_embed: Tensor,
+    dst_grid: Grid,
+    *,
+    file_has_cls_token: bool,
+    with_cls_token: bool,
+) -> Tensor:
     """Fit the table of a checkpoint to a model.
 
     Whether the first row belongs to a class token is read from the file: it
@@ -110,7 +119,8 @@ def adapt_pos_embed(pos_embed: Tensor, dst_grid: Grid, *,
         raise ValueError(
             'the model has a class token, but the checkpoint has none. Build '
             'the model with `with_cls_token=False`, or load a pretraining '
-            'checkpoint.')
+            'checkpoint.'
+        )
     if has_row and not with_cls_token:
         pos_embed = pos_embed[:, 1:]
         has_row = False

@@ -11,7 +11,9 @@ train_dataloader = dict(
         data_root=data_root,
         data_mode='topdown',
         ann_file='annotations/person_keypoints_train2017.json',
-        data_prefix=dict(img='train2017/')))
+        data_prefix=dict(img='train2017/'),
+    ),
+)
 val_dataloader = dict(
     batch_size=32,
     num_workers=4,
@@ -26,10 +28,13 @@ val_dataloader = dict(
         bbox_file=f'{data_root}person_detection_results/'
         'COCO_val2017_detections_AP_H_70_person.json',
         data_prefix=dict(img='val2017/'),
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
     type='CocoMetric',
-    ann_file=f'{data_root}annotations/person_keypoints_val2017.json')
+    ann_file=f'{data_root}annotations/person_keypoints_val2017.json',
+)
 test_evaluator = val_evaluator

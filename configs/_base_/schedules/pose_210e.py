@@ -8,21 +8,23 @@ optim_wrapper = dict(
     dtype='float32',
     loss_guard=dict(factor=25.0),
     optimizer=dict(
-        type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.1),
+        type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.1
+    ),
     constructor='mmsapiens.ViTLayerDecayConstructor',
     paramwise_cfg=dict(layer_decay_rate=0.85),
-    clip_grad=dict(max_norm=1.0, norm_type=2))
+    clip_grad=dict(max_norm=1.0, norm_type=2),
+)
 
 param_scheduler = [
-    dict(
-        type='LinearLR', by_epoch=False, begin=0, end=500, start_factor=1e-3),
+    dict(type='LinearLR', by_epoch=False, begin=0, end=500, start_factor=1e-3),
     dict(
         type='MultiStepLR',
         by_epoch=True,
         begin=0,
         end=210,
         milestones=[170, 200],
-        gamma=0.1)
+        gamma=0.1,
+    ),
 ]
 
 # `lr` is meant for this total batch; `tools/train.py --auto-scale-lr` adapts.

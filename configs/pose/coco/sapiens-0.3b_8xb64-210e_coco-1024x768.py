@@ -8,7 +8,8 @@ default_scope = 'mmpose'
 num_keypoints = 17
 # Width, height in pixels; sigma in heatmap pixels.
 codec = dict(
-    type='UDPHeatmap', input_size=(768, 1024), heatmap_size=(192, 256), sigma=6)
+    type='UDPHeatmap', input_size=(768, 1024), heatmap_size=(192, 256), sigma=6
+)
 
 model = dict(
     type='TopdownPoseEstimator',
@@ -16,7 +17,8 @@ model = dict(
         type='PoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True),
+        bgr_to_rgb=True,
+    ),
     backbone=dict(
         type='mmsapiens.SapiensViT',
         arch='sapiens_0.3b',
@@ -24,14 +26,18 @@ model = dict(
         patch_padding=2,
         init_cfg=dict(
             type='Pretrained',
-            checkpoint='checkpoints/sapiens_0.3b_epoch_1600_clean.pth')),
+            checkpoint='checkpoints/sapiens_0.3b_epoch_1600_clean.pth',
+        ),
+    ),
     head=dict(
         type='mmsapiens.InstanceNormHeatmapHead',
         in_channels=1024,
         out_channels=num_keypoints,
         loss=dict(type='KeypointMSELoss', use_target_weight=True),
-        decoder=codec),
-    test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))
+        decoder=codec,
+    ),
+    test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False),
+)
 
 train_pipeline = [
     dict(type='LoadImage'),
@@ -44,7 +50,8 @@ train_pipeline = [
         min_lower_keypoints=3,
         padding=1.5,
         prob=0.3,
-        upper_prioritized_prob=0.7),
+        upper_prioritized_prob=0.7,
+    ),
     dict(
         type='RandomBBoxTransform',
         shift_factor=0.16,
@@ -52,7 +59,8 @@ train_pipeline = [
         scale_factor=(0.5, 1.5),
         scale_prob=1.0,
         rotate_factor=80.0,
-        rotate_prob=0.6),
+        rotate_prob=0.6,
+    ),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='PhotometricDistortion'),
     dict(
@@ -68,16 +76,18 @@ train_pipeline = [
                 max_height=0.4,
                 min_width=0.2,
                 max_width=0.4,
-                p=1.0),
-        ]),
+                p=1.0,
+            ),
+        ],
+    ),
     dict(type='GenerateTarget', encoder=codec),
-    dict(type='PackPoseInputs')
+    dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
-    dict(type='PackPoseInputs')
+    dict(type='PackPoseInputs'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
@@ -85,8 +95,10 @@ test_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 
 default_hooks = dict(
     checkpoint=dict(interval=10, save_best='coco/AP', rule='greater'),
-    visualization=dict(type='PoseVisualizationHook', enable=False))
+    visualization=dict(type='PoseVisualizationHook', enable=False),
+)
 visualizer = dict(
     type='PoseLocalVisualizer',
     name='visualizer',
-    vis_backends=[dict(type='LocalVisBackend')])
+    vis_backends=[dict(type='LocalVisBackend')],
+)

@@ -1,4 +1,6 @@
 """Hooks."""
-from .checkpoint_guard_hook import CheckpointGuardHook
 
-__all__ = ['CheckpointGuardHook']
+from .checkpoint_guard_hook import CheckpointGuardHook
+from .progress_hook import ProgressHook
+
+__all__ = ['CheckpointGuardHook', 'ProgressHook']

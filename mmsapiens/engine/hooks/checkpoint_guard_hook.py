@@ -1,4 +1,5 @@
 """A last look at a checkpoint before it goes into a model."""
+
 from __future__ import annotations
 
 from mmengine.hooks import Hook
@@ -40,4 +41,5 @@ class CheckpointGuardHook(Hook):
             check_head(file, model.state_dict())
         except ValueError as error:
             raise ValueError(
-                f'the checkpoint does not fit the model: {error}') from None
+                f'the checkpoint does not fit the model: {error}'
+            ) from None

@@ -1,4 +1,5 @@
 """Optimizer wrappers and their constructors."""
+
 from .autocast_optim_wrapper import AutocastOptimWrapper
 from .layer_decay import ViTLayerDecayConstructor
 from .loss_guard import LossGuard

@@ -1,4 +1,5 @@
 """Mixed precision on any device."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -41,39 +42,48 @@ class AutocastOptimWrapper(OptimWrapper):
             given without float16.
     """
 
-    def __init__(self,
-                 dtype: str = 'bfloat16',
-                 loss_scale: dict | None = None,
-                 loss_guard: dict | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        dtype: str = 'bfloat16',
+        loss_scale: dict | None = None,
+        loss_guard: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if dtype not in DTYPES:
             raise ValueError(
-                f'`dtype` must be one of {list(DTYPES)}, but got {dtype!r}')
+                f'`dtype` must be one of {list(DTYPES)}, but got {dtype!r}'
+            )
         if loss_scale is not None and dtype != 'float16':
-            raise ValueError("`loss_scale` needs `dtype='float16'`, but got "
-                             f'{dtype!r}')
+            raise ValueError(
+                f"`loss_scale` needs `dtype='float16'`, but got {dtype!r}"
+            )
         self.dtype = DTYPES[dtype]
         self.device_type = torch.device(get_device()).type
         self.scaler = torch.amp.GradScaler(
-            self.device_type,
-            enabled=dtype == 'float16',
-            **(loss_scale or {}))
+            self.device_type, enabled=dtype == 'float16', **(loss_scale or {})
+        )
         self.guard = None if loss_guard is None else LossGuard(**loss_guard)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast for the forward pass of ``model``."""
-        with super().optim_context(model), torch.autocast(
+        with (
+            super().optim_context(model),
+            torch.autocast(
                 self.device_type,
                 self.dtype,
-                enabled=self.dtype != torch.float32):
+                enabled=self.dtype != torch.float32,
+            ),
+        ):
             yield
 
-    def update_params(self,
-                      loss: Tensor,
-                      step_kwargs: dict | None = None,
-                      zero_kwargs: dict | None = None) -> None:
+    def update_params(
+        self,
+        loss: Tensor,
+        step_kwargs: dict | None = None,
+        zero_kwargs: dict | None = None,
+    ) -> None:
         """Backward and, when due, step; nothing at all for an outlier.
 
         Args:
@@ -86,8 +96,9 @@ class AutocastOptimWrapper(OptimWrapper):
         if self.guard is None or self.guard.accepts(loss):
             super().update_params(loss, step_kwargs, zero_kwargs)
             return
-        self.message_hub.update_scalar('train/rejected_losses',
-                                       self.guard.num_rejected)
+        self.message_hub.update_scalar(
+            'train/rejected_losses', self.guard.num_rejected
+        )
         # No backward pass: gradients of a non-finite loss are not finite,
         # whatever they are multiplied by.
         self._inner_count += 1

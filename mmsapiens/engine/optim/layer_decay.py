@@ -1,4 +1,5 @@
 """Layer-wise learning rate decay for SapiensViT."""
+
 from __future__ import annotations
 
 import re
@@ -8,8 +9,11 @@ from torch import nn
 
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-EMBEDDINGS = ('backbone.cls_token', 'backbone.mask_token',
-              'backbone.pos_embed')
+EMBEDDINGS = (
+    'backbone.cls_token',
+    'backbone.mask_token',
+    'backbone.pos_embed',
+)
 _LAYER = re.compile(r'backbone\.layers\.(\d+)\.')
 _WRAPPERS = re.compile(r'(_fsdp_wrapped_module|_orig_mod|module)\.')
 
@@ -67,15 +71,19 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
                 '`paramwise_cfg` of ViTLayerDecayConstructor takes '
                 '`layer_decay_rate` and `num_layers`, but got '
                 f'{sorted(unknown)}, which would have no effect: biases, '
-                'norms and the position embedding are never decayed')
+                'norms and the position embedding are never decayed'
+            )
         rate = self.paramwise_cfg.get('layer_decay_rate')
         if rate is None or not 0 < rate <= 1:
             raise ValueError(
-                f'`layer_decay_rate` must be in (0, 1], but got {rate}')
+                f'`layer_decay_rate` must be in (0, 1], but got {rate}'
+            )
         for key in ('lr', 'weight_decay'):
             if self.optimizer_cfg.get(key) is None:
-                raise ValueError(f'`optimizer` must give `{key}`, but its '
-                                 f'keys are {sorted(self.optimizer_cfg)}')
+                raise ValueError(
+                    f'`optimizer` must give `{key}`, but its '
+                    f'keys are {sorted(self.optimizer_cfg)}'
+                )
 
     def _num_layers(self, model: nn.Module) -> int:
         """Layers of the backbone, checked against the config."""
@@ -85,16 +93,19 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             raise ValueError(
                 'ViTLayerDecayConstructor needs a model whose `backbone` has '
                 f'`num_layers`, as SapiensViT has, but got a backbone of type '
-                f'{type(backbone).__name__}')
+                f'{type(backbone).__name__}'
+            )
         wanted = self.paramwise_cfg.get('num_layers', actual)
         if wanted != actual:
             raise ValueError(
                 f'`num_layers` must be that of the backbone, {actual}, but '
-                f'got {wanted}. Leave it out of `paramwise_cfg`.')
+                f'got {wanted}. Leave it out of `paramwise_cfg`.'
+            )
         return actual
 
-    def add_params(self, params: list[dict], module: nn.Module,
-                   **kwargs: object) -> None:
+    def add_params(
+        self, params: list[dict], module: nn.Module, **kwargs: object
+    ) -> None:
         """Append one group for each depth, with and without decay.
 
         Args:
@@ -109,10 +120,13 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             if not param.requires_grad:
                 continue
             name = without_wrappers(full_name)
-            decays = not (param.ndim == 1 or name.endswith('.bias')
-                          or 'pos_embed' in name)
+            decays = not (
+                param.ndim == 1
+                or name.endswith('.bias')
+                or 'pos_embed' in name
+            )
             depth = layer_id(name, num_layers)
-            scale = rate**(num_layers + 1 - depth)
+            scale = rate ** (num_layers + 1 - depth)
             group_name = f'layer_{depth}_{"decay" if decays else "no_decay"}'
             group = groups.setdefault(
                 group_name,
@@ -121,6 +135,8 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
                     group_name=group_name,
                     lr_scale=scale,
                     lr=self.base_lr * scale,
-                    weight_decay=self.base_wd if decays else 0.0))
+                    weight_decay=self.base_wd if decays else 0.0,
+                ),
+            )
             group['params'].append(param)
         params.extend(groups.values())

@@ -1,4 +1,5 @@
 """Telling outliers among training losses."""
+
 from __future__ import annotations
 
 import math
@@ -31,7 +32,8 @@ class LossGuard:
             raise ValueError(f'`factor` must be above 1, but got {factor}')
         if not 0 < momentum <= 1:
             raise ValueError(
-                f'`momentum` must be in (0, 1], but got {momentum}')
+                f'`momentum` must be in (0, 1], but got {momentum}'
+            )
         self.factor = factor
         self.momentum = momentum
         self.reference: float | None = None

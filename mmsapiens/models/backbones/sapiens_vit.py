@@ -1,4 +1,5 @@
 """The vision transformer of Sapiens, and the one table of its sizes."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -12,32 +13,24 @@ from torch.utils.checkpoint import checkpoint
 from ...registry import MODELS
 from ...utils.checkpoint import fit_encoder
 from ...utils.pos_embed import resize_pos_embed
-from ..layers import (LAYER_NORM_EPS, PatchEmbed, PatchPadding,
-                      TransformerLayer)
+from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer
 
 SAPIENS_ARCHS: dict[str, dict[str, int]] = {
     'sapiens_tiny': dict(
-        embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768),
+        embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768
+    ),
     'sapiens_0.3b': dict(
-        embed_dims=1024,
-        num_layers=24,
-        num_heads=16,
-        feedforward_channels=4096),
+        embed_dims=1024, num_layers=24, num_heads=16, feedforward_channels=4096
+    ),
     'sapiens_0.6b': dict(
-        embed_dims=1280,
-        num_layers=32,
-        num_heads=16,
-        feedforward_channels=5120),
+        embed_dims=1280, num_layers=32, num_heads=16, feedforward_channels=5120
+    ),
     'sapiens_1b': dict(
-        embed_dims=1536,
-        num_layers=40,
-        num_heads=24,
-        feedforward_channels=6144),
+        embed_dims=1536, num_layers=40, num_heads=24, feedforward_channels=6144
+    ),
     'sapiens_2b': dict(
-        embed_dims=1920,
-        num_layers=48,
-        num_heads=32,
-        feedforward_channels=7680),
+        embed_dims=1920, num_layers=48, num_heads=32, feedforward_channels=7680
+    ),
 }
 """Name -> width, depth, heads and feed-forward width.
 
@@ -65,13 +58,17 @@ def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
     if isinstance(arch, str):
         name = arch if arch.startswith('sapiens_') else f'sapiens_{arch}'
         if name not in SAPIENS_ARCHS:
-            raise KeyError(f'`arch` must be one of {list(SAPIENS_ARCHS)} or a '
-                           f'dict, but got {arch!r}')
+            raise KeyError(
+                f'`arch` must be one of {list(SAPIENS_ARCHS)} or a '
+                f'dict, but got {arch!r}'
+            )
         return dict(SAPIENS_ARCHS[name])
     expected = set(SAPIENS_ARCHS['sapiens_0.3b'])
     if set(arch) != expected:
-        raise ValueError(f'`arch` must have the keys {sorted(expected)}, but '
-                         f'got {sorted(arch)}')
+        raise ValueError(
+            f'`arch` must have the keys {sorted(expected)}, but '
+            f'got {sorted(arch)}'
+        )
     return dict(arch)
 
 
@@ -127,19 +124,21 @@ class SapiensViT(BaseModule):
 
     num_extra_tokens: int
 
-    def __init__(self,
-                 arch: str | Mapping[str, int],
-                 img_size: int | Sequence[int] = (1024, 768),
-                 patch_size: int = 16,
-                 patch_padding: PatchPadding = 'corner',
-                 out_type: str = 'featmap',
-                 out_indices: int | Sequence[int] = -1,
-                 with_cls_token: bool = False,
-                 final_norm: bool = True,
-                 drop_path_rate: float = 0.0,
-                 frozen_stages: int = -1,
-                 with_cp: bool = False,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        arch: str | Mapping[str, int],
+        img_size: int | Sequence[int] = (1024, 768),
+        patch_size: int = 16,
+        patch_padding: PatchPadding = 'corner',
+        out_type: str = 'featmap',
+        out_indices: int | Sequence[int] = -1,
+        with_cls_token: bool = False,
+        final_norm: bool = True,
+        drop_path_rate: float = 0.0,
+        frozen_stages: int = -1,
+        with_cp: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.arch = get_arch(arch)
         self.embed_dims = self.arch['embed_dims']
@@ -150,30 +149,41 @@ class SapiensViT(BaseModule):
         if not -1 <= frozen_stages <= self.num_layers:
             raise ValueError(
                 f'`frozen_stages` must be in [-1, {self.num_layers}], but '
-                f'got {frozen_stages}')
+                f'got {frozen_stages}'
+            )
         self.frozen_stages = frozen_stages
         self.with_cp = with_cp
         self.num_extra_tokens = int(with_cls_token)
 
-        self.patch_embed = PatchEmbed(self.embed_dims, patch_size,
-                                      patch_padding)
+        self.patch_embed = PatchEmbed(
+            self.embed_dims, patch_size, patch_padding
+        )
         self.patch_grid = self.patch_embed.grid_size(self.img_size)
         if 0 in self.patch_grid:
             raise ValueError(
                 f'`img_size` must hold at least one patch of {patch_size} '
-                f'pixels, but got {self.img_size}')
+                f'pixels, but got {self.img_size}'
+            )
         if with_cls_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         num_patches = self.patch_grid[0] * self.patch_grid[1]
         self.pos_embed = nn.Parameter(
-            torch.zeros(1, num_patches + self.num_extra_tokens,
-                        self.embed_dims))
+            torch.zeros(
+                1, num_patches + self.num_extra_tokens, self.embed_dims
+            )
+        )
         rates = torch.linspace(
-            0, drop_path_rate, self.num_layers, device='cpu').tolist()
+            0, drop_path_rate, self.num_layers, device='cpu'
+        ).tolist()
         self.layers = nn.ModuleList(
-            TransformerLayer(self.embed_dims, self.arch['num_heads'],
-                             self.arch['feedforward_channels'], rate)
-            for rate in rates)
+            TransformerLayer(
+                self.embed_dims,
+                self.arch['num_heads'],
+                self.arch['feedforward_channels'],
+                rate,
+            )
+            for rate in rates
+        )
         self.ln1 = self._norm() if final_norm else nn.Identity()
         if out_type == 'avg_featmap':
             self.ln2 = self._norm()
@@ -189,29 +199,35 @@ class SapiensViT(BaseModule):
         if isinstance(img_size, int):
             return img_size, img_size
         if len(img_size) != 2:
-            raise ValueError('`img_size` must be an int or (height, width), '
-                             f'but got {img_size!r}')
+            raise ValueError(
+                '`img_size` must be an int or (height, width), '
+                f'but got {img_size!r}'
+            )
         return int(img_size[0]), int(img_size[1])
 
     @staticmethod
     def _check_out_type(out_type: str, with_cls_token: bool) -> str:
         if out_type not in OUT_TYPES:
             raise ValueError(
-                f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
+                f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}'
+            )
         if out_type == 'cls_token' and not with_cls_token:
-            raise ValueError("`out_type='cls_token'` needs "
-                             '`with_cls_token=True`')
+            raise ValueError(
+                "`out_type='cls_token'` needs `with_cls_token=True`"
+            )
         return out_type
 
     def _check_out_indices(
-            self, out_indices: int | Sequence[int]) -> tuple[int, ...]:
+        self, out_indices: int | Sequence[int]
+    ) -> tuple[int, ...]:
         if isinstance(out_indices, int):
-            out_indices = (out_indices, )
+            out_indices = (out_indices,)
         depth = self.num_layers
         if any(not -depth <= index < depth for index in out_indices):
             raise ValueError(
                 f'`out_indices` must be in [{-depth}, {depth}), but got '
-                f'{tuple(out_indices)}')
+                f'{tuple(out_indices)}'
+            )
         return tuple(index % depth for index in out_indices)
 
     def init_weights(self) -> None:
@@ -226,7 +242,7 @@ class SapiensViT(BaseModule):
         if self.frozen_stages < 0:
             return
         frozen: list[nn.Module] = [self.patch_embed]
-        frozen += self.layers[:self.frozen_stages]
+        frozen += self.layers[: self.frozen_stages]
         if self.frozen_stages == self.num_layers:
             frozen.append(self.ln1)
         self.pos_embed.requires_grad = False
@@ -259,8 +275,9 @@ class SapiensViT(BaseModule):
         if grid == self.patch_grid:
             return table
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return resize_pos_embed(table, self.patch_grid, grid,
-                                    self.num_extra_tokens)
+            return resize_pos_embed(
+                table, self.patch_grid, grid, self.num_extra_tokens
+            )
         version = -1 if table.is_inference() else table._version
         key = (grid, table.dtype, table.device, table.data_ptr(), version)
         if key not in self._pos_cache:
@@ -269,9 +286,9 @@ class SapiensViT(BaseModule):
                 for known, value in self._pos_cache.items()
                 if known[1:] == key[1:]
             }
-            self._pos_cache[key] = resize_pos_embed(table, self.patch_grid,
-                                                    grid,
-                                                    self.num_extra_tokens)
+            self._pos_cache[key] = resize_pos_embed(
+                table, self.patch_grid, grid, self.num_extra_tokens
+            )
         return self._pos_cache[key]
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
@@ -308,14 +325,15 @@ class SapiensViT(BaseModule):
             return x
         if self.out_type == 'cls_token':
             return x[:, 0]
-        patches = x[:, self.num_extra_tokens:]
+        patches = x[:, self.num_extra_tokens :]
         if self.out_type == 'avg_featmap':
             return self.ln2(patches.mean(dim=1))
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
 
-def _fit_state_dict(module: SapiensViT, state_dict: dict, prefix: str,
-                    *args: object) -> None:
+def _fit_state_dict(
+    module: SapiensViT, state_dict: dict, prefix: str, *args: object
+) -> None:
     """Check and adapt weights before they are copied into ``module``."""
     module._pos_cache.clear()
     fit_encoder(
@@ -324,4 +342,5 @@ def _fit_state_dict(module: SapiensViT, state_dict: dict, prefix: str,
         arch=module.arch,
         patch_size=module.patch_embed.patch_size,
         patch_grid=module.patch_grid,
-        with_cls_token=bool(module.num_extra_tokens))
+        with_cls_token=bool(module.num_extra_tokens),
+    )

@@ -1,11 +1,23 @@
 """Blocks that two or more models share."""
+
 from .deconv_trunk import conv_layers, deconv_layers
 from .patch_embed import PatchEmbed, PatchPadding
-from .transformer import (LAYER_NORM_EPS, DropPath, FeedForward,
-                          MultiheadAttention, TransformerLayer)
+from .transformer import (
+    LAYER_NORM_EPS,
+    DropPath,
+    FeedForward,
+    MultiheadAttention,
+    TransformerLayer,
+)
 
 __all__ = [
-    'LAYER_NORM_EPS', 'DropPath', 'FeedForward', 'MultiheadAttention',
-    'PatchEmbed', 'PatchPadding', 'TransformerLayer', 'conv_layers',
-    'deconv_layers'
+    'LAYER_NORM_EPS',
+    'DropPath',
+    'FeedForward',
+    'MultiheadAttention',
+    'PatchEmbed',
+    'PatchPadding',
+    'TransformerLayer',
+    'conv_layers',
+    'deconv_layers',
 ]

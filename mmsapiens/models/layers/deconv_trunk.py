@@ -5,6 +5,7 @@ without running statistics, and by SiLU. The norm layers have no entries in a
 state dict, and layers have the same numbers as in the stock heads, whose
 batch norms would therefore stay untrained without an error.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -15,14 +16,16 @@ DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 """Kernel size -> padding and output padding that double the resolution."""
 
 
-def check_lengths(name: str, channels: Sequence[int],
-                  kernel_sizes: Sequence[int]) -> None:
+def check_lengths(
+    name: str, channels: Sequence[int], kernel_sizes: Sequence[int]
+) -> None:
     """Raise ValueError unless both sequences have the same length."""
     if len(channels) != len(kernel_sizes):
         raise ValueError(
             f'`{name}_out_channels` and `{name}_kernel_sizes` must have the '
             f'same length, but got {tuple(channels)} and '
-            f'{tuple(kernel_sizes)}')
+            f'{tuple(kernel_sizes)}'
+        )
 
 
 def norm_and_activation(channels: int) -> list[nn.Module]:
@@ -30,8 +33,9 @@ def norm_and_activation(channels: int) -> list[nn.Module]:
     return [nn.InstanceNorm2d(channels), nn.SiLU(inplace=True)]
 
 
-def deconv_layers(in_channels: int, out_channels: Sequence[int],
-                  kernel_sizes: Sequence[int]) -> nn.Sequential:
+def deconv_layers(
+    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
+) -> nn.Sequential:
     """Transposed convolutions, each of which doubles height and width.
 
     Args:
@@ -53,7 +57,8 @@ def deconv_layers(in_channels: int, out_channels: Sequence[int],
         if kernel_size not in DECONV_GEOMETRY:
             raise ValueError(
                 '`deconv_kernel_sizes` must be of '
-                f'{sorted(DECONV_GEOMETRY)}, but got {kernel_size}')
+                f'{sorted(DECONV_GEOMETRY)}, but got {kernel_size}'
+            )
         padding, output_padding = DECONV_GEOMETRY[kernel_size]
         layers.append(
             nn.ConvTranspose2d(
@@ -63,14 +68,17 @@ def deconv_layers(in_channels: int, out_channels: Sequence[int],
                 stride=2,
                 padding=padding,
                 output_padding=output_padding,
-                bias=False))
+                bias=False,
+            )
+        )
         layers += norm_and_activation(channels)
         in_channels = channels
     return nn.Sequential(*layers)
 
 
-def conv_layers(in_channels: int, out_channels: Sequence[int],
-                kernel_sizes: Sequence[int]) -> nn.Sequential:
+def conv_layers(
+    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
+) -> nn.Sequential:
     """Convolutions that keep height and width.
 
     Args:
@@ -89,11 +97,14 @@ def conv_layers(in_channels: int, out_channels: Sequence[int],
     layers: list[nn.Module] = []
     for channels, kernel_size in zip(out_channels, kernel_sizes):
         if kernel_size % 2 == 0:
-            raise ValueError('`conv_kernel_sizes` must be odd, but got '
-                             f'{kernel_size}')
+            raise ValueError(
+                f'`conv_kernel_sizes` must be odd, but got {kernel_size}'
+            )
         layers.append(
             nn.Conv2d(
-                in_channels, channels, kernel_size, padding=kernel_size // 2))
+                in_channels, channels, kernel_size, padding=kernel_size // 2
+            )
+        )
         layers += norm_and_activation(channels)
         in_channels = channels
     return nn.Sequential(*layers)

@@ -1,4 +1,5 @@
 """Image to patch tokens."""
+
 from __future__ import annotations
 
 from typing import Literal
@@ -28,19 +29,23 @@ class PatchEmbed(BaseModule):
             [0, ``patch_size``).
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 patch_size: int = 16,
-                 padding: PatchPadding = 'corner',
-                 in_channels: int = 3,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        embed_dims: int,
+        patch_size: int = 16,
+        padding: PatchPadding = 'corner',
+        in_channels: int = 3,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         is_pixels = isinstance(padding, int) and not isinstance(padding, bool)
-        if padding != 'corner' and not (is_pixels
-                                        and 0 <= padding < patch_size):
+        if padding != 'corner' and not (
+            is_pixels and 0 <= padding < patch_size
+        ):
             raise ValueError(
                 "`patch_padding` must be 'corner' or an int in "
-                f'[0, {patch_size}), but got {padding!r}')
+                f'[0, {patch_size}), but got {padding!r}'
+            )
         self.patch_size = patch_size
         self.padding = padding
         self.projection = nn.Conv2d(
@@ -48,15 +53,20 @@ class PatchEmbed(BaseModule):
             embed_dims,
             kernel_size=patch_size,
             stride=patch_size,
-            padding=0 if padding == 'corner' else padding)
+            padding=0 if padding == 'corner' else padding,
+        )
 
     def grid_size(self, img_size: tuple[int, int]) -> tuple[int, int]:
         """Patches (rows, columns) of an image of ``img_size`` (H, W)."""
         if self.padding == 'corner':
-            return (-(-img_size[0] // self.patch_size),
-                    -(-img_size[1] // self.patch_size))
-        return ((img_size[0] + 2 * self.padding) // self.patch_size,
-                (img_size[1] + 2 * self.padding) // self.patch_size)
+            return (
+                -(-img_size[0] // self.patch_size),
+                -(-img_size[1] // self.patch_size),
+            )
+        return (
+            (img_size[0] + 2 * self.padding) // self.patch_size,
+            (img_size[1] + 2 * self.padding) // self.patch_size,
+        )
 
     def forward(self, img: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Embed ``img``.

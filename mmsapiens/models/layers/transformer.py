@@ -3,6 +3,7 @@
 The parameter names are those of the released checkpoints. Letters: B batch,
 L tokens, D width, N heads, F width of the feed-forward layer.
 """
+
 from __future__ import annotations
 
 import torch
@@ -27,7 +28,8 @@ class DropPath(nn.Module):
         super().__init__()
         if not 0 <= drop_prob < 1:
             raise ValueError(
-                f'`drop_prob` must be in [0, 1), but got {drop_prob}')
+                f'`drop_prob` must be in [0, 1), but got {drop_prob}'
+            )
         self.drop_prob = drop_prob
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,9 +37,10 @@ class DropPath(nn.Module):
         if not self.training or self.drop_prob == 0:
             return x
         keep_prob = 1 - self.drop_prob
-        keep = torch.rand(
-            (x.shape[0], ) + (1, ) * (x.ndim - 1),
-            device=x.device) < keep_prob
+        keep = (
+            torch.rand((x.shape[0],) + (1,) * (x.ndim - 1), device=x.device)
+            < keep_prob
+        )
         return x * keep.to(x.dtype) / keep_prob
 
     def extra_repr(self) -> str:
@@ -54,14 +57,15 @@ class MultiheadAttention(BaseModule):
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_heads: int,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self, embed_dims: int, num_heads: int, init_cfg: dict | None = None
+    ) -> None:
         super().__init__(init_cfg)
         if embed_dims % num_heads:
-            raise ValueError('`embed_dims` must be divisible by `num_heads`, '
-                             f'but got {embed_dims} and {num_heads}')
+            raise ValueError(
+                '`embed_dims` must be divisible by `num_heads`, '
+                f'but got {embed_dims} and {num_heads}'
+            )
         self.num_heads = num_heads
         self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
         self.proj = nn.Linear(embed_dims, embed_dims)
@@ -85,15 +89,19 @@ class FeedForward(BaseModule):
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 feedforward_channels: int,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        embed_dims: int,
+        feedforward_channels: int,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.layers = nn.Sequential(
             nn.Sequential(
-                nn.Linear(embed_dims, feedforward_channels), nn.GELU()),
-            nn.Linear(feedforward_channels, embed_dims))
+                nn.Linear(embed_dims, feedforward_channels), nn.GELU()
+            ),
+            nn.Linear(feedforward_channels, embed_dims),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (B, L, D) to the same shape."""
@@ -111,12 +119,14 @@ class TransformerLayer(BaseModule):
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_heads: int,
-                 feedforward_channels: int,
-                 drop_path_rate: float = 0.0,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        embed_dims: int,
+        num_heads: int,
+        feedforward_channels: int,
+        drop_path_rate: float = 0.0,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.ln1 = nn.LayerNorm(embed_dims, eps=LAYER_NORM_EPS)
         self.attn = MultiheadAttention(embed_dims, num_heads)

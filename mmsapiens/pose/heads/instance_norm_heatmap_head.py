@@ -1,4 +1,5 @@
 """The heatmap head of Sapiens."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -37,16 +38,19 @@ class InstanceNormHeatmapHead(HeatmapHead):
             the stock head.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 out_channels: int,
-                 deconv_out_channels: Sequence[int] = (768, 768),
-                 deconv_kernel_sizes: Sequence[int] = (4, 4),
-                 conv_out_channels: Sequence[int] = (768, 768),
-                 conv_kernel_sizes: Sequence[int] = (1, 1),
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        deconv_out_channels: Sequence[int] = (768, 768),
+        deconv_kernel_sizes: Sequence[int] = (4, 4),
+        conv_out_channels: Sequence[int] = (768, 768),
+        conv_kernel_sizes: Sequence[int] = (1, 1),
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault(
-            'loss', dict(type='mmpose.KeypointMSELoss', use_target_weight=True))
+            'loss', dict(type='mmpose.KeypointMSELoss', use_target_weight=True)
+        )
         super().__init__(
             in_channels,
             out_channels,
@@ -54,7 +58,8 @@ class InstanceNormHeatmapHead(HeatmapHead):
             deconv_kernel_sizes=deconv_kernel_sizes,
             conv_out_channels=conv_out_channels,
             conv_kernel_sizes=conv_kernel_sizes,
-            **kwargs)
+            **kwargs,
+        )
         # Kept from here: inside a sharded model the parameters have other
         # shapes while weights are loaded.
         self._weight_shapes = {
@@ -62,15 +67,22 @@ class InstanceNormHeatmapHead(HeatmapHead):
             for key, value in self.state_dict().items()
         }
 
-    def _make_deconv_layers(self, in_channels: int,
-                            layer_out_channels: Sequence[int],
-                            layer_kernel_sizes: Sequence[int]) -> nn.Module:
-        return deconv_layers(in_channels, layer_out_channels,
-                             layer_kernel_sizes)
+    def _make_deconv_layers(
+        self,
+        in_channels: int,
+        layer_out_channels: Sequence[int],
+        layer_kernel_sizes: Sequence[int],
+    ) -> nn.Module:
+        return deconv_layers(
+            in_channels, layer_out_channels, layer_kernel_sizes
+        )
 
-    def _make_conv_layers(self, in_channels: int,
-                          layer_out_channels: Sequence[int],
-                          layer_kernel_sizes: Sequence[int]) -> nn.Module:
+    def _make_conv_layers(
+        self,
+        in_channels: int,
+        layer_out_channels: Sequence[int],
+        layer_kernel_sizes: Sequence[int],
+    ) -> nn.Module:
         return conv_layers(in_channels, layer_out_channels, layer_kernel_sizes)
 
     @property
@@ -80,11 +92,19 @@ class InstanceNormHeatmapHead(HeatmapHead):
             dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001)
         ]
 
-    def _load_state_dict_pre_hook(self, state_dict: Mapping[str, Tensor],
-                                  prefix: str, *args: Any,
-                                  **kwargs: Any) -> None:
+    def _load_state_dict_pre_hook(
+        self,
+        state_dict: Mapping[str, Tensor],
+        prefix: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         """Refuse weights that would be silently wrong."""
-        check_head({
-            f'head.{key[len(prefix):]}': value
-            for key, value in state_dict.items() if key.startswith(prefix)
-        }, self._weight_shapes)
+        check_head(
+            {
+                f'head.{key[len(prefix) :]}': value
+                for key, value in state_dict.items()
+                if key.startswith(prefix)
+            },
+            self._weight_shapes,
+        )

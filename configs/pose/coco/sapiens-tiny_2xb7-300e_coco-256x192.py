@@ -3,18 +3,18 @@
 _base_ = './sapiens-0.3b_8xb64-210e_coco-1024x768.py'
 
 codec = dict(
-    type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
+    type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2
+)
 
 model = dict(
-    backbone=dict(
-        arch='sapiens_tiny',
-        img_size=(256, 192),
-        init_cfg=None),
+    backbone=dict(arch='sapiens_tiny', img_size=(256, 192), init_cfg=None),
     head=dict(
         in_channels=192,
         deconv_out_channels=(96, 96),
         conv_out_channels=(96, 96),
-        decoder=codec))
+        decoder=codec,
+    ),
+)
 
 train_pipeline = [
     dict(type='LoadImage'),
@@ -24,30 +24,38 @@ train_pipeline = [
         type='RandomBBoxTransform',
         shift_factor=0.05,
         scale_factor=(0.85, 1.15),
-        rotate_factor=10.0),
+        rotate_factor=10.0,
+    ),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='GenerateTarget', encoder=codec),
-    dict(type='PackPoseInputs')
+    dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
-    dict(type='PackPoseInputs')
+    dict(type='PackPoseInputs'),
 ]
 train_dataloader = dict(
-    batch_size=7, num_workers=0, persistent_workers=False,
-    dataset=dict(pipeline=train_pipeline))
+    batch_size=7,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(pipeline=train_pipeline),
+)
 val_dataloader = dict(
-    batch_size=14, num_workers=0, persistent_workers=False,
-    dataset=dict(pipeline=val_pipeline))
+    batch_size=14,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(pipeline=val_pipeline),
+)
 test_dataloader = val_dataloader
 
-max_epochs = 200
-train_cfg = dict(max_epochs=max_epochs, val_interval=50)
+max_epochs = 300
+train_cfg = dict(max_epochs=max_epochs, val_interval=100)
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(layer_decay_rate=1.0))
+    paramwise_cfg=dict(layer_decay_rate=1.0),
+)
 param_scheduler = [
     dict(type='LinearLR', by_epoch=False, begin=0, end=20, start_factor=1e-2),
     dict(
@@ -57,7 +65,10 @@ param_scheduler = [
         end=max_epochs,
         T_max=max_epochs,
         eta_min=1e-5,
-        convert_to_iter_based=True)
+        convert_to_iter_based=True,
+    ),
 ]
 auto_scale_lr = dict(base_batch_size=14)
-default_hooks = dict(checkpoint=dict(interval=50, max_keep_ckpts=2))
+default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=2))
+
+randomness = dict(seed=0)

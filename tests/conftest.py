@@ -1,0 +1,35 @@
+"""Fixtures of the test suite."""
+
+import os
+
+import mmsapiens  # noqa: F401  before the hosts: makes them importable
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+TINY = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
+
+
+def pytest_configure(config):
+    # Threads of several processes on the same cores wait for each other.
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
+
+
+@pytest.fixture
+def tiny_arch():
+    """Two layers of width 32."""
+    return dict(TINY)
+
+
+@pytest.fixture
+def mmpose_scope():
+    """Bare type names mean those of mmpose."""
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        yield
+
+
+@pytest.fixture
+def generator():
+    """A seeded source of random numbers on the CPU."""
+    return torch.Generator().manual_seed(0)
