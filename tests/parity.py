@@ -100,3 +100,24 @@ def pose_estimator_cfg(config):
     return dict(
         config, backbone=sapiens_vit_cfg(config['backbone']), head=head
     )
+
+
+def assert_init_stats(case, prefix, model):
+    """Compare fresh parameters with the recorded statistics of a case."""
+    parameters = dict(model.named_parameters())
+    compared = 0
+    for key, stats in case.doc['stats'].items():
+        if not key.startswith(prefix):
+            continue
+        parameter = parameters[key[len(prefix) :]]
+        compared += 1
+        assert list(parameter.shape) == stats['shape'], key
+        if stats['std'] == 0:
+            assert (parameter == stats['mean']).all(), key
+            continue
+        # The std of few numbers is itself uncertain.
+        many = parameter.numel() > 1000
+        rtol = case.tolerance['std_rtol'] if many else 0.5
+        std = parameter.std().item()
+        assert std == pytest.approx(stats['std'], rel=rtol), key
+    assert compared

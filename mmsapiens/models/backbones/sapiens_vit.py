@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleList
 from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -175,7 +175,7 @@ class SapiensViT(BaseModule):
         rates = torch.linspace(
             0, drop_path_rate, self.num_layers, device='cpu'
         ).tolist()
-        self.layers = nn.ModuleList(
+        self.layers = ModuleList(
             TransformerLayer(
                 self.embed_dims,
                 self.arch['num_heads'],
@@ -233,10 +233,16 @@ class SapiensViT(BaseModule):
     def init_weights(self) -> None:
         """Initialize as ``init_cfg`` says; embeddings with std 0.02."""
         super().init_weights()
-        if (self.init_cfg or {}).get('type') != 'Pretrained':
-            trunc_normal_(self.pos_embed, std=0.02)
-            if self.num_extra_tokens:
-                trunc_normal_(self.cls_token, std=0.02)
+        cfgs = (
+            self.init_cfg
+            if isinstance(self.init_cfg, list)
+            else [self.init_cfg]
+        )
+        if any(cfg and 'Pretrained' in cfg['type'] for cfg in cfgs):
+            return
+        trunc_normal_(self.pos_embed, std=0.02)
+        if self.num_extra_tokens:
+            trunc_normal_(self.cls_token, std=0.02)
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:

@@ -103,6 +103,16 @@ class FeedForward(BaseModule):
             nn.Linear(feedforward_channels, embed_dims),
         )
 
+    def init_weights(self) -> None:
+        """Xavier uniform weights and biases close to 0, unless configured."""
+        super().init_weights()
+        if self.init_cfg:
+            return
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.normal_(module.bias, std=1e-6)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (B, L, D) to the same shape."""
         return self.layers(x)
