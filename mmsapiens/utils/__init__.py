@@ -12,6 +12,7 @@ from .checkpoint_io import (
     read_checkpoint,
     write_checkpoint,
 )
+from .convert_checkpoint import convert_checkpoint
 from .load_checkpoint import LoadReport, load_checkpoint
 from .pos_embed import adapt_pos_embed, resize_pos_embed
 
@@ -19,6 +20,7 @@ __all__ = [
     'CheckpointInfo',
     'LoadReport',
     'adapt_pos_embed',
+    'convert_checkpoint',
     'describe',
     'detect_format',
     'encoder_state_dict',

@@ -133,6 +133,11 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         ValueError: If there are no weights in it.
     """
     weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, Mapping):
+        raise ValueError(
+            '`state_dict` of the checkpoint must be a dict of tensors, but '
+            f'it is a {type(weights).__name__}'
+        )
     tensors = {
         key: value
         for key, value in weights.items()
@@ -141,7 +146,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     if not tensors:
         raise ValueError(
             'the checkpoint holds no tensors; its keys are '
-            f'{sorted(map(str, weights))[:5]}'
+            f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
         )
     if all(key.startswith('module.') for key in tensors):
         tensors = {key[len('module.') :]: v for key, v in tensors.items()}
@@ -192,8 +197,8 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
         CheckpointInfo: The layout and the sizes.
 
     Raises:
-        ValueError: If there is no Sapiens encoder, if the head is a stock
-            one, or if a key is unknown.
+        ValueError: If there is no Sapiens encoder or an incomplete one, if
+            the head is a stock one, or if a key is unknown.
     """
     if not is_sapiens(state_dict):
         raise ValueError(
@@ -215,7 +220,13 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
             f'has: {unknown[:5]}. It was trained with another architecture.'
         )
     projection = state_dict[f'{BACKBONE}patch_embed.projection.weight']
-    feedforward = state_dict[f'{BACKBONE}layers.0.ffn.layers.0.0.weight']
+    feedforward_key = f'{BACKBONE}layers.0.ffn.layers.0.0.weight'
+    lacking = {feedforward_key, f'{BACKBONE}pos_embed'} - set(state_dict)
+    if lacking:
+        raise ValueError(
+            f'the checkpoint is incomplete, it lacks {sorted(lacking)}'
+        )
+    feedforward = state_dict[feedforward_key]
     layout, out_channels, num_deconvs = _describe_head(state_dict)
     return CheckpointInfo(
         layout=layout,

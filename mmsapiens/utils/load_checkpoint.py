@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.logging import print_log
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoint import (
     BACKBONE,
@@ -85,12 +86,13 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, or if its weights would be
-            silently wrong: another size, a stock head, another number of
-            keypoints or classes, another task.
+            silently wrong: another size, an encoder with gaps, a stock head,
+            another number of keypoints or classes, another task.
     """
     path = Path(filename).expanduser()
-    file = get_state_dict(read_checkpoint(path, map_location, trust_pickle))
+    checkpoint = read_checkpoint(path, map_location, trust_pickle)
     try:
+        file = get_state_dict(checkpoint)
         info = describe(file)
         target = model.state_dict()
         is_encoder = 'patch_embed.projection.weight' in target
@@ -111,6 +113,7 @@ def load_checkpoint(
                 for key, value in file.items()
                 if key.startswith((*HEADS, 'neck.')) and key in target
             )
+        _check_complete(weights, target, '' if is_encoder else BACKBONE)
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except ValueError as error:
@@ -135,3 +138,26 @@ def load_checkpoint(
     )
     print_log(str(report), logger='current')
     return report
+
+
+def _check_complete(
+    weights: Mapping[str, Tensor], target: Mapping[str, Tensor], prefix: str
+) -> None:
+    """Refuse an encoder with gaps; the file may lack a class token.
+
+    That is told by what reads the position embedding. The norm ``ln2`` of
+    averaged features is in no released file.
+    """
+    optional = (f'{prefix}cls_token', f'{prefix}ln2.')
+    lacking = [
+        key
+        for key in target
+        if key.startswith(prefix)
+        and key not in weights
+        and not key.startswith(optional)
+    ]
+    if lacking:
+        raise ValueError(
+            f'the checkpoint is incomplete, it lacks {len(lacking)} '
+            f'parameters of the encoder: {lacking[:5]}'
+        )

@@ -50,11 +50,11 @@ class LossGuard:
         """
         # all_reduce works in place; NaN would vanish in a maximum.
         largest = loss.detach().float().clone()
-        largest = torch.nan_to_num(largest, nan=math.inf, posinf=math.inf)
+        largest = torch.where(largest.isfinite(), largest, math.inf)
         all_reduce(largest, 'max')
         value = float(largest)
         limit = math.inf
-        if self.reference is not None:
+        if self.reference is not None and self.reference > 0:
             limit = self.factor * self.reference
         if not math.isfinite(value) or value > limit:
             self.num_rejected += 1

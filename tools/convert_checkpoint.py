@@ -1,0 +1,64 @@
+#!/usr/bin/env python
+"""Convert a Sapiens checkpoint to .safetensors or a cleaned .pth.
+
+Reads every released layout: MAE, clean encoder, pose, segmentation, depth
+and normal, from .pth, .safetensors, TorchScript and torch.export files.
+Optimizer states are dropped, key names stay.
+"""
+
+import argparse
+
+import mmsapiens  # noqa: F401  makes mmengine's checkpoints readable
+from mmsapiens.utils import convert_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='checkpoint to read')
+    parser.add_argument(
+        'target',
+        help='file to write; its suffix, .safetensors or .pth, '
+        'selects the format',
+    )
+    parser.add_argument(
+        '--encoder-only',
+        action='store_true',
+        help='keep the encoder alone, without `backbone.`, as the `_clean` '
+        'files are',
+    )
+    parser.add_argument(
+        '--dtype',
+        choices=['float32', 'bfloat16', 'float16'],
+        help='convert floating-point weights',
+    )
+    parser.add_argument(
+        '--no-hash',
+        action='store_true',
+        help='do not add the first digits of the SHA-256 to the name',
+    )
+    parser.add_argument(
+        '--trust-pickle',
+        action='store_true',
+        help='let code in the source file run; only for files you trust',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert and say what was written."""
+    args = parse_args()
+    info, path = convert_checkpoint(
+        args.source,
+        args.target,
+        encoder_only=args.encoder_only,
+        dtype=args.dtype,
+        with_hash=not args.no_hash,
+        trust_pickle=args.trust_pickle or None,
+    )
+    print(f'{args.source}: {info}')
+    print(f'wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)')
+
+
+if __name__ == '__main__':
+    main()
