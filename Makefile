@@ -6,9 +6,10 @@ CONSTRAINTS ?= requirements/constraints.txt
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?=
+PYTEST_ARGS ?=
 DEMO_DIR ?= work_dirs/demo
 
-.PHONY: install demo test lint format clean
+.PHONY: install demo test test-legacy lint format clean
 install: $(STAMP)
 
 $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
@@ -23,3 +24,30 @@ $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
 	    -r requirements/tests.txt -r requirements/lint.txt -e .
 	$(PIP) check
 	touch $@
+
+# A folder in COCO's layout may be given as DATA=...
+demo: $(STAMP)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python projects/demo/demo.py \
+	    --work-dir $(DEMO_DIR) $(if $(DATA),--data "$(DATA)")
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/interrogate --quiet mmsapiens tools projects
+	$(BIN)/pylint --disable=all --enable=duplicate-code \
+	    --min-similarity-lines=8 --ignore-imports=y --score=n mmsapiens
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The whole suite on an older stack: torch 2.9.1 and numpy 1.26.
+test-legacy: $(STAMP)
+	$(BIN)/nox -s tests_legacy
+
+clean:
+	rm -rf $(VENV) .nox build *.egg-info

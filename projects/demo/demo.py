@@ -150,7 +150,8 @@ def write_config(
         f'    data_prefix=dict(img={str(images) + "/"!r}))',
         'train_dataloader = dict(dataset=dict(',
         f"    _delete_=True, type='RepeatDataset', times={times},",
-        "    dataset=dict(type='CocoDataset', data_mode='topdown',",
+        "    dataset=dict(type='mmsapiens.CheckedCocoDataset',",
+        "                 data_mode='topdown',",
         '                 pipeline={{_base_.train_pipeline}}, **people)))',
         'val_dataloader = dict(dataset=dict(bbox_file=None, **people))',
         'test_dataloader = val_dataloader',
@@ -158,6 +159,7 @@ def write_config(
         'test_evaluator = val_evaluator',
         "log_level = 'WARNING'",
         "custom_hooks = [dict(type='mmsapiens.CheckpointGuardHook'),",
+        "                dict(type='mmsapiens.PoseDataCheckHook'),",
         "                dict(type='mmsapiens.ProgressHook')]",
     ]
     if epochs is not None:

@@ -1,0 +1,64 @@
+"""Further environments; `make test` covers the default one.
+
+``nox -s tests_legacy``          torch 2.9.1, numpy 1.26
+``nox -s tests_compiled_mmcv``   the same with mmcv 2.1.0 built from source
+``nox -s tests_newest``          the newest torch and numpy there are
+"""
+
+import os
+
+import nox
+
+nox.options.sessions = ['tests_legacy']
+nox.options.default_venv_backend = 'venv'
+PYTHON = os.environ.get('NOX_PYTHON')
+
+
+def install(session, constraints=None):
+    """Install the package with everything its tests need."""
+    pins = ['-c', constraints] if constraints else []
+    session.install(*pins, '-r', 'requirements/build.txt')
+    # Built here, against the numpy just installed.
+    session.install(
+        *pins,
+        '--no-cache-dir',
+        '--no-build-isolation',
+        '--no-binary',
+        'xtcocotools',
+        'xtcocotools',
+    )
+    session.install(
+        *pins,
+        '--no-build-isolation',
+        '-r',
+        'requirements/tests.txt',
+        '-e',
+        '.',
+    )
+
+
+@nox.session(python=PYTHON)
+def tests_legacy(session):
+    """The suite on torch 2.9.1 and numpy 1.26."""
+    install(session, 'requirements/constraints-legacy.txt')
+    session.run('python', '-m', 'pytest', '-q', *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def tests_compiled_mmcv(session):
+    """The suite with the operators of a compiled mmcv."""
+    install(session, 'requirements/constraints-legacy.txt')
+    # Both packages write the folder `mmcv`; the build takes ten minutes.
+    session.run('python', '-m', 'pip', 'uninstall', '-qy', 'mmcv-lite')
+    session.install('ninja', 'psutil')
+    session.install(
+        '--no-cache-dir', '--no-build-isolation', '--no-deps', 'mmcv==2.1.0'
+    )
+    session.run('python', '-m', 'pytest', '-q', *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def tests_newest(session):
+    """The suite on whatever the registry has, to see breakage first."""
+    install(session)
+    session.run('python', '-m', 'pytest', '-q', *session.posargs)
