@@ -3,8 +3,10 @@
 #   slurm_run.sh SCRIPT PARTITION JOB_NAME CONFIG [further arguments of SCRIPT]
 # GPUS, GPUS_PER_NODE and CPUS_PER_TASK set the size, SRUN_ARGS adds options.
 set -euo pipefail
-if [ $# -lt 4 ]; then
-    echo "usage: GPUS=8 tools/slurm_${1%.py}.sh PARTITION JOB_NAME CONFIG [options]" >&2
+needs="PARTITION JOB_NAME CONFIG" least=4
+if [ "$1" = test.py ]; then needs="$needs CHECKPOINT" least=5; fi
+if [ $# -lt $least ]; then
+    echo "usage: GPUS=8 tools/slurm_${1%.py}.sh $needs [options]" >&2
     exit 2
 fi
 folder=$(cd "$(dirname "$0")" && pwd)

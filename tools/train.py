@@ -5,7 +5,7 @@ import argparse
 import os
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmsapiens.engine import launch
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     """Train."""
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    cfg = launch.read_config(args.config)
     cfg.launcher = args.launcher
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)

@@ -24,6 +24,33 @@ VISUALIZATION_SWITCHES = {
 """Hook of a host -> its argument that turns drawing on."""
 
 
+def read_config(path: str) -> Config:
+    """Read a config file.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        Config: With everything that it inherits.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        SyntaxError: If it, or one that it inherits from, is not Python.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'the config {path} does not exist. Check the path; those of '
+            'mmsapiens are under configs/.'
+        )
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:
+        raise SyntaxError(
+            f'the config {path}, or one that it inherits from, is not valid '
+            f'Python: {error}'
+        ) from None
+
+
 def set_work_dir(cfg: Config, work_dir: str | None) -> None:
     """Set the folder for logs and checkpoints.
 
@@ -72,7 +99,7 @@ def set_auto_scale_lr(cfg: Config) -> None:
         ValueError: If the config does not name the batch size that its
             learning rate is meant for.
     """
-    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+    if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise ValueError(
             '`--auto-scale-lr` needs `auto_scale_lr=dict(base_batch_size=...)`'
             ' in the config, the total batch size that its `lr` is meant for'
@@ -161,11 +188,15 @@ def prepare_cpu_processes(cfg: Config) -> None:
         )
     if not dist.is_initialized():
         dist.init_process_group('gloo')
+    data_parallel = dict(
+        type='MMDistributedDataParallel', broadcast_buffers=False
+    )
     if cfg.get('strategy') is None:
-        wrapper = cfg.get('model_wrapper_cfg') or dict(
-            type='MMDistributedDataParallel', broadcast_buffers=False
-        )
+        wrapper = cfg.get('model_wrapper_cfg') or data_parallel
         cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    elif 'DDP' in cfg.strategy.get('type', ''):
+        wrapper = cfg.strategy.get('model_wrapper') or data_parallel
+        cfg.strategy.model_wrapper = dict(wrapper, device_ids=None)
     elif 'FSDP' in cfg.strategy.get('type', ''):
         cfg.strategy.setdefault('model_wrapper', {})
         cfg.strategy.model_wrapper.device_id = torch.device('cpu')

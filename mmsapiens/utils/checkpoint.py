@@ -224,7 +224,8 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
     lacking = {feedforward_key, f'{BACKBONE}pos_embed'} - set(state_dict)
     if lacking:
         raise ValueError(
-            f'the checkpoint is incomplete, it lacks {sorted(lacking)}'
+            f'the checkpoint is incomplete, it lacks {sorted(lacking)}. '
+            'Use the whole file.'
         )
     feedforward = state_dict[feedforward_key]
     layout, out_channels, num_deconvs = _describe_head(state_dict)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import nn
 
 from .checkpoint import (
     BACKBONE,
@@ -113,9 +113,9 @@ def load_checkpoint(
                 for key, value in file.items()
                 if key.startswith((*HEADS, 'neck.')) and key in target
             )
-        _check_complete(weights, target, '' if is_encoder else BACKBONE)
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
         missing, unexpected = model.load_state_dict(weights, strict=False)
+        _check_complete(missing, '' if is_encoder else BACKBONE)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     prefix = BACKBONE if is_model else ''
@@ -140,24 +140,20 @@ def load_checkpoint(
     return report
 
 
-def _check_complete(
-    weights: Mapping[str, Tensor], target: Mapping[str, Tensor], prefix: str
-) -> None:
-    """Refuse an encoder with gaps; the file may lack a class token.
+def _check_complete(missing: Sequence[str], prefix: str) -> None:
+    """Refuse an encoder with gaps.
 
-    That is told by what reads the position embedding. The norm ``ln2`` of
-    averaged features is in no released file.
+    A class token may be missing where the position embedding has its row,
+    and the norm ``ln2`` of averaged features is in no released file.
     """
     optional = (f'{prefix}cls_token', f'{prefix}ln2.')
     lacking = [
         key
-        for key in target
-        if key.startswith(prefix)
-        and key not in weights
-        and not key.startswith(optional)
+        for key in missing
+        if key.startswith(prefix) and not key.startswith(optional)
     ]
     if lacking:
         raise ValueError(
             f'the checkpoint is incomplete, it lacks {len(lacking)} '
-            f'parameters of the encoder: {lacking[:5]}'
+            f'parameters of the encoder: {lacking[:5]}. Use the whole file.'
         )

@@ -223,6 +223,7 @@ def draw(
     Returns:
         list[Path]: The drawings.
     """
+    import mmsapiens  # noqa: F401, I001  before mmpose
     import numpy as np
     from mmcv import imread, imwrite
     from mmengine.structures import InstanceData
@@ -230,8 +231,6 @@ def draw(
     from mmpose.structures import PoseDataSample, merge_data_samples
     from mmpose.visualization import PoseLocalVisualizer
     from rich.progress import track
-
-    import mmsapiens  # noqa: F401  before mmpose
 
     model = init_model(str(config), str(checkpoint), device='cpu')
     visualizer = PoseLocalVisualizer(line_width=2, radius=3)

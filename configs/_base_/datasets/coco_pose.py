@@ -7,7 +7,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoDataset',
+        type='mmsapiens.CheckedCocoDataset',
         data_root=data_root,
         data_mode='topdown',
         ann_file='annotations/person_keypoints_train2017.json',
@@ -21,7 +21,7 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='CocoDataset',
+        type='mmsapiens.CheckedCocoDataset',
         data_root=data_root,
         data_mode='topdown',
         ann_file='annotations/person_keypoints_val2017.json',

@@ -40,7 +40,7 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='mmsapiens.LoadCheckedImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='RandomFlip', direction='horizontal'),
     dict(
@@ -84,7 +84,7 @@ train_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='mmsapiens.LoadCheckedImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='PackPoseInputs'),
@@ -93,6 +93,10 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 
+custom_hooks = [
+    dict(type='mmsapiens.CheckpointGuardHook'),
+    dict(type='mmsapiens.PoseDataCheckHook'),
+]
 default_hooks = dict(
     checkpoint=dict(interval=10, save_best='coco/AP', rule='greater'),
     visualization=dict(type='PoseVisualizationHook', enable=False),

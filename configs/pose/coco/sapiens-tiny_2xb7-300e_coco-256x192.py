@@ -17,7 +17,7 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='mmsapiens.LoadCheckedImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='RandomFlip', direction='horizontal'),
     dict(
@@ -31,7 +31,7 @@ train_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='mmsapiens.LoadCheckedImage'),
     dict(type='GetBBoxCenterScale', padding=1.25),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='PackPoseInputs'),

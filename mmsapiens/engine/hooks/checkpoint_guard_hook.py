@@ -31,15 +31,15 @@ class CheckpointGuardHook(Hook):
         Raises:
             ValueError: See :func:`mmsapiens.utils.checkpoint.check_head`.
         """
-        file = get_state_dict(checkpoint)
-        if not is_sapiens(file):
-            return
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
         try:
-            check_head(file, model.state_dict())
+            file = get_state_dict(checkpoint)
+            if is_sapiens(file):
+                check_head(file, model.state_dict())
         except ValueError as error:
+            name = runner.cfg.get('load_from') or 'the checkpoint'
             raise ValueError(
-                f'the checkpoint does not fit the model: {error}'
+                f'{name} does not fit the model: {error}'
             ) from None

@@ -53,7 +53,8 @@ def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
 
     Raises:
         KeyError: If the name is unknown.
-        ValueError: If the dict lacks an entry or has another one.
+        ValueError: If the dict lacks an entry or has another one, or if one
+            is no positive int.
     """
     if isinstance(arch, str):
         name = arch if arch.startswith('sapiens_') else f'sapiens_{arch}'
@@ -69,6 +70,13 @@ def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
             f'`arch` must have the keys {sorted(expected)}, but '
             f'got {sorted(arch)}'
         )
+    wrong = {
+        key: value
+        for key, value in arch.items()
+        if not isinstance(value, int) or value < 1
+    }
+    if wrong:
+        raise ValueError(f'`arch` must hold positive ints, but got {wrong}')
     return dict(arch)
 
 
@@ -151,6 +159,10 @@ class SapiensViT(BaseModule):
                 f'`frozen_stages` must be in [-1, {self.num_layers}], but '
                 f'got {frozen_stages}'
             )
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(
+                f'`drop_path_rate` must be in [0, 1), but got {drop_path_rate}'
+            )
         self.frozen_stages = frozen_stages
         self.with_cp = with_cp
         self.num_extra_tokens = int(with_cls_token)
@@ -231,14 +243,28 @@ class SapiensViT(BaseModule):
         return tuple(index % depth for index in out_indices)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says; embeddings with std 0.02."""
-        super().init_weights()
+        """Initialize as ``init_cfg`` says; embeddings with std 0.02.
+
+        Raises:
+            ValueError: If the checkpoint of ``init_cfg`` does not fit.
+        """
         cfgs = (
             self.init_cfg
             if isinstance(self.init_cfg, list)
             else [self.init_cfg]
         )
-        if any(cfg and 'Pretrained' in cfg['type'] for cfg in cfgs):
+        files = [
+            str(cfg['checkpoint'])
+            for cfg in cfgs
+            if cfg and 'Pretrained' in cfg['type']
+        ]
+        try:
+            super().init_weights()
+        except ValueError as error:
+            if not files or files[0] in str(error):
+                raise
+            raise ValueError(f'{files[0]}: {error}') from None
+        if files:
             return
         trunc_normal_(self.pos_embed, std=0.02)
         if self.num_extra_tokens:

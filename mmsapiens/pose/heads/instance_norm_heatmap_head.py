@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmpose.models.heads import HeatmapHead
+from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ...models.layers import conv_layers, deconv_layers
@@ -66,6 +67,52 @@ class InstanceNormHeatmapHead(HeatmapHead):
             f'head.{key}': value.to('meta')
             for key, value in self.state_dict().items()
         }
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Heatmaps (B, K, H, W) from the last of ``feats`` (B, D, h, w).
+
+        Raises:
+            ValueError: If that is no feature map of ``in_channels``.
+        """
+        shape = tuple(feats[-1].shape)
+        if len(shape) != 4 or shape[1] != self.in_channels:
+            raise ValueError(
+                f'the head needs feature maps (B, {self.in_channels}, h, w), '
+                f'but got {shape}. Set `in_channels` of the head to the width '
+                "of the backbone, and `out_type` of that to 'featmap'."
+            )
+        return super().forward(feats)
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        batch_data_samples: Sequence[PoseDataSample],
+        *args: Any,
+        **kwargs: Any,
+    ) -> dict:
+        """Losses as in the stock head.
+
+        Raises:
+            ValueError: If the targets have another size than the heatmaps.
+        """
+        self._check_targets(feats[-1], batch_data_samples[0])
+        return super().loss(feats, batch_data_samples, *args, **kwargs)
+
+    def _check_targets(self, feats: Tensor, sample: PoseDataSample) -> None:
+        deconvs = sum(
+            isinstance(module, nn.ConvTranspose2d)
+            for module in self.deconv_layers.modules()
+        )
+        height, width = (side * 2**deconvs for side in feats.shape[-2:])
+        target = tuple(sample.gt_fields.heatmaps.shape)
+        if target != (self.out_channels, height, width):
+            raise ValueError(
+                f'the head predicts {self.out_channels} heatmaps, {height} '
+                f'high and {width} wide, but the targets are {target[0]}, '
+                f'{target[1]} high and {target[2]} wide. Set `out_channels` '
+                'of the head to the number of keypoints, and `heatmap_size` '
+                f'of the codec to ({width}, {height}).'
+            )
 
     def _make_deconv_layers(
         self,

@@ -1,0 +1,103 @@
+"""COCO datasets that say what is wrong with their files."""
+
+from __future__ import annotations
+
+import logging
+
+from mmengine.logging import print_log
+from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset
+
+from ...registry import DATASETS
+from .checks import (
+    check_annotation,
+    check_detections,
+    check_file,
+    check_json,
+    flat_boxes,
+    shorten,
+)
+
+
+class AnnotationChecks(BaseCocoStyleDataset):
+    """Checks in front of the stock reader; the data are those of stock.
+
+    In a subclass it stands in front of the stock dataset. Each sample also
+    gets ``img_shape`` (H, W) from the annotation file, which
+    :class:`mmsapiens.pose.LoadCheckedImage` compares with the picture.
+
+    Raises:
+        FileNotFoundError: If ``ann_file`` or ``bbox_file`` is missing.
+        ValueError: If one of them is not the JSON expected, if an annotation
+            has another number of keypoints than ``metainfo``, or if nobody
+            is left.
+    """
+
+    def load_data_list(self) -> list[dict]:
+        """Read ``ann_file``, or the boxes of ``bbox_file``."""
+        check_file(
+            'ann_file', self.ann_file, 'Check the path and `data_root`.'
+        )
+        if self.bbox_file:
+            check_file(
+                'bbox_file',
+                self.bbox_file,
+                'Download the detections, or set `bbox_file=None` to use the '
+                'annotated boxes.',
+            )
+        try:
+            return super().load_data_list()
+        except (AssertionError, KeyError, ValueError):
+            # Which of the files, and why, is found only now: reading a
+            # large one twice takes time.
+            check_json('ann_file', self.ann_file, ('images', 'annotations'))
+            if self.bbox_file:
+                check_json('bbox_file', self.bbox_file)
+                check_detections(self.bbox_file, self.ann_file)
+            raise
+
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
+        """One person, as the stock dataset has it, with ``img_shape``."""
+        image = raw_data_info['raw_img_info']
+        check_annotation(
+            self.ann_file,
+            raw_data_info['raw_ann_info'],
+            image,
+            self._metainfo['num_keypoints'],
+        )
+        data_info = super().parse_data_info(raw_data_info)
+        if data_info is not None:
+            data_info['img_shape'] = (image['height'], image['width'])
+        return data_info
+
+    def _get_topdown_data_infos(self, instance_list: list[dict]) -> list[dict]:
+        flat = flat_boxes(instance_list)
+        if flat:
+            print_log(
+                f'{self.ann_file}: {len(flat)} of {len(instance_list)} '
+                'annotations are left out, their `bbox` has no area inside '
+                f'the image: {shorten(flat)}',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return super()._get_topdown_data_infos(instance_list)
+
+    def filter_data(self) -> list[dict]:
+        """What ``filter_cfg`` leaves, which must not be nothing."""
+        data_list = super().filter_data()
+        if not data_list:
+            needs = (
+                'a detection of `category_id` 1'
+                if self.bbox_file
+                else 'an annotation with labelled `keypoints` (`num_keypoints`'
+                ' above 0) and a `bbox` inside its image'
+            )
+            raise ValueError(
+                f'{self.bbox_file or self.ann_file} has nobody for this '
+                f'dataset: {needs} is needed. Check the file and `filter_cfg`.'
+            )
+        return data_list
+
+
+@DATASETS.register_module()
+class CheckedCocoDataset(AnnotationChecks, CocoDataset):
+    """Stock ``CocoDataset`` with the checks of :class:`AnnotationChecks`."""

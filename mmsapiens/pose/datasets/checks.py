@@ -1,0 +1,187 @@
+"""What can be wrong with annotations; errors that name file and entry."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+MAX_NAMES = 5
+_DETECTION_KEYS = {'image_id', 'category_id', 'bbox', 'score'}
+
+
+def shorten(names: Sequence[object]) -> str:
+    """The first of ``names`` for a message."""
+    shown = ', '.join(map(str, names[:MAX_NAMES]))
+    return shown + (', ...' if len(names) > MAX_NAMES else '')
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is one of the local disk, not of another backend."""
+    return '://' not in path
+
+
+def check_file(argument: str, path: str, way_out: str) -> None:
+    """Refuse a local file that is missing.
+
+    Args:
+        argument (str): The setting that names it.
+        path (str): The file.
+        way_out (str): What to do about it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if is_local(path) and not os.path.isfile(path):
+        raise FileNotFoundError(
+            f'`{argument}` of the dataset does not exist: {path}. {way_out}'
+        )
+
+
+def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
+    """Refuse a file that is not JSON of the expected kind.
+
+    Args:
+        argument (str): The setting that names it.
+        path (str): The file.
+        keys (Sequence[str]): Lists that it must have; a list is expected
+            where none is given. Defaults to ().
+
+    Raises:
+        ValueError: If it is not.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            doc = json.load(file)
+    except ValueError as error:
+        with open(path, 'rb') as file:
+            start = file.read(40)
+        raise ValueError(
+            f'`{argument}` of the dataset is not JSON: {path} starts with '
+            f'{start!r} ({error})'
+        ) from None
+    if keys and not (isinstance(doc, dict) and set(keys) <= set(doc)):
+        got = sorted(doc) if isinstance(doc, dict) else type(doc).__name__
+        raise ValueError(
+            f'`{argument}` of the dataset must be a COCO file with the keys '
+            f'{list(keys)}, but {path} has {got}'
+        )
+    if not keys and not isinstance(doc, list):
+        raise ValueError(
+            f'`{argument}` of the dataset must be a list of detections, but '
+            f'{path} holds a {type(doc).__name__}'
+        )
+
+
+def check_detections(bbox_file: str, ann_file: str) -> None:
+    """Refuse detections that the stock reader cannot use.
+
+    Args:
+        bbox_file (str): A list of detections.
+        ann_file (str): The COCO file of the same pictures.
+
+    Raises:
+        ValueError: If a detection lacks an entry or is of another picture.
+    """
+    with open(bbox_file, encoding='utf-8') as file:
+        detections = json.load(file)
+    with open(ann_file, encoding='utf-8') as file:
+        known = {image['id'] for image in json.load(file)['images']}
+    for index, detection in enumerate(detections):
+        lacking = _DETECTION_KEYS - set(detection)
+        if lacking:
+            raise ValueError(
+                f'{bbox_file}: detection {index} lacks {sorted(lacking)}'
+            )
+        if detection['image_id'] not in known:
+            raise ValueError(
+                f'{bbox_file}: detection {index} is of the image '
+                f'{detection["image_id"]}, which {ann_file} does not have. '
+                'Use the detections of the same set of pictures.'
+            )
+
+
+def check_annotation(
+    path: str,
+    annotation: Mapping[str, Any],
+    image: Mapping[str, Any],
+    num_keypoints: int,
+) -> None:
+    """Refuse an entry that the stock reader would misread.
+
+    Args:
+        path (str): Name of the annotation file for the message.
+        annotation (Mapping[str, Any]): One of its ``annotations``.
+        image (Mapping[str, Any]): The one of ``images`` it belongs to.
+        num_keypoints (int): Keypoints K of the dataset's metainfo.
+
+    Raises:
+        ValueError: If width or height of the image are missing, if the box
+            has not 4 numbers, or the keypoints not 3 K.
+    """
+    for key in ('width', 'height'):
+        if not image.get(key):
+            raise ValueError(
+                f'{path}: image {image["id"]} must give `{key}` in pixels, '
+                f'but got {image.get(key)}'
+            )
+    if 'bbox' not in annotation or 'keypoints' not in annotation:
+        return  # no person; the stock reader leaves it out
+    where = f'{path}: annotation {annotation["id"]}'
+    if len(annotation['bbox']) != 4:
+        raise ValueError(
+            f'{where} must have a `bbox` [x, y, width, height], but got '
+            f'{annotation["bbox"]}'
+        )
+    if len(annotation['keypoints']) != 3 * num_keypoints:
+        count = len(annotation['keypoints'])
+        raise ValueError(
+            f'{where} must have {num_keypoints} keypoints (x, y, v), '
+            f'{3 * num_keypoints} numbers, but got {count} numbers, '
+            f'{count / 3:g} keypoints. Give the dataset the `metainfo` of '
+            'these annotations, and `out_channels` of the head their number.'
+        )
+
+
+def flat_boxes(instances: Iterable[Mapping[str, Any]]) -> list:
+    """Ids of the people whose box has no area inside the image.
+
+    Args:
+        instances (Iterable[Mapping[str, Any]]): Parsed annotations, with
+            ``bbox`` (1, 4) as (x1, y1, x2, y2).
+    """
+    return [
+        instance['id']
+        for instance in instances
+        if instance.get('num_keypoints', 1)
+        and not instance.get('iscrowd')
+        and np.any(instance['bbox'][:, 2:] <= instance['bbox'][:, :2])
+    ]
+
+
+def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
+    """Refuse left and right keypoints that do not point at each other.
+
+    Args:
+        where (str): The dataset, for the message.
+        metainfo (Mapping[str, Any]): Parsed metainfo, with
+            ``num_keypoints``, ``flip_indices`` and ``keypoint_id2name``.
+
+    Raises:
+        ValueError: If flipping twice is not the identity.
+    """
+    count, flip = metainfo['num_keypoints'], list(metainfo['flip_indices'])
+    names = metainfo['keypoint_id2name']
+    if sorted(flip) == list(range(count)):
+        wrong = [names[i] for i in range(count) if flip[flip[i]] != i]
+    else:
+        wrong = [names[i] for i in range(count) if flip.count(i) != 1]
+    if wrong:
+        raise ValueError(
+            f'`flip_indices` of {where} must swap keypoints in pairs, but '
+            f'these are in none or in several: {shorten(wrong)}. Check `swap` '
+            'of the `keypoint_info` in its metainfo.'
+        )

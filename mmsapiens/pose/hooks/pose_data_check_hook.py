@@ -1,0 +1,187 @@
+"""A look at the datasets before the first iteration."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmpose.datasets.datasets import BaseCocoStyleDataset
+from mmpose.datasets.transforms import KeypointConverter
+from mmpose.models.heads import HeatmapHead
+from torch import nn
+
+from ...registry import HOOKS
+from ..datasets.checks import (
+    check_flip_indices,
+    flat_boxes,
+    is_local,
+    shorten,
+)
+
+
+def parts(dataset: Any) -> list[Any]:
+    """The datasets inside wrappers, which read files themselves."""
+    if hasattr(dataset, 'datasets'):
+        return [leaf for part in dataset.datasets for leaf in parts(part)]
+    if hasattr(dataset, 'dataset'):
+        return parts(dataset.dataset)
+    return [dataset]
+
+
+def keypoint_counts(dataset: Any) -> set[int]:
+    """Numbers of keypoints in the samples of a dataset.
+
+    That of its metainfo, or of the ``KeypointConverter`` in its pipeline.
+
+    Args:
+        dataset (BaseDataset | ConcatDataset): Any dataset; none is told of
+            those without keypoints.
+    """
+    if isinstance(dataset, ConcatDataset):
+        return set().union(*map(keypoint_counts, dataset.datasets))
+    if hasattr(dataset, 'dataset'):
+        return keypoint_counts(dataset.dataset)
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    for step in steps:
+        if isinstance(step, KeypointConverter):
+            return {step.num_keypoints}
+    count = getattr(dataset, 'metainfo', {}).get('num_keypoints')
+    return set() if count is None else {count}
+
+
+def check_head(where: str, dataset: Any, model: nn.Module) -> None:
+    """Refuse a dataset with other keypoints than a heatmap head.
+
+    Args:
+        where (str): The dataset, for the message.
+        dataset (BaseDataset | ConcatDataset): The dataset.
+        model (nn.Module): A pose estimator.
+
+    Raises:
+        ValueError: If the numbers differ.
+    """
+    head = getattr(model, 'head', None)
+    if not isinstance(head, HeatmapHead):
+        return
+    outputs = getattr(head, 'num_keypoints', head.out_channels)
+    counts = keypoint_counts(dataset)
+    if counts - {outputs}:
+        raise ValueError(
+            f'`out_channels` of the head must be the number of keypoints of '
+            f'{where}, {shorten(sorted(counts))}, but got {outputs}'
+        )
+
+
+@HOOKS.register_module()
+class PoseDataCheckHook(Hook):
+    """Refuses datasets that would fail late or train on nonsense.
+
+    Looks at nobody to train on, the number of keypoints of annotations,
+    metainfo and head, left-right pairs, missing pictures and flat boxes; in
+    training also of the validation set. Other datasets than COCO-style ones
+    are only compared with the head.
+
+    Args:
+        max_samples (int): Samples of each dataset to look at, evenly spaced.
+            Defaults to 5000.
+
+    Raises:
+        ValueError: If ``max_samples`` is not positive.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, max_samples: int = 5000) -> None:
+        if max_samples < 1:
+            raise ValueError(
+                f'`max_samples` must be above 0, but got {max_samples}'
+            )
+        self.max_samples = max_samples
+        self._checked: set[str] = set()
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the training set and, if there is one, the validation set."""
+        self._check(runner, 'train')
+        if runner.val_loop is not None:
+            self._check(runner, 'val')
+
+    def before_val(self, runner: Runner) -> None:
+        """Check the validation set unless that has been done."""
+        self._check(runner, 'val')
+
+    def before_test(self, runner: Runner) -> None:
+        """Check the test set."""
+        self._check(runner, 'test')
+
+    def _check(self, runner: Runner, mode: str) -> None:
+        if mode in self._checked:
+            return
+        self._checked.add(mode)
+        dataset = getattr(runner, f'{mode}_dataloader').dataset
+        for part in parts(dataset):
+            if isinstance(part, BaseCocoStyleDataset):
+                file = part.bbox_file or part.ann_file
+                self._check_part(f'`{mode}_dataloader` ({file})', part)
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        evaluator = getattr(runner, f'{mode}_evaluator', None)
+        if not _converts_predictions(evaluator):
+            check_head(f'`{mode}_dataloader`', dataset, model)
+
+    def _check_part(self, where: str, dataset: BaseDataset) -> None:
+        if len(dataset) == 0:
+            raise ValueError(
+                f'the dataset of {where} is empty: it has nobody with '
+                'labelled keypoints and a box inside the image. Check the '
+                'file and `filter_cfg`.'
+            )
+        metainfo = dataset.metainfo
+        check_flip_indices(where, metainfo)
+        count = min(len(dataset), self.max_samples)
+        indices = np.linspace(0, len(dataset) - 1, count).astype(int)
+        samples = [dataset.get_data_info(int(index)) for index in indices]
+        expected = metainfo['num_keypoints']
+        for sample in samples:
+            keypoints = sample.get('keypoints')
+            if keypoints is not None and keypoints.shape[1] != expected:
+                raise ValueError(
+                    f'the metainfo of {where} has {expected} keypoints, but '
+                    f'annotation {sample["id"]} has {keypoints.shape[1]}. '
+                    'Give the dataset the `metainfo` of its annotations.'
+                )
+        if dataset.data_mode == 'topdown':
+            flat = flat_boxes(samples)
+            if flat:
+                raise ValueError(
+                    f'{len(flat)} of the {count} boxes of {where} that were '
+                    'looked at have no area. Take them out of the file; '
+                    f'their ids are {shorten(flat)}'
+                )
+        _check_pictures(where, samples)
+
+
+def _converts_predictions(evaluator: Any) -> bool:
+    """Whether a metric maps the model's keypoints to those of the data."""
+    return isinstance(evaluator, Evaluator) and any(
+        getattr(metric, 'pred_converter', None) for metric in evaluator.metrics
+    )
+
+
+def _check_pictures(where: str, samples: list[dict]) -> None:
+    paths = sorted({sample['img_path'] for sample in samples})
+    missing = [
+        path for path in paths if is_local(path) and not os.path.isfile(path)
+    ]
+    if missing:
+        raise FileNotFoundError(
+            f'{len(missing)} of the {len(paths)} pictures of {where} that '
+            f'were looked for do not exist: {shorten(missing)}. Check '
+            '`data_root` and `data_prefix` of the dataset.'
+        )

@@ -1,0 +1,136 @@
+"""Reading of pictures, with a look at what was read."""
+
+from __future__ import annotations
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine import fileio
+from mmpose.datasets.transforms import LoadImage
+
+from ...registry import TRANSFORMS
+
+_FORMATS = {
+    b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'),
+    b'\x89PNG': ('PNG', b'IDAT', b'IEND'),
+}
+"""Start of a file -> format, mark in front of its pixels, mark after them."""
+
+
+def check_is_whole(path: str, content: bytes) -> None:
+    """Refuse a picture file that is empty or was cut short.
+
+    OpenCV decodes the beginning of a JPEG and fills the rest with grey.
+
+    Args:
+        path (str): Name for the message.
+        content (bytes): The file.
+
+    Raises:
+        ValueError: If the file is empty or lacks its end.
+    """
+    if not content:
+        raise ValueError(
+            f'the picture {path} is an empty file. Copy it again, or take it '
+            'out of the annotation file.'
+        )
+    for start, (name, data_mark, end_mark) in _FORMATS.items():
+        # The marks cannot occur among the pixels of a JPEG. A preview in
+        # its header has an end of its own, but before the last data mark.
+        if content.startswith(start) and (
+            content.rfind(end_mark) < content.rfind(data_mark)
+        ):
+            raise ValueError(
+                f'the picture {path} was cut short: its {len(content)} bytes '
+                f'lack the end of a {name} file. Copy it again, or take it '
+                'out of the annotation file.'
+            )
+
+
+@TRANSFORMS.register_module()
+class LoadCheckedImage(LoadImage):
+    """Stock ``LoadImage`` that names what is wrong with a picture.
+
+    The stock one decodes cut files in part, trains on pictures of another
+    size than their annotations were made for, and has no way to say which
+    file OpenCV could not read. Arrays in ``results['img']`` pass through.
+
+    Args:
+        to_float32 (bool): Whether to convert to float32. Defaults to False.
+        color_type (str): Flag of ``mmcv.imfrombytes``. Defaults to 'color'.
+        imdecode_backend (str): Backend of ``mmcv.imfrombytes``. Defaults to
+            'cv2'.
+        backend_args (dict, optional): File backend of mmengine. Defaults to
+            None, the local disk.
+    """
+
+    def __init__(
+        self,
+        to_float32: bool = False,
+        color_type: str = 'color',
+        imdecode_backend: str = 'cv2',
+        backend_args: dict | None = None,
+    ) -> None:
+        super().__init__(
+            to_float32, color_type, imdecode_backend, backend_args=backend_args
+        )
+
+    def transform(self, results: dict) -> dict:
+        """Load ``results['img_path']`` unless ``results['img']`` is there.
+
+        Args:
+            results (dict): If it has ``img_shape`` (H, W), as the datasets
+                of this package do, the picture must be of that size.
+
+        Returns:
+            dict: With ``img`` (H, W, 3), BGR, ``img_shape`` and
+            ``ori_shape``.
+
+        Raises:
+            FileNotFoundError: If the picture does not exist.
+            ValueError: If it is empty, cut short, no picture, or of another
+                size than its annotation says.
+        """
+        if 'img' in results:
+            return super().transform(results)
+        path = results['img_path']
+        img = self._read(path)
+        expected = tuple(results.get('img_shape', img.shape)[:2])
+        if img.shape[:2] != expected:
+            height, width = img.shape[:2]
+            raise ValueError(
+                f'the picture {path} is {width} wide and {height} high, but '
+                f'the annotation file says {expected[1]} and {expected[0]}, '
+                'so that its keypoints may be elsewhere. Use the picture that '
+                'was annotated; one that was turned may have an EXIF '
+                "orientation (`color_type='color_ignore_orientation'`)."
+            )
+        if self.to_float32:
+            img = img.astype(np.float32)
+        size = img.shape[:2]
+        results.update(img=img, img_shape=size, ori_shape=size)
+        return results
+
+    def _read(self, path: str) -> np.ndarray:
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f'the picture {path} does not exist. Check the path, or '
+                '`data_root` and `data_prefix` of the dataset.'
+            ) from None
+        check_is_whole(path, content)
+        try:
+            img = mmcv.imfrombytes(
+                content, flag=self.color_type, backend=self.imdecode_backend
+            )
+            reason = ''
+        except (cv2.error, OSError) as error:
+            img, reason = None, f' The reason: {error}'
+        if img is None:
+            raise ValueError(
+                f'the picture {path} cannot be decoded: it is damaged or no '
+                f'picture (it starts with {content[:16]!r}). Copy it again, '
+                f'or take it out of the annotation file.{reason}'
+            )
+        return img
