@@ -75,7 +75,8 @@ def softnms(
         row[:4], row[4] = boxes[top], scores[top]
         row[2:4] -= offset
         kept.append(int(left[top]))
-        iou = ops.box_iou(boxes[top : top + 1], boxes)[0]
+        # Of two boxes without area it is 0 / 0.
+        iou = ops.box_iou(boxes[top : top + 1], boxes)[0].nan_to_num(0)
         if method == 0:  # plain NMS
             decay = (iou < iou_threshold).to(scores)
         elif method == 1:  # linear

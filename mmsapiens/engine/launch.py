@@ -215,6 +215,7 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     if cfg.get('strategy') is not None:
+        cfg.setdefault('env_cfg', {})  # FlexibleRunner fails without it
         return FlexibleRunner.from_cfg(cfg)
     return Runner.from_cfg(cfg)
 

@@ -97,7 +97,7 @@ class ProgressHook(Hook):
     ) -> None:
         """Advance the training bar."""
         loss = (outputs or {}).get('loss')
-        note = '' if loss is None else f'loss {float(loss):.4f}'
+        note = '' if loss is None else f'loss {loss.item():.4f}'
         self._update('train', runner.iter + 1, note)
 
     def after_train(self, runner: Runner) -> None:

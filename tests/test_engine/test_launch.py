@@ -1,0 +1,417 @@
+"""Starting runs of any host's config."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
+from mmengine.runner import FlexibleRunner, Runner
+
+from mmsapiens.engine import launch
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+STRATEGY = 'SingleDeviceStrategy'
+
+
+@MODELS.register_module()
+class LaunchedModel(BaseModel):
+    """Has one weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(1, 1)
+
+    def forward(self, inputs, mode):
+        return dict(loss=self.linear(inputs).sum())
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cpu')
+
+
+@pytest.fixture
+def rendezvous(monkeypatch, no_gpu):
+    """What torchrun tells a single process; its group ends with the test."""
+    with_port = dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0')
+    with_port.update(MASTER_ADDR='127.0.0.1', MASTER_PORT='0')
+    for name, value in with_port.items():
+        monkeypatch.setenv(name, value)
+    yield
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def test_config_is_read_with_what_it_inherits(tmp_path):
+    (tmp_path / 'base.py').write_text('a = 1')
+    (tmp_path / 'config.py').write_text("_base_ = 'base.py'\nb = 2")
+    cfg = launch.read_config(str(tmp_path / 'config.py'))
+    assert (cfg.a, cfg.b) == (1, 2)
+
+
+def test_missing_config_is_named():
+    with pytest.raises(FileNotFoundError, match='config no/such.py does not'):
+        launch.read_config('no/such.py')
+
+
+def test_config_that_is_not_python_is_named(tmp_path):
+    path = tmp_path / 'broken.py'
+    path.write_text('model = dict(')
+    with pytest.raises(SyntaxError, match='broken.py, or one .* not valid'):
+        launch.read_config(str(path))
+
+
+@pytest.mark.parametrize(
+    'in_config, argument, expected',
+    [
+        (None, None, os.path.join('work_dirs', 'tiny')),
+        (None, 'given', 'given'),
+        ('stays', None, 'stays'),
+        ('stays', 'given', 'given'),
+    ],
+)
+def test_work_dir(tmp_path, in_config, argument, expected):
+    path = tmp_path / 'tiny.py'
+    path.write_text(f'work_dir = {in_config!r}')
+    cfg = Config.fromfile(path)
+    launch.set_work_dir(cfg, argument)
+    assert cfg.work_dir == expected
+
+
+@pytest.mark.parametrize(
+    'wrapper',
+    [
+        dict(),
+        dict(type='OptimWrapper'),
+        dict(type='AmpOptimWrapper', loss_scale='dynamic'),
+        dict(type='AutocastOptimWrapper', dtype='float32'),
+        dict(type='mmsapiens.AutocastOptimWrapper'),
+    ],
+)
+@pytest.mark.parametrize('amp, dtype', launch.AMP_DTYPES.items())
+def test_amp_replaces_the_wrapper_and_keeps_the_rest(wrapper, amp, dtype):
+    rest = dict(optimizer=dict(type='SGD'), clip_grad=dict(max_norm=1))
+    cfg = Config(dict(optim_wrapper=dict(wrapper, **rest)))
+    launch.set_amp(cfg, amp)
+    assert cfg.optim_wrapper.to_dict() == dict(
+        type='mmsapiens.AutocastOptimWrapper', dtype=dtype, **rest
+    )
+
+
+def test_amp_leaves_a_foreign_wrapper_alone():
+    cfg = Config(dict(optim_wrapper=dict(type='MyWrapper')))
+    with pytest.raises(ValueError, match="--amp.*the config uses 'MyWrapper'"):
+        launch.set_amp(cfg, 'bf16')
+    assert cfg.optim_wrapper == dict(type='MyWrapper')
+
+
+def test_auto_scale_lr_is_turned_on():
+    cfg = Config(dict(auto_scale_lr=dict(base_batch_size=64, enable=False)))
+    launch.set_auto_scale_lr(cfg)
+    assert cfg.auto_scale_lr == dict(base_batch_size=64, enable=True)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [{}, dict(auto_scale_lr=None), dict(auto_scale_lr=dict(enable=True))],
+)
+def test_auto_scale_lr_needs_a_batch_size(content):
+    with pytest.raises(ValueError, match='needs `auto_scale_lr=dict.base_ba'):
+        launch.set_auto_scale_lr(Config(content))
+
+
+@pytest.mark.parametrize(
+    'resume, load_from', [('auto', None), ('epoch_3.pth', 'epoch_3.pth')]
+)
+def test_resume(resume, load_from):
+    cfg = Config(dict(load_from='pretrained.pth', resume=False))
+    launch.set_resume(cfg, resume)
+    assert cfg.resume is True
+    assert cfg.load_from == load_from
+
+
+@pytest.mark.parametrize(
+    'kind, switch',
+    [
+        ('PoseVisualizationHook', 'enable'),
+        ('mmpose.PoseVisualizationHook', 'enable'),
+        ('VisualizationHook', 'enable'),
+        ('SegVisualizationHook', 'draw'),
+    ],
+)
+@pytest.mark.parametrize('show', [True, False])
+def test_visualization_is_switched_on(tmp_path, kind, switch, show):
+    cfg = Config(
+        dict(
+            default_hooks=dict(visualization=dict(type=kind, interval=50)),
+            visualizer=dict(type='Visualizer'),
+        )
+    )
+    folder = tmp_path / 'new' / 'pictures'
+    launch.enable_visualization(cfg, str(folder), show)
+    hook = cfg.default_hooks.visualization
+    assert hook[switch] is True
+    assert (hook.show, hook.interval) == (show, 1)
+    assert folder.is_dir()
+    if kind == 'SegVisualizationHook':
+        assert cfg.visualizer.save_dir == str(folder)
+        assert 'out_dir' not in hook
+    else:
+        assert hook.out_dir == str(folder)
+
+
+def test_windows_need_no_folder():
+    hook = dict(type='PoseVisualizationHook')
+    cfg = Config(dict(default_hooks=dict(visualization=hook)))
+    launch.enable_visualization(cfg, None, True)
+    assert 'out_dir' not in cfg.default_hooks.visualization
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        {},
+        dict(default_hooks=dict(visualization=None)),
+        dict(default_hooks=dict(visualization=dict(type='MyHook'))),
+    ],
+)
+def test_visualization_needs_a_known_hook(content):
+    with pytest.raises(ValueError, match="types.*'SegVisualizationHook'"):
+        launch.enable_visualization(Config(content), 'folder', False)
+    assert not os.path.exists('folder')
+
+
+@pytest.mark.parametrize('many', [False, True])
+def test_dump_joins_the_metrics(many):
+    metric = dict(type='CocoMetric')
+    cfg = Config(dict(test_evaluator=[metric, metric] if many else metric))
+    launch.add_dump(cfg, 'predictions.pkl')
+    assert [metric.type for metric in cfg.test_evaluator] == [
+        *['CocoMetric'] * (1 + many),
+        'DumpResults',
+    ]
+    assert cfg.test_evaluator[-1].out_file_path == 'predictions.pkl'
+
+
+def test_single_process_and_gpu_runs_need_no_preparation(monkeypatch):
+    for device, launcher in [('cpu', 'none'), ('cuda', 'pytorch')]:
+        monkeypatch.setattr(launch, 'get_device', lambda name=device: name)
+        cfg = Config(dict(launcher=launcher))
+        launch.prepare_cpu_processes(cfg)
+        assert not dist.is_initialized()
+        assert cfg.to_dict() == dict(launcher=launcher)
+
+
+@pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
+def test_other_launchers_need_a_gpu(no_gpu, launcher):
+    cfg = Config(dict(launcher=launcher))
+    with pytest.raises(ValueError, match=f"'pytorch' on a .*'{launcher}'"):
+        launch.prepare_cpu_processes(cfg)
+
+
+WRAPPER = dict(type='MMDistributedDataParallel')
+
+
+@pytest.mark.parametrize(
+    'given, expected',
+    [
+        ({}, dict(WRAPPER, broadcast_buffers=False)),
+        (
+            dict(WRAPPER, find_unused_parameters=True),
+            dict(WRAPPER, find_unused_parameters=True),
+        ),
+    ],
+)
+def test_cpu_processes_share_gradients_over_gloo(rendezvous, given, expected):
+    cfg = Config(dict(launcher='pytorch'))
+    if given:
+        cfg.model_wrapper_cfg = given
+    launch.prepare_cpu_processes(cfg)
+    assert dist.get_backend() == 'gloo'
+    assert cfg.model_wrapper_cfg == dict(expected, device_ids=None)
+    launch.prepare_cpu_processes(cfg)  # the group exists
+
+
+def test_ddp_strategy_is_not_pinned_to_a_gpu(rendezvous):
+    cfg = Config(dict(launcher='pytorch', strategy=dict(type='DDPStrategy')))
+    launch.prepare_cpu_processes(cfg)
+    assert cfg.strategy.model_wrapper == dict(
+        WRAPPER, broadcast_buffers=False, device_ids=None
+    )
+
+
+def test_fsdp_strategy_shards_on_the_cpu(rendezvous):
+    strategy = dict(
+        type='FSDPStrategy', model_wrapper=dict(use_orig_params=True)
+    )
+    cfg = Config(dict(launcher='pytorch', strategy=strategy))
+    launch.prepare_cpu_processes(cfg)
+    assert cfg.strategy.model_wrapper == dict(
+        use_orig_params=True, device_id=torch.device('cpu')
+    )
+
+
+class MyRunner(Runner):
+    """Another runner."""
+
+
+def test_runner_follows_the_config(tmp_path):
+    from mmengine.registry import RUNNERS
+
+    RUNNERS.register_module(name='MyRunner', module=MyRunner, force=True)
+    content = dict(
+        model=dict(type='LaunchedModel'),
+        work_dir=str(tmp_path),
+        default_scope='mmengine',
+        env_cfg=dict(),
+    )
+    kinds = [
+        (Runner, {}),
+        (MyRunner, dict(runner_type='MyRunner')),
+        (FlexibleRunner, dict(strategy=dict(type=STRATEGY))),
+    ]
+    for kind, extra in kinds:
+        cfg = Config(dict(content, experiment_name=kind.__name__, **extra))
+        assert type(launch.build_runner(cfg)) is kind
+
+
+@pytest.mark.parametrize('error', [None, RuntimeError])
+def test_process_group_ends_with_the_run(rendezvous, error):
+    cfg = Config(dict(launcher='pytorch'))
+    if error is None:
+        with launch.distributed_run(cfg):
+            assert dist.is_initialized()
+    else:
+        with pytest.raises(error), launch.distributed_run(cfg):
+            raise error
+    assert not dist.is_initialized()
+
+
+PARTS = """
+    import torch
+    from mmengine.evaluator import BaseMetric
+    from mmengine.model import BaseModel
+    from mmengine.registry import DATASETS, METRICS, MODELS
+    from torch import nn
+
+    @DATASETS.register_module()
+    class TinyData:
+        metainfo = {}
+
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            return dict(inputs=torch.full((4,), index / 8))
+
+    @MODELS.register_module()
+    class TinyModel(BaseModel):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+            self.norm = nn.BatchNorm1d(4)
+
+        def forward(self, inputs, mode):
+            output = self.norm(self.linear(inputs))
+            if mode == 'loss':
+                return dict(loss=(output - inputs).square().mean())
+            return list(output)
+
+    @METRICS.register_module()
+    class Count(BaseMetric):
+        def process(self, data_batch, data_samples):
+            self.results += [1 for _ in data_samples]
+
+        def compute_metrics(self, results):
+            return dict(count=sum(results))
+    """
+
+CONFIG = """
+    custom_imports = dict(
+        imports=['mmsapiens', 'launch_parts'], allow_failed_imports=False)
+    default_scope = 'mmengine'
+    model = dict(type='TinyModel')
+    train_dataloader = dict(
+        batch_size=2, num_workers=0,
+        dataset=dict(type='TinyData'),
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        collate_fn=dict(type='default_collate'))
+    val_dataloader = dict(
+        batch_size=2, num_workers=0,
+        dataset=dict(type='TinyData'),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='default_collate'))
+    val_evaluator = dict(type='Count')
+    train_cfg = dict(by_epoch=True, max_epochs=EPOCHS, val_interval=1)
+    val_cfg = dict()
+    optim_wrapper = dict(
+        type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
+    auto_scale_lr = dict(base_batch_size=16)
+    """
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Run tools/dist_train.sh for two processes; what it printed."""
+    (tmp_path / 'launch_parts.py').write_text(dedent(PARTS))
+    config = tmp_path / 'tiny.py'
+
+    def run(epochs, *options):
+        config.write_text(dedent(CONFIG).replace('EPOCHS', str(epochs)))
+        child = subprocess.run(
+            ['bash', str(TOOLS / 'dist_train.sh'), str(config), '2', *options]
+            + ['--work-dir', str(tmp_path / 'work')],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(
+                os.environ,
+                PYTHON=sys.executable,
+                PYTHONPATH=str(tmp_path),
+                CUDA_VISIBLE_DEVICES='',
+                OMP_NUM_THREADS='1',
+            ),
+        )
+        assert child.returncode == 0, child.stdout[-5000:]
+        return child.stdout
+
+    return run
+
+
+def test_two_processes_train_and_continue_in_mixed_precision(train, tmp_path):
+    output = train(1, '--auto-scale-lr')
+    assert 'Epoch(val) [1][2/2]    count: 8' in output
+    saved = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=False)
+    # 16 is the batch that the rate is meant for, 2 x 2 the one there is.
+    assert saved['optimizer']['param_groups'][0]['lr'] == 0.1 * 4 / 16
+    assert not any(key.startswith('module.') for key in saved['state_dict'])
+
+    output = train(2, '--amp', '--resume', '--no-validate')
+    assert 'Epoch(val)' not in output
+    resumed = torch.load(tmp_path / 'work/epoch_2.pth', weights_only=False)
+    assert resumed['meta']['iter'] == 4  # two per epoch and process
+    assert 'AutocastOptimWrapper' in resumed['meta']['cfg']
+    weight = resumed['state_dict']['linear.weight']
+    assert weight.isfinite().all()
+    assert not torch.equal(weight, saved['state_dict']['linear.weight'])
+
+
+@pytest.mark.parametrize(
+    'arguments', [[], ['config.py'], ['config.py', '0'], ['config.py', 'x']]
+)
+def test_script_says_how_it_is_used(arguments):
+    child = subprocess.run(
+        ['bash', str(TOOLS / 'dist_train.sh'), *arguments],
+        text=True,
+        capture_output=True,
+    )
+    assert child.returncode == 2
+    assert 'dist_train.sh CONFIG NUM_PROCESSES' in child.stderr
+    assert f"got '{(arguments + ['', ''])[1]}'" in child.stderr
