@@ -23,6 +23,19 @@ VISUALIZATION_SWITCHES = {
 }
 """Hook of a host -> its argument that turns drawing on."""
 
+FULL_STATE_ON_CPU = dict(
+    state_dict_type='FULL_STATE_DICT',
+    state_dict_config=dict(
+        type='FullStateDictConfig', rank0_only=True, offload_to_cpu=False
+    ),
+    optim_state_dict_config=dict(
+        type='FullOptimStateDictConfig', rank0_only=True, offload_to_cpu=False
+    ),
+)
+"""``state_dict_cfg='full'`` of FSDPStrategy without the copy to the CPU: of
+parameters that are there already, torch 2.9 makes it after their memory was
+freed, a segmentation fault."""
+
 
 def read_config(path: str) -> Config:
     """Read a config file.
@@ -200,6 +213,8 @@ def prepare_cpu_processes(cfg: Config) -> None:
     elif 'FSDP' in cfg.strategy.get('type', ''):
         cfg.strategy.setdefault('model_wrapper', {})
         cfg.strategy.model_wrapper.device_id = torch.device('cpu')
+        if cfg.strategy.get('state_dict_cfg') == 'full':
+            cfg.strategy.state_dict_cfg = FULL_STATE_ON_CPU
 
 
 def build_runner(cfg: Config) -> Runner | FlexibleRunner:
