@@ -12,8 +12,12 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from wrapt import when_imported
+
+if TYPE_CHECKING:
+    from mmengine.registry import Registry
 
 SHARED = ('mmsapiens.models', 'mmsapiens.engine')
 """Modules whose classes serve every host."""
@@ -62,13 +66,15 @@ def announce() -> None:
         when_imported(f'{host}.registry')(partial(add_location, part=part))
 
 
-def list_in_host(part: str) -> None:
+def list_in_host(part: str, **more: Registry) -> None:
     """List the public classes of ``part`` in its host, under bare names.
 
     Called by each part when it is imported.
 
     Args:
         part (str): A key of :data:`HOSTS`.
+        **more: Registries of the part that have no root in MMEngine, by the
+            name that they share with those of the host.
 
     Raises:
         KeyError: If the host has another class of the same name.
@@ -77,7 +83,7 @@ def list_in_host(part: str) -> None:
 
     theirs = import_module(f'{HOSTS[part]}.registry')
     sources = tuple(f'{name}.' for name in (*SHARED, part))
-    for name, child in ours.REGISTRIES.items():
+    for name, child in {**ours.REGISTRIES, **more}.items():
         host = getattr(theirs, name, None)
         if host is None:
             continue

@@ -9,12 +9,23 @@ import pytest
 from mmsapiens import hosts, registry
 
 PUBLIC = {
-    'DATASETS': {'CheckedCocoDataset'},
+    'DATASETS': {
+        'CheckedCocoDataset',
+        'CheckedCocoWholeBodyDataset',
+        'CombinedVocabularyDataset',
+        'Goliath308Dataset',
+    },
     'HOOKS': {'CheckpointGuardHook', 'PoseDataCheckHook', 'ProgressHook'},
-    'MODELS': {'InstanceNormHeatmapHead', 'SapiensViT'},
+    'METRICS': {'WholeBodyMetric'},
+    'MODELS': {'HardKeypointMSELoss', 'InstanceNormHeatmapHead', 'SapiensViT'},
     'OPTIM_WRAPPERS': {'AutocastOptimWrapper'},
     'OPTIM_WRAPPER_CONSTRUCTORS': {'ViTLayerDecayConstructor'},
-    'TRANSFORMS': {'LoadCheckedImage'},
+    'TRANSFORMS': {
+        'ConvertVocabulary',
+        'LoadCheckedImage',
+        'RequireVisibleKeypoints',
+    },
+    'VISUALIZERS': {'GroupedPoseVisualizer'},
 }
 SHARED = {
     'HOOKS': 'CheckpointGuardHook',
@@ -102,6 +113,16 @@ def test_pose_classes_stay_out_of_other_hosts():
         assert mmpose.registry.MODELS.get(name) is not None
         mmseg.registry.MODELS.get('SapiensViT')
         assert name not in mmseg.registry.MODELS.module_dict
+    """)
+
+
+def test_codecs_resolve_by_both_names():
+    run("""
+        import mmsapiens
+        from mmpose.registry import KEYPOINT_CODECS
+        bare = KEYPOINT_CODECS.get('BatchedUDPHeatmap')
+        assert bare is KEYPOINT_CODECS.get('mmsapiens.BatchedUDPHeatmap')
+        assert bare.__module__.startswith('mmsapiens.')
     """)
 
 

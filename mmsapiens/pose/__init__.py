@@ -2,16 +2,37 @@
 
 from .. import engine, models  # noqa: F401
 from ..hosts import list_in_host
-from .datasets import CheckedCocoDataset
+from .codecs import BatchedUDPHeatmap
+from .datasets import (
+    CheckedCocoDataset,
+    CheckedCocoWholeBodyDataset,
+    CombinedVocabularyDataset,
+    Goliath308Dataset,
+)
 from .heads import InstanceNormHeatmapHead
 from .hooks import PoseDataCheckHook
-from .transforms import LoadCheckedImage
+from .metrics import WholeBodyMetric
+from .registry import KEYPOINT_CODECS
+from .transforms import (
+    ConvertVocabulary,
+    LoadCheckedImage,
+    RequireVisibleKeypoints,
+)
+from .visualization import GroupedPoseVisualizer
 
 __all__ = [
+    'BatchedUDPHeatmap',
     'CheckedCocoDataset',
+    'CheckedCocoWholeBodyDataset',
+    'CombinedVocabularyDataset',
+    'ConvertVocabulary',
+    'Goliath308Dataset',
+    'GroupedPoseVisualizer',
     'InstanceNormHeatmapHead',
     'LoadCheckedImage',
     'PoseDataCheckHook',
+    'RequireVisibleKeypoints',
+    'WholeBodyMetric',
 ]
 
-list_in_host(__name__)
+list_in_host(__name__, KEYPOINT_CODECS=KEYPOINT_CODECS)

@@ -20,7 +20,7 @@ CONFIGS = [
     if '_base_' not in path.parts
 ]
 POSE = [name for name in CONFIGS if name.startswith('pose/')]
-FURTHER = [name for name in CONFIGS if re.search('-(0.6b|1b|2b)_', name)]
+FURTHER = [name for name in CONFIGS if re.search(r'-(0.6b|1b|2b)_', name)]
 TINY_SIZE_HW = (64, 48)
 
 
@@ -95,7 +95,7 @@ def test_pose_config_trains_and_predicts(name):
     from mmpose.registry import DATASETS, MODELS
 
     cfg = shrink_pose(load(name))
-    dataset = DATASETS.get(cfg.train_dataloader.dataset.type)
+    dataset = DATASETS.get(cfg.val_dataloader.dataset.type)
     meta = dataset(test_mode=True, lazy_init=True, pipeline=[]).metainfo
     torch.manual_seed(0)
     np.random.seed(0)
@@ -145,7 +145,7 @@ def test_name_says_what_the_config_does(name):
     cfg = load(name)
     fields = re.fullmatch(
         r'sapiens-(?P<size>[\w.]+)_(?P<gpus>\d+)xb(?P<batch>\d+)-'
-        r'(?P<epochs>\d+)e_(?P<data>[\w-]+)-(?P<h>\d+)x(?P<w>\d+)\.py',
+        r'(?P<epochs>\d+)e(-linear)?_(?P<data>[\w-]+)-(?P<h>\d+)x(?P<w>\d+)\.py',
         name.split('/')[-1],
     )
     assert fields, name

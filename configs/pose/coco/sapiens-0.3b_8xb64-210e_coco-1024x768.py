@@ -8,7 +8,10 @@ default_scope = 'mmpose'
 num_keypoints = 17
 # Width, height in pixels; sigma in heatmap pixels.
 codec = dict(
-    type='UDPHeatmap', input_size=(768, 1024), heatmap_size=(192, 256), sigma=6
+    type='mmsapiens.BatchedUDPHeatmap',
+    input_size=(768, 1024),
+    heatmap_size=(192, 256),
+    sigma=6,
 )
 
 model = dict(
@@ -81,6 +84,7 @@ train_pipeline = [
         ],
     ),
     dict(type='GenerateTarget', encoder=codec),
+    dict(type='mmsapiens.RequireVisibleKeypoints', min_visible=4),
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [

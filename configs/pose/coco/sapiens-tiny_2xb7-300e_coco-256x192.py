@@ -3,7 +3,10 @@
 _base_ = './sapiens-0.3b_8xb64-210e_coco-1024x768.py'
 
 codec = dict(
-    type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2
+    type='mmsapiens.BatchedUDPHeatmap',
+    input_size=(192, 256),
+    heatmap_size=(48, 64),
+    sigma=2,
 )
 
 model = dict(

@@ -5,9 +5,14 @@ from __future__ import annotations
 import logging
 
 from mmengine.logging import print_log
-from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset
+from mmpose.datasets.datasets import (
+    BaseCocoStyleDataset,
+    CocoDataset,
+    CocoWholeBodyDataset,
+)
 
 from ...registry import DATASETS
+from ..vocabularies import keypoint_fields
 from .checks import (
     check_annotation,
     check_detections,
@@ -25,12 +30,18 @@ class AnnotationChecks(BaseCocoStyleDataset):
     gets ``img_shape`` (H, W) from the annotation file, which
     :class:`mmsapiens.pose.LoadCheckedImage` compares with the picture.
 
+    Attributes:
+        KEYPOINT_FIELDS (tuple[str, ...]): Lists of an annotation that hold
+            its keypoints together.
+
     Raises:
         FileNotFoundError: If ``ann_file`` or ``bbox_file`` is missing.
         ValueError: If one of them is not the JSON expected, if an annotation
             has another number of keypoints than ``metainfo``, or if nobody
             is left.
     """
+
+    KEYPOINT_FIELDS: tuple[str, ...] = ('keypoints',)
 
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``, or the boxes of ``bbox_file``."""
@@ -63,6 +74,7 @@ class AnnotationChecks(BaseCocoStyleDataset):
             raw_data_info['raw_ann_info'],
             image,
             self._metainfo['num_keypoints'],
+            self.KEYPOINT_FIELDS,
         )
         data_info = super().parse_data_info(raw_data_info)
         if data_info is not None:
@@ -101,3 +113,10 @@ class AnnotationChecks(BaseCocoStyleDataset):
 @DATASETS.register_module()
 class CheckedCocoDataset(AnnotationChecks, CocoDataset):
     """Stock ``CocoDataset`` with the checks of :class:`AnnotationChecks`."""
+
+
+@DATASETS.register_module()
+class CheckedCocoWholeBodyDataset(AnnotationChecks, CocoWholeBodyDataset):
+    """Stock ``CocoWholeBodyDataset`` with :class:`AnnotationChecks`."""
+
+    KEYPOINT_FIELDS = keypoint_fields('coco_wholebody')

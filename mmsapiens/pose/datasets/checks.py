@@ -109,6 +109,7 @@ def check_annotation(
     annotation: Mapping[str, Any],
     image: Mapping[str, Any],
     num_keypoints: int,
+    fields: Sequence[str] = ('keypoints',),
 ) -> None:
     """Refuse an entry that the stock reader would misread.
 
@@ -117,6 +118,8 @@ def check_annotation(
         annotation (Mapping[str, Any]): One of its ``annotations``.
         image (Mapping[str, Any]): The one of ``images`` it belongs to.
         num_keypoints (int): Keypoints K of the dataset's metainfo.
+        fields (Sequence[str]): Lists that hold the keypoints together.
+            Defaults to ('keypoints',).
 
     Raises:
         ValueError: If width or height of the image are missing, if the box
@@ -128,16 +131,24 @@ def check_annotation(
                 f'{path}: image {image["id"]} must give `{key}` in pixels, '
                 f'but got {image.get(key)}'
             )
-    if 'bbox' not in annotation or 'keypoints' not in annotation:
-        return  # no person; the stock reader leaves it out
+    is_person = any(f in annotation for f in ('keypoints', *fields))
+    if 'bbox' not in annotation or not is_person:
+        return  # the stock reader leaves it out
     where = f'{path}: annotation {annotation["id"]}'
     if len(annotation['bbox']) != 4:
         raise ValueError(
             f'{where} must have a `bbox` [x, y, width, height], but got '
             f'{annotation["bbox"]}'
         )
-    if len(annotation['keypoints']) != 3 * num_keypoints:
-        count = len(annotation['keypoints'])
+    lacking = [field for field in fields if field not in annotation]
+    if lacking:
+        raise ValueError(
+            f'{where} must have {shorten([f"`{f}`" for f in lacking])}. Use '
+            'an annotation file of this vocabulary, or the dataset of this '
+            'file.'
+        )
+    count = sum(len(annotation[field]) for field in fields)
+    if count != 3 * num_keypoints:
         raise ValueError(
             f'{where} must have {num_keypoints} keypoints (x, y, v), '
             f'{3 * num_keypoints} numbers, but got {count} numbers, '

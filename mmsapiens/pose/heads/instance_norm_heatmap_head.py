@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from mmengine.structures import InstanceData
 from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 from ...models.layers import conv_layers, deconv_layers
 from ...registry import MODELS
 from ...utils.checkpoint import check_head
+from ..codecs import BatchedUDPHeatmap
+from .accuracy import heatmap_accuracy
 
 
 @MODELS.register_module()
@@ -87,32 +91,73 @@ class InstanceNormHeatmapHead(HeatmapHead):
         self,
         feats: Sequence[Tensor],
         batch_data_samples: Sequence[PoseDataSample],
-        *args: Any,
-        **kwargs: Any,
-    ) -> dict:
-        """Losses as in the stock head.
+        train_cfg: Mapping[str, Any] | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of a batch, computed on its device.
+
+        Args:
+            feats (Sequence[Tensor]): Feature maps; the last one counts.
+            batch_data_samples (Sequence[PoseDataSample]): With heatmaps, or
+                with the keypoints that the codec draws them from.
+            train_cfg (Mapping, optional): ``compute_acc=False`` leaves the
+                accuracy out. Defaults to None.
+
+        Returns:
+            dict[str, Tensor]: ``loss_kpt`` and ``acc_pose``.
 
         Raises:
             ValueError: If the targets have another size than the heatmaps.
         """
-        self._check_targets(feats[-1], batch_data_samples[0])
-        return super().loss(feats, batch_data_samples, *args, **kwargs)
+        pred = self.forward(feats)  # (B, K, H, W)
+        labels = [d.gt_instance_labels for d in batch_data_samples]
+        weights = torch.cat([label.keypoint_weights for label in labels])
+        if 'heatmap_keypoints' in labels[0]:
+            points = torch.cat([label.heatmap_keypoints for label in labels])
+            target = self.decoder.draw(points, weights)
+        else:
+            maps = [sample.gt_fields.heatmaps for sample in batch_data_samples]
+            target = torch.stack(maps)
+        if target.shape != pred.shape:
+            raise ValueError(_other_size(pred.shape, target.shape))
+        losses = dict(loss_kpt=self.loss_module(pred, target, weights))
+        if (train_cfg or {}).get('compute_acc', True):
+            losses['acc_pose'] = heatmap_accuracy(pred, target, weights)
+        return losses
 
-    def _check_targets(self, feats: Tensor, sample: PoseDataSample) -> None:
-        deconvs = sum(
-            isinstance(module, nn.ConvTranspose2d)
-            for module in self.deconv_layers.modules()
+    def predict(
+        self,
+        feats: Any,
+        batch_data_samples: Sequence[PoseDataSample],
+        test_cfg: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Keypoints of a batch; the flip test stays on its device.
+
+        Args:
+            feats (Sequence): Feature maps, or two of them with a flip test.
+            batch_data_samples (Sequence[PoseDataSample]): The batch.
+            test_cfg (Mapping, optional): As in the stock head. Defaults to
+                None.
+
+        Returns:
+            list[InstanceData]: As in the stock head.
+        """
+        test_cfg = test_cfg or {}
+        is_fused = (
+            test_cfg.get('flip_test', False)
+            and isinstance(self.decoder, BatchedUDPHeatmap)
+            and test_cfg.get('flip_mode', 'heatmap') == 'heatmap'
+            and not test_cfg.get('shift_heatmap', False)
+            and not test_cfg.get('output_heatmaps', False)
         )
-        height, width = (side * 2**deconvs for side in feats.shape[-2:])
-        target = tuple(sample.gt_fields.heatmaps.shape)
-        if target != (self.out_channels, height, width):
-            raise ValueError(
-                f'the head predicts {self.out_channels} heatmaps, {height} '
-                f'high and {width} wide, but the targets are {target[0]}, '
-                f'{target[1]} high and {target[2]} wide. Set `out_channels` '
-                'of the head to the number of keypoints, and `heatmap_size` '
-                f'of the codec to ({width}, {height}).'
-            )
+        if not is_fused:
+            return super().predict(feats, batch_data_samples, test_cfg)
+        plain, mirrored = (self.forward(each) for each in feats)
+        flip_indices = batch_data_samples[0].metainfo['flip_indices']
+        people = self.decoder.batch_decode(plain, mirrored, flip_indices)
+        return [
+            InstanceData(keypoints=points, keypoint_scores=scores)
+            for points, scores in zip(*people)
+        ]
 
     def _make_deconv_layers(
         self,
@@ -155,3 +200,14 @@ class InstanceNormHeatmapHead(HeatmapHead):
             },
             self._weight_shapes,
         )
+
+
+def _other_size(pred: Sequence[int], target: Sequence[int]) -> str:
+    """What to say when targets do not fit the heatmaps of the head."""
+    return (
+        f'the head predicts {pred[1]} heatmaps, {pred[2]} high and {pred[3]} '
+        f'wide, but the targets are {target[1]}, {target[2]} high and '
+        f'{target[3]} wide. Set `out_channels` of the head to the number of '
+        f'keypoints, and `heatmap_size` of the codec to ({pred[3]}, '
+        f'{pred[2]}).'
+    )

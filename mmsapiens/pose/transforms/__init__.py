@@ -1,5 +1,11 @@
-"""Steps of data pipelines."""
+"""Transforms of people with keypoints."""
 
+from .convert_vocabulary import ConvertVocabulary
 from .load_checked_image import LoadCheckedImage
+from .require_visible_keypoints import RequireVisibleKeypoints
 
-__all__ = ['LoadCheckedImage']
+__all__ = [
+    'ConvertVocabulary',
+    'LoadCheckedImage',
+    'RequireVisibleKeypoints',
+]

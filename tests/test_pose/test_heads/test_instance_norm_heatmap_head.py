@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from mmpose.codecs import UDPHeatmap
 from mmpose.models.heads import HeatmapHead
-from mmpose.registry import MODELS
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from parity import Case, assert_init_stats, pose_estimator_cfg
 
@@ -208,3 +209,83 @@ def test_trains_on_cuda_in_bfloat16():
         loss = head((feats,)).square().mean()
     loss.backward()
     assert all(p.grad.isfinite().all() for p in head.parameters())
+
+
+SMALL_CODEC = dict(
+    type='mmsapiens.BatchedUDPHeatmap',
+    input_size=(48, 64),
+    heatmap_size=(12, 16),
+    sigma=2,
+)
+
+
+def encoded_samples(codec_cfg, count=2):
+    codec = KEYPOINT_CODECS.build(codec_cfg)
+    rng = np.random.default_rng(0)
+    samples = []
+    for _ in range(count):
+        encoded = codec.encode(rng.uniform(5, 43, (1, 17, 2)).astype('f4'))
+        sample = PoseDataSample()
+        labels = InstanceData()
+        for key in ('keypoint_weights', 'heatmap_keypoints'):
+            if key in encoded:
+                labels.set_field(torch.as_tensor(encoded[key]), key)
+        sample.gt_instance_labels = labels
+        if 'heatmaps' in encoded:
+            sample.gt_fields = PixelData(
+                heatmaps=torch.as_tensor(encoded['heatmaps'])
+            )
+        samples.append(sample)
+    return samples
+
+
+def test_targets_drawn_by_the_head_give_the_same_loss():
+    head = small_head(decoder=SMALL_CODEC)
+    feats = (torch.rand(2, 8, 4, 3),)
+    shipped = dict(SMALL_CODEC, encode_on_device=True)
+    losses = [
+        small.loss(feats, encoded_samples(cfg))
+        for small, cfg in ((head, SMALL_CODEC), (head, shipped))
+    ]
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+def test_accuracy_can_be_switched_off():
+    head = small_head(decoder=SMALL_CODEC)
+    samples = encoded_samples(SMALL_CODEC)
+    feats = (torch.rand(2, 8, 4, 3),)
+    assert set(head.loss(feats, samples)) == {'loss_kpt', 'acc_pose'}
+    cfg = dict(compute_acc=False)
+    assert set(head.loss(feats, samples, cfg)) == {'loss_kpt'}
+
+
+def test_targets_of_another_size_are_refused():
+    head = small_head(decoder=SMALL_CODEC)
+    other = dict(SMALL_CODEC, heatmap_size=(24, 32))
+    with pytest.raises(ValueError, match=r'`heatmap_size` of the codec to'):
+        head.loss((torch.rand(2, 8, 4, 3),), encoded_samples(other))
+
+
+def test_fused_flip_test_equals_stock(model, case):
+    data = preprocess(model, case)
+    results = []
+    for kind in ('UDPHeatmap', 'BatchedUDPHeatmap'):
+        model.head.decoder = KEYPOINT_CODECS.build(
+            dict(case.config['head']['decoder'], type=kind)
+        )
+        model.test_cfg = dict(flip_test=True, flip_mode='heatmap')
+        with torch.no_grad():
+            results.append(
+                model(data['inputs'], data['data_samples'], mode='predict')
+            )
+            results[-1] = [sample.pred_instances for sample in results[-1]]
+    for index, (stock, ours) in enumerate(zip(*results)):
+        np.testing.assert_allclose(
+            ours.keypoint_scores, stock.keypoint_scores, rtol=1e-5
+        )
+        stable = case['outputs/flip.stable'][index].bool().numpy()
+        np.testing.assert_allclose(
+            ours.keypoints[:, stable],
+            stock.keypoints[:, stable],
+            atol=case.tolerance['keypoints_atol'],
+        )

@@ -1,0 +1,140 @@
+"""Heatmaps of keypoints: one Gaussian for each, without a Python loop over
+pixels.
+
+The numbers are those of stock ``generate_udp_gaussian_heatmaps``: a window of
+three standard deviations around the nearest pixel, sub-pixel mean, 0 outside.
+
+Letters: B people, K keypoints, H W height and width of a map, S window side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from torch import Tensor
+
+WINDOW_SIGMAS = 3
+MIN_VISIBLE = 0.5
+
+
+def visible_windows(
+    keypoints: np.ndarray,
+    visible: np.ndarray,
+    size_wh: tuple[int, int],
+    sigma: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Windows of keypoints, and the weights of the keypoints.
+
+    Args:
+        keypoints (np.ndarray): (x, y) in pixels of the heatmap, (K, 2).
+        visible (np.ndarray): Visibility (K,); below 0.5 a map stays empty.
+        size_wh (tuple[int, int]): Width and height of the heatmap.
+        sigma (float): Standard deviation in pixels of the heatmap.
+
+    Returns:
+        tuple: Left and upper pixel of each window (K, 2), int64; whether it
+        is drawn (K,), bool; and weights (K,): the visibility, 0 where a
+        visible keypoint's window is outside the map.
+    """
+    radius = sigma * WINDOW_SIGMAS
+    nearest = (keypoints + 0.5).astype(np.int64)
+    first = (nearest - radius).astype(np.int64)
+    last = (nearest + radius + 1).astype(np.int64)
+    labelled = visible >= MIN_VISIBLE
+    touches = ((first < size_wh) & (last >= 0)).all(axis=1)
+    weights = np.where(labelled & ~touches, 0, visible).astype(visible.dtype)
+    return first, labelled & touches, weights
+
+
+def draw_gaussians(
+    heatmaps: np.ndarray,
+    keypoints: np.ndarray,
+    first: np.ndarray,
+    drawn: np.ndarray,
+    sigma: float,
+) -> None:
+    """Draw one Gaussian on each map, in place.
+
+    Args:
+        heatmaps (np.ndarray): Zeros (K, H, W), float32.
+        keypoints (np.ndarray): As in :func:`visible_windows`.
+        first (np.ndarray): Left and upper pixel of the windows (K, 2).
+        drawn (np.ndarray): Whether each is drawn (K,).
+        sigma (float): Standard deviation in pixels of the heatmap.
+    """
+    size_wh = heatmaps.shape[2], heatmaps.shape[1]
+    side = int(2 * sigma * WINDOW_SIGMAS + 1)
+    pixels = first[:, None] + np.arange(side)[:, None]  # (K, S, 2)
+    offsets = pixels - keypoints[:, None]
+    bells = np.exp(-(offsets**2) / (2 * sigma**2)).astype(np.float32)
+    columns, rows = bells[..., 0], bells[..., 1]  # (K, S)
+    inside = ((first >= 0) & (first + side <= size_wh)).all(axis=1)
+    whole = np.flatnonzero(drawn & inside)
+    if len(whole):
+        # One strided assignment draws all windows that are inside the map.
+        windows = sliding_window_view(
+            heatmaps, (side, side), axis=(1, 2), writeable=True
+        )
+        windows[whole, first[whole, 1], first[whole, 0]] = (
+            rows[whole, :, None] * columns[whole, None]
+        )
+    for k in np.flatnonzero(drawn & ~inside):
+        left, top = np.maximum(first[k], 0)
+        right, bottom = np.minimum(first[k] + side, size_wh)
+        row = rows[k, top - first[k, 1] : bottom - first[k, 1]]
+        column = columns[k, left - first[k, 0] : right - first[k, 0]]
+        heatmaps[k, top:bottom, left:right] = row[:, None] * column
+
+
+def draw_batch(
+    keypoints: Tensor,
+    weights: Tensor,
+    size_wh: tuple[int, int],
+    sigma: float,
+) -> Tensor:
+    """Heatmaps of a batch, drawn on the device of ``keypoints``.
+
+    Args:
+        keypoints (Tensor): (x, y) in pixels of the heatmap, (B, K, 2).
+        weights (Tensor): Weights of :func:`visible_windows`, (B, K); below
+            0.5 a map stays empty.
+        size_wh (tuple[int, int]): Width and height of the heatmap.
+        sigma (float): Standard deviation in pixels of the heatmap.
+
+    Returns:
+        Tensor: Heatmaps (B, K, H, W) in [0, 1], float32.
+    """
+    if keypoints.device.type != 'cpu':
+        return _draw_whole_maps(keypoints, weights, size_wh, sigma)
+    shape = (*keypoints.shape[:2], size_wh[1], size_wh[0])
+    heatmaps = torch.from_numpy(np.zeros(shape, dtype=np.float32))
+    for maps, points, weight in zip(heatmaps, keypoints, weights):
+        array = points.detach().numpy()
+        first, drawn, _ = visible_windows(
+            array, weight.detach().numpy(), size_wh, sigma
+        )
+        draw_gaussians(maps.numpy(), array, first, drawn, sigma)
+    return heatmaps
+
+
+def _draw_whole_maps(
+    keypoints: Tensor,
+    weights: Tensor,
+    size_wh: tuple[int, int],
+    sigma: float,
+) -> Tensor:
+    """:func:`draw_batch` as one product of rows and columns."""
+    radius = sigma * WINDOW_SIGMAS
+    nearest = (keypoints + 0.5).trunc()
+    first = (nearest - radius).trunc()  # (B, K, 2)
+    side = int(2 * radius + 1)
+    bells = []
+    for axis, length in enumerate(size_wh):
+        pixels = torch.arange(length, device=keypoints.device)
+        inside = pixels >= first[..., axis, None]
+        inside = inside & (pixels < first[..., axis, None] + side)
+        offsets = pixels - keypoints[..., axis, None]  # (B, K, length)
+        bells.append(torch.exp(-offsets.square() / (2 * sigma**2)) * inside)
+    rows = bells[1] * (weights >= MIN_VISIBLE)[..., None]
+    return (rows[..., :, None] * bells[0][..., None, :]).float()

@@ -1,0 +1,34 @@
+"""Several data sets in one vocabulary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmpose.datasets import CombinedDataset
+
+from ...registry import DATASETS
+from ..vocabularies import read_metainfo
+
+
+@DATASETS.register_module()
+class CombinedVocabularyDataset(CombinedDataset):
+    """Stock ``CombinedDataset`` whose metainfo is that of a vocabulary.
+
+    Each data set of another vocabulary has
+    :class:`mmsapiens.pose.ConvertVocabulary` in its own pipeline; the
+    augmentation, which swaps left and right, belongs into the ``pipeline``
+    of this one.
+
+    Args:
+        vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308'.
+        datasets (list[dict]): Configs of the data sets.
+        **kwargs: ``pipeline`` and ``sample_ratio_factor`` of stock.
+
+    Raises:
+        KeyError: If the vocabulary is unknown.
+    """
+
+    def __init__(
+        self, vocabulary: str, datasets: list[dict], **kwargs: Any
+    ) -> None:
+        super().__init__(read_metainfo(vocabulary), datasets, **kwargs)

@@ -1,0 +1,166 @@
+"""Left and right exchanged, found by geometry.
+
+The tests speak only where the picture leaves little doubt. Image axes: x to
+the right, y down; so for a face that looks at the camera, the left eye is on
+the right, and the nose is clockwise from the vector right eye -> left eye.
+Letters: K keypoints, P those of a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..vocabularies import Vocabulary
+from .faults import Finding
+
+MIN_EYES_PX = 4.0
+MAX_NOSE_SHIFT = 0.35
+"""The face looks at the camera if the nose is this near to the middle of the
+eyes, in eye distances along the line through them; at 0.5 it is below one."""
+MIN_NOSE_DROP = 0.3
+"""Distance of the nose from that line, in eye distances, that tells above
+from below; a head thrown back has the nose a little above the eyes."""
+MIN_SHOULDERS = 0.4
+"""Reversed shoulders count from this width on, in lengths of the torso: a
+head can be turned by about 80 degrees, and a body seen from the side with its
+face to the camera has shoulders of 0.3 or less in either order."""
+TORSO_PER_EYES = 6.0
+"""Least length of a torso in eye distances, for one that is foreshortened."""
+MAX_GAP = 1.5
+"""From this distance on, in its own sizes, a hand or foot is detached."""
+NEARER = 3.0
+MIN_PART_PX = 5.0
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a[0] * b[1] - a[1] * b[0])
+
+
+def _pair(
+    points: np.ndarray, vocabulary: Vocabulary, name: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Left and right point (2,) of a name, None unless both are visible."""
+    names = vocabulary.keypoint_names
+    found = points[[names.index(f'{side}_{name}') for side in _SIDES]]
+    return (found[0, :2], found[1, :2]) if (found[:, 2] > 0).all() else None
+
+
+_SIDES = ('left', 'right')
+_PARTS = (
+    ('swapped_hands', 'wrist', 'hand'),
+    ('swapped_feet', 'ankle', 'foot'),
+)
+
+
+def check_sides(
+    points: np.ndarray, vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    """Find exchanged sides of a person.
+
+    Args:
+        points (np.ndarray): x, y in pixels and visibility, (K, 3), finite.
+        vocabulary (Vocabulary): Of the points.
+
+    Yields:
+        Finding: Kind and message.
+    """
+    yield from _check_face_and_body(points, vocabulary)
+    for kind, joint, part in _PARTS:
+        sides = [
+            side
+            for side in _SIDES
+            if _is_at_other_joint(points, vocabulary, side, joint, part)
+        ]
+        if sides:
+            yield (
+                kind,
+                f'the {" and ".join(sides)} {part} must be at its own '
+                f'{joint}, but is detached from it and near the other one',
+            )
+
+
+def _check_face_and_body(
+    points: np.ndarray, vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    eyes = _pair(points, vocabulary, 'eye')
+    nose = points[vocabulary.keypoint_names.index('nose')]
+    if eyes is None or nose[2] <= 0:
+        return
+    across = eyes[0] - eyes[1]  # (2,), towards the person's left
+    width = float(np.hypot(*across))
+    if width < MIN_EYES_PX:
+        return
+    nose_from_eyes = nose[:2] - (eyes[0] + eyes[1]) / 2
+    if abs(nose_from_eyes @ across) > MAX_NOSE_SHIFT * width**2:
+        return
+    drop = _cross(across, nose_from_eyes) / width**2
+    if drop < -MIN_NOSE_DROP:
+        yield (
+            'swapped_face',
+            'eyes and nose of a face that looks at the camera are in '
+            'mirrored order',
+        )
+        return
+    ears = _pair(points, vocabulary, 'ear')
+    if ears is not None and (ears[0] - ears[1]) @ across < -(width**2):
+        yield 'swapped_face', 'the ears are in the reverse order of the eyes'
+    elif drop > MIN_NOSE_DROP and _is_reversed(points, vocabulary, across):
+        yield (
+            'swapped_body',
+            'shoulders and hips are in the reverse order of the eyes, though '
+            'face and chest are towards the camera',
+        )
+
+
+def _is_reversed(
+    points: np.ndarray, vocabulary: Vocabulary, across: np.ndarray
+) -> bool:
+    """Whether the chest contradicts the eyes, and clearly so."""
+    shoulders = _pair(points, vocabulary, 'shoulder')
+    hips = _pair(points, vocabulary, 'hip')
+    if shoulders is None or hips is None:
+        return False
+    width = np.hypot(*across)
+    middles = np.mean(shoulders, axis=0), np.mean(hips, axis=0)
+    torso = np.hypot(*(middles[0] - middles[1]))
+    scale = max(torso, TORSO_PER_EYES * width)
+    chest = (shoulders[0] - shoulders[1]) @ across / width
+    waist = (hips[0] - hips[1]) @ across
+    return bool(chest < -MIN_SHOULDERS * scale and waist < 0)
+
+
+def _part(
+    points: np.ndarray, vocabulary: Vocabulary, side: str, part: str
+) -> np.ndarray | None:
+    """Visible points (P, 2) of a hand or foot, None if they are few."""
+    groups = vocabulary.groups
+    ids = groups.get(f'{side}_{part}') or [
+        index
+        for index in groups.get(part, ())
+        if vocabulary.keypoint_names[index].startswith(side)
+    ]
+    visible = [index for index in ids if points[index, 2] > 0]
+    if not ids or len(visible) < max(3, len(ids) / 2):
+        return None
+    return points[visible, :2]
+
+
+def _is_at_other_joint(
+    points: np.ndarray,
+    vocabulary: Vocabulary,
+    side: str,
+    joint: str,
+    part: str,
+) -> bool:
+    """Whether a hand or foot hangs at the joint of the other side."""
+    joints = _pair(points, vocabulary, joint)
+    found = _part(points, vocabulary, side, part)
+    if joints is None or found is None:
+        return False
+    own, other = joints if side == 'left' else joints[::-1]
+    size = max(MIN_PART_PX, np.hypot(*np.ptp(found, axis=0)))
+    gap = np.hypot(*(found - own).T).min()
+    other_gap = np.hypot(*(found - other).T).min()
+    return bool(gap > MAX_GAP * size and gap > NEARER * other_gap)

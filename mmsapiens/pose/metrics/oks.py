@@ -1,0 +1,167 @@
+"""Average precision and recall by OKS, for any list of keypoints.
+
+Letters: K keypoints of the vocabulary, E keypoints that are evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from xtcocotools.coco import COCO
+from xtcocotools.cocoeval import COCOeval
+
+FIGURES = (
+    'AP',
+    'AP .5',
+    'AP .75',
+    'AP (M)',
+    'AP (L)',
+    'AR',
+    'AR .5',
+    'AR .75',
+    'AR (M)',
+    'AR (L)',
+)
+"""Names of the figures, in the order of ``COCOeval.stats``."""
+
+_PERSON = 1
+
+
+def _coco(entries: list[dict[str, Any]], image_ids: Iterable[int]) -> COCO:
+    coco = COCO()
+    coco.dataset = dict(
+        images=[dict(id=image_id) for image_id in image_ids],
+        categories=[dict(id=_PERSON, name='person')],
+        annotations=[
+            dict(entry, id=number, category_id=_PERSON)
+            for number, entry in enumerate(entries, start=1)
+        ],
+    )
+    coco.createIndex()
+    return coco
+
+
+def _selected(entry: Mapping[str, Any], ids: np.ndarray) -> np.ndarray:
+    """The keypoints ``ids`` of an entry, float64 (E, 3)."""
+    points = np.asarray(entry['keypoints'], dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or len(points) <= ids.max():
+        raise ValueError(
+            '`keypoints` must be (K, 3) with K > '
+            f'{ids.max()}, the highest of `keypoint_ids`, '
+            f'but got {points.shape}'
+        )
+    if not np.isfinite(points[ids]).all():
+        # COCOeval would take NaN for a match.
+        raise ValueError(
+            f'`keypoints` must be finite, but got '
+            f'{(~np.isfinite(points[ids])).sum()} other values in image '
+            f'{entry["image_id"]}'
+        )
+    return points[ids]
+
+
+def _extent(points: np.ndarray) -> float:
+    """Area of the box around points (E, 3), px^2."""
+    width, height = np.ptp(points[:, :2], axis=0)
+    return float(width * height)
+
+
+def evaluate_oks(
+    gt: Sequence[Mapping[str, Any]],
+    detections: Sequence[Mapping[str, Any]],
+    keypoint_ids: Sequence[int],
+    sigmas: Sequence[float],
+    *,
+    image_ids: Iterable[int] | None = None,
+    use_area: bool = True,
+) -> dict[str, float]:
+    """AP and AR of a list of keypoints, with the stock ``COCOeval``.
+
+    The keypoints are handed to it as plain ``keypoints`` with their own
+    sigmas, so that it needs no patch for a vocabulary it does not know. A
+    person without any labelled keypoint of the list is ignored, and so is a
+    detection whose keypoints of the list all have score 0 or less.
+
+    Args:
+        gt (Sequence[Mapping]): Persons: ``image_id``; ``keypoints`` (K, 3)
+            of x, y in pixels and visibility, > 0 is labelled; ``bbox`` x, y,
+            width, height in pixels; ``area`` in px^2, unless ``use_area`` is
+            False; optionally ``iscrowd``.
+        detections (Sequence[Mapping]): Persons found: ``image_id``;
+            ``keypoints`` (K, 3) of x, y in pixels and score; ``score`` of
+            the person; optionally ``area`` in px^2, which decides about
+            unmatched ones in the figures of a size range. The default is
+            the box around the keypoints of the list.
+        keypoint_ids (Sequence[int]): The E keypoints to evaluate, indices
+            into the K.
+        sigmas (Sequence[float]): Of these E keypoints.
+        image_ids (Iterable[int], optional): Images that count. Defaults to
+            all that have a person or a detection.
+        use_area (bool): OKS with ``area`` rather than 0.53 times that of
+            ``bbox``. Defaults to True.
+
+    Returns:
+        dict[str, float]: The ten :data:`FIGURES`, from 0 to 1; -1 if there
+        is no ground truth, or none in the size range.
+
+    Raises:
+        ValueError: If there are no ``keypoint_ids``, not one sigma for each,
+            arrays of another shape, persons without area, or detections in
+            images that are not among ``image_ids``.
+    """
+    ids = np.asarray(keypoint_ids, dtype=np.int64)
+    if len(ids) == 0 or len(ids) != len(sigmas):
+        raise ValueError(
+            '`sigmas` must have one value for each of `keypoint_ids`, at '
+            f'least one, but got {len(sigmas)} for {len(ids)} keypoints'
+        )
+    if use_area and any('area' not in person for person in gt):
+        raise ValueError(
+            'persons of `gt` must have an `area`, or set `use_area=False`'
+        )
+    seen = {entry['image_id'] for entry in (*gt, *detections)}
+    images = seen if image_ids is None else set(image_ids)
+    strangers = {entry['image_id'] for entry in detections} - images
+    if strangers:
+        raise ValueError(
+            '`detections` must be in images of the ground truth, but got '
+            f'image ids {sorted(strangers)[:5]}'
+        )
+    persons, found = [], []
+    for person in gt:
+        entry = {
+            key: person[key]
+            for key in ('image_id', 'bbox', 'area')
+            if key in person
+        }
+        entry['iscrowd'] = int(person.get('iscrowd', 0))
+        entry['keypoints'] = _selected(person, ids).ravel()
+        persons.append(entry)
+    for detection in detections:
+        points = _selected(detection, ids)
+        found.append(
+            dict(
+                image_id=detection['image_id'],
+                keypoints=points.ravel(),
+                score=float(detection['score']),
+                area=detection.get('area', _extent(points)),
+            )
+        )
+    with redirect_stdout(StringIO()):
+        evaluation = COCOeval(
+            _coco(persons, images),
+            _coco(found, images),
+            'keypoints',
+            np.asarray(sigmas, dtype=np.float64),
+            use_area,
+        )
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return {
+        name: float(value) for name, value in zip(FIGURES, evaluation.stats)
+    }

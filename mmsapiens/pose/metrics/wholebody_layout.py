@@ -1,0 +1,144 @@
+"""Which keypoints whole-body evaluation uses, and where files keep them.
+
+Letters: N people, K keypoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..vocabularies import (
+    GROUPS,
+    NO_PARTNER,
+    common_keypoints,
+    convert_keypoints,
+    field_indices,
+    get_vocabulary,
+    keypoint_fields,
+    partners,
+)
+
+WHOLEBODY = ('coco_wholebody', 'goliath308')
+"""Vocabularies that can be evaluated, in the order of the pairs of
+:func:`common_keypoints`."""
+
+PROTOCOLS = ('all', 'common114')
+
+
+def read_keypoints(
+    annotation: Mapping[str, Any], vocabulary: str
+) -> np.ndarray:
+    """Keypoints of an annotation, by index.
+
+    Args:
+        annotation (Mapping[str, Any]): Of a COCO style file.
+        vocabulary (str): That of the file.
+
+    Returns:
+        np.ndarray: x, y in pixels and visibility, (K, 3).
+
+    Raises:
+        ValueError: If the annotation is of another vocabulary.
+    """
+    indices = field_indices(vocabulary)
+    layout = {key: indices[key] for key in keypoint_fields(vocabulary)}
+    points = np.zeros((len(get_vocabulary(vocabulary)), 3))
+    for key, ids in layout.items():
+        numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
+        if numbers.size != 3 * len(ids):
+            raise ValueError(
+                f'annotation {annotation.get("id")} must have '
+                f'{3 * len(ids)} numbers in {key!r} (vocabulary '
+                f'{vocabulary!r}), but got {numbers.size}; is the file of '
+                'another vocabulary?'
+            )
+        points[ids] = numbers.reshape(-1, 3)
+    return points
+
+
+def write_keypoints(
+    points: np.ndarray, vocabulary: str
+) -> dict[str, list[float]]:
+    """The inverse of :func:`read_keypoints`.
+
+    Args:
+        points (np.ndarray): (K, 3).
+        vocabulary (str): That of ``points``.
+
+    Returns:
+        dict[str, list[float]]: Key -> numbers x, y, value of each keypoint.
+    """
+    return {
+        key: points[ids].ravel().tolist()
+        for key, ids in field_indices(vocabulary).items()
+    }
+
+
+def evaluated_keypoints(
+    vocabulary: str, pred_vocabulary: str, protocol: str
+) -> list[int]:
+    """Keypoints of the ground truth that predictions are compared on.
+
+    Args:
+        vocabulary (str): That of the ground truth.
+        pred_vocabulary (str): That of the predictions.
+        protocol (str): 'all', those that predictions have, or 'common114',
+            the :func:`common_keypoints`.
+
+    Returns:
+        list[int]: Ascending indices in ``vocabulary``.
+    """
+    if protocol == 'common114':
+        side = WHOLEBODY.index(vocabulary)
+        pairs = [pair for part in common_keypoints().values() for pair in part]
+        return sorted(pair[side] for pair in pairs)
+    index = partners(pred_vocabulary, vocabulary)
+    return [i for i, partner in enumerate(index) if partner != NO_PARTNER]
+
+
+def evaluated_groups(
+    vocabulary: str, keypoint_ids: Sequence[int]
+) -> dict[str, list[int]]:
+    """Split keypoints into the groups that are reported.
+
+    Args:
+        vocabulary (str): That of the ground truth.
+        keypoint_ids (Sequence[int]): Keypoints to evaluate.
+
+    Returns:
+        dict[str, list[int]]: Keypoints of body, foot, face, left_hand,
+        right_hand, hand (both in one instance) and wholebody (all).
+    """
+    kept = set(keypoint_ids)
+    described = get_vocabulary(vocabulary).groups
+    groups = {
+        group: [i for i in described[group] if i in kept] for group in GROUPS
+    }
+    groups['hand'] = groups['left_hand'] + groups['right_hand']
+    groups['wholebody'] = list(keypoint_ids)
+    return groups
+
+
+def convert_by_equal_names(
+    keypoints: np.ndarray, scores: np.ndarray, source: str, target: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`convert_keypoints`, but only points of the same name.
+
+    That is what the `reference
+    <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133
+    points of COCO-WholeBody get a prediction from 308, the others are at
+    (0, 0) with score 0.
+    """
+    points, values = convert_keypoints(keypoints, scores, source, target)
+    known = set(get_vocabulary(source).keypoint_names)
+    others = [
+        index
+        for index, name in enumerate(get_vocabulary(target).keypoint_names)
+        if name not in known
+    ]
+    points[:, others] = 0
+    values[:, others] = 0
+    return points, values

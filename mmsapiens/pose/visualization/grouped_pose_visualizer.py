@@ -1,0 +1,198 @@
+"""Drawing people with hundreds of keypoints so that one can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.visualization import PoseLocalVisualizer
+
+from ...registry import VISUALIZERS
+from ..vocabularies import Vocabulary, get_vocabulary
+from .openpose_canvas import draw_openpose
+
+GROUP_COLORS = {
+    'body': (66, 133, 244),
+    'foot': (15, 157, 88),
+    'face': (244, 180, 0),
+    'left_hand': (0, 200, 83),
+    'right_hand': (255, 112, 67),
+    'extra': (171, 71, 188),
+}
+"""Group -> RGB colour of its points and links."""
+
+BY_SIZE = {17: 'coco', 133: 'coco_wholebody', 308: 'goliath308'}
+POINT_SHARE = 0.006
+"""Radius of a body point as a share of the longer side of the box."""
+SHARE_OF_BODY = dict(face=0.35, left_hand=0.5, right_hand=0.5)
+"""Group -> radius of its points as a share of those of the body."""
+
+
+def group_of_each(vocabulary: Vocabulary) -> list[str]:
+    """The group of each keypoint, by index."""
+    groups = ['extra'] * len(vocabulary)
+    for group, ids in vocabulary.groups.items():
+        for index in ids:
+            groups[index] = group
+    return groups
+
+
+def point_radius(keypoints: np.ndarray, box: np.ndarray | None) -> float:
+    """Radius of a body point in pixels.
+
+    Args:
+        keypoints (np.ndarray): Visible points of a person, (M, 2).
+        box (np.ndarray, optional): Its box (x1, y1, x2, y2); the extent of
+            the points if None.
+    """
+    if box is not None:
+        extent = np.asarray(box[2:4]) - np.asarray(box[:2])
+    else:
+        extent = np.ptp(keypoints, axis=0)
+    return max(1.0, POINT_SHARE * float(np.max(extent)))
+
+
+def draw_person(
+    image: np.ndarray,
+    keypoints: np.ndarray,
+    scores: np.ndarray,
+    vocabulary: Vocabulary,
+    threshold: float = 0.3,
+    box: np.ndarray | None = None,
+    with_indices: bool = False,
+) -> None:
+    """Draw one person onto an image, in place.
+
+    Colours tell the groups; points of face and hands are smaller than
+    those of the body, and all grow with the box.
+
+    Args:
+        image (np.ndarray): RGB, uint8, (H, W, 3).
+        keypoints (np.ndarray): (x, y) in pixels, (K, 2).
+        scores (np.ndarray): Scores or visibilities (K,).
+        vocabulary (Vocabulary): What the K keypoints are.
+        threshold (float): Smallest score of a point that is drawn. Defaults
+            to 0.3.
+        box (np.ndarray, optional): (x1, y1, x2, y2). Defaults to None.
+        with_indices (bool): Whether to write the index beside each point.
+            Defaults to False.
+    """
+    seen = (scores >= threshold) & np.isfinite(keypoints).all(axis=1)
+    if not seen.any():
+        return
+    radius = point_radius(keypoints[seen], box)
+    groups = group_of_each(vocabulary)
+    whole = np.round(np.nan_to_num(keypoints)).astype(int)
+    for start, end in vocabulary.links:
+        if seen[start] and seen[end]:
+            # A wrist belongs to the body, the link to the hand.
+            small = [g for g in (groups[start], groups[end]) if g != 'body']
+            color = GROUP_COLORS[small[0] if small else 'body']
+            cv2.line(
+                image,
+                tuple(map(int, whole[start])),
+                tuple(map(int, whole[end])),
+                color,
+                max(1, round(radius * (0.4 if small else 0.7))),
+                cv2.LINE_AA,
+            )
+    for index in np.flatnonzero(seen):
+        group = groups[index]
+        size = radius * SHARE_OF_BODY.get(group, 1)
+        centre = tuple(map(int, whole[index]))
+        cv2.circle(
+            image,
+            centre,
+            max(1, round(size)),
+            GROUP_COLORS[group],
+            -1,
+            cv2.LINE_AA,
+        )
+        if with_indices:
+            scale = max(0.25, radius / 10)
+            cv2.putText(
+                image,
+                str(index),
+                (centre[0] + 2, centre[1] - 2),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                scale,
+                GROUP_COLORS[group],
+                1,
+                cv2.LINE_AA,
+            )
+
+
+@VISUALIZERS.register_module()
+class GroupedPoseVisualizer(PoseLocalVisualizer):
+    """Stock visualizer with colours by group and sizes by box.
+
+    The vocabulary follows from the number of keypoints: 17, 133 or 308;
+    people of other vocabularies are drawn as stock does. With
+    ``skeleton_style='openpose'`` the picture is the black canvas that
+    ControlNet takes, see :func:`draw_openpose`.
+
+    Args:
+        **kwargs: Arguments of the stock visualizer.
+    """
+
+    def _draw_instances_kpts(
+        self,
+        image: np.ndarray,
+        instances: InstanceData,
+        kpt_thr: float = 0.3,
+        show_kpt_idx: bool = False,
+        skeleton_style: str = 'mmpose',
+    ) -> np.ndarray:
+        count = 0
+        if 'keypoints' in instances:
+            count = instances.keypoints.shape[1]
+        if count not in BY_SIZE:
+            return super()._draw_instances_kpts(
+                image, instances, kpt_thr, show_kpt_idx, skeleton_style
+            )
+        name = BY_SIZE[count]
+        people = _people(instances)
+        if skeleton_style == 'openpose':
+            return draw_openpose(
+                people['keypoints'],
+                people['scores'],
+                name,
+                image.shape[:2],
+                kpt_thr,
+            )
+        image = np.ascontiguousarray(image)
+        for index, points in enumerate(people['keypoints']):
+            box = people['boxes']
+            draw_person(
+                image,
+                points,
+                people['scores'][index],
+                get_vocabulary(name),
+                kpt_thr,
+                None if box is None else box[index],
+                show_kpt_idx,
+            )
+        self.set_image(image)
+        return image
+
+
+def _people(instances: InstanceData) -> Mapping[str, Any]:
+    """Keypoints (N, K, 2), scores (N, K) and boxes (N, 4) of instances."""
+    keypoints = np.asarray(
+        instances.get('transformed_keypoints', instances.keypoints)
+    )
+    for key in ('keypoints_visible', 'keypoint_scores'):
+        if key in instances:
+            scores = np.asarray(instances.get(key))
+            break
+    else:
+        scores = np.ones(keypoints.shape[:2])
+    if scores.ndim == 3:  # the stock converter appends a weight
+        scores = scores[..., 0]
+    boxes = None
+    if 'bboxes' in instances and 'transformed_keypoints' not in instances:
+        boxes = np.asarray(instances.bboxes)
+    return dict(keypoints=keypoints, scores=scores, boxes=boxes)

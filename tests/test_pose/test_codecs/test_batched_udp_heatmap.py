@@ -1,0 +1,288 @@
+import numpy as np
+import pytest
+import torch
+from mmpose.codecs import UDPHeatmap
+from mmpose.models.utils.tta import flip_heatmaps
+from mmpose.registry import KEYPOINT_CODECS
+from parity import Case
+
+from mmsapiens.pose import BatchedUDPHeatmap
+from mmsapiens.pose.codecs import decode_udp_heatmaps, udp_encoding
+from mmsapiens.pose.codecs.udp_decoding import NO_PEAK
+
+SIZES = dict(input_size=(192, 256), heatmap_size=(48, 64))
+# Heatmap pixels; the codecs differ in the order of float operations.
+TOLERANCE = 1e-3
+
+
+@pytest.fixture
+def stock():
+    return UDPHeatmap(**SIZES, sigma=3)
+
+
+@pytest.fixture
+def ours():
+    return BatchedUDPHeatmap(**SIZES, sigma=3)
+
+
+def people(count=20, spread=0.3, seed=0):
+    """Keypoints inside and outside the input, and their visibility."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-spread, 1 + spread, (1, count, 2)) * (192, 256)
+    visible = (rng.random((1, count)) > 0.2).astype(np.float32)
+    return points.astype(np.float32), visible
+
+
+def in_heatmap_pixels(keypoints):
+    return keypoints / SIZES['input_size'] * (np.array((48, 64)) - 1)
+
+
+@pytest.mark.parametrize('name', ['A', 'B'])
+def test_encoding_equals_the_reference(name):
+    case = Case('pose_codec')
+    cfg = dict(case.config[name], type='mmsapiens.BatchedUDPHeatmap')
+    codec = KEYPOINT_CODECS.build(cfg)
+    keypoints = case[f'inputs/encode{name}.keypoints'].numpy()
+    visible = case[f'inputs/encode{name}.visible'].numpy()
+    for index in range(len(keypoints)):
+        rows = slice(index, index + 1)
+        encoded = codec.encode(keypoints[rows], visible[rows])
+        for key, stored in (
+            ('heatmaps', 'heatmaps'),
+            ('keypoint_weights', 'weights'),
+        ):
+            case.assert_close(
+                torch.as_tensor(encoded[key]),
+                case[f'outputs/encode{name}.{stored}'][index],
+            )
+
+
+def test_decoding_equals_the_reference():
+    case = Case('pose_codec')
+    codec = KEYPOINT_CODECS.build(
+        dict(case.config['B'], type='BatchedUDPHeatmap')
+    )
+    keypoints, scores = codec.batch_decode(case['inputs/decodeB.heatmaps'])
+    expected = case['outputs/decodeB.scores'].nan_to_num(0).numpy()
+    np.testing.assert_allclose(
+        np.stack(scores), expected, atol=case.tolerance['scores_atol']
+    )
+    stable = case['outputs/decodeB.stable'].bool().numpy()
+    assert stable.any()
+    np.testing.assert_allclose(
+        np.stack(keypoints)[:, 0][stable],
+        case['outputs/decodeB.keypoints'].numpy()[:, 0][stable],
+        atol=case.tolerance['decode_keypoints_atol'],
+    )
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_encoding_equals_stock(stock, ours, seed):
+    keypoints, visible = people(200, seed=seed)
+    expected = stock.encode(keypoints, visible)
+    encoded = ours.encode(keypoints, visible)
+    np.testing.assert_allclose(
+        encoded['heatmaps'], expected['heatmaps'], atol=1e-6
+    )
+    for key, value in expected.items():
+        assert encoded[key].dtype == value.dtype
+        assert encoded[key].shape == value.shape
+    np.testing.assert_array_equal(
+        encoded['keypoint_weights'], expected['keypoint_weights']
+    )
+
+
+def test_all_keypoints_are_visible_by_default(ours):
+    keypoints, _ = people(spread=0)
+    assert (ours.encode(keypoints)['keypoint_weights'] == 1).all()
+
+
+def test_maps_drawn_on_the_device_are_the_same(ours):
+    keypoints, visible = people(200)
+    late = BatchedUDPHeatmap(**SIZES, sigma=3, encode_on_device=True)
+    shipped = late.encode(keypoints, visible)
+    assert set(shipped) == {'heatmap_keypoints', 'keypoint_weights'}
+    drawn = late.draw(
+        torch.as_tensor(shipped['heatmap_keypoints']),
+        torch.as_tensor(shipped['keypoint_weights']),
+    )
+    expected = ours.encode(keypoints, visible)['heatmaps']
+    np.testing.assert_allclose(drawn[0].numpy(), expected, atol=1e-5)
+
+
+def test_product_of_rows_and_columns_gives_the_same_maps(ours):
+    keypoints, visible = people(200)
+    encoded = ours.encode(keypoints, visible)
+    drawn = udp_encoding._draw_whole_maps(
+        torch.from_numpy(keypoints / ours.scale_factor),
+        torch.from_numpy(encoded['keypoint_weights']),
+        ours.heatmap_size,
+        ours.sigma,
+    )
+    np.testing.assert_allclose(
+        drawn[0].numpy(), encoded['heatmaps'], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('noise', [0.0, 0.02])
+def test_decoding_equals_stock_on_peaked_maps(stock, ours, noise):
+    keypoints, visible = people(100)
+    heatmaps = stock.encode(keypoints, visible)['heatmaps']
+    rng = np.random.default_rng(1)
+    heatmaps += rng.normal(0, noise, heatmaps.shape).astype(np.float32)
+    expected, scores = stock.decode(heatmaps)
+    actual, our_scores = ours.decode(heatmaps)
+    peaked = scores[0] > 0.5
+    assert peaked.sum() > 20
+    difference = in_heatmap_pixels(actual - expected)[0][peaked]
+    assert abs(difference).max() < TOLERANCE
+    np.testing.assert_array_equal(our_scores, scores)
+
+
+def test_decoding_equals_stock_where_the_logarithm_is_clipped(stock, ours):
+    # A peak of a few thousandths, one above 50, and a sharp one beside a
+    # broad hill that the blur makes the higher one.
+    rows, columns = np.mgrid[:64, :48]
+    bell = np.exp(-((columns - 20.3) ** 2 + (rows - 30.6) ** 2) / 18)
+    heatmaps = np.stack([0.004 * bell, 80 * bell, 0.9 * bell])
+    heatmaps[2, 10, 10] = 1
+    heatmaps[2, 10, 11] = 0.4
+    heatmaps = heatmaps.astype(np.float32)
+    expected, _ = stock.decode(heatmaps)
+    actual, _ = ours.decode(heatmaps)
+    difference = in_heatmap_pixels(actual - expected)
+    assert abs(difference).max() < TOLERANCE
+
+
+@pytest.mark.parametrize('kernel', [3, 11, 17])
+def test_blur_kernel_is_a_parameter(kernel):
+    stock = UDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel)
+    ours = BatchedUDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel)
+    heatmaps = stock.encode(people(spread=0)[0])['heatmaps']
+    difference = in_heatmap_pixels(
+        ours.decode(heatmaps)[0] - stock.decode(heatmaps)[0]
+    )
+    assert abs(difference).max() < TOLERANCE
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_flip_test_equals_stock(stock, ours, dtype):
+    generator = torch.Generator().manual_seed(0)
+    plain = torch.from_numpy(stock.encode(people(spread=0)[0])['heatmaps'])
+    flip_indices = torch.randperm(len(plain), generator=generator).argsort()
+    mirrored = plain.roll(1, dims=1).flip(-1)[flip_indices.argsort()]
+    plain, mirrored = plain[None].to(dtype), mirrored[None].to(dtype)
+    restored = flip_heatmaps(
+        mirrored.float(),
+        flip_mode='heatmap',
+        flip_indices=flip_indices.tolist(),
+        shift_heatmap=False,
+    )
+    mean = (plain.float() + restored) * 0.5
+    expected, scores = stock.decode(mean[0].numpy())
+    (actual,), (our_scores,) = ours.batch_decode(
+        plain, mirrored, flip_indices.tolist()
+    )
+    assert abs(in_heatmap_pixels(actual - expected)).max() < TOLERANCE
+    np.testing.assert_allclose(our_scores, scores, rtol=1e-6)
+
+
+def special_maps():
+    """Maps without a peak, by name."""
+    maps = {
+        'empty': torch.zeros(64, 48),
+        'negative': torch.full((64, 48), -0.5),
+        'nan': torch.zeros(64, 48),
+    }
+    maps['nan'][3, 4] = float('nan')
+    maps['nan'][5, 5] = 1
+    return maps
+
+
+@pytest.mark.parametrize('name', list(special_maps()))
+def test_map_without_a_peak_gives_the_corner_and_its_maximum(ours, name):
+    heatmap = special_maps()[name]
+    with_peak = torch.zeros(64, 48)
+    with_peak[30, 20] = 1
+    points, scores = ours.batch_decode(torch.stack([heatmap, with_peak])[None])
+    pixels = in_heatmap_pixels(points[0][0])
+    np.testing.assert_allclose(pixels[0], [NO_PEAK, NO_PEAK])
+    expected = {'empty': 0, 'negative': -0.5, 'nan': 0}[name]
+    assert scores[0][0, 0] == expected
+    np.testing.assert_allclose(pixels[1], [20, 30], atol=1e-6)
+
+
+def test_constant_map_gives_a_finite_point(ours):
+    points, scores = ours.decode(np.full((1, 64, 48), 0.2, dtype=np.float32))
+    assert np.isfinite(points).all()
+    assert scores[0, 0] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize('x, y', [(0, 0), (47, 63), (0, 40), (20, 0)])
+def test_peaks_at_the_border_equal_stock(stock, ours, x, y):
+    rows, columns = np.mgrid[:64, :48]
+    bell = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 18)
+    heatmaps = bell[None].astype(np.float32)
+    difference = ours.decode(heatmaps)[0] - stock.decode(heatmaps)[0]
+    assert abs(in_heatmap_pixels(difference)).max() < TOLERANCE
+
+
+def test_encoding_then_decoding_gives_the_points_back(ours):
+    keypoints, _ = people(spread=0)
+    keypoints = keypoints.clip(20, 170)
+    decoded, scores = ours.decode(ours.encode(keypoints)['heatmaps'])
+    # Decoding multiplies by w where encoding divides by w - 1, as in stock.
+    back = decoded * (np.array(SIZES['input_size']) - 1)
+    back = back / SIZES['input_size']
+    np.testing.assert_allclose(back, keypoints, atol=0.15)
+    assert (scores > 0.9).all()
+
+
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        (dict(sigma=0), '`sigma` must be positive'),
+        (dict(blur_kernel_size=4), 'must be odd and positive, but got 4'),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        BatchedUDPHeatmap(**SIZES, **settings)
+
+
+def test_two_people_at_once_are_refused(ours):
+    keypoints = np.zeros((2, 5, 2), dtype=np.float32)
+    with pytest.raises(ValueError, match='one person at a time, but got 2'):
+        ours.encode(keypoints)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(heatmaps=torch.zeros(3, 64, 48)), r'must be \(B, K, H, W\)'),
+        (dict(mirrored=torch.zeros(1, 3, 64, 40)), 'the shape of `heatmaps`'),
+        (dict(flip_indices=[0, 1]), 'must have 3 entries, but got 2'),
+        (dict(flip_indices=None), 'must have 3 entries, but got None'),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(change, message):
+    arguments = dict(
+        heatmaps=torch.zeros(1, 3, 64, 48),
+        input_size_wh=(192, 256),
+        mirrored=torch.zeros(1, 3, 64, 48),
+        flip_indices=[0, 2, 1],
+    )
+    with pytest.raises(ValueError, match=message):
+        decode_udp_heatmaps(**{**arguments, **change})
+
+
+@pytest.mark.gpu
+def test_cuda_gives_the_same(ours):
+    heatmaps = torch.from_numpy(ours.encode(people(spread=0)[0])['heatmaps'])
+    indices = list(range(len(heatmaps)))[::-1]
+    pair = heatmaps[None], heatmaps[None].flip(-1)
+    expected = decode_udp_heatmaps(pair[0], (192, 256), 11, pair[1], indices)
+    on_gpu = [maps.cuda() for maps in pair]
+    actual = decode_udp_heatmaps(on_gpu[0], (192, 256), 11, on_gpu[1], indices)
+    for a, b in zip(actual, expected):
+        torch.testing.assert_close(a.cpu(), b, atol=1e-3, rtol=0)

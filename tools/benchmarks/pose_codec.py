@@ -1,0 +1,156 @@
+#!/usr/bin/env python
+"""Time pose post-processing and targets against stock MMPose, in one run.
+
+One person with 308 keypoints at 192x256 heatmaps, one thread each, best of
+several repetitions. With a CUDA device, also a batch of 32 people there.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+
+import mmsapiens  # noqa: F401  before mmpose
+import cv2
+import numpy as np
+import torch
+from mmpose.codecs import UDPHeatmap
+from mmpose.models.losses import KeypointOHKMMSELoss
+from mmpose.models.utils.tta import flip_heatmaps
+from mmsapiens.models import HardKeypointMSELoss
+from mmsapiens.pose import BatchedUDPHeatmap
+from mmsapiens.pose.codecs import decode_udp_heatmaps
+from mmsapiens.pose.vocabularies import get_vocabulary
+
+INPUT_WH, HEATMAP_WH, SIGMA, TOPK = (768, 1024), (192, 256), 6, 128
+
+
+def best_ms(function: Callable[[], object], repeat: int) -> float:
+    """Milliseconds of the fastest of ``repeat`` calls after a first one."""
+    times = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times[1:])
+
+
+class Work:
+    """Inputs of the comparisons.
+
+    Args:
+        num_keypoints (int): Keypoints of the person.
+    """
+
+    def __init__(self, num_keypoints: int) -> None:
+        rng = np.random.default_rng(0)
+        size = (1, num_keypoints, 2)
+        self.keypoints = (rng.uniform(0, 1, size) * INPUT_WH).astype('f4')
+        self.stock = UDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA)
+        self.ours = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA)
+        self.shipping = BatchedUDPHeatmap(
+            INPUT_WH, HEATMAP_WH, sigma=SIGMA, encode_on_device=True
+        )
+        noise = rng.normal(0, 0.01, (num_keypoints, *HEATMAP_WH[::-1]))
+        maps = self.stock.encode(self.keypoints)['heatmaps'] + noise
+        self.maps = torch.from_numpy(maps.astype('f4'))[None]
+        if num_keypoints == 308:
+            self.flip = list(get_vocabulary('goliath308').flip_indices)
+        else:
+            self.flip = list(range(num_keypoints))[::-1]
+        self.mirrored = self.maps.flip(-1)[:, self.flip].contiguous()
+        self.weights = torch.ones(1, num_keypoints)
+
+    def stock_flip_test(self) -> object:
+        """What stock does after the network with a flip test."""
+        flipped = flip_heatmaps(
+            self.mirrored,
+            flip_mode='heatmap',
+            flip_indices=self.flip,
+            shift_heatmap=False,
+        )
+        return self.stock.decode(((self.maps + flipped) * 0.5)[0].numpy())
+
+    def loss_step(self, loss: torch.nn.Module) -> None:
+        """Forward and backward pass of a loss."""
+        pred = (self.maps * 0.9).requires_grad_()
+        loss(pred, self.maps, self.weights).backward()
+
+
+def compare(work: Work, repeat: int) -> list[tuple[str, float, float]]:
+    """Rows of the table: what, milliseconds of stock, milliseconds of ours."""
+    topk = min(TOPK, work.maps.shape[1])
+    stock_loss = KeypointOHKMMSELoss(use_target_weight=True, topk=topk)
+    our_loss = HardKeypointMSELoss(topk=topk)
+    array = work.maps[0].numpy()
+    pairs = {
+        'decoding': (
+            lambda: work.stock.decode(array),
+            lambda: work.ours.batch_decode(work.maps),
+        ),
+        'flip test and decoding': (
+            work.stock_flip_test,
+            lambda: work.ours.batch_decode(
+                work.maps, work.mirrored, work.flip
+            ),
+        ),
+        'encoding': (
+            lambda: work.stock.encode(work.keypoints),
+            lambda: work.ours.encode(work.keypoints),
+        ),
+        'encoding, maps drawn on the device': (
+            lambda: work.stock.encode(work.keypoints),
+            lambda: work.shipping.encode(work.keypoints),
+        ),
+        f'top-{topk} loss, forward and backward': (
+            lambda: work.loss_step(stock_loss),
+            lambda: work.loss_step(our_loss),
+        ),
+    }
+    return [
+        (name, best_ms(stock, repeat), best_ms(ours, repeat))
+        for name, (stock, ours) in pairs.items()
+    ]
+
+
+def gpu_decoding_ms(work: Work, people: int = 32, repeat: int = 20) -> float:
+    """Milliseconds to decode a batch on the GPU, keypoints on the host."""
+    maps = work.maps.cuda().repeat(people, 1, 1, 1)
+
+    def decode() -> None:
+        points, scores = decode_udp_heatmaps(maps, INPUT_WH)
+        points.cpu(), scores.cpu()
+
+    return best_ms(decode, repeat)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--keypoints', type=int, default=308)
+    parser.add_argument('--repeat', type=int, default=5)
+    parser.add_argument('--json', help='also write the figures to this file')
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    work = Work(args.keypoints)
+    rows = compare(work, args.repeat)
+    print(f'K = {args.keypoints}, heatmaps 192x256, one thread, milliseconds')
+    print(f'{"":40} {"stock":>9} {"ours":>9} {"ratio":>7}')
+    for name, stock, ours in rows:
+        print(f'{name:40} {stock:9.2f} {ours:9.2f} {stock / ours:6.1f}x')
+    figures: dict[str, object] = {
+        name: dict(stock_ms=stock, ours_ms=ours, ratio=stock / ours)
+        for name, stock, ours in rows
+    }
+    if torch.cuda.is_available():
+        batch_ms = gpu_decoding_ms(work)
+        figures['decoding 32 people on the GPU'] = dict(ours_ms=batch_ms)
+        print(f'decoding 32 people on the GPU: {batch_ms:.2f} ms')
+    if args.json:
+        with open(args.json, 'w', encoding='utf-8') as file:
+            json.dump(figures, file, indent=1)
+
+
+if __name__ == '__main__':
+    main()
