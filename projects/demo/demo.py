@@ -229,12 +229,11 @@ def draw(
     from mmengine.structures import InstanceData
     from mmpose.apis import inference_topdown, init_model
     from mmpose.structures import PoseDataSample, merge_data_samples
-    from mmpose.visualization import PoseLocalVisualizer
+    from mmsapiens.pose import GroupedPoseVisualizer
     from rich.progress import track
 
     model = init_model(str(config), str(checkpoint), device='cpu')
-    visualizer = PoseLocalVisualizer(line_width=2, radius=3)
-    visualizer.set_dataset_meta(model.dataset_meta)
+    visualizer = GroupedPoseVisualizer()
     out_dir.mkdir(parents=True, exist_ok=True)
     drawings = []
     for image in track(doc['images'], 'drawing', disable=None):
@@ -255,7 +254,7 @@ def draw(
         truth = PoseDataSample(
             pred_instances=InstanceData(
                 keypoints=points[..., :2],
-                keypoint_scores=(points[..., 2] > 0).astype(np.float32),
+                keypoints_visible=(points[..., 2] > 0).astype(np.float32),
                 bboxes=boxes,
             )
         )
