@@ -16,7 +16,7 @@ PUBLIC = {
         'Goliath308Dataset',
     },
     'HOOKS': {'CheckpointGuardHook', 'PoseDataCheckHook', 'ProgressHook'},
-    'METRICS': {'WholeBodyMetric'},
+    'METRICS': {'ConvertingCocoMetric', 'WholeBodyMetric'},
     'MODELS': {'HardKeypointMSELoss', 'InstanceNormHeatmapHead', 'SapiensViT'},
     'OPTIM_WRAPPERS': {'AutocastOptimWrapper'},
     'OPTIM_WRAPPER_CONSTRUCTORS': {'ViTLayerDecayConstructor'},

@@ -11,7 +11,7 @@ from .datasets import (
 )
 from .heads import InstanceNormHeatmapHead
 from .hooks import PoseDataCheckHook
-from .metrics import WholeBodyMetric
+from .metrics import ConvertingCocoMetric, WholeBodyMetric
 from .registry import KEYPOINT_CODECS
 from .transforms import (
     ConvertVocabulary,
@@ -26,6 +26,7 @@ __all__ = [
     'CheckedCocoWholeBodyDataset',
     'CombinedVocabularyDataset',
     'ConvertVocabulary',
+    'ConvertingCocoMetric',
     'Goliath308Dataset',
     'GroupedPoseVisualizer',
     'InstanceNormHeatmapHead',
