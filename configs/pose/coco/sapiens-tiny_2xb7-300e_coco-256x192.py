@@ -7,6 +7,7 @@ codec = dict(
     input_size=(192, 256),
     heatmap_size=(48, 64),
     sigma=2,
+    encode_on_device=False,
 )
 
 model = dict(

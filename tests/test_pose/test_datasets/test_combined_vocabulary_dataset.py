@@ -97,6 +97,7 @@ def test_pipeline_of_the_recipe_takes_the_samples(dataset):
     cfg = Config.fromfile(ROOT / f'{name}wholebody-coco-1024x768.py')
     dataset.pipeline = Compose(cfg.train_dataloader.dataset.pipeline)
     sample = dataset[0]['data_samples']
-    assert sample.gt_fields.heatmaps.shape == (308, 256, 192)
-    weights = sample.gt_instance_labels.keypoint_weights
+    labels = sample.gt_instance_labels
+    assert labels.heatmap_keypoints.shape == (1, 308, 2)
+    weights = labels.keypoint_weights
     assert 8 <= weights.sum() <= 17
