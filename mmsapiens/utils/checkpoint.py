@@ -15,13 +15,11 @@ seg, depth, normal      ``backbone.*`` and ``decode_head.*``
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-
-from .pos_embed import adapt_pos_embed
 
 BACKBONE = 'backbone.'
 HEADS = {'head.': 'final_layer', 'decode_head.': 'conv_seg'}
@@ -101,10 +99,10 @@ class CheckpointInfo:
             'depth': 'with a depth head',
             'normal': 'with a normal head',
         }[self.layout]
-        return f'{_size(self.embed_dims, self.num_layers)}, {outputs}'
+        return f'{size_in_words(self.embed_dims, self.num_layers)}, {outputs}'
 
 
-def _size(embed_dims: int, num_layers: int) -> str:
+def size_in_words(embed_dims: int, num_layers: int) -> str:
     """Words for a size, with its name if it is a known one."""
     from ..models.backbones.sapiens_vit import SAPIENS_ARCHS  # imports this
 
@@ -174,13 +172,14 @@ STOCK_NORM_MESSAGE = (
 )
 
 
-def _unprefixed_encoder(state_dict: Mapping[str, Any]) -> bool:
+def is_bare_encoder(state_dict: Mapping[str, Any]) -> bool:
+    """Whether the weights are those of an encoder without a prefix."""
     return 'patch_embed.projection.weight' in state_dict
 
 
 def is_sapiens(state_dict: Mapping[str, Any]) -> bool:
     """Whether the weights hold a Sapiens encoder, bare or in a model."""
-    return _unprefixed_encoder(state_dict) or (
+    return is_bare_encoder(state_dict) or (
         f'{BACKBONE}patch_embed.projection.weight' in state_dict
         and f'{BACKBONE}layers.0.attn.qkv.weight' in state_dict
     )
@@ -206,7 +205,7 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
             '`backbone.patch_embed.projection.weight` is missing, its keys '
             f'are {sorted(state_dict)[:4]} and so on'
         )
-    if _unprefixed_encoder(state_dict):
+    if is_bare_encoder(state_dict):
         state_dict = {BACKBONE + key: v for key, v in state_dict.items()}
     if has_stock_norms(state_dict):
         raise ValueError(
@@ -232,7 +231,7 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
     return CheckpointInfo(
         layout=layout,
         embed_dims=projection.shape[0],
-        num_layers=_count_layers(state_dict, BACKBONE),
+        num_layers=count_layers(state_dict, BACKBONE),
         feedforward_channels=feedforward.shape[0],
         patch_size=projection.shape[2],
         num_tokens=state_dict[f'{BACKBONE}pos_embed'].shape[1],
@@ -249,7 +248,7 @@ def _is_known(key: str) -> bool:
     )
 
 
-def _count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
+def count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
     pattern = re.compile(rf'{re.escape(prefix)}layers\.(\d+)\.')
     indices = {int(m[1]) for m in map(pattern.match, state_dict) if m}
     return max(indices, default=-1) + 1
@@ -283,168 +282,10 @@ def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         dict[str, Tensor]: Keys without ``backbone.``; decoder and head are
         left out.
     """
-    if _unprefixed_encoder(state_dict):
+    if is_bare_encoder(state_dict):
         return dict(state_dict)
     return {
         key[len(BACKBONE) :]: value
         for key, value in state_dict.items()
         if key.startswith(BACKBONE)
     }
-
-
-def fit_encoder(
-    state_dict: MutableMapping[str, Tensor],
-    prefix: str,
-    *,
-    arch: Mapping[str, int],
-    patch_size: int,
-    patch_grid: tuple[int, int],
-    with_cls_token: bool,
-) -> None:
-    """Check and adapt, in place, the weights that go into an encoder.
-
-    With an empty ``prefix`` the encoder of a whole model is found as well.
-
-    Args:
-        state_dict (MutableMapping[str, Tensor]): Weights.
-        prefix (str): What the encoder's keys start with.
-        arch (Mapping[str, int]): ``embed_dims``, ``num_layers`` and
-            ``feedforward_channels`` of the model.
-        patch_size (int): Patch side of the model in pixels.
-        patch_grid (tuple[int, int]): Patch rows and columns of the model.
-        with_cls_token (bool): Whether the model has a class token.
-
-    Raises:
-        ValueError: If the weights are of another size, or are no encoder.
-    """
-    if not prefix and state_dict and not _unprefixed_encoder(state_dict):
-        if not is_sapiens(state_dict):
-            raise ValueError(
-                'the checkpoint has no weights for SapiensViT; its keys are '
-                f'{sorted(state_dict)[:4]} and so on'
-            )
-        encoder = encoder_state_dict(state_dict)
-        state_dict.clear()
-        state_dict.update(encoder)
-    projection = state_dict.get(f'{prefix}patch_embed.projection.weight')
-    if projection is None:  # a partial update: the caller reports what lacks
-        return
-    _check_encoder_size(state_dict, prefix, arch, patch_size)
-    cls_key, pos_key = f'{prefix}cls_token', f'{prefix}pos_embed'
-    if pos_key in state_dict:
-        state_dict[pos_key] = adapt_pos_embed(
-            state_dict[pos_key],
-            patch_grid,
-            file_has_cls_token=cls_key in state_dict,
-            with_cls_token=with_cls_token,
-        )
-    if not with_cls_token:
-        state_dict.pop(cls_key, None)
-
-
-def _check_encoder_size(
-    state_dict: Mapping[str, Tensor],
-    prefix: str,
-    arch: Mapping[str, int],
-    patch_size: int,
-) -> None:
-    projection = state_dict[f'{prefix}patch_embed.projection.weight']
-    num_layers = _count_layers(state_dict, prefix)
-    theirs = (projection.shape[0], num_layers)
-    ours = (arch['embed_dims'], arch['num_layers'])
-    if theirs != ours:
-        raise ValueError(
-            f'the checkpoint holds {_size(*theirs)}, but the '
-            f'model has {_size(*ours)}. Set `arch` of the '
-            'backbone to the size of the checkpoint.'
-        )
-    inner = state_dict.get(f'{prefix}layers.0.ffn.layers.0.0.weight')
-    if inner is not None and inner.shape[0] != arch['feedforward_channels']:
-        raise ValueError(
-            '`feedforward_channels` must be that of the checkpoint, '
-            f'{inner.shape[0]}, but got {arch["feedforward_channels"]}'
-        )
-    if projection.shape[2] != patch_size:
-        raise ValueError(
-            '`patch_size` must be that of the checkpoint, '
-            f'{projection.shape[2]}, but got {patch_size}'
-        )
-
-
-def check_head(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    """Refuse a head whose weights would be silently wrong in a model.
-
-    Args:
-        file (Mapping[str, Any]): Weights of a checkpoint.
-        model (Mapping[str, Any]): ``state_dict()`` of the model.
-
-    Raises:
-        ValueError: If exactly one of the two has a stock head with batch
-            norms, if they solve different tasks, or if they differ in
-            keypoints, classes or the depth of the head.
-    """
-    for prefix, last in HEADS.items():
-        in_file = any(key.startswith(prefix) for key in file)
-        if not in_file:
-            continue
-        others = [p for p in HEADS if p != prefix]
-        in_model = any(key.startswith(prefix) for key in model)
-        if not in_model:
-            if any(key.startswith(tuple(others)) for key in model):
-                raise ValueError(
-                    f'the checkpoint has the head of another task (`{prefix}'
-                    f'*`, the model has `{others[0]}*`). To start from its '
-                    'encoder, extract that with `tools/convert_checkpoint.py '
-                    '--encoder-only` and give the result to the backbone as '
-                    "`init_cfg=dict(type='Pretrained', checkpoint=...)`."
-                )
-            continue
-        _check_norms(file, model, prefix)
-        _check_channels(file, model, prefix, last)
-
-
-def _check_norms(
-    file: Mapping[str, Any], model: Mapping[str, Any], prefix: str
-) -> None:
-    if has_stock_norms(file, prefix) and not has_stock_norms(model, prefix):
-        raise ValueError(
-            f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
-            'the stock model that it was trained with.'
-        )
-    if has_stock_norms(model, prefix) and not has_stock_norms(file, prefix):
-        raise ValueError(
-            f'the model {STOCK_NORM_MESSAGE}Use '
-            "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`, or "
-            'the config of the checkpoint.'
-        )
-
-
-def _check_channels(
-    file: Mapping[str, Any], model: Mapping[str, Any], prefix: str, last: str
-) -> None:
-    key = f'{prefix}{last}.weight'
-    if key in file and key in model:
-        theirs, ours = file[key].shape[0], model[key].shape[0]
-        if theirs != ours:
-            unit = 'keypoints' if prefix == 'head.' else 'output channels'
-            raise ValueError(
-                f'the checkpoint was trained for {theirs} {unit}, but the '
-                f'model has {ours}. Use the config of the checkpoint, or '
-                'start from its encoder (`tools/convert_checkpoint.py '
-                '--encoder-only`).'
-            )
-    for name in ('deconv_layers', 'conv_layers'):
-        start = f'{prefix}{name}.'
-        theirs_, ours_ = (
-            {
-                k: tuple(v.shape)
-                for k, v in state.items()
-                if k.startswith(start)
-            }
-            for state in (file, model)
-        )
-        if theirs_ != ours_:
-            raise ValueError(
-                f'`{prefix}{name}` of the checkpoint and of the model differ: '
-                f'{theirs_} and {ours_}. Use the config of the checkpoint.'
-            )

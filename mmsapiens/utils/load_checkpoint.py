@@ -12,11 +12,11 @@ from torch import nn
 from .checkpoint import (
     BACKBONE,
     HEADS,
-    check_head,
     describe,
     encoder_state_dict,
     get_state_dict,
 )
+from .checkpoint_fit import check_head
 from .checkpoint_io import read_checkpoint
 
 

@@ -6,7 +6,7 @@ from unittest import mock
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 
 from mmsapiens.engine import launch
@@ -84,6 +84,9 @@ def head_of_other_width():
 def heatmaps_of_other_size():
     sample = PoseDataSample()
     sample.gt_fields = PixelData(heatmaps=torch.zeros(17, 64, 48))
+    sample.gt_instance_labels = InstanceData(
+        keypoint_weights=torch.ones(1, 17)
+    )
     pose_model()(torch.zeros(1, 3, 64, 48), [sample], mode='loss')
 
 

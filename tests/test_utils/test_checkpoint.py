@@ -3,7 +3,6 @@ import torch
 from checkpoints import LAYOUTS, make_state_dict
 
 from mmsapiens.utils import describe, encoder_state_dict, get_state_dict
-from mmsapiens.utils.checkpoint import check_head
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -63,21 +62,3 @@ def test_unknown_keys_are_refused(tiny_arch):
 def test_other_models_are_refused():
     with pytest.raises(ValueError, match='no Sapiens encoder'):
         describe({'backbone.layer1.0.conv1.weight': torch.zeros(1)})
-
-
-def test_same_head_passes(tiny_arch):
-    weights = make_state_dict('pose', tiny_arch)
-    check_head(weights, weights)
-
-
-@pytest.mark.parametrize('layout', ['mae', 'encoder'])
-def test_file_without_a_head_passes(layout, tiny_arch):
-    model = make_state_dict('pose', tiny_arch)
-    check_head(make_state_dict(layout, tiny_arch), model)
-
-
-def test_head_of_another_depth_is_refused(tiny_arch):
-    model = make_state_dict('seg', tiny_arch, out_channels=1)
-    file = make_state_dict('depth', tiny_arch)
-    with pytest.raises(ValueError, match='deconv_layers` of the checkpoint'):
-        check_head(file, model)

@@ -7,7 +7,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
-from ...utils.checkpoint import check_head, get_state_dict, is_sapiens
+from ...utils.checkpoint import get_state_dict, is_sapiens
+from ...utils.checkpoint_fit import check_head
 
 
 @HOOKS.register_module()
@@ -29,7 +30,7 @@ class CheckpointGuardHook(Hook):
             checkpoint (dict): As loaded; not changed.
 
         Raises:
-            ValueError: See :func:`mmsapiens.utils.checkpoint.check_head`.
+            ValueError: See :func:`mmsapiens.utils.checkpoint_fit.check_head`.
         """
         model = runner.model
         if is_model_wrapper(model):

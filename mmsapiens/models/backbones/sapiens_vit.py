@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ...registry import MODELS
-from ...utils.checkpoint import fit_encoder
+from ...utils.checkpoint_fit import fit_encoder
 from ...utils.pos_embed import resize_pos_embed
 from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...models.layers import conv_layers, deconv_layers
 from ...registry import MODELS
-from ...utils.checkpoint import check_head
+from ...utils.checkpoint_fit import check_head
 from ..codecs import BatchedUDPHeatmap
 from .accuracy import heatmap_accuracy
 

@@ -1,0 +1,22 @@
+import pytest
+from checkpoints import make_state_dict
+
+from mmsapiens.utils.checkpoint_fit import check_head
+
+
+def test_same_head_passes(tiny_arch):
+    weights = make_state_dict('pose', tiny_arch)
+    check_head(weights, weights)
+
+
+@pytest.mark.parametrize('layout', ['mae', 'encoder'])
+def test_file_without_a_head_passes(layout, tiny_arch):
+    model = make_state_dict('pose', tiny_arch)
+    check_head(make_state_dict(layout, tiny_arch), model)
+
+
+def test_head_of_another_depth_is_refused(tiny_arch):
+    model = make_state_dict('seg', tiny_arch, out_channels=1)
+    file = make_state_dict('depth', tiny_arch)
+    with pytest.raises(ValueError, match='deconv_layers` of the checkpoint'):
+        check_head(file, model)
