@@ -29,3 +29,17 @@ param_scheduler = [
 
 # `lr` is meant for this total batch; `tools/train.py --auto-scale-lr` adapts.
 auto_scale_lr = dict(enable=False, base_batch_size=512)
+
+# The schedule that the paper describes, for the `-linear` variants.
+linear_decay = [
+    param_scheduler[0],
+    dict(
+        type='PolyLR',
+        by_epoch=True,
+        begin=0,
+        end=210,
+        power=1.0,
+        eta_min=0.0,
+        convert_to_iter_based=True,
+    ),
+]
