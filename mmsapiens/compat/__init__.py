@@ -15,7 +15,7 @@ import warnings
 
 from wrapt import when_imported
 
-from . import fsdp, missing_modules, numpy2, torch_load
+from . import fsdp, missing_modules, numpy2, torch_load, yapf_cache
 
 _applied = False
 
@@ -33,6 +33,9 @@ def apply() -> None:
         'ignore', 'pkg_resources is deprecated', module='mmengine'
     )
     missing_modules.install_finder()
+    when_imported('yapf_third_party._ylib2to3.pgen2.driver')(
+        yapf_cache.fix_load_grammar
+    )
     when_imported('mmcv.image.photometric')(numpy2.fix_adjust_hue)
     when_imported('mmpose.visualization.opencv_backend_visualizer')(
         numpy2.fix_draw_circles
