@@ -22,11 +22,13 @@ GROUP_COLORS = {
     'right_hand': (255, 112, 67),
     'extra': (171, 71, 188),
 }
-"""Group -> RGB colour of its points and links."""
+"""Group -> RGB colour of its points and links. Points of the body that have a
+side take the colour of that hand."""
 
 BY_SIZE = {17: 'coco', 133: 'coco_wholebody', 308: 'goliath308'}
 POINT_SHARE = 0.006
 """Radius of a body point as a share of the longer side of the box."""
+MIN_RADIUS = 2.5
 SHARE_OF_BODY = dict(face=0.35, left_hand=0.5, right_hand=0.5)
 """Group -> radius of its points as a share of those of the body."""
 
@@ -38,6 +40,18 @@ def group_of_each(vocabulary: Vocabulary) -> list[str]:
         for index in ids:
             groups[index] = group
     return groups
+
+
+def point_colors(vocabulary: Vocabulary) -> list[tuple[int, int, int]]:
+    """The RGB colour of each keypoint, by index."""
+    colors = []
+    for name, group in zip(
+        vocabulary.keypoint_names, group_of_each(vocabulary)
+    ):
+        side = name.split('_')[0]
+        is_sided = group == 'body' and side in ('left', 'right')
+        colors.append(GROUP_COLORS[f'{side}_hand' if is_sided else group])
+    return colors
 
 
 def point_radius(keypoints: np.ndarray, box: np.ndarray | None) -> float:
@@ -52,7 +66,7 @@ def point_radius(keypoints: np.ndarray, box: np.ndarray | None) -> float:
         extent = np.asarray(box[2:4]) - np.asarray(box[:2])
     else:
         extent = np.ptp(keypoints, axis=0)
-    return max(1.0, POINT_SHARE * float(np.max(extent)))
+    return max(MIN_RADIUS, POINT_SHARE * float(np.max(extent)))
 
 
 def draw_person(
@@ -84,13 +98,16 @@ def draw_person(
     if not seen.any():
         return
     radius = point_radius(keypoints[seen], box)
-    groups = group_of_each(vocabulary)
+    groups, colors = group_of_each(vocabulary), point_colors(vocabulary)
     whole = np.round(np.nan_to_num(keypoints)).astype(int)
     for start, end in vocabulary.links:
         if seen[start] and seen[end]:
-            # A wrist belongs to the body, the link to the hand.
+            # A wrist belongs to the body, its links to the hand; between two
+            # sides of the body a link has the colour of the middle.
             small = [g for g in (groups[start], groups[end]) if g != 'body']
             color = GROUP_COLORS[small[0] if small else 'body']
+            if not small and colors[start] == colors[end]:
+                color = colors[start]
             cv2.line(
                 image,
                 tuple(map(int, whole[start])),
@@ -107,7 +124,7 @@ def draw_person(
             image,
             centre,
             max(1, round(size)),
-            GROUP_COLORS[group],
+            colors[index],
             -1,
             cv2.LINE_AA,
         )
@@ -119,7 +136,7 @@ def draw_person(
                 (centre[0] + 2, centre[1] - 2),
                 cv2.FONT_HERSHEY_SIMPLEX,
                 scale,
-                GROUP_COLORS[group],
+                colors[index],
                 1,
                 cv2.LINE_AA,
             )

@@ -7,7 +7,8 @@ from mmpose.structures import PoseDataSample
 from mmsapiens.pose.visualization import draw_person
 from mmsapiens.pose.visualization.grouped_pose_visualizer import (
     GROUP_COLORS,
-    group_of_each,
+    MIN_RADIUS,
+    point_colors,
     point_radius,
 )
 from mmsapiens.pose.vocabularies import get_vocabulary
@@ -27,11 +28,20 @@ def one_point(vocabulary, index, at=(60, 60)):
 @pytest.mark.parametrize('name', ['coco', 'coco_wholebody', 'goliath308'])
 def test_each_point_has_the_colour_of_its_group(name):
     vocabulary = get_vocabulary(name)
-    groups = group_of_each(vocabulary)
+    colors = point_colors(vocabulary)
     for index in range(0, len(vocabulary), 7):
         image = canvas()
         draw_person(image, *one_point(vocabulary, index), vocabulary)
-        assert tuple(image[60, 60]) == GROUP_COLORS[groups[index]]
+        assert tuple(image[60, 60]) == colors[index]
+
+
+def test_sides_of_the_body_differ():
+    vocabulary = get_vocabulary('goliath308')
+    colors = dict(zip(vocabulary.keypoint_names, point_colors(vocabulary)))
+    assert colors['left_knee'] == GROUP_COLORS['left_hand']
+    assert colors['right_knee'] == GROUP_COLORS['right_hand']
+    assert colors['nose'] == GROUP_COLORS['body']
+    assert colors['left_heel'] == GROUP_COLORS['foot']
 
 
 def test_points_below_the_threshold_are_not_drawn():
@@ -66,7 +76,7 @@ def test_links_need_both_ends():
 def test_radius_grows_with_the_box():
     points = np.array([[0, 0], [10, 10]])
     assert point_radius(points, np.array([0, 0, 500, 1000])) == 6
-    assert point_radius(points, None) == 1
+    assert point_radius(points, None) == MIN_RADIUS
 
 
 def test_indices_are_written_on_demand():
