@@ -53,7 +53,6 @@ setup(
         for name in ('pretrain', 'pose', 'dense', 'all', 'tests')
     },
     classifiers=[
-        'License :: OSI Approved :: Apache Software License',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
