@@ -3,7 +3,8 @@
 
 Reads every released layout: MAE, clean encoder, pose, segmentation, depth
 and normal, from .pth, .safetensors, TorchScript and torch.export files.
-Optimizer states are dropped, key names stay.
+Optimizer states are dropped, key names stay. The last two formats need
+--trust-pickle, because torch may run code in them.
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
 A file is recognised by its content, never by its name: the released
 ``.pt2`` files, for one, are of two different formats. No code from a file is
-run, and a file appears under its final name only when it is whole.
+run unless its user says that it may, and a file appears under its final name
+only when it is whole.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ from ..compat.torch_load import allow_training_checkpoints
 TRUST_VARIABLE = 'MMSAPIENS_TRUST_PICKLE'
 DOWNLOAD_AGAIN = 'Delete it and download it again.'
 SUFFIXES = ('.safetensors', '.pth')
+EXPORT_FORMATS = {
+    'torchscript': 'TorchScript archive',
+    'torch_export': 'torch.export program',
+}
+TRUST_ADVICE = (
+    f'If you trust its origin, set {TRUST_VARIABLE}=1, or convert it once '
+    'with `tools/convert_checkpoint.py FILE OUT --trust-pickle`.'
+)
 
 _HTML_STARTS = (b'<!doctype', b'<html', b'<?xml', b'<head')
 _LFS_START = b'version https://git-lfs'
@@ -149,19 +158,28 @@ def read_checkpoint(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, or would need unpickling code.
+        ValueError: If the file is damaged, or code in it would have to run,
+            as with every TorchScript archive and torch.export program.
     """
     path = Path(path).expanduser()
     kind = detect_format(path)
     if kind == 'safetensors':
         return _read_safetensors(path, map_location)
-    if kind == 'torchscript':
-        return _read_torchscript(path, map_location)
-    if kind == 'torch_export':
-        return _read_torch_export(path, map_location)
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'
-    return _read_torch(path, map_location, trust_pickle)
+    if kind == 'torch':
+        return _read_torch(path, map_location, trust_pickle)
+    if not trust_pickle:
+        # torch.export.load unpickles without limits, and TorchScript runs
+        # the `__setstate__` of the modules in the archive.
+        raise ValueError(
+            f'{path} was refused: it is a {EXPORT_FORMATS[kind]}, and opening '
+            f'it may run code in it. {TRUST_ADVICE} The ordinary checkpoint '
+            '(.pth or .safetensors) of the same model needs no trust.'
+        )
+    if kind == 'torchscript':
+        return _read_torchscript(path, map_location)
+    return _read_torch_export(path, map_location)
 
 
 def _read_torch(

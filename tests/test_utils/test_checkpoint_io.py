@@ -49,7 +49,10 @@ def test_torchscript_weights_are_extracted(encoder, tmp_path):
     image = torch.rand(1, 3, 64, 48)
     torch.jit.save(torch.jit.trace(encoder, image), str(path))
     assert detect_format(path) == 'torchscript'
-    assert_same(read_checkpoint(path)['state_dict'], encoder.state_dict())
+    with pytest.raises(ValueError, match='TorchScript.*--trust-pickle'):
+        read_checkpoint(path)
+    weights = read_checkpoint(path, trust_pickle=True)['state_dict']
+    assert_same(weights, encoder.state_dict())
 
 
 def test_exported_weights_are_extracted(encoder, tmp_path):
@@ -57,7 +60,10 @@ def test_exported_weights_are_extracted(encoder, tmp_path):
     image = torch.rand(1, 3, 64, 48)
     torch.export.save(torch.export.export(encoder, (image,)), path)
     assert detect_format(path) == 'torch_export'
-    assert_same(read_checkpoint(path)['state_dict'], encoder.state_dict())
+    with pytest.raises(ValueError, match='torch.export.*--trust-pickle'):
+        read_checkpoint(path)
+    weights = read_checkpoint(path, trust_pickle=True)['state_dict']
+    assert_same(weights, encoder.state_dict())
 
 
 def test_legacy_torch_files_are_read(encoder, tmp_path):
