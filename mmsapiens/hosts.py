@@ -19,7 +19,7 @@ from wrapt import when_imported
 if TYPE_CHECKING:
     from mmengine.registry import Registry
 
-SHARED = ('mmsapiens.models', 'mmsapiens.engine')
+SHARED = ('mmsapiens.models', 'mmsapiens.engine', 'mmsapiens.transforms')
 """Modules whose classes serve every host."""
 
 HOSTS = {

@@ -40,7 +40,7 @@ class Case:
         self.doc = json.loads((folder / f'{name}.json').read_text())
         path = folder / f'{name}.safetensors'
         self.tensors = load_file(path) if path.is_file() else {}
-        self.config = self.doc['config']
+        self.config = self.doc.get('config', {})
         self.tolerance = self.doc['tolerance']
 
     def __getitem__(self, name):
@@ -102,11 +102,65 @@ def pose_estimator_cfg(config):
     )
 
 
+DENSE_HEADS = {
+    'VitHead': 'ParsingHead',
+    'VitDepthHead': 'DepthHead',
+    'VitNormalHead': 'NormalHead',
+}
+
+
+def dense_head_cfg(config):
+    """Config of a dense head from one of the reference."""
+    keys = (
+        'in_channels',
+        'num_classes',
+        'deconv_out_channels',
+        'deconv_kernel_sizes',
+        'conv_out_channels',
+        'conv_kernel_sizes',
+        'align_corners',
+        'dropout_ratio',
+    )
+    head = {key: config[key] for key in keys if key in config}
+    head['type'] = f'mmsapiens.{DENSE_HEADS[config["type"]]}'
+    if head['type'] == 'mmsapiens.ParsingHead':
+        weight = config['loss_decode'].get('class_weight')
+        head['loss_decode'] = dict(
+            type='mmsapiens.AllPixelCrossEntropyLoss', class_weight=weight
+        )
+    if head['type'] == 'mmsapiens.DepthHead':
+        head['loss_decode'] = dict(
+            type='mmsapiens.ScaleInvariantLogLoss',
+            clamped_slope=0,
+            loss_weight=config['loss_decode']['loss_weight'],
+        )
+    return head
+
+
+def dense_estimator_cfg(config):
+    """Config of a dense estimator from one of the reference."""
+    preprocessor = dict(config['data_preprocessor'])
+    preprocessor.pop('seg_pad_val')
+    preprocessor['type'] = 'mmsapiens.DenseDataPreprocessor'
+    return dict(
+        type='mmsapiens.DenseEstimator',
+        data_preprocessor=preprocessor,
+        backbone=sapiens_vit_cfg(config['backbone']),
+        decode_head=dense_head_cfg(config['decode_head']),
+        test_cfg=config['test_cfg'],
+    )
+
+
 def assert_init_stats(case, prefix, model):
     """Compare fresh parameters with the recorded statistics of a case."""
+    compare_stats(case.doc['stats'], case.tolerance, prefix, model)
+
+
+def compare_stats(expected, tolerance, prefix, model):
+    """Compare fresh parameters with recorded statistics by name."""
     parameters = dict(model.named_parameters())
     compared = 0
-    for key, stats in case.doc['stats'].items():
+    for key, stats in expected.items():
         if not key.startswith(prefix):
             continue
         parameter = parameters[key[len(prefix) :]]
@@ -117,7 +171,7 @@ def assert_init_stats(case, prefix, model):
             continue
         # The std of few numbers is itself uncertain.
         many = parameter.numel() > 1000
-        rtol = case.tolerance['std_rtol'] if many else 0.5
+        rtol = tolerance['std_rtol'] if many else 0.5
         std = parameter.std().item()
         assert std == pytest.approx(stats['std'], rel=rtol), key
     assert compared

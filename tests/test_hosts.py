@@ -17,7 +17,20 @@ PUBLIC = {
     },
     'HOOKS': {'CheckpointGuardHook', 'PoseDataCheckHook', 'ProgressHook'},
     'METRICS': {'ConvertingCocoMetric', 'WholeBodyMetric'},
-    'MODELS': {'HardKeypointMSELoss', 'InstanceNormHeatmapHead', 'SapiensViT'},
+    'MODELS': {
+        'AllPixelCrossEntropyLoss',
+        'DenseDataPreprocessor',
+        'DenseEstimator',
+        'DepthHead',
+        'HardKeypointMSELoss',
+        'InstanceNormHeatmapHead',
+        'NormalCosineLoss',
+        'NormalHead',
+        'NormalL1Loss',
+        'ParsingHead',
+        'SapiensViT',
+        'ScaleInvariantLogLoss',
+    },
     'OPTIM_WRAPPERS': {'AutocastOptimWrapper'},
     'OPTIM_WRAPPER_CONSTRUCTORS': {'ViTLayerDecayConstructor'},
     'TRANSFORMS': {
@@ -32,6 +45,7 @@ SHARED = {
     'MODELS': 'SapiensViT',
     'OPTIM_WRAPPERS': 'AutocastOptimWrapper',
     'OPTIM_WRAPPER_CONSTRUCTORS': 'ViTLayerDecayConstructor',
+    'TRANSFORMS': 'LoadCheckedImage',
 }
 
 

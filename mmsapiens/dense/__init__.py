@@ -1,6 +1,23 @@
 """Parsing, depth and normals; needs mmsegmentation."""
 
-from .. import engine, models  # noqa: F401
+from .. import engine, models, transforms  # noqa: F401
 from ..hosts import list_in_host
+from .data_preprocessor import DenseDataPreprocessor
+from .estimator import DenseEstimator
+from .fields import FIELDS, Field, add_field, get_field
+from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
+
+__all__ = [
+    'FIELDS',
+    'DenseDataPreprocessor',
+    'DenseEstimator',
+    'DenseHead',
+    'DepthHead',
+    'Field',
+    'NormalHead',
+    'ParsingHead',
+    'add_field',
+    'get_field',
+]
 
 list_in_host(__name__)

@@ -1,12 +1,31 @@
 """Models that every host can use; they need torch and mmengine only."""
 
 from .backbones import SAPIENS_ARCHS, SapiensViT, get_arch
-from .losses import HardKeypointMSELoss, hard_keypoint_mse_loss
+from .losses import (
+    AllPixelCrossEntropyLoss,
+    HardKeypointMSELoss,
+    NormalCosineLoss,
+    NormalL1Loss,
+    ScaleInvariantLogLoss,
+    all_pixel_cross_entropy_loss,
+    hard_keypoint_mse_loss,
+    normal_cosine_loss,
+    normal_l1_loss,
+    scale_invariant_log_loss,
+)
 
 __all__ = [
     'SAPIENS_ARCHS',
+    'AllPixelCrossEntropyLoss',
     'HardKeypointMSELoss',
+    'NormalCosineLoss',
+    'NormalL1Loss',
     'SapiensViT',
+    'ScaleInvariantLogLoss',
+    'all_pixel_cross_entropy_loss',
     'get_arch',
     'hard_keypoint_mse_loss',
+    'normal_cosine_loss',
+    'normal_l1_loss',
+    'scale_invariant_log_loss',
 ]

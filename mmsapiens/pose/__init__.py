@@ -1,6 +1,6 @@
 """Pose estimation; needs mmpose."""
 
-from .. import engine, models  # noqa: F401
+from .. import engine, models, transforms  # noqa: F401
 from ..hosts import list_in_host
 from .codecs import BatchedUDPHeatmap
 from .datasets import (
@@ -15,7 +15,6 @@ from .metrics import ConvertingCocoMetric, WholeBodyMetric
 from .registry import KEYPOINT_CODECS
 from .transforms import (
     ConvertVocabulary,
-    LoadCheckedImage,
     RequireVisibleKeypoints,
 )
 from .visualization import GroupedPoseVisualizer
@@ -30,7 +29,6 @@ __all__ = [
     'Goliath308Dataset',
     'GroupedPoseVisualizer',
     'InstanceNormHeatmapHead',
-    'LoadCheckedImage',
     'PoseDataCheckHook',
     'RequireVisibleKeypoints',
     'WholeBodyMetric',

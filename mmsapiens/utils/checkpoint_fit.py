@@ -23,6 +23,12 @@ from .checkpoint import (
 )
 from .pos_embed import adapt_pos_embed
 
+_OUR_HEADS = {
+    'head.': "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`",
+    'decode_head.': 'the `decode_head` of ours for the task (such as '
+    "`type='mmsapiens.ParsingHead'`)",
+}
+
 
 def fit_encoder(
     state_dict: MutableMapping[str, Tensor],
@@ -61,7 +67,7 @@ def fit_encoder(
     projection = state_dict.get(f'{prefix}patch_embed.projection.weight')
     if projection is None:  # a partial update: the caller reports what lacks
         return
-    _check_encodersize_in_words(state_dict, prefix, arch, patch_size)
+    _check_encoder_size(state_dict, prefix, arch, patch_size)
     cls_key, pos_key = f'{prefix}cls_token', f'{prefix}pos_embed'
     if pos_key in state_dict:
         state_dict[pos_key] = adapt_pos_embed(
@@ -74,7 +80,7 @@ def fit_encoder(
         state_dict.pop(cls_key, None)
 
 
-def _check_encodersize_in_words(
+def _check_encoder_size(
     state_dict: Mapping[str, Tensor],
     prefix: str,
     arch: Mapping[str, int],
@@ -145,9 +151,8 @@ def _check_norms(
         )
     if has_stock_norms(model, prefix) and not has_stock_norms(file, prefix):
         raise ValueError(
-            f'the model {STOCK_NORM_MESSAGE}Use '
-            "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`, or "
-            'the config of the checkpoint.'
+            f'the model {STOCK_NORM_MESSAGE}Use {_OUR_HEADS[prefix]}, or the '
+            'config of the checkpoint.'
         )
 
 

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from mmpose.registry import TRANSFORMS
 
-from mmsapiens.pose import LoadCheckedImage
-from mmsapiens.pose.transforms.load_checked_image import check_is_whole
+from mmsapiens.transforms import LoadCheckedImage, check_is_whole
 
 
 @pytest.fixture

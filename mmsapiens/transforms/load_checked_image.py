@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import mmcv
 import numpy as np
+from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
-from mmpose.datasets.transforms import LoadImage
 
-from ...registry import TRANSFORMS
+from ..registry import TRANSFORMS
+from ..utils.errors import BadSampleError, MissingFileError
 
 _FORMATS = {
     b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'),
@@ -27,12 +28,12 @@ def check_is_whole(path: str, content: bytes) -> None:
         content (bytes): The file.
 
     Raises:
-        ValueError: If the file is empty or lacks its end.
+        BadSampleError: If the file is empty or lacks its end.
     """
     if not content:
-        raise ValueError(
+        raise BadSampleError(
             f'the picture {path} is an empty file. Copy it again, or take it '
-            'out of the annotation file.'
+            'out of the data set.'
         )
     for start, (name, data_mark, end_mark) in _FORMATS.items():
         # The marks cannot occur among the pixels of a JPEG. A preview in
@@ -40,16 +41,16 @@ def check_is_whole(path: str, content: bytes) -> None:
         if content.startswith(start) and (
             content.rfind(end_mark) < content.rfind(data_mark)
         ):
-            raise ValueError(
+            raise BadSampleError(
                 f'the picture {path} was cut short: its {len(content)} bytes '
                 f'lack the end of a {name} file. Copy it again, or take it '
-                'out of the annotation file.'
+                'out of the data set.'
             )
 
 
 @TRANSFORMS.register_module()
-class LoadCheckedImage(LoadImage):
-    """Stock ``LoadImage`` that names what is wrong with a picture.
+class LoadCheckedImage(LoadImageFromFile):
+    """Stock loading of a picture that names what is wrong with one.
 
     The stock one decodes cut files in part, trains on pictures of another
     size than their annotations were made for, and has no way to say which
@@ -87,21 +88,25 @@ class LoadCheckedImage(LoadImage):
             ``ori_shape``.
 
         Raises:
-            FileNotFoundError: If the picture does not exist.
-            ValueError: If it is empty, cut short, no picture, or of another
-                size than its annotation says.
+            MissingFileError: If the picture does not exist; also a
+                FileNotFoundError.
+            BadSampleError: If it is empty, cut short, no picture, or of
+                another size than its annotation says; also a ValueError.
         """
         if 'img' in results:
-            return super().transform(results)
+            size = results['img'].shape[:2]
+            results.setdefault('img_path', None)
+            results.update(img_shape=size, ori_shape=size)
+            return results
         path = results['img_path']
         img = self._read(path)
         expected = tuple(results.get('img_shape', img.shape)[:2])
         if img.shape[:2] != expected:
             height, width = img.shape[:2]
-            raise ValueError(
+            raise BadSampleError(
                 f'the picture {path} is {width} wide and {height} high, but '
-                f'the annotation file says {expected[1]} and {expected[0]}, '
-                'so that its keypoints may be elsewhere. Use the picture that '
+                f'its annotation says {expected[1]} and {expected[0]}, '
+                'so that its labels may be elsewhere. Use the picture that '
                 'was annotated; one that was turned may have an EXIF '
                 "orientation (`color_type='color_ignore_orientation'`)."
             )
@@ -115,7 +120,7 @@ class LoadCheckedImage(LoadImage):
         try:
             content = fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError:
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f'the picture {path} does not exist. Check the path, or '
                 '`data_root` and `data_prefix` of the dataset.'
             ) from None
@@ -128,9 +133,9 @@ class LoadCheckedImage(LoadImage):
         except (cv2.error, OSError) as error:
             img, reason = None, f' The reason: {error}'
         if img is None:
-            raise ValueError(
+            raise BadSampleError(
                 f'the picture {path} cannot be decoded: it is damaged or no '
                 f'picture (it starts with {content[:16]!r}). Copy it again, '
-                f'or take it out of the annotation file.{reason}'
+                f'or take it out of the data set.{reason}'
             )
         return img

@@ -1,0 +1,125 @@
+"""Batches of pictures and of every map that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.models.data_preprocessor import SegDataPreProcessor
+from mmseg.structures import SegDataSample
+from mmseg.utils import stack_batch
+from torch import Tensor
+
+from ..registry import MODELS
+from .fields import FIELDS
+
+
+@MODELS.register_module()
+class DenseDataPreprocessor(SegDataPreProcessor):
+    """Stock preprocessing that pads every field with its own fill value.
+
+    The stock one pads class maps only, others with a value that counts as a
+    target.
+
+    Args:
+        **kwargs: As in the stock class, without ``seg_pad_val`` and
+            ``batch_augments``.
+
+    Raises:
+        TypeError: If one of these two is given.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        for name in ('seg_pad_val', 'batch_augments'):
+            if kwargs.get(name) is not None:
+                raise TypeError(
+                    f'DenseDataPreprocessor takes no `{name}`: the values of '
+                    'padding stand in `mmsapiens.dense.FIELDS`'
+                )
+        super().__init__(**kwargs)
+
+    def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
+        """A normalized batch.
+
+        Args:
+            data (dict): ``inputs``, pictures (3, h, w) in [0, 255], and
+                ``data_samples``, which may be missing in a test.
+            training (bool): Whether to pad to ``size``; a test pads only
+                with ``test_cfg``. Defaults to False.
+
+        Returns:
+            dict: ``inputs`` (B, 3, H, W), float32, and ``data_samples``,
+            whose fields have the size of the inputs in training.
+
+        Raises:
+            ValueError: If there is no ``size`` and pictures differ in size,
+                or if a field is not as large as its picture in training.
+        """
+        data = self.cast_data(data)
+        inputs = [self._normalize(picture) for picture in data['inputs']]
+        samples = data.get('data_samples')
+        pad_cfg = self._pad_cfg(training)
+        if not pad_cfg:
+            sizes = {tuple(picture.shape[1:]) for picture in inputs}
+            if len(sizes) > 1:
+                raise ValueError(
+                    'the pictures of a batch must have one size, but got '
+                    f'{sorted(sizes)}. Resize them in the pipeline, set '
+                    '`size` of the data preprocessor, or use a batch size '
+                    'of 1.'
+                )
+            return dict(inputs=torch.stack(inputs), data_samples=samples)
+        if training:
+            self._check_sizes(inputs, samples or [])
+        batch, pads = stack_batch(inputs, pad_val=self.pad_val, **pad_cfg)
+        for sample, pad in zip(samples or [], pads):
+            sample.set_metainfo(dict(pad))
+            if training:
+                _pad_fields(sample, pad['img_padding_size'])
+        return dict(inputs=batch, data_samples=samples)
+
+    def _normalize(self, picture: Tensor) -> Tensor:
+        if self.channel_conversion and picture.shape[0] == 3:
+            picture = picture[[2, 1, 0]]
+        picture = picture.float()
+        if self._enable_normalize:
+            picture = (picture - self.mean) / self.std
+        return picture
+
+    def _pad_cfg(self, training: bool) -> dict[str, Any]:
+        source = (
+            dict(size=self.size, size_divisor=self.size_divisor)
+            if training
+            else dict(self.test_cfg or {})
+        )
+        return {key: value for key, value in source.items() if value}
+
+    def _check_sizes(
+        self, inputs: Sequence[Tensor], samples: Sequence[SegDataSample]
+    ) -> None:
+        for picture, sample in zip(inputs, samples):
+            for field in FIELDS.values():
+                maps = sample.get(field.gt_name)
+                if maps is None or maps.shape == picture.shape[1:]:
+                    continue
+                raise ValueError(
+                    f'`{field.gt_name}` of {sample.get("img_path")} must be '
+                    f'as large as its picture, {tuple(picture.shape[1:])}, '
+                    f'but got {tuple(maps.shape)}. Every geometric step of a '
+                    'training pipeline must be one that carries the fields '
+                    "(such as 'mmsapiens.ResizeFields')."
+                )
+
+
+def _pad_fields(sample: SegDataSample, padding: Sequence[int]) -> None:
+    """Pad the targets of a sample; (left, right, top, bottom) in pixels."""
+    if not any(padding):
+        return
+    for field in FIELDS.values():
+        if field.gt_name in sample:
+            maps = sample.get(field.gt_name).data
+            maps = F.pad(maps, tuple(padding), value=field.fill)
+            sample.set_data({field.gt_name: PixelData(data=maps)})

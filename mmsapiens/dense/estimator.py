@@ -1,0 +1,149 @@
+"""The model of every dense task: backbone, head, and the way back.
+
+Letters: B batch, C channels, H W height and width of the network's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from ..registry import MODELS
+from .restoring import restore, unflip
+
+TEST_CFG_KEYS = ('mode', 'flip_test', 'resize_once')
+
+
+@MODELS.register_module()
+class DenseEstimator(EncoderDecoder):
+    """Stock ``EncoderDecoder`` for any field, at the original resolution.
+
+    A prediction is stored under the name of the head's field, such as
+    ``pred_depth_map``, of the size of the photograph. Memory stays bounded:
+    classes are chosen strip by strip, and ``seg_logits`` are not kept.
+
+    Args:
+        backbone (dict): Config of the backbone.
+        decode_head (dict): Config of a :class:`DenseHead`.
+        data_preprocessor (dict, optional): As in the stock model; use
+            :class:`DenseDataPreprocessor`. Defaults to None.
+        train_cfg (dict, optional): As in the stock model. Defaults to None.
+        test_cfg (dict, optional): ``flip_test`` (False) averages with the
+            output for the mirrored picture; ``resize_once`` (False) goes
+            from the output straight to the photograph, as the reference's
+            small demo does, instead of over the size of the input, as its
+            evaluation does. Defaults to None.
+        init_cfg (dict, optional): Initialization. Defaults to None.
+
+    Raises:
+        ValueError: If ``test_cfg`` has another key, or another mode than
+            'whole'.
+    """
+
+    def __init__(
+        self,
+        backbone: Mapping[str, Any],
+        decode_head: Mapping[str, Any],
+        data_preprocessor: Mapping[str, Any] | None = None,
+        train_cfg: Mapping[str, Any] | None = None,
+        test_cfg: Mapping[str, Any] | None = None,
+        init_cfg: Mapping[str, Any] | None = None,
+    ) -> None:
+        test_cfg = dict(test_cfg or {})
+        unknown = set(test_cfg) - set(TEST_CFG_KEYS)
+        if unknown:
+            raise ValueError(
+                f'`test_cfg` must have keys of {TEST_CFG_KEYS}, but got '
+                f'{sorted(unknown)}'
+            )
+        if test_cfg.setdefault('mode', 'whole') != 'whole':
+            raise ValueError(
+                "`test_cfg['mode']` must be 'whole', but got "
+                f'{test_cfg["mode"]!r}: the position embedding is that of a '
+                'whole picture'
+            )
+        super().__init__(
+            backbone,
+            decode_head,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
+
+    def predict(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[SegDataSample] | None = None,
+    ) -> list[SegDataSample]:
+        """Predictions of a batch.
+
+        Args:
+            inputs (Tensor): Normalized pictures (B, 3, H, W).
+            data_samples (Sequence[SegDataSample], optional): With
+                ``ori_shape``; without them predictions have the size of
+                ``inputs``. Defaults to None.
+
+        Returns:
+            list[SegDataSample]: The samples, each with the ``pred_*`` of the
+            field, (_, ori_H, ori_W).
+        """
+        if data_samples is None:
+            data_samples = [SegDataSample() for _ in inputs]
+        head = self.decode_head
+        output = self._forward(inputs)  # (B, C, h, w)
+        if self.test_cfg.get('flip_test', False):
+            mirrored = self._forward(inputs.flip(-1))
+            pairs = self._label_pairs(data_samples)
+            output = (output + unflip(mirrored, head.row, pairs)) / 2
+        output = output.float()
+        for sample, maps in zip(data_samples, output):
+            maps = self._to_input(maps, sample.metainfo, inputs.shape[2:])
+            size_hw = tuple(sample.metainfo.get('ori_shape', maps.shape[1:]))
+            pred = restore(
+                maps,
+                size_hw[:2],
+                lambda strip: head.finish(head.activate(strip)),
+            )
+            sample.set_data({head.row.pred_name: PixelData(data=pred)})
+        return list(data_samples)
+
+    def _to_input(
+        self, maps: Tensor, meta: Mapping[str, Any], size_hw: Sequence[int]
+    ) -> Tensor:
+        """The output without padding, not mirrored."""
+        padding = meta.get('img_padding_size', meta.get('padding_size'))
+        is_padded = padding is not None and any(padding)
+        if is_padded or not self.test_cfg.get('resize_once', False):
+            maps = F.interpolate(
+                maps[None], size=tuple(size_hw), mode='bilinear'
+            )[0]  # (C, H, W)
+        if is_padded:
+            left, right, top, bottom = padding
+            height, width = maps.shape[1:]
+            maps = maps[:, top : height - bottom, left : width - right]
+        if meta.get('flip') and meta.get('flip_direction') == 'horizontal':
+            pairs = meta.get('flip_label_pairs', ())
+            maps = unflip(maps, self.decode_head.row, pairs)
+        return maps
+
+    def _label_pairs(
+        self, data_samples: Sequence[SegDataSample]
+    ) -> Sequence[Sequence[int]]:
+        meta = data_samples[0].metainfo
+        if not self.decode_head.row.is_labels:
+            return ()
+        if 'flip_label_pairs' not in meta:
+            raise ValueError(
+                '`flip_test` needs `flip_label_pairs` in the metainfo of a '
+                'sample, the classes that a mirror exchanges. The data sets '
+                'of this package give them; otherwise put them there, `()` '
+                'for classes without sides.'
+            )
+        return meta['flip_label_pairs']

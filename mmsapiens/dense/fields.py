@@ -1,0 +1,139 @@
+"""The dense targets: one row for each, read by every step that touches one.
+
+Loading, resizing, cropping, rotating, flipping, padding, packing, restoring
+and drawing ask this table, so that a further dense task is one more row.
+
+Letters: C channels, H W height and width in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Field:
+    """How one kind of map is stored and how it follows its picture.
+
+    Args:
+        name (str): The name, as in ``gt_<name>`` and ``<name>_path`` of a
+            pipeline's results.
+        channels (int): Channels of an array: 1 is stored as (H, W), more as
+            (H, W, C).
+        dtype (str): Name of the numpy type of the loaded array.
+        fill (float): Value of pixels without a target: outside the picture
+            after a rotation, and in padding.
+        sample_name (str, optional): Name in a data sample, after ``gt_`` or
+            ``pred_``. Defaults to None, the name itself.
+        is_labels (bool): Whether values are class ids, which exchange left
+            and right under a flip. Defaults to False.
+        is_vector (bool): Whether the first two channels are x (to the right)
+            and y (up) of a direction that turns and stretches with the
+            picture. Defaults to False.
+        negate_on_hflip (tuple[int, ...]): Channels that change sign under a
+            horizontal flip. Defaults to ().
+        is_target (bool): Whether a network predicts it; an auxiliary map,
+            such as a mask, ends with the pipeline unless a step packs it.
+            Defaults to True.
+    """
+
+    name: str
+    channels: int
+    dtype: str
+    fill: float
+    sample_name: str | None = None
+    is_labels: bool = False
+    is_vector: bool = False
+    negate_on_hflip: tuple[int, ...] = ()
+    is_target: bool = True
+
+    @property
+    def key(self) -> str:
+        """Key of the array in a pipeline's results."""
+        return f'gt_{self.name}'
+
+    @property
+    def path_key(self) -> str:
+        """Key of the file's path in a pipeline's results."""
+        return f'{self.name}_path'
+
+    @property
+    def gt_name(self) -> str:
+        """Attribute of a data sample with the ground truth."""
+        return f'gt_{self.sample_name or self.name}'
+
+    @property
+    def pred_name(self) -> str:
+        """Attribute of a data sample with the prediction."""
+        return f'pred_{self.sample_name or self.name}'
+
+
+FIELDS: dict[str, Field] = {}
+"""Name -> field."""
+
+
+def add_field(field: Field) -> Field:
+    """Add a row to :data:`FIELDS`.
+
+    Args:
+        field (Field): The row.
+
+    Returns:
+        Field: The same row.
+
+    Raises:
+        KeyError: If there is another row of that name.
+    """
+    if FIELDS.get(field.name, field) != field:
+        raise KeyError(f'there is another dense field {field.name!r}')
+    FIELDS[field.name] = field
+    return field
+
+
+def get_field(name: str) -> Field:
+    """The row of a name.
+
+    Args:
+        name (str): A key of :data:`FIELDS`.
+
+    Raises:
+        KeyError: If there is none, with the known names.
+    """
+    if name not in FIELDS:
+        raise KeyError(
+            f'a dense field must be one of {sorted(FIELDS)}, but got {name!r}'
+        )
+    return FIELDS[name]
+
+
+def present_fields(results: Iterable[str]) -> list[Field]:
+    """The rows whose arrays are in ``results``, in the table's order."""
+    keys = set(results)
+    return [field for field in FIELDS.values() if field.key in keys]
+
+
+SEG_MAP = add_field(
+    Field(
+        'seg_map',
+        channels=1,
+        dtype='uint8',
+        fill=255,
+        sample_name='sem_seg',
+        is_labels=True,
+    )
+)
+HUMAN_MASK = add_field(
+    Field('human_mask', channels=1, dtype='uint8', fill=0, is_target=False)
+)
+DEPTH_MAP = add_field(Field('depth_map', channels=1, dtype='float32', fill=-1))
+NORMAL_MAP = add_field(
+    Field(
+        'normal_map',
+        channels=3,
+        dtype='float32',
+        fill=0,
+        is_vector=True,
+        negate_on_hflip=(0,),
+    )
+)

@@ -1,0 +1,5 @@
+"""Pipeline steps that every host can use; needs mmcv."""
+
+from .load_checked_image import LoadCheckedImage, check_is_whole
+
+__all__ = ['LoadCheckedImage', 'check_is_whole']
