@@ -16,7 +16,13 @@ PUBLIC = {
         'Goliath308Dataset',
     },
     'HOOKS': {'CheckpointGuardHook', 'PoseDataCheckHook', 'ProgressHook'},
-    'METRICS': {'ConvertingCocoMetric', 'WholeBodyMetric'},
+    'METRICS': {
+        'ConvertingCocoMetric',
+        'ExactIoUMetric',
+        'NormalAngleMetric',
+        'RelativeDepthMetric',
+        'WholeBodyMetric',
+    },
     'MODELS': {
         'AllPixelCrossEntropyLoss',
         'DenseDataPreprocessor',

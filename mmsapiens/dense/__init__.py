@@ -6,6 +6,11 @@ from .data_preprocessor import DenseDataPreprocessor
 from .estimator import DenseEstimator
 from .fields import FIELDS, Field, add_field, get_field
 from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
+from .metrics import (
+    ExactIoUMetric,
+    NormalAngleMetric,
+    RelativeDepthMetric,
+)
 
 __all__ = [
     'FIELDS',
@@ -13,9 +18,12 @@ __all__ = [
     'DenseEstimator',
     'DenseHead',
     'DepthHead',
+    'ExactIoUMetric',
     'Field',
+    'NormalAngleMetric',
     'NormalHead',
     'ParsingHead',
+    'RelativeDepthMetric',
     'add_field',
     'get_field',
 ]

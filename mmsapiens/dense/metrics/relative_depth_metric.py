@@ -1,0 +1,241 @@
+"""Errors of relative depth, after alignment to the ground truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from ...registry import METRICS
+from ..fields import DEPTH_MAP
+from .sample_maps import check_finite, mean, read_pair
+
+ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
+SPACES = ('depth', 'disparity')
+FIGURES = (
+    'rmse',
+    'abs_rel',
+    'd1',
+    'd2',
+    'd3',
+    'sq_rel',
+    'rmse_log',
+    'log10',
+    'silog',
+)
+EPS = 1e-6
+"""Smallest aligned depth, or disparity, in figures that divide by it."""
+
+
+def fit_scale_shift(
+    pred: np.ndarray, target: np.ndarray, align: str
+) -> tuple[float, float]:
+    """Scale s and shift t with s * pred + t close to the target.
+
+    What the pixels do not determine is 0: the scale of a constant
+    prediction (also of a single pixel), where the shift alone remains, and
+    for 'scale' and 'median' the scale of one that is 0.
+
+    Args:
+        pred (np.ndarray): Predicted values, float64 (P).
+        target (np.ndarray): True ones, likewise.
+        align (str): 'scale_shift', least squares; 'scale', least squares
+            without a shift; 'median', the ratio of the medians; 'none'.
+
+    Returns:
+        tuple[float, float]: s and t.
+    """
+    if align == 'none':
+        return 1.0, 0.0
+    # (a * b).sum() and not a product of BLAS, which depends on threads.
+    if align == 'median':
+        middle = float(np.median(pred))
+        return (float(np.median(target)) / middle if middle else 0.0), 0.0
+    if align == 'scale':
+        squares = float((pred * pred).sum())
+        product = float((pred * target).sum())
+        return (product / squares if squares else 0.0), 0.0
+    middle, level = float(pred.mean()), float(target.mean())
+    if pred.min() == pred.max():
+        return 0.0, level
+    centred = pred - middle
+    scale = float((centred * (target - level)).sum() / (centred**2).sum())
+    return scale, level - scale * middle
+
+
+def depth_figures(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """The figures of one image.
+
+    Args:
+        pred (np.ndarray): Aligned depth, float64 (P), P > 0. Values below
+            :data:`EPS` are raised to it in the figures with a ratio or a
+            logarithm of it: d1 to d3, rmse_log, log10, silog.
+        target (np.ndarray): True depth above 0, likewise.
+
+    Returns:
+        dict[str, float]: Name -> figure, as in the stock ``DepthMetric``;
+        d1, d2 and d3 are shares of pixels, in [0, 1].
+    """
+    error = pred - target
+    positive = np.maximum(pred, EPS)
+    ratio = np.maximum(positive / target, target / positive)
+    log = np.log(positive) - np.log(target)
+    figures = dict(
+        rmse=math.sqrt((error**2).mean()),
+        abs_rel=float((np.abs(error) / target).mean()),
+        sq_rel=float((error**2 / target).mean()),
+        rmse_log=math.sqrt((log**2).mean()),
+        log10=float(np.abs(log).mean()) / math.log(10),
+        silog=math.sqrt(max((log**2).mean() - 0.5 * log.mean() ** 2, 0.0)),
+    )
+    for power in (1, 2, 3):
+        figures[f'd{power}'] = float((ratio < 1.25**power).mean())
+    return figures
+
+
+@METRICS.register_module()
+class RelativeDepthMetric(BaseMetric):
+    """RMSE, AbsRel and delta 1-3 of depth that is known up to an affine map.
+
+    For each image, scale and shift are fitted on its valid pixels, the
+    figures are computed on the same pixels, and their means over the images
+    are reported, as in the evaluation of `MiDaS
+    <https://arxiv.org/abs/1907.01341>`_. The `paper
+    <https://arxiv.org/abs/2408.12569>`_ does not say in which space it is
+    solved, nor how images are averaged; see ``docs/dense_outputs.md``.
+
+    Valid are pixels with min_depth_eval < ground truth < max_depth_eval,
+    and, if a sample has ``gt_human_mask``, inside the mask. The ground truth
+    must be larger where farther and above 0, in metres or any other unit,
+    which is that of RMSE. An image without a valid pixel is left out and
+    counted in the log.
+
+    Figures of an image do not depend on the number of ranks, and images are
+    averaged with one rounding, so neither does the result.
+
+    Args:
+        align (str): What is fitted: 'scale_shift' (least squares), 'scale'
+            (least squares), 'median' (ratio of medians), or 'none'. Defaults
+            to 'scale_shift'.
+        space (str): 'depth' fits the prediction to the ground truth.
+            'disparity' fits it to 1 / ground truth, for networks that
+            predict relative disparity, and takes the reciprocal as depth;
+            values below 1 / max_depth_eval, at least 1e-6, are raised to it.
+            Figures are those of depth in both. Defaults to 'depth'.
+        depth_metrics (Sequence[str]): Names of the figures, of 'rmse',
+            'abs_rel', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10',
+            'silog'. Defaults to the first five.
+        min_depth_eval (float): At least 0, as the errors are divided by the
+            ground truth. Defaults to 0.
+        max_depth_eval (float): Defaults to infinity.
+        collect_device (str): As in stock metrics. Defaults to 'cpu'.
+        prefix (str, optional): Put in front of the names. Defaults to None.
+
+    Raises:
+        ValueError: If an argument is none of its choices.
+    """
+
+    def __init__(
+        self,
+        align: str = 'scale_shift',
+        space: str = 'depth',
+        depth_metrics: Sequence[str] = FIGURES[:5],
+        min_depth_eval: float = 0.0,
+        max_depth_eval: float = math.inf,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        for name, value, choices in (
+            ('align', align, ALIGNMENTS),
+            ('space', space, SPACES),
+            *(('depth_metrics', name, FIGURES) for name in depth_metrics),
+        ):
+            if value not in choices:
+                raise ValueError(
+                    f'`{name}` must be of {choices}, but got {value!r}'
+                )
+        if not 0 <= min_depth_eval < max_depth_eval:
+            raise ValueError(
+                '`min_depth_eval` must be at least 0 and below '
+                f'`max_depth_eval`, but got {min_depth_eval} and '
+                f'{max_depth_eval}'
+            )
+        self.align = align
+        self.space = space
+        self.depth_metrics = tuple(depth_metrics)
+        self.min_depth_eval = min_depth_eval
+        self.max_depth_eval = max_depth_eval
+
+    def process(
+        self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Compute the figures of each image of a batch.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[Mapping[str, Any]]): Each with
+                ``pred_depth_map`` and ``gt_depth_map``, (1, H, W), and
+                perhaps ``gt_human_mask``.
+
+        Raises:
+            ValueError: If a map is missing or of another size, or a
+                prediction is not finite at a valid pixel.
+        """
+        for sample in data_samples:
+            pred, gt, mask = read_pair(sample, DEPTH_MAP)
+            valid = mask & (gt[0] > self.min_depth_eval)
+            valid &= gt[0] < self.max_depth_eval
+            check_finite(sample, pred[0][valid])
+            self.results.append(
+                self._evaluate(
+                    pred[0][valid].astype(np.float64),
+                    gt[0][valid].astype(np.float64),
+                )
+            )
+
+    def _evaluate(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
+        """Figures of one image and the number of pixels raised to EPS."""
+        if not gt.size:
+            return {}
+        if self.space == 'depth':
+            scale, shift = fit_scale_shift(pred, gt, self.align)
+            aligned, floor = scale * pred + shift, EPS
+        else:
+            scale, shift = fit_scale_shift(pred, 1 / gt, self.align)
+            floor = max(EPS, 1 / self.max_depth_eval)
+            aligned = scale * pred + shift
+        raised = float((aligned < floor).sum())
+        if self.space == 'disparity':
+            aligned = 1 / np.maximum(aligned, floor)
+        return dict(depth_figures(aligned, gt), raised=raised)
+
+    def compute_metrics(
+        self, results: Sequence[Mapping[str, float]]
+    ) -> dict[str, float]:
+        """Average over the images.
+
+        Args:
+            results (Sequence[Mapping[str, float]]): Figures of each image,
+                empty for one without a valid pixel.
+
+        Returns:
+            dict[str, float]: Name -> figure; NaN if no image counts.
+        """
+        counted = [result for result in results if result]
+        raised = int(sum(result['raised'] for result in counted))
+        print_log(
+            f'Relative depth of {len(counted)} images, aligned by '
+            f'{self.align!r} in {self.space}; {len(results) - len(counted)} '
+            f'images without a valid pixel are left out; {raised} values '
+            'were not above 0 after the alignment',
+            logger='current',
+        )
+        return {
+            name: mean(result[name] for result in counted)
+            for name in self.depth_metrics
+        }
