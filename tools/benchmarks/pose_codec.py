@@ -51,6 +51,10 @@ class Work:
         self.shipping = BatchedUDPHeatmap(
             INPUT_WH, HEATMAP_WH, sigma=SIGMA, encode_on_device=True
         )
+        self.reusing = BatchedUDPHeatmap(
+            INPUT_WH, HEATMAP_WH, sigma=SIGMA, reuse_memory=True
+        )
+        self.batch = np.ones((1, num_keypoints, *HEATMAP_WH[::-1]), 'f4')
         noise = rng.normal(0, 0.01, (num_keypoints, *HEATMAP_WH[::-1]))
         maps = self.stock.encode(self.keypoints)['heatmaps'] + noise
         self.maps = torch.from_numpy(maps.astype('f4'))[None]
@@ -60,6 +64,10 @@ class Work:
             self.flip = list(range(num_keypoints))[::-1]
         self.mirrored = self.maps.flip(-1)[:, self.flip].contiguous()
         self.weights = torch.ones(1, num_keypoints)
+
+    def encode_and_copy(self, codec: UDPHeatmap) -> None:
+        """Targets of one sample, then in the batch, as collation does."""
+        self.batch[0] = codec.encode(self.keypoints)['heatmaps']
 
     def stock_flip_test(self) -> object:
         """What stock does after the network with a flip test."""
@@ -97,6 +105,18 @@ def compare(work: Work, repeat: int) -> list[tuple[str, float, float]]:
         'encoding': (
             lambda: work.stock.encode(work.keypoints),
             lambda: work.ours.encode(work.keypoints),
+        ),
+        'encoding, memory reused': (
+            lambda: work.stock.encode(work.keypoints),
+            lambda: work.reusing.encode(work.keypoints),
+        ),
+        'encoding, copy into a batch': (
+            lambda: work.encode_and_copy(work.stock),
+            lambda: work.encode_and_copy(work.ours),
+        ),
+        'encoding, memory reused, copy': (
+            lambda: work.encode_and_copy(work.stock),
+            lambda: work.encode_and_copy(work.reusing),
         ),
         'encoding, maps drawn on the device': (
             lambda: work.stock.encode(work.keypoints),

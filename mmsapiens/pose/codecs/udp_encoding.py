@@ -9,13 +9,17 @@ Letters: B people, K keypoints, H W height and width of a map, S window side.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 WINDOW_SIGMAS = 3
 MIN_VISIBLE = 0.5
+
+Window: TypeAlias = tuple[int, slice, slice]
+"""Number of a map, rows and columns in it."""
 
 
 def visible_windows(
@@ -53,7 +57,7 @@ def draw_gaussians(
     first: np.ndarray,
     drawn: np.ndarray,
     sigma: float,
-) -> None:
+) -> list[Window]:
     """Draw one Gaussian on each map, in place.
 
     Args:
@@ -62,29 +66,37 @@ def draw_gaussians(
         first (np.ndarray): Left and upper pixel of the windows (K, 2).
         drawn (np.ndarray): Whether each is drawn (K,).
         sigma (float): Standard deviation in pixels of the heatmap.
+
+    Returns:
+        list[tuple]: Where the maps have been written to.
     """
-    size_wh = heatmaps.shape[2], heatmaps.shape[1]
+    numbers = np.flatnonzero(drawn)  # N of the K maps
+    first, keypoints = first[numbers], keypoints[numbers]
     side = int(2 * sigma * WINDOW_SIGMAS + 1)
-    pixels = first[:, None] + np.arange(side)[:, None]  # (K, S, 2)
-    offsets = pixels - keypoints[:, None]
-    bells = np.exp(-(offsets**2) / (2 * sigma**2)).astype(np.float32)
-    columns, rows = bells[..., 0], bells[..., 1]  # (K, S)
-    inside = ((first >= 0) & (first + side <= size_wh)).all(axis=1)
-    whole = np.flatnonzero(drawn & inside)
-    if len(whole):
-        # One strided assignment draws all windows that are inside the map.
-        windows = sliding_window_view(
-            heatmaps, (side, side), axis=(1, 2), writeable=True
+    pixels = first[..., None] + np.arange(side)  # (N, 2, S)
+    # Offsets are small: single precision is enough from here on.
+    offsets = (pixels - keypoints[..., None]).astype(np.float32)
+    bells = np.exp(np.square(offsets) * np.float32(-0.5 / sigma**2))
+    columns, rows = bells[:, 0, None], bells[:, 1, :, None]
+
+    size_wh = heatmaps.shape[2], heatmaps.shape[1]
+    start = first.clip(0, size_wh)
+    stop = (first + side).clip(0, size_wh)
+    windows: list[Window] = [
+        (k, slice(top, bottom), slice(left, right))
+        for k, (left, top), (right, bottom) in zip(
+            numbers.tolist(), start.tolist(), stop.tolist()
         )
-        windows[whole, first[whole, 1], first[whole, 0]] = (
-            rows[whole, :, None] * columns[whole, None]
+    ]
+    # The part of each bell that is inside the map.
+    starts, stops = (start - first).tolist(), (stop - first).tolist()
+    for window, row, column, (left, top), (right, bottom) in zip(
+        windows, rows, columns, starts, stops
+    ):
+        np.multiply(
+            row[top:bottom], column[:, left:right], out=heatmaps[window]
         )
-    for k in np.flatnonzero(drawn & ~inside):
-        left, top = np.maximum(first[k], 0)
-        right, bottom = np.minimum(first[k] + side, size_wh)
-        row = rows[k, top - first[k, 1] : bottom - first[k, 1]]
-        column = columns[k, left - first[k, 0] : right - first[k, 0]]
-        heatmaps[k, top:bottom, left:right] = row[:, None] * column
+    return windows
 
 
 def draw_batch(
