@@ -10,12 +10,23 @@ from mmsapiens import hosts, registry
 
 PUBLIC = {
     'DATASETS': {
+        'BodyParts28Dataset',
+        'CIHPDataset',
         'CheckedCocoDataset',
         'CheckedCocoWholeBodyDataset',
         'CombinedVocabularyDataset',
+        'DenseFolderDataset',
         'Goliath308Dataset',
+        'Hi4DDataset',
+        'LIPPartsDataset',
+        'THuman2Dataset',
     },
-    'HOOKS': {'CheckpointGuardHook', 'PoseDataCheckHook', 'ProgressHook'},
+    'HOOKS': {
+        'CheckpointGuardHook',
+        'DensePanelHook',
+        'PoseDataCheckHook',
+        'ProgressHook',
+    },
     'METRICS': {
         'ConvertingCocoMetric',
         'ExactIoUMetric',
@@ -41,10 +52,19 @@ PUBLIC = {
     'OPTIM_WRAPPER_CONSTRUCTORS': {'ViTLayerDecayConstructor'},
     'TRANSFORMS': {
         'ConvertVocabulary',
+        'GenerateDepthTarget',
+        'GenerateNormalTarget',
         'LoadCheckedImage',
+        'LoadDenseTarget',
+        'PackDenseInputs',
+        'RandomBackground',
+        'RandomCropFields',
+        'RandomFlipFields',
+        'RandomRotateFields',
         'RequireVisibleKeypoints',
+        'ResizeFields',
     },
-    'VISUALIZERS': {'GroupedPoseVisualizer'},
+    'VISUALIZERS': {'DenseVisualizer', 'GroupedPoseVisualizer'},
 }
 SHARED = {
     'HOOKS': 'CheckpointGuardHook',

@@ -33,6 +33,8 @@ class Field:
             picture. Defaults to False.
         negate_on_hflip (tuple[int, ...]): Channels that change sign under a
             horizontal flip. Defaults to ().
+        may_be_infinite (bool): Whether a file may hold infinity, where there
+            is nothing to measure. Defaults to False.
         is_target (bool): Whether a network predicts it; an auxiliary map,
             such as a mask, ends with the pipeline unless a step packs it.
             Defaults to True.
@@ -46,6 +48,7 @@ class Field:
     is_labels: bool = False
     is_vector: bool = False
     negate_on_hflip: tuple[int, ...] = ()
+    may_be_infinite: bool = False
     is_target: bool = True
 
     @property
@@ -126,7 +129,15 @@ SEG_MAP = add_field(
 HUMAN_MASK = add_field(
     Field('human_mask', channels=1, dtype='uint8', fill=0, is_target=False)
 )
-DEPTH_MAP = add_field(Field('depth_map', channels=1, dtype='float32', fill=-1))
+DEPTH_MAP = add_field(
+    Field(
+        'depth_map',
+        channels=1,
+        dtype='float32',
+        fill=-1,
+        may_be_infinite=True,
+    )
+)
 NORMAL_MAP = add_field(
     Field(
         'normal_map',

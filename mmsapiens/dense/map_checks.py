@@ -12,13 +12,20 @@ from .fields import Field
 DAMAGED = 'Copy it again, or take it out of the data set.'
 
 
-def check_map(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
+def check_map(
+    path: str | Path,
+    array: np.ndarray,
+    field: Field,
+    may_be_infinite: bool = False,
+) -> np.ndarray:
     """Check a map and convert it to the type of its field.
 
     Args:
         path (str | Path): Where it comes from or goes, for the message.
         array (np.ndarray): (H, W), (H, W, 1) or (H, W, C).
         field (Field): What it shows.
+        may_be_infinite (bool): Whether infinity is a value. Defaults to
+            False.
 
     Returns:
         np.ndarray: Of the field's type, (H, W) or (H, W, C).
@@ -56,7 +63,10 @@ def check_map(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
         )
     with np.errstate(over='ignore'):
         values = array > 0 if is_mask else array.astype(field.dtype)
-    bad = ~np.isfinite(array if is_mask else values)
+    tested = array if is_mask else values
+    bad = np.isnan(tested)
+    # What was finite in the file has no room in float32.
+    bad |= np.isinf(tested) & (np.isfinite(array) | (not may_be_infinite))
     if bad.any():
         y, x = np.argwhere(bad)[0][:2]
         raise BadSampleError(

@@ -67,7 +67,8 @@ def read_map(
         MissingFileError: If there is no such file.
         BadSampleError: If the file is empty, cut short, damaged, of another
             format, or holds something that the field cannot be: another
-            type or number of channels, NaN, infinity, ids above 255.
+            type or number of channels, NaN, infinity (except of a depth,
+            where nothing was measured), ids above 255.
     """
     field = get_field(field_name)
     content = _read_file(path, backend_args)
@@ -88,7 +89,7 @@ def read_map(
             f'{path} must be an npy, npz, png or exr file with a '
             f'{field.name}, but it starts with {content[:16]!r}. {DAMAGED}'
         )
-    return check_map(path, array, field)
+    return check_map(path, array, field, field.may_be_infinite)
 
 
 def _read_file(path: str | Path, backend_args: dict | None) -> bytes:

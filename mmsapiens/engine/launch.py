@@ -17,6 +17,7 @@ AMP_DTYPES = {'bf16': 'bfloat16', 'fp16': 'float16'}
 STOCK_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
 OUR_WRAPPER = 'mmsapiens.AutocastOptimWrapper'
 VISUALIZATION_SWITCHES = {
+    'DensePanelHook': 'draw',
     'PoseVisualizationHook': 'enable',
     'SegVisualizationHook': 'draw',
     'VisualizationHook': 'enable',

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from dense_figures import draw_figure
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -20,6 +21,8 @@ CONFIGS = [
     if '_base_' not in path.parts
 ]
 POSE = [name for name in CONFIGS if name.startswith('pose/')]
+DENSE = [name for name in CONFIGS if name.startswith('dense/')]
+FINE_TUNED = POSE + DENSE
 FURTHER = [name for name in CONFIGS if re.search(r'-(0.6b|1b|2b)_', name)]
 TINY_SIZE_HW = (64, 48)
 
@@ -128,24 +131,28 @@ class _Stub:
         self.model = model
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+def head_of(cfg):
+    return cfg.model.get('head') or cfg.model.decode_head
+
+
+@pytest.mark.parametrize('name', FINE_TUNED)
 def test_model_of_full_size_builds(name):
-    from mmpose.registry import MODELS
+    from mmengine.registry import MODELS
 
     cfg = load(name)
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     arch = SAPIENS_ARCHS[cfg.model.backbone.arch]
-    assert model.head.in_channels == arch['embed_dims']
+    assert head_of(cfg).in_channels == arch['embed_dims']
     assert model.backbone.embed_dims == arch['embed_dims']
 
 
-@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize('name', FINE_TUNED)
 def test_name_says_what_the_config_does(name):
     cfg = load(name)
     fields = re.fullmatch(
         r'sapiens-(?P<size>[\w.]+)_(?P<gpus>\d+)xb(?P<batch>\d+)-'
-        r'(?P<epochs>\d+)e(-linear)?_(?P<data>[\w-]+)-(?P<h>\d+)x(?P<w>\d+)\.py',
+        r'(?P<epochs>\d+)e(-[a-z]+)?_(?P<data>[\w-]+)-(?P<h>\d+)x(?P<w>\d+)\.py',
         name.split('/')[-1],
     )
     assert fields, name
@@ -158,8 +165,8 @@ def test_name_says_what_the_config_does(name):
     assert cfg.auto_scale_lr.base_batch_size == total
 
 
-@pytest.mark.parametrize('name', CONFIGS)
-def test_settings_agree_with_each_other(name):
+@pytest.mark.parametrize('name', POSE)
+def test_pose_settings_agree_with_each_other(name):
     cfg = load(name)
     assert cfg.custom_imports.imports == ['mmsapiens']
     codec = cfg.model.head.decoder
@@ -182,3 +189,124 @@ def test_further_sizes_take_ten_lines(name):
         return
     lines = (FOLDER / name).read_text().splitlines()
     assert sum(bool(line.strip()) for line in lines) <= 10
+
+
+def shrink_dense(cfg):
+    """Two layers of width 32 on pictures of 64x48."""
+    height, width = TINY_SIZE_HW
+    cfg.model.data_preprocessor.size = TINY_SIZE_HW
+    cfg.model.backbone.update(
+        arch=dict(
+            embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
+        ),
+        img_size=TINY_SIZE_HW,
+        init_cfg=None,
+    )
+    deconvs = len(cfg.model.decode_head.get('deconv_out_channels', '...'))
+    if cfg.model.decode_head.type.endswith('DepthHead'):
+        deconvs = 4
+    cfg.model.decode_head.update(
+        in_channels=32,
+        deconv_out_channels=(8,) * deconvs,
+        conv_out_channels=(8,),
+    )
+    for pipeline in (cfg.train_pipeline, cfg.val_pipeline, cfg.test_pipeline):
+        for step in pipeline:
+            if 'scale' in step:
+                step.scale = (width, height)
+            if 'crop_size' in step:
+                step.crop_size = TINY_SIZE_HW
+            if step.type.endswith('RandomBackground'):
+                step.prob = 0.0  # without a folder of pictures
+    return cfg
+
+
+def figure_sample(size_hw=(96, 80)):
+    """What a dense data set gives, with the maps loaded."""
+    figure = draw_figure(0, size_hw)
+    return dict(
+        img=figure.image,
+        img_path='figure.jpg',
+        img_shape=size_hw,
+        ori_shape=size_hw,
+        gt_human_mask=figure.mask,
+        gt_depth_map=figure.depth_m,
+        gt_normal_map=figure.normals,
+        gt_seg_map=np.minimum(figure.labels, 19),
+        flip_label_pairs=[(5, 14)],
+    )
+
+
+@pytest.mark.parametrize('name', DENSE)
+def test_dense_config_trains_predicts_and_evaluates(name):
+    from mmseg.registry import DATASETS, METRICS, MODELS
+
+    cfg = shrink_dense(load(name))
+    assert DATASETS.get(cfg.train_dataloader.dataset.type)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    batch = pseudo_collate(
+        [run_pipeline(cfg.train_pipeline, figure_sample()) for _ in range(2)]
+    )
+    optim_wrapper = Runner.build_optim_wrapper(_Stub(model), cfg.optim_wrapper)
+    losses = model.train_step(batch, optim_wrapper)
+    assert losses['loss'].isfinite()
+    assert losses['loss'] > 0
+
+    # In validation the picture is resized, its maps are not.
+    picture = {k: v for k, v in figure_sample().items() if k[:3] != 'gt_'}
+    steps = [s for s in cfg.val_pipeline if 'Load' not in s.type]
+    resized = run_pipeline(steps[:1], picture)
+    maps = {k: v for k, v in figure_sample().items() if k[:3] == 'gt_'}
+    batch = pseudo_collate([run_pipeline(steps[1:], {**resized, **maps})])
+    (sample,) = model.eval().test_step(batch)
+    pred = sample.get(model.decode_head.row.pred_name)
+    assert pred.shape == (96, 80)
+    metric = METRICS.build(cfg.val_evaluator)
+    metric.dataset_meta = dict(
+        classes=[
+            str(i) for i in range(cfg.model.decode_head.get('num_classes', 0))
+        ]
+    )
+    metric.process(batch, [sample.to_dict()])
+    figures = metric.evaluate(1)
+    best = cfg.default_hooks.checkpoint.save_best
+    assert best in figures
+    batch = pseudo_collate([run_pipeline(cfg.test_pipeline, dict(picture))])
+    assert model.test_step(batch)
+
+
+@pytest.mark.parametrize('name', DENSE)
+def test_dense_settings_agree_with_each_other(name):
+    cfg = load(name)
+    assert cfg.custom_imports.imports == ['mmsapiens']
+    size_hw = tuple(cfg.model.backbone.img_size)
+    assert tuple(cfg.model.data_preprocessor.size) == size_hw
+    for pipeline in (cfg.train_pipeline, cfg.val_pipeline, cfg.test_pipeline):
+        scales = [step.scale for step in pipeline if 'scale' in step]
+        assert scales
+        assert all(tuple(scale) == size_hw[::-1] for scale in scales)
+        for step in pipeline:
+            assert tuple(step.get('crop_size', size_hw)) == size_hw
+    assert cfg.train_dataloader.dataset.pipeline == cfg.train_pipeline
+    assert cfg.val_dataloader.dataset.pipeline == cfg.val_pipeline
+    head = cfg.model.decode_head
+    padding = cfg.model.backbone.get('patch_padding', 'corner')
+    is_padded = 'lip' in name or 'cihp' in name or 'normal' in name
+    assert padding == (2 if is_padded else 'corner')
+    if 'class_weight' in cfg:
+        assert len(cfg.class_weight) == head.num_classes
+        assert head.loss_decode.class_weight == cfg.class_weight
+
+
+@pytest.mark.parametrize('vocabulary', ['goliath28', 'lip', 'cihp'])
+def test_class_weights_belong_to_the_classes(vocabulary):
+    from mmsapiens.dense.datasets.part_vocabularies import get_vocabulary
+
+    names = [n for n in DENSE if vocabulary.replace('goliath', 'parts') in n]
+    assert len(names) == 5
+    for name in names:
+        classes = get_vocabulary(vocabulary).metainfo()['classes']
+        assert len(load(name).class_weight) == len(classes)

@@ -195,7 +195,6 @@ def damaged_depth(value):
 
 BAD_ARRAYS = {
     'nan': ('depth_map', damaged_depth(np.nan), 'has 1 values .* row 2, col'),
-    'inf': ('depth_map', damaged_depth(np.inf), 'NaN or infinite'),
     'overflow': ('depth_map', damaged_depth(9).astype('f8') * 1e300, 'NaN or'),
     'mask_nan': ('human_mask', damaged_depth(np.nan), 'NaN or infinite'),
     'normal_nan': ('normal_map', NORMALS * np.nan, 'NaN or infinite'),
@@ -229,6 +228,14 @@ def test_bad_arrays_are_refused_by_reading_and_writing(tmp_path, case):
     with pytest.raises(BadSampleError, match=message):
         write_map(tmp_path / 'out.npy', array, name)
     assert not (tmp_path / 'out.npy').exists()
+
+
+def test_infinite_depth_is_read_but_not_written(tmp_path):
+    array = damaged_depth(np.inf)
+    path = save(tmp_path / 'a.npy', array)
+    assert np.isinf(read_map(path, 'depth_map')).sum() == 1
+    with pytest.raises(BadSampleError, match='NaN or infinite'):
+        write_map(tmp_path / 'b.npy', array, 'depth_map')
 
 
 class RunsCode:

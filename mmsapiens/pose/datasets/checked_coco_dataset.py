@@ -12,6 +12,7 @@ from mmpose.datasets.datasets import (
 )
 
 from ...registry import DATASETS
+from ...utils.wording import shorten
 from ..vocabularies import keypoint_fields
 from .checks import (
     check_annotation,
@@ -19,7 +20,6 @@ from .checks import (
     check_file,
     check_json,
     flat_boxes,
-    shorten,
 )
 
 

@@ -9,14 +9,9 @@ from typing import Any
 
 import numpy as np
 
-MAX_NAMES = 5
+from ...utils.wording import shorten
+
 _DETECTION_KEYS = {'image_id', 'category_id', 'bbox', 'score'}
-
-
-def shorten(names: Sequence[object]) -> str:
-    """The first of ``names`` for a message."""
-    shown = ', '.join(map(str, names[:MAX_NAMES]))
-    return shown + (', ...' if len(names) > MAX_NAMES else '')
 
 
 def is_local(path: str) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...utils import fault_report
+
 Finding = tuple[str, str]
 """Kind and message of a fault, whose place the caller knows."""
 
@@ -68,25 +70,13 @@ FAULT_KINDS = {
 
 
 @dataclass(frozen=True)
-class Fault:
+class Fault(fault_report.Fault):
     """Something wrong in an annotation file.
 
-    Attributes:
-        kind (str): A key of :data:`FAULT_KINDS`.
-        where (str): The entry, as ``annotations[3] (id 442619)``.
-        message (str): What was expected, and what is there.
+    ``where`` is the entry, as ``annotations[3] (id 442619)``.
     """
 
-    kind: str
-    where: str
-    message: str
-
-    def __post_init__(self) -> None:
-        if self.kind not in FAULT_KINDS:
-            raise KeyError(
-                f'`kind` must be one of {list(FAULT_KINDS)}, '
-                f'but got {self.kind!r}'
-            )
+    KINDS = FAULT_KINDS
 
 
 def place(section: str, index: int, entry: object) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...utils.wording import shorten
 from ..vocabularies import Vocabulary, field_indices, keypoint_fields
-from .checks import shorten
 from .faults import Finding, show, to_float, to_floats
 
 MARGIN_PX = 1.0

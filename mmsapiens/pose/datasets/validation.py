@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
+from ...utils.fault_report import Track, no_progress
 from ..vocabularies import GROUPS, Vocabulary, field_indices, get_vocabulary
 from .annotation_faults import (
     Context,
@@ -20,14 +20,6 @@ from .faults import EntryId, Fault, entry_id, place, show
 from .image_faults import ImageFolder, check_image, image_size_wh
 
 SECTIONS = ('images', 'annotations', 'categories')
-
-Track = Callable[[Sequence[Any], str], Iterable[Any]]
-"""Passes entries of the named list on, and may show how far it is."""
-
-
-def no_progress(entries: Sequence[Any], name: str) -> Iterable[Any]:
-    """A :data:`Track` that shows nothing."""
-    return entries
 
 
 def validate_file(

@@ -17,11 +17,11 @@ from mmpose.models.heads import HeatmapHead
 from torch import nn
 
 from ...registry import HOOKS
+from ...utils.wording import shorten
 from ..datasets.checks import (
     check_flip_indices,
     flat_boxes,
     is_local,
-    shorten,
 )
 
 

@@ -5,10 +5,9 @@ import cv2
 import numpy as np
 import pytest
 from annotated_people import SIZE_WH, make_document, write_document
-from parity import data_folder
+from parity import ROOT, data_folder
 from planted_faults import damage_file, write_broken
 
-from mmsapiens.pose.datasets.fault_report import format_faults
 from mmsapiens.pose.datasets.faults import FAULT_KINDS, Fault
 from mmsapiens.pose.datasets.validation import (
     ImageFolder,
@@ -16,6 +15,7 @@ from mmsapiens.pose.datasets.validation import (
     validate_file,
 )
 from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS
+from mmsapiens.utils.fault_report import format_faults
 
 NAN, INF = float('nan'), float('inf')
 REAL = {
@@ -187,3 +187,9 @@ def test_unknown_names_are_refused(tmp_path):
         Fault('ugly', 'here', '')
     with pytest.raises(FileNotFoundError, match='nothing.json'):
         validate_file(str(tmp_path / 'nothing.json'), 'coco')
+
+
+def test_documentation_explains_every_kind():
+    text = (ROOT / 'docs' / 'datasets.md').read_text(encoding='utf-8')
+    for kind, meaning in FAULT_KINDS.items():
+        assert f'| `{kind}` | {meaning} |' in text, kind

@@ -1,0 +1,33 @@
+# Pictures, masks and normals. The configs add the pipelines.
+data_root = 'data/humans/'
+
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmsapiens.DenseFolderDataset',
+        data_root=data_root,
+        split='train',
+        fields=('human_mask', 'normal_map'),
+        bad_samples='skip',
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmsapiens.DenseFolderDataset',
+        data_root=data_root,
+        split='val',
+        fields=('human_mask', 'normal_map'),
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='mmsapiens.NormalAngleMetric', prefix='normal')
+test_evaluator = val_evaluator

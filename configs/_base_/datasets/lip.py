@@ -1,0 +1,31 @@
+# LIP, 20 classes. The configs add the pipelines.
+data_root = 'data/lip/'
+
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmsapiens.LIPPartsDataset',
+        data_root=data_root,
+        split='train',
+        bad_samples='skip',
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mmsapiens.LIPPartsDataset',
+        data_root=data_root,
+        split='val',
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='mmsapiens.ExactIoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator

@@ -1,0 +1,96 @@
+_base_ = [
+    '../../_base_/default_runtime.py',
+    '../../_base_/models/sapiens_dense.py',
+    '../../_base_/schedules/dense_200e.py',
+    '../../_base_/datasets/lip.py',
+]
+
+default_scope = 'mmseg'
+# Width, height and height, width of the input in pixels.
+size_wh, size_hw = (768, 1024), (1024, 768)
+
+class_weight = [
+    0.1,
+    1.5,
+    1.0,
+    1.5,
+    1.5,
+    0.8,
+    1.2,
+    1.0,
+    1.5,
+    0.8,
+    1.2,
+    1.5,
+    1.5,
+    0.7,
+    1.0,
+    1.0,
+    1.0,
+    1.0,
+    1.5,
+    1.5,
+]
+
+model = dict(
+    backbone=dict(patch_padding=2),
+    decode_head=dict(
+        type='mmsapiens.ParsingHead',
+        num_classes=20,
+        loss_decode=dict(
+            type='mmsapiens.AllPixelCrossEntropyLoss',
+            class_weight=class_weight,
+        ),
+    ),
+)
+
+train_pipeline = [
+    dict(type='mmsapiens.LoadCheckedImage'),
+    dict(type='mmsapiens.LoadDenseTarget', field='seg_map'),
+    dict(
+        type='RandomResize',
+        scale=size_wh,
+        ratio_range=(0.75, 1.25),
+        keep_ratio=True,
+        resize_type='mmsapiens.ResizeFields',
+    ),
+    dict(
+        type='mmsapiens.RandomCropFields',
+        crop_size=size_hw,
+        cat_max_ratio=0.75,
+    ),
+    dict(type='mmsapiens.ResizeFields', scale=size_wh, keep_ratio=False),
+    dict(
+        type='mmsapiens.RandomRotateFields',
+        prob=0.5,
+        degree=45,
+    ),
+    dict(type='mmsapiens.RandomFlipFields', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='mmsapiens.PackDenseInputs'),
+]
+val_pipeline = [
+    dict(type='mmsapiens.LoadCheckedImage'),
+    dict(type='Resize', scale=size_wh, keep_ratio=False),
+    dict(type='mmsapiens.LoadDenseTarget', field='seg_map'),
+    dict(type='mmsapiens.PackDenseInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=size_wh, keep_ratio=False),
+    dict(type='mmsapiens.PackDenseInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = val_dataloader
+
+train_cfg = dict(max_epochs=400)
+param_scheduler = [
+    dict(type='LinearLR', by_epoch=False, begin=0, end=400, start_factor=1e-3),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=400, T_max=400),
+]
+auto_scale_lr = dict(base_batch_size=8)
+default_hooks = dict(
+    checkpoint=dict(save_best='mIoU', rule='greater'),
+    visualization=dict(type='mmsapiens.DensePanelHook', interval=100),
+)

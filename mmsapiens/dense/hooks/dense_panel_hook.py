@@ -1,0 +1,254 @@
+"""Pictures of what a dense model predicts, while it is trained and tested.
+
+Letters: C channels, H W pixels of the network's input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from ...registry import HOOKS
+from ..fields import FIELDS
+from ..visualization import DenseVisualizer
+from .undisturbed import is_sharded, undisturbed
+
+
+def to_image(inputs: Tensor) -> np.ndarray:
+    """A packed picture as one to draw on.
+
+    Args:
+        inputs (Tensor): BGR in [0, 255], (3, H, W).
+
+    Returns:
+        np.ndarray: RGB, uint8 (H, W, 3).
+    """
+    pixels = inputs.detach().flip(0).permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def predict_inputs(
+    model: nn.Module, data_batch: Mapping[str, Any], count: int
+) -> list[SegDataSample]:
+    """Predictions for training samples as they are after augmentation.
+
+    Args:
+        model (nn.Module): A segmentor, without a wrapper.
+        data_batch (Mapping[str, Any]): ``inputs`` and ``data_samples`` as the
+            data loader gives them.
+        count (int): Samples to take, from the first on.
+
+    Returns:
+        list[SegDataSample]: The samples with ``gt_*`` and ``pred_*``, of the
+        size of their inputs.
+    """
+    pictures = list(data_batch['inputs'][:count])
+    samples = list(data_batch['data_samples'][:count])
+    batch = model.data_preprocessor(
+        dict(inputs=pictures, data_samples=samples), training=True
+    )
+    shells = []
+    for picture, padded in zip(pictures, batch['data_samples']):
+        # The way back ends at the input: it is neither turned nor resized.
+        size = tuple(picture.shape[1:])
+        meta = dict(
+            padded.metainfo, ori_shape=size, img_shape=size, flip=False
+        )
+        shells.append(SegDataSample(metainfo=meta))
+    results = []
+    for sample, pred in zip(samples, model.predict(batch['inputs'], shells)):
+        joined = sample.new()
+        for field in FIELDS.values():
+            if field.pred_name in pred:
+                maps = {field.pred_name: pred.get(field.pred_name)}
+                joined.set_data(maps)
+        results.append(joined)
+    return results
+
+
+@HOOKS.register_module()
+class DensePanelHook(Hook):
+    """Draws panels of truth, prediction and error with ``DenseVisualizer``.
+
+    In validation and test it draws what the model returned. In training it
+    runs the model once more on the batch of the iteration, in evaluation mode
+    and without gradients, with weights just updated; training itself goes on
+    as if nothing had happened. Only the main process draws. A model that is
+    sharded (FSDP, DeepSpeed) is not drawn in training.
+
+    Pictures are those of the batch, in evaluation stretched to the shape of
+    the photograph.
+
+    Args:
+        draw (bool): Whether to do anything. Defaults to True.
+        interval (int): Iterations between drawings in training. In each
+            validation and test, the first batch is drawn and every
+            ``interval``-th one after it. Defaults to 100.
+        max_samples (int): Samples of a batch to draw, the first ones; a test
+            draws all. Defaults to 4.
+        in_train (bool): Whether to draw in training. Defaults to True.
+        in_val (bool): Whether to draw in validation. Defaults to True.
+        show (bool): Whether to open a window in validation and test.
+            Defaults to False.
+        wait_time (float): Seconds the window stays; 0 until a key is
+            pressed. Defaults to 0.
+        out_dir (str, optional): Folder for pictures, instead of the
+            visualizer's backends. Defaults to None.
+
+    Raises:
+        ValueError: If ``interval`` or ``max_samples`` is not positive.
+    """
+
+    def __init__(
+        self,
+        draw: bool = True,
+        *,
+        interval: int = 100,
+        max_samples: int = 4,
+        in_train: bool = True,
+        in_val: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        out_dir: str | None = None,
+    ) -> None:
+        for name, value in dict(
+            interval=interval, max_samples=max_samples
+        ).items():
+            if value < 1:
+                raise ValueError(f'`{name}` must be above 0, but got {value}')
+        self.draw = draw
+        self.interval = interval
+        self.max_samples = max_samples
+        self.in_train = in_train
+        self.in_val = in_val
+        self.show = show
+        self.wait_time = wait_time
+        self.out_dir = out_dir
+
+    def before_run(self, runner: Runner) -> None:
+        """Look for what will be needed.
+
+        Raises:
+            TypeError: If the runner has no :class:`DenseVisualizer`.
+        """
+        if not self.draw:
+            return
+        if not isinstance(runner.visualizer, DenseVisualizer):
+            raise TypeError(
+                "DensePanelHook needs `visualizer=dict(type='mmsapiens."
+                "DenseVisualizer', ...)` in the config, but got "
+                f'{type(runner.visualizer).__name__}'
+            )
+
+    def before_train(self, runner: Runner) -> None:
+        """Switch drawing in training off where it is impossible."""
+        if self.draw and self.in_train and is_sharded(runner.model):
+            self.in_train = False
+            print_log(
+                'DensePanelHook draws nothing in training: the weights of a '
+                'sharded model are in no process as a whole',
+                logger='current',
+            )
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Predict and draw the batch of the iteration."""
+        if not (self.draw and self.in_train and is_main_process()):
+            return
+        if not self.every_n_train_iters(runner, self.interval):
+            return
+        model = runner.model
+        if is_model_wrapper(model):
+            model = model.module
+        with undisturbed(model), runner.optim_wrapper.optim_context(model):
+            samples = predict_inputs(model, data_batch, self.max_samples)
+        for index, sample in enumerate(samples):
+            image = to_image(data_batch['inputs'][index])
+            name, step = f'train_{index}', runner.iter + 1
+            self._add(runner, name, image, sample, step=step)
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[SegDataSample] | None = None,
+    ) -> None:
+        """Draw what the model returned in validation."""
+        if self.in_val:
+            first = (outputs or [])[: self.max_samples]
+            self._evaluated(runner, 'val', batch_idx, data_batch, first)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[SegDataSample] | None = None,
+    ) -> None:
+        """Draw what the model returned in a test."""
+        self._evaluated(runner, 'test', batch_idx, data_batch, outputs or [])
+
+    def _evaluated(
+        self,
+        runner: Runner,
+        mode: str,
+        batch_idx: int,
+        data_batch: Mapping[str, Any],
+        samples: Sequence[SegDataSample],
+    ) -> None:
+        if not (self.draw and is_main_process()):
+            return
+        if batch_idx % self.interval:
+            return
+        for index, sample in enumerate(samples):
+            image = to_image(data_batch['inputs'][index])
+            size_hw = sample.metainfo.get('ori_shape', image.shape)[:2]
+            image = cv2.resize(image, tuple(size_hw[::-1]))
+            # The number keeps equal file names of several folders apart.
+            stem = Path(sample.metainfo.get('img_path', '')).stem
+            name = f'{mode}_{batch_idx:05d}_{index}'
+            name = f'{name}_{stem}' if stem else name
+            self._add(
+                runner, name, image, sample, step=runner.iter, show=self.show
+            )
+
+    def _add(
+        self,
+        runner: Runner,
+        name: str,
+        image: np.ndarray,
+        sample: SegDataSample,
+        *,
+        step: int,
+        show: bool = False,
+    ) -> None:
+        out_file = None
+        if self.out_dir is not None:
+            out_file = os.path.join(self.out_dir, f'{name}_{step}.png')
+        runner.visualizer.add_datasample(
+            name,
+            image,
+            sample,
+            show=show,
+            wait_time=self.wait_time,
+            out_file=out_file,
+            step=step,
+        )

@@ -1,0 +1,48 @@
+"""Running a model in between without leaving a trace."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients, and everything as before after it.
+
+    Restored are the mode of every module and the random states of Python,
+    numpy and torch on the CPU and the current GPU.
+
+    Args:
+        model (nn.Module): The model to run, without a wrapper.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    try:
+        with torch.random.fork_rng(devices=gpus), torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        for module, is_training in modes:
+            module.training = is_training
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Whether no process alone holds the weights: FSDP or DeepSpeed.
+
+    Args:
+        model (nn.Module): The model with its wrapper.
+    """
+    if type(model).__name__ == 'MMDeepSpeedEngineWrapper':
+        return True
+    kinds = (FSDPModule, FullyShardedDataParallel)
+    return any(isinstance(module, kinds) for module in model.modules())

@@ -1,0 +1,29 @@
+"""Pipeline steps for pictures with any of the maps of ``FIELDS``."""
+
+from .color_transfer import transfer_colours, transfer_colours_8bit
+from .dense_targets import GenerateDepthTarget, GenerateNormalTarget
+from .load_dense_target import LoadDenseTarget
+from .pack_dense_inputs import PackDenseInputs
+from .random_background import RandomBackground
+from .random_crop_fields import RandomCropFields
+from .random_flip_fields import RandomFlipFields
+from .random_rotate_fields import RandomRotateFields
+from .resize_fields import ResizeFields
+from .vectors import rotate_vectors, stretch_vectors, unit_vectors
+
+__all__ = [
+    'GenerateDepthTarget',
+    'GenerateNormalTarget',
+    'LoadDenseTarget',
+    'PackDenseInputs',
+    'RandomBackground',
+    'RandomCropFields',
+    'RandomFlipFields',
+    'RandomRotateFields',
+    'ResizeFields',
+    'rotate_vectors',
+    'stretch_vectors',
+    'transfer_colours',
+    'transfer_colours_8bit',
+    'unit_vectors',
+]

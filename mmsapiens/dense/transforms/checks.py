@@ -1,0 +1,52 @@
+"""What the steps of a dense pipeline ask of their input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..fields import present_fields
+
+WAY_OUT = (
+    "use those that carry every field (such as 'mmsapiens.ResizeFields') "
+    "after 'mmsapiens.LoadDenseTarget'"
+)
+
+
+def check_field_sizes(
+    results: dict[str, Any], step: str, way_out: str = WAY_OUT
+) -> None:
+    """Refuse maps that are not as large as their picture.
+
+    Args:
+        results (dict): With ``img`` (H, W, 3) and any maps.
+        step (str): Name of the step, for the message.
+        way_out (str): The end of the message. Defaults to advice about steps
+            that move pixels.
+
+    Raises:
+        ValueError: If the size of a map is another one.
+    """
+    size = results['img'].shape[:2]
+    for field in present_fields(results):
+        found = results[field.key].shape[:2]
+        if found != size:
+            raise ValueError(
+                f'{step}: `{field.key}` of {results.get("img_path")} must be '
+                f'as large as its picture, {size} (height, width), but got '
+                f'{found}. A step in front of it moved only one of them: '
+                f'{way_out}.'
+            )
+
+
+def check_prob(prob: float) -> float:
+    """A probability, as a float.
+
+    Args:
+        prob (float): The argument ``prob``.
+
+    Raises:
+        ValueError: If it is not in [0, 1].
+    """
+    if not 0 <= prob <= 1:
+        raise ValueError(f'`prob` must be in [0, 1], but got {prob}')
+    return float(prob)

@@ -1,0 +1,100 @@
+"""Resizing of pictures with their maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import Resize
+
+from ...registry import TRANSFORMS
+from ..fields import present_fields
+from .checks import check_field_sizes
+from .vectors import stretch_vectors
+
+
+@TRANSFORMS.register_module()
+class ResizeFields(Resize):
+    """Stock ``Resize`` that brings every field to the picture's new size.
+
+    Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock
+    ``RandomResize``. Maps take the nearest pixel.
+    Steps that write other values than vectors into a map of vectors, as
+    ``GenerateNormalTarget(background=-1000)``, stand behind.
+
+    Args:
+        *args: Those of ``Resize``; ``scale`` is (width, height).
+        compensate_vectors (bool): Whether normals follow a stretch of their
+            picture, see :func:`stretch_vectors`; under ``keep_ratio`` there
+            is none, only rounding. Defaults to True; the reference leaves
+            them as they were.
+        pixel_centres (bool): Whether a pixel takes the map's value at its
+            centre, where also the picture's is taken. Defaults to False:
+            OpenCV's ``INTER_NEAREST``, as in the reference, whose maps lie up
+            to half a pixel beside a picture that was made smaller.
+        **kwargs: Those of ``Resize``.
+
+    Raises:
+        ValueError: In use, if a map is not as large as its picture.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        compensate_vectors: bool = True,
+        pixel_centres: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.compensate_vectors = compensate_vectors
+        self.interpolation_code = (
+            cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
+        )
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Resize picture and maps.
+
+        Args:
+            results (dict): With ``img`` (H, W, 3) and any maps.
+
+        Returns:
+            dict: With the keys of the stock class, and the maps.
+
+        Raises:
+            ValueError: If a map is not as large as its picture.
+        """
+        check_field_sizes(results, type(self).__name__)
+        return super().transform(results)
+
+    def _resize_seg(self, results: dict[str, Any]) -> None:
+        """Resize all fields; the stock method does so with labels."""
+        for field in present_fields(results):
+            array = results[field.key]
+            resized = self._resize_map(array, results['img'].shape[:2])
+            is_stretched = self.compensate_vectors and not self.keep_ratio
+            if field.is_vector and is_stretched:
+                (height, width), (old_height, old_width) = (
+                    resized.shape[:2],
+                    array.shape[:2],
+                )
+                resized = stretch_vectors(
+                    resized, width / old_width, height / old_height
+                )
+            results[field.key] = resized
+
+    def _resize_map(
+        self, array: np.ndarray, size_hw: tuple[int, int]
+    ) -> np.ndarray:
+        height, width = size_hw
+        return cv2.resize(
+            array, (width, height), interpolation=self.interpolation_code
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(scale={self.scale}, '
+            f'scale_factor={self.scale_factor}, '
+            f'keep_ratio={self.keep_ratio}, '
+            f'compensate_vectors={self.compensate_vectors})'
+        )

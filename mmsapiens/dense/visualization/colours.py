@@ -1,0 +1,146 @@
+"""Colours of one-channel maps.
+
+All pictures of this package are RGB, uint8 (H, W, 3). Letters: H W pixels.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+NO_TARGET = (100, 100, 100)
+"""Colour of pixels that have no value, in all pictures but normals."""
+
+COLOUR_MAPS = {
+    'inferno': cv2.COLORMAP_INFERNO,
+    'magma': cv2.COLORMAP_MAGMA,
+    'turbo': cv2.COLORMAP_TURBO,
+    'viridis': cv2.COLORMAP_VIRIDIS,
+}
+"""Name -> colour map of OpenCV."""
+
+
+def apply_colour_map(levels: np.ndarray, colour_map: str) -> np.ndarray:
+    """Colours of levels.
+
+    Args:
+        levels (np.ndarray): In [0, 1], (H, W); times 255, truncated, it is
+            the entry of the map.
+        colour_map (str): A key of :data:`COLOUR_MAPS`.
+
+    Returns:
+        np.ndarray: RGB, uint8 (H, W, 3).
+
+    Raises:
+        KeyError: If the colour map is unknown.
+    """
+    if colour_map not in COLOUR_MAPS:
+        raise KeyError(
+            f'`colour_map` must be one of {sorted(COLOUR_MAPS)}, but got '
+            f'{colour_map!r}'
+        )
+    entries: np.ndarray = (levels * 255).astype(np.uint8)
+    if not entries.size:
+        return np.zeros((*entries.shape, 3), dtype=np.uint8)
+    colours = cv2.applyColorMap(entries, COLOUR_MAPS[colour_map])
+    return np.ascontiguousarray(colours[..., ::-1])
+
+
+def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Pixels that have a colour, bool (H, W): finite, and in the mask.
+
+    Args:
+        values (np.ndarray): (H, W).
+        mask (np.ndarray, optional): (H, W), everything if None.
+
+    Raises:
+        ValueError: If the shapes are not (H, W) and equal.
+    """
+    if values.ndim != 2:
+        raise ValueError(
+            f'a map to draw must have the shape (H, W), but got {values.shape}'
+        )
+    finite = np.isfinite(values)
+    if mask is None:
+        return finite
+    if mask.shape != values.shape:
+        raise ValueError(
+            f'`mask` must have the shape of the map, {values.shape}, but got '
+            f'{mask.shape}'
+        )
+    return finite & (mask > 0)
+
+
+def value_range(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Least and greatest value in a mask; (0, 1) where it is empty."""
+    inside = values[mask]
+    if not inside.size:
+        return 0.0, 1.0
+    return float(inside.min()), float(inside.max())
+
+
+def to_levels(
+    values: np.ndarray, mask: np.ndarray, limits: tuple[float, float]
+) -> np.ndarray:
+    """Values as levels between the limits.
+
+    Args:
+        values (np.ndarray): (H, W).
+        mask (np.ndarray): Pixels to look at, bool (H, W); others get 0.
+        limits (tuple[float, float]): Values of level 0 and level 1. If they
+            are equal, the level is 0.
+
+    Returns:
+        np.ndarray: In [0, 1], float32 (H, W).
+    """
+    low, high = limits
+    levels = np.zeros(values.shape, dtype=np.float32)
+    if high > low:
+        inside = values[mask].astype(np.float32)
+        scaled = (inside - np.float32(low)) / np.float32(high - low)
+        levels[mask] = scaled.clip(0, 1)
+    return levels
+
+
+def colour_values(
+    values: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+    colour_map: str = 'viridis',
+    background: Sequence[int] = NO_TARGET,
+) -> np.ndarray:
+    """Draw a map of numbers of any kind.
+
+    Args:
+        values (np.ndarray): (H, W); NaN and infinity are background.
+        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to
+            None, all.
+        limits (tuple[float, float], optional): Values of the two ends of the
+            colour map. Defaults to None, the range in the mask.
+        colour_map (str): A key of :data:`COLOUR_MAPS`. Defaults to 'viridis'.
+        background (Sequence[int]): RGB of the other pixels. Defaults to grey.
+
+    Returns:
+        np.ndarray: RGB, uint8 (H, W, 3).
+    """
+    mask = drawable(values, mask)
+    limits = limits or value_range(values, mask)
+    picture = apply_colour_map(to_levels(values, mask, limits), colour_map)
+    picture[~mask] = background
+    return picture
+
+
+def spread_palette(count: int) -> list[tuple[int, int, int]]:
+    """RGB colours for classes without a palette; the first is dark grey."""
+    palette = [(50, 50, 50)]
+    for index in range(1, count):
+        # The golden ratio keeps neighbours apart, whatever the count.
+        hue = index * 0.618034 % 1
+        value = 1.0 if index % 2 else 0.75
+        red, green, blue = colorsys.hsv_to_rgb(hue, 0.8, value)
+        palette.append((int(red * 255), int(green * 255), int(blue * 255)))
+    return palette[:count]

@@ -1,0 +1,281 @@
+"""Side-by-side panels of every dense field of a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.dist import master_only
+from mmengine.visualization import Visualizer
+from mmseg.structures import SegDataSample
+
+from ...registry import VISUALIZERS
+from ..fields import FIELDS, HUMAN_MASK, Field
+from .colours import spread_palette
+from .field_drawers import Scene, drawer_of
+from .legends import font_size
+from .panels import Tile, indent, join_row, row_width, stack
+
+
+def display_size(
+    height: int, width: int, min_side: int, max_side: int
+) -> tuple[int, int]:
+    """Height and width at which a picture is shown, ratio kept.
+
+    Args:
+        height (int): Of the picture.
+        width (int): Of the picture.
+        min_side (int): The longer side is at least this.
+        max_side (int): The longer side is at most this.
+
+    Returns:
+        tuple[int, int]: Height and width.
+    """
+    longer = max(height, width)
+    scale = min(max(longer, min_side), max_side) / longer
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def read_map(
+    sample: SegDataSample, name: str, size_hw: tuple[int, int]
+) -> np.ndarray | None:
+    """A map of a sample at the size of the display.
+
+    Only the pixels that are shown leave the device.
+
+    Args:
+        sample (SegDataSample): The sample.
+        name (str): Such as 'pred_depth_map'.
+        size_hw (tuple[int, int]): Height H and width W of the display.
+
+    Returns:
+        np.ndarray | None: (C, H, W), integers as they are and others as
+        float32; None if the sample has no such map.
+    """
+    if name not in sample:
+        return None
+    maps = torch.as_tensor(sample.get(name).data)
+    if maps.ndim == 2:
+        maps = maps[None]
+    for axis, length in zip((1, 2), size_hw):
+        old = maps.shape[axis]
+        index = ((torch.arange(length) + 0.5) * old / length).long()
+        maps = maps.index_select(axis, index.to(maps.device))
+    if maps.is_floating_point():
+        maps = maps.float()
+    return maps.detach().cpu().numpy()
+
+
+@VISUALIZERS.register_module()
+class DenseVisualizer(Visualizer):
+    """Draws picture, truth, prediction and error beside each other.
+
+    There is one row for each field of the sample, drawn as
+    :mod:`mmsapiens.dense.visualization.field_drawers` says. Names and colours
+    of classes are those of the data set.
+
+    Args:
+        name (str): Name of the instance. Defaults to 'visualizer'.
+        opacity (float): Share of the colours of classes over the picture, in
+            [0, 1]. Defaults to 0.5.
+        with_background (bool): Whether to paint class 0, as the reference
+            implementation does. Defaults to False.
+        with_error (bool): Whether to draw the error where truth and
+            prediction are known. Defaults to True.
+        min_side (int): The longer side of a small picture is enlarged to
+            this, in pixels, so that text has room. Defaults to 320.
+        max_side (int): That of a large one is reduced to this. Defaults to
+            1024.
+        **kwargs: ``vis_backends``, ``save_dir`` and others of the stock
+            visualizer.
+
+    Raises:
+        ValueError: If ``opacity`` or the sides are out of range.
+    """
+
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        *,
+        opacity: float = 0.5,
+        with_background: bool = False,
+        with_error: bool = True,
+        min_side: int = 320,
+        max_side: int = 1024,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, **kwargs)
+        if not 0 <= opacity <= 1:
+            raise ValueError(f'`opacity` must be in [0, 1], but got {opacity}')
+        if not 0 < min_side <= max_side:
+            raise ValueError(
+                '`min_side` must be above 0 and at most `max_side`, but got '
+                f'{min_side} and {max_side}'
+            )
+        self.opacity = opacity
+        self.with_background = with_background
+        self.with_error = with_error
+        self.min_side = min_side
+        self.max_side = max_side
+
+    @master_only
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: SegDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        out_file: str | None = None,
+        step: int = 0,
+    ) -> None:
+        """Draw a sample, and hand it to the backends or write it.
+
+        Args:
+            name (str): Name of the picture for the backends.
+            image (np.ndarray): RGB, uint8 (H, W, 3).
+            data_sample (SegDataSample, optional): Maps of any size; they are
+                stretched to that of the picture. Defaults to None.
+            draw_gt (bool): Whether to draw the truth. Defaults to True.
+            draw_pred (bool): Whether to draw predictions. Defaults to True.
+            show (bool): Whether to open a window. Defaults to False.
+            wait_time (float): Seconds the window stays; 0 until a key is
+                pressed. Defaults to 0.
+            out_file (str, optional): Write to this file instead of to the
+                backends. Defaults to None.
+            step (int): Iteration, for the backends. Defaults to 0.
+
+        Raises:
+            ValueError: If ``image`` has another shape or type.
+        """
+        panel = self.draw_panel(
+            image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred
+        )
+        self.set_image(panel)
+        if show:
+            self.show(panel, win_name=name, wait_time=wait_time)
+        if out_file is None:
+            self.add_image(name, panel, step)
+        elif not mmcv.imwrite(panel[..., ::-1], str(out_file)):
+            raise OSError(f'cannot write the picture {out_file}')
+
+    def draw_panel(
+        self,
+        image: np.ndarray,
+        data_sample: SegDataSample | None = None,
+        *,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+    ) -> np.ndarray:
+        """The panel of a sample, without writing it.
+
+        Args:
+            image (np.ndarray): RGB, uint8 (H, W, 3).
+            data_sample (SegDataSample, optional): As in
+                :meth:`add_datasample`. Defaults to None.
+            draw_gt (bool): Whether to draw the truth. Defaults to True.
+            draw_pred (bool): Whether to draw predictions. Defaults to True.
+
+        Returns:
+            np.ndarray: RGB, uint8 (_, _, 3).
+
+        Raises:
+            ValueError: If ``image`` has another shape or type.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                '`image` must be uint8 (H, W, 3), but got '
+                f'{image.dtype} {image.shape}'
+            )
+        size_hw = display_size(
+            image.shape[0], image.shape[1], self.min_side, self.max_side
+        )
+        is_smaller = size_hw[0] < image.shape[0]
+        image = cv2.resize(
+            image,
+            size_hw[::-1],
+            interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR,
+        )
+        sample = SegDataSample() if data_sample is None else data_sample
+        path = sample.metainfo.get('img_path')
+        photo = Tile(Path(path).name if path else 'picture', image)
+        rows = []
+        for field in FIELDS.values():
+            gt = read_map(sample, field.gt_name, size_hw) if draw_gt else None
+            pred = (
+                read_map(sample, field.pred_name, size_hw)
+                if draw_pred
+                else None
+            )
+            if pred is None and (gt is None or not field.is_target):
+                continue
+            scene = self._scene(sample, image, field, gt, pred)
+            rows += self._draw_field(field, photo, scene, pred)
+        return stack(rows or [join_row([photo], font_size(*size_hw))])
+
+    def _draw_field(
+        self,
+        field: Field,
+        photo: Tile,
+        scene: Scene,
+        pred: np.ndarray | None,
+    ) -> list[np.ndarray]:
+        """A row of pictures and, if there is one, its legend."""
+        drawer, what = drawer_of(field), field.name.replace('_', ' ')
+        tiles, maps = [photo], []
+        if scene.gt is not None:
+            maps.append(scene.gt)
+            tiles.append(drawer.draw(scene.gt, scene, f'true {what}'))
+        if pred is not None:
+            maps.append(pred)
+            tiles.append(drawer.draw(pred, scene, f'predicted {what}'))
+        if self.with_error and pred is not None and scene.gt is not None:
+            error = drawer.draw_error(pred, scene)
+            tiles += [] if error is None else [error]
+        if pred is not None:
+            tiles += drawer.extras(pred, scene)
+        height, width = scene.image.shape[:2]
+        size = font_size(height, width)
+        pieces = [join_row(tiles, size)]
+        room = row_width(len(tiles) - 1, width, size)
+        legend = drawer.legend(maps, scene, room, size)
+        if legend is not None and legend.size:
+            pieces.append(indent(legend, size))
+        return pieces
+
+    def _scene(
+        self,
+        sample: SegDataSample,
+        image: np.ndarray,
+        field: Field,
+        gt: np.ndarray | None,
+        pred: np.ndarray | None,
+    ) -> Scene:
+        """What the drawings of a field look at."""
+        human = read_map(sample, HUMAN_MASK.gt_name, image.shape[:2])
+        meta: Mapping[str, Any] = self.dataset_meta or {}
+        classes: Sequence[str] = meta.get('classes') or ()
+        palette: Sequence[Sequence[int]] = meta.get('palette') or ()
+        if field.is_labels and not palette:
+            highest = max(
+                (int(one[one < field.fill].max(initial=0)) + 1)
+                for one in (gt, pred)
+                if one is not None
+            )
+            palette = spread_palette(max(highest, len(classes)))
+        return Scene(
+            image=image,
+            human_mask=None if human is None else human[0] > 0,
+            gt=gt,
+            classes=classes,
+            palette=palette,
+            opacity=self.opacity,
+            with_background=self.with_background,
+        )

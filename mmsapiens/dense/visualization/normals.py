@@ -1,0 +1,90 @@
+"""Pictures of surface normals.
+
+Normals are in the frame of this package: x to the right, y up, z towards the
+camera. Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+BLACK = (0, 0, 0)
+
+
+def normals_to_rgb(
+    normals: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    background: Sequence[int] = BLACK,
+) -> np.ndarray:
+    """Draw normals: ``(n + 1) / 2 * 255``, x as red, y as green, z as blue.
+
+    Args:
+        normals (np.ndarray): Unit vectors (H, W, 3); vectors that are not
+            finite are background.
+        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to
+            None, all.
+        background (Sequence[int]): RGB of the others. Defaults to black, as
+            the reference implementation has it.
+
+    Returns:
+        np.ndarray: RGB, uint8 (H, W, 3).
+
+    Raises:
+        ValueError: If shapes are others.
+    """
+    if normals.ndim != 3 or normals.shape[-1] != 3:
+        raise ValueError(
+            f'`normals` must have the shape (H, W, 3), but got {normals.shape}'
+        )
+    drawn = np.isfinite(normals).all(axis=-1)
+    if mask is not None:
+        if mask.shape != drawn.shape:
+            raise ValueError(
+                f'`mask` must have the shape {drawn.shape} of the normals, '
+                f'but got {mask.shape}'
+            )
+        drawn &= mask > 0
+    picture = np.empty((*drawn.shape, 3), dtype=np.uint8)
+    picture[:] = background
+    inside = normals[drawn].clip(-1, 1)
+    picture[drawn] = ((inside + 1) / 2 * 255).astype(np.uint8)
+    return picture
+
+
+def angular_error_deg(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
+    """Angles between two fields of vectors.
+
+    Args:
+        pred (np.ndarray): Vectors of any length (H, W, 3).
+        gt (np.ndarray): Likewise.
+
+    Returns:
+        np.ndarray: Degrees in [0, 180], float32 (H, W); NaN where a vector
+        has no direction.
+    """
+    lengths = np.linalg.norm(pred, axis=-1) * np.linalg.norm(gt, axis=-1)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        cosine = (pred * gt).sum(axis=-1) / lengths
+    return np.degrees(np.arccos(cosine.clip(-1, 1))).astype(np.float32)
+
+
+def normal_ball(size: int, background: Sequence[int] = BLACK) -> np.ndarray:
+    """The colours of all visible directions on a ball.
+
+    Args:
+        size (int): Height and width in pixels.
+        background (Sequence[int]): RGB around it. Defaults to black.
+
+    Returns:
+        np.ndarray: RGB, uint8 (size, size, 3).
+    """
+    axis = (np.arange(size) + 0.5) / size * 2 - 1
+    x: np.ndarray
+    y: np.ndarray
+    x, y = np.meshgrid(axis, -axis)
+    square = x**2 + y**2
+    normals = np.stack([x, y, np.sqrt((1 - square).clip(0))], axis=-1)
+    return normals_to_rgb(normals, square <= 1, background=background)

@@ -1,0 +1,13 @@
+"""Pieces of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MAX_NAMES = 5
+
+
+def shorten(names: Sequence[object]) -> str:
+    """The first of ``names`` for a message."""
+    shown = ', '.join(map(str, names[:MAX_NAMES]))
+    return shown + (', ...' if len(names) > MAX_NAMES else '')

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from mmsapiens.dense import GenerateDepthTarget, GenerateNormalTarget
+from mmsapiens.utils.errors import BadSampleError
+
+
+def sample():
+    return dict(
+        gt_depth_map=np.float32([[4.0, 2.0, 3.0, np.inf]]),
+        gt_normal_map=np.ones((1, 4, 3), np.float32),
+        gt_human_mask=np.uint8([[1, 1, 1, 0]]),
+    )
+
+
+def test_depth_goes_from_the_nearest_to_the_farthest():
+    target = GenerateDepthTarget()(sample())['gt_depth_map']
+    assert target.dtype == np.float32
+    assert target.tolist() == [[1.0, 0.0, 0.5, -1.0]]
+
+
+def test_depth_may_keep_its_unit():
+    step = GenerateDepthTarget(normalize=False)
+    assert step(sample())['gt_depth_map'].tolist() == [[4, 2, 3, -1]]
+
+
+def test_depth_without_range_is_no_target():
+    results = sample()
+    results['gt_depth_map'][:] = 3
+    target = GenerateDepthTarget()(results)['gt_depth_map']
+    assert (target == -1).all()
+
+
+def test_normals_outside_the_mask_are_zero():
+    normals = GenerateNormalTarget()(sample())['gt_normal_map']
+    assert normals[0, :, 0].tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize('step', [GenerateDepthTarget, GenerateNormalTarget])
+def test_no_person(step):
+    results = dict(sample(), gt_human_mask=np.zeros((1, 4), np.uint8))
+    assert step()(dict(results))
+    with pytest.raises(BadSampleError, match='has no human pixel'):
+        step(empty='raise')(results)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+@pytest.mark.parametrize('step', [GenerateDepthTarget, GenerateNormalTarget])
+def test_numbers_inside_the_mask_must_be_finite(step, value):
+    results = sample()
+    results['gt_depth_map'][0, 1] = value
+    results['gt_normal_map'][0, 1, 1] = value
+    with pytest.raises(BadSampleError, match='has 1 values inside the mask'):
+        step()(results)
+
+
+def test_missing_maps_and_bad_settings_are_named():
+    with pytest.raises(KeyError, match='needs `gt_human_mask`'):
+        GenerateDepthTarget()(dict(gt_depth_map=np.ones((1, 1))))
+    with pytest.raises(ValueError, match="but got 'drop'"):
+        GenerateNormalTarget(empty='drop')
