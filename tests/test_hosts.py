@@ -23,6 +23,7 @@ PUBLIC = {
     },
     'HOOKS': {
         'CheckpointGuardHook',
+        'DenseDataCheckHook',
         'DensePanelHook',
         'PoseDataCheckHook',
         'ProgressHook',

@@ -14,7 +14,7 @@ from .datasets import (
 from .estimator import DenseEstimator
 from .fields import FIELDS, Field, add_field, get_field
 from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
-from .hooks import DensePanelHook
+from .hooks import DenseDataCheckHook, DensePanelHook
 from .metrics import (
     ExactIoUMetric,
     NormalAngleMetric,
@@ -37,6 +37,7 @@ __all__ = [
     'FIELDS',
     'BodyParts28Dataset',
     'CIHPDataset',
+    'DenseDataCheckHook',
     'DenseDataPreprocessor',
     'DenseEstimator',
     'DenseFolderDataset',

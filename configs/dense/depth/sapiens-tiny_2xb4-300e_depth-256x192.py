@@ -9,8 +9,8 @@ model = dict(
     backbone=dict(arch='sapiens_tiny', img_size=size_hw, init_cfg=None),
     decode_head=dict(
         in_channels=192,
-        deconv_out_channels=(96, 96, 64, 48),
-        conv_out_channels=(48, 48),
+        deconv_out_channels=(96, 64, 32, 16),
+        conv_out_channels=(16, 16),
     ),
 )
 

@@ -54,6 +54,10 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
+custom_hooks = [
+    dict(type='mmsapiens.CheckpointGuardHook'),
+    dict(type='mmsapiens.DenseDataCheckHook'),
+]
 default_hooks = dict(
     checkpoint=dict(save_best='normal/pixel/mean', rule='less'),
     visualization=dict(type='mmsapiens.DensePanelHook', interval=100),

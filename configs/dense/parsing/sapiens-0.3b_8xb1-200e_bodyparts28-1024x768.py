@@ -98,6 +98,10 @@ val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
 auto_scale_lr = dict(base_batch_size=8)
+custom_hooks = [
+    dict(type='mmsapiens.CheckpointGuardHook'),
+    dict(type='mmsapiens.DenseDataCheckHook'),
+]
 default_hooks = dict(
     checkpoint=dict(save_best='mIoU', rule='greater'),
     visualization=dict(type='mmsapiens.DensePanelHook', interval=100),

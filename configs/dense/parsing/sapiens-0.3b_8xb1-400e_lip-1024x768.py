@@ -90,6 +90,10 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=400, T_max=400),
 ]
 auto_scale_lr = dict(base_batch_size=8)
+custom_hooks = [
+    dict(type='mmsapiens.CheckpointGuardHook'),
+    dict(type='mmsapiens.DenseDataCheckHook'),
+]
 default_hooks = dict(
     checkpoint=dict(save_best='mIoU', rule='greater'),
     visualization=dict(type='mmsapiens.DensePanelHook', interval=100),

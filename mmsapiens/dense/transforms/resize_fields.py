@@ -30,9 +30,10 @@ class ResizeFields(Resize):
             is none, only rounding. Defaults to True; the reference leaves
             them as they were.
         pixel_centres (bool): Whether a pixel takes the map's value at its
-            centre, where also the picture's is taken. Defaults to False:
-            OpenCV's ``INTER_NEAREST``, as in the reference, whose maps lie up
-            to half a pixel beside a picture that was made smaller.
+            centre, where also the picture's is taken. False is OpenCV's
+            ``INTER_NEAREST``, as in the reference, whose maps lie up to half
+            a pixel beside a picture that was made smaller. Defaults to
+            True.
         **kwargs: Those of ``Resize``.
 
     Raises:
@@ -43,7 +44,7 @@ class ResizeFields(Resize):
         self,
         *args: Any,
         compensate_vectors: bool = True,
-        pixel_centres: bool = False,
+        pixel_centres: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
