@@ -78,6 +78,16 @@ def predict_inputs(
     return results
 
 
+def steps_done(runner: Runner) -> int:
+    """Iterations of training so far; 0 in a run that only evaluates.
+
+    There, ``runner.iter`` would build the training set, which need not be
+    at hand.
+    """
+    is_unbuilt = isinstance(getattr(runner, '_train_loop', None), dict)
+    return 0 if is_unbuilt else runner.iter
+
+
 @HOOKS.register_module()
 class DensePanelHook(Hook):
     """Draws panels of truth, prediction and error with ``DenseVisualizer``.
@@ -218,6 +228,7 @@ class DensePanelHook(Hook):
             return
         if batch_idx % self.interval:
             return
+        step = steps_done(runner)
         for index, sample in enumerate(samples):
             image = to_image(data_batch['inputs'][index])
             size_hw = sample.metainfo.get('ori_shape', image.shape)[:2]
@@ -227,7 +238,7 @@ class DensePanelHook(Hook):
             name = f'{mode}_{batch_idx:05d}_{index}'
             name = f'{name}_{stem}' if stem else name
             self._add(
-                runner, name, image, sample, step=runner.iter, show=self.show
+                runner, name, image, sample, step=step, show=self.show
             )
 
     def _add(

@@ -14,7 +14,11 @@ from torch import nn
 
 from mmsapiens.dense import DenseDataPreprocessor
 from mmsapiens.dense.hooks import DensePanelHook
-from mmsapiens.dense.hooks.dense_panel_hook import predict_inputs, to_image
+from mmsapiens.dense.hooks.dense_panel_hook import (
+    predict_inputs,
+    steps_done,
+    to_image,
+)
 from mmsapiens.dense.hooks.undisturbed import is_sharded, undisturbed
 from mmsapiens.dense.visualization import DenseVisualizer
 
@@ -196,6 +200,23 @@ def test_evaluation_is_drawn_from_the_first_batch_on(tmp_path):
         'val_00002_0_0_50.png',
     ]
     assert not run.model.calls
+
+
+def test_an_evaluation_needs_no_training_set(tmp_path):
+    class OnlyTest:
+        _train_loop = dict(type='EpochBasedTrainLoop')
+
+        @property
+        def iter(self):
+            raise FileNotFoundError('the training set')
+
+    evaluating, training = OnlyTest(), runner(tmp_path, iteration=7)
+    assert steps_done(evaluating) == 0
+    assert steps_done(training) == 7
+    evaluating.visualizer = training.visualizer
+    data = batch()
+    hook = DensePanelHook()
+    hook.after_test_iter(evaluating, 0, data, outputs(data))
 
 
 def test_pictures_go_to_a_folder(tmp_path):
