@@ -46,7 +46,13 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=('mmsapiens', 'mmsapiens.*')),
-    package_data={'mmsapiens': ['py.typed', 'pose/metainfo/*.json', 'dense/metainfo/*.json']},
+    package_data={
+        'mmsapiens': [
+            'py.typed',
+            'pose/metainfo/*.json',
+            'dense/metainfo/*.json',
+        ]
+    },
     install_requires=read_requirements('runtime'),
     extras_require={
         name: read_requirements(name)

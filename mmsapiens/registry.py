@@ -47,7 +47,9 @@ def _child(parent: Registry) -> Registry:
 
 
 DATASETS = _child(root.DATASETS)
+DATA_SAMPLERS = _child(root.DATA_SAMPLERS)
 HOOKS = _child(root.HOOKS)
+LOOPS = _child(root.LOOPS)
 METRICS = _child(root.METRICS)
 MODELS = _child(root.MODELS)
 OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS)

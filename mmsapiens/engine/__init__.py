@@ -1,6 +1,12 @@
 """Hooks, optimization and launching; mmengine only."""
 
-from .hooks import CheckpointGuardHook, ProgressHook
+from .hooks import (
+    CheckpointGuardHook,
+    ProgressHook,
+    ResumeDataHook,
+    SafeCheckpointHook,
+    StepSeedHook,
+)
 from .optim import AutocastOptimWrapper, LossGuard, ViTLayerDecayConstructor
 
 __all__ = [
@@ -8,5 +14,8 @@ __all__ = [
     'CheckpointGuardHook',
     'LossGuard',
     'ProgressHook',
+    'ResumeDataHook',
+    'SafeCheckpointHook',
+    'StepSeedHook',
     'ViTLayerDecayConstructor',
 ]

@@ -1,6 +1,39 @@
-"""Pretraining; needs mmpretrain."""
+"""Masked autoencoding; needs mmpretrain."""
 
 from .. import engine, models, transforms  # noqa: F401
 from ..hosts import list_in_host
+from .datasets import (
+    BrokenImagesHook,
+    HumanImageDataset,
+    ShardedImageDataset,
+)
+from .hooks import ReconstructionHook
+from .loops import ResumableEpochTrainLoop, ResumableIterTrainLoop
+from .models import (
+    MaskedPatchDecoder,
+    MaskedSapiensViT,
+    PatchMask,
+    Reconstruction,
+    SapiensMAE,
+    wrap_blocks,
+)
+from .samplers import ResumableBatchSampler, ResumableSampler
+
+__all__ = [
+    'BrokenImagesHook',
+    'HumanImageDataset',
+    'MaskedPatchDecoder',
+    'MaskedSapiensViT',
+    'PatchMask',
+    'Reconstruction',
+    'ReconstructionHook',
+    'ResumableBatchSampler',
+    'ResumableEpochTrainLoop',
+    'ResumableIterTrainLoop',
+    'ResumableSampler',
+    'SapiensMAE',
+    'ShardedImageDataset',
+    'wrap_blocks',
+]
 
 list_in_host(__name__)

@@ -237,9 +237,7 @@ class DensePanelHook(Hook):
             stem = Path(sample.metainfo.get('img_path', '')).stem
             name = f'{mode}_{batch_idx:05d}_{index}'
             name = f'{name}_{stem}' if stem else name
-            self._add(
-                runner, name, image, sample, step=step, show=self.show
-            )
+            self._add(runner, name, image, sample, step=step, show=self.show)
 
     def _add(
         self,

@@ -2,5 +2,14 @@
 
 from .checkpoint_guard_hook import CheckpointGuardHook
 from .progress_hook import ProgressHook
+from .resume_data_hook import ResumeDataHook
+from .safe_checkpoint_hook import SafeCheckpointHook
+from .step_seed_hook import StepSeedHook
 
-__all__ = ['CheckpointGuardHook', 'ProgressHook']
+__all__ = [
+    'CheckpointGuardHook',
+    'ProgressHook',
+    'ResumeDataHook',
+    'SafeCheckpointHook',
+    'StepSeedHook',
+]

@@ -10,6 +10,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ...registry import OPTIM_WRAPPERS
 from .loss_guard import LossGuard
@@ -26,7 +27,8 @@ class AutocastOptimWrapper(OptimWrapper):
     """Autocast and, for float16, loss scaling; on CPU and GPU alike.
 
     The stock ``AmpOptimWrapper`` refuses to run without a GPU. This one may
-    also reject outlier losses.
+    also reject outlier losses and gradients that are not finite, and clips
+    the gradients that FSDP shards by their norm over all processes.
 
     Args:
         dtype (str): 'bfloat16', 'float16' or 'float32' (no autocast).
@@ -64,10 +66,13 @@ class AutocastOptimWrapper(OptimWrapper):
             self.device_type, enabled=dtype == 'float16', **(loss_scale or {})
         )
         self.guard = None if loss_guard is None else LossGuard(**loss_guard)
+        self._sharded: FullyShardedDataParallel | None = None
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast for the forward pass of ``model``."""
+        if isinstance(model, FullyShardedDataParallel):
+            self._sharded = model
         with (
             super().optim_context(model),
             torch.autocast(
@@ -96,9 +101,7 @@ class AutocastOptimWrapper(OptimWrapper):
         if self.guard is None or self.guard.accepts(loss):
             super().update_params(loss, step_kwargs, zero_kwargs)
             return
-        self.message_hub.update_scalar(
-            'train/rejected_losses', self.guard.num_rejected
-        )
+        self._log_rejected()
         # No backward pass: gradients of a non-finite loss are not finite,
         # whatever they are multiplied by.
         self._inner_count += 1
@@ -109,8 +112,39 @@ class AutocastOptimWrapper(OptimWrapper):
         """Backward pass of the scaled loss."""
         super().backward(self.scaler.scale(loss), **kwargs)
 
+    def _log_rejected(self) -> None:
+        if self.guard is not None:
+            self.message_hub.update_scalar(
+                'train/rejected_losses', self.guard.num_rejected
+            )
+
+    def _accepts_gradients(self) -> bool:
+        # An overflow in float16 is the business of the loss scale.
+        if self.guard is None or self.scaler.is_enabled():
+            return True
+        groups = self.optimizer.param_groups
+        params = [param for group in groups for param in group['params']]
+        return self.guard.accepts_gradients(
+            param.grad for param in params if param.grad is not None
+        )
+
+    def _clip_grad(self) -> None:
+        if self._sharded is None:
+            super()._clip_grad()
+            return
+        # Each process holds a part, whose norm is not that of the whole.
+        norm = self._sharded.clip_grad_norm_(**self.clip_grad_kwargs)
+        self.message_hub.update_scalar('train/grad_norm', float(norm))
+
     def step(self, **kwargs: Any) -> None:
-        """Clip gradients, if configured, and update the parameters."""
+        """Clip gradients, if configured, and update the parameters.
+
+        With a guard, gradients that are not finite are left out and counted;
+        in float16 the loss scale takes care of them.
+        """
+        if not self._accepts_gradients():
+            self._log_rejected()
+            return
         if self.clip_grad_kwargs:
             self.scaler.unscale_(self.optimizer)
             self._clip_grad()

@@ -1,8 +1,9 @@
-"""Telling outliers among training losses."""
+"""Telling outliers among training losses, and broken gradients."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from mmengine.dist import all_reduce
@@ -22,20 +23,32 @@ class LossGuard:
             rejected. Defaults to 25.
         momentum (float): Weight of the newest accepted loss in the
             reference value, in (0, 1]. Defaults to 0.1.
+        max_rejected (int, optional): More rejections than these in a run,
+            restarts included, stop it. Defaults to None, no limit.
 
     Raises:
         ValueError: If an argument is out of range.
     """
 
-    def __init__(self, factor: float = 25.0, momentum: float = 0.1) -> None:
+    def __init__(
+        self,
+        factor: float = 25.0,
+        momentum: float = 0.1,
+        max_rejected: int | None = None,
+    ) -> None:
         if factor <= 1:
             raise ValueError(f'`factor` must be above 1, but got {factor}')
         if not 0 < momentum <= 1:
             raise ValueError(
                 f'`momentum` must be in (0, 1], but got {momentum}'
             )
+        if max_rejected is not None and max_rejected < 0:
+            raise ValueError(
+                f'`max_rejected` must be at least 0, but got {max_rejected}'
+            )
         self.factor = factor
         self.momentum = momentum
+        self.max_rejected = max_rejected
         self.reference: float | None = None
         self.num_rejected = 0
 
@@ -47,6 +60,9 @@ class LossGuard:
 
         Returns:
             bool: Whether to train on it, the same on every process.
+
+        Raises:
+            RuntimeError: If it is one rejection too many; on every process.
         """
         # all_reduce works in place; NaN would vanish in a maximum.
         largest = loss.detach().float().clone()
@@ -57,12 +73,50 @@ class LossGuard:
         if self.reference is not None and self.reference > 0:
             limit = self.factor * self.reference
         if not math.isfinite(value) or value > limit:
-            self.num_rejected += 1
+            self._reject(f'a loss of {value:g}, accepted up to {limit:g}')
             return False
         if self.reference is None:
             self.reference = value
         self.reference += self.momentum * (value - self.reference)
         return True
+
+    def accepts_gradients(self, gradients: Iterable[Tensor]) -> bool:
+        """Judge gradients before a step.
+
+        Args:
+            gradients (Iterable[Tensor]): All of this process, or its shards.
+
+        Returns:
+            bool: Whether they are finite on every process; the same on every
+            process.
+
+        Raises:
+            RuntimeError: If it is one rejection too many; on every process.
+        """
+        grads = list(gradients)
+        broken = torch.zeros((), device=grads[0].device if grads else None)
+        if grads:
+            norms = torch.stack(
+                [norm.float() for norm in torch._foreach_norm(grads, math.inf)]
+            )
+            broken = 1 - norms.isfinite().all().float()
+        all_reduce(broken, 'max')
+        if float(broken) == 0:
+            return True
+        self._reject('gradients that are not finite')
+        return False
+
+    def _reject(self, what: str) -> None:
+        """Count a rejection."""
+        self.num_rejected += 1
+        limit = self.max_rejected
+        if limit is not None and self.num_rejected > limit:
+            raise RuntimeError(
+                f'{self.num_rejected} steps were rejected, the last one for '
+                f'{what}; `max_rejected` of `loss_guard` allows {limit}. '
+                'Look at the loss curve and the data; resume from an earlier '
+                'checkpoint with a lower learning rate, or raise the limit.'
+            )
 
     def state_dict(self) -> dict:
         """What a resumed run needs."""

@@ -27,7 +27,9 @@ def normal_l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         Tensor: A scalar, float32; 0 when no pixel is valid.
     """
     mask = valid[:, None]
-    error = torch.where(mask, full_precision(pred) - full_precision(target), 0).abs()
+    error = torch.where(
+        mask, full_precision(pred) - full_precision(target), 0
+    ).abs()
     return error.sum() / valid.sum().clamp(min=1)
 
 

@@ -284,3 +284,21 @@ def test_configs_of_every_host_build_it(net, scope):
             dict(type='mmsapiens.AutocastOptimWrapper', optimizer=optimizer)
         )
     assert isinstance(wrapper, AutocastOptimWrapper)
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_broken_gradients_change_nothing_and_are_counted(net, feats, dtype):
+    wrapper = build(net, dtype=dtype, momentum=0.9, loss_guard=dict())
+    train_step(wrapper, net, feats)
+    weights = weights_of(net)
+    net.weight.register_hook(lambda grad: grad * math.nan)
+    train_step(wrapper, net, feats)
+    assert_unchanged(net, weights)
+    assert wrapper.guard.num_rejected == 1
+
+
+def test_run_stops_past_the_limit(net, feats):
+    wrapper = build(net, loss_guard=dict(max_rejected=1))
+    train_step(wrapper, net, feats, factor=math.nan)
+    with pytest.raises(RuntimeError, match='2 steps were rejected'):
+        train_step(wrapper, net, feats, factor=math.nan)

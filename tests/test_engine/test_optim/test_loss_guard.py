@@ -37,8 +37,49 @@ def test_state_survives_a_restart():
 
 
 @pytest.mark.parametrize(
-    'settings', [dict(factor=1), dict(momentum=0), dict(momentum=1.1)]
+    'settings',
+    [
+        dict(factor=1),
+        dict(momentum=0),
+        dict(momentum=1.1),
+        dict(max_rejected=-1),
+    ],
 )
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         LossGuard(**settings)
+
+
+def test_run_stops_past_the_limit_restarts_included():
+    guard = LossGuard(max_rejected=2)
+    bad = torch.tensor(math.nan)
+    assert not guard.accepts(bad)
+    resumed = LossGuard(max_rejected=2)
+    resumed.load_state_dict(guard.state_dict())
+    assert not resumed.accepts_gradients([bad])
+    with pytest.raises(RuntimeError, match='`max_rejected` .* allows 2'):
+        resumed.accepts(bad)
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+def test_gradients_must_be_finite(value):
+    guard = LossGuard()
+    good, bad = torch.ones(3), torch.tensor([1.0, value])
+    assert guard.accepts_gradients([good, good])
+    assert guard.accepts_gradients([])
+    assert not guard.accepts_gradients([good, bad])
+    assert guard.num_rejected == 1
+
+
+def test_a_bad_process_rejects_for_all(monkeypatch):
+    def another_has_a_bad_one(value, op):
+        assert op == 'max'
+        value.fill_(1 if value == 0 else math.inf)
+
+    monkeypatch.setattr(
+        'mmsapiens.engine.optim.loss_guard.all_reduce', another_has_a_bad_one
+    )
+    guard = LossGuard()
+    assert not guard.accepts_gradients([torch.ones(2)])
+    assert not guard.accepts(torch.tensor(1.0))
+    assert guard.num_rejected == 2

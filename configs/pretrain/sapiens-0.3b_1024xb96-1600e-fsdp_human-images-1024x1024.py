@@ -1,0 +1,6 @@
+_base_ = [
+    './sapiens-0.3b_1024xb96-1600e_human-images-1024x1024.py',
+    '../_base_/strategies/fsdp_bf16.py',
+]
+
+optim_wrapper = dict(dtype='bfloat16')

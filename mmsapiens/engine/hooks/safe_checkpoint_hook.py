@@ -1,0 +1,141 @@
+"""Checkpoints that survive a kill at any moment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import barrier, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from ...registry import HOOKS
+from ...utils.wording import shorten
+from .atomic_local_backend import TMP_SUFFIX, write_whole
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint has its end; its tensors are not read."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return bool(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def find_newest_whole(folder: Path, pattern: str) -> Path | None:
+    """The checkpoint written last, of those that are whole.
+
+    Args:
+        folder (Path): Where to look.
+        pattern (str): For ``Path.glob``.
+
+    Returns:
+        Path | None: None if there is no checkpoint at all.
+
+    Raises:
+        RuntimeError: If there are some, but none is whole.
+    """
+    found = [path for path in folder.glob(pattern) if path.is_file()]
+    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    damaged: list[str] = []
+    for path in found:
+        if is_whole(path):
+            if damaged:
+                print_log(
+                    f'resuming from {path}: newer ones are damaged '
+                    f'({shorten(damaged)})',
+                    logger='current',
+                    level=logging.WARNING,
+                )
+            return path
+        damaged.append(path.name)
+    if damaged:
+        raise RuntimeError(
+            f'no checkpoint in {folder} is whole ({shorten(damaged)}). Copy '
+            'a good one there, or remove them to start from the beginning.'
+        )
+    return None
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """The stock hook; always leaves a good checkpoint, and finds it.
+
+    The stock one writes under the final name, removes an old checkpoint
+    before the new one is there, and resumes from what ``last_checkpoint``
+    says, which may be an empty file after a kill. Here a checkpoint gets its
+    name when it is whole, at least two are kept, and a run resumed without
+    ``load_from`` continues with the newest one that is whole.
+
+    Args:
+        max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all.
+            Defaults to -1.
+        backend_args (dict, optional): Defaults to None, the local disk with
+            files that appear when they are whole.
+        **kwargs: Of ``mmengine.hooks.CheckpointHook``.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        max_keep_ckpts: int = -1,
+        backend_args: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if max_keep_ckpts in (0, 1):
+            raise ValueError(
+                '`max_keep_ckpts` must be at least 2, or -1 for all: the '
+                'oldest is removed before the new one is written; but got '
+                f'{max_keep_ckpts}'
+            )
+        self.is_local = backend_args is None
+        super().__init__(
+            *args,
+            max_keep_ckpts=max_keep_ckpts,
+            backend_args=backend_args or dict(backend='atomic'),
+            **kwargs,
+        )
+
+    def before_run(self, runner: Runner) -> None:
+        """Point ``last_checkpoint`` at the newest whole one."""
+        if not runner._resume or runner._load_from is not None:
+            return
+        if self.is_local and is_main_process():
+            self._point_to_newest(Path(runner.work_dir))
+        barrier()
+
+    def _point_to_newest(self, work_dir: Path) -> None:
+        folder = work_dir
+        if self.out_dir is not None:
+            folder = Path(self.out_dir) / work_dir.name
+        pointer = work_dir / 'last_checkpoint'
+        if pointer.is_file() and os.path.isdir(pointer.read_text().strip()):
+            return  # of a strategy that writes folders
+        for left_over in folder.glob(f'.*{TMP_SUFFIX}'):
+            left_over.unlink(missing_ok=True)
+        newest = find_newest_whole(folder, self.filename_tmpl.format('*'))
+        if newest is None:
+            pointer.unlink(missing_ok=True)
+        else:
+            write_whole(str(newest).encode(), pointer)
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that no gradients are under way when a checkpoint is saved.
+
+        Raises:
+            ValueError: If ``interval`` is no multiple of the number of
+                accumulated steps.
+        """
+        count = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        if not self.by_epoch and self.interval > 0 and self.interval % count:
+            raise ValueError(
+                f'`interval` of the checkpoint hook ({self.interval}) must be '
+                f'a multiple of `accumulative_counts` ({count}): gradients '
+                'accumulated so far are not saved'
+            )
+        super().before_train(runner)

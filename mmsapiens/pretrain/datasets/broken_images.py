@@ -1,0 +1,115 @@
+"""Counting of images that cannot be read."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from mmengine.dist import get_rank
+from torch.utils.data import get_worker_info
+
+NUM_SLOTS = 256
+CHECK_AFTER = 1000
+
+
+class TooManyBrokenImagesError(RuntimeError):
+    """More images are broken than the run allows."""
+
+
+class BrokenImages:
+    """Counts and names broken images, and stops when there are too many.
+
+    All workers of a process share the counts. The names go into one file per
+    process, a line each, appended by one system call, so that lines of
+    several workers do not mix.
+
+    Args:
+        max_share (float): Share of the images read that may be broken, from
+            0 to 1. Before 1000 images are read it is taken of 1000 (or of
+            ``total`` if that is less).
+        total (int): Images of the data set.
+        folder (str, optional): For ``broken_images_rank<n>.txt``. Defaults to
+            None, no file.
+    """
+
+    def __init__(
+        self, max_share: float, total: int, folder: str | None = None
+    ) -> None:
+        if not 0 <= max_share <= 1:
+            raise ValueError(
+                '`max_broken_share` must be between 0 and 1, but got '
+                f'{max_share}'
+            )
+        self.max_share = max_share
+        self.check_after = min(CHECK_AFTER, total)
+        # A row for each worker and one for the process itself: nobody else
+        # writes to it, so no lock is needed.
+        self.counts = torch.zeros(NUM_SLOTS, 2, dtype=torch.int64)
+        self.counts.share_memory_()
+        self.path: str | None = None
+        self._written: set[str] = set()
+        if folder is not None:
+            self.write_to(folder)
+
+    def write_to(self, folder: str) -> None:
+        """Write names into ``folder``; workers must not have started."""
+        os.makedirs(folder, exist_ok=True)
+        name = f'broken_images_rank{get_rank()}.txt'
+        self.path = os.path.join(folder, name)
+
+    def _slot(self) -> torch.Tensor:
+        worker = get_worker_info()
+        number = 0 if worker is None else worker.id % (NUM_SLOTS - 1) + 1
+        return self.counts[number]
+
+    @property
+    def read(self) -> int:
+        """Images read by this process and its workers."""
+        return int(self.counts[:, 0].sum())
+
+    @property
+    def broken(self) -> int:
+        """Broken ones among them; one met again counts again."""
+        return int(self.counts[:, 1].sum())
+
+    def count(self) -> None:
+        """Count one image that is read."""
+        self._slot()[0] += 1
+
+    def add(self, name: str, reason: str) -> None:
+        """Count and name a broken image.
+
+        Args:
+            name (str): The image.
+            reason (str): What is wrong with it.
+
+        Raises:
+            TooManyBrokenImagesError: If too many are broken.
+        """
+        self._slot()[1] += 1
+        self._write(name, reason)
+        allowed = self.max_share * max(self.read, self.check_after)
+        if self.broken > allowed:
+            where = f' See {self.path}.' if self.path else ''
+            raise TooManyBrokenImagesError(
+                f'{self.broken} of {self.read} images read by this process '
+                f'are broken, more than `max_broken_share` '
+                f'({self.max_share:g}) allows.{where} The last one: {reason} '
+                'Repair the data, or raise `max_broken_share`.'
+            )
+
+    def _write(self, name: str, reason: str) -> None:
+        if self.path is None or name in self._written:
+            return
+        if not self._written and os.path.isfile(self.path):
+            with open(self.path, encoding='utf-8') as file:
+                self._written = {line.split('\t')[0] for line in file}
+        if name not in self._written:
+            self._written.add(name)
+            line = f'{name}\t{" ".join(reason.split())}\n'
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            file_number = os.open(self.path, flags, 0o644)
+            try:
+                os.write(file_number, line.encode())
+            finally:
+                os.close(file_number)

@@ -1,0 +1,178 @@
+"""Millions of names without a Python object for each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+CHUNK_BYTES = 1 << 26
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
+NAME_KEYS = ('img_path', 'file_name', 'path')
+
+
+class NameTable:
+    """Names, one behind the other in a buffer.
+
+    Args:
+        buffer (np.ndarray): UTF-8, uint8; may be mapped from a file. White
+            space around a name does not count.
+        ends (np.ndarray): Where each name ends, int64, increasing.
+    """
+
+    def __init__(self, buffer: np.ndarray, ends: np.ndarray) -> None:
+        self.buffer = buffer
+        self.ends = ends
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> NameTable:
+        """Copy names into a table, one by one."""
+        buffer, ends = bytearray(), _Int64List()
+        for name in names:
+            buffer += os.fsencode(name)
+            ends.append(len(buffer))
+        return cls(np.frombuffer(buffer, dtype=np.uint8), ends.to_array())
+
+    @classmethod
+    def from_lines(cls, path: str | Path) -> NameTable:
+        """Map a text file with a name in each line; empty lines are skipped.
+
+        All processes of a machine share the memory of the file.
+        """
+        size = os.path.getsize(path)
+        if size == 0:
+            return cls.from_names(())
+        buffer = np.memmap(path, dtype=np.uint8, mode='r')
+        ends = np.concatenate(
+            [
+                np.flatnonzero(buffer[start : start + CHUNK_BYTES] == 10)
+                + start
+                for start in range(0, size, CHUNK_BYTES)
+            ]
+        )
+        if buffer[-1] != 10:
+            ends = np.append(ends, size)
+        lengths = np.diff(ends, prepend=-1) - 1
+        if (lengths <= 1).any():  # perhaps empty lines, perhaps '\r'
+            with open(path, encoding='utf-8', errors='surrogateescape') as f:
+                stripped = (line.strip() for line in f)
+                return cls.from_names(line for line in stripped if line)
+        return cls(buffer, ends)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> str:
+        start = self.ends[index - 1] if index else 0
+        return os.fsdecode(
+            self.buffer[start : self.ends[index]].tobytes().strip()
+        )
+
+
+class _Int64List:
+    """Appends numbers at 8 bytes each."""
+
+    def __init__(self) -> None:
+        self.values: np.ndarray = np.empty(1024, dtype=np.int64)
+        self.size = 0
+
+    def append(self, value: int) -> None:
+        if self.size == len(self.values):
+            self.values = np.resize(self.values, 2 * self.size)
+        self.values[self.size] = value
+        self.size += 1
+
+    def to_array(self) -> np.ndarray:
+        return self.values[: self.size].copy()
+
+
+def scan_folder(
+    folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES
+) -> Iterator[str]:
+    """Names of images below ``folder``, relative to it, in sorted order.
+
+    Links to folders are followed, but no folder is visited inside itself.
+
+    Args:
+        folder (str | Path): Where to look.
+        suffixes (Sequence[str]): Of images, in small letters; capitals in
+            file names do not matter. Defaults to :data:`IMAGE_SUFFIXES`.
+
+    Yields:
+        str: A name with '/' between folders.
+    """
+    wanted = tuple(suffixes)
+
+    def visit(prefix: str, above: frozenset[str]) -> Iterator[str]:
+        here = os.path.realpath(os.path.join(folder, prefix))
+        if here in above:
+            return
+        with os.scandir(here) as entries:
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        for name, is_folder in found:
+            if is_folder:
+                yield from visit(f'{prefix}{name}/', above | {here})
+            elif name.lower().endswith(wanted):
+                yield prefix + name
+
+    return visit('', frozenset())
+
+
+def _name_of(path: str | Path, entry: object) -> str:
+    if isinstance(entry, str):
+        return entry
+    if isinstance(entry, dict):
+        for key in NAME_KEYS:
+            if key in entry:
+                return entry[key]
+    raise ValueError(
+        f'entries of {path} must be names or objects with one of '
+        f'{list(NAME_KEYS)}, but one is {str(entry)[:100]!r}'
+    )
+
+
+def _json_entries(path: str | Path) -> Iterator[object]:
+    with open(path, encoding='utf-8') as file:
+        if str(path).endswith('.jsonl'):
+            yield from (json.loads(line) for line in file if line.strip())
+            return
+        content = json.load(file)
+    if isinstance(content, dict):
+        content = content.get('data_list', content.get('images'))
+    if not isinstance(content, list):
+        raise ValueError(
+            f'{path} must hold a list of images, or an object with '
+            '`data_list` or `images`'
+        )
+    yield from content
+
+
+def read_list(path: str | Path) -> NameTable:
+    """Read a list file.
+
+    Args:
+        path (str | Path): ``.json`` (a list, or the list ``data_list`` or
+            ``images`` of an object), ``.jsonl``, or anything else: text, one
+            name per line. Objects have a name as ``img_path``, ``file_name``
+            or ``path``.
+
+    Returns:
+        NameTable: The names in the order of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not as described.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'the list file {path} does not exist')
+    if not str(path).endswith(('.json', '.jsonl')):
+        return NameTable.from_lines(path)
+    try:
+        return NameTable.from_names(
+            _name_of(path, entry) for entry in _json_entries(path)
+        )
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{path} is not valid JSON: {error}') from None

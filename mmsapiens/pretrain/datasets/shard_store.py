@@ -1,0 +1,172 @@
+"""Reading parts of shards on a disk or on object storage."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.fileio import LocalBackend, get_file_backend
+
+from ...engine.hooks.atomic_local_backend import write_whole
+from ...utils.errors import BadSampleError
+
+MAX_OPEN = 32
+
+
+class ShardStore:
+    """Reads bytes of shards.
+
+    On a disk (network file systems included) it reads where an image is. The
+    backends of mmengine for object storage only have whole files: such a
+    shard is copied once to ``cache_dir``, which all processes of a machine
+    share, and the ones unused for longest are removed.
+
+    Args:
+        root (str): Folder or address of the shards.
+        backend_args (dict, optional): Defaults to None, by ``root``.
+        cache_dir (str, optional): A folder on a local disk, needed for
+            object storage. Defaults to None.
+        cache_gb (float): Its size. Defaults to 100.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        backend_args: dict | None = None,
+        cache_dir: str | None = None,
+        cache_gb: float = 100,
+    ) -> None:
+        self.root = root.rstrip('/')
+        self.backend = get_file_backend(root, backend_args=backend_args)
+        self.is_local = isinstance(self.backend, LocalBackend)
+        if not self.is_local and cache_dir is None:
+            raise ValueError(
+                f'`cache_dir` is needed for {root}: a folder on a local disk '
+                'for copies of shards'
+            )
+        self.cache_dir = None if self.is_local else Path(str(cache_dir))
+        self.max_bytes = int(cache_gb * 1e9)
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_open': OrderedDict()}
+
+    def get(self, name: str) -> bytes:
+        """A whole file, as it is (for small ones)."""
+        return self.backend.get(f'{self.root}/{name}')
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        """A part of a shard.
+
+        Args:
+            name (str): The shard.
+            offset (int): First byte.
+            size (int): Number of bytes.
+
+        Raises:
+            FileNotFoundError: If the shard does not exist.
+            BadSampleError: If it ends before.
+        """
+        content = os.pread(self._file_number(name), size, offset)
+        while content and len(content) < size:
+            more = os.pread(
+                self._file_number(name),
+                size - len(content),
+                offset + len(content),
+            )
+            if not more:
+                break
+            content += more
+        if len(content) < size:
+            raise BadSampleError(
+                f'the shard {self.root}/{name} was cut short: bytes '
+                f'{offset} to {offset + size} are not all there. Pack it '
+                'again.'
+            )
+        return content
+
+    def _file_number(self, name: str) -> int:
+        if name in self._open:
+            self._open.move_to_end(name)
+            return self._open[name]
+        if self.cache_dir is None:
+            opened = self._open_file(f'{self.root}/{name}')
+        else:
+            opened = self._open_copy(name, self.cache_dir)
+        self._open[name] = opened
+        if len(self._open) > MAX_OPEN:
+            os.close(self._open.popitem(last=False)[1])
+        return opened
+
+    def _open_file(self, path: str) -> int:
+        try:
+            return os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f'the shard {path} does not exist, but it is in the list of '
+                'shards. Copy it there, or pack again.'
+            ) from None
+
+    def _open_copy(self, name: str, folder: Path) -> int:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f'{name}.lock'):
+            if not path.is_file():
+                write_whole(self.get(name), path)
+            os.utime(path)
+            opened = os.open(path, os.O_RDONLY)
+        with _locked(folder / '.lock'):
+            self._make_room(folder, keep=path)
+        return opened
+
+    def _make_room(self, folder: Path, keep: Path) -> None:
+        shards = [(path, path.stat()) for path in folder.rglob('*.tar')]
+        shards.sort(key=lambda shard: shard[1].st_mtime_ns)
+        used = sum(stat.st_size for _, stat in shards)
+        for path, stat in shards:
+            if used <= self.max_bytes:
+                return
+            if path != keep:  # those that have it open keep reading it
+                path.unlink()
+                used -= stat.st_size
+
+
+class _locked:
+    """Holds a lock that ends with the process, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        self.file = open(self.path, 'w')
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __exit__(self, *args: object) -> None:
+        self.file.close()
+
+
+class LastUsed:
+    """Keeps the last values of a function of an int.
+
+    Args:
+        function (Callable[[int], Any]): Computes a value.
+        size (int): Values to keep.
+    """
+
+    def __init__(self, function: Callable[[int], Any], size: int) -> None:
+        self.function = function
+        self.size = size
+        self.values: OrderedDict[int, Any] = OrderedDict()
+
+    def __call__(self, key: int) -> Any:
+        """The value for ``key``."""
+        if key not in self.values:
+            self.values[key] = self.function(key)
+            if len(self.values) > self.size:
+                self.values.popitem(last=False)
+        self.values.move_to_end(key)
+        return self.values[key]

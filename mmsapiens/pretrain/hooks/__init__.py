@@ -1,0 +1,5 @@
+"""Hooks of pretraining."""
+
+from .reconstruction_hook import ReconstructionHook
+
+__all__ = ['ReconstructionHook']

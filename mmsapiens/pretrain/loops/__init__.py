@@ -1,0 +1,8 @@
+"""Training loops."""
+
+from .resumable_train_loops import (
+    ResumableEpochTrainLoop,
+    ResumableIterTrainLoop,
+)
+
+__all__ = ['ResumableEpochTrainLoop', 'ResumableIterTrainLoop']

@@ -1,0 +1,16 @@
+"""Masked autoencoder on SapiensViT."""
+
+from .masked_patch_decoder import MaskedPatchDecoder
+from .masked_sapiens_vit import MaskedSapiensViT
+from .masking import PatchMask
+from .sapiens_mae import Reconstruction, SapiensMAE
+from .wrap_blocks import wrap_blocks
+
+__all__ = [
+    'MaskedPatchDecoder',
+    'MaskedSapiensViT',
+    'PatchMask',
+    'Reconstruction',
+    'SapiensMAE',
+    'wrap_blocks',
+]

@@ -1,0 +1,139 @@
+"""The decoder of a masked autoencoder, for masked patches alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmpretrain.models import MAEPretrainDecoder
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ...models.layers import TransformerLayer
+from ...registry import MODELS
+from .masking import PatchMask
+
+
+class TailTransformerLayer(TransformerLayer):
+    """A block that can give the last tokens only; all are attended to."""
+
+    def forward(self, x: Tensor, num_last: int | None = None) -> Tensor:
+        """Transform tokens.
+
+        Args:
+            x (Tensor): (B, L, D).
+            num_last (int, optional): Tokens to give. Defaults to all.
+
+        Returns:
+            Tensor: (B, L, D), or (B, ``num_last``, D).
+        """
+        if num_last is None:
+            return super().forward(x)
+        attn = self.attn
+        dims = x.shape[2]
+        heads = (attn.num_heads, -1)
+        normed = self.ln1(x)
+        weight, bias = attn.qkv.weight, attn.qkv.bias
+        query = F.linear(normed[:, -num_last:], weight[:dims], bias[:dims])
+        key_value = F.linear(normed, weight[dims:], bias[dims:])
+        key, value = key_value.chunk(2, dim=2)
+        query, key, value = (
+            part.unflatten(2, heads).transpose(1, 2)  # (B, N, L, D / N)
+            for part in (query, key, value)
+        )
+        out = F.scaled_dot_product_attention(query, key, value)
+        out = out.transpose(1, 2).flatten(2)  # (B, num_last, D)
+        x = x[:, -num_last:] + attn.proj(out)
+        return x + self.ffn(self.ln2(x))
+
+
+@MODELS.register_module()
+class MaskedPatchDecoder(MAEPretrainDecoder):
+    """The stock decoder, with a shorter way for training.
+
+    Attention does not depend on the order of tokens, so the kept and the
+    masked patches stay in the order of the mask, each with its own position.
+    The last block and the projection to pixels then work on the masked
+    patches only, one slice. Weights and numbers are those of the stock
+    class.
+
+    Letters: B batch, L patches, K kept, M masked, P numbers of a patch.
+
+    Args:
+        num_patches (int): Patches L of an image. Defaults to 196.
+        embed_dim (int): Width of the encoder. Defaults to 1024.
+        decoder_embed_dim (int): Width. Defaults to 512.
+        decoder_depth (int): Blocks, at least 1. Defaults to 8.
+        decoder_num_heads (int): Heads. Defaults to 16.
+        mlp_ratio (float): Inner width of the feed-forward layers over the
+            width. Defaults to 4.
+        with_cp (bool): Whether to recompute activations in the backward pass
+            to save memory. Defaults to False.
+        **kwargs: Other arguments of ``MAEPretrainDecoder``.
+
+    Raises:
+        ValueError: If there is no block.
+    """
+
+    def __init__(
+        self,
+        num_patches: int = 196,
+        embed_dim: int = 1024,
+        decoder_embed_dim: int = 512,
+        decoder_depth: int = 8,
+        decoder_num_heads: int = 16,
+        mlp_ratio: float = 4,
+        with_cp: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if decoder_depth < 1:
+            raise ValueError(
+                f'`decoder_depth` must be at least 1, but got {decoder_depth}'
+            )
+        super().__init__(
+            num_patches=num_patches,
+            embed_dim=embed_dim,
+            decoder_embed_dim=decoder_embed_dim,
+            decoder_depth=0,
+            **kwargs,
+        )
+        self.with_cp = with_cp
+        # Not mmengine's list: as in the stock class, the `init_cfg` of the
+        # model alone initializes the blocks.
+        self.decoder_blocks = nn.ModuleList(
+            TailTransformerLayer(
+                decoder_embed_dim,
+                decoder_num_heads,
+                int(mlp_ratio * decoder_embed_dim),
+            )
+            for _ in range(decoder_depth)
+        )
+
+    def _run_block(self, index: int, *args: Any) -> Tensor:
+        block = self.decoder_blocks[index]
+        if self.with_cp and self.training and torch.is_grad_enabled():
+            return checkpoint(block, *args, use_reentrant=False)
+        return block(*args)
+
+    def predict_masked(self, latent: Tensor, mask: PatchMask) -> Tensor:
+        """Predict the masked patches.
+
+        Args:
+            latent (Tensor): From the encoder, (B, 1 + K, D).
+            mask (PatchMask): The mask that it was encoded with.
+
+        Returns:
+            Tensor: In the order of ``mask.ids_masked``, (B, M, P).
+        """
+        x = self.decoder_embed(latent)
+        batch, num_masked = len(x), mask.ids.shape[1] - mask.num_kept
+        pos_embed = self.decoder_pos_embed[0]
+        order = F.pad(mask.ids + 1, (1, 0))  # (B, 1 + L)
+        masked = self.mask_token.expand(batch, num_masked, -1)
+        x = torch.cat([x, masked.to(x.dtype)], dim=1) + pos_embed[order]
+        last = len(self.decoder_blocks) - 1
+        for index in range(last):
+            x = self._run_block(index, x)
+        x = self._run_block(last, x, num_masked)  # (B, M, D)
+        return self.decoder_pred(self.decoder_norm(x))

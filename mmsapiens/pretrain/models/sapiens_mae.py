@@ -1,0 +1,211 @@
+"""Masked autoencoder pretraining."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from mmpretrain.models import MAE
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from ...models.layers import TransformerLayer
+from ...registry import MODELS
+from .masked_patch_decoder import MaskedPatchDecoder
+from .masked_sapiens_vit import MaskedSapiensViT
+from .masking import gather_patches, normalize_patches, patch_statistics
+
+
+class Reconstruction(NamedTuple):
+    """Images, and what the model makes of their visible part.
+
+    All are normalized as the input, RGB.
+
+    Attributes:
+        original (Tensor): (B, 3, H, W).
+        predicted (Tensor): The prediction of every patch, (B, 3, H, W).
+        mask (Tensor): 1 for masked pixels, 0 for visible ones, (B, 1, H, W).
+    """
+
+    original: Tensor
+    predicted: Tensor
+    mask: Tensor
+
+    @property
+    def combined(self) -> Tensor:
+        """Visible pixels of the original, masked ones as predicted."""
+        return torch.where(self.mask > 0, self.predicted, self.original)
+
+
+@MODELS.register_module()
+class SapiensMAE(MAE):
+    """Masked autoencoder of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
+
+    The method is that of `Masked Autoencoders Are Scalable Vision Learners
+    <https://arxiv.org/abs/2111.06377>`_. The numbers are those of the stock
+    class; with :class:`MaskedPatchDecoder` as the neck, predictions and
+    targets are computed for masked patches only.
+
+    Args:
+        backbone (dict): Config of :class:`MaskedSapiensViT`, square images.
+        neck (dict): Config of :class:`MaskedPatchDecoder` or of the stock
+            ``MAEPretrainDecoder``.
+        head (dict): Config of the stock ``MAEPretrainHead``; its
+            ``norm_pix`` says whether targets are normalized.
+        compile_blocks (bool | dict): Whether to compile the transformer
+            blocks, each by itself, which takes less time than the whole
+            model; or arguments of ``torch.compile``. Defaults to False.
+        **kwargs: Other arguments of ``mmpretrain.models.MAE``.
+
+    Raises:
+        TypeError: If the backbone is of another class.
+        ValueError: If the parts do not fit together.
+    """
+
+    backbone: MaskedSapiensViT
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        head: dict,
+        compile_blocks: bool | dict = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        if not isinstance(self.backbone, MaskedSapiensViT):
+            raise TypeError(
+                '`backbone` must be a MaskedSapiensViT, but got '
+                f'{type(self.backbone).__name__}'
+            )
+        rows, columns = self.backbone.patch_grid
+        if rows != columns:
+            raise ValueError(
+                '`img_size` must be square for the stock head, but got '
+                f'{self.backbone.img_size}'
+            )
+        pairs = {
+            'neck.num_patches': (
+                self.neck.num_patches,
+                self.backbone.num_patches,
+            ),
+            'neck.embed_dim': (
+                self.neck.decoder_embed.in_features,
+                self.backbone.embed_dims,
+            ),
+            'neck.patch_size ** 2 * neck.in_chans': (
+                self.neck.decoder_pred.out_features,
+                3 * self.backbone.patch_embed.patch_size**2,
+            ),
+            'head.patch_size': (
+                self.head.patch_size,
+                self.backbone.patch_embed.patch_size,
+            ),
+        }
+        for name, (actual, expected) in pairs.items():
+            if actual != expected:
+                raise ValueError(
+                    f'`{name}` must be {expected} for this backbone, but got '
+                    f'{actual}'
+                )
+        if compile_blocks is not False:
+            settings = {} if compile_blocks is True else compile_blocks
+            for module in self.modules():
+                if isinstance(module, TransformerLayer):
+                    module.compile(**settings)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None = None,
+        mode: str = 'tensor',
+        **kwargs: Any,
+    ) -> Any:
+        """The entry for everything, through which wrappers go.
+
+        Args:
+            inputs (Tensor): RGB, normalized, (B, 3, H, W).
+            data_samples (list[DataSample], optional): Not used. Defaults to
+                None.
+            mode (str): 'tensor', 'loss' or 'reconstruct'. Defaults to
+                'tensor'.
+            **kwargs: Of :meth:`loss` or :meth:`reconstruct`.
+
+        Returns:
+            tuple | dict | Reconstruction: See :meth:`extract_feat`,
+            :meth:`loss` and :meth:`reconstruct`.
+        """
+        if mode == 'reconstruct':
+            return self.reconstruct(inputs, **kwargs)
+        if mode == 'loss':
+            return self.loss(inputs, data_samples, **kwargs)
+        return super().forward(inputs, data_samples, mode)
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Features of whole images, for ``mode='tensor'``.
+
+        Args:
+            inputs (Tensor): RGB, normalized, (B, 3, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: See :class:`mmsapiens.models.SapiensViT`.
+        """
+        return self.backbone(inputs, mask=False)
+
+    def loss(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None,
+        **kwargs: Any,
+    ) -> dict[str, Tensor]:
+        """The reconstruction loss of masked patches.
+
+        Args:
+            inputs (Tensor): RGB, normalized, (B, 3, H, W).
+            data_samples (list[DataSample], optional): Not used.
+            **kwargs: ``mask_ratio``, ``noise`` and ``generator`` of
+                :meth:`MaskedSapiensViT.draw_mask`.
+
+        Returns:
+            dict[str, Tensor]: ``loss``, a scalar.
+        """
+        mask = self.backbone.draw_mask(len(inputs), inputs.device, **kwargs)
+        latent, binary, ids_restore = self.backbone(inputs, mask=mask)
+        if not isinstance(self.neck, MaskedPatchDecoder):
+            pred = self.neck(latent, ids_restore)  # (B, L, P)
+            return dict(loss=self.head.loss(pred, inputs, binary))
+        pred = self.neck.predict_masked(latent, mask)  # (B, M, P)
+        with torch.no_grad():
+            target = gather_patches(
+                inputs, mask.ids_masked, self.head.patch_size, True
+            )
+            if self.head.norm_pix:
+                target = normalize_patches(target)
+        everywhere = target.new_ones(target.shape[:2])  # (B, M)
+        loss = self.head.loss_module(pred.float(), target, everywhere)
+        return dict(loss=loss)
+
+    @torch.no_grad()
+    def reconstruct(self, inputs: Tensor, **kwargs: Any) -> Reconstruction:
+        """Mask images and predict them.
+
+        Args:
+            inputs (Tensor): RGB, normalized, (B, 3, H, W).
+            **kwargs: ``mask_ratio``, ``noise`` and ``generator`` of
+                :meth:`MaskedSapiensViT.draw_mask`.
+
+        Returns:
+            Reconstruction: If targets are normalized, predictions are scaled
+            back with mean and variance of the original patches.
+        """
+        latent, mask, ids_restore = self.backbone(inputs, **kwargs)
+        pred = self.neck(latent, ids_restore).float()  # (B, L, P)
+        if self.head.norm_pix:
+            mean, var = patch_statistics(self.head.patchify(inputs))
+            pred = pred * (var + 1e-6).sqrt() + mean
+        pixels = mask[:, :, None].expand_as(pred)
+        return Reconstruction(
+            original=inputs,
+            predicted=self.head.unpatchify(pred),
+            mask=self.head.unpatchify(pixels)[:, :1],
+        )

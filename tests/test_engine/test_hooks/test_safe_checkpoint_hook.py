@@ -1,0 +1,96 @@
+"""SafeCheckpointHook and the files it writes."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.fileio import get_file_backend
+
+from mmsapiens.engine.hooks import SafeCheckpointHook
+from mmsapiens.engine.hooks.atomic_local_backend import write_whole
+
+
+@pytest.fixture
+def runner(tmp_path):
+    return SimpleNamespace(
+        work_dir=str(tmp_path), _resume=True, _load_from=None
+    )
+
+
+def save(folder, step, mtime, keep=None):
+    path = folder / f'iter_{step}.pth'
+    torch.save(dict(step=torch.full((100,), step)), path)
+    path.write_bytes(path.read_bytes()[:keep])
+    os.utime(path, (mtime, mtime))
+    return path
+
+
+def hook(**kwargs):
+    return SafeCheckpointHook(by_epoch=False, interval=5, **kwargs)
+
+
+def test_the_newest_whole_one_is_resumed(runner, tmp_path):
+    save(tmp_path, 90, mtime=10)  # of an earlier run
+    good = save(tmp_path, 20, mtime=20)
+    save(tmp_path, 25, mtime=30, keep=500)
+    (tmp_path / 'last_checkpoint').write_text('')  # killed while writing
+    (tmp_path / '.iter_25.pth.abc.partial').touch()
+    hook().before_run(runner)
+    assert (tmp_path / 'last_checkpoint').read_text() == str(good)
+    assert not list(tmp_path.glob('.*.partial'))
+
+
+def test_nothing_to_resume(runner, tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('iter_5.pth')
+    hook().before_run(runner)
+    assert not (tmp_path / 'last_checkpoint').exists()
+
+
+def test_only_damaged_checkpoints(runner, tmp_path):
+    save(tmp_path, 5, mtime=1, keep=100)
+    with pytest.raises(RuntimeError, match='no checkpoint in .* is whole'):
+        hook().before_run(runner)
+
+
+def test_a_chosen_checkpoint_is_kept(runner, tmp_path):
+    save(tmp_path, 5, mtime=1)
+    runner._load_from = 'another.pth'
+    hook().before_run(runner)
+    assert not (tmp_path / 'last_checkpoint').exists()
+
+
+def test_folders_of_checkpoints_are_left_alone(runner, tmp_path):
+    (tmp_path / 'iter_5.pth').mkdir()
+    pointer = tmp_path / 'last_checkpoint'
+    pointer.write_text(str(tmp_path / 'iter_5.pth'))
+    hook().before_run(runner)
+    assert pointer.read_text() == str(tmp_path / 'iter_5.pth')
+
+
+def test_one_checkpoint_is_too_few():
+    with pytest.raises(ValueError, match='at least 2'):
+        hook(max_keep_ckpts=1)
+
+
+def test_interval_must_fit_accumulation(runner):
+    runner.optim_wrapper = SimpleNamespace(_accumulative_counts=4)
+    with pytest.raises(ValueError, match='a multiple of'):
+        hook().before_train(runner)
+
+
+def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    backend = get_file_backend(backend_args=dict(backend='atomic'))
+    path = tmp_path / 'a' / 'file'
+    backend.put(b'old', str(path))
+    backend.put_text('älter', str(path))
+    assert path.read_text(encoding='utf-8') == 'älter'
+
+    def fail(number):
+        raise OSError('disk full')
+
+    monkeypatch.setattr(os, 'fsync', fail)
+    with pytest.raises(OSError, match='disk full'):
+        write_whole(b'new', path)
+    assert os.listdir(path.parent) == ['file']
+    assert path.read_text(encoding='utf-8') == 'älter'
