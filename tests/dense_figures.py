@@ -4,6 +4,7 @@ Seen along parallel rays. A figure faces the camera, so that its left is on
 the right of the picture.
 """
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,3 +105,16 @@ def write_figures(folder, count, size_hw=(256, 192), seed=0):
         np.save(folder / f'depths/{name}.npy', figure.depth_m)
         np.save(folder / f'normals/{name}.npy', figure.normals)
     return folder
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folder', help='gets `train` and `val`')
+    parser.add_argument('--count', type=int, default=8)
+    args = parser.parse_args()
+    for split in ('train', 'val'):
+        write_figures(Path(args.folder) / split, args.count, (384, 288))
+
+
+if __name__ == '__main__':
+    main()
