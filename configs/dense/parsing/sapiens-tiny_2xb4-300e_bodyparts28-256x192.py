@@ -4,7 +4,8 @@ _base_ = './sapiens-0.3b_8xb1-200e_bodyparts28-1024x768.py'
 
 size_wh, size_hw = (192, 256), (256, 192)
 
-# With the background at a tenth, as in the recipe, parts grow beyond their edges.
+# With the background at a tenth, as in the recipe, parts grow beyond their
+# edges.
 class_weight = [1.0, *_base_.class_weight[1:]]
 
 model = dict(
