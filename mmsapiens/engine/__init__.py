@@ -8,7 +8,6 @@ from .hooks import (
     StepSeedHook,
 )
 from .optim import AutocastOptimWrapper, LossGuard, ViTLayerDecayConstructor
-from .strategies import ShardedFSDPStrategy, StrategyRunner
 
 __all__ = [
     'AutocastOptimWrapper',
@@ -17,8 +16,6 @@ __all__ = [
     'ProgressHook',
     'ResumeDataHook',
     'SafeCheckpointHook',
-    'ShardedFSDPStrategy',
     'StepSeedHook',
-    'StrategyRunner',
     'ViTLayerDecayConstructor',
 ]

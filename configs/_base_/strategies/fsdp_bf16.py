@@ -1,10 +1,8 @@
 # Weights, gradients and optimizer states in shards, one unit for each block;
-# weights are gathered in bfloat16, gradients are summed in float32. Checkpoints
-# are folders in shards, too.
-runner_type = 'mmsapiens.StrategyRunner'
-
+# weights are gathered in bfloat16, gradients are summed in float32.
 strategy = dict(
-    type='mmsapiens.ShardedFSDPStrategy',
+    type='FSDPStrategy',
+    state_dict_cfg='full',
     model_wrapper=dict(
         auto_wrap_policy='mmsapiens.pretrain.models.wrap_blocks',
         mixed_precision=dict(
