@@ -1,0 +1,1 @@
+"""Renderer of synthetic people with labels for every task of mmsapiens."""
