@@ -63,6 +63,8 @@ PUBLIC = {
     },
     'OPTIM_WRAPPERS': {'AutocastOptimWrapper'},
     'OPTIM_WRAPPER_CONSTRUCTORS': {'ViTLayerDecayConstructor'},
+    'RUNNERS': {'StrategyRunner'},
+    'STRATEGIES': {'ShardedFSDPStrategy'},
     'TRANSFORMS': {
         'ConvertVocabulary',
         'GenerateDepthTarget',

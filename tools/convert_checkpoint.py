@@ -2,9 +2,10 @@
 """Convert a Sapiens checkpoint to .safetensors or a cleaned .pth.
 
 Reads every released layout: MAE, clean encoder, pose, segmentation, depth
-and normal, from .pth, .safetensors, TorchScript and torch.export files.
-Optimizer states are dropped, key names stay. The last two formats need
---trust-pickle, because torch may run code in them.
+and normal, from .pth, .safetensors, TorchScript and torch.export files, and
+the folders in shards of FSDP training. Optimizer states are dropped, key names
+stay. TorchScript and torch.export need --trust-pickle, because torch may run
+code in them.
 """
 
 import argparse
@@ -16,7 +17,9 @@ from mmsapiens.utils import convert_checkpoint
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='checkpoint to read')
+    parser.add_argument(
+        'source', help='checkpoint to read, a file or a folder in shards'
+    )
     parser.add_argument(
         'target',
         help='file to write; its suffix, .safetensors or .pth, '

@@ -1,4 +1,4 @@
-"""Hooks, optimization and launching; mmengine only."""
+"""Hooks, optimization, strategies and launching; mmengine only."""
 
 from .hooks import (
     CheckpointGuardHook,
@@ -8,6 +8,7 @@ from .hooks import (
     StepSeedHook,
 )
 from .optim import AutocastOptimWrapper, LossGuard, ViTLayerDecayConstructor
+from .strategies import ShardedFSDPStrategy, StrategyRunner
 
 __all__ = [
     'AutocastOptimWrapper',
@@ -16,6 +17,8 @@ __all__ = [
     'ProgressHook',
     'ResumeDataHook',
     'SafeCheckpointHook',
+    'ShardedFSDPStrategy',
     'StepSeedHook',
+    'StrategyRunner',
     'ViTLayerDecayConstructor',
 ]

@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..compat.torch_load import allow_training_checkpoints
+from .sharded_checkpoint import is_sharded, read_sharded
 
 TRUST_VARIABLE = 'MMSAPIENS_TRUST_PICKLE'
 DOWNLOAD_AGAIN = 'Delete it and download it again.'
@@ -50,15 +51,17 @@ def detect_format(path: str | Path) -> str:
         path (str | Path): The file.
 
     Returns:
-        str: 'safetensors', 'torch' (zip or legacy), 'torchscript' or
-        'torch_export'.
+        str: 'safetensors', 'torch' (zip or legacy), 'torchscript',
+        'torch_export' or 'sharded' (the folder of a sharded checkpoint).
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is a directory, empty, a Git LFS pointer, a
-            web page, cut short, or of an unknown format.
+        ValueError: If the file is another directory, empty, a Git LFS
+            pointer, a web page, cut short, or of an unknown format.
     """
     path = Path(path).expanduser()
+    if is_sharded(path):
+        return 'sharded'
     if path.is_dir():
         raise ValueError(
             f'{path} is a directory, but a checkpoint file was expected'
@@ -165,6 +168,8 @@ def read_checkpoint(
     kind = detect_format(path)
     if kind == 'safetensors':
         return _read_safetensors(path, map_location)
+    if kind == 'sharded':
+        return read_sharded(path, map_location)
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'
     if kind == 'torch':

@@ -1,8 +1,5 @@
 """The way of docs/pretraining.md: pretrain, convert, fine-tune."""
 
-import runpy
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from parity import ROOT
+from run_tool import run_tool
 
 CONFIGS = ROOT / 'configs'
 FINE_TUNING = [
@@ -19,17 +17,6 @@ FINE_TUNING = [
     'dense/depth/sapiens-tiny_2xb4-300e_depth-256x192.py',
     'dense/normal/sapiens-tiny_2xb4-300e_normal-256x192.py',
 ]
-
-
-def run_tool(name, *args):
-    """Run a tool in this process."""
-    argv, sys.argv = sys.argv, [name, *map(str, args)]
-    try:
-        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
-    except SystemExit as stop:
-        assert not stop.code, stop.code
-    finally:
-        sys.argv = argv
 
 
 @pytest.fixture(scope='module')

@@ -1,8 +1,10 @@
 # Weights, gradients and optimizer states in shards, one unit for each block;
 # weights are gathered in bfloat16, gradients are summed in float32.
+# Checkpoints are folders, each process writes its part.
+runner_type = 'mmsapiens.StrategyRunner'
+
 strategy = dict(
-    type='FSDPStrategy',
-    state_dict_cfg='full',
+    type='mmsapiens.ShardedFSDPStrategy',
     model_wrapper=dict(
         auto_wrap_policy='mmsapiens.pretrain.models.wrap_blocks',
         mixed_precision=dict(

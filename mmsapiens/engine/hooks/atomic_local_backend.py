@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -33,11 +34,51 @@ def write_whole(content: bytes, path: str | Path) -> None:
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    number = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # or the name may be lost when the power fails
+        os.fsync(number)  # or it may be lost when the power fails
     finally:
-        os.close(folder)
+        os.close(number)
+
+
+def move_whole(source: Path, target: Path) -> None:
+    """Give a file or folder its final name.
+
+    Args:
+        source (Path): Beside its place, complete.
+        target (Path): Its name; what is there is replaced.
+    """
+    if source.is_dir():
+        for path in source.rglob('*'):
+            _sync(path)
+    _sync(source)
+    if source.is_dir() or target.is_dir():
+        remove_path(target)  # a folder cannot be replaced at once
+    os.replace(source, target)
+    _sync(target.parent)
+
+
+def remove_path(path: Path) -> None:
+    """Remove a file or folder, if there is one.
+
+    A folder first loses its name, so that half of one is never taken for a
+    whole.
+    """
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    doomed = path
+    if not path.name.endswith(TMP_SUFFIX):
+        doomed = path.with_name(f'.{path.name}.removed{TMP_SUFFIX}')
+        if doomed.exists():
+            shutil.rmtree(doomed)
+        path.rename(doomed)
+    shutil.rmtree(doomed)
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -55,6 +96,10 @@ class AtomicLocalBackend(LocalBackend):
     ) -> None:
         """Write ``obj``; see :func:`write_whole`."""
         write_whole(obj.encode(encoding), filepath)
+
+    def rmtree(self, dir_path: str | Path) -> None:
+        """Remove a folder; see :func:`remove_path`."""
+        remove_path(Path(dir_path))
 
 
 register_backend('atomic', AtomicLocalBackend, force=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ...registry import HOOKS
-from ...utils.checkpoint import get_state_dict, is_sapiens
+from ...utils.checkpoint import HEADS, get_state_dict, is_sapiens
 from ...utils.checkpoint_fit import check_head
 
 
@@ -33,11 +34,17 @@ class CheckpointGuardHook(Hook):
             ValueError: See :func:`mmsapiens.utils.checkpoint_fit.check_head`.
         """
         model = runner.model
-        if is_model_wrapper(model):
+        # Units of FSDP have states only through the outermost one.
+        if is_model_wrapper(model) and not isinstance(
+            model, FullyShardedDataParallel
+        ):
             model = model.module
         try:
             file = get_state_dict(checkpoint)
-            if is_sapiens(file):
+            # Not without need: FSDP gathers all weights for `state_dict`.
+            if is_sapiens(file) and any(
+                key.startswith(tuple(HEADS)) for key in file
+            ):
                 check_head(file, model.state_dict())
         except ValueError as error:
             name = runner.cfg.get('load_from') or 'the checkpoint'

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import FlexibleRunner, Runner
 
 from ...registry import HOOKS
+from ...utils.sharded_checkpoint import (
+    is_sharded,
+    is_whole_archive,
+    is_whole_folder,
+)
 from ...utils.wording import shorten
-from .atomic_local_backend import TMP_SUFFIX, write_whole
+from .atomic_local_backend import TMP_SUFFIX, remove_path, write_whole
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint has its end; its tensors are not read."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            return bool(file.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
+    """Whether nothing of a checkpoint lacks; tensors are not read."""
+    return is_whole_folder(path) if path.is_dir() else is_whole_archive(path)
 
 
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
@@ -40,7 +40,7 @@ def find_newest_whole(folder: Path, pattern: str) -> Path | None:
     Raises:
         RuntimeError: If there are some, but none is whole.
     """
-    found = [path for path in folder.glob(pattern) if path.is_file()]
+    found = list(folder.glob(pattern))
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     damaged: list[str] = []
     for path in found:
@@ -70,7 +70,8 @@ class SafeCheckpointHook(CheckpointHook):
     before the new one is there, and resumes from what ``last_checkpoint``
     says, which may be an empty file after a kill. Here a checkpoint gets its
     name when it is whole, at least two are kept, and a run resumed without
-    ``load_from`` continues with the newest one that is whole.
+    ``load_from`` continues with the newest one that is whole. With a
+    ``strategy`` that takes ``runner_type='mmsapiens.StrategyRunner'``.
 
     Args:
         max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all.
@@ -103,6 +104,11 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_run(self, runner: Runner) -> None:
         """Point ``last_checkpoint`` at the newest whole one."""
+        if not isinstance(runner, FlexibleRunner):
+            self.before_load(runner)
+
+    def before_load(self, runner: Runner) -> None:
+        """The same; ``StrategyRunner`` calls it, and loads before the run."""
         if not runner._resume or runner._load_from is not None:
             return
         if self.is_local and is_main_process():
@@ -114,10 +120,11 @@ class SafeCheckpointHook(CheckpointHook):
         if self.out_dir is not None:
             folder = Path(self.out_dir) / work_dir.name
         pointer = work_dir / 'last_checkpoint'
-        if pointer.is_file() and os.path.isdir(pointer.read_text().strip()):
-            return  # of a strategy that writes folders
+        last = pointer.read_text().strip() if pointer.is_file() else ''
+        if os.path.isdir(last) and not is_sharded(last):
+            return  # of a strategy that writes folders of its own kind
         for left_over in folder.glob(f'.*{TMP_SUFFIX}'):
-            left_over.unlink(missing_ok=True)
+            remove_path(left_over)
         newest = find_newest_whole(folder, self.filename_tmpl.format('*'))
         if newest is None:
             pointer.unlink(missing_ok=True)

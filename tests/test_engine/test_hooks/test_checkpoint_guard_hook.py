@@ -60,3 +60,11 @@ def test_other_number_of_classes_is_refused(tiny_arch):
             make_state_dict('seg', tiny_arch, out_channels=20),
             make_state_dict('seg', tiny_arch),
         )
+
+
+def test_model_is_not_asked_without_need(tiny_arch):
+    # FSDP gathers all weights for it, and its inner model cannot answer.
+    runner = SimpleNamespace(model=nn.Identity(), cfg=Config())
+    runner.model.state_dict = None
+    file = make_state_dict('mae', tiny_arch)
+    CheckpointGuardHook().after_load_checkpoint(runner, dict(state_dict=file))

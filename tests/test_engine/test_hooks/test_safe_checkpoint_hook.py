@@ -7,8 +7,9 @@ import pytest
 import torch
 from mmengine.fileio import get_file_backend
 
-from mmsapiens.engine.hooks import SafeCheckpointHook
+from mmsapiens.engine.hooks import SafeCheckpointHook, atomic_local_backend
 from mmsapiens.engine.hooks.atomic_local_backend import write_whole
+from mmsapiens.utils.sharded_checkpoint import write_sharded
 
 
 @pytest.fixture
@@ -66,6 +67,39 @@ def test_folders_of_checkpoints_are_left_alone(runner, tmp_path):
     pointer.write_text(str(tmp_path / 'iter_5.pth'))
     hook().before_run(runner)
     assert pointer.read_text() == str(tmp_path / 'iter_5.pth')
+
+
+def save_shards(folder, step, mtime):
+    path = folder / f'iter_{step}.pth'
+    tensors = {'state_dict.a': torch.full((100,), step)}
+    write_sharded(path, tensors, dict(meta={}))
+    os.utime(path, (mtime, mtime))
+    return path
+
+
+def test_folders_of_shards_are_resumed_when_whole(runner, tmp_path):
+    good = save_shards(tmp_path, 5, mtime=10)
+    damaged = save_shards(tmp_path, 10, mtime=20)
+    next(damaged.glob('*.distcp')).unlink()
+    (tmp_path / '.iter_15.pth.partial').mkdir()
+    pointer = tmp_path / 'last_checkpoint'
+    pointer.write_text(str(damaged))
+    hook().before_run(runner)
+    assert pointer.read_text() == str(good)
+    assert not list(tmp_path.glob('.*.partial'))
+
+
+def test_removal_that_is_killed_leaves_no_half(tmp_path, monkeypatch):
+    path = save_shards(tmp_path, 5, mtime=1)
+
+    def fail(path):
+        raise OSError('killed')
+
+    monkeypatch.setattr(atomic_local_backend.shutil, 'rmtree', fail)
+    backend = get_file_backend(backend_args=dict(backend='atomic'))
+    with pytest.raises(OSError, match='killed'):
+        backend.rmtree(str(path))
+    assert os.listdir(tmp_path) == ['.iter_5.pth.removed.partial']
 
 
 def test_one_checkpoint_is_too_few():

@@ -1,0 +1,182 @@
+"""FSDP whose checkpoints are written and read in shards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mmengine
+from mmengine._strategy import FSDPStrategy
+from mmengine.dist import get_world_size
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+
+from ...registry import STRATEGIES
+from ...utils.sharded_checkpoint import (
+    WEIGHTS,
+    is_sharded,
+    load_tensors,
+    read_training,
+    write_sharded,
+)
+from ..launch import FULL_STATE_ON_CPU
+
+FOLDER = 'folder'
+
+
+def _flatten(state: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
+    """The tensors of an optimizer's state by one name each."""
+    return {
+        f'optimizer.{parameter}.{name}': value
+        for parameter, values in state.items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+@STRATEGIES.register_module()
+class ShardedFSDPStrategy(FSDPStrategy):
+    """The stock FSDP with checkpoints that no process holds as a whole.
+
+    Each process writes its part into a folder, see
+    :mod:`mmsapiens.utils.sharded_checkpoint`, which any number of processes
+    can resume and ``tools/convert_checkpoint.py`` turns into one file.
+    Unlike the stock strategy it also saves the loss guard and the loss scale
+    of the optimizer wrapper. Files are loaded as by the stock strategy.
+
+    Args:
+        **kwargs: Of ``mmengine._strategy.FSDPStrategy``, except
+            ``state_dict_cfg``.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        # For files only; they are loaded as a whole by each process.
+        super().__init__(state_dict_cfg=FULL_STATE_ON_CPU, **kwargs)
+
+    @property
+    def _options(self) -> StateDictOptions:
+        # FSDP in one process has no shards, and says so with an error.
+        return StateDictOptions(full_state_dict=get_world_size() == 1)
+
+    def save_checkpoint(
+        self,
+        filename: str,
+        *,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        extra_ckpt: dict | None = None,
+        callback: Callable | None = None,
+    ) -> None:
+        """Write a folder; all processes call it.
+
+        Args:
+            filename (str): The folder.
+            save_optimizer (bool): Whether to save the optimizer. Defaults to
+                True.
+            save_param_scheduler (bool): Whether to save the schedules.
+                Defaults to True.
+            extra_ckpt (dict, optional): Further entries. Defaults to None.
+            callback (Callable, optional): Called with the checkpoint before
+                it is written. Defaults to None.
+        """
+        checkpoint: dict[str, Any] = dict(extra_ckpt or {})
+        checkpoint.setdefault('meta', {}).update(
+            seed=self.seed,
+            time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
+            mmengine=mmengine.__version__,
+        )
+        checkpoint['state_dict'] = get_model_state_dict(
+            self.model, options=self._options
+        )
+        if save_optimizer and hasattr(self, 'optim_wrapper'):
+            checkpoint['optimizer'] = self._optim_state()
+        if save_param_scheduler and hasattr(self, 'param_schedulers'):
+            checkpoint['param_schedulers'] = self.scheduler_state_dict()
+        if callback is not None:
+            callback(checkpoint)
+        weights = checkpoint.pop('state_dict')
+        tensors = {WEIGHTS + name: value for name, value in weights.items()}
+        if 'optimizer' in checkpoint:
+            tensors.update(_flatten(checkpoint['optimizer'].pop('state')))
+        write_sharded(Path(filename), tensors, checkpoint)
+
+    def _optim_state(self) -> dict[str, Any]:
+        """In shards, with what the wrapper has beside the optimizer."""
+        wrapper = self.optim_wrapper
+        state = get_optimizer_state_dict(
+            self.model, wrapper.optimizer, options=self._options
+        )
+        return {**wrapper.state_dict(), **state}
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        *,
+        callback: Callable | None = None,
+        **kwargs: Any,
+    ) -> dict:
+        """Load weights; all processes call it.
+
+        Args:
+            filename (str): A folder, or a file of the stock strategies.
+            callback (Callable, optional): Called with the checkpoint before
+                it goes into the model. Defaults to None.
+            **kwargs: For files, of ``FSDPStrategy.load_checkpoint``.
+
+        Returns:
+            dict: The checkpoint.
+
+        Raises:
+            ValueError: If the folder does not fit the model.
+        """
+        if not is_sharded(filename):
+            return super().load_checkpoint(
+                filename, callback=callback, **kwargs
+            )
+        self.logger.info(f'Load checkpoint in shards from {filename}')
+        weights = get_model_state_dict(self.model, options=self._options)
+        load_tensors(
+            filename,
+            {WEIGHTS + name: value for name, value in weights.items()},
+        )
+        checkpoint = read_training(filename)
+        checkpoint['state_dict'] = weights
+        if 'optimizer' in checkpoint:
+            checkpoint['optimizer'][FOLDER] = filename
+        if callback is not None:
+            callback(checkpoint)
+        set_model_state_dict(self.model, weights, options=self._options)
+        return checkpoint
+
+    def load_optim_state_dict(self, state_dict: dict) -> None:
+        """Load the optimizer; all processes call it.
+
+        Args:
+            state_dict (dict): ``optimizer`` of :meth:`load_checkpoint`.
+        """
+        if FOLDER not in state_dict:
+            super().load_optim_state_dict(state_dict)
+            return
+        rest = dict(state_dict)
+        folder = rest.pop(FOLDER)
+        optimizer = self.optim_wrapper.optimizer
+        state = get_optimizer_state_dict(
+            self.model, optimizer, options=self._options
+        )
+        load_tensors(folder, _flatten(state['state']))
+        state['param_groups'] = rest.pop('param_groups')
+        set_optimizer_state_dict(
+            self.model,
+            optimizer,
+            optim_state_dict=state,
+            options=self._options,
+        )
+        self.optim_wrapper.load_state_dict({**rest, **optimizer.state_dict()})

@@ -1,0 +1,230 @@
+"""Checkpoints in shards: a folder that every process writes a part of.
+
+The format is that of ``torch.distributed.checkpoint``: tensors in
+``__<rank>_<n>.distcp``, where each lies in ``.metadata``. Only tensors are
+stored in this way; all that is small is in ``training.pth``. No code from a
+folder is run.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.checkpoint.metadata import (
+    Metadata,
+    TensorStorageMetadata,
+)
+
+INDEX_FILE = '.metadata'
+TRAINING_FILE = 'training.pth'
+WEIGHTS = 'state_dict.'
+"""What the names of the model's tensors start with."""
+
+_INDEX_MODULE = 'torch.distributed.checkpoint.metadata'
+_INDEX_NAMES = {
+    ('builtins', 'dict'),
+    ('builtins', 'list'),
+    ('builtins', 'set'),
+    ('collections', 'OrderedDict'),
+    ('torch', 'Size'),
+    ('torch.distributed.checkpoint.filesystem', '_StorageInfo'),
+    ('torch.serialization', '_get_layout'),
+}
+
+
+class _IndexUnpickler(pickle.Unpickler):
+    """Knows the classes of an index, and no other."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _INDEX_NAMES:
+            return super().find_class(module, name)
+        if module in ('pathlib', 'pathlib._local') and 'Path' in name:
+            return PurePosixPath  # the folder that it was written to
+        if module == 'torch':
+            found = getattr(torch, name, None)
+            if isinstance(found, (torch.dtype, torch.layout)):
+                return found
+        if module == _INDEX_MODULE and '.' not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and found.__module__ == module:
+                return found
+        raise pickle.UnpicklingError(
+            f'it names {module}.{name}, which no index needs'
+        )
+
+
+class _Reader(dcp.FileSystemReader):
+    """The stock reader, without code from the folder."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        metadata = read_index(Path(self.path))
+        storage_meta = getattr(metadata, 'storage_meta', None)
+        if storage_meta is not None:
+            storage_meta.load_id = self.load_id
+        return metadata
+
+
+def read_index(folder: Path) -> Metadata:
+    """What tensors a sharded checkpoint has, and where.
+
+    Args:
+        folder (Path): The checkpoint.
+
+    Raises:
+        ValueError: If the index is damaged, or would run code.
+    """
+    try:
+        with (folder / INDEX_FILE).open('rb') as file:
+            index = _IndexUnpickler(file).load()
+    except (pickle.UnpicklingError, EOFError, OSError) as error:
+        raise ValueError(
+            f'the index {folder / INDEX_FILE} cannot be read: {error}'
+        ) from None
+    if not isinstance(index, Metadata):
+        raise ValueError(
+            f'{folder / INDEX_FILE} must hold the index of a sharded '
+            f'checkpoint, but it holds a {type(index).__name__}'
+        )
+    return index
+
+
+def is_sharded(path: str | Path) -> bool:
+    """Whether a path is the folder of a sharded checkpoint."""
+    return (Path(path) / INDEX_FILE).is_file()
+
+
+def is_whole_archive(path: Path) -> bool:
+    """Whether a file of torch.save has its end; tensors are not read."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return bool(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def is_whole_folder(folder: Path) -> bool:
+    """Whether a sharded checkpoint has all its files, in full length."""
+    try:
+        index = read_index(folder)
+        ends: dict[str, int] = {}
+        for place in index.storage_data.values():
+            name, end = place.relative_path, place.offset + place.length
+            ends[name] = max(end, ends.get(name, 0))
+        sizes = {name: (folder / name).stat().st_size for name in ends}
+    except (ValueError, OSError, AttributeError):
+        return False
+    return all(sizes[name] >= end for name, end in ends.items()) and (
+        is_whole_archive(folder / TRAINING_FILE)
+    )
+
+
+def write_sharded(
+    folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]
+) -> None:
+    """Write this process's part; all processes call it.
+
+    Args:
+        folder (Path): Where to; the same for all processes.
+        tensors (Mapping[str, Tensor]): Sharded tensors, and plain ones that
+            are equal on all processes.
+        rest (Mapping[str, Any]): All else, of the first process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not dist.is_initialized() or dist.get_rank() == 0:
+        torch.save(dict(rest), folder / TRAINING_FILE)
+    dcp.save(dict(tensors), storage_writer=dcp.FileSystemWriter(folder))
+
+
+def load_tensors(
+    folder: str | Path, tensors: Mapping[str, Tensor], alone: bool = False
+) -> None:
+    """Fill tensors, in place, from a checkpoint of any number of processes.
+
+    Args:
+        folder (str | Path): The checkpoint.
+        tensors (Mapping[str, Tensor]): Sharded tensors, or whole ones.
+        alone (bool): Whether only this process reads. Defaults to False, all
+            call it.
+
+    Raises:
+        ValueError: If the checkpoint lacks a tensor or has one of another
+            shape.
+    """
+    stored = read_index(Path(folder)).state_dict_metadata
+    for name, tensor in tensors.items():
+        there = getattr(stored.get(name), 'size', None)
+        if there is None or tuple(there) != tuple(tensor.shape):
+            raise ValueError(
+                f'{folder} must have `{name}` of shape '
+                f'{tuple(tensor.shape)}, but has '
+                f'{"none" if there is None else tuple(there)}. Use the config '
+                'that it was trained with.'
+            )
+    reader = _Reader(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # that one process reads alone
+        dcp.load(dict(tensors), storage_reader=reader, no_dist=alone)
+
+
+def read_sharded(
+    folder: str | Path, map_location: Any = None
+) -> dict[str, Any]:
+    """Read a sharded checkpoint as that of one process.
+
+    The optimizer is left out.
+
+    Args:
+        folder (str | Path): The checkpoint.
+        map_location (str | torch.device, optional): Where its tensors go.
+            Defaults to None, the CPU.
+
+    Returns:
+        dict[str, Any]: ``state_dict`` with whole tensors, ``meta`` and what
+        else there is.
+
+    Raises:
+        ValueError: If the folder is damaged.
+    """
+    folder = Path(folder)
+    if not is_whole_folder(folder):
+        raise ValueError(
+            f'the checkpoint {folder} is damaged: files are missing or cut '
+            'short. Copy it again.'
+        )
+    tensors = dict(_empty_weights(read_index(folder)))
+    load_tensors(folder, tensors, alone=True)
+    checkpoint = read_training(folder)
+    checkpoint.pop('optimizer', None)
+    checkpoint['state_dict'] = {
+        name.removeprefix(WEIGHTS): value.to(map_location or 'cpu')
+        for name, value in tensors.items()
+    }
+    return checkpoint
+
+
+def _empty_weights(index: Metadata) -> Iterator[tuple[str, Tensor]]:
+    for name, entry in index.state_dict_metadata.items():
+        if name.startswith(WEIGHTS) and isinstance(
+            entry, TensorStorageMetadata
+        ):
+            yield name, torch.empty(entry.size, dtype=entry.properties.dtype)
+
+
+def read_training(folder: str | Path) -> dict[str, Any]:
+    """All of a sharded checkpoint that is not in shards.
+
+    Args:
+        folder (str | Path): The checkpoint.
+    """
+    from .checkpoint_io import read_checkpoint  # imports this
+
+    return dict(read_checkpoint(Path(folder) / TRAINING_FILE, 'cpu'))
