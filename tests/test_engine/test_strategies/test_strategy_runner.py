@@ -1,4 +1,4 @@
-"""StrategyRunner; tests/test_pretrain/test_sharded_training.py has several processes."""
+"""A strategy whose checkpoints go through the hooks of an ordinary runner."""
 
 import pytest
 import torch
