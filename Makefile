@@ -7,9 +7,11 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?=
 PYTEST_ARGS ?=
+DEMO ?= fast
 DEMO_DIR ?= work_dirs/demo
+DEMO_STAMP := $(VENV)/.installed-synthetic
 
-.PHONY: install demo test test-legacy lint format clean
+.PHONY: install demo demo-long demo-pose test test-legacy lint format clean
 install: $(STAMP)
 
 $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
@@ -25,10 +27,26 @@ $(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
 	$(PIP) check
 	touch $@
 
-# A folder in COCO's layout may be given as DATA=...
-demo: $(STAMP)
+# What renders people, beside $(STAMP).
+$(DEMO_STAMP): $(STAMP) requirements/synthetic.txt
+	$(PIP) install --progress-bar on -c $(CONSTRAINTS) \
+	    -r requirements/synthetic.txt
+	touch $@
+
+# Four tasks from nothing, and a page with pictures. DEMO=long takes an hour,
+# DEMO=gpu needs one; DATA=... is a folder with photographs of people.
+demo: $(DEMO_STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python projects/demo/demo.py \
-	    --work-dir $(DEMO_DIR) $(if $(DATA),--data "$(DATA)")
+	    --variant $(DEMO) --work-dir $(DEMO_DIR) \
+	    $(if $(DATA),--data "$(DATA)")
+
+demo-long: DEMO := long
+demo-long: demo
+
+# Fine-tunes pose on a folder in COCO's layout, DATA=..., or on one portrait.
+demo-pose: $(STAMP)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python projects/demo/pose_demo.py \
+	    --work-dir $(DEMO_DIR)-pose $(if $(DATA),--data "$(DATA)")
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)

@@ -1,352 +1,212 @@
 #!/usr/bin/env python
-"""Fine-tune a tiny Sapiens pose model, evaluate it and draw what it sees.
+"""Four tasks from nothing: render people, train, evaluate, show.
 
-Without `--data` it uses one public-domain portrait that ships with
-matplotlib. The figures are those of the training pictures themselves: the
-demo shows that the parts work together, not how well a model generalises.
+Each step is done once; the same command continues an interrupted run.
 """
 
 import argparse
 import json
 import os
-import shlex
-import subprocess
 import sys
-import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from four_tasks.configs import base_config, config_text
+from four_tasks.data import write_lists
+from four_tasks.stages import Record, Runner, Stage, write_atomically
+from four_tasks.story import results, write_page
+from four_tasks.variants import TASKS, TITLES, VARIANTS, Variant, get_variant
+from pose_demo import use_portrait
+
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / 'configs/pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py'
-SAMPLES_PER_EPOCH = 14
-QUICK_EPOCHS = 120
+SIZE = '256x192'
 
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        '--data',
-        type=Path,
-        help='folder with pictures and COCO person keypoints instead of the '
-        'portrait',
-    )
-    parser.add_argument(
-        '--work-dir', type=Path, default=Path('work_dirs/demo')
-    )
-    parser.add_argument('--processes', type=int, default=2)
-    parser.add_argument('--epochs', type=int, help='training epochs')
+    add = parser.add_argument
+    add('--variant', default=next(iter(VARIANTS)), help=f'of {list(VARIANTS)}')
+    add('--data', type=Path, help='folder with photographs of people')
+    add('--work-dir', type=Path, default=Path('work_dirs/demo'))
+    add('--processes', type=int, help='2, or one for each GPU')
     return parser.parse_args()
 
 
-def find_annotations(folder: Path) -> Path:
-    """The file with COCO person keypoints (17) of a folder.
-
-    Args:
-        folder (Path): Searched with its sub-folders.
-
-    Returns:
-        Path: The smallest one, which is that of the validation set where
-        there are several.
+def count_processes(variant: Variant) -> int:
+    """Processes of a training.
 
     Raises:
-        FileNotFoundError: If there is none.
+        SystemExit: If the variant needs a GPU and there is none.
     """
-    found = []
-    for path in sorted(folder.rglob('*.json'), key=os.path.getsize):
-        with path.open(encoding='utf-8') as file:
-            doc = json.load(file)
-        if not isinstance(doc, dict) or not doc.get('annotations'):
-            continue
-        first = doc['annotations'][0]
-        if (
-            len(first.get('keypoints', [])) == 17 * 3
-            and 'face_kpts' not in first
-        ):
-            found.append(path)
-            break
-    if not found:
-        raise FileNotFoundError(
-            f'no COCO person keypoints under {folder}: a .json file with '
-            '`annotations` that have 17 `keypoints` (x, y, v) each is needed'
+    if not variant.on_gpu:
+        return 2
+    import torch
+
+    if not torch.cuda.device_count():
+        raise SystemExit(
+            'error: DEMO=gpu needs a CUDA device; DEMO=long runs on the CPU'
         )
-    return found[0]
+    return torch.cuda.device_count()
 
 
-def find_images(folder: Path, annotations: Path) -> tuple[Path, dict]:
-    """The folder that the file names of an annotation file refer to.
-
-    Args:
-        folder (Path): Searched with its sub-folders.
-        annotations (Path): The annotation file.
-
-    Returns:
-        tuple: The folder and the loaded annotation file.
-
-    Raises:
-        FileNotFoundError: If a picture is missing.
-    """
-    with annotations.open(encoding='utf-8') as file:
-        doc = json.load(file)
-    names = [image['file_name'] for image in doc['images']]
-    candidates = [folder, *(p for p in folder.rglob('*') if p.is_dir())]
-    missing = names
-    for candidate in candidates:
-        absent = [n for n in names if not (candidate / n).is_file()]
-        if not absent:
-            return candidate, doc
-        missing = min(missing, absent, key=len)
-    raise FileNotFoundError(
-        f'{len(missing)} of {len(names)} pictures of {annotations} are in no '
-        f'folder under {folder}, for instance {missing[0]}'
+def render_stage(variant: Variant, data: Path, lists: Path) -> Stage:
+    """Render people, and divide them."""
+    workers = min(len(os.sched_getaffinity(0)), 8) if variant.on_gpu else 2
+    command = [
+        *(sys.executable, 'projects/synthetic_humans/render.py'),
+        *('--out', str(data), '--num', str(variant.pictures)),
+        *('--size', SIZE, '--views', 'full_body', '--normal-format', 'png'),
+        *('--val-share', '0.15', '--seed', '0', '--workers', str(workers)),
+    ]
+    if not variant.on_gpu:
+        command += ['--device', 'cpu']
+    return Stage(
+        'render',
+        f'Rendering {variant.pictures} pictures of people',
+        command,
+        lists / 'val.json',
+        finish=lambda: write_lists(data, variant.pictures, lists),
     )
 
 
-def use_portrait(folder: Path) -> Path:
-    """Lay the portrait out as a COCO folder.
+def export_weights(work_dir: Path, target: Path) -> None:
+    """Keep the weights of the last checkpoint, without the optimizer.
 
     Args:
-        folder (Path): Where to.
-
-    Returns:
-        Path: ``folder``.
+        work_dir (Path): Of the training.
+        target (Path): The file; it appears when it is complete.
     """
-    import shutil
+    import io
 
-    from matplotlib.cbook import get_sample_data
+    import torch
 
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = get_sample_data('grace_hopper.jpg', asfileobj=False)
-    shutil.copy(picture, folder / 'grace_hopper.jpg')
-    shutil.copy(Path(__file__).with_name('portrait.json'), folder)
-    return folder
+    newest = Path((work_dir / 'last_checkpoint').read_text('utf-8').strip())
+    checkpoint = torch.load(newest, map_location='cpu', weights_only=False)
+    buffer = io.BytesIO()
+    torch.save({'state_dict': checkpoint['state_dict']}, buffer)
+    write_atomically(target, buffer.getvalue())
 
 
-def write_config(
-    path: Path,
-    images: Path,
-    annotations: Path,
-    num_people: int,
-    epochs: int | None,
-) -> None:
-    """Write the config of this run: the tiny one, with the data filled in.
-
-    Args:
-        path (Path): The file to write.
-        images (Path): Folder of the pictures.
-        annotations (Path): The annotation file.
-        num_people (int): People in it.
-        epochs (int, optional): Training epochs; if None, those of the tiny
-            config for several people, fewer for one.
-    """
-    times = max(1, round(SAMPLES_PER_EPOCH / num_people))
-    if epochs is None and num_people == 1:
-        epochs = QUICK_EPOCHS
-    lines = [
-        f'_base_ = {str(CONFIG)!r}',
-        '',
-        'people = dict(',
-        f'    ann_file={str(annotations)!r},',
-        "    data_root='',",
-        f'    data_prefix=dict(img={str(images) + "/"!r}))',
-        'train_dataloader = dict(dataset=dict(',
-        f"    _delete_=True, type='RepeatDataset', times={times},",
-        "    dataset=dict(type='mmsapiens.CheckedCocoDataset',",
-        "                 data_mode='topdown',",
-        '                 pipeline={{_base_.train_pipeline}}, **people)))',
-        'val_dataloader = dict(dataset=dict(bbox_file=None, **people))',
-        'test_dataloader = val_dataloader',
-        f'val_evaluator = dict(ann_file={str(annotations)!r})',
-        'test_evaluator = val_evaluator',
-        "log_level = 'WARNING'",
-        "custom_hooks = [dict(type='mmsapiens.CheckpointGuardHook'),",
-        "                dict(type='mmsapiens.PoseDataCheckHook'),",
-        "                dict(type='mmsapiens.ProgressHook')]",
+def train_stage(
+    task: str, variant: Variant, run: Path, processes: int
+) -> Stage:
+    """Train the network of a task."""
+    config, target = run / f'configs/{task}.py', run / f'weights/{task}.pth'
+    text = config.read_text('utf-8')
+    # The key of the step also depends on what the config inherits from here.
+    text += base_config(task).read_text('utf-8')
+    stage = Stage(
+        f'train-{task}', f'Training: {TITLES[task]}', [], target, text
+    )
+    work_dir = run / 'train' / f'{task}-{stage.key}'
+    command = [
+        *('tools/dist_train.sh', str(config), str(processes)),
+        *('--work-dir', str(work_dir), '--no-validate', '--resume'),
+        *(['--amp'] if variant.amp else []),
     ]
-    if epochs is not None:
-        lines += [
-            f'train_cfg = dict(max_epochs={epochs}, val_interval={epochs})',
-            "param_scheduler = [dict(type='LinearLR', by_epoch=False, begin=0,"
-            ' end=20, start_factor=1e-2), '
-            "dict(type='CosineAnnealingLR', by_epoch=True, begin=0, "
-            f'end={epochs}, T_max={epochs}, eta_min=1e-5, '
-            'convert_to_iter_based=True)]',
-            f'default_hooks = dict(checkpoint=dict(interval={epochs}))',
-        ]
-    path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    return Stage(
+        stage.name,
+        stage.title,
+        command,
+        target,
+        text,
+        finish=lambda: export_weights(work_dir, target),
+    )
 
 
-def run(title: str, command: list[str], log: Path) -> float:
-    """Run a command, show its output, and stop the demo if it fails.
-
-    Args:
-        title (str): What it does.
-        command (list[str]): The command.
-        log (Path): File for what it writes to the error stream.
-
-    Returns:
-        float: Seconds taken.
-    """
-    print(f'\n== {title}\n$ {shlex.join(command)}', flush=True)
-    start = time.perf_counter()
-    env = dict(os.environ, PYTHON=sys.executable, PYTHONWARNINGS='ignore')
-    with log.open('w', encoding='utf-8') as errors:
-        code = subprocess.call(command, env=env, cwd=ROOT, stderr=errors)
-    if code:
-        tail = log.read_text(encoding='utf-8').splitlines()[-40:]
-        print('\n'.join(tail), file=sys.stderr)
-        raise SystemExit(
-            f'{title} failed with exit code {code}; {log} has the whole output'
-        )
-    return time.perf_counter() - start
-
-
-def newest(folder: Path, pattern: str) -> Path:
-    """The newest file of a folder that matches a pattern."""
-    files = sorted(folder.rglob(pattern), key=os.path.getmtime)
-    if not files:
-        raise FileNotFoundError(f'no {pattern} in {folder}')
-    return files[-1]
+def predict_stages(
+    run: Path, data: Path, photographs: Path, trained: str
+) -> tuple[Stage, Stage]:
+    """Evaluate on held-out people, and look at photographs."""
+    command = [
+        *(sys.executable, 'projects/demo/predict.py', str(run)),
+        *('--data', str(data)),
+    ]
+    heldout = Stage(
+        'heldout',
+        'Evaluation on held-out people',
+        command,
+        run / 'heldout.json',
+        trained,
+    )
+    files = sorted(str(p) for p in photographs.rglob('*') if p.is_file())
+    photos = Stage(
+        'photographs',
+        'Prediction on photographs',
+        [*command, '--photographs', str(photographs)],
+        run / 'photographs/photographs.json',
+        trained + '\n'.join(files),
+    )
+    return heldout, photos
 
 
-def draw(
-    config: Path, checkpoint: Path, images: Path, doc: dict, out_dir: Path
-) -> list[Path]:
-    """Draw annotation and prediction of each picture side by side.
-
-    Args:
-        config (Path): Config of the run.
-        checkpoint (Path): Its weights.
-        images (Path): Folder of the pictures.
-        doc (dict): The annotation file; its boxes are given to the model.
-        out_dir (Path): Folder for the drawings.
-
-    Returns:
-        list[Path]: The drawings.
-    """
-    import mmsapiens  # noqa: F401, I001  before mmpose
-    import numpy as np
-    from mmcv import imread, imwrite
-    from mmengine.structures import InstanceData
-    from mmpose.apis import inference_topdown, init_model
-    from mmpose.structures import PoseDataSample, merge_data_samples
-    from mmsapiens.pose import GroupedPoseVisualizer
-    from rich.progress import track
-
-    model = init_model(str(config), str(checkpoint), device='cpu')
-    visualizer = GroupedPoseVisualizer()
-    out_dir.mkdir(parents=True, exist_ok=True)
-    drawings = []
-    for image in track(doc['images'], 'drawing', disable=None):
-        people = [
-            a
-            for a in doc['annotations']
-            if a['image_id'] == image['id'] and a.get('num_keypoints')
-        ]
-        if not people:
-            continue
-        path = images / image['file_name']
-        img = imread(str(path), channel_order='rgb')
-        boxes = np.array([a['bbox'] for a in people], dtype=np.float32)
-        boxes[:, 2:] += boxes[:, :2]
-        points = np.array(
-            [a['keypoints'] for a in people], dtype=np.float32
-        ).reshape(len(people), -1, 3)
-        truth = PoseDataSample(
-            pred_instances=InstanceData(
-                keypoints=points[..., :2],
-                keypoints_visible=(points[..., 2] > 0).astype(np.float32),
-                bboxes=boxes,
+def run_demo(args: argparse.Namespace) -> Path:
+    """Everything; gives the page."""
+    variant = get_variant(args.variant)
+    processes = args.processes or count_processes(variant)
+    base = args.work_dir.resolve()
+    data, run = base / 'renders', base / args.variant
+    if args.data:
+        photographs = args.data.expanduser().resolve()
+        if not photographs.is_dir():
+            raise FileNotFoundError(
+                f'DATA must be a folder, but got {photographs}'
             )
+    else:
+        photographs = use_portrait(base / 'portrait')
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    runner, records = Runner(run / 'stages', ROOT), []
+    records.append(runner.run(render_stage(variant, data, run / 'lists')))
+    keys = []
+    for task in TASKS:
+        config = run / f'configs/{task}.py'
+        text = config_text(task, variant, data, run / 'lists')
+        write_atomically(config, text)
+        stage = train_stage(task, variant, run, processes)
+        records.append(runner.run(stage))
+        keys.append(stage.key)
+    for stage in predict_stages(run, data, photographs, ','.join(keys)):
+        records.append(runner.run(stage))
+    return write_report(args.variant, variant, run, records)
+
+
+def write_report(
+    name: str, variant: Variant, run: Path, records: list[Record]
+) -> Path:
+    """Write the page and print the table."""
+    heldout = json.loads((run / 'heldout.json').read_text('utf-8'))
+    folder = run / 'photographs'
+    photos = json.loads((folder / 'photographs.json').read_text('utf-8'))
+    text = write_page(
+        name=name,
+        variant=variant,
+        heldout=heldout,
+        photos=photos,
+        folders=(run / 'heldout', folder),
+        records=records,
+    )
+    page = run / 'report.html'
+    write_atomically(page, text)
+    print(f'\n{"":46} {"baseline":>9} {"network":>9}')
+    for row in results(heldout['tasks'], name):
+        print(
+            f'{row.metric:46} {row.baseline:9.2f} {row.ours:9.2f}  '
+            f'{row.change()}, {row.guess}'
         )
-        found = merge_data_samples(inference_topdown(model, str(path), boxes))
-        panels = []
-        for sample in (truth, found):
-            visualizer.add_datasample(
-                'panel',
-                img,
-                sample,
-                draw_gt=False,
-                draw_bbox=True,
-                kpt_thr=0.3,
-            )
-            panels.append(visualizer.get_image())
-        target = out_dir / f'{Path(image["file_name"]).stem}.png'
-        imwrite(np.concatenate(panels, axis=1)[..., ::-1], str(target))
-        drawings.append(target)
-    return drawings
+    wall = sum(record.wall_s for record in records)
+    print(f'\n{wall / 60:.1f} minutes; the page: {page}')
+    return page
 
 
 def main() -> None:
-    """Prepare, train, evaluate, draw, report."""
-    args = parse_args()
-    start = time.perf_counter()
-    work_dir = args.work_dir.resolve()
-    folder = (
-        args.data.expanduser().resolve()
-        if args.data
-        else use_portrait(work_dir / 'data')
-    )
-    if not folder.is_dir():
-        raise SystemExit(f'--data must be a folder, but got {folder}')
-    annotations = find_annotations(folder)
-    images, doc = find_images(folder, annotations)
-    num_people = sum(bool(a.get('num_keypoints')) for a in doc['annotations'])
-    print(
-        f'{num_people} annotated people in {len(doc["images"])} pictures '
-        f'({annotations})'
-    )
-    config = work_dir / 'demo_config.py'
-    config.parent.mkdir(parents=True, exist_ok=True)
-    write_config(config, images, annotations, num_people, args.epochs)
-
-    train_dir, test_dir = work_dir / 'train', work_dir / 'test'
-    processes = str(args.processes)
-    train_s = run(
-        'fine-tuning',
-        [
-            'tools/dist_train.sh',
-            str(config),
-            processes,
-            '--work-dir',
-            str(train_dir),
-        ],
-        work_dir / 'train.log',
-    )
-    checkpoint = Path(
-        (train_dir / 'last_checkpoint').read_text(encoding='utf-8')
-    )
-    test_s = run(
-        'evaluation (CocoMetric, boxes of the annotation)',
-        [
-            'tools/dist_test.sh',
-            str(config),
-            str(checkpoint),
-            processes,
-            '--work-dir',
-            str(test_dir),
-        ],
-        work_dir / 'test.log',
-    )
-    metrics = json.loads(newest(test_dir, '[0-9]*.json').read_text())
-    print('\n== drawing: annotation left, prediction right')
-    drawings = draw(config, checkpoint, images, doc, work_dir / 'pictures')
-
-    total = time.perf_counter() - start
-    print(
-        f'\nAP {metrics["coco/AP"]:.3f}, AP50 {metrics["coco/AP .5"]:.3f} '
-        'on the pictures it was trained on'
-    )
-    print(
-        f'training {train_s:.0f} s, evaluation {test_s:.0f} s, '
-        f'in all {total:.0f} s'
-    )
-    print('pictures:')
-    for path in drawings:
-        print(f'  {path}')
+    """Run the demo."""
+    try:
+        run_demo(parse_args())
+    except (FileNotFoundError, KeyError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
+    main()

@@ -1,0 +1,72 @@
+"""How much the demo renders and trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TASKS = ('pose', 'parsing', 'depth', 'normal')
+"""In the order in which they are trained and shown."""
+
+TITLES = {
+    'pose': 'Pose, 17 keypoints',
+    'parsing': 'Body parts, 28 classes',
+    'depth': 'Depth',
+    'normal': 'Surface normals',
+}
+"""Task -> its heading."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Sizes of a run.
+
+    Args:
+        pictures (int): Pictures to render.
+        epochs (dict[str, int]): Task -> passes over the training pictures.
+        batch_size (int): Pictures in a batch of one process.
+        lr (float): Peak learning rate.
+        amp (bool): Whether to train in bfloat16. Defaults to False.
+        on_gpu (bool): One process for each GPU. Defaults to False.
+    """
+
+    pictures: int
+    epochs: dict[str, int]
+    batch_size: int
+    lr: float
+    amp: bool = False
+    on_gpu: bool = False
+
+
+VARIANTS: dict[str, Variant] = {
+    'fast': Variant(
+        700, dict(pose=13, parsing=10, depth=12, normal=7), 8, 1e-3
+    ),
+    'long': Variant(
+        2400, dict(pose=16, parsing=13, depth=15, normal=10), 8, 1e-3
+    ),
+    'gpu': Variant(
+        6000,
+        dict(pose=60, parsing=60, depth=60, normal=60),
+        32,
+        1.5e-3,
+        amp=True,
+        on_gpu=True,
+    ),
+}
+"""Name -> sizes; the first is the default."""
+
+
+def get_variant(name: str) -> Variant:
+    """Look a variant up.
+
+    Args:
+        name (str): A key of :data:`VARIANTS`.
+
+    Raises:
+        KeyError: If there is none of this name.
+    """
+    if name not in VARIANTS:
+        raise KeyError(
+            f'`DEMO` must be one of {list(VARIANTS)}, but got {name!r}'
+        )
+    return VARIANTS[name]
