@@ -7,8 +7,6 @@ anything uses it. ``docs/dense_outputs.md`` describes the formats.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 from mmengine import fileio
 
 from ..utils.errors import BadSampleError, MissingFileError
+from ..utils.whole_files import write_whole
 from .fields import Field, get_field
 from .map_checks import DAMAGED, check_map
 from .map_exr import decode_exr, encode_exr
@@ -190,20 +189,5 @@ def write_map(
             arrays: dict[str, Any] = {field.name: array}
             np.savez_compressed(buffer, **arrays)
         content = buffer.getvalue()
-    return _write_file(path, content)
-
-
-def _write_file(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.stem}-', suffix='.tmp'
-    )
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(content, path)
     return path

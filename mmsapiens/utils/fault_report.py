@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, ClassVar
+
+from .whole_files import write_whole
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
 """Passes entries of the named list on, and may show how far it is."""
@@ -80,13 +79,5 @@ def write_faults(faults: Sequence[Fault], path: str) -> None:
         path (str): For a list of objects with ``kind``, ``where`` and
             ``message``.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix='.tmp')
-    try:
-        with open(handle, 'w', encoding='utf-8') as file:
-            json.dump([asdict(fault) for fault in faults], file, indent=1)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    text = json.dumps([asdict(fault) for fault in faults], indent=1)
+    write_whole(text.encode(), path)

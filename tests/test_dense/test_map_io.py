@@ -11,7 +11,6 @@ import OpenEXR
 import pytest
 from PIL import Image
 
-from mmsapiens.dense import map_io
 from mmsapiens.dense.map_io import read_map, write_map
 from mmsapiens.utils.errors import BadSampleError, MissingFileError
 
@@ -394,7 +393,7 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError('no space left on device')
 
-    monkeypatch.setattr(map_io.os, 'replace', fail)
+    monkeypatch.setattr(os, 'replace', fail)
     with pytest.raises(OSError, match='no space'):
         write_map(path, DEPTH * 2, 'depth_map')
     assert os.listdir(tmp_path) == ['a.npy']

@@ -1,5 +1,6 @@
 """Hooks."""
 
+from .atomic_local_backend import AtomicLocalBackend
 from .checkpoint_guard_hook import CheckpointGuardHook
 from .progress_hook import ProgressHook
 from .resume_data_hook import ResumeDataHook
@@ -7,6 +8,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .step_seed_hook import StepSeedHook
 
 __all__ = [
+    'AtomicLocalBackend',
     'CheckpointGuardHook',
     'ProgressHook',
     'ResumeDataHook',

@@ -18,8 +18,8 @@ from ...utils.sharded_checkpoint import (
     is_whole_archive,
     is_whole_folder,
 )
+from ...utils.whole_files import TMP_SUFFIX, remove_path, write_whole
 from ...utils.wording import shorten
-from .atomic_local_backend import TMP_SUFFIX, remove_path, write_whole
 
 
 def is_whole(path: Path) -> bool:

@@ -10,7 +10,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import FlexibleRunner
 
 from ...registry import RUNNERS
-from ..hooks.atomic_local_backend import (
+from ...utils.whole_files import (
     TMP_SUFFIX,
     move_whole,
     remove_path,

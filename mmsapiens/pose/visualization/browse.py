@@ -6,7 +6,6 @@ Letters: N people in a sample, K keypoints, H W pixels of the input.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, VISUALIZERS
 from mmpose.structures import PoseDataSample
+
+from ...utils.whole_files import write_whole
 
 MODES = ('train', 'val')
 _PACK = 'PackPoseInputs'
@@ -234,14 +235,5 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
             made if need be.
         image (np.ndarray): RGB, uint8 (H, W, 3).
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode('.png', image[..., ::-1])
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
-    try:
-        with open(handle, 'wb') as file:
-            file.write(data.tobytes())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    write_whole(data.tobytes(), path)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import os
 import tarfile
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...engine.hooks.atomic_local_backend import TMP_SUFFIX, write_whole
 from ...utils.errors import BadSampleError
+from ...utils.whole_files import TMP_SUFFIX, whole_file, write_whole
 from .decoding import decode_image
 from .human_image_dataset import HumanImageDataset
 from .shard_index import (
@@ -136,26 +134,15 @@ def write_shard(
         if skipped_path.is_file():
             lines = skipped_path.read_text(encoding='utf-8').splitlines()
         return number, len(index), lines, True
-    handle, partial_name = tempfile.mkstemp(
-        dir=out_dir, prefix=f'.{path.name}.', suffix=TMP_SUFFIX
-    )
     stop = min((number + 1) * per_shard, len(images))
-    try:
-        with open(handle, 'wb') as file:
-            with tarfile.open(fileobj=file, mode='w') as tar:
-                skipped = _fill(
-                    tar,
-                    images,
-                    range(number * per_shard, stop),
-                    verify=verify,
-                    with_source=with_source,
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(partial_name, 0o644)
-        os.replace(partial_name, path)
-    finally:
-        Path(partial_name).unlink(missing_ok=True)
+    with whole_file(path) as partial, tarfile.open(partial, 'w') as tar:
+        skipped = _fill(
+            tar,
+            images,
+            range(number * per_shard, stop),
+            verify=verify,
+            with_source=with_source,
+        )
     if skipped:
         write_whole('\n'.join(skipped).encode(), skipped_path)
     index = index_shard(path)

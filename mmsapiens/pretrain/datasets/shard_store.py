@@ -11,8 +11,8 @@ from typing import Any
 
 from mmengine.fileio import LocalBackend, get_file_backend
 
-from ...engine.hooks.atomic_local_backend import write_whole
 from ...utils.errors import BadSampleError
+from ...utils.whole_files import write_whole
 
 MAX_OPEN = 32
 

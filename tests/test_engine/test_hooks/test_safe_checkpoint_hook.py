@@ -7,9 +7,10 @@ import pytest
 import torch
 from mmengine.fileio import get_file_backend
 
-from mmsapiens.engine.hooks import SafeCheckpointHook, atomic_local_backend
-from mmsapiens.engine.hooks.atomic_local_backend import write_whole
+from mmsapiens.engine.hooks import SafeCheckpointHook
+from mmsapiens.utils import whole_files
 from mmsapiens.utils.sharded_checkpoint import write_sharded
+from mmsapiens.utils.whole_files import write_whole
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_removal_that_is_killed_leaves_no_half(tmp_path, monkeypatch):
     def fail(path):
         raise OSError('killed')
 
-    monkeypatch.setattr(atomic_local_backend.shutil, 'rmtree', fail)
+    monkeypatch.setattr(whole_files.shutil, 'rmtree', fail)
     backend = get_file_backend(backend_args=dict(backend='atomic'))
     with pytest.raises(OSError, match='killed'):
         backend.rmtree(str(path))

@@ -7,7 +7,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 
 from mmsapiens.engine import launch
-from mmsapiens.engine.hooks import atomic_local_backend
+from mmsapiens.utils import whole_files
 
 
 @MODELS.register_module()
@@ -94,7 +94,7 @@ def test_kill_while_moving_leaves_no_half(build, tmp_path, monkeypatch):
     def die(*args):
         raise Killed
 
-    monkeypatch.setattr(atomic_local_backend.os, 'replace', die)
+    monkeypatch.setattr(whole_files.os, 'replace', die)
     with pytest.raises(Killed):
         build(1, interval=1).train()
     names = {path.name for path in (tmp_path / 'work').iterdir()}

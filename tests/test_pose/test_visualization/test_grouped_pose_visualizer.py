@@ -13,6 +13,8 @@ from mmsapiens.pose.visualization.grouped_pose_visualizer import (
 )
 from mmsapiens.pose.vocabularies import get_vocabulary
 
+pytestmark = pytest.mark.usefixtures('mmpose_scope')
+
 
 def canvas(size=120):
     return np.zeros((size, size, 3), dtype=np.uint8)
