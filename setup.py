@@ -53,6 +53,9 @@ setup(
             'dense/metainfo/*.json',
         ]
     },
+    entry_points={
+        'console_scripts': ['mmsapiens = mmsapiens.cli.main:main']
+    },
     install_requires=read_requirements('runtime'),
     extras_require={
         name: read_requirements(name)

@@ -1,0 +1,66 @@
+"""``mmsapiens convert``."""
+
+from __future__ import annotations
+
+import click
+
+from .output import as_json, json_option
+
+
+@click.command('convert')
+@click.argument('source')
+@click.argument('target')
+@click.option(
+    '--encoder-only',
+    is_flag=True,
+    help='Keep the encoder alone, without `backbone.`, as the `_clean` '
+    'files are.',
+)
+@click.option(
+    '--dtype',
+    type=click.Choice(['float32', 'bfloat16', 'float16']),
+    help='Convert floating-point weights.',
+)
+@click.option(
+    '--no-hash',
+    is_flag=True,
+    help='Do not add the first digits of the SHA-256 to the name.',
+)
+@click.option(
+    '--trust-pickle',
+    is_flag=True,
+    help='Let code in the source file run; only for files you trust.',
+)
+@json_option
+def command(
+    source: str,
+    target: str,
+    encoder_only: bool,
+    dtype: str | None,
+    no_hash: bool,
+    trust_pickle: bool,
+    json: bool,
+) -> None:
+    """Convert SOURCE, a checkpoint of any released layout, to TARGET.
+
+    SOURCE is a file or a folder in shards. The suffix of TARGET, .safetensors
+    or .pth, selects the format. Optimizer states are dropped.
+    """
+    from mmsapiens.utils import convert_checkpoint
+
+    info, path = convert_checkpoint(
+        source,
+        target,
+        encoder_only=encoder_only,
+        dtype=dtype,
+        with_hash=not no_hash,
+        trust_pickle=trust_pickle or None,
+    )
+    size = path.stat().st_size
+    if json:
+        as_json(
+            dict(source=source, is_a=str(info), path=str(path), bytes=size)
+        )
+        return
+    click.echo(f'{source}: {info}')
+    click.echo(f'wrote {path} ({size / 2**20:.1f} MiB)')

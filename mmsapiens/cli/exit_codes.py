@@ -1,0 +1,78 @@
+"""Exit codes of ``mmsapiens``, and which error ends with which."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from mmsapiens.zoo.errors import DownloadError
+
+OK = 0
+FAILED = 1
+"""The run ended, but some inputs failed, or ``doctor`` found a problem."""
+USAGE = 2
+"""Nothing was done: a wrong argument or a file that cannot be used."""
+DOWNLOAD = 3
+"""A checkpoint could not be downloaded."""
+UNEXPECTED = 4
+"""An error that no message was written for."""
+INTERRUPTED = 130
+"""Ctrl-C."""
+
+TRACEBACK_VARIABLE = 'MMSAPIENS_TRACEBACK'
+"""Set to 1, errors come with their traceback."""
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that stands for an error."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return INTERRUPTED
+    if isinstance(error, DownloadError):
+        return DOWNLOAD
+    if isinstance(error, ValueError | KeyError | OSError | ImportError):
+        return USAGE
+    return UNEXPECTED
+
+
+def message(error: BaseException) -> str:
+    """What is said about an error."""
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return 'interrupted'
+    if isinstance(error, KeyError) and error.args:
+        text = str(error.args[0])  # str() of a KeyError is in quotes
+    else:
+        text = str(error)
+    if exit_code(error) == UNEXPECTED:
+        text = (
+            f'{type(error).__name__}: {text}\n'
+            'This was not expected; `mmsapiens --debug ...` shows where it '
+            'happened.'
+        )
+    return text or type(error).__name__
+
+
+def report(error: BaseException, debug: bool = False) -> int:
+    """Print an error to stderr.
+
+    Args:
+        error (BaseException): What ended a command.
+        debug (bool): Whether its traceback is printed too, as it is with
+            :data:`TRACEBACK_VARIABLE`. Defaults to False.
+
+    Returns:
+        int: The exit code.
+    """
+    if debug or os.environ.get(TRACEBACK_VARIABLE, '0') not in ('', '0'):
+        traceback.print_exception(error)
+    if isinstance(error, click.UsageError):
+        error.show()  # with the usage of the command
+    else:
+        print(f'error: {message(error)}', file=sys.stderr)
+    return exit_code(error)

@@ -1,0 +1,55 @@
+"""What commands print: tables for people, one json document for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+json_option = click.option(
+    '--json',
+    is_flag=True,
+    help='Print one json document to stdout; all else goes to stderr.',
+)
+"""The option ``--json`` of a command."""
+
+
+def as_json(document: Any) -> None:
+    """Print a document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that also writes long paths in one line to a file or pipe."""
+    from rich.console import Console
+
+    result = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not result.is_terminal:
+        result.width = 200
+    return result
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+    """Print a table to stdout.
+
+    Args:
+        title (str): Above it.
+        columns (Sequence[str]): Their headings.
+        rows (Iterable[Sequence[str]]): A text per column.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify='left', box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, overflow='fold')
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
