@@ -3,15 +3,17 @@
 
 Trains a tiny masked autoencoder on shards once without interruption, and once
 killed by SIGKILL at random moments, half of them while a checkpoint is
-written. Each restart runs the same command. Losses, learning rates and
-samples of every step, final weights and the optimizer must be equal bit by
-bit. Takes about ten seconds per start.
+written. The training is divided into as many parts as there are kills, one in
+each: the moments are spread over all of it. Each restart runs the same
+command. Losses, learning rates and samples of every step, final weights and
+the optimizer must be equal bit by bit. Takes about ten seconds per start.
 """
 
 import argparse
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +27,7 @@ from pathlib import Path
 WORLD_SIZE = 2
 INTERVAL = 5
 POLL_S = 0.0005
+TAIL_BYTES = 1000
 
 
 def train(folder, work_dir, steps, loop):
@@ -72,6 +75,7 @@ class Run:
 
     def __init__(self, folder, work_dir, steps, loop):
         self.work_dir = work_dir
+        self.old_bytes = record_bytes(work_dir)
         port = free_port()
         command = [sys.executable, __file__, '--train']
         command += [str(folder), str(work_dir), str(steps), loop]
@@ -140,28 +144,63 @@ def record_bytes(work_dir):
     return path.stat().st_size if path.exists() else 0
 
 
+def last_step(work_dir):
+    """The step of the last whole record; 0 if there is none."""
+    path = work_dir / 'steps_0.jsonl'
+    if not path.exists():
+        return 0
+    with path.open('rb') as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+        steps = re.findall(rb'"step": (\d+),.*\n', file.read())
+    return int(steps[-1]) if steps else 0
+
+
+def has_reached(run, step):
+    """Whether this start, not only an earlier one, has done a step."""
+    return (
+        record_bytes(run.work_dir) > run.old_bytes
+        and last_step(run.work_dir) >= step
+    )
+
+
 def is_saving(work_dir):
     return any(work_dir.glob('.iter_*.partial'))
 
 
-def kill_once(run, kind, generator, steps_between):
-    """Kill at a random moment of the given kind; whether it still ran."""
-    work_dir = run.work_dir
+def kill_once(run, kind, step, generator):
+    """Kill at a random moment of the given kind; whether it still ran.
+
+    Args:
+        run (Run): Just started.
+        kind (str): 'starting', 'training' or 'saving'.
+        step (int): The kill comes after this step, unless it comes at the
+            start.
+        generator (random.Random): Of the moment.
+    """
     if kind == 'starting':
         time.sleep(generator.uniform(0, 6))
     else:
-        line = 130  # bytes of a record, about
-        num_steps = generator.randint(0, max(1, steps_between // 2))
-        goal = record_bytes(work_dir) + line * num_steps
-        run.wait_until(lambda: record_bytes(work_dir) > goal)
+        run.wait_until(lambda: has_reached(run, step))
         if kind == 'saving':
-            run.wait_until(lambda: is_saving(work_dir))
+            run.wait_until(lambda: is_saving(run.work_dir))
             time.sleep(generator.uniform(0, 0.002))
         else:
             time.sleep(generator.uniform(0, 0.05))
     was_running = run.is_running
     run.kill()
     return was_running
+
+
+def draw_steps(num_kills, steps, generator):
+    """A step out of each of ``num_kills`` equal parts of a training.
+
+    The last ones leave time to reach a checkpoint before the end.
+    """
+    length = (steps - INTERVAL) / num_kills
+    return [
+        max(1, int((part + generator.random()) * length))
+        for part in range(num_kills)
+    ]
 
 
 def load_final(work_dir, steps):
@@ -219,25 +258,28 @@ def kill_test(folder, num_kills, steps, seed, loop='epoch', kinds=None):
     expected, _ = read_records(straight)
     assert len(expected) == WORLD_SIZE * steps
 
-    weights = dict(starting=1, training=4, saving=5)
+    if kinds is None:
+        kinds = generator.choices(
+            ['starting', 'training', 'saving'], weights=[1, 4, 5], k=num_kills
+        )
     done: Counter = Counter()
+    positions = []
     half_written = 0
-    while done.total() < num_kills:
-        if kinds is not None:
-            kind = kinds[done.total() % len(kinds)]
-        else:
-            (kind,) = generator.choices(
-                list(weights), weights=list(weights.values())
-            )
+    for number, step in enumerate(draw_steps(num_kills, steps, generator)):
+        kind = kinds[number % len(kinds)]
         run = Run(shards, killed, steps, loop)
-        if not kill_once(run, kind, generator, steps // num_kills):
-            break
+        if not kill_once(run, kind, step, generator):
+            raise SystemExit(
+                f'the training ended before kill {number + 1} of {num_kills}:'
+                f'\n{(killed / "output.txt").read_text()[-4000:]}'
+            )
         partial = is_saving(killed)
         newest = sorted(path.name for path in killed.glob('iter_*.pth'))
         done[kind] += 1
         half_written += partial
+        positions.append(last_step(killed))
         print(
-            f'kill {done.total()} while {kind}'
+            f'kill {number + 1} after step {positions[-1]} while {kind}'
             f'{", half-written checkpoint left" if partial else ""}; '
             f'whole: {newest}',
             flush=True,
@@ -250,6 +292,7 @@ def kill_test(folder, num_kills, steps, seed, loop='epoch', kinds=None):
         assert equal(ends[0][name], ends[1][name]), f'{name} differs'
     return dict(
         kills=dict(done),
+        after_steps=positions,
         half_written_checkpoints=half_written,
         steps=steps,
         records=len(records),

@@ -1,5 +1,7 @@
 """The way of docs/pretraining.md: pretrain, convert, fine-tune."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -93,3 +95,22 @@ def test_reconstructions_of_a_checkpoint_are_drawn(trained):
     assert triplet.shape == (4 + 148 + 4, 3 * 132 + 4, 3)
     sweep = cv2.imread(str(out / '0_sweep.png'))
     assert sweep.shape == (4 + 152 + 132, 3 * 132 + 4, 3)
+
+
+def test_loss_of_a_checkpoint_is_compared_with_a_constant(trained, capsys):
+    config = 'sapiens-tiny_1xb32-200e_human-images-128x128.py'
+    out = trained / 'errors.json'
+    run_tool(
+        'analysis/reconstruction_loss.py',
+        CONFIGS / 'pretrain' / config,
+        trained / 'run/epoch_1.pth',
+        trained / 'images',
+        *('--json', out, '--mask-ratios', 0.75, 0.9, '--batch-size', 3),
+        *('--cfg-options', 'model.neck.decoder_depth=1'),
+    )
+    assert 'mean patch' in capsys.readouterr().out
+    first, second = json.loads(out.read_text())
+    assert first['num_patches'] == 8 * 48  # of 64 in each of 8 pictures
+    assert second['mask_ratio'] == 0.9
+    assert 0.5 < first['mean_patch'] < 1.1
+    assert first['model'] > 0.9  # hardly trained

@@ -2,8 +2,9 @@
 """Fine-tune from a pretrained encoder and from random weights, and compare.
 
 Pretrains on the training pictures of a folder as `projects/synthetic_humans`
-renders it, fine-tunes a dense config from the encoder and from random weights
-with the same steps, batches and seeds, and prints the metrics of each seed.
+renders it, and on further ones without labels, fine-tunes a dense config from
+the encoder and from random weights with the same steps, batches and seeds,
+and prints the metrics of each seed.
 Everything is done with the tiny configs on one CPU unless told otherwise.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmengine.config import Config, ConfigDict, DictAction
 from mmsapiens.engine import launch
+from mmsapiens.pretrain.datasets.name_table import IMAGE_SUFFIXES, scan_folder
 from mmsapiens.utils import convert_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -35,6 +37,12 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='folder for all runs')
     parser.add_argument('--pretrain', default=str(CONFIGS / PRETRAIN))
     parser.add_argument('--fine-tune', default=str(CONFIGS / FINE_TUNE))
+    parser.add_argument(
+        '--pictures',
+        nargs='+',
+        default=[],
+        help='folders with further pictures for pretraining',
+    )
     parser.add_argument('--encoder', help='use this one, do not pretrain')
     parser.add_argument('--pretrain-epochs', type=int, default=200)
     parser.add_argument('--steps', type=int, default=300, help='fine-tuning')
@@ -87,12 +95,17 @@ def set_schedule(cfg: Config, steps: int) -> None:
 
 
 def pretrain(parsed: argparse.Namespace) -> Path:
-    """Pretrain on the pictures for training; the encoder."""
+    """Pretrain on all pictures but those for validation; the encoder."""
     out = Path(parsed.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
     data = Path(parsed.data).resolve()
     names = set((data / 'splits/train.txt').read_text().split())
     images = [p for p in (data / 'images').iterdir() if p.stem in names]
+    for folder in map(Path, parsed.pictures):
+        if not folder.is_dir():
+            raise SystemExit(f'error: {folder} of `--pictures` is no folder')
+        found = scan_folder(str(folder.resolve()), IMAGE_SUFFIXES)
+        images += [folder.resolve() / name for name in found]
     listed = out / 'images.txt'
     listed.write_text('\n'.join(sorted(str(path) for path in images)))
     epochs = parsed.pretrain_epochs

@@ -65,3 +65,5 @@ def test_kills_change_nothing(tmp_path):
         tmp_path, 2, 42, 0, kinds=['training', 'saving']
     )
     assert figures['kills'] == dict(training=1, saving=1)
+    first, second = figures['after_steps']
+    assert 1 <= first < second < 42
