@@ -1,0 +1,1 @@
+"""The rows of the table; every module here is imported by the harness."""
