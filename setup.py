@@ -53,13 +53,11 @@ setup(
             'dense/metainfo/*.json',
         ]
     },
-    entry_points={
-        'console_scripts': ['mmsapiens = mmsapiens.cli.main:main']
-    },
+    entry_points={'console_scripts': ['mmsapiens = mmsapiens.cli.main:main']},
     install_requires=read_requirements('runtime'),
     extras_require={
         name: read_requirements(name)
-        for name in ('pretrain', 'pose', 'dense', 'all', 'tests')
+        for name in ('pretrain', 'pose', 'dense', 'inference', 'all', 'tests')
     },
     classifiers=[
         'Programming Language :: Python :: 3.10',

@@ -27,6 +27,8 @@ class Frame:
             Defaults to None, a picture of its own.
         video (str, optional): Name of the video's results, such as 'clip'.
             Defaults to None.
+        fps (float, optional): Average frames per second of its video file.
+            Defaults to None, unknown.
     """
 
     image: NDArray
@@ -35,6 +37,7 @@ class Frame:
     index: int = 0
     time_s: float | None = None
     video: str | None = None
+    fps: float | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:

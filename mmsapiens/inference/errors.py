@@ -1,0 +1,11 @@
+"""Errors of inputs that can be told to the user as they are."""
+
+from __future__ import annotations
+
+
+class UnreadableError(ValueError):
+    """A picture or video cannot be read; the message says why."""
+
+
+class MissingInputError(UnreadableError, FileNotFoundError):
+    """There is no such file or folder."""

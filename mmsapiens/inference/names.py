@@ -1,0 +1,83 @@
+"""Names of results: one for each input, unique, fit for any file system."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePath
+from urllib.parse import unquote, urlsplit
+
+_FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
+_MAX_BYTES = 150
+"""Of a part of a name: room for suffixes below the usual limit of 255."""
+
+
+def clean_part(text: str) -> str:
+    """One part of a name without what file systems refuse.
+
+    Unicode, dots and spaces stay.
+
+    Args:
+        text (str): Name of a file or folder.
+
+    Returns:
+        str: Not empty; at most 150 bytes in UTF-8.
+    """
+    raw = text.encode('utf-8', 'surrogateescape')
+    text = _FORBIDDEN.sub('_', raw.decode('utf-8', 'replace'))
+    text = text.encode('utf-8')[:_MAX_BYTES].decode('utf-8', 'ignore')
+    text = text.strip(' ')
+    return text if text.strip('.') else '_'
+
+
+def name_of_path(path: PurePath) -> str:
+    """Name of a file's results: its parts, the last without its suffix."""
+    parts = [*path.parts[:-1], path.stem]
+    return '/'.join(clean_part(part) for part in parts)
+
+
+def name_of_url(url: str) -> str:
+    """Name of a URL's results: the last part of its path."""
+    last = unquote(urlsplit(url).path).rstrip('/').split('/')[-1]
+    return name_of_path(PurePath(last)) if last else 'download'
+
+
+class OutputNames:
+    """Gives each input a name that no other has in this run.
+
+    Two names are the same if a file system that ignores case, or composes
+    accents, takes them for the same. The first keeps its name; a later one
+    gets its suffix ('a' and 'a_png'), or else a number ('a_2').
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def take(self, wanted: str, suffix: str = '') -> str:
+        """The wanted name, or one like it that is free.
+
+        Args:
+            wanted (str): Parts joined by '/'.
+            suffix (str): Of the input's file, such as '.png'. Defaults to
+                none.
+
+        Returns:
+            str: A name that was not given before.
+        """
+        with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'
+        for name in (wanted, with_suffix) if suffix else (wanted,):
+            if self._claim(name):
+                return name
+        number = self._next.get(wanted, 2)
+        while not self._claim(f'{wanted}_{number}'):
+            number += 1
+        self._next[wanted] = number + 1
+        return f'{wanted}_{number}'
+
+    def _claim(self, name: str) -> bool:
+        key = unicodedata.normalize('NFC', name).casefold()
+        if key in self._taken:
+            return False
+        self._taken.add(key)
+        return True

@@ -1,0 +1,131 @@
+"""Pictures of odd formats, sizes and states."""
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from .describe import describe, picture
+
+
+def saved(folder, name, image=None, **options):
+    """Save a picture of Pillow and describe what is read."""
+    (image or picture()).save(folder / name, **options)
+    return describe(name)
+
+
+def written(folder, name, content, **options):
+    """Write bytes and describe what is read."""
+    (folder / name).write_bytes(content)
+    return describe(name, **options)
+
+
+def encoded(format_name, image=None, **options):
+    """Bytes of a file."""
+    buffer = io.BytesIO()
+    (image or picture()).save(buffer, format_name, **options)
+    return buffer.getvalue()
+
+
+def turned(orientation):
+    """A file whose pixels lie as a camera held that way stores them."""
+    back = {
+        3: Image.Transpose.ROTATE_180,
+        6: Image.Transpose.ROTATE_90,
+        5: Image.Transpose.TRANSPOSE,
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = picture().transpose(back[orientation])
+    return dict(image=stored, exif=exif)
+
+
+def deep(array, suffix='.png'):
+    """Bytes of a file by OpenCV, BGR."""
+    return cv2.imencode(suffix, array)[1].tobytes()
+
+
+def see_through():
+    """A picture that is opaque red at the left only."""
+    image = picture(64, 48).convert('RGBA')
+    image.putalpha(0)
+    image.paste((200, 40, 40, 255), (32, 0, 64, 48))
+    return image
+
+
+def motion_photo():
+    """A whole JPEG, then what a phone appends: here marks of a JPEG."""
+    return encoded('JPEG', quality=95) + b'ftypmp42' + b'\xff\xda' * 20
+
+
+def cut(format_name):
+    """A file whose second half is missing."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 48, 3), np.uint8)
+    content = encoded(format_name, Image.fromarray(noise))
+    return content[: len(content) // 2]
+
+
+def bomb():
+    """The beginning of a PNG of 60000 x 60000 pixels."""
+    header = b'IHDR' + struct.pack('>IIBBBBB', 60000, 60000, 8, 2, 0, 0, 0)
+    check = struct.pack('>I', zlib.crc32(header))
+    data = b'\0\0\0\0IDAT' + struct.pack('>I', zlib.crc32(b'IDAT'))
+    return b'\x89PNG\r\n\x1a\n\0\0\0\r' + header + check + data
+
+
+def animation():
+    """Two frames: red and blue, then all blue."""
+    frames = [picture(), Image.new('RGB', (64, 48), (40, 80, 200))]
+    return encoded('GIF', frames[0], save_all=True, append_images=frames[1:])
+
+
+GREY16 = np.full((48, 64), 20560, np.uint16)  # 80 * 257
+COLOUR16 = np.zeros((48, 64, 3), np.uint16) + np.uint16([40, 40, 200]) * 257
+HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic'
+
+PICTURES = {
+    'P01': lambda f: saved(f, 'a.jpg', quality=95),
+    'P02': lambda f: saved(f, 'a.jpg', quality=95, **turned(6)),
+    'P03': lambda f: saved(f, 'a.jpg', quality=95, **turned(3)),
+    'P04': lambda f: saved(f, 'a.png', **turned(6)),
+    'P05': lambda f: saved(f, 'a.webp', quality=95, **turned(5)),
+    'P06': lambda f: saved(f, 'a.jpg', Image.new('L', (64, 48), 80)),
+    'P07': lambda f: saved(f, 'a.png', see_through()),
+    'P08': lambda f: saved(f, 'a.png', picture().convert('P')),
+    'P09': lambda f: saved(
+        f, 'a.png', see_through().convert('P'), transparency=0
+    ),
+    'P10': lambda f: saved(f, 'a.png', Image.new('1', (64, 48), 1)),
+    'P11': lambda f: saved(f, 'a.jpg', picture().convert('CMYK'), quality=95),
+    'P12': lambda f: written(f, 'a.png', deep(GREY16)),
+    'P13': lambda f: written(f, 'a.png', deep(COLOUR16)),
+    'P14': lambda f: saved(f, 'a.tif', Image.fromarray(GREY16)),
+    'P15': lambda f: saved(
+        f, 'a.tif', Image.fromarray(np.full((48, 64), 0.5, np.float32))
+    ),
+    'P16': lambda f: saved(
+        f, 'a.tif', Image.fromarray(np.full((48, 64), 1000, np.float32))
+    ),
+    'P17': lambda f: saved(f, 'a.png', picture(1, 1)),
+    'P18': lambda f: saved(f, 'a.png', picture(3000, 2)),
+    'P19': lambda f: written(f, 'a.png', bomb()),
+    'P20': lambda f: written(f, 'a.png', encoded('PNG'), max_pixels=1000),
+    'P21': lambda f: written(f, 'a.gif', animation()),
+    'P22': lambda f: saved(f, 'a.avif', quality=95),
+    'P23': lambda f: written(f, 'a.heic', HEIC),
+    'P24': lambda f: written(f, 'a.png', encoded('JPEG', quality=95)),
+    'P25': lambda f: written(f, 'a.jpg', cut('JPEG')),
+    'P26': lambda f: written(f, 'a.png', cut('PNG')),
+    'P27': lambda f: written(f, 'a.webp', cut('WEBP')),
+    'P28': lambda f: written(f, 'a.jpg', motion_photo()),
+    'P29': lambda f: written(f, 'a.jpg', b''),
+    'P30': lambda f: written(f, 'a.jpg', b'a list of pictures'),
+    'P31': lambda f: written(
+        f, 'a.jpg', b'version https://git-lfs.github.com/spec/v1\n'
+    ),
+    'P32': lambda f: written(f, 'a.svg', b'<svg xmlns="..."></svg>'),
+    'P33': lambda f: saved(f, 'a.bmp'),
+}

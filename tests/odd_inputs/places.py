@@ -1,0 +1,108 @@
+"""Folders, patterns, names, URLs, arrays."""
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+
+from .describe import describe, picture
+from .pictures import encoded
+
+
+def make(folder, *names):
+    """Save the same picture under some names."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded('PNG'))
+
+
+def names(folder, inputs, *files, **options):
+    """Make files, and the names of what is read."""
+    make(folder, *files)
+    words = describe(inputs, **options)
+    return words.replace(': 64 x 48, red', '')
+
+
+@contextmanager
+def serve(status=200, content=b'', announced=None):
+    """A server on this machine with one answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            length = len(content) if announced is None else announced
+            self.send_header('Content-Length', str(length))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            """Say nothing."""
+
+    server = HTTPServer(('127.0.0.1', 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f'http://127.0.0.1:{server.server_port}'
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def served(path='/my%20photo.png?size=1', options=None, **answer):
+    """What comes of a URL of a server."""
+    with serve(**answer) as address:
+        words = describe(address + path, **(options or {}))
+        return words.replace(address, 'http://server')
+
+
+def empty(folder):
+    """A folder without pictures."""
+    (folder / 'in').mkdir()
+    (folder / 'in/notes.txt').write_text('no picture')
+    return describe('in')
+
+
+def red(dtype=np.uint8, factor=1):
+    """An array with the colours of the picture, RGB."""
+    return (np.array(picture()) * factor).astype(dtype)
+
+
+PLACES = {
+    'L01': empty,
+    'L02': lambda f: describe('holiday.jpg'),
+    'L03': lambda f: names(f, ['a.png', 'b.png'], 'a.png'),
+    'L04': lambda f: names(f, 'in', 'in/b/a.png', 'in/a.png', 'in/c/a.png'),
+    'L05': lambda f: names(f, 'in', 'in/a.png', 'in/b/a.png', recursive=False),
+    'L06': lambda f: names(f, 'in', 'in/a.jpg', 'in/a.png', 'in/A.webp'),
+    'L07': lambda f: names(f, ['x/a.png', 'y/a.png'], 'x/a.png', 'y/a.png'),
+    'L08': lambda f: names(f, 'in', 'in/été à la mer/名前 ✨.png'),
+    'L09': lambda f: names(f, 'in', 'in/v1.2 final.final.png'),
+    'L10': lambda f: names(f, 'in', 'in/.hidden.png', 'in/.git/a.png'),
+    'L11': lambda f: names(f, 'in/*/*.png', 'in/b/a.png', 'in/c.png'),
+    'L12': lambda f: names(f, 'in/a[1].png', 'in/a[1].png'),
+    'L13': lambda f: names(f, 'in/*.jpg', 'in/a.png'),
+    'L14': lambda f: names(
+        f, 'in', 'in/a.png', 'in/out/panel/a.png', exclude=f / 'in/out'
+    ),
+    'L15': lambda f: names(f, 'in', 'in/a.jpg.png', 'in/jpg/png.png'),
+    'L16': lambda f: served(content=encoded('PNG')),
+    'L17': lambda f: served(status=404),
+    'L18': lambda f: served(content=encoded('PNG')[:99], announced=999),
+    'L19': lambda f: served(
+        content=bytes(2000), options=dict(max_download_mb=0.001)
+    ),
+    'L20': lambda f: served(content=b'<html>log in</html>'),
+    'L21': lambda f: describe('ftp://server/a.png'),
+    'L22': lambda f: describe(red(), channel_order='rgb'),
+    'L23': lambda f: describe(red()),
+    'L24': lambda f: describe(red(np.float32, 1 / 255), channel_order='rgb'),
+    'L25': lambda f: describe(np.zeros((3, 48, 64), np.uint8)),
+    'L26': lambda f: describe(red(np.float32, np.nan)),
+    'L27': lambda f: describe(np.stack([red()] * 2), channel_order='rgb'),
+    'L28': lambda f: describe(p for p in [picture(), red()]),
+    'L29': lambda f: describe(None),
+    'L30': lambda f: describe([]),
+}
