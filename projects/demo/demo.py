@@ -57,7 +57,7 @@ def render_stage(variant: Variant, data: Path, lists: Path) -> Stage:
     command = [
         *(sys.executable, 'projects/synthetic_humans/render.py'),
         *('--out', str(data), '--num', str(variant.pictures)),
-        *('--size', SIZE, '--views', 'full_body', '--normal-format', 'png'),
+        *('--size', SIZE, '--normal-format', 'png'),
         *('--val-share', '0.15', '--seed', '0', '--workers', str(workers)),
     ]
     if not variant.on_gpu:

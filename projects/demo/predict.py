@@ -84,7 +84,7 @@ def draw_heldout(
             points = kept[way].copy()
             points[:, 2] = 1
             miss = np.linalg.norm(points[:, :2] - true[:, :2], axis=1)
-            hit = (miss < 0.1 * box[2:].max())[true[:, 2] > 0].mean()
+            hit = (miss < 0.1 * box[2:].min())[true[:, 2] > 0].mean()
             drawn[way] = panels.draw_pose(image, points), f'PCK {hit:.2f}'
     elif task == 'parsing':
         true = read_rgb(data / f'labels/{name}.png')[..., 0]

@@ -51,6 +51,9 @@ def parse_args() -> argparse.Namespace:
         choices=['face', 'upper_body', 'full_body'],
         help='which views to draw from',
     )
+    add('--yaw', default='mixed', choices=['mixed', 'frontal', 'any'],
+        help='from where: mostly the front, only the front, all '
+        'sides')  # fmt: skip
     add('--people', type=parse_range, default='1', help='N or LOW-HIGH')
     add('--hdri', type=Path, help='folder with environment maps')
     add('--backgrounds', type=Path, help='folder with photographs')
@@ -89,6 +92,7 @@ def main() -> int:
             seed=args.seed,
             views=tuple(args.views),
             people=args.people,
+            yaw=args.yaw,
             panoramas=tuple(list_pictures(args.hdri)),
             pictures=tuple(list_pictures(args.backgrounds)),
             device=choose_device(args.device),

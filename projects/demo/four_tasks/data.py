@@ -43,6 +43,13 @@ def read_index(root: Path, count: int) -> list[dict[str, Any]]:
     return entries
 
 
+def read_views(root: Path) -> dict[str, str]:
+    """Name of each picture of a set of renders -> its kind of view."""
+    lines = (root / 'index.jsonl').read_text('utf-8').splitlines()
+    entries = [json.loads(line) for line in lines]
+    return {entry['name']: entry['view'] for entry in entries}
+
+
 def only_images(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
     """A COCO file for some of its pictures.
 

@@ -25,9 +25,13 @@ from .baselines import (
     place_pose,
     relative,
 )
+from .data import read_views
 from .networks import PREDICTIONS, Network, prediction
 
 NUM_CLASSES = 28
+TOLD_VIEW = 'mean pose of the same view in the box'
+"""A guess that is told what the picture shows: face, upper or full body."""
+
 Guess = Callable[[Any], Any]
 """Takes a data sample, gives a prediction of the same kind."""
 
@@ -69,23 +73,7 @@ def fit_baselines(task: str, data: Path, lists: Path) -> dict[str, Guess]:
         dict[str, Guess]: Name -> guess; the first is the one to beat.
     """
     if task == 'pose':
-        document = json.loads((lists / 'train.json').read_text('utf-8'))
-        people = document['annotations']
-        points = np.array([p['keypoints'] for p in people], dtype=float)
-        points = points.reshape(len(people), -1, 3)
-        boxes = np.array([p['bbox'] for p in people], dtype=float)
-        image = document['images'][0]  # all are of one size
-        frame = np.array([0, 0, image['width'], image['height']], float)
-        in_box = mean_pose(points, boxes)
-        in_picture = mean_pose(points, np.tile(frame, (len(people), 1)))
-        return {
-            'mean pose in the box': lambda sample: _pose_guess(
-                sample, place_pose(in_box, sample.gt_instances.bboxes[0])
-            ),
-            'mean pose in the picture': lambda sample: _pose_guess(
-                sample, place_pose(in_picture, frame)
-            ),
-        }
+        return _mean_poses(data, lists)
     if task == 'parsing':
         common = most_frequent_class(_labels(data, lists), NUM_CLASSES)
         return {'most frequent class at each pixel': _constant(common[None])}
@@ -95,6 +83,40 @@ def fit_baselines(task: str, data: Path, lists: Path) -> dict[str, Guess]:
     return {
         f'mean {word}': _constant(everywhere.transpose(2, 0, 1)),
         f'mean {word} at each pixel': _constant(placed.transpose(2, 0, 1)),
+    }
+
+
+def _mean_poses(data: Path, lists: Path) -> dict[str, Guess]:
+    document = json.loads((lists / 'train.json').read_text('utf-8'))
+    people, images = document['annotations'], document['images']
+    points = np.array([p['keypoints'] for p in people], dtype=float)
+    points = points.reshape(len(people), -1, 3)
+    boxes = np.array([p['bbox'] for p in people], dtype=float)
+    frame = np.array([0, 0, images[0]['width'], images[0]['height']], float)
+    views = read_views(data)
+    view_of = {i['id']: views[Path(i['file_name']).stem] for i in images}
+    kinds = np.array([view_of[person['image_id']] for person in people])
+    in_box = mean_pose(points, boxes)
+    in_picture = mean_pose(points, np.tile(frame, (len(people), 1)))
+    of_view = {
+        str(kind): mean_pose(points[kinds == kind], boxes[kinds == kind])
+        for kind in np.unique(kinds)
+    }
+
+    def told_view(sample: Any) -> Any:
+        kind = views[Path(sample.metainfo['img_path']).stem]
+        pose = of_view.get(kind, in_box)
+        box = sample.gt_instances.bboxes[0]
+        return _pose_guess(sample, place_pose(pose, box))
+
+    return {
+        'mean pose in the box': lambda sample: _pose_guess(
+            sample, place_pose(in_box, sample.gt_instances.bboxes[0])
+        ),
+        'mean pose in the picture': lambda sample: _pose_guess(
+            sample, place_pose(in_picture, frame)
+        ),
+        TOLD_VIEW: told_view,
     }
 
 

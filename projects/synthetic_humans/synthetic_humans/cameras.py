@@ -16,6 +16,16 @@ from .geometry import rotation, unit
 
 VIEWS = ('face', 'upper_body', 'full_body')
 VIEW_CHANCES = (0.25, 0.3, 0.45)
+YAWS: dict[str, tuple[float, float, float]] = {
+    'mixed': (35.0, 40.0, 0.7),
+    'frontal': (20.0, 20.0, 1.0),
+    'any': (35.0, 40.0, 0.0),
+}
+"""Directions from which people are seen -> deviation in degrees of views of
+the face and of other views, and share of the latter that are meant to be from
+the front; the rest comes from any side.
+"""
+
 FOCAL_RANGE = (28.0, 100.0)
 """Focal length in millimetres on a film of 36 mm along the longer side."""
 
@@ -94,23 +104,32 @@ class Aim:
     margin: float
 
 
-def sample_aim(view: str, facing_degrees: float, rng: Generator) -> Aim:
+def sample_aim(
+    view: str, facing_degrees: float, rng: Generator, yaw_kind: str = 'mixed'
+) -> Aim:
     """A random direction, focal length and roll.
 
     Args:
         view (str): One of :data:`VIEWS`.
         facing_degrees (float): Where the face points about the vertical.
         rng (Generator): Source of all randomness.
+        yaw_kind (str): A key of :data:`YAWS`. Defaults to 'mixed'.
 
     Raises:
         ValueError: If there is no such view.
+        KeyError: If there is no such kind.
     """
     if view not in VIEWS:
         raise ValueError(f'`view` must be one of {VIEWS}, but got {view!r}')
+    if yaw_kind not in YAWS:
+        raise KeyError(
+            f'`yaw_kind` must be one of {list(YAWS)}, but got {yaw_kind!r}'
+        )
+    face_spread, spread, front_share = YAWS[yaw_kind]
     if view == 'face':
-        yaw = facing_degrees + np.clip(rng.normal(0, 35), -100, 100)
-    elif rng.random() < 0.7:
-        yaw = rng.normal(0, 40)
+        yaw = facing_degrees + np.clip(rng.normal(0, face_spread), -100, 100)
+    elif rng.random() < front_share:
+        yaw = rng.normal(0, spread)
     else:
         yaw = rng.uniform(-180, 180)
     pitch = np.radians(np.clip(rng.normal(4, 9), -25, 35))

@@ -100,6 +100,8 @@ class Job:
         """What must not change between runs into one folder."""
         settings = asdict(self.settings)
         del settings['device']
+        if settings['yaw'] == 'mixed':
+            del settings['yaw']  # sets from before there was a choice
         for key in ('panoramas', 'pictures'):
             settings[key] = [path.name for path in settings[key]]
         return json.loads(

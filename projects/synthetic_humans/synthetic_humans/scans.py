@@ -247,7 +247,7 @@ def render_scan(
     points = scan.surface.positions
     top = points[:, 2].max()
     points = points[points[:, 2] >= top * (1 - TOP_SHARE[view])]
-    aim = sample_aim(view, 0.0, rng)
+    aim = sample_aim(view, 0.0, rng, settings.yaw)
     camera = fit_camera(
         aim, points, settings.size_hw, rng.uniform(-0.05, 0.05, 2)
     )

@@ -67,7 +67,7 @@ def sample_people(
     """People in their places, and the direction from which they are seen."""
     count = int(rng.integers(settings.people[0], settings.people[1] + 1))
     first = sample_person(rng)
-    aim = sample_aim(view, facing(first), rng)
+    aim = sample_aim(view, facing(first), rng, settings.yaw)
     others = [sample_person(rng) for _ in range(count - 1)]
     return _place_others(first, others, aim, view, rng), aim
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cameras import VIEWS
+from .cameras import VIEWS, YAWS
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Settings:
         panoramas (tuple[Path, ...]): Environment maps. Defaults to ().
         pictures (tuple[Path, ...]): Backgrounds. Defaults to ().
         device (str): A Warp device. Defaults to 'cpu'.
+        yaw (str): Directions of view, of ``YAWS``. Defaults to 'mixed'.
     """
 
     size_hw: tuple[int, int]
@@ -29,12 +30,17 @@ class Settings:
     panoramas: tuple[Path, ...] = ()
     pictures: tuple[Path, ...] = ()
     device: str = 'cpu'
+    yaw: str = 'mixed'
 
     def __post_init__(self) -> None:
         unknown = [view for view in self.views if view not in VIEWS]
         if unknown or not self.views:
             raise ValueError(
                 f'`views` must be some of {VIEWS}, but got {self.views}'
+            )
+        if self.yaw not in YAWS:
+            raise ValueError(
+                f'`yaw` must be one of {list(YAWS)}, but got {self.yaw!r}'
             )
         low, high = self.people
         if not 1 <= low <= high <= 20:

@@ -59,7 +59,8 @@ def write_sample(root, number, rng):
         keypoints=sum(keypoints, []),
     )
     split = 'val' if number % 4 == 0 else 'train'
-    listing = dict(name=name, split=split, subjects=[f's{number}'])
+    view = ('face', 'full_body')[number // 2 % 2]
+    listing = dict(name=name, split=split, subjects=[f's{number}'], view=view)
     return image, annotation, listing
 
 

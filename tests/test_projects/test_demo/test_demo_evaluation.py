@@ -9,11 +9,13 @@ import predict
 import pytest
 import torch
 from four_tasks.configs import config_text
-from four_tasks.heldout import evaluate
+from four_tasks.heldout import TOLD_VIEW, evaluate, fit_baselines
 from four_tasks.networks import Network
 from four_tasks.variants import TASKS, get_variant
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
 
 
 @pytest.fixture(scope='module')
@@ -42,7 +44,7 @@ def run(renders, lists, tmp_path_factory):
 @pytest.mark.parametrize(
     ('task', 'key', 'guesses'),
     [
-        ('pose', 'PCK', 2),
+        ('pose', 'PCK', 3),
         ('parsing', 'foreground_iou', 1),
         ('depth', 'depth/abs_rel', 2),
         ('normal', 'normal/pixel/mean', 2),
@@ -56,6 +58,23 @@ def test_figures_of_network_and_baselines(
     assert len(figures) == 1 + guesses
     assert all(np.isfinite(found[key]) for found in figures.values())
     assert list(kept) == ['0008'] and set(kept['0008']) == set(figures)
+
+
+def test_mean_pose_of_a_view_by_hand(renders, lists):
+    document = json.loads((lists / 'train.json').read_text())
+    faces = [
+        person
+        for person in document['annotations']
+        if person['image_id'] // 2 % 2 == 0
+    ]
+    points = np.array([p['keypoints'] for p in faces]).reshape(-1, 17, 3)
+    boxes = np.array([p['bbox'] for p in faces])
+    shares = (points[..., :2] - boxes[:, None, :2]) / boxes[:, None, 2:]
+    sample = PoseDataSample(metainfo=dict(img_path='images/0004.png'))
+    sample.gt_instances = InstanceData(bboxes=np.array([[0, 0, 10, 20]]))
+    sample.pred_instances = InstanceData(keypoint_scores=np.zeros((1, 17)))
+    guess = fit_baselines('pose', renders, lists)[TOLD_VIEW](sample)
+    np.testing.assert_allclose(guess.keypoints[0], shares.mean(0) * [10, 20])
 
 
 def test_mean_normal_by_hand(run, renders, lists):

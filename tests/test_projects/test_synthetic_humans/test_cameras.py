@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from synthetic_humans.cameras import VIEWS, Camera, fit_camera, sample_aim
+from synthetic_humans.cameras import (
+    VIEWS,
+    YAWS,
+    Camera,
+    fit_camera,
+    sample_aim,
+)
 
 # Looks from -y to the origin; x stays to the right.
 FRONT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
@@ -50,3 +56,20 @@ def test_dictionary_holds_the_projection(rng):
 def test_unknown_view_raises(rng):
     with pytest.raises(ValueError, match='`view` must be one of'):
         sample_aim('feet', 0, rng)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'least', 'most'),
+    [('frontal', 0.95, 1), ('mixed', 0.5, 0.7), ('any', 0.15, 0.35)],
+)
+def test_share_of_views_from_the_front(kind, least, most, rng):
+    aims = [sample_aim('full_body', 0, rng, kind) for _ in range(400)]
+    ahead = np.array([a.backward / np.hypot(*a.backward[:2]) for a in aims])
+    share = (-ahead[:, 1] > np.cos(np.radians(45))).mean()
+    assert least <= share <= most
+
+
+def test_unknown_yaw_raises(rng):
+    with pytest.raises(KeyError, match="but got 'sideways'"):
+        sample_aim('face', 0, rng, 'sideways')
+    assert 'mixed' in YAWS

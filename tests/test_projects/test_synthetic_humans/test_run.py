@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,15 @@ def test_other_settings_in_the_same_folder_raise(finished):
     other = Settings((96, 72), seed=12, people=(1, 2))
     with pytest.raises(ValueError, match='other .*settings'):
         run(Job(finished, COUNT, other, val_share=0.4))
+
+
+def test_folders_from_before_there_was_a_choice_of_yaw_continue(tmp_path):
+    usual, frontal = (
+        Job(tmp_path, COUNT, replace(SMALL, yaw=yaw)).identity()
+        for yaw in ('mixed', 'frontal')
+    )
+    assert 'yaw' not in usual['settings']
+    assert frontal['settings']['yaw'] == 'frontal'
 
 
 def test_index_and_split_list_every_picture(finished):

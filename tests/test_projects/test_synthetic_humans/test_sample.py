@@ -173,6 +173,7 @@ def test_swapping_sides_twice_changes_nothing():
     [
         ({'views': ('feet',)}, '`views` must be'),
         ({'people': (2, 1)}, '`people` must be'),
+        ({'yaw': 'sideways'}, '`yaw` must be'),
         ({'size_hw': (8, 96)}, '`size_hw` must be'),
     ],
 )
