@@ -15,6 +15,7 @@ from .checkpoint_io import (
 from .convert_checkpoint import convert_checkpoint
 from .load_checkpoint import LoadReport, load_checkpoint
 from .pos_embed import adapt_pos_embed, resize_pos_embed
+from .ready_model import ready_model
 
 __all__ = [
     'CheckpointInfo',
@@ -28,6 +29,7 @@ __all__ = [
     'get_state_dict',
     'load_checkpoint',
     'read_checkpoint',
+    'ready_model',
     'resize_pos_embed',
     'write_checkpoint',
 ]

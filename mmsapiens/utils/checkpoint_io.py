@@ -143,6 +143,7 @@ def read_checkpoint(
     path: str | Path,
     map_location: Any = None,
     trust_pickle: bool | None = None,
+    mmap: bool = False,
 ) -> dict[str, Any]:
     """Read a checkpoint of any format that :func:`detect_format` knows.
 
@@ -154,6 +155,9 @@ def read_checkpoint(
         trust_pickle (bool, optional): Whether code in the file may run.
             Defaults to None, which reads the environment variable
             ``MMSAPIENS_TRUST_PICKLE`` (1 or 0, 0 if unset).
+        mmap (bool): Whether tensors of a file of ``torch.save`` are read
+            from it when they are first used, where its format allows that;
+            those of safetensors always are. Defaults to False.
 
     Returns:
         dict[str, Any]: What ``torch.save`` stored. The other formats give
@@ -173,7 +177,8 @@ def read_checkpoint(
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'
     if kind == 'torch':
-        return _read_torch(path, map_location, trust_pickle)
+        mmap = mmap and zipfile.is_zipfile(path)
+        return _read_torch(path, map_location, trust_pickle, mmap)
     if not trust_pickle:
         # torch.export.load unpickles without limits, and TorchScript runs
         # the `__setstate__` of the modules in the archive.
@@ -188,12 +193,15 @@ def read_checkpoint(
 
 
 def _read_torch(
-    path: Path, map_location: Any, trust_pickle: bool
+    path: Path, map_location: Any, trust_pickle: bool, mmap: bool
 ) -> dict[str, Any]:
     allow_training_checkpoints()
     try:
         loaded = torch.load(
-            path, map_location=map_location, weights_only=not trust_pickle
+            path,
+            map_location=map_location,
+            weights_only=not trust_pickle,
+            mmap=mmap or None,
         )
     except pickle.UnpicklingError as error:
         raise ValueError(

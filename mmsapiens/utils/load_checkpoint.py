@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import print_log
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoint import (
     BACKBONE,
@@ -91,6 +92,35 @@ def load_checkpoint(
     """
     path = Path(filename).expanduser()
     checkpoint = read_checkpoint(path, map_location, trust_pickle)
+    return load_weights(
+        model,
+        checkpoint,
+        path,
+        lambda weights: model.load_state_dict(weights, strict=False),
+    )
+
+
+def load_weights(
+    model: nn.Module,
+    checkpoint: Mapping[str, Any],
+    path: Path,
+    load: Callable[[dict[str, Tensor]], tuple[list[str], list[str]]],
+) -> LoadReport:
+    """Check what was read from a file, load it and report.
+
+    Args:
+        model (nn.Module): As in :func:`load_checkpoint`.
+        checkpoint (Mapping[str, Any]): Content of the file.
+        path (Path): Its name, for messages.
+        load (Callable): Puts weights into the model; returns missing and
+            unexpected keys.
+
+    Returns:
+        LoadReport: As of :func:`load_checkpoint`.
+
+    Raises:
+        ValueError: Likewise.
+    """
     try:
         file = get_state_dict(checkpoint)
         info = describe(file)
@@ -114,7 +144,7 @@ def load_checkpoint(
                 if key.startswith((*HEADS, 'neck.')) and key in target
             )
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
-        missing, unexpected = model.load_state_dict(weights, strict=False)
+        missing, unexpected = load(weights)
         _check_complete(missing, '' if is_encoder else BACKBONE)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None

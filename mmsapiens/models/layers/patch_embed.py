@@ -72,7 +72,8 @@ class PatchEmbed(BaseModule):
         """Embed ``img``.
 
         Args:
-            img (Tensor): Normalized images, (B, 3, H, W).
+            img (Tensor): Normalized images, (B, 3, H, W), in any dtype; they
+                are converted to that of the weights.
 
         Returns:
             tuple: Tokens (B, rows * columns, D), row by row, and the grid
@@ -83,6 +84,8 @@ class PatchEmbed(BaseModule):
             pad_w = -img.shape[3] % self.patch_size
             if pad_h or pad_w:
                 img = F.pad(img, (0, pad_w, 0, pad_h))
-        x = self.projection(img)  # (B, D, rows, columns)
+        x = self.projection(
+            img.to(self.projection.weight.dtype)
+        )  # (B, D, rows, columns)
         grid = (x.shape[2], x.shape[3])
         return x.flatten(2).transpose(1, 2), grid
