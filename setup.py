@@ -51,6 +51,7 @@ setup(
             'py.typed',
             'pose/metainfo/*.json',
             'dense/metainfo/*.json',
+            'zoo/*.json',
         ]
     },
     entry_points={'console_scripts': ['mmsapiens = mmsapiens.cli.main:main']},
