@@ -96,23 +96,56 @@ class DenseEstimator(EncoderDecoder):
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
-        head = self.decode_head
+        output = self.raw_output(inputs, data_samples)
+        for sample, maps in zip(data_samples, output):
+            pred = self.restore_output(maps, sample.metainfo, inputs.shape[2:])
+            name = self.decode_head.row.pred_name
+            sample.set_data({name: PixelData(data=pred)})
+        return list(data_samples)
+
+    def raw_output(
+        self, inputs: Tensor, data_samples: Sequence[SegDataSample]
+    ) -> Tensor:
+        """What the network says, before it is brought back to a photograph.
+
+        Args:
+            inputs (Tensor): Normalized pictures (B, 3, H, W).
+            data_samples (Sequence[SegDataSample]): With
+                ``flip_label_pairs`` for the flip test of labels.
+
+        Returns:
+            Tensor: (B, C, h, w), with ``flip_test`` the mean of both passes.
+        """
         output = self._forward(inputs)  # (B, C, h, w)
         if self.test_cfg.get('flip_test', False):
             mirrored = self._forward(inputs.flip(-1))
             pairs = self._label_pairs(data_samples)
-            output = (output + unflip(mirrored, head.row, pairs)) / 2
-        output = output.float()
-        for sample, maps in zip(data_samples, output):
-            maps = self._to_input(maps, sample.metainfo, inputs.shape[2:])
-            size_hw = tuple(sample.metainfo.get('ori_shape', maps.shape[1:]))
-            pred = restore(
-                maps,
-                size_hw[:2],
-                lambda strip: head.finish(head.activate(strip)),
-            )
-            sample.set_data({head.row.pred_name: PixelData(data=pred)})
-        return list(data_samples)
+            row = self.decode_head.row
+            output = (output + unflip(mirrored, row, pairs)) / 2
+        return output
+
+    def restore_output(
+        self, maps: Tensor, meta: Mapping[str, Any], input_hw: Sequence[int]
+    ) -> Tensor:
+        """The prediction of one picture at its original size.
+
+        Args:
+            maps (Tensor): Its part of :meth:`raw_output`, (C, h, w).
+            meta (Mapping): Metainfo of its sample, with ``ori_shape``;
+                without it the prediction has the size of the input.
+            input_hw (Sequence[int]): Height and width of the input.
+
+        Returns:
+            Tensor: (_, ori_H, ori_W).
+        """
+        head = self.decode_head
+        maps = self._to_input(maps.float(), meta, input_hw)
+        size_hw = tuple(meta.get('ori_shape', maps.shape[1:]))
+        return restore(
+            maps,
+            (size_hw[0], size_hw[1]),
+            lambda strip: head.finish(head.activate(strip)),
+        )
 
     def _to_input(
         self, maps: Tensor, meta: Mapping[str, Any], size_hw: Sequence[int]

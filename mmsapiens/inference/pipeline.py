@@ -1,0 +1,235 @@
+"""From a stream of pictures to a stream of results.
+
+==========  ==============================================  ================
+Stage       What it does                                    Runs in
+==========  ==============================================  ================
+reading     decodes pictures, a chunk at a time             a thread
+people      detector; boxes from elsewhere                  a thread
+preparing   crops and resizes, a batch at a time            a pool
+networks    one batch of one task after the other           a thread
+finishing   maps at the size of the picture                 a thread
+consuming   writes, draws, or whatever the caller does      the caller
+==========  ==============================================  ================
+
+Detector and networks take turns on the device. A stage holds at most two
+chunks, and a chunk at most ``batch_size`` pictures and ``CHUNK_BYTES``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from .engine import close, in_chunks, map_ahead, naming, run_ahead
+from .frames import Frame, FrameResult, People, Unreadable
+from .locating import Locator
+from .networks import Sample, TaskNetwork
+
+CHUNK_BYTES = 2**28
+"""Pixels of a chunk, in bytes, after which it gets no further picture."""
+CHUNKS_IN_FLIGHT = 7
+"""Most chunks between the first picture that was read and the consumer."""
+
+
+@dataclass
+class Work:
+    """A picture on its way.
+
+    Args:
+        frame (Frame): The picture.
+        people (People): Its people.
+        outputs (dict): Task -> what its network said about its samples.
+    """
+
+    frame: Frame
+    people: People
+    outputs: dict[str, list] = field(default_factory=dict)
+
+
+Chunk = list[Work | Unreadable]
+
+
+@dataclass
+class Batch:
+    """Samples of one task; none at the end of a chunk.
+
+    Args:
+        chunk (Chunk): Where they come from.
+        task (str): Name of the task; empty at the end of the chunk.
+        units (list[tuple[Work, int]]): Picture and number of each sample.
+        samples (list[Sample]): Once they are prepared.
+    """
+
+    chunk: Chunk
+    task: str = ''
+    units: list[tuple[Work, int]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the pictures."""
+        return list(dict.fromkeys(work.frame.name for work, _ in self.units))
+
+
+class Pipeline:
+    """Networks at work, several stages at a time.
+
+    Args:
+        networks (Mapping[str, TaskNetwork]): Task -> its network.
+        locator (Callable): Finds people.
+        batch_size (int): Samples of a batch, and pictures of a chunk.
+            Defaults to 4.
+        workers (int): Threads that prepare. Defaults to 2.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, TaskNetwork],
+        locator: Locator,
+        batch_size: int = 4,
+        workers: int = 2,
+    ) -> None:
+        for name, value in (('batch_size', batch_size), ('workers', workers)):
+            if value < 1:
+                raise ValueError(
+                    f'`{name}` must be at least 1, but got {value}'
+                )
+        self.networks = dict(networks)
+        self.locator = locator
+        self.batch_size = batch_size
+        self.workers = workers
+        self._device = threading.Lock()
+
+    def run(
+        self, source: Iterable[Frame | Unreadable]
+    ) -> Generator[FrameResult | Unreadable, None, None]:
+        """Results in the order of the source.
+
+        Args:
+            source (Iterable): Pictures; it is read in a thread.
+
+        Yields:
+            FrameResult | Unreadable: One for each item of the source.
+
+        Raises:
+            FrameError: If something went wrong with a picture.
+            Exception: What the source raised.
+        """
+        pool = ThreadPoolExecutor(self.workers, 'mmsapiens-preparing')
+        chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
+        read = run_ahead(chunks, 1, 'mmsapiens-reading')
+        located = run_ahead(self._locate(read), 1, 'mmsapiens-people')
+        prepared = map_ahead(
+            self._prepare, self._plan(located), pool, self.workers
+        )
+        predicted = run_ahead(self._predict(prepared), 1, 'mmsapiens-networks')
+        results = run_ahead(self._finish(predicted), 1, 'mmsapiens-finishing')
+        try:
+            yield from results
+        finally:
+            close(results)
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _locate(
+        self, chunks: Iterable[list[Frame | Unreadable]]
+    ) -> Generator[Chunk, None, None]:
+        try:
+            for chunk in chunks:
+                frames = [item for item in chunk if isinstance(item, Frame)]
+                names = [frame.name for frame in frames]
+                with naming(names, 'people'), self._device:
+                    found = iter(self.locator(frames) if frames else ())
+                yield [
+                    Work(item, next(found))
+                    if isinstance(item, Frame)
+                    else item
+                    for item in chunk
+                ]
+                del chunk, frames
+        finally:
+            close(chunks)
+
+    def _plan(self, chunks: Iterable[Chunk]) -> Generator[Batch, None, None]:
+        try:
+            for chunk in chunks:
+                for task, network in self.networks.items():
+                    units = _units(chunk, network)
+                    for start in range(0, len(units), self.batch_size):
+                        stop = start + self.batch_size
+                        yield Batch(chunk, task, units[start:stop])
+                yield Batch(chunk)
+                del chunk
+        finally:
+            close(chunks)
+
+    def _prepare(self, batch: Batch) -> Batch:
+        if batch.task:
+            network = self.networks[batch.task]
+            with naming(batch.names, f'{batch.task}, preparing'):
+                batch.samples = [
+                    network.prepare(work.frame, work.people, index)
+                    for work, index in batch.units
+                ]
+        return batch
+
+    def _predict(
+        self, batches: Iterable[Batch]
+    ) -> Generator[Work | Unreadable, None, None]:
+        try:
+            for batch in batches:
+                if not batch.task:
+                    yield from _taken(batch.chunk)
+                    del batch
+                    continue
+                with naming(batch.names, batch.task), self._device:
+                    outputs = self.networks[batch.task].forward(batch.samples)
+                for (work, _), output in zip(batch.units, outputs):
+                    work.outputs.setdefault(batch.task, []).append(output)
+                del batch, outputs
+        finally:
+            close(batches)
+
+    def _finish(
+        self, items: Iterable[Work | Unreadable]
+    ) -> Generator[FrameResult | Unreadable, None, None]:
+        try:
+            for item in items:
+                if isinstance(item, Unreadable):
+                    yield item
+                    continue
+                result = FrameResult(item.frame, item.people)
+                for task, network in self.networks.items():
+                    outputs = item.outputs.pop(task, [])
+                    with naming([item.frame.name], f'{task}, finishing'):
+                        result.tasks[task] = network.finish(
+                            item.frame, item.people, outputs
+                        )
+                    del outputs
+                del item
+                yield result
+                del result
+        finally:
+            close(items)
+
+
+def _bytes(item: Frame | Unreadable) -> int:
+    return item.image.nbytes if isinstance(item, Frame) else 0
+
+
+def _units(chunk: Chunk, network: TaskNetwork) -> list[tuple[Work, int]]:
+    """Picture and number of every sample of a chunk."""
+    return [
+        (work, index)
+        for work in chunk
+        if isinstance(work, Work)
+        for index in range(network.count(work.people))
+    ]
+
+
+def _taken(chunk: Chunk) -> Generator[Work | Unreadable, None, None]:
+    """The items of a chunk, which keeps none that was given out."""
+    chunk.reverse()
+    while chunk:
+        yield chunk.pop()

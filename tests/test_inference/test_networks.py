@@ -1,0 +1,185 @@
+"""Networks of inference give the numbers of the stock test pipeline."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import MODELS, DefaultScope
+from tiny_inference import people, picture, tiny_task
+
+from mmsapiens.inference.networks import Options, build_network
+from mmsapiens.utils import load_checkpoint
+
+BOXES = [(10, 5, 50, 55), (30, 20, 79, 59), (-5, -5, 20, 70)]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('networks')
+
+
+def stock_model(config, weights):
+    cfg = Config.fromfile(config)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(cfg.model)
+    load_checkpoint(model, weights)
+    return cfg, model.eval()
+
+
+def stock_answer(cfg, model, sample):
+    """What the test step of a config says about a sample."""
+    dataset = cfg.test_dataloader.dataset
+    steps = dataset.pipeline
+    if cfg.default_scope == 'mmseg':
+        steps = cfg.test_pipeline
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        pipeline = Compose(steps)
+    with torch.no_grad():
+        return model.test_step(pseudo_collate([pipeline(sample)]))[0]
+
+
+def write(frame, folder):
+    import cv2
+
+    path = folder / f'{frame.name}.png'
+    cv2.imwrite(str(path), frame.image)
+    return str(path)
+
+
+def results_of(network, frames, persons):
+    samples = [
+        network.prepare(frame, some, index)
+        for frame, some in zip(frames, persons)
+        for index in range(network.count(some))
+    ]
+    outputs = network.forward(samples)
+    results = []
+    for frame, some in zip(frames, persons):
+        own = [outputs.pop(0) for _ in range(network.count(some))]
+        results.append(network.finish(frame, some, own))
+    return results
+
+
+@pytest.mark.parametrize('task', ['pose-17', 'pose-308'])
+@pytest.mark.parametrize('flip_test', [True, False])
+def test_pose_equals_the_test_step(task, flip_test, folder):
+    config, weights = tiny_task(task, folder)
+    frames = [picture(seed=1), picture(90, 70, seed=2), picture(seed=3)]
+    persons = [people(*BOXES), people(BOXES[1]), people()]
+    network = build_network(
+        task, config, weights, Options(flip_test=flip_test)
+    )
+    results = results_of(network, frames, persons)
+    assert results[2].keypoints.shape == (0, len(results[0].scores[0]), 2)
+
+    cfg, model = stock_model(config, weights)
+    model.test_cfg['flip_test'] = flip_test
+    for frame, some, result in zip(frames, persons, results):
+        assert result.vocabulary == network.metainfo['dataset_name']
+        for row, box in enumerate(some.boxes):
+            answer = stock_answer(
+                cfg,
+                model,
+                dict(
+                    network.metainfo,
+                    img_path=write(frame, folder),
+                    bbox=box[None],
+                    bbox_score=np.ones(1, dtype=np.float32),
+                ),
+            ).pred_instances
+            np.testing.assert_allclose(
+                result.scores[row], answer.keypoint_scores[0], rtol=1e-4
+            )
+            np.testing.assert_allclose(
+                result.keypoints[row],
+                answer.keypoints[0],
+                atol=0.02,
+                rtol=2e-3,  # far steps of refinement, on random maps
+            )
+
+
+@pytest.mark.parametrize('task', ['seg-28', 'depth', 'normal'])
+@pytest.mark.parametrize('flip_test', [True, False])
+def test_maps_equal_the_test_step(task, flip_test, folder):
+    config, weights = tiny_task(task, folder)
+    frames = [picture(seed=1), picture(33, 120, seed=2)]
+    persons = [people(), people(BOXES[0])]
+    network = build_network(
+        task, config, weights, Options(flip_test=flip_test)
+    )
+    results = results_of(network, frames, persons)
+
+    cfg, model = stock_model(config, weights)
+    model.test_cfg['flip_test'] = flip_test
+    row = model.decode_head.row
+    for frame, result in zip(frames, results):
+        pairs = network.metainfo.get('flip_pairs', ())
+        answer = stock_answer(
+            cfg,
+            model,
+            dict(img_path=write(frame, folder), flip_label_pairs=pairs),
+        )
+        expected = answer.get(row.pred_name).data.numpy()
+        assert result.field == row.name
+        assert result.values.shape[:2] == frame.size_hw
+        assert result.values.dtype == row.dtype
+        if row.is_labels:
+            assert (result.values == expected[0]).mean() > 0.999
+            assert len(result.classes) == len(result.palette) == 28
+        elif row.channels == 1:
+            np.testing.assert_allclose(
+                result.values, expected[0], rtol=1e-4, atol=1e-5
+            )
+        else:
+            np.testing.assert_allclose(
+                result.values, expected.transpose(1, 2, 0), atol=1e-4
+            )
+
+
+def test_half_precision_is_near(folder):
+    config, weights = tiny_task('depth', folder)
+    frame = picture(seed=1)
+    exact, half = (
+        results_of(
+            build_network('depth', config, weights, Options(dtype=dtype)),
+            [frame],
+            [people()],
+        )[0].values
+        for dtype in ('float32', 'bfloat16')
+    )
+    assert half.dtype == np.float32
+    difference = np.abs(exact - half).max()
+    assert 0 < difference < 0.1 * np.ptp(exact)
+
+
+def test_means_keep_their_digits_in_half_precision(folder):
+    config, weights = tiny_task('depth', folder)
+    network = build_network(
+        'depth', config, weights, Options(dtype='bfloat16')
+    )
+    mean = network.model.data_preprocessor.mean
+    assert mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
+
+
+def test_pose_without_a_config_of_the_right_kind(folder):
+    cfg = Config(dict(default_scope='mmpretrain', model=dict()))
+    with pytest.raises(ValueError, match=r"'mmpose', 'mmseg'.*'mmpretrain'"):
+        build_network('x', cfg, None)
+    with pytest.raises(FileNotFoundError, match='missing.py does not exist'):
+        build_network('x', folder / 'missing.py', None)
+
+
+@pytest.mark.parametrize(
+    'options, error, text',
+    [
+        (dict(dtype='half'), KeyError, "bfloat16.*but got 'half'"),
+        (dict(mode='fast'), ValueError, "'default', 'lite'.*'fast'"),
+        (dict(device='cuda:77'), ValueError, "on this machine, but got 'cuda"),
+        (dict(device='tpu'), ValueError, "but got 'tpu'"),
+        (dict(mode='lite', flip_test=True), ValueError, 'have none'),
+    ],
+)
+def test_wrong_options_are_refused(options, error, text):
+    with pytest.raises(error, match=text):
+        Options(**options)
