@@ -1,0 +1,109 @@
+"""``mmsapiens download``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mmsapiens.zoo.errors import DownloadError
+from mmsapiens.zoo.releases import FORMATS, Release, find_release, releases
+
+from .exit_codes import DOWNLOAD, OK, report
+from .output import as_json, json_option
+
+ALL = 'all'
+
+
+@click.command('download')
+@click.argument('task')
+@click.argument('size')
+@click.option(
+    '--format',
+    'file_format',
+    type=click.Choice(FORMATS),
+    default='pth',
+    show_default=True,
+    help='Format of the file.',
+)
+@click.option(
+    '--verify',
+    is_flag=True,
+    help='Hash files again that are there already.',
+)
+@click.option(
+    '--accept-new',
+    is_flag=True,
+    help='Forget the hash and revision of the first use; take the newest.',
+)
+@click.option(
+    '--tries',
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help='Attempts in a row without a new byte.',
+)
+@click.option('--no-bar', is_flag=True, help='Show no progress bar.')
+@json_option
+def command(
+    task: str,
+    size: str,
+    file_format: str,
+    verify: bool,
+    accept_new: bool,
+    tries: int,
+    no_bar: bool,
+    json: bool,
+) -> int:
+    """Fetch the released checkpoint of TASK at SIZE and print its path.
+
+    `mmsapiens list` names tasks and sizes; `all` stands for every one. A
+    file that is there is verified, not fetched again.
+    """
+    from mmsapiens.zoo import RetryPolicy, download
+
+    failed = False
+    documents: list[dict[str, Any]] = []
+    for release in _wanted(task, size, file_format):
+        document: dict[str, Any] = dict(
+            task=release.task, size=release.size, format=release.format
+        )
+        try:
+            path = download(
+                release,
+                verify=verify,
+                accept_new=accept_new,
+                policy=RetryPolicy(tries=tries),
+                show_bar=False if no_bar else None,
+            )
+        except DownloadError as error:
+            failed = True
+            report(error)
+            document['error'] = str(error)
+        else:
+            document['path'] = str(path)
+            if not json:
+                click.echo(path)
+        documents.append(document)
+    if json:
+        as_json(documents)
+    return DOWNLOAD if failed else OK
+
+
+def _wanted(task: str, size: str, file_format: str) -> list[Release]:
+    """The releases that are asked for."""
+    if ALL not in (task, size):
+        return [find_release(task, size, file_format)]
+    found = [
+        release
+        for release in releases()
+        if task in (ALL, release.task)
+        and size in (ALL, release.size)
+        and release.format == file_format
+    ]
+    if not found:
+        raise KeyError(
+            f'no release for task={task!r}, size={size!r}, '
+            f'format={file_format!r}; see `mmsapiens list`'
+        )
+    return found
