@@ -19,7 +19,7 @@ _MORE_PICTURES = frozenset(('.heic', '.heif', '.avif', '.jpg', '.png'))
 
 def is_video_name(path: str | os.PathLike[str]) -> bool:
     """Whether a name ends like that of a video."""
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+    return f'_{os.fspath(path)}'.lower().endswith(tuple(VIDEO_SUFFIXES))
 
 
 def is_picture_name(path: str | os.PathLike[str]) -> bool:

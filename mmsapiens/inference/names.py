@@ -52,32 +52,47 @@ class OutputNames:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._folders: set[str] = set()
+        self._parents: set[str] = set()
         self._next: dict[str, int] = {}
 
-    def take(self, wanted: str, suffix: str = '') -> str:
+    def take(
+        self, wanted: str, suffix: str = '', is_folder: bool = False
+    ) -> str:
         """The wanted name, or one like it that is free.
 
         Args:
             wanted (str): Parts joined by '/'.
             suffix (str): Of the input's file, such as '.png'. Defaults to
                 none.
+            is_folder (bool): Whether there will be files below this name,
+                as for a video; then no other name may be. Defaults to False.
 
         Returns:
             str: A name that was not given before.
         """
         with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'
         for name in (wanted, with_suffix) if suffix else (wanted,):
-            if self._claim(name):
+            if self._claim(name, is_folder):
                 return name
         number = self._next.get(wanted, 2)
-        while not self._claim(f'{wanted}_{number}'):
+        while not self._claim(f'{wanted}_{number}', is_folder):
             number += 1
         self._next[wanted] = number + 1
         return f'{wanted}_{number}'
 
-    def _claim(self, name: str) -> bool:
+    def _claim(self, name: str, is_folder: bool) -> bool:
         key = unicodedata.normalize('NFC', name).casefold()
-        if key in self._taken:
+        parts = key.split('/')
+        parents = {'/'.join(parts[:end]) for end in range(1, len(parts))}
+        if (
+            key in self._taken
+            or (is_folder and key in self._parents)
+            or not self._folders.isdisjoint(parents)
+        ):
             return False
         self._taken.add(key)
+        self._parents |= parents
+        if is_folder:
+            self._folders.add(key)
         return True

@@ -152,7 +152,9 @@ class _Reader:
     def files(self, files: Iterable[tuple[Path, Path]]) -> entries.Read:
         for path, root in files:
             below = path.relative_to(root) if path != root else path
-            name = self.names.take(name_of_path(below), path.suffix)
+            name = self.names.take(
+                name_of_path(below), path.suffix, is_video_file(path)
+            )
             yield from entries.read_file(
                 path, name, self.options, self.progress
             )
@@ -189,7 +191,9 @@ class _Reader:
         if is_url(text):
             check_url(text)
             suffix = Path(text.split('?')[0]).suffix
-            name = self.names.take(name_of_url(text), suffix)
+            name = self.names.take(
+                name_of_url(text), suffix, is_video_name(suffix)
+            )
             yield from entries.read_url(
                 text, name, self.options, self.progress
             )
@@ -206,7 +210,7 @@ class _Reader:
                 yield from self.files(files or [])
 
     def camera(self, number: int) -> entries.Read:
-        name = self.names.take(f'webcam_{number}')
+        name = self.names.take(f'webcam_{number}', is_folder=True)
         yield from entries.read_webcam(number, name, self.options)
 
     def next_array(self) -> tuple[str, str]:

@@ -1,0 +1,384 @@
+"""The folder of a run's results, which can be continued."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .entries import Progress
+from .frames import FrameResult, Unreadable
+from .manifest import Checkpoint, Entry, Manifest
+from .video_segments import VideoSegments
+from .writers import AnnotatedVideo, KeypointWriter, Writer
+from .writers.coco_results import ImageIds, write_coco_results
+
+PARTS = '.parts'
+State = dict[str, Any]
+
+
+class OutputFolder:
+    """Writes results, and knows which are already there.
+
+    A context manager: after an error, or Ctrl-C, what is done stays done and
+    the next run goes on from there; the same after a kill. Pictures are done
+    when their files are there and their input is the same; videos go on from
+    their last checkpoint. Arrays and cameras are never taken as done.
+
+    Args:
+        folder (str | Path): Made if needed.
+        writers (Sequence[Writer]): For every picture.
+        identity (Mapping[str, Any]): As in :class:`Manifest`.
+        video (AnnotatedVideo, optional): Draws videos. Defaults to None,
+            none are written.
+        overwrite (bool): As in :class:`Manifest`.
+        checkpoint_frames (int): Frames of a video from one checkpoint to the
+            next. Defaults to 200.
+        image_ids (Callable, optional): Name and source of a picture -> its
+            id in COCO results. Defaults to None, counted from 1.
+
+    Attributes:
+        skipped (int): Pictures and videos that were already done.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        writers: Sequence[Writer],
+        identity: Mapping[str, Any],
+        *,
+        video: AnnotatedVideo | None = None,
+        overwrite: bool = False,
+        checkpoint_frames: int = 200,
+        image_ids: ImageIds | None = None,
+    ) -> None:
+        if checkpoint_frames < 1:
+            raise ValueError(
+                '`checkpoint_frames` must be at least 1, but got '
+                f'{checkpoint_frames}'
+            )
+        self.folder = Path(folder).expanduser()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(
+                f'the output folder {self.folder} is a file. Choose another '
+                'name.'
+            )
+        self.writers, self.video = list(writers), video
+        self.checkpoint_frames = checkpoint_frames
+        self.image_ids = image_ids
+        self.manifest = Manifest(self.folder, identity, overwrite)
+        self.skipped = 0
+        self._open: _OpenVideo | None = None
+        self._waiting: dict[str, Checkpoint] = {}
+
+    @property
+    def progress(self) -> Progress:
+        """What a source needs not read again."""
+        return Progress(self._is_done, self._first_frame)
+
+    def _is_done(self, name: str, source: str) -> bool:
+        entry = self.manifest.pictures.get(name)
+        done = (
+            entry is not None
+            and entry.status == 'done'
+            and entry.source == source
+            and _can_come_again(source)
+            and entry.stamp == _stamp(source)
+            and self._have(self._paths(name))
+        )
+        self.skipped += done
+        return done
+
+    def _paths(self, name: str, is_video: bool = False) -> list[str]:
+        return [
+            path
+            for writer in self.writers
+            for path in writer.paths(name, is_video)
+        ]
+
+    def _have(self, paths: Sequence[str]) -> bool:
+        return all((self.folder / path).is_file() for path in paths)
+
+    def _first_frame(self, name: str, source: str) -> int | None:
+        """The first frame of a video that is still needed; None for none."""
+        entry = self.manifest.videos.get(name)
+        if (
+            entry is None
+            or entry.source != source
+            or entry.stamp != _stamp(source)
+            or not entry.checkpoints
+        ):
+            return 0
+        number = self._whole_checkpoints(name, entry.checkpoints)
+        is_whole = number == len(entry.checkpoints) and (
+            self.video is None or self._have([self.video.path(name)])
+        )
+        if entry.status == 'done' and is_whole:
+            self.skipped += 1
+            return None
+        usable = entry.checkpoints[:number]
+        while usable and not self._have_pieces(name, usable[-1]):
+            usable.pop()
+        if not usable:
+            return 0
+        self._waiting[name] = usable[-1]
+        return usable[-1].last + 1
+
+    def _whole_checkpoints(
+        self, name: str, checkpoints: Sequence[Checkpoint]
+    ) -> int:
+        """How many checkpoints have the files of all their frames."""
+        done = -1
+        for number, checkpoint in enumerate(checkpoints):
+            for index in checkpoint.indices():
+                if index > done and not self._have(
+                    self._paths(f'{name}/{index:06d}', True)
+                ):
+                    return number
+            done = checkpoint.last
+        return len(checkpoints)
+
+    def _have_pieces(self, name: str, checkpoint: Checkpoint) -> bool:
+        if self.video is None:
+            return True
+        folder = self._parts_of(name)
+        pieces = [folder / f'{i:06d}.nut' for i in range(checkpoint.pieces)]
+        return checkpoint.pieces > 0 and all(p.is_file() for p in pieces)
+
+    def _parts_of(self, name: str) -> Path:
+        """Folder for the pieces of a video; none is inside another."""
+        return self.folder / PARTS / sha256(name.encode()).hexdigest()[:16]
+
+    def state(self, video: str) -> State | None:
+        """State of tracking and smoothing where a video goes on.
+
+        Args:
+            video (str): Its name.
+
+        Returns:
+            State | None: None where it starts from its beginning.
+        """
+        checkpoint = self._waiting.get(video)
+        return self.manifest.state(checkpoint) if checkpoint else None
+
+    def write(
+        self,
+        result: FrameResult,
+        state: Callable[[], State | None] = lambda: None,
+    ) -> None:
+        """Write the files of a result.
+
+        Args:
+            result (FrameResult): In the order of the source.
+            state (Callable): Gives the state of tracking and smoothing after
+                this frame, also when it is asked later: ``snapshot()`` of a
+                :class:`~mmsapiens.inference.temporal.TemporalFilter`.
+                Defaults to none.
+        """
+        frame = result.frame
+        if self._open is not None and self._open.name != frame.video:
+            self._finish_video()
+        is_video = frame.video is not None
+        if frame.video is not None and self._open is None:
+            self._open = self._start_video(result)
+        outputs = []
+        for writer in self.writers:
+            for path in writer.paths(frame.name, is_video):
+                writer.write(result, self.folder / path)
+                outputs.append(path)
+        if self._open is None:
+            entry = Entry(
+                frame.source,
+                'done',
+                outputs,
+                people=len(result.people),
+                stamp=_stamp(frame.source),
+            )
+            self.manifest.add_picture(frame.name, entry)
+            return
+        self._open.add(result, self.video)
+        self._open.state = state
+        if self._open.since_checkpoint >= self.checkpoint_frames:
+            self._checkpoint()
+
+    def _start_video(self, result: FrameResult) -> _OpenVideo:
+        frame, name = result.frame, str(result.frame.video)
+        before = self._waiting.pop(name, None)
+        if before is None:
+            stamp = _stamp(frame.source)
+            self.manifest.note_video(name, source=frame.source, stamp=stamp)
+        else:
+            kept = self.manifest.videos[name].checkpoints.index(before) + 1
+            self.manifest.note_video(name, keep=kept, status='partial')
+        segments = None
+        if self.video is not None:
+            segments = VideoSegments(
+                self.folder / self.video.path(name),
+                self._parts_of(name),
+                frame.fps or 25.0,
+                before.pieces if before else 0,
+            )
+        return _OpenVideo(name, segments, before)
+
+    def _checkpoint(self) -> None:
+        video = self._open
+        assert video is not None
+        numbers = video.checkpoint()
+        if numbers is not None:
+            self.manifest.note_checkpoint(video.name, numbers, video.state())
+
+    def _finish_video(self) -> None:
+        """The open video came to its end."""
+        video = self._open
+        assert video is not None
+        self._checkpoint()
+        self._complete(video.name, video.segments)
+        self._open = None
+
+    def _complete(self, name: str, segments: VideoSegments | None) -> None:
+        outputs = [
+            f'{writer.folder}/{name}/*{writer.suffix}'
+            for writer in self.writers
+            if writer.for_videos
+        ]
+        if segments is not None and self.video is not None:
+            segments.join()
+            outputs.append(self.video.path(name))
+        self.manifest.note_video(name, status='done', outputs=outputs)
+
+    def fail(self, unreadable: Unreadable) -> None:
+        """Note that an input could not be read; the next run tries again."""
+        name, reason = unreadable.name, unreadable.reason
+        if self._open is not None:
+            self._finish_video()
+        if name in self.manifest.videos:
+            self._waiting.pop(name, None)
+            self.manifest.note_video(name, status='failed', reason=reason)
+            return
+        entry = Entry(unreadable.source, 'failed', reason=reason)
+        self.manifest.add_picture(name, entry)
+
+    def finish(self) -> None:
+        """All inputs were read: end the last video, join COCO results."""
+        if self._open is not None:
+            self._finish_video()
+        for name, checkpoint in list(self._waiting.items()):
+            # A kill came between its last frame and its end.
+            segments = None
+            if self.video is not None:
+                segments = VideoSegments(
+                    self.folder / self.video.path(name),
+                    self._parts_of(name),
+                    keep=checkpoint.pieces,
+                )
+            self._complete(name, segments)
+            del self._waiting[name]
+        for writer in self.writers:
+            if isinstance(writer, KeypointWriter):
+                names = (
+                    name
+                    for name in self.manifest.frame_names()
+                    if self._have([writer.path(name)])
+                )
+                write_coco_results(
+                    self.folder, writer.task, names, self.image_ids
+                )
+        parts = self.folder / PARTS
+        if parts.is_dir() and not any(parts.iterdir()):
+            parts.rmdir()
+        self.manifest.write(is_complete=True)
+
+    def stop(self) -> None:
+        """End before all inputs were read; the next run goes on."""
+        if self._open is not None:
+            self._checkpoint()
+            self._open = None
+        self.manifest.write(is_complete=False)
+
+    def __enter__(self) -> OutputFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+            else:
+                self.stop()
+        finally:
+            self.manifest.journal.close()
+
+
+class _OpenVideo:
+    """The video whose frames are being written.
+
+    Args:
+        name (str): Of its results.
+        segments (VideoSegments, optional): Its annotated video.
+        before (Checkpoint, optional): Where it goes on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        segments: VideoSegments | None,
+        before: Checkpoint | None,
+    ) -> None:
+        self.name, self.segments = name, segments
+        self.first = before.first if before else -1
+        self.last = before.last if before else -1
+        self.step = before.step if before else 1
+        self.count = before.count if before else 0
+        self.people = before.people if before else 0
+        self.since_checkpoint = 0
+        self.state: Callable[[], State | None] = lambda: None
+
+    def add(self, result: FrameResult, video: AnnotatedVideo | None) -> None:
+        frame = result.frame
+        if self.count == 0:
+            self.first = frame.index
+        else:
+            self.step = frame.index - self.last
+        self.last = frame.index
+        self.count += 1
+        self.people += len(result.people)
+        self.since_checkpoint += 1
+        if self.segments is not None and video is not None:
+            self.segments.write(video.draw(result), frame.time_s)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """What is done; None if nothing was since the last one."""
+        if not self.since_checkpoint:
+            return None
+        if self.segments is not None:
+            self.segments.close_piece()
+        self.since_checkpoint = 0
+        return Checkpoint(
+            self.first,
+            self.last,
+            self.step,
+            self.count,
+            self.people,
+            self.segments.count if self.segments is not None else 0,
+        )
+
+
+def _can_come_again(source: str) -> bool:
+    """Whether a source means the same picture in another run."""
+    return not source.startswith(('array ', 'webcam:'))
+
+
+def _stamp(source: str) -> list[int] | None:
+    """Size and time of a file; None for what is no file."""
+    try:
+        status = os.stat(source)
+    except (OSError, ValueError):
+        return None
+    return [status.st_size, status.st_mtime_ns]

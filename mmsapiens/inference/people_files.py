@@ -1,0 +1,302 @@
+"""Boxes of people that somebody else has found.
+
+Letters: N people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .frames import Frame, People
+
+PERSON = 1
+WHEN_MISSING = ('error', 'nobody', 'image')
+
+
+def people_of_boxes(
+    boxes: Any,
+    size_hw: tuple[int, int],
+    scores: Any = None,
+    *,
+    origin: str = 'caller',
+    where: str = '`boxes`',
+) -> People:
+    """Check boxes, and cut them off at the borders of the picture.
+
+    Args:
+        boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with
+            scores; an empty list for nobody.
+        size_hw (tuple[int, int]): Height and width of the picture.
+        scores (Any): (N,). Defaults to None, those of the boxes or 1.
+        origin (str): As in :class:`People`. Defaults to 'caller'.
+        where (str): For messages. Defaults to '`boxes`'.
+
+    Returns:
+        People: In the same order.
+
+    Raises:
+        ValueError: If they are no boxes, have no area inside the picture, or
+            scores are outside of [0, 1].
+    """
+    try:
+        array = np.asarray(boxes, dtype=np.float32)
+    except (TypeError, ValueError):
+        array = np.zeros(0, dtype=np.float32).reshape(1, 0)
+    if array.size == 0 and array.shape != (1, 0):
+        array = array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] not in (4, 5):
+        raise ValueError(
+            f'{where} must be x1, y1, x2, y2 for each person, (N, 4), or with '
+            f'a score, (N, 5), but got {np.shape(array)}'
+        )
+    if scores is None:
+        scores = array[:, 4] if array.shape[1] == 5 else np.ones(len(array))
+    given: NDArray = np.asarray(scores, dtype=np.float32).reshape(-1)
+    if len(given) != len(array) or not ((given >= 0) & (given <= 1)).all():
+        raise ValueError(
+            f'{where} must have {len(array)} scores in [0, 1], but got '
+            f'{given.tolist()}'
+        )
+    height, width = size_hw
+    high = np.array([width, height, width, height], dtype=np.float32)
+    inside = array[:, :4].clip(0, high)
+    has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+    if not (np.isfinite(array).all() and has_area.all()):
+        bad = np.flatnonzero(~(has_area & np.isfinite(array).all(axis=1)))
+        raise ValueError(
+            f'{where}: box {bad[0]} must have an area inside the picture '
+            f'({width} wide, {height} high), but is '
+            f'{array[bad[0], :4].tolist()} (x1, y1, x2, y2). Boxes of COCO '
+            'are x, y, width, height: add x and y.'
+        )
+    return People(inside, given, origin)
+
+
+class CallerPeople:
+    """Boxes that the caller has.
+
+    Args:
+        boxes (Any): For every picture the same array, or a mapping of
+            arrays by name of the results, path, or name of the file; arrays
+            as in :func:`people_of_boxes`.
+    """
+
+    def __init__(self, boxes: Any) -> None:
+        self.boxes = boxes
+
+    def people(self, frame: Frame) -> People:
+        """The people of a picture.
+
+        Raises:
+            KeyError: If the mapping does not have it.
+            ValueError: As in :func:`people_of_boxes`.
+        """
+        boxes = self.boxes
+        if isinstance(boxes, Mapping):
+            keys = [frame.name, frame.source, os.path.basename(frame.source)]
+            found = [key for key in keys if key in boxes]
+            if not found:
+                raise KeyError(
+                    f'the boxes have nothing for {frame.source}: give them '
+                    f'under one of {list(dict.fromkeys(keys))}, an empty list '
+                    'for nobody'
+                )
+            boxes = boxes[found[0]]
+        where = f'the boxes of {frame.name}'
+        return people_of_boxes(boxes, frame.size_hw, where=where)
+
+
+class PeopleFile:
+    """Boxes of a COCO file, or of results of a detector.
+
+    Args:
+        path (str | Path): A COCO file with ``images`` and ``annotations``,
+            or a list of detections with ``image_id``, ``bbox`` [x, y, width,
+            height] and ``score``.
+        images (str | Path, optional): For a list of detections: the COCO
+            file with the names of its pictures. Defaults to None, the
+            numbers in the names of the files, as in '000000000785.jpg'.
+        min_score (float): Of a detection. Defaults to 0.3.
+        missing (str): What a picture has that the file does not know:
+            'error', 'nobody', or 'image' for one box around it. Defaults to
+            'error'.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is none of these, or if a box is none.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        images: str | os.PathLike[str] | None = None,
+        min_score: float = 0.3,
+        missing: str = 'error',
+    ) -> None:
+        if missing not in WHEN_MISSING:
+            raise ValueError(
+                f'`missing` must be one of {WHEN_MISSING}, but got {missing!r}'
+            )
+        self.path, self.missing = Path(path), missing
+        document = _read_json(self.path)
+        if isinstance(document, list):
+            listed = None if images is None else _read_json(Path(images))
+            found = document
+        else:
+            listed = document
+            found = _field(document, 'annotations', self.path)
+        self._images: dict[int, Mapping[str, Any]] | None = None
+        self._ids: dict[str, list[int]] = defaultdict(list)
+        if listed is not None:
+            source = self.path if images is None else Path(images)
+            self._read_images(_field(listed, 'images', source), source)
+        self._boxes: dict[int, list[list[float]]] = defaultdict(list)
+        for index, item in enumerate(found):
+            self._read_box(index, item, min_score)
+
+    def _read_images(self, images: Sequence[Any], source: Path) -> None:
+        self._images = {}
+        for index, image in enumerate(images):
+            try:
+                number, name = int(image['id']), str(image['file_name'])
+            except (TypeError, KeyError, ValueError):
+                raise ValueError(
+                    f'{source}: image {index} must have `id` and `file_name`, '
+                    f'but got {image!r}'
+                ) from None
+            self._images[number] = image
+            self._ids[PurePosixPath(name.replace('\\', '/')).name].append(
+                number
+            )
+
+    def _read_box(self, index: int, item: Any, min_score: float) -> None:
+        try:
+            number, box = int(item['image_id']), item['bbox']
+            x, y, width, height = map(float, box)
+            score = float(item.get('score', 1))
+        except (AttributeError, TypeError, KeyError, ValueError):
+            raise ValueError(
+                f'{self.path}: entry {index} must have `image_id` and `bbox` '
+                f'[x, y, width, height], but got {str(item)[:200]}'
+            ) from None
+        if not (np.isfinite([x, y]).all() and width > 0 and height > 0):
+            raise ValueError(
+                f'{self.path}: the box of entry {index} must have an area, '
+                f'but is {box} [x, y, width, height]'
+            )
+        if self._images is not None and number not in self._images:
+            raise ValueError(
+                f'{self.path}: entry {index} is of the image {number}, which '
+                'is not in the list of images. Use files of the same set.'
+            )
+        is_person = item.get('category_id', PERSON) == PERSON
+        if is_person and not item.get('iscrowd') and score >= min_score:
+            box_xyxy = [x, y, x + width, y + height, min(max(score, 0), 1)]
+            self._boxes[number].append(box_xyxy)
+
+    def image_id(self, name: str, source: str) -> int:
+        """The id of a picture.
+
+        Args:
+            name (str): Of its results.
+            source (str): Its path.
+
+        Raises:
+            ValueError: If the file does not know it, or knows several.
+        """
+        number = self._find(name, source)
+        if number is None:
+            raise ValueError(
+                f'{self.path} does not know the picture {source}. Its name '
+                'must be a `file_name` of the file, or a number if the file '
+                "has no `images`; or choose `missing='nobody'` or 'image'."
+            )
+        return number
+
+    def _find(self, name: str, source: str) -> int | None:
+        path = PurePosixPath(source.replace('\\', '/'))
+        if self._images is None:
+            number = PurePosixPath(name).name
+            return int(number) if number.isdecimal() else None
+        ids = self._ids.get(path.name, [])
+        if len(ids) > 1:
+            ids = [i for i in ids if _ends_with(path, self._images[i])]
+        if len(ids) > 1:
+            raise ValueError(
+                f'{self.path} has several images for {source}: '
+                f'{[self._images[i]["file_name"] for i in ids]}'
+            )
+        return ids[0] if ids else None
+
+    def people(self, frame: Frame) -> People:
+        """The people of a picture.
+
+        Raises:
+            ValueError: If the file does not know the picture, or another
+                size of it, or if a box is outside.
+        """
+        if self.missing != 'error' and (
+            self._find(frame.name, frame.source) is None
+        ):
+            if self.missing == 'image':
+                return People.whole_image(frame.size_hw)
+            return people_of_boxes([], frame.size_hw, origin='file')
+        number = self.image_id(frame.name, frame.source)
+        height, width = frame.size_hw
+        known = (self._images or {}).get(number, {})
+        listed = known.get('width', width), known.get('height', height)
+        if listed != (width, height):
+            raise ValueError(
+                f'{self.path} says that {frame.source} is {listed[0]} wide '
+                f'and {listed[1]} high, but it is {width} and {height}. '
+                'Use the pictures that the boxes were made for.'
+            )
+        return people_of_boxes(
+            self._boxes.get(number, []),
+            frame.size_hw,
+            origin='file',
+            where=f'{self.path}, image {number}',
+        )
+
+    def __iter__(self) -> Iterator[int]:
+        """Ids of images that have people."""
+        return iter(self._boxes)
+
+
+def _ends_with(path: PurePosixPath, image: Mapping[str, Any]) -> bool:
+    """Whether a path ends in the name of an image, which may have folders."""
+    parts = PurePosixPath(str(image['file_name']).replace('\\', '/')).parts
+    return path.parts[-len(parts) :] == parts
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'the file of people {path} does not exist. Check the path.'
+        ) from None
+    except ValueError as error:
+        raise ValueError(
+            f'the file of people {path} is not JSON: {error}'
+        ) from error
+
+
+def _field(document: Any, name: str, path: Path) -> list[Any]:
+    value = document.get(name) if isinstance(document, Mapping) else None
+    if not isinstance(value, list):
+        raise ValueError(
+            f'{path} must be a COCO file with lists `images` and '
+            f'`annotations`, or a list of detections, but `{name}` is '
+            f'{type(value).__name__}'
+        )
+    return value

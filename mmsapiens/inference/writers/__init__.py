@@ -1,0 +1,21 @@
+"""Files with results: one class for each kind of file."""
+
+from .base import Writer
+from .build import build_writers
+from .coco_results import write_coco_results
+from .keypoints import KeypointWriter
+from .maps import MapWriter, MaskWriter
+from .pictures import OverlayWriter, PanelWriter
+from .videos import AnnotatedVideo
+
+__all__ = [
+    'AnnotatedVideo',
+    'KeypointWriter',
+    'MapWriter',
+    'MaskWriter',
+    'OverlayWriter',
+    'PanelWriter',
+    'Writer',
+    'build_writers',
+    'write_coco_results',
+]

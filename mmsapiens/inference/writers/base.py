@@ -1,0 +1,39 @@
+"""What every writer of files does."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from ..frames import FrameResult
+
+
+class Writer(ABC):
+    """Writes one file for each picture, below a folder of its own.
+
+    Args:
+        folder (str): Its folder, relative to that of the results.
+        suffix (str): Of its files, such as '.json'.
+        for_videos (bool): Whether frames of videos have such a file too.
+            Defaults to True.
+    """
+
+    def __init__(
+        self, folder: str, suffix: str, for_videos: bool = True
+    ) -> None:
+        self.folder, self.suffix = folder, suffix
+        self.for_videos = for_videos
+
+    def path(self, name: str) -> str:
+        """The file of a picture, relative to the folder of the results."""
+        return f'{self.folder}/{name}{self.suffix}'
+
+    def paths(self, name: str, is_video: bool = False) -> list[str]:
+        """The files of a picture or frame, relative; possibly none."""
+        if is_video and not self.for_videos:
+            return []
+        return [self.path(name)]
+
+    @abstractmethod
+    def write(self, result: FrameResult, path: Path) -> None:
+        """Write the file of a result; it appears when it is whole."""

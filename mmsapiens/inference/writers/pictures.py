@@ -1,0 +1,70 @@
+"""Drawn results as JPEG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+from numpy.typing import NDArray
+
+from ...utils.whole_files import write_whole
+from ..drawing import draw_overlay
+from ..frames import FrameResult
+from ..panel import draw_panel
+from .base import Writer
+
+QUALITY = 92
+
+
+def write_jpeg(path: Path, image: NDArray) -> None:
+    """Write a picture, RGB uint8 (H, W, 3); it appears when it is whole."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    _, data = cv2.imencode('.jpg', image[..., ::-1], options)
+    write_whole(data.tobytes(), path)
+
+
+class OverlayWriter(Writer):
+    """The result of a task over its picture, in the picture's size.
+
+    Args:
+        task (str): Such as 'pose-308'.
+        threshold (float): Smallest score of a keypoint that is drawn.
+            Defaults to 0.3.
+        for_videos (bool): As in :class:`Writer`. Defaults to False.
+    """
+
+    def __init__(
+        self, task: str, threshold: float = 0.3, for_videos: bool = False
+    ) -> None:
+        super().__init__(f'{task}_overlay', '.jpg', for_videos)
+        self.task, self.threshold = task, threshold
+
+    def write(self, result: FrameResult, path: Path) -> None:
+        """Write the overlay of a result."""
+        drawn = draw_overlay(result, self.task, threshold=self.threshold)
+        write_jpeg(path, drawn)
+
+
+class PanelWriter(Writer):
+    """The picture and all tasks side by side.
+
+    Args:
+        tasks (Sequence[str]): In this order.
+        threshold (float): As in :class:`OverlayWriter`.
+        for_videos (bool): As in :class:`Writer`. Defaults to False.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        threshold: float = 0.3,
+        for_videos: bool = False,
+    ) -> None:
+        super().__init__('panel', '.jpg', for_videos)
+        self.tasks, self.threshold = tuple(tasks), threshold
+
+    def write(self, result: FrameResult, path: Path) -> None:
+        """Write the panel of a result."""
+        drawn = draw_panel(result, self.tasks, threshold=self.threshold)
+        write_jpeg(path, drawn)

@@ -1,0 +1,51 @@
+"""What an annotated video shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from numpy.typing import NDArray
+
+from ..drawing import draw_overlay
+from ..frames import FrameResult
+from ..panel import draw_panel
+
+
+class AnnotatedVideo:
+    """Draws the frames of videos; they all have one size.
+
+    Args:
+        show (str): 'panel', or the task whose overlay is shown. Defaults to
+            'panel'.
+        tasks (Sequence[str]): Of a panel, in this order.
+        threshold (float): Smallest score of a keypoint that is drawn.
+            Defaults to 0.3.
+
+    Raises:
+        KeyError: If ``show`` is none of these.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        show: str = 'panel',
+        threshold: float = 0.3,
+    ) -> None:
+        if show not in ('panel', *tasks):
+            raise KeyError(
+                f'`show` must be one of {("panel", *tasks)}, but got {show!r}'
+            )
+        self.show, self.tasks = show, tuple(tasks)
+        self.threshold = threshold
+
+    def path(self, video: str) -> str:
+        """The file of a video, relative to the folder of the results."""
+        return f'video/{video}.mp4'
+
+    def draw(self, result: FrameResult) -> NDArray:
+        """A frame of the video, RGB, uint8 (_, _, 3)."""
+        if self.show != 'panel':
+            return draw_overlay(result, self.show, threshold=self.threshold)
+        return draw_panel(
+            result, self.tasks, threshold=self.threshold, with_legend=False
+        )

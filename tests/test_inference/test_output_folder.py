@@ -1,0 +1,224 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from inference_results import made_people, made_pose
+from odd_inputs.describe import picture
+from odd_inputs.videos import make_video
+
+from mmsapiens.inference.frames import FrameResult, Unreadable
+from mmsapiens.inference.output_folder import OutputFolder
+from mmsapiens.inference.sources import open_source
+from mmsapiens.inference.temporal import TemporalFilter
+from mmsapiens.inference.video_reader import VideoReader
+from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter
+
+IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
+
+
+class StopHereError(Exception):
+    """The run is interrupted."""
+
+
+def result_of(frame):
+    """A result that depends on the frame."""
+    shift = (frame.index * 7) % 11
+    people = made_people([(5 + shift, 5, 30 + shift, 40)])
+    return FrameResult(frame, people, {'pose-17': made_pose(people)})
+
+
+def run(inputs, folder, *, stop_at=None, identity=IDENTITY, **kwargs):
+    """Run without networks; returns the names that were worked on."""
+    kwargs.setdefault('checkpoint_frames', 4)
+    names = []
+    video = AnnotatedVideo(['pose-17'], 'pose-17')
+    writers = [KeypointWriter('pose-17')]
+    with OutputFolder(folder, writers, identity, video=video, **kwargs) as out:
+        steady = TemporalFilter(smoothing={}, resume=out.state)
+        for item in open_source(inputs).read(out.progress):
+            if isinstance(item, Unreadable):
+                out.fail(item)
+                continue
+            names.append(item.name)
+            if item.name == stop_at:
+                raise StopHereError
+            out.write(steady(result_of(item)), steady.snapshot())
+    return names
+
+
+def files(folder):
+    """Content of all files that do not depend on time."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob('*')
+        if path.is_file() and path.name != 'manifest.jsonl'
+    }
+
+
+def pictures(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        picture().save(folder / name)
+    return str(folder)
+
+
+def manifest(folder):
+    return json.loads((folder / 'manifest.json').read_text())
+
+
+def test_manifest_says_what_was_done(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    (tmp_path / 'in/c.png').write_bytes(b'')
+    run(inputs, tmp_path / 'out')
+    document = manifest(tmp_path / 'out')
+    assert document['complete']
+    assert document['models'] == IDENTITY['models']
+    assert document['versions']['numpy'] == np.__version__
+    assert 'z towards the camera' in document['conventions']['normal']
+    assert document['counts'] == dict(
+        inputs=3, frames=0, done=2, failed=1, partial=0
+    )
+    first, _, last = document['inputs']
+    assert first['outputs'] == ['pose-17/a.json']
+    assert first['people'] == 1
+    assert last['status'] == 'failed'
+    assert 'is an empty file' in last['reason']
+
+
+def test_restart_does_what_is_missing_and_no_more(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png', 'c.png', 'd.png')
+    out = tmp_path / 'out'
+    with pytest.raises(StopHereError):
+        run(inputs, out, stop_at='c')
+    assert not manifest(out)['complete']
+    (out / 'pose-17/a.json').unlink()
+    picture(32, 32).save(tmp_path / 'in/b.png')
+    assert run(inputs, out) == ['a', 'b', 'c', 'd']
+    assert run(inputs, out) == []
+    assert manifest(out)['counts']['done'] == 4
+
+
+def test_failed_inputs_are_tried_again(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png')
+    (tmp_path / 'in/b.png').write_bytes(b'')
+    run(inputs, tmp_path / 'out')
+    picture().save(tmp_path / 'in/b.png')
+    assert run(inputs, tmp_path / 'out') == ['b']
+    assert manifest(tmp_path / 'out')['counts']['failed'] == 0
+
+
+def test_arrays_are_never_taken_as_done(tmp_path):
+    for _ in range(2):
+        names = run(np.zeros((2, 8, 8, 3), np.uint8), tmp_path / 'out')
+        assert names == ['array_000000', 'array_000001']
+
+
+def test_other_models_or_options_are_refused(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png')
+    out = tmp_path / 'out'
+    run(inputs, out)
+    other = dict(IDENTITY, models=[dict(task='pose-17', sha256='1' * 64)])
+    with pytest.raises(ValueError, match=r'models\.0\.sha256 was .*overwrite'):
+        run(inputs, out, identity=other)
+    assert run(inputs, out, identity=other, overwrite=True) == ['a']
+    assert run(inputs, out, identity=other) == []
+
+
+def test_a_file_cannot_be_the_folder(tmp_path):
+    (tmp_path / 'out').write_text('')
+    with pytest.raises(NotADirectoryError, match='Choose another name'):
+        run(pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out')
+
+
+@pytest.mark.parametrize('stop_at', [0, 1, 3, 4, 5, 8, 9])
+def test_an_interrupted_video_gives_the_same_files(stop_at, tmp_path):
+    make_video(tmp_path / 'clip.mp4', 10)
+    whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+    run(str(tmp_path / 'clip.mp4'), whole)
+    name = f'clip/{stop_at:06d}'
+    with pytest.raises(StopHereError):
+        run(str(tmp_path / 'clip.mp4'), broken, stop_at=name)
+    assert not (broken / 'video/clip.mp4').exists()
+    rest = run(str(tmp_path / 'clip.mp4'), broken)
+    assert rest == [f'clip/{index:06d}' for index in range(stop_at, 10)]
+    first, second = files(whole), files(broken)
+    assert set(first) == set(second)
+    different = {name for name in first if first[name] != second[name]}
+    assert different <= {'video/clip.mp4'}  # key frames may be elsewhere
+    frames = list(VideoReader(broken / 'video/clip.mp4', 'clip').read())
+    assert [round(frame.time_s, 3) for frame in frames] == [
+        index / 10 for index in range(10)
+    ]
+    assert not (broken / '.parts').exists()
+    entry = manifest(broken)['inputs'][0]
+    assert entry['frames'] == dict(
+        first=0, last=9, step=1, count=10, people=10
+    )
+    assert run(str(tmp_path / 'clip.mp4'), broken) == []
+
+
+def test_a_video_is_redone_from_a_missing_file(tmp_path):
+    make_video(tmp_path / 'clip.mp4', 10)
+    out = tmp_path / 'out'
+    with pytest.raises(StopHereError):
+        run(str(tmp_path / 'clip.mp4'), out, stop_at='clip/000009')
+    before = files(out)
+    (out / 'pose-17/clip/000006.json').unlink()
+    names = run(str(tmp_path / 'clip.mp4'), out)
+    assert names[0] == 'clip/000004'
+    path = 'pose-17/clip/000006.json'
+    assert files(out)[path] == before[path]
+
+
+def test_results_of_a_run_are_joined_in_order(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    make_video(tmp_path / 'in/clip.mp4', 3)
+    run(inputs, tmp_path / 'out')
+    path = tmp_path / 'out/coco/pose-17_images.json'
+    names = [one['name'] for one in json.loads(path.read_text())['images']]
+    assert names == ['a', 'b', 'clip/000000', 'clip/000001', 'clip/000002']
+
+
+def test_a_video_that_cannot_be_read_does_not_stop_the_next(tmp_path):
+    make_video(tmp_path / 'b.mp4', 2)
+    (tmp_path / 'a.mp4').write_bytes(b'no video')
+    inputs = [tmp_path / 'a.mp4', tmp_path / 'b.mp4']
+    assert run(inputs, tmp_path / 'out') == ['b/000000', 'b/000001']
+    statuses = [one['status'] for one in manifest(tmp_path / 'out')['inputs']]
+    assert statuses == ['failed', 'done']
+
+
+@pytest.mark.slow
+def test_a_kill_loses_nothing_that_was_done(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / 'clip.mp4', 30)
+    code = (
+        'import sys, time\n'
+        f'sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}\n'
+        'import test_output_folder as module\n'
+        'make = module.result_of\n'
+        'def slow(frame):\n'
+        '    time.sleep(0.05)\n'
+        '    return make(frame)\n'
+        'module.result_of = slow\n'
+        "module.run('clip.mp4', 'out')\n"
+    )
+    process = subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path)
+    wanted = tmp_path / 'out/pose-17/clip/000010.json'
+    while not wanted.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() < 0
+    with open(tmp_path / 'out/manifest.jsonl', 'ab') as journal:
+        journal.write(b'{"half a li')
+    names = run('clip.mp4', tmp_path / 'out')
+    assert 'clip/000008' >= names[0] > 'clip/000000'
+    run('clip.mp4', tmp_path / 'whole')
+    first, second = files(tmp_path / 'whole'), files(tmp_path / 'out')
+    assert set(first) == set(second)
+    path = 'coco/pose-17_results.json'
+    assert first[path] == second[path]

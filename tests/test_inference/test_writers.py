@@ -1,0 +1,209 @@
+import contextlib
+import io
+import json
+
+import cv2
+import numpy as np
+import pytest
+from inference_results import annotated_result, made_frame, made_result
+from xtcocotools.coco import COCO
+
+from mmsapiens.dense.map_io import read_map
+from mmsapiens.inference.drawing import draw_overlay
+from mmsapiens.inference.panel import columns_for, draw_panel
+from mmsapiens.inference.writers import (
+    AnnotatedVideo,
+    KeypointWriter,
+    MapWriter,
+    MaskWriter,
+    OverlayWriter,
+    PanelWriter,
+    build_writers,
+    write_coco_results,
+)
+
+FIELDS = {'seg-28': 'seg_map', 'depth': 'depth_map', 'normal': 'normal_map'}
+TASKS = ['pose-17', *FIELDS]
+
+
+def write(writer, result, folder):
+    path = folder / writer.path(result.frame.name)
+    writer.write(result, path)
+    return path
+
+
+def test_keypoint_file_has_people_in_the_layout_of_stock(tmp_path):
+    result = made_result(boxes=[(10, 5, 40, 45), (30, 5, 60, 45)])
+    result.people.track_ids = np.array([7, 3])
+    path = write(KeypointWriter('pose-17'), result, tmp_path)
+    document = json.loads(path.read_text())
+    meta, people = document['meta_info'], document['instance_info']
+    assert meta['image'] == 'a.png'
+    assert (meta['width'], meta['height']) == (64, 48)
+    assert meta['dataset_name'] == 'coco'
+    assert meta['keypoint_names'][0] == 'nose'
+    assert [person['track_id'] for person in people] == [7, 3]
+    assert people[1]['bbox'] == [30, 5, 60, 45]
+    pose = result.tasks['pose-17']
+    points = np.array([person['keypoints'] for person in people])
+    np.testing.assert_allclose(points, pose.keypoints, atol=5.1e-4)
+    scores = np.array([person['keypoint_scores'] for person in people])
+    np.testing.assert_allclose(scores, pose.scores, atol=5.1e-6)
+
+
+def test_nobody_is_a_file_with_nobody(tmp_path):
+    path = write(KeypointWriter('pose-17'), made_result(boxes=[]), tmp_path)
+    document = json.loads(path.read_text())
+    assert document['instance_info'] == []
+    assert document['meta_info']['num_keypoints'] == 17
+
+
+def test_keypoints_of_a_map_are_refused(tmp_path):
+    with pytest.raises(TypeError, match='must have keypoints'):
+        write(KeypointWriter('depth'), made_result(), tmp_path)
+
+
+@pytest.mark.parametrize('map_format', ['npy', 'png', 'exr'])
+@pytest.mark.parametrize('task', FIELDS)
+def test_maps_are_read_back(task, map_format, tmp_path):
+    result = made_result()
+    path = write(MapWriter(task, map_format), result, tmp_path)
+    values = result.tasks[task].values
+    atol = 0 if path.suffix != '.png' or task == 'seg-28' else 2e-5
+    found = read_map(path, FIELDS[task])
+    np.testing.assert_allclose(found, values, atol=atol)
+    assert found.dtype == values.dtype
+
+
+def test_mask_is_where_people_are(tmp_path):
+    result = made_result()
+    path = write(MaskWriter('seg-28'), result, tmp_path)
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(stored > 0, result.human_mask)
+    assert set(np.unique(stored)) == {0, 255}
+
+
+def test_unknown_map_format_is_refused():
+    with pytest.raises(ValueError, match="must be one of .* but got 'jpg'"):
+        MapWriter('depth', 'jpg')
+
+
+@pytest.mark.parametrize('task', TASKS)
+@pytest.mark.parametrize('boxes', [[], [(10, 5, 40, 45)]])
+def test_overlays_have_the_size_of_the_picture(task, boxes):
+    result = made_result(boxes=boxes)
+    before = result.frame.image.copy()
+    drawn = draw_overlay(result, task)
+    assert drawn.shape == (48, 64, 3)
+    assert drawn.dtype == np.uint8
+    np.testing.assert_array_equal(result.frame.image, before)
+
+
+def test_overlay_leaves_the_picture_outside_of_people():
+    result = made_result()
+    outside = ~result.human_mask
+    picture = result.frame.image[..., ::-1]
+    for task in FIELDS:
+        drawn = draw_overlay(result, task)
+        np.testing.assert_array_equal(drawn[outside], picture[outside])
+        assert (drawn != picture).any()
+
+
+def test_files_of_pictures_have_the_colours_of_the_picture(tmp_path):
+    result = made_result(boxes=[])
+    path = write(OverlayWriter('pose-17'), result, tmp_path)
+    stored = cv2.imread(str(path)).astype(int)
+    assert np.abs(stored - result.frame.image).mean() < 6
+
+
+@pytest.mark.parametrize('size_hw', [(1, 1), (2, 3000), (480, 640)])
+def test_panels_of_any_size(size_hw, tmp_path):
+    height, width = size_hw
+    result = made_result(made_frame(size_hw=size_hw), [(0, 0, width, height)])
+    path = write(PanelWriter(TASKS), result, tmp_path)
+    stored = cv2.imread(str(path))
+    assert min(stored.shape[:2]) > 100
+    assert max(stored.shape[:2]) < 3000
+
+
+def test_panels_without_legend_have_one_size():
+    sizes = {
+        draw_panel(made_result(boxes=boxes), with_legend=False).shape
+        for boxes in ([], [(10, 5, 40, 45)], [(0, 0, 9, 9), (9, 9, 60, 40)])
+    }
+    assert len(sizes) == 1
+
+
+def test_rows_follow_the_shape_of_pictures():
+    assert columns_for(5, 900, 300) == 5
+    assert columns_for(5, 480, 640) == 3
+    assert columns_for(5, 100, 1000) == 1
+    assert columns_for(1, 480, 640) == 1
+
+
+def test_photograph_with_133_keypoints():
+    panel = draw_panel(annotated_result(785))
+    assert panel.shape[1] > panel.shape[0] > 500
+
+
+def test_writers_of_a_run():
+    writers = build_writers(TASKS, ['keypoints', 'maps', 'masks', 'panels'])
+    paths = [path for one in writers for path in one.paths('b/x.y')]
+    assert paths == [
+        'pose-17/b/x.y.json',
+        'seg-28/b/x.y.npy',
+        'depth/b/x.y.npy',
+        'normal/b/x.y.npy',
+        'mask/b/x.y.png',
+        'panel/b/x.y.jpg',
+    ]
+    assert writers[-1].paths('clip/000001', is_video=True) == []
+
+
+@pytest.mark.parametrize(
+    ('tasks', 'outputs', 'error', 'words'),
+    [
+        (TASKS, ['meshes'], KeyError, 'must be some of'),
+        (['depth'], ['masks'], ValueError, 'masks need a parsing task'),
+    ],
+)
+def test_outputs_that_cannot_be(tasks, outputs, error, words):
+    with pytest.raises(error, match=words):
+        build_writers(tasks, outputs)
+
+
+def test_video_shows_a_panel_or_a_task():
+    assert AnnotatedVideo(TASKS).draw(made_result()).shape[1] > 300
+    drawn = AnnotatedVideo(TASKS, 'depth').draw(made_result())
+    assert drawn.shape == (48, 64, 3)
+    with pytest.raises(KeyError, match="but got 'dept'"):
+        AnnotatedVideo(TASKS, 'dept')
+
+
+def test_coco_tools_read_the_results(tmp_path):
+    writer = KeypointWriter('pose-17')
+    write(writer, made_result(made_frame('b')), tmp_path)
+    two = made_result(made_frame('a'), [(10, 5, 40, 45), (30, 5, 60, 45)])
+    write(writer, two, tmp_path)
+    write(writer, made_result(made_frame('c'), []), tmp_path)
+    images, results = write_coco_results(
+        tmp_path, 'pose-17', ['b', 'a', 'c'], lambda name, _: ord(name)
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(images))
+        found = coco.loadRes(str(results))
+    assert [image['id'] for image in coco.dataset['images']] == [98, 97, 99]
+    assert coco.loadCats(1)[0]['keypoints'][0] == 'nose'
+    people = found.loadAnns(found.getAnnIds(imgIds=[97]))
+    assert len(people) == 2
+    assert len(people[0]['keypoints']) == 51
+    results = json.loads(results.read_text())
+    assert results[0]['bbox'] == [10, 5, 30, 40]
+    score = 0.9 * made_result().tasks['pose-17'].scores[0].mean()
+    assert results[0]['score'] == pytest.approx(score, abs=1e-5)
+
+
+def test_coco_results_of_nobody(tmp_path):
+    images, results = write_coco_results(tmp_path, 'pose-17', [])
+    assert json.loads(results.read_text()) == []
+    assert json.loads(images.read_text())['images'] == []
