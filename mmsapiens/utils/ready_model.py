@@ -63,18 +63,21 @@ def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
     Raises:
         KeyError: If the config has no model.
     """
+    whole: Mapping[str, Any]
     if isinstance(config, (str, Path)):
-        config = Config.fromfile(str(Path(config).expanduser()))
-    model_cfg, scope = config, None
-    if 'model' in config:
-        model_cfg, scope = config['model'], config.get('default_scope')
+        whole = Config.fromfile(str(Path(config).expanduser()))
+    else:
+        whole = config
+    model_cfg, scope = whole, None
+    if 'model' in whole:
+        model_cfg, scope = whole['model'], whole.get('default_scope')
     if 'type' not in model_cfg:
         raise KeyError(
             'the config must have a `model`, or be one and have a `type`, '
-            f'but it has {sorted(map(str, config))[:8]}'
+            f'but it has {sorted(map(str, whole))[:8]}'
         )
-    if 'data_preprocessor' in config and model_cfg is not config:
-        default = {'data_preprocessor': config['data_preprocessor']}
+    if 'data_preprocessor' in whole and model_cfg is not whole:
+        default = {'data_preprocessor': whole['data_preprocessor']}
         model_cfg = {**default, **model_cfg}
     with (
         DefaultScope.overwrite_default_scope(scope),
