@@ -2,6 +2,7 @@
 # Shared by slurm_train.sh and slurm_test.sh:
 #   slurm_run.sh SCRIPT PARTITION JOB_NAME CONFIG [further arguments of SCRIPT]
 # GPUS, GPUS_PER_NODE and CPUS_PER_TASK set the size, SRUN_ARGS adds options.
+# The processes meet at the first machine of the job, at PORT.
 set -euo pipefail
 needs="PARTITION JOB_NAME CONFIG" least=4
 if [ "$1" = test.py ]; then needs="$needs CHECKPOINT" least=5; fi
@@ -14,6 +15,8 @@ script=$1 partition=$2 job_name=$3
 shift 3
 gpus=${GPUS:-8}
 per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
+# Jobs may share a machine; srun hands the variable to all processes.
+export MASTER_PORT=${PORT:-${MASTER_PORT:-$((20000 + RANDOM % 10000))}}
 export PYTHONPATH="$folder/..${PYTHONPATH:+:$PYTHONPATH}"
 # shellcheck disable=SC2086  # SRUN_ARGS holds several words
 exec srun -p "$partition" --job-name="$job_name" --gres="gpu:$per_node" \

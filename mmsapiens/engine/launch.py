@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,13 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
+
+SLURM_VARIABLES = dict(
+    RANK='SLURM_PROCID',
+    LOCAL_RANK='SLURM_LOCALID',
+    WORLD_SIZE='SLURM_NTASKS',
+)
+"""What torch reads -> what srun tells each process."""
 
 AMP_DTYPES = {'bf16': 'bfloat16', 'fp16': 'float16'}
 STOCK_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
@@ -180,6 +188,34 @@ def add_dump(cfg: Config, path: str) -> None:
     ]
 
 
+def read_slurm_variables() -> None:
+    """Tell torch what srun says of this process, as mmengine does for GPUs.
+
+    ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500,
+    unless they are set.
+
+    Raises:
+        ValueError: If the process was not started by srun.
+    """
+    source = os.environ
+    names = [*SLURM_VARIABLES.values(), 'SLURM_NODELIST']
+    missing = [name for name in names if name not in source]
+    if missing:
+        raise ValueError(
+            "`launcher='slurm'` needs processes started by srun, as "
+            f'tools/slurm_train.sh does, but {", ".join(missing)} are not set'
+        )
+    for name, slurm_name in SLURM_VARIABLES.items():
+        source[name] = source[slurm_name]
+    if 'MASTER_ADDR' not in source:
+        command = ['scontrol', 'show', 'hostnames', source['SLURM_NODELIST']]
+        hosts = subprocess.run(
+            command, check=True, text=True, stdout=subprocess.PIPE
+        ).stdout
+        source['MASTER_ADDR'] = hosts.split()[0]
+    source.setdefault('MASTER_PORT', '29500')
+
+
 def prepare_cpu_processes(cfg: Config) -> None:
     """Let several processes train without a GPU, over gloo.
 
@@ -191,16 +227,18 @@ def prepare_cpu_processes(cfg: Config) -> None:
         cfg (Config): The config, changed in place.
 
     Raises:
-        ValueError: If the launcher is not 'pytorch'.
+        ValueError: If the launcher is neither 'pytorch' nor 'slurm'.
     """
     if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
         return
-    if cfg.launcher != 'pytorch':
+    if cfg.launcher not in ('pytorch', 'slurm'):
         raise ValueError(
-            "`launcher` must be 'pytorch' on a machine without "
+            "`launcher` must be 'pytorch' or 'slurm' on a machine without "
             f'a GPU, but got {cfg.launcher!r}'
         )
     if not dist.is_initialized():
+        if cfg.launcher == 'slurm':
+            read_slurm_variables()
         dist.init_process_group('gloo')
     data_parallel = dict(
         type='MMDistributedDataParallel', broadcast_buffers=False

@@ -161,10 +161,10 @@ def show_without_hook():
 
 
 @row('C32')
-def slurm_on_cpu():
+def mpi_on_cpu():
     # The machine of the test may have a GPU.
     with mock.patch.object(launch, 'get_device', return_value='cpu'):
-        launch.prepare_cpu_processes(Config(dict(launcher='slurm')))
+        launch.prepare_cpu_processes(Config(dict(launcher='mpi')))
 
 
 @row('C33')

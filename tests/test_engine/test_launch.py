@@ -1,6 +1,7 @@
 """Starting runs of any host's config."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -209,11 +210,17 @@ def test_single_process_and_gpu_runs_need_no_preparation(monkeypatch):
         assert cfg.to_dict() == dict(launcher=launcher)
 
 
-@pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
-def test_other_launchers_need_a_gpu(no_gpu, launcher):
-    cfg = Config(dict(launcher=launcher))
-    with pytest.raises(ValueError, match=f"'pytorch' on a .*'{launcher}'"):
+def test_other_launchers_need_a_gpu(no_gpu):
+    cfg = Config(dict(launcher='mpi'))
+    with pytest.raises(ValueError, match="'pytorch' or 'slurm' .*'mpi'"):
         launch.prepare_cpu_processes(cfg)
+
+
+def test_slurm_processes_need_srun(no_gpu, monkeypatch):
+    monkeypatch.setenv('SLURM_PROCID', '0')
+    monkeypatch.delenv('SLURM_NTASKS', raising=False)
+    with pytest.raises(ValueError, match='srun.*SLURM_NTASKS.* are not set'):
+        launch.prepare_cpu_processes(Config(dict(launcher='slurm')))
 
 
 WRAPPER = dict(type='MMDistributedDataParallel')
@@ -357,30 +364,56 @@ CONFIG = """
     """
 
 
+def start(tmp_path, script, *arguments, **variables):
+    """Start a script of tools/ without a GPU."""
+    paths = [str(tmp_path / 'bin'), os.environ['PATH']]
+    return subprocess.Popen(
+        ['bash', str(TOOLS / script), *map(str, arguments)],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(
+            os.environ,
+            PATH=os.pathsep.join(paths),
+            PYTHON=sys.executable,
+            PYTHONPATH=str(tmp_path),
+            CUDA_VISIBLE_DEVICES='',
+            OMP_NUM_THREADS='1',
+            **variables,
+        ),
+    )
+
+
+def end(*children):
+    """Wait for good ends; what was printed."""
+    outputs = [child.communicate()[0] for child in children]
+    for child, output in zip(children, outputs):
+        assert child.returncode == 0, output[-5000:]
+    return outputs
+
+
 @pytest.fixture
-def train(tmp_path):
-    """Run tools/dist_train.sh for two processes; what it printed."""
+def config(tmp_path):
+    """Write the config; its path."""
     (tmp_path / 'launch_parts.py').write_text(dedent(PARTS))
-    config = tmp_path / 'tiny.py'
+    path = tmp_path / 'tiny.py'
+
+    def write(epochs):
+        path.write_text(dedent(CONFIG).replace('EPOCHS', str(epochs)))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def train(tmp_path, config):
+    """Run tools/dist_train.sh for two processes; what it printed."""
+    work_dir = ['--work-dir', tmp_path / 'work']
 
     def run(epochs, *options):
-        config.write_text(dedent(CONFIG).replace('EPOCHS', str(epochs)))
-        child = subprocess.run(
-            ['bash', str(TOOLS / 'dist_train.sh'), str(config), '2', *options]
-            + ['--work-dir', str(tmp_path / 'work')],
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(
-                os.environ,
-                PYTHON=sys.executable,
-                PYTHONPATH=str(tmp_path),
-                CUDA_VISIBLE_DEVICES='',
-                OMP_NUM_THREADS='1',
-            ),
-        )
-        assert child.returncode == 0, child.stdout[-5000:]
-        return child.stdout
+        path = config(epochs)
+        child = start(tmp_path, 'dist_train.sh', path, 2, *options, *work_dir)
+        return end(child)[0]
 
     return run
 
@@ -401,6 +434,82 @@ def test_two_processes_train_and_continue_in_mixed_precision(train, tmp_path):
     weight = resumed['state_dict']['linear.weight']
     assert weight.isfinite().all()
     assert not torch.equal(weight, saved['state_dict']['linear.weight'])
+
+
+def check_two_processes(tmp_path):
+    """Both took half of the data and shared their gradients."""
+    saved = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=False)
+    assert saved['meta']['iter'] == 2  # 8 samples, 2 x 2 in each step
+    assert saved['optimizer']['param_groups'][0]['lr'] == 0.1 * 4 / 16
+
+
+@pytest.mark.slow
+def test_two_machines_train_as_one(tmp_path, config):
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        port = server.getsockname()[1]
+    path = config(1)
+    options = ['--auto-scale-lr', '--work-dir', tmp_path / 'work']
+    first, second = end(
+        *(
+            start(
+                *(tmp_path, 'dist_train.sh', path, 1, *options),
+                NNODES='2',
+                NODE_RANK=rank,
+                MASTER_ADDR='127.0.0.1',
+                PORT=str(port),
+            )
+            for rank in '01'
+        )
+    )
+    assert 'Epoch(val) [1][2/2]    count: 8' in first
+    assert 'Epoch(val)' not in second
+    check_two_processes(tmp_path)
+
+
+SRUN = """
+    import os, subprocess, sys
+    options = {}
+    arguments = sys.argv[1:]
+    while arguments[0].startswith('-'):
+        name = arguments.pop(0)
+        if name == '-p':
+            name = f'-p={arguments.pop(0)}'
+        name, _, value = name.partition('=')
+        options[name] = value
+    assert options['-p'] == 'debug' and options['--job-name'] == 'tiny'
+    assert options['--gres'] == 'gpu:1', options
+    tasks = int(options['--ntasks'])
+    on_each = int(options['--ntasks-per-node'])
+    children = [
+        subprocess.Popen(arguments, env=dict(
+            os.environ, SLURM_PROCID=str(task), SLURM_NTASKS=str(tasks),
+            SLURM_LOCALID=str(task % on_each), SLURM_NODELIST='node[1-2]'))
+        for task in range(tasks)]
+    sys.exit(max(child.wait() for child in children))
+    """
+SCONTROL = """
+    import sys
+    assert sys.argv[1:] == ['show', 'hostnames', 'node[1-2]']
+    print('127.0.0.1\\n127.0.0.2')
+    """
+
+
+@pytest.mark.slow
+def test_slurm_job_trains_over_two_machines(tmp_path, config):
+    (tmp_path / 'bin').mkdir()
+    for name, code in dict(srun=SRUN, scontrol=SCONTROL).items():
+        command = tmp_path / 'bin' / name
+        command.write_text(f'#!{sys.executable}\n{dedent(code)}')
+        command.chmod(0o755)
+    options = ['--auto-scale-lr', '--work-dir', tmp_path / 'work']
+    child = start(
+        *(tmp_path, 'slurm_train.sh', 'debug', 'tiny', config(1), *options),
+        GPUS='2',
+        GPUS_PER_NODE='1',
+    )
+    assert 'Epoch(val) [1][2/2]    count: 8' in end(child)[0]
+    check_two_processes(tmp_path)
 
 
 @pytest.mark.parametrize(
