@@ -4,6 +4,9 @@ import pytest
 import yaml
 from parity import ROOT
 
+from mmsapiens.inference.tasks import TASKS
+from mmsapiens.zoo import releases
+
 METAFILES = sorted(ROOT.glob('configs/**/metafile.yml'))
 
 
@@ -45,3 +48,35 @@ def test_every_size_is_listed(path):
     for recipe in recipes:
         sizes = {n for n in configs if n.split('_', 1)[1] == recipe}
         assert sizes <= listed
+
+
+def weights():
+    """Config -> address of its weights, of every metafile."""
+    models = [model for path in METAFILES for model in read(path)['Models']]
+    return {m['Config']: m['Weights'] for m in models if 'Weights' in m}
+
+
+def test_weights_are_those_of_the_zoo():
+    expected = {
+        'configs/' + task.config.format(size=release.size): release.url
+        for task in TASKS.values()
+        for release in releases()
+        if release.task == task.release and release.format == 'pth'
+    }
+    found = weights()
+    pretrain = {c for c in found if c.startswith('configs/pretrain/')}
+    assert {c: found[c] for c in found if c not in pretrain} == expected
+
+
+def test_every_size_of_pretraining_has_its_weights():
+    urls = {
+        release.size: release.url
+        for release in releases()
+        if (release.task, release.format) == ('pretrain', 'pth')
+    }
+    found = {
+        config.partition('sapiens-')[2].partition('_')[0]: url
+        for config, url in weights().items()
+        if config.startswith('configs/pretrain/')
+    }
+    assert found == urls
