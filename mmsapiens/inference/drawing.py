@@ -90,7 +90,12 @@ def draw_boxes(image: NDArray, people: People) -> None:
         place[:] = label[: place.shape[0], : place.shape[1]]
 
 
-def map_tile(result: MapResult, scene_of: FrameResult, title: str) -> object:
+def map_tile(
+    result: MapResult,
+    scene_of: FrameResult,
+    title: str,
+    opacity: float = PART_OPACITY,
+) -> object:
     """Draw a map as our evaluations do; a ``Tile`` with its colour bar."""
     from ..dense.fields import get_field
     from ..dense.visualization import Scene, drawer_of
@@ -102,7 +107,7 @@ def map_tile(result: MapResult, scene_of: FrameResult, title: str) -> object:
         scene_of.human_mask,
         classes=result.classes,
         palette=_palette(result),
-        opacity=PART_OPACITY,
+        opacity=opacity,
     )
     return drawer_of(get_field(result.field)).draw(maps, scene, title)
 
@@ -117,7 +122,11 @@ def _palette(result: MapResult) -> list[tuple[int, int, int]]:
 
 
 def draw_overlay(
-    result: FrameResult, task: str, *, threshold: float = 0.3
+    result: FrameResult,
+    task: str,
+    *,
+    threshold: float = 0.3,
+    opacity: float | None = None,
 ) -> NDArray:
     """Lay the result of a task over its picture.
 
@@ -128,6 +137,9 @@ def draw_overlay(
         result (FrameResult): With that task.
         task (str): Such as 'pose-308'.
         threshold (float): As in :func:`draw_pose`. Defaults to 0.3.
+        opacity (float, optional): Of a map, from 0 to 1, where it hides the
+            picture. Defaults to None, :data:`PART_OPACITY` for parts and
+            :data:`MAP_OPACITY` for others.
 
     Returns:
         NDArray: RGB, uint8 (H, W, 3).
@@ -135,10 +147,12 @@ def draw_overlay(
     image, found = to_rgb(result), result.tasks[task]
     if isinstance(found, PoseResult):
         return draw_pose(image, found, result.people, threshold=threshold)
-    tile = map_tile(found, result, task)
+    if opacity is None:
+        opacity = PART_OPACITY if found.field == 'seg_map' else MAP_OPACITY
+    tile = map_tile(found, result, task, opacity)
     drawn: NDArray = tile.picture  # type: ignore[attr-defined]
     if found.field == 'seg_map':
         return drawn
-    mixed = cv2.addWeighted(drawn, MAP_OPACITY, image, 1 - MAP_OPACITY, 0)
+    mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)
     mask = result.human_mask
     return mixed if mask is None else np.where(mask[..., None], mixed, image)

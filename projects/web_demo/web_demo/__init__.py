@@ -1,0 +1,1 @@
+"""A web page that shows what the networks make of a picture."""

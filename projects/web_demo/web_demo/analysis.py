@@ -1,0 +1,180 @@
+"""One picture through all tasks, ready to be shown and downloaded.
+
+Letters: H W height and width of the picture as it is shown.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mmsapiens import SapiensInferencer
+from mmsapiens.inference.drawing import draw_overlay
+from mmsapiens.inference.frames import FrameResult, PoseResult, Unreadable
+from mmsapiens.inference.running import WriteOptions
+
+LONGER_SIDE = 1280
+"""Of pictures as they are shown, in pixels."""
+DRAWN = {'pose': 1.0, 'seg': 0.6, 'depth': 0.9, 'normal': 0.9}
+"""Kind of task -> opacity of its drawing at first."""
+
+
+class NoPictureError(ValueError):
+    """There is no picture, or it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found in a picture.
+
+    Args:
+        picture (NDArray): RGB, uint8 (H, W, 3).
+        layers (dict[str, NDArray]): Task -> its drawing, likewise, which
+            hides the picture where there is something to see.
+        found (dict[str, str]): Task -> what was found, in a few words.
+        archive (Path): A zip of all files that `mmsapiens infer` writes.
+    """
+
+    picture: NDArray
+    layers: dict[str, NDArray]
+    found: dict[str, str]
+    archive: Path
+
+
+def blend(picture: NDArray, layer: NDArray, opacity: float) -> NDArray:
+    """Lay a drawing over a picture.
+
+    Args:
+        picture (NDArray): RGB, uint8 (H, W, 3).
+        layer (NDArray): Likewise.
+        opacity (float): From 0, the picture, to 1, the drawing.
+
+    Returns:
+        NDArray: RGB, uint8 (H, W, 3).
+    """
+    mixed: NDArray = cv2.addWeighted(layer, opacity, picture, 1 - opacity, 0)
+    return mixed
+
+
+def analyse(
+    inferencer: SapiensInferencer,
+    path: str | Path | None,
+    people: str,
+    folder: Path,
+) -> Analysis:
+    """Show a picture to the networks.
+
+    Args:
+        inferencer (SapiensInferencer): The networks.
+        path (str | Path, optional): File of the picture.
+        people (str): 'detect', or 'image' for one person who fills it.
+        folder (Path): Gets a folder with the archive.
+
+    Raises:
+        NoPictureError: If there is no picture, or it cannot be read.
+    """
+    if path is None:
+        raise NoPictureError('Choose a picture first.')
+    if not inferencer.has_pose:
+        people = 'image'
+    (result,) = inferencer.stream(str(path), people=people)
+    if isinstance(result, Unreadable):
+        raise NoPictureError(result.reason)
+    small = shrink(result)
+    layers = {
+        task: draw_overlay(small, task, opacity=1.0) for task in result.tasks
+    }
+    return Analysis(
+        np.ascontiguousarray(small.frame.image[..., ::-1]),
+        layers,
+        {task: describe(result, task) for task in result.tasks},
+        write_archive(result, folder),
+    )
+
+
+def shrink(result: FrameResult) -> FrameResult:
+    """A result at the size of the screen.
+
+    Args:
+        result (FrameResult): Of a picture of any size.
+
+    Returns:
+        FrameResult: Its longer side at most :data:`LONGER_SIDE`.
+    """
+    height, width = result.frame.size_hw
+    scale = LONGER_SIDE / max(height, width)
+    if scale >= 1:
+        return result
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    image = cv2.resize(
+        result.frame.image, size_wh, interpolation=cv2.INTER_AREA
+    )
+    ratio = np.array(size_wh, dtype=np.float32) / (width, height)
+    tasks = {}
+    for task, found in result.tasks.items():
+        if isinstance(found, PoseResult):
+            points = (found.keypoints + 0.5) * ratio - 0.5
+            tasks[task] = replace(found, keypoints=points.astype(np.float32))
+        else:
+            values = cv2.resize(
+                found.values, size_wh, interpolation=cv2.INTER_NEAREST
+            )
+            tasks[task] = replace(found, values=values)
+    boxes = result.people.boxes * np.tile(ratio, 2)
+    return FrameResult(
+        replace(result.frame, image=image),
+        replace(result.people, boxes=boxes),
+        tasks,
+    )
+
+
+def describe(result: FrameResult, task: str) -> str:
+    """What was found, in a few words."""
+    found = result.tasks[task]
+    if isinstance(found, PoseResult):
+        seen = int((found.scores >= 0.3).sum())
+        people = len(result.people)
+        noun = 'person' if people == 1 else 'people'
+        return f'{people} {noun}, {seen} keypoints with a score above 0.3'
+    height, width = found.values.shape[:2]
+    if found.field == 'seg_map':
+        ids = [int(i) for i in np.unique(found.values) if i > 0]
+        names = [
+            found.classes[i] if i < len(found.classes) else str(i) for i in ids
+        ]
+        share = (found.values > 0).mean()
+        shown = ', '.join(name.replace('_', ' ') for name in names)
+        return f'{100 * share:.0f} % of the picture: {shown or "nobody"}'
+    return f'{width} x {height} pixels'
+
+
+def write_archive(result: FrameResult, folder: Path) -> Path:
+    """Write all files of a result into a zip.
+
+    Args:
+        result (FrameResult): Of a picture.
+        folder (Path): Gets a folder of its own for it.
+    """
+    name = Path(result.frame.name).name
+    place = Path(tempfile.mkdtemp(dir=folder))
+    archive = place / f'{name}-mmsapiens.zip'
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as scratch,
+        zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as bundle,
+    ):
+        for writer in WriteOptions().writers(tuple(result.tasks)):
+            file = Path(scratch) / writer.path(name)
+            writer.write(result, file)
+            bundle.write(file, writer.path(name))
+    return archive
+
+
+def first_opacity(task: str) -> float:
+    """Opacity of the drawing of a task before anybody moves a slider."""
+    return DRAWN[task.split('-')[0]]

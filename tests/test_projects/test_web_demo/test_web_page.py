@@ -1,0 +1,133 @@
+"""A visitor uploads a photograph, looks, moves a slider, downloads."""
+
+import zipfile
+
+import pytest
+from parity import data_folder
+
+TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
+WAIT_S = 120
+
+
+def wait_for(browser, condition):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, WAIT_S, 0.2).until(condition)
+
+
+def find(browser, selector):
+    from selenium.webdriver.common.by import By
+
+    return browser.find_elements(By.CSS_SELECTOR, selector)
+
+
+def source_of(browser, task):
+    """Address of the picture of a task, once it is there."""
+
+    def loaded(driver):
+        images = find(driver, f'#view-{task} img')
+        if not images:
+            return False
+        width = driver.execute_script(
+            'return arguments[0].complete && arguments[0].naturalWidth',
+            images[0],
+        )
+        return images[0].get_attribute('src') if width else False
+
+    return wait_for(browser, loaded)
+
+
+@pytest.mark.slow
+def test_a_visitor_sees_and_downloads_results(
+    page_url, browser, screenshot, tmp_path
+):
+    browser.get(page_url)
+    (upload,) = wait_for(
+        browser, lambda d: find(d, '#picture input[type=file]')
+    )[:1]
+    photo = data_folder() / 'coco_sample/000000197388.jpg'
+    upload.send_keys(str(photo))
+    wait_for(browser, lambda d: find(d, '#picture img'))
+    find(browser, '#analyse')[0].click()
+    before = {task: source_of(browser, task) for task in TASKS}
+    assert len(set(before.values())) == len(TASKS)
+    text = find(browser, '#found')[0].text
+    assert 'keypoints' in text
+    screenshot('web-demo')
+
+    (slider,) = find(browser, '#opacity-depth input[type=range]')
+    browser.execute_script(
+        """
+        const slider = arguments[0];
+        slider.value = 0;
+        for (const kind of ['input', 'change', 'pointerup', 'mouseup'])
+            slider.dispatchEvent(new Event(kind, {bubbles: true}));
+        """,
+        slider,
+    )
+    wait_for(browser, lambda d: source_of(d, 'depth') != before['depth'])
+    assert source_of(browser, 'normal') == before['normal']
+
+    find(browser, '#download')[0].click()
+    folder = tmp_path / 'downloads'
+    (archive,) = wait_for(
+        browser, lambda _: list(folder.glob('*-mmsapiens.zip'))
+    )
+    with zipfile.ZipFile(archive) as bundle:
+        names = bundle.namelist()
+    assert sum(name.endswith('.npy') for name in names) == 3
+    assert sum(name.endswith('.json') for name in names) == 1
+
+
+def test_a_file_that_is_no_picture_is_explained(tmp_path):
+    from web_demo.analysis import NoPictureError, analyse
+
+    from mmsapiens import SapiensInferencer
+
+    inferencer = SapiensInferencer(
+        'sapiens-tiny', ['depth'], device='cpu', random_weights=True
+    )
+    path = tmp_path / 'notes.jpg'
+    path.write_text('no picture')
+    with pytest.raises(NoPictureError, match=r'notes\.jpg cannot be read'):
+        analyse(inferencer, path, 'image', tmp_path)
+    with pytest.raises(NoPictureError, match='Choose a picture first'):
+        analyse(inferencer, None, 'image', tmp_path)
+
+
+def test_large_pictures_shrink_with_their_results(tmp_path):
+    import numpy as np
+    from web_demo.analysis import LONGER_SIDE, shrink
+
+    from mmsapiens.inference.frames import (
+        Frame,
+        FrameResult,
+        MapResult,
+        People,
+        PoseResult,
+    )
+
+    height, width = 2 * LONGER_SIDE, LONGER_SIDE
+    frame = Frame(np.zeros((height, width, 3), np.uint8), 'a', 'a.jpg')
+    points = np.array([[[width - 1, height - 1]]], np.float32)
+    scores = np.ones((1, 1), np.float32)
+    result = FrameResult(
+        frame,
+        People.whole_image(frame.size_hw),
+        {
+            'pose-17': PoseResult(points, scores, 'coco'),
+            'depth': MapResult(
+                np.ones((height, width), np.float32), 'depth_map'
+            ),
+        },
+    )
+    small = shrink(result)
+    assert small.frame.size_hw == (LONGER_SIDE, LONGER_SIDE // 2)
+    assert small.tasks['depth'].values.shape == small.frame.size_hw
+    np.testing.assert_allclose(
+        small.tasks['pose-17'].keypoints[0, 0],
+        (LONGER_SIDE / 2 - 0.75, LONGER_SIDE - 0.75),
+    )
+    np.testing.assert_allclose(
+        small.people.boxes[0], (0, 0, LONGER_SIDE / 2, LONGER_SIDE)
+    )
