@@ -122,19 +122,22 @@ def has_gross_collision(body: Posed, scale: float) -> bool:
     return False
 
 
-def _sample_shape(rng: Generator) -> tuple[float, dict[str, float]]:
+@cache
+def _shape_distribution() -> Any:
     from anny.shape_distribution import SimpleShapeDistribution
 
     low, high = (torch.tensor(age) for age in ADULT_YEARS)
+    return SimpleShapeDistribution(
+        load_body_model().model,
+        morphological_age_distribution=torch.distributions.Uniform(low, high),
+    )
+
+
+def _sample_shape(rng: Generator) -> tuple[float, dict[str, float]]:
+    shapes = _shape_distribution()
     # The distribution of anny draws from the global generator of torch.
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.integers(2**31)))
-        shapes = SimpleShapeDistribution(
-            load_body_model().model,
-            morphological_age_distribution=torch.distributions.Uniform(
-                low, high
-            ),
-        )
         years, drawn = shapes.sample(1)
     phenotype = {name: float(value) for name, value in drawn.items()}
     female = rng.random() < 0.5

@@ -240,10 +240,15 @@ class Renderer:
         vertices = np.nonzero(used)[0]
         if not len(vertices):
             return
+        directions = shared_array(self.device, 'directions')
+        radiances = wp.empty_like(directions)
         self._launch(
-            tracing.gather_light, len(vertices), self.scene,
-            to_light(setting, self.device), self._numbers(vertices, wp.int32),
-            self._points, shared_array(self.device, 'directions'),
+            tracing.look_up, len(directions),
+            to_light(setting, self.device), directions, radiances,
+        )  # fmt: skip
+        self._launch(
+            tracing.gather_light, len(vertices), self.scene, radiances,
+            self._numbers(vertices, wp.int32), self._points, directions,
             GATHER_REACH, self.scene.light,
         )  # fmt: skip
         self._soften_skin(used)

@@ -146,30 +146,14 @@ class Tailor:
     person: Person
     look: Look
 
-    def from_suit(
-        self,
-        material: str,
-        field: NDArray,
-        offset: NDArray | float,
-        *,
-        smooth: int = 0,
-        folds: float = 0.0,
-        seed: int = 0,
-    ) -> list[Surface]:
-        """Cut a garment from the suit.
+    def shape(self, smooth: int = 0) -> NDArray:
+        """Vertices and midpoints (N, 3) of the suit on the body.
 
         Args:
-            material (str): What it is made of.
-            field (NDArray): Positive inside, on the refined suit.
-            offset (NDArray | float): Metres off the suit.
             smooth (int): Rounds of smoothing; hollows are bridged, but the
                 cloth stays outside of the body. Defaults to 0.
-            folds (float): Depth of folds. Defaults to 0.0.
-            seed (int): Of the folds. Defaults to 0.
         """
-        if not (field > 0).any():
-            return []
-        suit, scale = self.template.suit, self.person.scale
+        suit = self.template.suit
         skin = self.person.body.vertices[suit.vertices]
         points = skin
         normals = suit.normals(skin)
@@ -179,9 +163,34 @@ class Tailor:
             under = ((skin - points) * normals).sum(1, keepdims=True)
             points = points + 0.9 * normals * np.maximum(under, 0)
             normals = suit.normals(points)
-        points = np.concatenate(
-            [points, phong_midpoints(points, normals, suit.edges)]
-        )
+        midpoints = phong_midpoints(points, normals, suit.edges)
+        return np.concatenate([points, midpoints])
+
+    def from_suit(
+        self,
+        material: str,
+        field: NDArray,
+        offset: NDArray | float,
+        *,
+        shape: NDArray | None = None,
+        folds: float = 0.0,
+        seed: int = 0,
+    ) -> list[Surface]:
+        """Cut a garment from the suit.
+
+        Args:
+            material (str): What it is made of.
+            field (NDArray): Positive inside, on the refined suit.
+            offset (NDArray | float): Metres off the suit.
+            shape (NDArray, optional): Of the refined suit, from
+                :meth:`shape`. Defaults to None, close to the body.
+            folds (float): Depth of folds. Defaults to 0.0.
+            seed (int): Of the folds. Defaults to 0.
+        """
+        if not (field > 0).any():
+            return []
+        suit, scale = self.template.suit, self.person.scale
+        points = self.shape() if shape is None else shape
         normals = suit.normals(points)
         distance = np.asarray(offset) + _folds(suit.rest, folds, seed)
         distance = np.broadcast_to(distance * scale, len(points))
@@ -241,6 +250,7 @@ class Tailor:
         sock = np.minimum(cut.sock, 0.03 - lower)
         if look.shoe is not None:
             sock = np.minimum(sock, 0.03 - cut.shoe)
+        loose = self.shape(8)
         out = []
         # The hidden part is left out: two layers of cloth at nearly the
         # same depth would show through each other.
@@ -248,7 +258,7 @@ class Tailor:
             'lower',
             np.minimum(lower, HIDDEN_MARGIN - upper),
             look.lower_offset + 0.002,
-            smooth=8,
+            shape=loose,
             folds=look.lower_folds,
             seed=look.seed + 1,
         )
@@ -258,7 +268,7 @@ class Tailor:
             'upper',
             upper,
             offset + 0.004 * hem,
-            smooth=8,
+            shape=loose,
             folds=look.upper_folds,
             seed=look.seed + 2,
         )
@@ -268,7 +278,7 @@ class Tailor:
             floor = template.heights.floor
             thick = 0.006 + 0.006 * smoothstep(floor + 0.05, floor, z)
             thick = thick + 0.004 * smoothstep(-0.1, -0.2, y)
-            out += self.from_suit('shoe', cut.shoe, thick, smooth=3)
+            out += self.from_suit('shoe', cut.shoe, thick, shape=self.shape(3))
         if look.skirt is not None:
             out += self.skirt()
         if look.belt:
@@ -277,5 +287,5 @@ class Tailor:
                 look.waist - 0.01 - fields['height'],
             )
             band = np.minimum(band, 0.2 - fields['arm_weight'])
-            out += self.from_suit('apparel', band, offset + 0.009, smooth=8)
+            out += self.from_suit('apparel', band, offset + 0.009, shape=loose)
         return out

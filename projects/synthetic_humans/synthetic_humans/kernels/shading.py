@@ -22,6 +22,8 @@ from .materials import paint_at
 from .structs import Light, Scene, View
 
 SHADOW_REACH = wp.constant(20.0)
+FREE = wp.constant(0.995)
+"""Openness of a place that nothing can shade."""
 BRIGHTEST = wp.constant(6.0)
 
 
@@ -127,9 +129,12 @@ def shade(
             count = rays
             if light.spreads[k] < 0.05:
                 count = 1
-            seen = visible_share(
-                scene, light, k, position + n * 0.003, state, count
-            )
+            if around[3] > FREE:
+                seen = 1.0
+            else:
+                seen = visible_share(
+                    scene, light, k, position + n * 0.003, state, count
+                )
         w0 = wp.max(nl, 0.0)
         lit = wp.vec3(w0, w0, w0) * seen
         if is_skin:

@@ -17,6 +17,7 @@ from .common import (
 from .structs import Light, Scene, View
 
 FAR = wp.constant(1.0e4)
+GRAZING = wp.constant(0.1)
 
 
 @wp.func
@@ -162,9 +163,20 @@ def first_hits(
 
 
 @wp.kernel
+def look_up(
+    light: Light,
+    directions: wp.array(dtype=wp.vec3),
+    out: wp.array(dtype=wp.vec3),
+):
+    """Radiance from directions."""
+    i = wp.tid()
+    out[i] = panorama_at(light.panorama, directions[i])
+
+
+@wp.kernel
 def gather_light(
     scene: Scene,
-    light: Light,
+    radiances: wp.array(dtype=wp.vec3),
     vertices: wp.array(dtype=int),
     points: wp.array(dtype=wp.vec3),
     directions: wp.array(dtype=wp.vec3),
@@ -173,7 +185,8 @@ def gather_light(
 ):
     """Irradiance and openness of vertices.
 
-    What blocks a direction sends back a part of the light from above.
+    What blocks a direction sends back a part of the light from there.
+    Directions along the surface weigh little and are left out.
     """
     i = vertices[wp.tid()]
     n = scene.normals[i]
@@ -184,9 +197,9 @@ def gather_light(
     for k in range(directions.shape[0]):
         d = directions[k]
         c = wp.dot(n, d)
-        if c > 0.0:
+        if c > GRAZING:
             weight += c
-            radiance = panorama_at(light.panorama, d)
+            radiance = radiances[k]
             if wp.mesh_query_ray_anyhit(scene.mesh, o, d, reach):
                 total += wp.cw_mul(radiance, wp.vec3(0.16, 0.11, 0.09)) * c
             else:
