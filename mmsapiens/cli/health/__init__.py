@@ -1,0 +1,1 @@
+"""What ``mmsapiens doctor`` looks at: one module per kind of question."""
