@@ -47,7 +47,8 @@ class OutputNames:
 
     Two names are the same if a file system that ignores case, or composes
     accents, takes them for the same. The first keeps its name; a later one
-    gets its suffix ('a' and 'a_png'), or else a number ('a_2').
+    gets its suffix ('a' and 'a_png'), or else a number ('a_2'). A folder with
+    the name of a video becomes 'clip_pictures'.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,7 @@ class OutputNames:
         Returns:
             str: A name that was not given before.
         """
+        wanted = self._beside_folders(wanted)
         with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'
         for name in (wanted, with_suffix) if suffix else (wanted,):
             if self._claim(name, is_folder):
@@ -82,17 +84,27 @@ class OutputNames:
         return f'{wanted}_{number}'
 
     def _claim(self, name: str, is_folder: bool) -> bool:
-        key = unicodedata.normalize('NFC', name).casefold()
-        parts = key.split('/')
-        parents = {'/'.join(parts[:end]) for end in range(1, len(parts))}
-        if (
-            key in self._taken
-            or (is_folder and key in self._parents)
-            or not self._folders.isdisjoint(parents)
-        ):
+        key = _key(name)
+        if key in self._taken or (is_folder and key in self._parents):
             return False
         self._taken.add(key)
-        self._parents |= parents
+        parts = key.split('/')
+        self._parents.update(
+            '/'.join(parts[:end]) for end in range(1, len(parts))
+        )
         if is_folder:
             self._folders.add(key)
         return True
+
+    def _beside_folders(self, name: str) -> str:
+        """The name with parents that are no folders of videos."""
+        parts = name.split('/')
+        for end in range(1, len(parts)):
+            while _key('/'.join(parts[:end])) in self._folders:
+                parts[end - 1] += '_pictures'
+        return '/'.join(parts)
+
+
+def _key(name: str) -> str:
+    """What is equal where a file system takes two names for the same."""
+    return unicodedata.normalize('NFC', name).casefold()

@@ -46,6 +46,7 @@ class Source:
         exclude (Path, optional): Folder that is never read.
 
     Attributes:
+        inputs (Any): As above.
         options (ReadOptions): As above.
     """
 
@@ -56,7 +57,7 @@ class Source:
         exclude: Path | None = None,
     ) -> None:
         self.options, self.exclude = options, exclude
-        self._inputs = inputs
+        self.inputs = inputs
         self._files: list[tuple[Path, Path]] | None = None
         if isinstance(inputs, (str, os.PathLike)):
             self._files = self._expand(inputs)
@@ -65,7 +66,7 @@ class Source:
     def length(self) -> int | None:
         """Pictures and frames, if that is known without reading them."""
         if self._files is None:
-            return _count_others(self._inputs)
+            return _count_others(self.inputs)
         total = 0
         for path, _ in self._files:
             count = self._frames_of(path)
@@ -101,7 +102,7 @@ class Source:
         if self._files is not None:
             yield from reader.files(self._files)
         else:
-            yield from reader.anything(self._inputs)
+            yield from reader.anything(self.inputs)
 
     def _expand(
         self, item: str | os.PathLike[str]

@@ -1,7 +1,7 @@
 """Files with results: one class for each kind of file."""
 
 from .base import Writer
-from .build import build_writers
+from .build import DEFAULT_OUTPUTS, OUTPUTS, build_writers
 from .coco_results import write_coco_results
 from .keypoints import KeypointWriter
 from .maps import MapWriter, MaskWriter
@@ -9,6 +9,8 @@ from .pictures import OverlayWriter, PanelWriter
 from .videos import AnnotatedVideo
 
 __all__ = [
+    'DEFAULT_OUTPUTS',
+    'OUTPUTS',
     'AnnotatedVideo',
     'KeypointWriter',
     'MapWriter',
