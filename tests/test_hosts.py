@@ -27,6 +27,7 @@ PUBLIC = {
     'HOOKS': {
         'BrokenImagesHook',
         'CheckpointGuardHook',
+        'CompileBlocksHook',
         'DenseDataCheckHook',
         'DensePanelHook',
         'PoseDataCheckHook',

@@ -2,6 +2,7 @@
 
 from .atomic_local_backend import AtomicLocalBackend
 from .checkpoint_guard_hook import CheckpointGuardHook
+from .compile_blocks_hook import CompileBlocksHook
 from .progress_hook import ProgressHook
 from .resume_data_hook import ResumeDataHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -10,6 +11,7 @@ from .step_seed_hook import StepSeedHook
 __all__ = [
     'AtomicLocalBackend',
     'CheckpointGuardHook',
+    'CompileBlocksHook',
     'ProgressHook',
     'ResumeDataHook',
     'SafeCheckpointHook',

@@ -1,5 +1,6 @@
 """Blocks that two or more models share."""
 
+from .compiling import compile_blocks
 from .deconv_trunk import conv_layers, deconv_layers
 from .patch_embed import PatchEmbed, PatchPadding
 from .transformer import (
@@ -18,6 +19,7 @@ __all__ = [
     'PatchEmbed',
     'PatchPadding',
     'TransformerLayer',
+    'compile_blocks',
     'conv_layers',
     'deconv_layers',
 ]

@@ -9,7 +9,7 @@ from mmpretrain.models import MAE
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from ...models.layers import TransformerLayer
+from ...models.layers import compile_blocks as compile_all
 from ...registry import MODELS
 from .masked_patch_decoder import MaskedPatchDecoder
 from .masked_sapiens_vit import MaskedSapiensViT
@@ -110,9 +110,7 @@ class SapiensMAE(MAE):
                 )
         if compile_blocks is not False:
             settings = {} if compile_blocks is True else compile_blocks
-            for module in self.modules():
-                if isinstance(module, TransformerLayer):
-                    module.compile(**settings)
+            compile_all(self, **settings)
 
     def forward(
         self,

@@ -1,0 +1,1 @@
+"""Models, batches and steps that the rows about training share."""
