@@ -10,6 +10,7 @@ import numpy as np
 from mmengine import fileio
 
 from ...registry import DATASETS
+from ...utils import fsspec_backend  # noqa: F401  its name for backend_args
 from ...utils.errors import MissingFileError
 from .name_table import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
 from .unlabelled_image_dataset import UnlabelledImageDataset
@@ -37,7 +38,8 @@ class HumanImageDataset(UnlabelledImageDataset):
         suffixes (Sequence[str]): Of images in folders. Defaults to
             ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff').
         backend_args (dict, optional): File backend of mmengine for the
-            images. Defaults to None, by the name.
+            images, ``dict(backend='fsspec')`` for object storage. Defaults
+            to None, by the name.
         **kwargs: See :class:`UnlabelledImageDataset`.
 
     Raises:

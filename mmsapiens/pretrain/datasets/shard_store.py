@@ -12,16 +12,24 @@ from typing import Any
 from mmengine.fileio import LocalBackend, get_file_backend
 
 from ...utils.errors import BadSampleError
+from ...utils.fsspec_backend import FsspecBackend
 from ...utils.whole_files import write_whole
 
 MAX_OPEN = 32
 
 
+def _missing(path: str) -> FileNotFoundError:
+    return FileNotFoundError(
+        f'the shard {path} does not exist, but it is in the list of shards. '
+        'Copy it there, or pack again.'
+    )
+
+
 class ShardStore:
     """Reads bytes of shards.
 
-    On a disk (network file systems included) it reads where an image is. The
-    backends of mmengine for object storage only have whole files: such a
+    On a disk (network file systems included) and with the 'fsspec' backend it
+    reads where an image is. Other backends only have whole files: such a
     shard is copied once to ``cache_dir``, which all processes of a machine
     share, and the ones unused for longest are removed.
 
@@ -29,7 +37,8 @@ class ShardStore:
         root (str): Folder or address of the shards.
         backend_args (dict, optional): Defaults to None, by ``root``.
         cache_dir (str, optional): A folder on a local disk, needed for
-            object storage. Defaults to None.
+            backends that only have whole files; with 'fsspec' a choice.
+            Defaults to None.
         cache_gb (float): Its size. Defaults to 100.
     """
 
@@ -43,12 +52,18 @@ class ShardStore:
         self.root = root.rstrip('/')
         self.backend = get_file_backend(root, backend_args=backend_args)
         self.is_local = isinstance(self.backend, LocalBackend)
-        if not self.is_local and cache_dir is None:
+        self.in_parts = cache_dir is None and isinstance(
+            self.backend, FsspecBackend
+        )
+        if not (self.is_local or self.in_parts or cache_dir):
             raise ValueError(
                 f'`cache_dir` is needed for {root}: a folder on a local disk '
-                'for copies of shards'
+                "for copies of shards. `backend_args=dict(backend='fsspec')` "
+                'reads parts of shards and needs none.'
             )
-        self.cache_dir = None if self.is_local else Path(str(cache_dir))
+        self.cache_dir = None
+        if not (self.is_local or self.in_parts):
+            self.cache_dir = Path(str(cache_dir))
         self.max_bytes = int(cache_gb * 1e9)
         self._open: OrderedDict[str, int] = OrderedDict()
 
@@ -71,6 +86,23 @@ class ShardStore:
             FileNotFoundError: If the shard does not exist.
             BadSampleError: If it ends before.
         """
+        content = self._read(name, offset, size)
+        if len(content) < size:
+            raise BadSampleError(
+                f'the shard {self.root}/{name} was cut short: bytes '
+                f'{offset} to {offset + size} are not all there. Pack it '
+                'again.'
+            )
+        return content
+
+    def _read(self, name: str, offset: int, size: int) -> bytes:
+        """As :meth:`read`, but fewer bytes where the shard ends."""
+        if self.in_parts:
+            path = f'{self.root}/{name}'
+            try:
+                return self.backend.get_range(path, offset, size)
+            except FileNotFoundError:
+                raise _missing(path) from None
         content = os.pread(self._file_number(name), size, offset)
         while content and len(content) < size:
             more = os.pread(
@@ -81,12 +113,6 @@ class ShardStore:
             if not more:
                 break
             content += more
-        if len(content) < size:
-            raise BadSampleError(
-                f'the shard {self.root}/{name} was cut short: bytes '
-                f'{offset} to {offset + size} are not all there. Pack it '
-                'again.'
-            )
         return content
 
     def _file_number(self, name: str) -> int:
@@ -106,10 +132,7 @@ class ShardStore:
         try:
             return os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            raise FileNotFoundError(
-                f'the shard {path} does not exist, but it is in the list of '
-                'shards. Copy it there, or pack again.'
-            ) from None
+            raise _missing(path) from None
 
     def _open_copy(self, name: str, folder: Path) -> int:
         path = folder / name

@@ -30,8 +30,9 @@ class ShardedImageDataset(UnlabelledImageDataset):
             ``tools/dataset/pack_shards.py``; may be on object storage.
         subset_file (str, optional): List file of the names inside the shards
             to use; reads all indexes. Defaults to None, all.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, by ``data_root``.
+        backend_args (dict, optional): File backend of mmengine;
+            ``dict(backend='fsspec')`` reads images out of shards on object
+            storage. Defaults to None, by ``data_root``.
         cache_dir (str, optional): For object storage: folder on a local disk
             that takes copies of shards. Defaults to None.
         cache_gb (float): Its size. It should hold a few times ``window`` of

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from image_shards import write_images, write_shards
 from mmengine.fileio import BaseStorageBackend, register_backend
+from range_server import serve
+from torch.utils.data import DataLoader
 
 from mmsapiens.pretrain.datasets import HumanImageDataset, ShardedImageDataset
 from mmsapiens.pretrain.datasets.packing import index_folder, pack_images
+from mmsapiens.utils.errors import BadSampleError
 
 
 class Bucket(BaseStorageBackend):
@@ -103,6 +106,59 @@ def test_object_storage_through_a_cache(packed, tmp_path):
 def test_object_storage_needs_a_cache(packed):
     with pytest.raises(ValueError, match='`cache_dir` is needed'):
         ShardedImageDataset(f'bucket:/{packed}')
+
+
+def test_object_storage_in_parts(packed, tmp_path):
+    kwargs = dict(backend_args=dict(backend='fsspec'), max_broken_share=0)
+    with serve(packed) as server:
+        dataset = ShardedImageDataset(server.address, **kwargs)
+        loader = DataLoader(
+            dataset,
+            batch_size=None,
+            shuffle=True,
+            num_workers=2,
+            collate_fn=lambda sample: (sample['sample_idx'], sample['img']),
+        )
+        images = dict(loader)
+        local = ShardedImageDataset(packed)
+        assert len(images) == 25
+        for index, image in images.items():
+            assert np.array_equal(image, local[index]['img'])
+        tars = [name for name in server.requests if name.endswith('.tar')]
+        assert len(tars) == 25  # a part for each image
+        copies = ShardedImageDataset(
+            server.address, cache_dir=str(tmp_path / 'cache'), **kwargs
+        )
+        assert numbers(copies) == numbers(local)
+        assert len(list((tmp_path / 'cache').glob('*.tar'))) == 3
+
+
+def test_missing_and_cut_shards_on_object_storage(shards):
+    kwargs = dict(backend_args=dict(backend='fsspec'), max_broken_share=1)
+    path = shards / '000001.tar'
+    path.write_bytes(path.read_bytes()[:3000])
+    (shards / '000002.tar').unlink()
+    with serve(shards) as server:
+        dataset = ShardedImageDataset(server.address, **kwargs)
+        with pytest.raises(BadSampleError, match='000001.tar was cut short'):
+            dataset.get_data_info(18)
+        with pytest.raises(FileNotFoundError, match='000002.tar does not'):
+            dataset[20]
+        (shards / 'shards.json').unlink()
+        with pytest.raises(FileNotFoundError, match='pack_shards.py'):
+            ShardedImageDataset(server.address, **kwargs)
+
+
+def test_list_of_images_on_object_storage(packed, tmp_path):
+    images = Path(packed).parent / 'images'
+    (tmp_path / 'list.txt').write_text('000/00003.jpg\n000/00004.jpg\n')
+    with serve(images) as server:
+        dataset = HumanImageDataset(
+            server.address,
+            str(tmp_path / 'list.txt'),
+            backend_args=dict(backend='fsspec'),
+        )
+        assert np.allclose(numbers(dataset), [30, 40], atol=2)
 
 
 def test_workers_get_no_open_files(packed):
