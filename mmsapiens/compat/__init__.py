@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from types import ModuleType
 
 from wrapt import when_imported
 
@@ -44,3 +45,11 @@ def apply() -> None:
         torch_load.register_local_loader
     )
     when_imported('mmengine._strategy.fsdp')(fsdp.fix_optim_state_order)
+    when_imported('mmpretrain.utils.dependency')(_fix_multimodal)
+
+
+def _fix_multimodal(dependency: ModuleType) -> None:
+    # Imports mmengine, which mmpretrain has imported by then.
+    from .transformers5 import fix_multimodal
+
+    fix_multimodal(dependency)
