@@ -67,7 +67,7 @@ def draw_pose(
 
 def draw_boxes(image: NDArray, people: People) -> None:
     """Draw boxes, and the numbers of tracks at their corners, in place."""
-    from ..dense.visualization.legends import font_size, text_strip, text_width
+    from ..utils.drawing.legends import font_size, text_strip, text_width
 
     height, width = image.shape[:2]
     line = max(1, round(0.0015 * max(height, width)))
@@ -114,7 +114,7 @@ def map_tile(
 
 def _palette(result: MapResult) -> list[tuple[int, int, int]]:
     """RGB colours of the classes, spread if it has none."""
-    from ..dense.visualization.colours import spread_palette
+    from ..utils.drawing.colours import spread_palette
 
     if result.palette or result.field != 'seg_map':
         return list(result.palette)

@@ -74,8 +74,8 @@ def draw_panel(
     Returns:
         NDArray: RGB, uint8 (_, _, 3).
     """
-    from ..dense.visualization.legends import font_size
-    from ..dense.visualization.panels import (
+    from ..utils.drawing.legends import font_size
+    from ..utils.drawing.panels import (
         Tile,
         gap_of,
         indent,
@@ -105,7 +105,7 @@ def draw_panel(
 
 
 def _tile(result: FrameResult, task: str, threshold: float) -> object:
-    from ..dense.visualization.panels import Tile
+    from ..utils.drawing.panels import Tile
 
     found = result.tasks[task]
     if not isinstance(found, PoseResult):
@@ -135,7 +135,7 @@ def _legend(
     found: MapResult, result: FrameResult, width: int, size: int
 ) -> NDArray | None:
     """What the colours of classes mean; None without any."""
-    from ..dense.visualization.legends import class_legend
+    from ..utils.drawing.legends import class_legend
 
     if found.field != 'seg_map' or not found.classes or not found.palette:
         return None

@@ -1,11 +1,11 @@
 """Drawing of dense maps; all pictures are RGB, uint8 (H, W, 3)."""
 
-from .colours import colour_values
+from ...utils.drawing.colours import colour_values
+from ...utils.drawing.panels import Bar, Tile
 from .dense_visualizer import DenseVisualizer
 from .depth import colour_depth, draw_pseudo_normals
 from .field_drawers import DRAWERS, FieldDrawer, Scene, drawer_of
 from .normals import angular_error_deg, normals_to_rgb
-from .panels import Bar, Tile
 from .parts import draw_parts, draw_parts_with_legend, draw_wrong_parts
 
 __all__ = [

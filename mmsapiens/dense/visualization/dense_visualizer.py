@@ -15,11 +15,11 @@ from mmengine.visualization import Visualizer
 from mmseg.structures import SegDataSample
 
 from ...registry import VISUALIZERS
+from ...utils.drawing.colours import spread_palette
+from ...utils.drawing.legends import font_size
+from ...utils.drawing.panels import Tile, indent, join_row, row_width, stack
 from ..fields import FIELDS, HUMAN_MASK, Field
-from .colours import spread_palette
 from .field_drawers import Scene, drawer_of
-from .legends import font_size
-from .panels import Tile, indent, join_row, row_width, stack
 
 
 def display_size(

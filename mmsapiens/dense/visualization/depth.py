@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .colours import (
+from ...utils.drawing.colours import (
     NO_TARGET,
     apply_colour_map,
     drawable,

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...utils.drawing.colours import colour_values, value_range
+from ...utils.drawing.legends import (
+    PAPER,
+    blank,
+    class_legend,
+    line_height,
+    text_strip,
+)
+from ...utils.drawing.panels import Bar, Tile
 from ..fields import DEPTH_MAP, Field
-from .colours import colour_values, value_range
 from .depth import align_depth, colour_depth, draw_pseudo_normals
-from .legends import PAPER, blank, class_legend, line_height, text_strip
 from .normals import angular_error_deg, normal_ball, normals_to_rgb
-from .panels import Bar, Tile
 from .parts import draw_parts, draw_wrong_parts, present_classes
 
 ERROR_COLOURS = 'magma'

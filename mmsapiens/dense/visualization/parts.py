@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .colours import NO_TARGET
-from .legends import class_legend, font_size
+from ...utils.drawing.colours import NO_TARGET
+from ...utils.drawing.legends import class_legend, font_size
 
 IGNORED = 255
 WRONG = (230, 40, 40)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mmsapiens.dense.datasets.part_vocabularies import (
     get_vocabulary as get_parts,
 )
-from mmsapiens.dense.visualization.colours import colour_values
 from mmsapiens.dense.visualization.depth import align_depth
 from mmsapiens.dense.visualization.normals import normals_to_rgb
 from mmsapiens.dense.visualization.parts import draw_parts
 from mmsapiens.pose.visualization.grouped_pose_visualizer import draw_person
 from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.utils.drawing.colours import colour_values
 
 BACKGROUND = (40, 42, 48)
 TALLEST = 384

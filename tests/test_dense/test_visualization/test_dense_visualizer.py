@@ -17,8 +17,8 @@ from mmsapiens.dense.visualization.dense_visualizer import (
     display_size,
     read_map,
 )
-from mmsapiens.dense.visualization.legends import class_legend, font_size
-from mmsapiens.dense.visualization.panels import (
+from mmsapiens.utils.drawing.legends import class_legend, font_size
+from mmsapiens.utils.drawing.panels import (
     gap_of,
     join_row,
     row_width,

@@ -15,13 +15,15 @@ from mmsapiens.dense.visualization import (
     draw_wrong_parts,
     normals_to_rgb,
 )
-from mmsapiens.dense.visualization.colours import (
+from mmsapiens.dense.visualization.depth import align_depth
+from mmsapiens.dense.visualization.normals import normal_ball
+from mmsapiens.dense.visualization.parts import WRONG
+from mmsapiens.utils.drawing.colours import (
     NO_TARGET,
     apply_colour_map,
     spread_palette,
 )
-from mmsapiens.dense.visualization.depth import align_depth
-from mmsapiens.dense.visualization.legends import (
+from mmsapiens.utils.drawing.legends import (
     PAPER,
     class_legend,
     colour_bar,
@@ -29,8 +31,6 @@ from mmsapiens.dense.visualization.legends import (
     font_size,
     text_width,
 )
-from mmsapiens.dense.visualization.normals import normal_ball
-from mmsapiens.dense.visualization.parts import WRONG
 
 PALETTE = [(50, 50, 50), (200, 0, 0), (0, 100, 0)]
 

@@ -144,7 +144,7 @@ def colour_bar(
 
     Args:
         colour_map (str): A key of
-            :data:`~mmsapiens.dense.visualization.colours.COLOUR_MAPS`.
+            :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
         low (str): What its first colour means.
         high (str): What its last one means.
         width (int): Width W of the strip.

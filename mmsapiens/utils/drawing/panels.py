@@ -19,7 +19,7 @@ class Bar:
 
     Attributes:
         colour_map (str): A key of
-            :data:`~mmsapiens.dense.visualization.colours.COLOUR_MAPS`.
+            :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
         low (str): Meaning of its first colour.
         high (str): Meaning of its last colour.
     """
