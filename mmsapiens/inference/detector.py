@@ -95,6 +95,7 @@ class PersonDetector:
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.max_people = max_people
+        self.weights = None if weights is None else Path(weights)
         try:
             import mmdet  # noqa: F401
         except ImportError as error:

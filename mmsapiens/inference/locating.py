@@ -1,20 +1,27 @@
-"""Where the people of a picture come from.
-
-Letters: N people.
-"""
+"""Where the people of a picture come from."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .frames import Frame, People
+from .people_files import CallerPeople, PeopleFile, people_of_boxes
 
 Locator = Callable[[Sequence[Frame]], list[People]]
 """From some pictures, in the order of the stream, to their people."""
 FALLBACKS = ('image', 'none')
+DETECT, IMAGE = 'detect', 'image'
+
+
+class KnowsPeople(Protocol):
+    """Such as :class:`PeopleFile` or :class:`CallerPeople`."""
+
+    def people(self, frame: Frame) -> People:
+        """The people of a picture."""
 
 
 def whole_images(frames: Sequence[Frame]) -> list[People]:
@@ -22,70 +29,40 @@ def whole_images(frames: Sequence[Frame]) -> list[People]:
     return [People.whole_image(frame.size_hw) for frame in frames]
 
 
-class GivenPeople:
-    """Boxes from the caller.
+class KnownPeople:
+    """People that somebody knows picture by picture.
 
     Args:
-        boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), for every picture; or a
-            mapping from names or sources of pictures to such arrays; or a
-            function of a :class:`Frame` that gives one. A fifth column is
-            the score, 1 without it.
-
-    Raises:
-        ValueError: If an array has another shape.
+        source (KnowsPeople): Who.
     """
 
-    def __init__(self, boxes: Any) -> None:
-        self._boxes = boxes
-        if not callable(boxes) and not isinstance(boxes, Mapping):
-            self._boxes = as_boxes(boxes)
+    def __init__(self, source: KnowsPeople) -> None:
+        self.source = source
 
     def __call__(self, frames: Sequence[Frame]) -> list[People]:
-        """Boxes of each picture; none where the caller has none."""
-        return [self._people(frame) for frame in frames]
-
-    def _people(self, frame: Frame) -> People:
-        boxes = self._boxes
-        if isinstance(boxes, Mapping):
-            given = boxes.get(frame.name, boxes.get(frame.source, ()))
-        else:
-            given = boxes(frame) if callable(boxes) else boxes
-        if isinstance(given, People):
-            return given
-        rows = as_boxes(given)
-        return People(rows[:, :4], rows[:, 4], 'caller')
+        """People of each picture."""
+        return [self.source.people(frame) for frame in frames]
 
 
-def as_boxes(boxes: Any) -> np.ndarray:
-    """Boxes with scores, float32 (N, 5), of (N, 4) or (N, 5).
+class AskedPeople:
+    """Boxes that a function of the caller gives.
 
     Args:
-        boxes (Any): Anything that numpy can make an array of.
-
-    Raises:
-        ValueError: If it has another shape, numbers that are not finite, or
-            a box without area.
+        function (Callable): From a :class:`Frame` to boxes (N, 4), boxes with
+            scores (N, 5), or :class:`People`.
     """
-    rows = np.array(boxes, dtype=np.float32)
-    if not rows.size:
-        return np.zeros((0, 5), dtype=np.float32)
-    if rows.ndim == 1:
-        rows = rows[None]
-    if rows.ndim != 2 or rows.shape[1] not in (4, 5):
-        raise ValueError(
-            '`people` must be boxes x1, y1, x2, y2, (N, 4), or with a score '
-            f'(N, 5), but got the shape {rows.shape}'
+
+    def __init__(self, function: Callable[[Frame], Any]) -> None:
+        self.function = function
+
+    def people(self, frame: Frame) -> People:
+        """What the function says, checked."""
+        answer = self.function(frame)
+        if isinstance(answer, People):
+            return answer
+        return people_of_boxes(
+            answer, frame.size_hw, where=f'the boxes of {frame.name}'
         )
-    if rows.shape[1] == 4:
-        rows = np.hstack([rows, np.ones((len(rows), 1), dtype=np.float32)])
-    sides = rows[:, 2:4] - rows[:, :2]
-    if not np.isfinite(rows).all() or (sides <= 0).any():
-        raise ValueError(
-            '`people` must be finite boxes with x1 < x2 and y1 < y2, but got '
-            f'{rows[:, :4].tolist()}. Boxes of COCO are x, y, width, height: '
-            'add the first two to the last.'
-        )
-    return rows
 
 
 class WithFallback:
@@ -117,3 +94,41 @@ class WithFallback:
             people if len(people) else People.whole_image(frame.size_hw)
             for people, frame in zip(found, frames)
         ]
+
+
+def make_locator(
+    people: Any, detector: Callable[[], Locator]
+) -> tuple[Locator, str]:
+    """Who finds people, and how that is called in a manifest.
+
+    Args:
+        people (Any): 'detect'; 'image'; a COCO file or detections as
+            :class:`PeopleFile` reads them; boxes (N, 4) for every picture, or
+            a mapping of them by picture; a function of a frame; or something
+            with a method ``people``.
+        detector (Callable): Makes the detector, if it is needed.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If it is none of these.
+    """
+    if isinstance(people, str) and people in (DETECT, IMAGE):
+        return (detector() if people == DETECT else whole_images), people
+    if isinstance(people, (str, os.PathLike)):
+        path = os.path.expanduser(os.fspath(people))
+        if not path.endswith('.json') and not os.path.exists(path):
+            raise FileNotFoundError(
+                f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes, "
+                f'but got {people!r}, and there is no such file'
+            )
+        return KnownPeople(PeopleFile(path)), f'file {os.path.basename(path)}'
+    if hasattr(people, 'people'):
+        return KnownPeople(people), type(people).__name__
+    if callable(people):
+        return KnownPeople(AskedPeople(people)), 'function'
+    if isinstance(people, (Mapping, list, tuple, np.ndarray)):
+        return KnownPeople(CallerPeople(people)), 'caller'
+    raise TypeError(
+        f"`people` must be '{DETECT}', '{IMAGE}', a file, boxes or a "
+        f'function, but got {type(people).__name__}'
+    )

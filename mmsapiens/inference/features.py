@@ -1,0 +1,343 @@
+"""Features of pictures: maps and vectors of the encoder.
+
+Letters: B batch, D width of the encoder, L tokens, h w rows and columns of
+patches, H W height and width of the input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ..utils import file_sha256
+from ..utils.whole_files import write_whole
+from ..zoo import resolve_checkpoint
+from .encoders import ready_encoder
+from .engine import in_chunks, map_ahead, naming, run_ahead
+from .frames import Frame, FrameResult, People, Unreadable
+from .lite import MEAN as LITE_MEAN
+from .lite import STD as LITE_STD
+from .model_files import model_size
+from .networks import Options
+from .networks.build import DTYPES
+from .output_folder import OutputFolder
+from .pipeline import CHUNK_BYTES
+from .read_options import ReadOptions
+from .running import RunSummary, write_results
+from .sources import open_source
+from .writers import Writer
+
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+"""RGB, of the training."""
+KINDS = ('dense', 'mean', 'cls')
+
+
+@dataclass
+class FrameFeatures(FrameResult):
+    """Features of a picture.
+
+    Args:
+        features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of
+            all patches, float32 (D,); and, if the encoder has a class token,
+            'cls', float32 (D,). All after the final norm.
+    """
+
+    features: dict[str, NDArray] = field(default_factory=dict)
+
+
+class FeatureWriter(Writer):
+    """One array of each picture, as npy.
+
+    Args:
+        kind (str): One of :data:`KINDS`.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, '.npy')
+
+    def write(self, result: FrameResult, path: Path) -> None:
+        """Write the array of a result."""
+        assert isinstance(result, FrameFeatures)
+        content = BytesIO()
+        np.save(content, result.features[self.folder])
+        write_whole(content.getvalue(), path)
+
+
+class FeatureExtractor:
+    """The encoder alone, from pictures to features.
+
+    Args:
+        model (str): Whose pretrained encoder is downloaded without
+            ``weights``, as in
+            :class:`mmsapiens.inference.inferencer.SapiensInferencer`.
+            Defaults to 'sapiens-1b'.
+        weights (str | Path, optional): A pretrained or fine-tuned checkpoint.
+            Defaults to None.
+        device (str, optional): Defaults to None, a GPU if there is one.
+        dtype (str): As in the inferencer. Defaults to 'float32'.
+        size_hw (tuple[int, int]): Height and width that pictures are resized
+            to, whatever their aspect. Defaults to (1024, 1024), as in the
+            pretraining.
+        mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by
+            OpenCV's bilinear one and normalizes as the reference's small
+            demo does. Defaults to 'default'.
+        batch_size (int): Pictures that the encoder sees at once. Defaults to
+            4.
+        workers (int): Threads that prepare pictures. Defaults to 2.
+        arch (str | Mapping, optional): Size of ``weights`` that are of none
+            of the known ones. Defaults to None.
+        patch_padding (int | str, optional): As in
+            :class:`mmsapiens.models.SapiensViT`. Defaults to None, that of
+            the released models of the checkpoint's task.
+
+    Raises:
+        KeyError: If a name is unknown.
+        ValueError: If an argument is out of range or weights are wrong.
+        FileNotFoundError: If there is no such file.
+        DownloadError: If a release cannot be fetched.
+    """
+
+    def __init__(
+        self,
+        model: str = 'sapiens-1b',
+        *,
+        weights: str | os.PathLike[str] | None = None,
+        device: str | None = None,
+        dtype: str = 'float32',
+        size_hw: tuple[int, int] = (1024, 1024),
+        mode: str = 'default',
+        batch_size: int = 4,
+        workers: int = 2,
+        arch: str | Mapping[str, int] | None = None,
+        patch_padding: int | str | None = None,
+    ) -> None:
+        options = Options(
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'),
+            dtype,
+            mode=mode,
+        )
+        for name, value in (
+            ('batch_size', batch_size),
+            ('workers', workers),
+            ('size_hw', min(size_hw) // 16),
+        ):
+            if value < 1:
+                raise ValueError(
+                    f'`{name}` must be at least 1, or 16 pixels, but got '
+                    f'{value if name != "size_hw" else size_hw}'
+                )
+        self.mode, self.device = mode, options.device
+        self.size_hw = size_hw
+        self.batch_size, self.workers = batch_size, workers
+        self.weights = resolve_checkpoint(
+            weights, 'pretrain', model_size(model), 'encoder'
+        )
+        self.encoder = ready_encoder(
+            self.weights,
+            device=self.device,
+            dtype=DTYPES[dtype],
+            arch=arch,
+            patch_padding=patch_padding,
+        )
+        is_lite = mode == 'lite'
+        self.mean = torch.tensor(LITE_MEAN if is_lite else MEAN)
+        self.std = torch.tensor(LITE_STD if is_lite else STD)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Features that the encoder has."""
+        return KINDS if self.encoder.num_extra_tokens else KINDS[:2]
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What features depend on, of JSON types."""
+        is_file = self.weights.is_file()
+        return dict(
+            features=dict(
+                weights=self.weights.name,
+                sha256=file_sha256(self.weights) if is_file else None,
+                size_hw=list(self.size_hw),
+                mode=self.mode,
+                dtype=str(next(self.encoder.parameters()).dtype),
+                patch_padding=self.encoder.patch_embed.padding,
+            )
+        )
+
+    def prepare(self, frame: Frame) -> Tensor:
+        """A picture at the size of the input, normalized, (3, H, W)."""
+        height, width = self.size_hw
+        rgb = np.ascontiguousarray(frame.image[..., ::-1])
+        if self.mode == 'lite':
+            resized = cv2.resize(
+                rgb, (width, height), interpolation=cv2.INTER_LINEAR
+            )
+        else:
+            picture = Image.fromarray(rgb)
+            resized = np.array(
+                picture.resize((width, height), Image.Resampling.BICUBIC)
+            )
+        pixels = torch.from_numpy(resized).float()
+        return ((pixels - self.mean) / self.std).permute(2, 0, 1)
+
+    @torch.inference_mode()
+    def forward(self, pictures: Sequence[Tensor]) -> list[dict[str, NDArray]]:
+        """Features of a batch.
+
+        Args:
+            pictures (Sequence[Tensor]): From :meth:`prepare`.
+
+        Returns:
+            list[dict[str, NDArray]]: As in :class:`FrameFeatures`.
+        """
+        encoder = self.encoder
+        dtype = next(encoder.parameters()).dtype
+        img = torch.stack(list(pictures)).to(self.device, dtype)
+        (tokens,) = encoder(img)  # (B, L, D)
+        tokens = tokens.float()
+        extra = encoder.num_extra_tokens
+        patches = tokens[:, extra:]
+        grid = encoder.patch_embed.grid_size(self.size_hw)
+        dense = patches.transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
+        found = dict(dense=dense, mean=patches.mean(dim=1))
+        if extra:
+            found['cls'] = tokens[:, 0]
+        arrays = {
+            kind: values.contiguous().cpu().numpy()
+            for kind, values in found.items()
+        }
+        return [
+            {kind: values[row].copy() for kind, values in arrays.items()}
+            for row in range(len(pictures))
+        ]
+
+    def stream(
+        self, inputs: Any, *, read: ReadOptions | None = None
+    ) -> Generator[FrameFeatures | Unreadable, None, None]:
+        """Features, one picture after the other.
+
+        Args:
+            inputs (Any): As in the inferencer.
+            read (ReadOptions, optional): How inputs are read. Defaults to
+                None, the defaults.
+
+        Yields:
+            FrameFeatures | Unreadable: In the order of the inputs.
+
+        Raises:
+            FrameError: With the picture's name, if something went wrong.
+        """
+        return self._results(open_source(inputs, read).read())
+
+    def run(
+        self,
+        inputs: Any,
+        out: str | os.PathLike[str],
+        *,
+        kinds: Sequence[str] = ('dense',),
+        read: ReadOptions | None = None,
+        overwrite: bool = False,
+        on_start: Callable[[int | None], None] | None = None,
+        on_item: Callable[[FrameResult | Unreadable], None] | None = None,
+    ) -> RunSummary:
+        """Write features; what is already there is not made again.
+
+        Args:
+            inputs (Any): As in :meth:`stream`.
+            out (str | Path): Folder; ``dense/NAME.npy`` and the like.
+            kinds (Sequence[str]): Some of :data:`KINDS`. Defaults to
+                ('dense',).
+            read (ReadOptions, optional): As in :meth:`stream`.
+            overwrite (bool): Whether to replace features of other weights or
+                options. Defaults to False.
+            on_start (Callable, optional): Told the number of pictures, None
+                if that is unknown. Defaults to None.
+            on_item (Callable, optional): Told each result once it is
+                written. Defaults to None.
+
+        Raises:
+            KeyError: If a kind is unknown, or the encoder does not have it.
+        """
+        unknown = [kind for kind in kinds if kind not in self.kinds]
+        if unknown or not kinds:
+            raise KeyError(
+                f'`kinds` must be some of {self.kinds} for '
+                f'{self.weights.name}, but got {list(kinds)}'
+                + (
+                    ': it has no class token, which fine-tuned models lack'
+                    if 'cls' in unknown
+                    else ''
+                )
+            )
+        source = open_source(inputs, read, exclude=Path(out))
+        folder = OutputFolder(
+            out,
+            [FeatureWriter(kind) for kind in kinds],
+            self.identity,
+            overwrite=overwrite,
+        )
+        if on_start is not None:
+            on_start(source.length)
+        results = self._results(source.read(folder.progress))
+        return write_results(folder, results, on_item=on_item)
+
+    def _results(
+        self, source: Any
+    ) -> Generator[FrameFeatures | Unreadable, None, None]:
+        chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
+        read = run_ahead(chunks, 1, 'mmsapiens-reading')
+        with ThreadPoolExecutor(self.workers, 'mmsapiens-preparing') as pool:
+            prepared = map_ahead(self._prepare, read, pool, self.workers)
+            seen = run_ahead(
+                (self._forward(one) for one in prepared),
+                1,
+                'mmsapiens-networks',
+            )
+            with closing(prepared), closing(seen):
+                for results in seen:
+                    yield from results
+                    del results
+
+    def _prepare(
+        self, chunk: list[Frame | Unreadable]
+    ) -> tuple[list[Frame | Unreadable], list[Tensor]]:
+        frames = [item for item in chunk if isinstance(item, Frame)]
+        with naming([frame.name for frame in frames], 'preparing'):
+            return chunk, [self.prepare(frame) for frame in frames]
+
+    def _forward(
+        self, prepared: tuple[list[Frame | Unreadable], list[Tensor]]
+    ) -> list[FrameFeatures | Unreadable]:
+        chunk, pictures = prepared
+        names = [item.name for item in chunk if isinstance(item, Frame)]
+        with naming(names, 'features'):
+            found = iter(self.forward(pictures) if pictures else ())
+        return [
+            FrameFeatures(item, _nobody(), features=next(found))
+            if isinstance(item, Frame)
+            else item
+            for item in chunk
+        ]
+
+
+def _nobody() -> People:
+    boxes: NDArray = np.zeros((0, 4), dtype=np.float32)
+    return People(boxes, boxes[:, 0], 'image')
+
+
+def _bytes(item: Frame | Unreadable) -> int:
+    return item.image.nbytes if isinstance(item, Frame) else 0

@@ -1,0 +1,428 @@
+"""The inferencer: any pictures, any of the tasks, results or files.
+
+Letters: N people, H W height and width of a picture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..utils import file_sha256
+from ..zoo import config_path, resolve_checkpoint
+from .detector import CONFIG, PersonDetector
+from .engine import FrameError
+from .errors import UnreadableError
+from .frames import Frame, FrameResult, Unreadable
+from .locating import DETECT, IMAGE, Locator, WithFallback, make_locator
+from .model_files import (
+    ModelFiles,
+    check_tasks,
+    find_files,
+    model_size,
+    weights_by_task,
+)
+from .networks import Options, TaskNetwork, build_network
+from .pipeline import Pipeline
+from .predictions import prediction
+from .read_options import ReadOptions
+from .running import Item, RunSummary, WriteOptions, write_results
+from .sources import open_source
+from .temporal import TemporalFilter
+from .tracking import BoxTracker
+from .webcam import camera_number
+
+
+class SapiensInferencer:
+    """Pose, body parts, depth and normals of people, in the tasks' networks.
+
+    Three ways to use it:
+
+    - ``for result in inferencer.stream(inputs)``: a :class:`FrameResult` for
+      each picture, as soon as it is there;
+    - ``inferencer.run(inputs, folder)``: files, which a second run does not
+      make again;
+    - ``for answer in inferencer(inputs)``: dictionaries with 'predictions'
+      and 'visualization', as MMPose's inferencers give them.
+
+    Pictures are read, prepared, seen by the networks and finished at the same
+    time, with a fixed number of them in memory however many there are.
+
+    Args:
+        model (str): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
+            'sapiens-2b' or 'sapiens-tiny'. Defaults to 'sapiens-1b'.
+        tasks (Sequence[str]): Keys of
+            :data:`mmsapiens.inference.tasks.TASKS`. Defaults to
+            ('pose-308',).
+        device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if
+            there is one.
+        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and
+            activations. Defaults to 'float32'.
+        weights (Mapping | str | Path, optional): Task -> checkpoint; or the
+            checkpoint of the only task; or a folder of files named by their
+            task. Defaults to None: the released ones, which are downloaded.
+        configs (Mapping, optional): Task -> config, for models of one's own;
+            such a task needs weights. Defaults to None.
+        detector (Mapping | PersonDetector | str | Path, optional): Finds
+            people with ``people='detect'``: one that is there, its
+            checkpoint, or arguments of :class:`PersonDetector`. Defaults to
+            None, the released one.
+        batch_size (int): People, or pictures, that a network sees at once.
+            Defaults to 4.
+        workers (int): Threads that prepare pictures. Defaults to 2.
+        flip_test (bool, optional): Whether to average with the output for
+            the mirrored picture. Defaults to None, as the configs say: pose
+            does, the other tasks do not.
+        compile (bool): Whether to compile the backbones, which takes a
+            minute each. Defaults to False.
+        mode (str): 'default', or 'lite' for the numbers of the reference's
+            small demos; see ``docs/inference.md``. Defaults to 'default'.
+        random_weights (bool): Whether tasks and detector without weights of
+            the caller's get random ones, for tests. Defaults to False.
+
+    Raises:
+        KeyError: If a name is unknown.
+        ValueError: If an argument is out of range or weights do not fit.
+        FileNotFoundError: If a file does not exist.
+        ImportError: If the host of a task is not installed.
+        DownloadError: If a release cannot be fetched.
+    """
+
+    def __init__(
+        self,
+        model: str = 'sapiens-1b',
+        tasks: Sequence[str] = ('pose-308',),
+        *,
+        device: str | None = None,
+        dtype: str = 'float32',
+        weights: Any = None,
+        configs: Mapping[str, str | os.PathLike[str]] | None = None,
+        detector: Any = None,
+        batch_size: int = 4,
+        workers: int = 2,
+        flip_test: bool | None = None,
+        compile: bool = False,
+        mode: str = 'default',
+        random_weights: bool = False,
+    ) -> None:
+        size = model_size(model)
+        configs = dict(configs or {})
+        names = check_tasks(tasks, configs)
+        unknown = sorted(set(configs) - set(names))
+        if unknown:
+            raise KeyError(
+                f'`configs` must be for some of {names}, but got {unknown}'
+            )
+        self.options = Options(
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'),
+            dtype,
+            flip_test,
+            compile,
+            batch_size,
+            mode,
+        )
+        for name, value in (('batch_size', batch_size), ('workers', workers)):
+            if value < 1:
+                raise ValueError(
+                    f'`{name}` must be at least 1, but got {value}'
+                )
+        self.model = model
+        self.batch_size, self.workers = batch_size, workers
+        self._random_weights = random_weights
+        self._detector_args = detector
+        self._detector: Locator | None = None
+        given = weights_by_task(weights, names, size)
+        self.files: dict[str, ModelFiles] = {
+            task: find_files(
+                task, size, configs.get(task), given.get(task), random_weights
+            )
+            for task in names
+        }
+        self.networks: dict[str, TaskNetwork] = {
+            task: build_network(task, one.config, one.weights, self.options)
+            for task, one in self.files.items()
+        }
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks, in their order."""
+        return tuple(self.networks)
+
+    @property
+    def has_pose(self) -> bool:
+        """Whether a task looks at one person after the other."""
+        return any(task.startswith('pose') for task in self.networks)
+
+    def stream(
+        self,
+        inputs: Any,
+        *,
+        people: Any = None,
+        fallback: str = 'none',
+        track: bool = False,
+        smooth: bool | Mapping[str, float] = False,
+        strict: bool = False,
+        read: ReadOptions | None = None,
+    ) -> Generator[Item, None, None]:
+        """Results, one picture after the other.
+
+        Closing the generator, or an error in its consumer, stops everything.
+
+        Args:
+            inputs (Any): As :func:`mmsapiens.inference.sources.open_source`
+                takes them: paths, folders, patterns, URLs, arrays (BGR),
+                Pillow pictures, videos, cameras, or an iterator of these.
+            people (Any, optional): 'detect', 'image' for one box around each
+                picture, a file of boxes, boxes (N, 4) as x1, y1, x2, y2 for
+                every picture, a mapping of them by picture, or a function of
+                a :class:`Frame`. Defaults to None: 'detect' for poses,
+                'image' otherwise.
+            fallback (str): What a picture is in which nobody is found:
+                'none', nobody, or 'image', as in the reference's demos.
+                Defaults to 'none'.
+            track (bool): Whether people keep their numbers through a video.
+                Defaults to False.
+            smooth (bool | Mapping): Whether to smooth keypoints of a video,
+                with arguments of
+                :class:`mmsapiens.inference.smoothing.OneEuroSmoother`; this
+                tracks as well. Defaults to False.
+            strict (bool): Whether a picture that cannot be read is an error.
+                Defaults to False.
+            read (ReadOptions, optional): How inputs are read. Defaults to
+                None, the defaults.
+
+        Yields:
+            FrameResult | Unreadable: In the order of the inputs.
+
+        Raises:
+            FrameError: With the picture's name, if something went wrong.
+        """
+        locator, _ = self._locator(people, fallback)
+        source = open_source(inputs, read)
+        return self._results(
+            source.read(),
+            locator,
+            _temporal(track, smooth),
+            strict,
+            _is_camera(inputs),
+        )
+
+    def run(
+        self,
+        inputs: Any,
+        out: str | os.PathLike[str],
+        *,
+        people: Any = None,
+        fallback: str = 'none',
+        track: bool = False,
+        smooth: bool | Mapping[str, float] = False,
+        strict: bool = False,
+        read: ReadOptions | None = None,
+        write: WriteOptions | None = None,
+        on_start: Callable[[int | None], None] | None = None,
+        on_item: Callable[[Item], None] | None = None,
+    ) -> RunSummary:
+        """Write results to a folder; what is already there is not made again.
+
+        Args:
+            inputs (Any): As in :meth:`stream`.
+            out (str | Path): The folder.
+            people (Any, optional): As in :meth:`stream`.
+            fallback (str): Likewise.
+            track (bool): Likewise.
+            smooth (bool | Mapping): Likewise.
+            strict (bool): Likewise.
+            read (ReadOptions, optional): Likewise.
+            write (WriteOptions, optional): What is written. Defaults to None,
+                keypoints, maps, overlays and panels.
+            on_start (Callable, optional): Told the number of pictures, None
+                if that is unknown. Defaults to None.
+            on_item (Callable, optional): Told each result once it is
+                written. Defaults to None.
+
+        Returns:
+            RunSummary: What was done.
+
+        Raises:
+            FrameError: With the picture's name, if something went wrong.
+            ValueError: If the folder has results of other models or options.
+        """
+        locator, people_name = self._locator(people, fallback)
+        source = open_source(inputs, read, exclude=Path(out))
+        identity = dict(
+            self.identity,
+            people=people_name,
+            fallback=fallback,
+            reading=(read or ReadOptions()).identity(),
+            track=bool(track),
+            smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
+            detector=self._detector_identity(people_name),
+        )
+        folder = (write or WriteOptions()).open(out, self.tasks, identity)
+        temporal = _temporal(track, smooth, folder.state)
+        if on_start is not None:
+            on_start(source.length)
+        results = self._results(
+            source.read(folder.progress),
+            locator,
+            temporal,
+            strict,
+            _is_camera(inputs),
+        )
+        return write_results(folder, results, temporal, on_item)
+
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        out: str | os.PathLike[str] | None = None,
+        return_vis: bool = False,
+        threshold: float = 0.3,
+        **kwargs: Any,
+    ) -> Iterator[dict[str, list]]:
+        """Answers in the shape of MMPose's inferencers.
+
+        As there, nothing happens before the first answer is asked for.
+
+        Args:
+            inputs (Any): As in :meth:`stream`.
+            out (str | Path, optional): Writes files there as well, as
+                :meth:`run` does, but for videos. Defaults to None.
+            return_vis (bool): Whether to draw. Defaults to False.
+            threshold (float): Least score of a keypoint that is drawn.
+                Defaults to 0.3.
+            **kwargs: Those of :meth:`stream`.
+
+        Yields:
+            dict[str, list]: For each picture 'predictions', one dictionary
+            of :func:`.predictions.prediction`, and 'visualization', a panel,
+            RGB, uint8 (_, _, 3), if it was asked for.
+        """
+        writers = []
+        if out is not None:
+            writers = WriteOptions(threshold=threshold).writers(self.tasks)
+        with closing(self.stream(inputs, **kwargs)) as results:
+            for item in results:
+                drawn = []
+                if isinstance(item, FrameResult):
+                    for writer in writers:
+                        name = item.frame.name
+                        writer.write(item, Path(str(out)) / writer.path(name))
+                    if return_vis:
+                        from .panel import draw_panel
+
+                        drawn = [draw_panel(item, threshold=threshold)]
+                yield dict(predictions=[prediction(item)], visualization=drawn)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What results depend on, of JSON types."""
+        return dict(
+            model=self.model,
+            mode=self.options.mode,
+            dtype=self.options.dtype,
+            tasks={
+                task: dict(
+                    config=one.config.name,
+                    flip_test=bool(
+                        self.networks[task].model.test_cfg.get('flip_test')
+                    ),
+                    **_weights_identity(one.weights),
+                )
+                for task, one in self.files.items()
+            },
+        )
+
+    def _detector_identity(self, people: str) -> dict[str, Any] | None:
+        detector = self._detector
+        if people != DETECT or not isinstance(detector, PersonDetector):
+            return None
+        return dict(
+            score_threshold=detector.score_threshold,
+            nms_threshold=detector.nms_threshold,
+            max_people=detector.max_people,
+            **_weights_identity(detector.weights),
+        )
+
+    def _locator(self, people: Any, fallback: str) -> tuple[Locator, str]:
+        if people is None:
+            people = DETECT if self.has_pose else IMAGE
+        locator, name = make_locator(people, self._get_detector)
+        return WithFallback(locator, fallback), name
+
+    def _get_detector(self) -> Locator:
+        """The detector, built when it is first needed."""
+        if self._detector is None:
+            args = self._detector_args
+            if callable(args):
+                self._detector = args
+                return args
+            if not isinstance(args, Mapping):
+                args = {} if args is None else dict(weights=args)
+            args = dict(args)
+            weights = args.pop('weights', None)
+            if weights is not None or not self._random_weights:
+                weights = resolve_checkpoint(weights, 'detector', 'rtmdet-m')
+            self._detector = PersonDetector(
+                args.pop('config', None) or config_path(CONFIG),
+                weights,
+                device=self.options.device,
+                **args,
+            )
+        return self._detector
+
+    def _results(
+        self,
+        source: Iterator[Frame | Unreadable],
+        locator: Locator,
+        temporal: TemporalFilter | None,
+        strict: bool,
+        is_live: bool,
+    ) -> Generator[Item, None, None]:
+        # A picture of a camera should not wait for its followers.
+        batch_size = 1 if is_live else self.batch_size
+        pipeline = Pipeline(self.networks, locator, batch_size, self.workers)
+        with closing(pipeline.run(source)) as results:
+            for item in results:
+                if isinstance(item, Unreadable):
+                    if strict:
+                        error = UnreadableError(item.reason)
+                        raise FrameError([item.name], 'reading', error)
+                elif temporal is not None:
+                    item = temporal(item)
+                yield item
+                del item
+
+
+def _is_camera(inputs: Any) -> bool:
+    if isinstance(inputs, int):
+        return True
+    return isinstance(inputs, str) and camera_number(inputs) is not None
+
+
+def _temporal(
+    track: bool,
+    smooth: bool | Mapping[str, float],
+    resume: Callable[[str], dict[str, Any] | None] | None = None,
+) -> TemporalFilter | None:
+    if not track and smooth is False:
+        return None
+    smoothing: Mapping[str, float] | None = None
+    if smooth is not False:
+        smoothing = smooth if isinstance(smooth, Mapping) else {}
+    return TemporalFilter(BoxTracker(), smoothing, resume)
+
+
+def _weights_identity(path: Path | None) -> dict[str, Any]:
+    """Name and hash of a checkpoint."""
+    if path is None:
+        return dict(weights='random')
+    if path.is_dir():
+        return dict(weights=path.name)
+    return dict(weights=path.name, sha256=file_sha256(path))

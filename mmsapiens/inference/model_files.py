@@ -1,0 +1,202 @@
+"""Which config and which weights a task has.
+
+A file of the caller's comes first, a release of the zoo after it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..zoo import config_path, find_release, releases, resolve_checkpoint
+from .tasks import SIZES, TASKS
+
+PREFIX = 'sapiens-'
+MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')
+"""Names of models."""
+KINDS = ('pose', 'seg', 'depth', 'normal')
+"""How the name of a task of one's own starts."""
+SUFFIXES = ('.safetensors', '.pth', '.pt2')
+
+Paths = Mapping[str, str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Files of a task.
+
+    Args:
+        task (str): Its name.
+        config (Path): The config.
+        weights (Path, optional): The checkpoint; None for random weights.
+    """
+
+    task: str
+    config: Path
+    weights: Path | None
+
+
+def model_size(model: str) -> str:
+    """The size in the name of a model.
+
+    Args:
+        model (str): One of :data:`MODEL_NAMES`; 'sapiens_1b' and '1b' also
+            do.
+
+    Returns:
+        str: Such as '1b' or 'tiny'.
+
+    Raises:
+        KeyError: If the name is unknown.
+    """
+    size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
+    if PREFIX + size not in MODEL_NAMES:
+        raise KeyError(
+            f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}'
+        )
+    return size
+
+
+def check_tasks(tasks: Sequence[str], configs: Paths) -> list[str]:
+    """The tasks that are wanted.
+
+    Args:
+        tasks (Sequence[str]): Names, or one name.
+        configs (Mapping): Task -> config of the caller's.
+
+    Raises:
+        KeyError: If a name is unknown and has no config.
+        ValueError: If there is none, or one twice.
+    """
+    names = [tasks] if isinstance(tasks, str) else list(tasks)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            f'`tasks` must be different tasks, at least one, but got {names}'
+        )
+    for name in names:
+        if name in TASKS or (name in configs and name.startswith(KINDS)):
+            continue
+        if name in configs:
+            raise KeyError(
+                f'the name of a task must start with one of {KINDS}, but got '
+                f'{name!r}'
+            )
+        raise KeyError(
+            f'`tasks` must be of {list(TASKS)}, or have a config of yours '
+            f'(`configs`), but got {name!r}'
+        )
+    return names
+
+
+def find_files(
+    task: str,
+    size: str,
+    config: str | os.PathLike[str] | None = None,
+    weights: Any = None,
+    allow_random: bool = False,
+) -> ModelFiles:
+    """Files of a task; a release is downloaded if it has to be.
+
+    Args:
+        task (str): Its name.
+        size (str): Of the model, as :func:`model_size` gives it.
+        config (str | Path, optional): The caller's config. Defaults to None.
+        weights (str | Path, optional): The caller's checkpoint. Defaults to
+            None.
+        allow_random (bool): Whether a task without weights of the caller's
+            has random ones. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        KeyError: If nothing was released.
+        ValueError: If a config of the caller's comes without weights.
+        DownloadError: If a release cannot be fetched.
+    """
+    if config is not None:
+        path = Path(config).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'the config of {task!r}, {path}, does not exist'
+            )
+    else:
+        row = TASKS[task]
+        name = row.tiny if size == 'tiny' else row.config.format(size=size)
+        path = config_path(name)
+    if weights is None and allow_random:
+        return ModelFiles(task, path, None)
+    if weights is None and config is not None:
+        raise ValueError(
+            f'the config of {task!r} needs weights: give a checkpoint for it '
+            f'(`weights`, `--weights {task}=FILE`)'
+        )
+    release = (TASKS[task].release if task in TASKS else None) or task
+    if weights is None and size == 'tiny':
+        raise ValueError(
+            f'nothing was released of {PREFIX}tiny, which is for training on '
+            f'a CPU: give a checkpoint for {task!r} (`weights`, `--weights '
+            f'{task}=FILE`)'
+        )
+    if weights is None:
+        find_release(release, size)  # says why there is none
+    return ModelFiles(task, path, resolve_checkpoint(weights, release, size))
+
+
+def weights_by_task(
+    weights: Any, tasks: Sequence[str], size: str
+) -> dict[str, Path]:
+    """The caller's checkpoints.
+
+    Args:
+        weights (Mapping | str | Path, optional): Task -> file; or the file
+            of the only task; or a folder with files named by the task, such
+            as 'depth.safetensors', or as released.
+        tasks (Sequence[str]): The tasks.
+        size (str): Of the model.
+
+    Raises:
+        FileNotFoundError: If a path does not exist, or if a folder has no
+            file of any task.
+        KeyError: If the mapping has another task.
+        ValueError: If one file is given for several tasks.
+    """
+    if weights is None:
+        return {}
+    if isinstance(weights, Mapping):
+        unknown = sorted(set(weights) - set(tasks))
+        if unknown:
+            raise KeyError(
+                f'`weights` must be for some of {list(tasks)}, but got '
+                f'{unknown}'
+            )
+        return {task: Path(path) for task, path in weights.items()}
+    path = Path(weights).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f'`weights`: {path} does not exist')
+    if path.is_file():
+        if len(tasks) > 1:
+            raise ValueError(
+                f'`weights` must say which of {list(tasks)} the file {path} '
+                f"is for: dict({tasks[0]!r}: '{path}', ...)"
+            )
+        return {tasks[0]: path}
+    found = {}
+    for task in tasks:
+        names = [task + suffix for suffix in SUFFIXES]
+        names += [
+            release.file
+            for release in releases()
+            if (release.task, release.size) == (task, size)
+        ]
+        for name in names:
+            if (path / name).is_file():
+                found[task] = path / name
+                break
+    if not found:
+        raise FileNotFoundError(
+            f'`weights`: the folder {path} has no file named by one of the '
+            f'tasks, such as {tasks[0]}{SUFFIXES[0]}'
+        )
+    return found

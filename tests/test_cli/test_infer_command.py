@@ -1,0 +1,156 @@
+"""``mmsapiens infer`` and ``mmsapiens features``."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from parity import data_folder
+from tiny_inference import ARCH, tiny_task
+
+from mmsapiens.cli.main import run
+from mmsapiens.models import SapiensViT
+from mmsapiens.utils import write_checkpoint
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    """Options that give two tasks tiny models."""
+    folder = tmp_path_factory.mktemp('models')
+    words = ['--model', 'sapiens-tiny', '--tasks', 'pose-17,depth']
+    for task in ('pose-17', 'depth'):
+        config, weights = tiny_task(task, folder)
+        words += ['--config', f'{task}={config}']
+        words += ['--weights', f'{task}={weights}']
+    return [*words, '--device', 'cpu', '--people', 'image', '--quiet']
+
+
+@pytest.fixture(scope='module')
+def folder():
+    return str(data_folder() / 'coco_sample')
+
+
+def test_a_folder_of_photographs(model, folder, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert run(['infer', folder, *model, '--out', str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert '4 pictures and frames done' in shown and str(out) in shown
+    assert len(list((out / 'depth').glob('*.npy'))) == 4
+    assert len(list((out / 'panel').glob('*.jpg'))) == 4
+    command = ['infer', folder, *model, '--out', str(out), '--json']
+    assert run(command) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary['done'], summary['skipped']) == (0, 4)
+    assert summary['tasks'] == ['pose-17', 'depth']
+
+
+def test_an_input_that_cannot_be_read(model, folder, tmp_path, capsys):
+    bad = tmp_path / 'bad.jpg'
+    bad.write_bytes(b'nothing')
+    words = ['infer', str(bad), folder, *model, '--out', str(tmp_path / 'out')]
+    words += ['--outputs', 'keypoints,maps', '--map-format', 'png']
+    assert run([*words, '--json']) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert [one['name'] for one in summary['failed']] == ['bad']
+    assert summary['done'] == 4
+    written = {path.name for path in (tmp_path / 'out').iterdir()}
+    assert {'pose-17', 'depth', 'coco', 'manifest.json'} <= written
+    assert not {'panel', 'depth_overlay'} & written
+    assert run([*words, '--strict']) == 1
+    assert 'reading of bad' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'words, text',
+    [
+        (['--model', 'sapiens-9b'], "but got 'sapiens-9b'"),
+        (['--tasks', 'hair'], "but got 'hair'"),
+        (['--weights', 'depth'], 'must be TASK=PATH'),
+        (['--weights', 'depth=a', '--weights', 'depth=b'], 'given twice'),
+        (['--people', 'everybody'], 'there is no such file'),
+        (['--outputs', 'films'], "'films'"),
+        (['--max-people', '0'], '0 is not in the range'),
+    ],
+)
+def test_wrong_options_end_with_2(
+    model, folder, tmp_path, words, text, capsys
+):
+    if '--weights' in words:
+        command = ['infer', folder, *words]
+    else:
+        command = ['infer', folder, *model, '-o', str(tmp_path / 'o'), *words]
+    assert run(command) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_missing_input_ends_with_2(model, tmp_path, capsys):
+    command = ['infer', str(tmp_path / 'no'), *model, '-o', str(tmp_path)]
+    assert run(command) == 2
+    assert 'does not exist' in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_what_is_done(model, folder, tmp_path):
+    """A long list of inputs, interrupted when the first results are there."""
+    out = tmp_path / 'out'
+    inputs = sorted(os.listdir(folder))
+    inputs = [os.path.join(folder, name) for name in inputs if '.jpg' in name]
+    command = [sys.executable, '-m', 'mmsapiens', 'infer', *inputs * 200]
+    child = subprocess.Popen(
+        [*command, *model, '--out', str(out), '--outputs', 'keypoints'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while child.poll() is None and not list(out.glob('pose-17/*.json')):
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=120)
+    finally:
+        child.kill()
+    assert child.returncode == 130
+    assert errors.strip().splitlines()[-1] == 'error: interrupted'
+    done = len(list(out.glob('pose-17/*.json')))
+    assert 0 < done < 800
+    manifest = json.loads((out / 'manifest.json').read_text())
+    # A file may be there before it is noted; the next run makes it again.
+    assert done - 1 <= manifest['counts']['done'] <= done
+    assert not list(out.rglob('*.partial'))
+
+
+def test_features_of_a_folder(folder, tmp_path, capsys, monkeypatch):
+    from mmsapiens.models.backbones import sapiens_vit
+
+    monkeypatch.setitem(sapiens_vit.SAPIENS_ARCHS, 'sapiens_test', ARCH)
+    encoder = SapiensViT('sapiens_test', img_size=64, with_cls_token=True)
+    weights = tmp_path / 'encoder.safetensors'
+    write_checkpoint(
+        {k: torch.ones_like(v) for k, v in encoder.state_dict().items()},
+        weights,
+    )
+    out = tmp_path / 'out'
+    command = ['features', folder, '--weights', str(weights), '--out']
+    command += [str(out), '--size', '64', '48', '--device', 'cpu', '-q']
+    command += ['-k', 'dense', '-k', 'cls', '--json']
+    assert run(command) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary['done'] == 4 and summary['kinds'] == ['dense', 'cls']
+    paths = sorted((out / 'dense').glob('*.npy'))
+    assert np.load(paths[0]).shape == (32, 4, 3)
+    assert len(list((out / 'cls').glob('*.npy'))) == 4
+
+
+def test_help_starts_no_torch():
+    code = (
+        'import sys; from mmsapiens.cli.main import run; '
+        "run(['infer', '--help']); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == 'False'

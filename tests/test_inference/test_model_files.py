@@ -1,0 +1,90 @@
+"""Which files a task has."""
+
+import pytest
+import torch
+from parity import ROOT
+
+from mmsapiens.inference.model_files import (
+    MODEL_NAMES,
+    check_tasks,
+    find_files,
+    model_size,
+    weights_by_task,
+)
+from mmsapiens.inference.tasks import SIZES, TASKS
+from mmsapiens.utils import write_checkpoint
+from mmsapiens.zoo import config_path
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return write_checkpoint(dict(a=torch.zeros(1)), tmp_path / 'depth.pth')
+
+
+def test_every_task_has_a_config_of_every_size():
+    for task in TASKS.values():
+        for size in SIZES:
+            assert config_path(task.config.format(size=size)).is_file()
+        assert config_path(task.tiny).is_file()
+
+
+def test_names_of_models():
+    assert model_size('sapiens-1b') == model_size('sapiens_1b') == '1b'
+    assert model_size('tiny') == 'tiny'
+    with pytest.raises(KeyError, match="'sapiens-tiny'.*but got 'sapiens-5b'"):
+        model_size('sapiens-5b')
+    assert len(MODEL_NAMES) == 5
+
+
+@pytest.mark.parametrize(
+    'tasks, configs, error, text',
+    [
+        (['pose-18'], {}, KeyError, "'pose-17'.*but got 'pose-18'"),
+        (['hair'], {'hair': 'a.py'}, KeyError, "start with one of .*'hair'"),
+        ([], {}, ValueError, 'at least one'),
+        (['depth', 'depth'], {}, ValueError, 'different tasks'),
+    ],
+)
+def test_wrong_tasks_are_refused(tasks, configs, error, text):
+    with pytest.raises(error, match=text):
+        check_tasks(tasks, configs)
+
+
+def test_tasks_may_be_one_or_of_ones_own():
+    assert check_tasks('depth', {}) == ['depth']
+    assert check_tasks(['seg-face'], {'seg-face': 'a.py'}) == ['seg-face']
+
+
+def test_files_of_the_caller(weights, tmp_path):
+    files = find_files('depth', 'tiny', None, weights)
+    assert files.weights == weights
+    assert files.config == ROOT / 'configs' / TASKS['depth'].tiny
+    with pytest.raises(ValueError, match='nothing was released of sapiens-ti'):
+        find_files('depth', 'tiny')
+    with pytest.raises(ValueError, match=r'needs weights.*depth=FILE'):
+        find_files('depth', '1b', files.config)
+    with pytest.raises(FileNotFoundError, match=r"'depth', .*no.py, does not"):
+        find_files('depth', '1b', tmp_path / 'no.py', weights)
+    with pytest.raises(FileNotFoundError, match='none at'):
+        find_files('depth', '1b', None, tmp_path / 'no.pth')
+    assert find_files('depth', 'tiny', allow_random=True).weights is None
+
+
+def test_weights_may_be_a_mapping_a_file_or_a_folder(weights, tmp_path):
+    found = {'depth': weights}
+    tasks = ['pose-308', 'depth']
+    assert weights_by_task(None, tasks, '1b') == {}
+    assert weights_by_task(found, tasks, '1b') == found
+    assert weights_by_task(weights, ['depth'], '1b') == found
+    assert weights_by_task(tmp_path, tasks, '1b') == found
+    released = tmp_path / 'sapiens_0.3b_goliath_best_goliath_AP_573.pth'
+    weights.rename(released)
+    assert weights_by_task(tmp_path, tasks, '0.3b') == {'pose-308': released}
+    with pytest.raises(KeyError, match=r"got \['normal'\]"):
+        weights_by_task({'normal': 'a'}, tasks, '1b')
+    with pytest.raises(ValueError, match='which of .* is for'):
+        weights_by_task(released, tasks, '1b')
+    with pytest.raises(FileNotFoundError, match='no file named by one'):
+        weights_by_task(tmp_path, ['depth'], '1b')
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        weights_by_task(tmp_path / 'no', tasks, '1b')
