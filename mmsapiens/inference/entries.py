@@ -5,6 +5,7 @@ An entry knows its name and where it is; it is read when its turn comes.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,12 @@ def _read_video(
         reader = VideoReader(content, source, options)
         for frame in reader.read(first):
             yield _frame_of(frame, name, source, reader.fps)
+        if reader.skipped_damage:
+            warnings.warn(
+                f'{source}: {reader.skipped_damage} damaged pieces were left '
+                'out; frames may be missing there.',
+                stacklevel=2,
+            )
     except UnreadableError as error:
         yield Unreadable(name, source, str(error))
     except OSError as error:

@@ -65,6 +65,8 @@ class Entry:
         people (int, optional): How many. Defaults to None.
         stamp (list[int], optional): Size and time of the input's file.
             Defaults to None.
+        look (dict, optional): Settings of its drawings by folder. Defaults
+            to None.
     """
 
     source: str
@@ -73,6 +75,7 @@ class Entry:
     reason: str = ''
     people: int | None = None
     stamp: list[int] | None = None
+    look: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class VideoEntry:
     Args:
         source (str): Its path.
         stamp (list[int], optional): As in :class:`Entry`.
+        look (dict, optional): As in :class:`Entry`.
         status (str): 'partial', 'done' or 'failed'. Defaults to 'partial'.
         outputs (list[str]): Patterns of its files. Defaults to none.
         reason (str): Why it failed. Defaults to none.
@@ -118,6 +122,7 @@ class VideoEntry:
 
     source: str
     stamp: list[int] | None = None
+    look: dict[str, Any] | None = None
     status: str = 'partial'
     outputs: list[str] = field(default_factory=list)
     reason: str = ''
@@ -174,7 +179,9 @@ class Manifest:
         name = line['video']
         if 'source' in line:
             self.pictures.pop(name, None)
-            self.videos[name] = VideoEntry(line['source'], line['stamp'])
+            self.videos[name] = VideoEntry(
+                line['source'], line['stamp'], line['look']
+            )
         video = self.videos[name]
         if 'checkpoint' in line:
             video.checkpoints.append(
@@ -274,7 +281,7 @@ def _shown(entry: Entry | VideoEntry) -> dict[str, Any]:
     return {
         key: value
         for key, value in asdict(entry).items()
-        if value not in ('', None, [])
+        if value not in ('', None, [], {})
     }
 
 

@@ -71,6 +71,16 @@ class OutputFolder:
         self.image_ids = image_ids
         self.manifest = Manifest(self.folder, identity, overwrite)
         self.skipped = 0
+        self.look: dict[str, Any] = {
+            one.folder: one.look for one in self.writers if one.look
+        }
+        self.video_look: dict[str, Any] = {
+            one.folder: one.look
+            for one in self.writers
+            if one.look and one.for_videos
+        }
+        if video is not None:
+            self.video_look['video'] = video.look
         self._open: _OpenVideo | None = None
         self._waiting: dict[str, Checkpoint] = {}
 
@@ -87,6 +97,7 @@ class OutputFolder:
             and entry.source == source
             and _can_come_again(source)
             and entry.stamp == _stamp(source)
+            and _looks_like(entry.look, self.look)
             and self._have(self._paths(name))
         )
         self.skipped += done
@@ -109,6 +120,7 @@ class OutputFolder:
             entry is None
             or entry.source != source
             or entry.stamp != _stamp(source)
+            or not _looks_like(entry.look, self.video_look)
             or not entry.checkpoints
         ):
             return 0
@@ -196,6 +208,7 @@ class OutputFolder:
                 outputs,
                 people=len(result.people),
                 stamp=_stamp(frame.source),
+                look=self.look,
             )
             self.manifest.add_picture(frame.name, entry)
             return
@@ -208,8 +221,12 @@ class OutputFolder:
         frame, name = result.frame, str(result.frame.video)
         before = self._waiting.pop(name, None)
         if before is None:
-            stamp = _stamp(frame.source)
-            self.manifest.note_video(name, source=frame.source, stamp=stamp)
+            self.manifest.note_video(
+                name,
+                source=frame.source,
+                stamp=_stamp(frame.source),
+                look=self.video_look,
+            )
         else:
             kept = self.manifest.videos[name].checkpoints.index(before) + 1
             self.manifest.note_video(name, keep=kept, status='partial')
@@ -221,7 +238,7 @@ class OutputFolder:
                 frame.fps or 25.0,
                 before.pieces if before else 0,
             )
-        return _OpenVideo(name, segments, before)
+        return _OpenVideo(name, frame.source, segments, before)
 
     def _checkpoint(self) -> None:
         video = self._open
@@ -292,9 +309,15 @@ class OutputFolder:
         self.manifest.write(is_complete=True)
 
     def stop(self) -> None:
-        """End before all inputs were read; the next run goes on."""
+        """End before all inputs were read; the next run goes on.
+
+        The video of a camera ends here, as there is nothing to go on with.
+        """
         if self._open is not None:
-            self._checkpoint()
+            if _can_come_again(self._open.source):
+                self._checkpoint()
+            else:
+                self._finish_video()
             self._open = None
         self.manifest.write(is_complete=False)
 
@@ -321,6 +344,7 @@ class _OpenVideo:
 
     Args:
         name (str): Of its results.
+        source (str): Its path, or a camera.
         segments (VideoSegments, optional): Its annotated video.
         before (Checkpoint, optional): Where it goes on.
     """
@@ -328,10 +352,11 @@ class _OpenVideo:
     def __init__(
         self,
         name: str,
+        source: str,
         segments: VideoSegments | None,
         before: Checkpoint | None,
     ) -> None:
-        self.name, self.segments = name, segments
+        self.name, self.source, self.segments = name, source, segments
         self.first = before.first if before else -1
         self.last = before.last if before else -1
         self.step = before.step if before else 1
@@ -373,6 +398,13 @@ class _OpenVideo:
 def _can_come_again(source: str) -> bool:
     """Whether a source means the same picture in another run."""
     return not source.startswith(('array ', 'webcam:'))
+
+
+def _looks_like(
+    found: Mapping[str, Any] | None, wanted: Mapping[str, Any]
+) -> bool:
+    """Whether all that is wanted was drawn in the same way."""
+    return all((found or {}).get(key) == wanted[key] for key in wanted)
 
 
 def _stamp(source: str) -> list[int] | None:

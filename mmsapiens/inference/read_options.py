@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 CHANNEL_ORDERS = ('bgr', 'rgb')
 
@@ -65,6 +66,20 @@ class ReadOptions:
                 f'`end_s` must be after `start_s` ({self.start_s}), but got '
                 f'{self.end_s}'
             )
+
+    def identity(self) -> dict[str, Any]:
+        """What the results of a run depend on, of JSON types.
+
+        Limits only decide whether there are results.
+        """
+        return dict(
+            channel_order=self.channel_order,
+            alpha_background=list(self.alpha_background),
+            frame_step=self.frame_step,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            max_frames=self.max_frames,
+        )
 
 
 DEFAULTS = ReadOptions()

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from inference_results import made_people, made_pose
+from inference_results import made_frame, made_people, made_pose
 from odd_inputs.describe import picture
 from odd_inputs.videos import make_video
 
@@ -15,7 +15,11 @@ from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.sources import open_source
 from mmsapiens.inference.temporal import TemporalFilter
 from mmsapiens.inference.video_reader import VideoReader
-from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter
+from mmsapiens.inference.writers import (
+    AnnotatedVideo,
+    KeypointWriter,
+    OverlayWriter,
+)
 
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
 
@@ -31,12 +35,14 @@ def result_of(frame):
     return FrameResult(frame, people, {'pose-17': made_pose(people)})
 
 
-def run(inputs, folder, *, stop_at=None, identity=IDENTITY, **kwargs):
+def run(
+    inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwargs
+):
     """Run without networks; returns the names that were worked on."""
     kwargs.setdefault('checkpoint_frames', 4)
     names = []
-    video = AnnotatedVideo(['pose-17'], 'pose-17')
-    writers = [KeypointWriter('pose-17')]
+    video = AnnotatedVideo(['pose-17'], 'pose-17', threshold)
+    writers = [KeypointWriter('pose-17'), OverlayWriter('pose-17', threshold)]
     with OutputFolder(folder, writers, identity, video=video, **kwargs) as out:
         steady = TemporalFilter(smoothing={}, resume=out.state)
         for item in open_source(inputs).read(out.progress):
@@ -83,7 +89,7 @@ def test_manifest_says_what_was_done(tmp_path):
         inputs=3, frames=0, done=2, failed=1, partial=0
     )
     first, _, last = document['inputs']
-    assert first['outputs'] == ['pose-17/a.json']
+    assert first['outputs'] == ['pose-17/a.json', 'pose-17_overlay/a.jpg']
     assert first['people'] == 1
     assert last['status'] == 'failed'
     assert 'is an empty file' in last['reason']
@@ -126,6 +132,34 @@ def test_other_models_or_options_are_refused(tmp_path):
         run(inputs, out, identity=other)
     assert run(inputs, out, identity=other, overwrite=True) == ['a']
     assert run(inputs, out, identity=other) == []
+
+
+def test_other_drawings_are_drawn_again(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png')
+    make_video(tmp_path / 'in/clip.mp4', 2)
+    out = tmp_path / 'out'
+    run(inputs, out)
+    names = run(inputs, out, threshold=0.5)
+    assert names == ['a', 'clip/000000', 'clip/000001']
+    assert run(inputs, out, threshold=0.5) == []
+
+
+def test_the_video_of_a_camera_ends_with_the_run(tmp_path):
+    frames = [
+        made_frame(
+            f'webcam_0/{index:06d}',
+            source='webcam:0',
+            index=index,
+            time_s=index / 10,
+            video='webcam_0',
+        )
+        for index in range(3)
+    ]
+    out = tmp_path / 'out'
+    with pytest.raises(StopHereError):
+        run(frames, out, stop_at='webcam_0/000002')
+    reader = VideoReader(out / 'video/webcam_0.mp4', 'camera')
+    assert len(list(reader.read())) == 2
 
 
 def test_a_file_cannot_be_the_folder(tmp_path):

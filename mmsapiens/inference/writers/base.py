@@ -16,6 +16,10 @@ class Writer(ABC):
         suffix (str): Of its files, such as '.json'.
         for_videos (bool): Whether frames of videos have such a file too.
             Defaults to True.
+
+    Attributes:
+        look (dict[str, float]): Settings of drawings; a file that was drawn
+            with others is drawn again.
     """
 
     def __init__(
@@ -23,6 +27,7 @@ class Writer(ABC):
     ) -> None:
         self.folder, self.suffix = folder, suffix
         self.for_videos = for_videos
+        self.look: dict[str, float] = {}
 
     def path(self, name: str) -> str:
         """The file of a picture, relative to the folder of the results."""

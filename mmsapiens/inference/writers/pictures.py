@@ -39,6 +39,7 @@ class OverlayWriter(Writer):
     ) -> None:
         super().__init__(f'{task}_overlay', '.jpg', for_videos)
         self.task, self.threshold = task, threshold
+        self.look = dict(threshold=threshold)
 
     def write(self, result: FrameResult, path: Path) -> None:
         """Write the overlay of a result."""
@@ -63,6 +64,7 @@ class PanelWriter(Writer):
     ) -> None:
         super().__init__('panel', '.jpg', for_videos)
         self.tasks, self.threshold = tuple(tasks), threshold
+        self.look = dict(threshold=threshold)
 
     def write(self, result: FrameResult, path: Path) -> None:
         """Write the panel of a result."""

@@ -21,6 +21,10 @@ class AnnotatedVideo:
         threshold (float): Smallest score of a keypoint that is drawn.
             Defaults to 0.3.
 
+    Attributes:
+        look (dict[str, str | float]): Settings; a video that was drawn with
+            others is drawn again.
+
     Raises:
         KeyError: If ``show`` is none of these.
     """
@@ -37,6 +41,9 @@ class AnnotatedVideo:
             )
         self.show, self.tasks = show, tuple(tasks)
         self.threshold = threshold
+        self.look: dict[str, str | float] = dict(
+            show=show, threshold=threshold
+        )
 
     def path(self, video: str) -> str:
         """The file of a video, relative to the folder of the results."""
