@@ -114,7 +114,7 @@ class DenseHead(BaseDecodeHead):
             )
         feats = self.deconv_layers(feats)  # (B, _, 2^n h, 2^n w)
         feats = self.conv_layers(feats)
-        return self.cls_seg(feats)  # (B, C, 2^n h, 2^n w)
+        return self.cls_seg(feats).contiguous()  # (B, C, 2^n h, 2^n w)
 
     def activate(self, feats: Tensor) -> Tensor:
         """What the losses see of raw output (B, C, H, W); itself here."""

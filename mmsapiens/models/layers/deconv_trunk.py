@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from .fast_trunk import Trunk
+
 DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 """Kernel size -> padding and output padding that double the resolution."""
 
@@ -35,7 +37,7 @@ def norm_and_activation(channels: int) -> list[nn.Module]:
 
 def deconv_layers(
     in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
-) -> nn.Sequential:
+) -> Trunk:
     """Transposed convolutions, each of which doubles height and width.
 
     Args:
@@ -44,7 +46,7 @@ def deconv_layers(
         kernel_sizes (Sequence[int]): 2, 3 or 4 for each layer.
 
     Returns:
-        nn.Sequential: (B, in_channels, h, w) to
+        Trunk: (B, in_channels, h, w) to
         (B, out_channels[-1], h * 2^n, w * 2^n) for n layers.
 
     Raises:
@@ -73,12 +75,12 @@ def deconv_layers(
         )
         layers += norm_and_activation(channels)
         in_channels = channels
-    return nn.Sequential(*layers)
+    return Trunk(*layers)
 
 
 def conv_layers(
     in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
-) -> nn.Sequential:
+) -> Trunk:
     """Convolutions that keep height and width.
 
     Args:
@@ -87,7 +89,7 @@ def conv_layers(
         kernel_sizes (Sequence[int]): An odd number for each layer.
 
     Returns:
-        nn.Sequential: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
+        Trunk: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
 
     Raises:
         ValueError: If the sequences differ in length or a kernel size is
@@ -107,4 +109,4 @@ def conv_layers(
         )
         layers += norm_and_activation(channels)
         in_channels = channels
-    return nn.Sequential(*layers)
+    return Trunk(*layers)

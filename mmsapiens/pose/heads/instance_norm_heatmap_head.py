@@ -85,7 +85,8 @@ class InstanceNormHeatmapHead(HeatmapHead):
                 f'but got {shape}. Set `in_channels` of the head to the width '
                 "of the backbone, and `out_type` of that to 'featmap'."
             )
-        return super().forward(feats)
+        # Maps one after another, as decoding reads them.
+        return super().forward(feats).contiguous()
 
     def loss(
         self,
