@@ -36,7 +36,9 @@ def _serve(pipe: Connection, settings: Settings, package: str) -> None:
     os.setsid()  # so that the children of a row end with it
     import cv2
     import torch
+    from mmengine.logging import MMLogger
 
+    MMLogger.get_current_instance().setLevel('ERROR')
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(settings.threads)
     limits = settings.limits

@@ -1,0 +1,166 @@
+"""Rows: one photograph of one person in, 308 keypoints out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from harness import Measurement, Settings, alternate, benchmark
+
+AGAINST = 'stock `TopdownPoseEstimator` of stock parts, float32'
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies matrices of bfloat16."""
+    import torch
+
+    return torch.cpu._is_avx512_bf16_supported() or (
+        torch.cpu._is_amx_tile_supported()
+    )
+
+
+class Comparison:
+    """The same photograph through both networks.
+
+    Args:
+        settings (Settings): Of the run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        from harness import pose_models as models
+
+        self.settings = settings
+        cfg = models.config_of(settings.small)
+        self.photo = str(models.write_photo(settings.scratch / 'photo.jpg'))
+        self.models = {'ours': models.build_ours(cfg)}
+        self.models['stock'] = models.build_stock(cfg)
+        self.set_flip_test(False)
+        self.inputs = self.prepare_inputs()
+        models.plant_peaks(self.models['ours'], self.inputs)
+        weights = self.models['ours'].state_dict()
+        self.models['stock'].load_state_dict(weights, strict=True)
+
+    def set_flip_test(self, on: bool) -> None:
+        """Switch the flip test of both."""
+        for model in self.models.values():
+            model.test_cfg['flip_test'] = on
+
+    def prepare_inputs(self) -> Any:
+        """The normalized crop."""
+        import numpy as np
+        from mmcv.image import imread
+        from mmengine.dataset import Compose, pseudo_collate
+
+        model = self.models['ours']
+        pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+        height, width = imread(self.photo).shape[:2]
+        box = np.array([[0, 0, width, height]], dtype=np.float32)
+        sample = dict(
+            img_path=self.photo, bbox=box, bbox_score=np.ones(1, np.float32)
+        )
+        sample = pipeline(dict(sample, **model.dataset_meta))
+        return model.data_preprocessor(pseudo_collate([sample]))['inputs']
+
+    def keypoints(self, name: str) -> Any:
+        """Keypoints (K, 2) in pixels of the photograph."""
+        from mmpose.apis import inference_topdown
+
+        result = inference_topdown(self.models[name], self.photo)[0]
+        return result.pred_instances.keypoints[0]
+
+    def error(self, name: str, reference: Any) -> str:
+        """Of the keypoints of a mode, against those of stock."""
+        import numpy as np
+
+        distance = np.linalg.norm(self.keypoints(name) - reference, axis=-1)
+        return (
+            f'{np.median(distance):.2g} px median, '
+            f'{distance.max():.2g} px at most'
+        )
+
+    def flops(self) -> float:
+        """Of one forward pass."""
+        import copy
+
+        import torch
+        from mmsapiens.utils.model_cost import count_operations
+
+        twin = copy.deepcopy(self.models['ours']).to('meta')
+        like = torch.empty_like(self.inputs, device='meta')
+        cost = count_operations(
+            lambda: twin.head.forward(twin.extract_feat(like))
+        )
+        return 2.0 * cost.total
+
+
+def compare(
+    settings: Settings, flip_test: bool, targets: tuple[float, float]
+) -> Iterator[Measurement]:
+    """Modes against stock; ``targets`` of float32 and of the best one."""
+    import torch
+
+    work = Comparison(settings)
+    work.set_flip_test(flip_test)
+    reference = work.keypoints('stock')
+    ways: dict[str, Callable[[], Any]] = {
+        'ours': lambda: work.keypoints('ours'),
+        'stock': lambda: work.keypoints('stock'),
+    }
+    with torch.inference_mode():
+        flops = work.flops() * (1 + flip_test)
+        timings = alternate(
+            ways, repeat=settings.repeat, most_s=60 * (1 + flip_test)
+        )
+        stock = timings['stock'].median
+        yield Measurement(
+            timings['ours'].median,
+            's',
+            stock,
+            mode='float32',
+            target=targets[0],
+            flops=flops,
+            error=work.error('ours', reference),
+            first_s=timings['ours'].first_s,
+        )
+        if not has_bfloat16():
+            return
+        work.models['ours'].backbone.bfloat16()
+        work.models['ours'].head.bfloat16()
+        timings = alternate(
+            {'ours': ways['ours']}, repeat=settings.repeat, most_s=30
+        )
+        yield Measurement(
+            timings['ours'].median,
+            's',
+            stock,
+            mode='bfloat16',
+            target=targets[1],
+            flops=flops,
+            dtype='bfloat16',
+            error=work.error('ours', reference),
+            first_s=timings['ours'].first_s,
+        )
+
+
+@benchmark(
+    'pose308-photo',
+    work='One person, 308 keypoints, 0.3B: photograph in, keypoints out',
+    against=AGAINST,
+    side='inference',
+    limit_s=420,
+)
+def pose_photo(settings: Settings) -> Iterator[Measurement]:
+    """Without the flip test."""
+    yield from compare(settings, False, (1.1, 1.5))
+
+
+@benchmark(
+    'pose308-photo-flip',
+    work='The same with flip test',
+    against=AGAINST,
+    side='inference',
+    limit_s=420,
+)
+def pose_photo_flip(settings: Settings) -> Iterator[Measurement]:
+    """With the flip test."""
+    yield from compare(settings, True, (1.5, 1.5))
