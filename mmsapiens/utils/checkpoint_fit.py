@@ -67,6 +67,8 @@ def fit_encoder(
     projection = state_dict.get(f'{prefix}patch_embed.projection.weight')
     if projection is None:  # a partial update: the caller reports what lacks
         return
+    if projection.numel() == 0:  # ZeRO-3 keeps the weights in files of its own
+        return
     _check_encoder_size(state_dict, prefix, arch, patch_size)
     cls_key, pos_key = f'{prefix}cls_token', f'{prefix}pos_embed'
     if pos_key in state_dict:

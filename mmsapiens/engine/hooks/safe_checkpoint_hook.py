@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
 from ...registry import HOOKS
+from ...utils.folder_lock import FolderLock
 from ...utils.sharded_checkpoint import (
     is_sharded,
     is_whole_archive,
@@ -20,6 +21,7 @@ from ...utils.sharded_checkpoint import (
 )
 from ...utils.whole_files import TMP_SUFFIX, remove_path, write_whole
 from ...utils.wording import shorten
+from .resumed_schedules import describe_changes
 
 
 def is_whole(path: Path) -> bool:
@@ -71,7 +73,8 @@ class SafeCheckpointHook(CheckpointHook):
     says, which may be an empty file after a kill. Here a checkpoint gets its
     name when it is whole, at least two are kept, and a run resumed without
     ``load_from`` continues with the newest one that is whole. With a
-    ``strategy`` that takes ``runner_type='mmsapiens.StrategyRunner'``.
+    ``strategy`` that takes ``runner_type='mmsapiens.StrategyRunner'``. Two
+    runs at a time in one working directory are refused.
 
     Args:
         max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all.
@@ -95,6 +98,7 @@ class SafeCheckpointHook(CheckpointHook):
                 f'{max_keep_ckpts}'
             )
         self.is_local = backend_args is None
+        self.lock: FolderLock | None = None
         super().__init__(
             *args,
             max_keep_ckpts=max_keep_ckpts,
@@ -103,17 +107,49 @@ class SafeCheckpointHook(CheckpointHook):
         )
 
     def before_run(self, runner: Runner) -> None:
-        """Point ``last_checkpoint`` at the newest whole one."""
+        """Lock the folder, point ``last_checkpoint`` at the newest one.
+
+        Raises:
+            RuntimeError: If another run uses the working directory.
+        """
+        self._lock(runner)
         if not isinstance(runner, FlexibleRunner):
             self.before_load(runner)
 
     def before_load(self, runner: Runner) -> None:
         """The same; ``StrategyRunner`` calls it, and loads before the run."""
+        self._lock(runner)
         if not runner._resume or runner._load_from is not None:
             return
         if self.is_local and is_main_process():
             self._point_to_newest(Path(runner.work_dir))
         barrier()
+
+    def _lock(self, runner: Runner) -> None:
+        if self.lock is None and is_main_process():
+            self.lock = FolderLock(runner.work_dir)
+
+    def after_run(self, runner: Runner) -> None:
+        """Release the folder."""
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Say so if the schedules of the config are not those that go on."""
+        if not runner._resume or not is_main_process():
+            return
+        changes = describe_changes(
+            checkpoint.get('param_schedulers'), runner.param_schedulers
+        )
+        if changes:
+            print_log(
+                'the schedules of the checkpoint go on, not those of the '
+                f'config: {shorten(changes)}. For other epochs or another '
+                'batch size, start a new run with `load_from`.',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def _point_to_newest(self, work_dir: Path) -> None:
         folder = work_dir

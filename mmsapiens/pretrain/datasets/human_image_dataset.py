@@ -79,7 +79,9 @@ class HumanImageDataset(UnlabelledImageDataset):
             for root in self.roots:
                 if not os.path.isdir(root):
                     raise FileNotFoundError(
-                        f'the folder {root} of `data_root` does not exist'
+                        f'the folder {root} of `data_root` does not exist. '
+                        'Give one with pictures, or a list of them as '
+                        '`ann_file`.'
                     )
                 names = scan_folder(root, self.suffixes)
                 self.tables.append((root, NameTable.from_names(names)))

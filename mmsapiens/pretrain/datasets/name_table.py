@@ -95,6 +95,8 @@ def scan_folder(
     """Names of images below ``folder``, relative to it, in sorted order.
 
     Links to folders are followed, but no folder is visited inside itself.
+    Hidden files and folders, those of macOS beside every picture for
+    instance, are left out.
 
     Args:
         folder (str | Path): Where to look.
@@ -113,6 +115,8 @@ def scan_folder(
         with os.scandir(here) as entries:
             found = sorted((entry.name, entry.is_dir()) for entry in entries)
         for name, is_folder in found:
+            if name.startswith('.'):
+                continue
             if is_folder:
                 yield from visit(f'{prefix}{name}/', above | {here})
             elif name.lower().endswith(wanted):

@@ -1,5 +1,6 @@
 """SafeCheckpointHook and the files it writes."""
 
+import errno
 import os
 from types import SimpleNamespace
 
@@ -101,6 +102,37 @@ def test_removal_that_is_killed_leaves_no_half(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='killed'):
         backend.rmtree(str(path))
     assert os.listdir(tmp_path) == ['.iter_5.pth.removed.partial']
+
+
+def test_another_run_in_the_same_folder_is_refused(runner, monkeypatch):
+    def refuse(*_):
+        raise BlockingIOError(errno.EAGAIN, 'held')
+
+    hook_of_one = hook()
+    hook_of_one.before_run(runner)
+    hook_of_one.before_load(runner)  # holds it
+    hook_of_one.after_run(runner)
+    monkeypatch.setattr('fcntl.lockf', refuse)
+    with pytest.raises(RuntimeError, match='another run .* is using'):
+        hook().before_run(runner)
+
+
+@pytest.mark.parametrize('resume', [True, False])
+def test_schedules_of_the_checkpoint_are_told(runner, resume, monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        'mmsapiens.engine.hooks.safe_checkpoint_hook.print_log',
+        lambda message, **kwargs: messages.append(message),
+    )
+    runner._resume = resume
+    runner.param_schedulers = [
+        SimpleNamespace(state_dict=lambda: dict(end=20, last_step=3))
+    ]
+    checkpoint = dict(param_schedulers=[dict(end=10, last_step=9)])
+    hook().after_load_checkpoint(runner, checkpoint)
+    assert len(messages) == resume
+    for message in messages:
+        assert '`end` of SimpleNamespace is 10 instead of 20' in message
 
 
 def test_one_checkpoint_is_too_few():

@@ -51,6 +51,14 @@ def test_images_of_folders(folder):
     assert abs(sample['img'].mean((0, 1)) - (70, 0, 40)).max() < 3  # BGR
 
 
+def test_hidden_files_are_no_images(folder):
+    for name in ('001/._00007.jpg', '.thumbnails/00007.jpg'):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b'of macOS')
+    dataset = HumanImageDataset(str(folder), max_broken_share=0)
+    assert len([dataset[i] for i in range(len(dataset))]) == 12
+
+
 def test_several_folders(folder):
     roots = [str(folder / '002'), str(folder / '000')]
     names = [path[-9:] for path in paths(HumanImageDataset(roots))]
