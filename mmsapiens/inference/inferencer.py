@@ -20,7 +20,14 @@ from .detector import CONFIG, PersonDetector
 from .engine import FrameError
 from .errors import UnreadableError
 from .frames import Frame, FrameResult, Unreadable
-from .locating import DETECT, IMAGE, Locator, WithFallback, make_locator
+from .locating import (
+    DETECT,
+    IMAGE,
+    Locator,
+    WithFallback,
+    image_ids_of,
+    make_locator,
+)
 from .model_files import (
     ModelFiles,
     check_tasks,
@@ -264,7 +271,9 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=self._detector_identity(people_name),
         )
-        folder = (write or WriteOptions()).open(out, self.tasks, identity)
+        folder = (write or WriteOptions()).open(
+            out, self.tasks, identity, image_ids_of(locator)
+        )
         temporal = _temporal(track, smooth, folder.state)
         if on_start is not None:
             on_start(source.length)

@@ -65,6 +65,18 @@ class AskedPeople:
         )
 
 
+def image_ids_of(locator: Locator) -> Callable[[str, str], int | None] | None:
+    """Ids of pictures in the file that people come from, None without one.
+
+    Args:
+        locator (Callable): As :func:`make_locator` gives it.
+    """
+    if isinstance(locator, WithFallback):
+        locator = locator.locator
+    source = getattr(locator, 'source', None)
+    return source.find_id if isinstance(source, PeopleFile) else None
+
+
 class WithFallback:
     """Another locator, and what a picture is in which it finds nobody.
 

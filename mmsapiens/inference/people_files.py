@@ -213,7 +213,7 @@ class PeopleFile:
         Raises:
             ValueError: If the file does not know it, or knows several.
         """
-        number = self._find(name, source)
+        number = self.find_id(name, source)
         if number is None:
             raise ValueError(
                 f'{self.path} does not know the picture {source}. Its name '
@@ -222,7 +222,8 @@ class PeopleFile:
             )
         return number
 
-    def _find(self, name: str, source: str) -> int | None:
+    def find_id(self, name: str, source: str) -> int | None:
+        """As :meth:`image_id`, but None if the file does not know it."""
         path = PurePosixPath(source.replace('\\', '/'))
         if self._images is None:
             number = PurePosixPath(name).name
@@ -245,7 +246,7 @@ class PeopleFile:
                 size of it, or if a box is outside.
         """
         if self.missing != 'error' and (
-            self._find(frame.name, frame.source) is None
+            self.find_id(frame.name, frame.source) is None
         ):
             if self.missing == 'image':
                 return People.whole_image(frame.size_hw)

@@ -14,6 +14,7 @@ from .output_folder import OutputFolder
 from .temporal import TemporalFilter
 from .writers import AnnotatedVideo, Writer, build_writers
 from .writers.build import DEFAULT_OUTPUTS
+from .writers.coco_results import ImageIds
 
 Item = FrameResult | Unreadable
 
@@ -58,7 +59,11 @@ class WriteOptions:
         )
 
     def open(
-        self, out: Any, tasks: tuple[str, ...], identity: Mapping[str, Any]
+        self,
+        out: Any,
+        tasks: tuple[str, ...],
+        identity: Mapping[str, Any],
+        image_ids: ImageIds | None = None,
     ) -> OutputFolder:
         """The folder of the results of some tasks.
 
@@ -66,6 +71,7 @@ class WriteOptions:
             out (str | Path): Where it is.
             tasks (tuple[str, ...]): The tasks.
             identity (Mapping[str, Any]): What results depend on.
+            image_ids (Callable, optional): As in :class:`OutputFolder`.
         """
         video = None
         if self.video is not None:
@@ -77,6 +83,7 @@ class WriteOptions:
             video=video,
             overwrite=self.overwrite,
             checkpoint_frames=self.checkpoint_frames,
+            image_ids=image_ids,
         )
 
 

@@ -7,6 +7,12 @@ from inference_results import made_frame
 from parity import data_folder
 
 from mmsapiens.inference.frames import Frame
+from mmsapiens.inference.locating import (
+    KnownPeople,
+    WithFallback,
+    image_ids_of,
+    whole_images,
+)
 from mmsapiens.inference.people_files import (
     CallerPeople,
     PeopleFile,
@@ -170,3 +176,12 @@ def test_boxes_of_the_caller_that_are_none(boxes, scores, words):
 def test_a_picture_that_the_caller_left_out():
     with pytest.raises(KeyError, match='an empty list for nobody'):
         CallerPeople({}).people(made_frame('a'))
+
+
+def test_ids_of_pictures_for_the_results(tmp_path):
+    path = coco(tmp_path, [])
+    ids = image_ids_of(WithFallback(KnownPeople(PeopleFile(path)), 'none'))
+    assert ids('x', 'in/a.png') == 5
+    assert ids('x', 'in/b.png') is None
+    assert image_ids_of(KnownPeople(CallerPeople({}))) is None
+    assert image_ids_of(whole_images) is None

@@ -9,7 +9,10 @@ from typing import Any, TextIO
 
 from ...utils.whole_files import whole_file
 
-ImageIds = Callable[[str, str], int]
+ImageIds = Callable[[str, str], int | None]
+"""Name and source of a picture -> its id in a data set, None for none."""
+UNKNOWN = 1 << 31
+"""Pictures without an id of their own are counted from here."""
 PERSON = 1
 """Id of the category in COCO."""
 
@@ -54,7 +57,8 @@ def write_coco_results(
             meta = document['meta_info']
             number = count
             if image_ids is not None:
-                number = image_ids(name, meta['image'])
+                known = image_ids(name, meta['image'])
+                number = UNKNOWN + count if known is None else known
             image_list.add(
                 dict(
                     id=number,
