@@ -16,7 +16,14 @@ from types import ModuleType
 
 from wrapt import when_imported
 
-from . import fsdp, missing_modules, numpy2, torch_load, yapf_cache
+from . import (
+    fsdp,
+    missing_modules,
+    mmseg_inferencer,
+    numpy2,
+    torch_load,
+    yapf_cache,
+)
 
 _applied = False
 
@@ -45,6 +52,9 @@ def apply() -> None:
         torch_load.register_local_loader
     )
     when_imported('mmengine._strategy.fsdp')(fsdp.fix_optim_state_order)
+    when_imported('mmseg.apis.mmseg_inferencer')(
+        mmseg_inferencer.fix_inferencer
+    )
     when_imported('mmpretrain.utils.dependency')(_fix_multimodal)
 
 

@@ -1,5 +1,7 @@
 # COCO person keypoints (17). The configs add the pipelines.
 data_root = 'data/coco/'
+# MMPoseInferencer looks for these: boxes first, and those of people.
+data_mode, dataset_type = 'topdown', 'CocoDataset'
 
 train_dataloader = dict(
     batch_size=64,

@@ -11,8 +11,8 @@ import mmcv
 import numpy as np
 import torch
 from mmengine.dist import master_only
-from mmengine.visualization import Visualizer
 from mmseg.structures import SegDataSample
+from mmseg.visualization import SegLocalVisualizer
 
 from ...registry import VISUALIZERS
 from ...utils.drawing.colours import spread_palette
@@ -72,7 +72,7 @@ def read_map(
 
 
 @VISUALIZERS.register_module()
-class DenseVisualizer(Visualizer):
+class DenseVisualizer(SegLocalVisualizer):
     """Draws picture, truth, prediction and error beside each other.
 
     There is one row for each field of the sample, drawn as
@@ -109,7 +109,7 @@ class DenseVisualizer(Visualizer):
         max_side: int = 1024,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name, **kwargs)
+        super().__init__(name, alpha=opacity, **kwargs)
         if not 0 <= opacity <= 1:
             raise ValueError(f'`opacity` must be in [0, 1], but got {opacity}')
         if not 0 < min_side <= max_side:
@@ -117,11 +117,37 @@ class DenseVisualizer(Visualizer):
                 '`min_side` must be above 0 and at most `max_side`, but got '
                 f'{min_side} and {max_side}'
             )
-        self.opacity = opacity
         self.with_background = with_background
         self.with_error = with_error
         self.min_side = min_side
         self.max_side = max_side
+
+    @property
+    def opacity(self) -> float:
+        """Share of the colours of classes; ``alpha`` of the stock class."""
+        return float(self.alpha)
+
+    @opacity.setter
+    def opacity(self, value: float) -> None:
+        self.alpha = value
+
+    def set_dataset_meta(
+        self,
+        classes: Sequence[str] | None = None,
+        palette: Sequence[Sequence[int]] | None = None,
+        dataset_name: str | None = None,
+    ) -> None:
+        """Names and colours of classes; by default none, not Cityscapes'.
+
+        Args:
+            classes (Sequence[str], optional): As in stock. Defaults to None.
+            palette (Sequence, optional): Likewise.
+            dataset_name (str, optional): Likewise.
+        """
+        if classes is None and palette is None and dataset_name is None:
+            self.dataset_meta: dict[str, Any] = {}
+            return
+        super().set_dataset_meta(classes, palette, dataset_name)
 
     @master_only
     def add_datasample(
@@ -135,6 +161,7 @@ class DenseVisualizer(Visualizer):
         wait_time: float = 0,
         out_file: str | None = None,
         step: int = 0,
+        with_labels: bool | None = True,
     ) -> None:
         """Draw a sample, and hand it to the backends or write it.
 
@@ -151,6 +178,8 @@ class DenseVisualizer(Visualizer):
             out_file (str, optional): Write to this file instead of to the
                 backends. Defaults to None.
             step (int): Iteration, for the backends. Defaults to 0.
+            with_labels (bool, optional): Of the stock class; classes are
+                always named, in a legend. Defaults to True.
 
         Raises:
             ValueError: If ``image`` has another shape or type.
