@@ -1,12 +1,19 @@
 """Every pretraining config builds; shrunk, it trains one batch."""
 
+import inspect
 import re
 
+import mmengine._strategy  # noqa: F401  registers its strategies
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
+from mmengine.registry import (
+    OPTIM_WRAPPERS,
+    RUNNERS,
+    STRATEGIES,
+    init_default_scope,
+)
 from mmengine.runner import Runner
 from parity import ROOT
 
@@ -104,6 +111,35 @@ def test_shrunk_config_trains_a_batch(name, generator):
     batch = dict(inputs=inputs, data_samples=None)
     losses = model.train_step(batch, optim_wrapper)
     assert losses['loss'].isfinite()
+
+
+def test_deepspeed_settings_of_the_docs_fit_mmengine(tmp_path):
+    text = (ROOT / 'docs/pretraining.md').read_text()
+    (code,) = (
+        block
+        for block in re.findall(r'```python\n(.*?)```', text, re.DOTALL)
+        if 'DeepSpeedOptimWrapper' in block
+    )
+    path = tmp_path / 'config.py'
+    path.write_text(
+        code.replace("'./", f"'{FOLDER}/").replace("'../", f"'{FOLDER}/../")
+    )
+    cfg = Config.fromfile(path)
+    assert cfg.runner_type == 'mmsapiens.StrategyRunner'
+    assert RUNNERS.get(cfg.runner_type) is not None
+    for registry, part in (
+        (STRATEGIES, cfg.strategy),
+        (OPTIM_WRAPPERS, cfg.optim_wrapper),
+    ):
+        arguments = dict(part)
+        kind = registry.get(arguments.pop('type'))
+        arguments.pop('paramwise_cfg', None)  # of the constructor
+        inspect.signature(kind).bind(**arguments)
+    batch = cfg.strategy.train_micro_batch_size_per_gpu
+    assert batch == cfg.train_dataloader.batch_size
+    base = load('sapiens-1b_1024xb40-1600e_human-images-1024x1024.py')
+    for name in ('optimizer', 'paramwise_cfg'):
+        assert cfg.optim_wrapper[name] == base.optim_wrapper[name]
 
 
 def test_only_weights_of_layers_decay():

@@ -47,7 +47,7 @@ def tiny_cost(tiny):
     return planning.cost_of(tiny)
 
 
-def measure(cfg, batch, with_cp):
+def measure(cfg, batch, with_cp, dtype=torch.float32):
     """Bytes that autograd keeps of a model that exists."""
     from mmengine.registry import MODELS, init_default_scope
 
@@ -56,7 +56,8 @@ def measure(cfg, batch, with_cp):
     model.backbone.with_cp = model.neck.with_cp = with_cp
     images = torch.zeros(batch, 3, *model.backbone.img_size)
     saved = SavedTensors(model)
-    with saved.counting():
+    enabled = dtype != torch.float32
+    with saved.counting(), torch.autocast('cpu', dtype, enabled=enabled):
         model(images, [], mode='loss')
     return saved.num_bytes
 
@@ -69,6 +70,37 @@ def test_estimate_of_activations_equals_the_tensors_kept(
     estimate = cost.stored_checkpointed if with_cp else cost.stored
     measured = measure(tiny, 4, with_cp)
     assert 4 * estimate == pytest.approx(measured, rel=0.001)
+
+
+def test_estimate_with_autocast_equals_the_tensors_kept(tiny):
+    cost = planning.cost_of(tiny, 'bfloat16')
+    measured = measure(tiny, 4, False, torch.bfloat16)
+    # Weights are copied to bfloat16 once, whatever the batch.
+    assert 4 * cost.stored + cost.copies == pytest.approx(measured, rel=0.001)
+
+
+def test_fixed_parts_equal_the_tensors_of_a_step(tiny, tiny_cost):
+    from mmengine.registry import MODELS, init_default_scope
+
+    init_default_scope(tiny.default_scope)
+    model = MODELS.build(tiny.model).train()
+    optimizer = torch.optim.AdamW(model.parameters())
+    images = torch.zeros(1, 3, *model.backbone.img_size)
+    model(images, [], mode='loss')['loss'].backward()
+    optimizer.step()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    states = [
+        value
+        for state in optimizer.state.values()
+        for value in state.values()
+        if value.ndim  # not the count of steps
+    ]
+    plan = planning.plan_memory(
+        tiny_cost, num_gpus=1, gpu_memory_gb=1, batch=1
+    )[0]
+    assert plan.weights == sum(p.nbytes for p in model.parameters())
+    assert plan.gradients == sum(p.grad.nbytes for p in trained)
+    assert plan.optimizer == sum(value.nbytes for value in states)
 
 
 def test_checkpointing_brings_back_one_block(tiny, tiny_cost):
