@@ -57,7 +57,15 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackInputs'),
 ]
-train_dataloader = dict(batch_size=96, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(
+    batch_size=96,
+    dataset=dict(
+        # The smallest crops have 0.2 of the area: larger pictures than this
+        # are decoded at a half, quarter or eighth of their size.
+        min_size=round(img_size / 0.2**0.5),
+        pipeline=train_pipeline,
+    ),
+)
 
 custom_hooks = [
     dict(type='mmsapiens.CheckpointGuardHook'),

@@ -33,7 +33,7 @@ train_dataloader = dict(
     num_workers=0,
     persistent_workers=False,
     pin_memory=False,
-    dataset=dict(pipeline=train_pipeline),
+    dataset=dict(min_size=round(img_size / 0.2**0.5), pipeline=train_pipeline),
 )
 
 train_cfg = dict(max_epochs=max_epochs)
