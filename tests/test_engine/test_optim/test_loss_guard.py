@@ -1,7 +1,10 @@
 import math
+import multiprocessing
 
 import pytest
 import torch
+import torch.distributed as dist
+from kill_training import free_port
 
 from mmsapiens.engine import LossGuard
 
@@ -83,3 +86,42 @@ def test_a_bad_process_rejects_for_all(monkeypatch):
     assert not guard.accepts_gradients([torch.ones(2)])
     assert not guard.accepts(torch.tensor(1.0))
     assert guard.num_rejected == 2
+
+
+def _guard_losses(rank, port, results):
+    """A process whose losses break at steps 1 and 4, or 3."""
+    rendezvous = f'tcp://127.0.0.1:{port}'
+    dist.init_process_group(
+        'gloo', init_method=rendezvous, rank=rank, world_size=2
+    )
+    guard = LossGuard(max_rejected=2)
+    broken = ({1, 4}, {3})[rank]
+    decisions, message = [], ''
+    try:
+        for step in range(6):
+            loss = torch.tensor(math.nan if step in broken else 1.0 + rank)
+            decisions.append(guard.accepts(loss))
+    except RuntimeError as error:
+        message = str(error)
+    results.put((decisions, message, guard.state_dict()))
+    dist.destroy_process_group()
+
+
+def test_processes_skip_and_stop_together():
+    context = multiprocessing.get_context('fork')
+    results = context.Queue()
+    port = free_port()
+    processes = [
+        context.Process(target=_guard_losses, args=(rank, port, results))
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    first, second = (results.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join()
+    assert first == second
+    decisions, message, state = first
+    assert decisions == [True, False, True, False]
+    assert message.startswith('3 steps were rejected')
+    assert state == dict(reference=2.0, num_rejected=3)
