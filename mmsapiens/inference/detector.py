@@ -6,6 +6,7 @@ Letters: N boxes, H W height and width of a picture.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from ..utils import get_state_dict, read_checkpoint
+from ..zoo import config_path, resolve_checkpoint
 from .frames import Frame, People
+from .locating import Locator
+from .model_files import weights_identity
 from .networks.base import without_loading
 
 CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
@@ -115,6 +119,16 @@ class PersonDetector:
                 without_loading(cfg.test_dataloader.dataset.pipeline)
             )
 
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What boxes depend on, of JSON types."""
+        return dict(
+            score_threshold=self.score_threshold,
+            nms_threshold=self.nms_threshold,
+            max_people=self.max_people,
+            **weights_identity(self.weights),
+        )
+
     def prepare(self, frame: Frame) -> dict[str, Any]:
         """A picture as the network wants it."""
         size_hw = frame.size_hw
@@ -161,6 +175,34 @@ class PersonDetector:
             size_hw,
             'detector',
         )
+
+
+def make_detector(
+    given: Any, device: str, allow_random: bool = False
+) -> Locator:
+    """The detector that a caller wants.
+
+    Args:
+        given (Any): One that is there; a checkpoint; arguments of
+            :class:`PersonDetector`; None for the released one, which is
+            downloaded if it has to be.
+        device (str): Where it runs.
+        allow_random (bool): Whether one without weights has random ones.
+            Defaults to False.
+
+    Raises:
+        DownloadError: If the release cannot be fetched.
+    """
+    if callable(given):
+        found: Locator = given
+        return found
+    args = dict(given) if isinstance(given, Mapping) else dict(weights=given)
+    config, weights = args.pop('config', None), args.pop('weights', None)
+    if weights is not None or not allow_random:
+        weights = resolve_checkpoint(weights, 'detector', 'rtmdet-m')
+    if config is None:
+        config = config_path(CONFIG)
+    return PersonDetector(config, weights, device=device, **args)
 
 
 def clipped_people(

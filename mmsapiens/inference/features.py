@@ -10,9 +10,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +21,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..utils import file_sha256
-from ..utils.whole_files import write_whole
 from ..zoo import resolve_checkpoint
 from .encoders import ready_encoder
 from .engine import in_chunks, map_ahead, naming, run_ahead
+from .feature_files import KINDS, FeatureWriter, FrameFeatures
 from .frames import Frame, FrameResult, People, Unreadable
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
-from .model_files import model_size
+from .model_files import model_size, weights_identity
 from .networks import Options
 from .networks.build import DTYPES
 from .output_folder import OutputFolder
@@ -39,43 +36,10 @@ from .pipeline import CHUNK_BYTES
 from .read_options import ReadOptions
 from .running import RunSummary, write_results
 from .sources import open_source
-from .writers import Writer
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 """RGB, of the training."""
-KINDS = ('dense', 'mean', 'cls')
-
-
-@dataclass
-class FrameFeatures(FrameResult):
-    """Features of a picture.
-
-    Args:
-        features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of
-            all patches, float32 (D,); and, if the encoder has a class token,
-            'cls', float32 (D,). All after the final norm.
-    """
-
-    features: dict[str, NDArray] = field(default_factory=dict)
-
-
-class FeatureWriter(Writer):
-    """One array of each picture, as npy.
-
-    Args:
-        kind (str): One of :data:`KINDS`.
-    """
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind, '.npy')
-
-    def write(self, result: FrameResult, path: Path) -> None:
-        """Write the array of a result."""
-        assert isinstance(result, FrameFeatures)
-        content = BytesIO()
-        np.save(content, result.features[self.folder])
-        write_whole(content.getvalue(), path)
 
 
 class FeatureExtractor:
@@ -166,15 +130,13 @@ class FeatureExtractor:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What features depend on, of JSON types."""
-        is_file = self.weights.is_file()
         return dict(
             features=dict(
-                weights=self.weights.name,
-                sha256=file_sha256(self.weights) if is_file else None,
                 size_hw=list(self.size_hw),
                 mode=self.mode,
                 dtype=str(next(self.encoder.parameters()).dtype),
                 patch_padding=self.encoder.patch_embed.padding,
+                **weights_identity(self.weights),
             )
         )
 

@@ -14,9 +14,7 @@ from typing import Any
 
 import torch
 
-from ..utils import file_sha256
-from ..zoo import config_path, resolve_checkpoint
-from .detector import CONFIG, PersonDetector
+from .detector import make_detector
 from .engine import FrameError
 from .errors import UnreadableError
 from .frames import Frame, FrameResult, Unreadable
@@ -34,6 +32,7 @@ from .model_files import (
     find_files,
     model_size,
     weights_by_task,
+    weights_identity,
 )
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
@@ -269,7 +268,11 @@ class SapiensInferencer:
             reading=(read or ReadOptions()).identity(),
             track=bool(track),
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
-            detector=self._detector_identity(people_name),
+            detector=(
+                getattr(self._detector, 'identity', None)
+                if people_name == DETECT
+                else None
+            ),
         )
         folder = (write or WriteOptions()).open(
             out, self.tasks, identity, image_ids_of(locator)
@@ -339,24 +342,11 @@ class SapiensInferencer:
             tasks={
                 task: dict(
                     config=one.config.name,
-                    flip_test=bool(
-                        self.networks[task].model.test_cfg.get('flip_test')
-                    ),
-                    **_weights_identity(one.weights),
+                    flip_test=self.networks[task].flip_test,
+                    **weights_identity(one.weights),
                 )
                 for task, one in self.files.items()
             },
-        )
-
-    def _detector_identity(self, people: str) -> dict[str, Any] | None:
-        detector = self._detector
-        if people != DETECT or not isinstance(detector, PersonDetector):
-            return None
-        return dict(
-            score_threshold=detector.score_threshold,
-            nms_threshold=detector.nms_threshold,
-            max_people=detector.max_people,
-            **_weights_identity(detector.weights),
         )
 
     def _locator(self, people: Any, fallback: str) -> tuple[Locator, str]:
@@ -368,21 +358,8 @@ class SapiensInferencer:
     def _get_detector(self) -> Locator:
         """The detector, built when it is first needed."""
         if self._detector is None:
-            args = self._detector_args
-            if callable(args):
-                self._detector = args
-                return args
-            if not isinstance(args, Mapping):
-                args = {} if args is None else dict(weights=args)
-            args = dict(args)
-            weights = args.pop('weights', None)
-            if weights is not None or not self._random_weights:
-                weights = resolve_checkpoint(weights, 'detector', 'rtmdet-m')
-            self._detector = PersonDetector(
-                args.pop('config', None) or config_path(CONFIG),
-                weights,
-                device=self.options.device,
-                **args,
+            self._detector = make_detector(
+                self._detector_args, self.options.device, self._random_weights
             )
         return self._detector
 
@@ -426,12 +403,3 @@ def _temporal(
     if smooth is not False:
         smoothing = smooth if isinstance(smooth, Mapping) else {}
     return TemporalFilter(BoxTracker(), smoothing, resume)
-
-
-def _weights_identity(path: Path | None) -> dict[str, Any]:
-    """Name and hash of a checkpoint."""
-    if path is None:
-        return dict(weights='random')
-    if path.is_dir():
-        return dict(weights=path.name)
-    return dict(weights=path.name, sha256=file_sha256(path))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..zoo import config_path, find_release, releases, resolve_checkpoint
+from ..zoo.contents import sha256_of
 from .tasks import SIZES, TASKS
 
 PREFIX = 'sapiens-'
@@ -200,3 +201,16 @@ def weights_by_task(
             f'tasks, such as {tasks[0]}{SUFFIXES[0]}'
         )
     return found
+
+
+def weights_identity(path: Path | None) -> dict[str, Any]:
+    """Name and hash of a checkpoint, for a manifest.
+
+    Args:
+        path (Path, optional): The checkpoint; None for random weights.
+    """
+    if path is None:
+        return dict(weights='random')
+    if path.is_dir():
+        return dict(weights=path.name)
+    return dict(weights=path.name, sha256=sha256_of(path))

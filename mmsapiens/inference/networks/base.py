@@ -65,6 +65,11 @@ class TaskNetwork(ABC):
         """Type of its weights."""
         return next(self.model.backbone.parameters()).dtype
 
+    @property
+    def flip_test(self) -> bool:
+        """Whether outputs for the mirrored picture are averaged in."""
+        return bool(self.model.test_cfg.get('flip_test', False))
+
     @abstractmethod
     def pipeline_steps(self) -> Sequence[Mapping[str, Any]]:
         """The steps of the config that prepare a picture."""

@@ -43,11 +43,6 @@ class PoseNetwork(TaskNetwork):
         width, height = self.cfg.model.head.decoder.input_size
         return int(width), int(height)
 
-    @property
-    def flip_test(self) -> bool:
-        """Whether outputs for the mirrored picture are averaged in."""
-        return bool(self.model.test_cfg.get('flip_test', False))
-
     def count(self, people: People) -> int:
         """One sample for each person."""
         return len(people)
