@@ -139,32 +139,29 @@ class DenseEstimator(EncoderDecoder):
             Tensor: (_, ori_H, ori_W).
         """
         head = self.decode_head
-        maps = self._to_input(maps.float(), meta, input_hw)
-        size_hw = tuple(meta.get('ori_shape', maps.shape[1:]))
+        maps = maps.float()
+        via_hw: tuple[int, int] | None = (input_hw[0], input_hw[1])
+        padding = meta.get('img_padding_size', meta.get('padding_size'))
+        if padding is not None and any(padding):
+            maps = F.interpolate(maps[None], size=via_hw, mode='bilinear')[0]
+            left, right, top, bottom = padding
+            height, width = maps.shape[1:]
+            maps = maps[:, top : height - bottom, left : width - right]
+            via_hw, default_hw = None, maps.shape[1:]
+        elif self.test_cfg.get('resize_once', False):
+            via_hw, default_hw = None, maps.shape[1:]
+        else:
+            default_hw = via_hw
+        if meta.get('flip') and meta.get('flip_direction') == 'horizontal':
+            pairs = meta.get('flip_label_pairs', ())
+            maps = unflip(maps, head.row, pairs)
+        size_hw = tuple(meta.get('ori_shape', default_hw))
         return restore(
             maps,
             (size_hw[0], size_hw[1]),
             lambda strip: head.finish(head.activate(strip)),
+            via_hw=via_hw,
         )
-
-    def _to_input(
-        self, maps: Tensor, meta: Mapping[str, Any], size_hw: Sequence[int]
-    ) -> Tensor:
-        """The output without padding, not mirrored."""
-        padding = meta.get('img_padding_size', meta.get('padding_size'))
-        is_padded = padding is not None and any(padding)
-        if is_padded or not self.test_cfg.get('resize_once', False):
-            maps = F.interpolate(
-                maps[None], size=tuple(size_hw), mode='bilinear'
-            )[0]  # (C, H, W)
-        if is_padded:
-            left, right, top, bottom = padding
-            height, width = maps.shape[1:]
-            maps = maps[:, top : height - bottom, left : width - right]
-        if meta.get('flip') and meta.get('flip_direction') == 'horizontal':
-            pairs = meta.get('flip_label_pairs', ())
-            maps = unflip(maps, self.decode_head.row, pairs)
-        return maps
 
     def _label_pairs(
         self, data_samples: Sequence[SegDataSample]

@@ -57,3 +57,23 @@ def test_each_field_unflips_by_its_own_law():
 def test_empty_size_is_refused():
     with pytest.raises(ValueError, match=r'must not be empty, but got \(0, 4'):
         restore(torch.zeros(1, 2, 2), (0, 4), lambda strip: strip)
+
+
+@pytest.mark.parametrize('max_values', [1, 900, None])
+@pytest.mark.parametrize('size', [(32, 24), (45, 31), (20, 50)])
+def test_resizing_over_another_size(size, max_values, generator):
+    maps = torch.randn(3, 16, 12, generator=generator)
+    via = (29, 25)
+    expected = F.interpolate(maps[None], size=via, mode='bilinear')
+    expected = F.interpolate(expected, size=size, mode='bilinear')[0]
+    result = restore(maps, size, lambda strip: strip, max_values, via)
+    torch.testing.assert_close(result, expected)
+
+
+def test_nan_stays_where_it_is(generator):
+    maps = torch.randn(2, 8, 6, generator=generator)
+    maps[0, 3, 2] = float('nan')
+    result = restore(maps, (24, 18), lambda strip: strip, via_hw=(16, 12))
+    expected = F.interpolate(maps[None], size=(16, 12), mode='bilinear')
+    expected = F.interpolate(expected, size=(24, 18), mode='bilinear')[0]
+    torch.testing.assert_close(result, expected, equal_nan=True)
