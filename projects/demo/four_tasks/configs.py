@@ -65,7 +65,7 @@ def config_text(task: str, variant: Variant, data: Path, lists: Path) -> str:
         f'optim_wrapper = dict(optimizer=dict(lr={variant.lr}))',
         f'train_cfg = dict(max_epochs={epochs}, val_interval={epochs})',
         'param_scheduler = [',
-        "    dict(type='LinearLR', by_epoch=False, begin=0, end=30,",
+        "    dict(type='LinearLR', by_epoch=False, begin=0, end=50,",
         '         start_factor=1e-2),',
         "    dict(type='CosineAnnealingLR', by_epoch=True, begin=0,",
         f'         end={epochs}, T_max={epochs}, eta_min=1e-5,',

@@ -39,10 +39,10 @@ class Variant:
 
 VARIANTS: dict[str, Variant] = {
     'fast': Variant(
-        700, dict(pose=13, parsing=10, depth=12, normal=7), 8, 1e-3
+        700, dict(pose=12, parsing=9, depth=14, normal=7), 4, 7e-4
     ),
     'long': Variant(
-        2400, dict(pose=16, parsing=13, depth=15, normal=10), 8, 1e-3
+        2400, dict(pose=14, parsing=12, depth=17, normal=11), 4, 7e-4
     ),
     'gpu': Variant(
         6000,
