@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness import Measurement, Settings, benchmark
+from harness.children import run_in_child
 from harness.memory import available_bytes, status_bytes
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs/pose/goliath308'
@@ -78,24 +76,6 @@ def load(side: str, config: str, checkpoint: str) -> dict[str, float]:
     )
 
 
-def load_in_child(side: str, config: Path, path: Path) -> dict[str, float]:
-    """:func:`load` in a process of its own."""
-    code = (
-        'import json, sys; sys.path.insert(0, sys.argv[1]); '
-        'from rows.loading import load; '
-        'print(json.dumps(load(*sys.argv[2:])))'
-    )
-    tools = Path(__file__).resolve().parents[1]
-    args = [tools, side, config, path]
-    done = subprocess.run(
-        [sys.executable, '-c', code, *map(str, args)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def choose_config(settings: Settings) -> tuple[str, Path]:
     """The largest size whose weights fit into memory twice."""
     if settings.small:
@@ -120,7 +100,7 @@ def load_2b(settings: Settings) -> Iterator[Measurement]:
     paths = write_files(config, settings.scratch)
     try:
         results = {
-            side: load_in_child(side, config, path)
+            side: run_in_child('rows.loading', 'load', side, config, path)
             for side, path in paths.items()
         }
     finally:
