@@ -91,7 +91,7 @@ def peak_bytes(side: str, small: str, threads: str) -> int:
     work='28 classes, 2048x1536: everything after the head',
     against='stock `predict_by_feat` and `postprocess_result`',
     side='inference',
-    limit_s=120,
+    limit_s=240,
 )
 def parsing_restore(settings: Settings) -> Iterator[Measurement]:
     """Time and memory."""

@@ -109,7 +109,7 @@ def compare(
     with torch.inference_mode():
         flops = work.flops() * (1 + flip_test)
         timings = alternate(
-            ways, repeat=settings.repeat, most_s=60 * (1 + flip_test)
+            ways, repeat=settings.repeat, most_s=90 * (1 + flip_test)
         )
         stock = timings['stock'].median
         yield Measurement(
@@ -147,7 +147,7 @@ def compare(
     work='One person, 308 keypoints, 0.3B: photograph in, keypoints out',
     against=AGAINST,
     side='inference',
-    limit_s=420,
+    limit_s=900,
 )
 def pose_photo(settings: Settings) -> Iterator[Measurement]:
     """Without the flip test."""
@@ -159,7 +159,7 @@ def pose_photo(settings: Settings) -> Iterator[Measurement]:
     work='The same with flip test',
     against=AGAINST,
     side='inference',
-    limit_s=420,
+    limit_s=900,
 )
 def pose_photo_flip(settings: Settings) -> Iterator[Measurement]:
     """With the flip test."""
