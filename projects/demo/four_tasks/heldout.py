@@ -29,7 +29,7 @@ from .data import read_views
 from .networks import PREDICTIONS, Network, prediction
 
 NUM_CLASSES = 28
-TOLD_VIEW = 'mean pose of the same view in the box'
+TOLD_VIEW = 'mean pose of the same view'
 """A guess that is told what the picture shows: face, upper or full body."""
 
 Guess = Callable[[Any], Any]

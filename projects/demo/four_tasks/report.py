@@ -38,6 +38,8 @@ vertical-align:top}
 th{font-size:.8rem;text-transform:uppercase;letter-spacing:.04em;
 color:var(--soft)}
 td.n,th.n{text-align:right;white-space:nowrap}
+td.less{white-space:nowrap}
+table.results{min-width:1060px}table.results td:nth-child(2){min-width:12rem}
 td.ours{background:var(--ours);font-weight:650}
 .good{color:var(--good);font-weight:650}.bad{color:var(--bad);font-weight:650}
 .less{color:var(--soft)}
@@ -80,7 +82,8 @@ class Result:
 
     Args:
         task (str): What was learned; '' continues the line above.
-        metric (str): Name of the figure, with the unit.
+        metric (str): Name of the figure, with the unit; '' if it is that of
+            the line above.
         baseline (float): Of the guess.
         guess (str): What the guess is.
         ours (float): Of the network.
@@ -204,10 +207,11 @@ def results_table(results: Iterable[Result]) -> str:
     heads = (
         '<th>Task</th><th>Figure</th><th class="n">Baseline</th>'
         '<th>which is</th><th class="n">Network</th>'
-        '<th class="n">Network / baseline</th><th class="n">Target</th>'
+        '<th class="n">to baseline</th><th class="n">Target</th>'
     )
     return (
-        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>'
+        '<div class="scroll"><table class="results">'
+        f'<thead><tr>{heads}</tr></thead>'
         f'<tbody>{"".join(lines)}</tbody></table></div>'
     )
 

@@ -67,7 +67,7 @@ def results(tasks: dict[str, Any], variant: str) -> list[Result]:
             out.append(
                 Result(
                     head if is_first else '',
-                    metric,
+                    metric if is_first else '',
                     scale * found[key],
                     way,
                     scale * figures['network'][key],
@@ -76,12 +76,10 @@ def results(tasks: dict[str, Any], variant: str) -> list[Result]:
             )
 
     add('pose', 'pck_shorter_0.1',
-        'PCK at 0.1 of the shorter side of the box, %', TITLES['pose'], 100,
+        'PCK, 0.1 of the shorter side, %', TITLES['pose'], 100,
         smaller_is_better=False, target=target['pose'])  # fmt: skip
-    add('pose', 'PCK', 'PCK at 0.1 of the longer side, %', '', 100,
+    add('pose', 'PCK', 'PCK, 0.1 of the longer side, %', '', 100,
         smaller_is_better=False)  # fmt: skip
-    add('pose', 'pck_longer_0.05', 'PCK at 0.05 of the longer side, %', '',
-        100, smaller_is_better=False)  # fmt: skip
     add('pose', 'coco/AP', 'AP of COCO, %', '', 100, smaller_is_better=False)
     add('parsing', 'foreground_iou', 'IoU of the person', TITLES['parsing'],
         smaller_is_better=False, target=target['parsing'], absolute=True,
@@ -151,9 +149,9 @@ def photograph_section(photos: dict[str, Any], folder: Path) -> str:
         'Real photographs',
         paragraph(
             'Shown as they are, good or not. The networks have seen nothing '
-            'but some hundred renders, on plain backgrounds. '
-            'Depth and normals are drawn where the parts say person, '
-            'keypoints where their score is above 0.1.'
+            'but renders before plain backgrounds. Depth and normals are '
+            'drawn where the parts say person, keypoints where their score '
+            'is above 0.1.'
         ),
         grid(rows, heads),
     )

@@ -18,7 +18,7 @@ from four_tasks.report import (
     table,
 )
 from four_tasks.stages import Record
-from four_tasks.story import write_page
+from four_tasks.story import results, write_page
 from four_tasks.variants import TASKS, get_variant
 
 
@@ -107,7 +107,6 @@ def make_heldout(picture):
             'coco/AP': 0.3,
             'PCK': 0.9,
             'pck_shorter_0.1': 0.8,
-            'pck_longer_0.05': 0.7,
         },
         'parsing': {'foreground_iou': 0.7, 'mIoU': 9.0},
         'depth': {'depth/abs_rel': 0.02},
@@ -134,6 +133,13 @@ def make_heldout(picture):
             for task in TASKS
         },
     )
+
+
+def test_a_figure_is_named_once_for_all_its_guesses(picture):
+    rows = results(make_heldout(picture)['tasks'], 'fast')
+    assert [r.guess for r in rows[:2]] == ['guess', 'other guess']
+    assert rows[0].metric and not rows[1].metric and not rows[1].task
+    assert rows[0].target == 3 and rows[1].target is None
 
 
 def test_the_page_needs_no_network(picture):
