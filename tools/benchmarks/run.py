@@ -49,8 +49,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--document',
-        metavar='NAME',
-        help='also put the table NAME into docs/benchmarks.md',
+        action='store_true',
+        help='also put the table of --json into docs/benchmarks.md',
+    )
+    parser.add_argument(
+        '--render',
+        type=Path,
+        metavar='FILE',
+        help='only put the table of this file into docs/benchmarks.md',
     )
     parser.add_argument('--guard', type=Path, help='a table to compare with')
     parser.add_argument('--tolerance', type=float, default=TOLERANCE)
@@ -64,7 +70,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--scratch', type=Path, default=ROOT / 'work_dirs/benchmarks'
     )
     parser.add_argument('--list', action='store_true', help='print the rows')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.document and args.json is None:
+        parser.error('`--document` needs `--json`')
+    return args
 
 
 def measure(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
@@ -112,9 +121,20 @@ def measure(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     return merge(old, doc, rows) if old else doc
 
 
+def render_into_document(file: Path) -> None:
+    """Put the table of a file of results into the document."""
+    doc = json.loads(file.read_text(encoding='utf-8'))
+    text = DOCUMENT.read_text(encoding='utf-8')
+    text = put_into_document(text, file.stem, render(doc))
+    DOCUMENT.write_text(text, encoding='utf-8')
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, compare."""
     args = parse_args(argv)
+    if args.render:
+        render_into_document(args.render)
+        return 0
     rows = load_rows()
     chosen = list(select_rows(rows, args.device, args.side, args.only))
     if args.list:
@@ -128,9 +148,7 @@ def main(argv: list[str] | None = None) -> int:
     doc = measure(args, [row.name for row in chosen])
     print('\n' + render(doc), flush=True)
     if args.document:
-        text = DOCUMENT.read_text(encoding='utf-8')
-        text = put_into_document(text, args.document, render(doc))
-        DOCUMENT.write_text(text, encoding='utf-8')
+        render_into_document(args.json)
     if committed is None:
         return 0
     names = {row.name for row in chosen}
