@@ -61,6 +61,8 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         data = self.cast_data(data)
         inputs = [self._normalize(picture) for picture in data['inputs']]
         samples = data.get('data_samples')
+        for sample in samples or []:
+            _widen_labels(sample)
         pad_cfg = self._pad_cfg(training)
         if not pad_cfg:
             sizes = {tuple(picture.shape[1:]) for picture in inputs}
@@ -112,6 +114,16 @@ class DenseDataPreprocessor(SegDataPreProcessor):
                     'training pipeline must be one that carries the fields '
                     "(such as 'mmsapiens.ResizeFields')."
                 )
+
+
+def _widen_labels(sample: SegDataSample) -> None:
+    """Labels of 8 bits to int64, as losses and metrics need them."""
+    for field in FIELDS.values():
+        if field.is_labels and field.gt_name in sample:
+            labels = sample.get(field.gt_name).data
+            if labels.dtype == torch.uint8:
+                wide = PixelData(data=labels.long())
+                sample.set_data({field.gt_name: wide})
 
 
 def _pad_fields(sample: SegDataSample, padding: Sequence[int]) -> None:

@@ -62,8 +62,12 @@ def check_map(
             'them.'
         )
     with np.errstate(over='ignore'):
-        values = array > 0 if is_mask else array.astype(field.dtype)
+        values = (
+            array > 0 if is_mask else array.astype(field.dtype, copy=False)
+        )
     tested = array if is_mask else values
+    if tested.dtype.kind in 'biu' or np.isfinite(tested).all():
+        return np.ascontiguousarray(values.astype(field.dtype, copy=False))
     bad = np.isnan(tested)
     # What was finite in the file has no room in float32.
     bad |= np.isinf(tested) & (np.isfinite(array) | (not may_be_infinite))

@@ -70,6 +70,10 @@ def read_map(
             where nothing was measured), ids above 255.
     """
     field = get_field(field_name)
+    if backend_args is None and str(path).endswith('.npy'):
+        local = _read_local_npy(Path(path))
+        if local is not None:
+            return check_map(path, local, field, field.may_be_infinite)
     content = _read_file(path, backend_args)
     kind = next((k for s, k in _STARTS.items() if content.startswith(s)), '')
     if kind in ('npy', 'npz'):
@@ -89,6 +93,23 @@ def read_map(
             f'{field.name}, but it starts with {content[:16]!r}. {DAMAGED}'
         )
     return check_map(path, array, field, field.may_be_infinite)
+
+
+def _read_local_npy(path: Path) -> np.ndarray | None:
+    """The array of an npy file without a copy of the file in memory.
+
+    None for whatever is not plainly right, which is then read, and refused,
+    the long way.
+    """
+    try:
+        with open(path, 'rb') as file:
+            if file.read(6) != b'\x93NUMPY':
+                return None
+            file.seek(0)
+            return np.load(file, allow_pickle=False)
+    # A damaged header ends in whatever numpy's parser meets.
+    except Exception:
+        return None
 
 
 def _read_file(path: str | Path, backend_args: dict | None) -> bytes:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
@@ -5,6 +6,7 @@ from mmseg.structures import SegDataSample
 from parity import Case
 
 from mmsapiens.dense import FIELDS, DenseDataPreprocessor
+from mmsapiens.dense.transforms import PackDenseInputs
 
 FILLS = dict(gt_sem_seg=255, gt_depth_map=-1, gt_normal_map=0)
 
@@ -88,3 +90,18 @@ def test_pictures_of_two_sizes_need_padding():
 def test_settings_without_effect_are_refused(name):
     with pytest.raises(TypeError, match=f'takes no `{name}`'):
         DenseDataPreprocessor(**{name: [0]})
+
+
+def test_labels_of_8_bits_become_int64():
+    labels = np.array([[0, 3], [255, 27]], dtype=np.uint8)
+    packed = PackDenseInputs(compact=True)(
+        dict(img=np.zeros((2, 2, 3), np.uint8), gt_seg_map=labels)
+    )
+    assert packed['data_samples'].gt_sem_seg.data.dtype == torch.uint8
+    batch = DenseDataPreprocessor(size=(2, 4))(
+        dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]),
+        training=True,
+    )
+    data = batch['data_samples'][0].gt_sem_seg.data
+    assert data.dtype == torch.int64
+    assert data.tolist() == [[[0, 3, 255, 255], [255, 27, 255, 255]]]

@@ -9,7 +9,11 @@ optim_wrapper = dict(
     dtype='float32',
     loss_guard=dict(factor=25.0),
     optimizer=dict(
-        type='AdamW', lr=5e-4, betas=(0.9, 0.999), weight_decay=0.1
+        type='AdamW',
+        lr=5e-4,
+        betas=(0.9, 0.999),
+        weight_decay=0.1,
+        fused=True,
     ),
     constructor='mmsapiens.ViTLayerDecayConstructor',
     paramwise_cfg=dict(layer_decay_rate=0.85),

@@ -32,7 +32,7 @@ train_pipeline = [
     dict(type='mmsapiens.RandomRotateFields', prob=0.5, degree=60),
     dict(type='mmsapiens.RandomFlipFields', prob=0.5),
     dict(type='mmsapiens.GenerateDepthTarget'),
-    dict(type='PhotoMetricDistortion'),
+    dict(type='mmsapiens.TableDistortion'),
     dict(type='mmsapiens.PackDenseInputs'),
 ]
 val_pipeline = [

@@ -35,7 +35,7 @@ train_pipeline = [
     dict(type='mmsapiens.ResizeFields', scale=size_wh, keep_ratio=False),
     dict(type='mmsapiens.RandomFlipFields', prob=0.5),
     dict(type='mmsapiens.GenerateNormalTarget'),
-    dict(type='PhotoMetricDistortion'),
+    dict(type='mmsapiens.TableDistortion'),
     dict(type='mmsapiens.PackDenseInputs'),
 ]
 val_pipeline = [

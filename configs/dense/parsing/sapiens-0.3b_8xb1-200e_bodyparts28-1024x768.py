@@ -79,8 +79,8 @@ train_pipeline = [
         fill=dict(seg_map=0),
     ),
     dict(type='mmsapiens.RandomFlipFields', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='mmsapiens.PackDenseInputs'),
+    dict(type='mmsapiens.TableDistortion'),
+    dict(type='mmsapiens.PackDenseInputs', compact=True),
 ]
 val_pipeline = [
     dict(type='mmsapiens.LoadCheckedImage'),

@@ -66,8 +66,8 @@ train_pipeline = [
         degree=45,
     ),
     dict(type='mmsapiens.RandomFlipFields', prob=0.5),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='mmsapiens.PackDenseInputs'),
+    dict(type='mmsapiens.TableDistortion'),
+    dict(type='mmsapiens.PackDenseInputs', compact=True),
 ]
 val_pipeline = [
     dict(type='mmsapiens.LoadCheckedImage'),

@@ -67,7 +67,7 @@ train_pipeline = [
         rotate_prob=0.6,
     ),
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
-    dict(type='PhotometricDistortion'),
+    dict(type='mmsapiens.PoseTableDistortion'),
     dict(
         type='Albumentation',
         transforms=[

@@ -9,6 +9,7 @@ from .random_crop_fields import RandomCropFields
 from .random_flip_fields import RandomFlipFields
 from .random_rotate_fields import RandomRotateFields
 from .resize_fields import ResizeFields
+from .table_distortion import TableDistortion
 from .vectors import rotate_vectors, stretch_vectors, unit_vectors
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     'RandomFlipFields',
     'RandomRotateFields',
     'ResizeFields',
+    'TableDistortion',
     'rotate_vectors',
     'stretch_vectors',
     'transfer_colours',

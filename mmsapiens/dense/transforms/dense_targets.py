@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -32,14 +33,19 @@ def relative_depth(
         np.ndarray: float32 (H, W).
     """
     target = np.full(depth.shape, background, dtype=np.float32)
-    inside = depth[mask]
-    if not inside.size:
+    if not mask.any():
         return target
-    low, high = inside.min(), inside.max()
+    inside = np.ascontiguousarray(mask).view(np.uint8)
+    depth = np.ascontiguousarray(depth, dtype=np.float32)
+    low, high, _, _ = cv2.minMaxLoc(depth, inside)
     if high > low:
-        target[mask] = (inside - low) / (high - low)
+        # Outside the mask there may be infinity, which is left there.
+        with np.errstate(over='ignore', invalid='ignore'):
+            relative = depth - np.float32(low)
+            relative /= np.float32(high) - np.float32(low)
+        cv2.copyTo(relative, inside, target)
     elif keep_constant:
-        target[mask] = inside
+        cv2.copyTo(depth, inside, target)
     return target
 
 
@@ -77,8 +83,10 @@ class _MaskedTarget(BaseTransform):
                 'pixel, in the file or after cropping. Take the sample out of '
                 "the data set, or set `empty='keep'`."
             )
-        inside = results[self.field.key][mask]
-        bad = ~np.isfinite(inside)
+        array = results[self.field.key]
+        if np.isfinite(array).all():
+            return mask
+        bad = ~np.isfinite(array[mask])
         if bad.any():
             raise BadSampleError(
                 f'the {self.field.name} '
@@ -170,9 +178,9 @@ class GenerateNormalTarget(_MaskedTarget):
         Raises:
             BadSampleError: As in :class:`GenerateDepthTarget`.
         """
-        mask = self._mask(results)[..., None]
-        normals = results[NORMAL_MAP.key]
-        results[NORMAL_MAP.key] = np.where(
-            mask, normals, np.float32(self.background)
-        )
+        mask = self._mask(results)
+        normals = np.ascontiguousarray(results[NORMAL_MAP.key])
+        target = np.full_like(normals, self.background)
+        cv2.copyTo(normals, mask.view(np.uint8), target)
+        results[NORMAL_MAP.key] = target
         return results

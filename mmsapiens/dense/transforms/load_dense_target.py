@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -140,10 +141,11 @@ class LoadDenseTarget(BaseTransform):
         if field.is_labels:
             array = self._convert_labels(array, results)
             self._check_labels(path, array, results)
-        if self.normal_frame is not None:
+        if self.normal_frame not in (None, 'opengl'):
             array = convert_normals(array, self.normal_frame, 'opengl')
         if field.is_vector:
-            array = unit_vectors(array)
+            is_ours = array.flags.writeable and array.flags.c_contiguous
+            array = unit_vectors(array, out=array if is_ours else None)
         results[field.key] = array
         return results
 
@@ -175,13 +177,13 @@ class LoadDenseTarget(BaseTransform):
             table = results.get('label_table')
         if table is None and results.get('label_map'):
             table = label_table(results['label_map'])
-        return labels if table is None else table[labels]
+        return labels if table is None else cv2.LUT(labels, table)
 
     def _check_labels(
         self, path: str, labels: np.ndarray, results: dict[str, Any]
     ) -> None:
         number = self.num_classes or results.get('num_classes')
-        if number is None:
+        if number is None or labels.max() < number:
             return
         wrong = labels[(labels >= number) & (labels != _IGNORED)]
         if wrong.size:

@@ -15,20 +15,29 @@ from ...registry import TRANSFORMS
 from ..fields import FIELDS, HUMAN_MASK, Field, present_fields
 
 
-def to_channels_first(array: np.ndarray, field: Field) -> Tensor:
-    """A map as a tensor of its own memory.
+def to_channels_first(
+    array: np.ndarray, field: Field, compact: bool = False
+) -> Tensor:
+    """A map as a tensor; of its memory where nothing else owns that.
 
     Args:
         array (np.ndarray): (H, W) or (H, W, C), of any strides.
         field (Field): What it shows.
+        compact (bool): Whether labels stay as they are. Defaults to False.
 
     Returns:
-        Tensor: (1, H, W) or (C, H, W); labels are int64.
+        Tensor: (1, H, W) or (C, H, W); labels are int64 unless ``compact``.
     """
-    array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
     # A flipped array has negative strides, which torch refuses.
-    tensor = torch.from_numpy(np.array(array, order='C'))
-    return tensor.long() if field.is_labels else tensor
+    packed = np.ascontiguousarray(array)
+    if packed.base is not None or not packed.flags.writeable:
+        packed = packed.copy()  # another one owns this memory
+    tensor = torch.from_numpy(packed)
+    if array.ndim == 2:
+        tensor = tensor[None]
+    else:
+        tensor = tensor.permute(2, 0, 1).contiguous()
+    return tensor.long() if field.is_labels and not compact else tensor
 
 
 @TRANSFORMS.register_module()
@@ -44,12 +53,16 @@ class PackDenseInputs(PackSegInputs):
             of all maps and ``flip_label_pairs``.
         with_mask (bool): Whether to pack ``gt_human_mask``, which no network
             predicts, for metrics. Defaults to False.
+        compact (bool): Whether labels keep their 8 bits on the way from the
+            loader; ``DenseDataPreprocessor`` makes them int64 on the device.
+            Defaults to False.
     """
 
     def __init__(
         self,
         meta_keys: Sequence[str] | None = None,
         with_mask: bool = False,
+        compact: bool = False,
     ) -> None:
         super().__init__()
         if meta_keys is not None:
@@ -59,6 +72,7 @@ class PackDenseInputs(PackSegInputs):
             keys = (*self.meta_keys, *paths, 'flip_label_pairs')
             self.meta_keys = tuple(dict.fromkeys(keys))
         self.with_mask = with_mask
+        self.compact = compact
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack a sample.
@@ -77,7 +91,9 @@ class PackDenseInputs(PackSegInputs):
         )
         for field in fields:
             if field.is_target or (self.with_mask and field == HUMAN_MASK):
-                data = to_channels_first(results[field.key], field)
+                data = to_channels_first(
+                    results[field.key], field, self.compact
+                )
                 packed['data_samples'].set_data(
                     {field.gt_name: PixelData(data=data)}
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
@@ -108,7 +109,9 @@ class RandomCropFields(BaseTransform):
         return slice(top, top + height), slice(left, left + width)
 
     def _is_mixed(self, labels: np.ndarray) -> bool:
-        counts = np.bincount(labels.ravel(), minlength=256)
+        labels = np.ascontiguousarray(labels)
+        bins = cv2.calcHist([labels], [0], None, [256], [0, 256])
+        counts: np.ndarray = bins.ravel().astype(np.int64)
         counts[int(SEG_MAP.fill)] = 0
         several = np.count_nonzero(counts) > 1
         share = counts.max() / max(counts.sum(), 1)

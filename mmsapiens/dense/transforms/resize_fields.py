@@ -72,6 +72,8 @@ class ResizeFields(Resize):
         """Resize all fields; the stock method does so with labels."""
         for field in present_fields(results):
             array = results[field.key]
+            if array.shape[:2] == results['img'].shape[:2]:
+                continue
             resized = self._resize_map(array, results['img'].shape[:2])
             is_stretched = self.compensate_vectors and not self.keep_ratio
             if field.is_vector and is_stretched:

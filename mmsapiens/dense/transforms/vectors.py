@@ -12,23 +12,69 @@ MIN_LENGTH = 1e-6
 """Shorter vectors are none: their direction is rounding."""
 
 
-def unit_vectors(vectors: np.ndarray) -> np.ndarray:
+UNIT_TOLERANCE = 1e-6
+"""Of the squared length: rounding of single precision. Vectors that are
+closer to length 1 stay as they are."""
+
+BLOCK_VALUES = 2**18
+"""Numbers that are worked on at a time, so that they stay in the cache."""
+
+
+def unit_vectors(
+    vectors: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
     """Scale vectors to length 1.
 
     Args:
         vectors (np.ndarray): Floating point, (..., C). It is not changed.
+        out (np.ndarray, optional): Where the result goes, contiguous; may be
+            ``vectors`` itself. Defaults to None, a new array.
 
     Returns:
         np.ndarray: Of the same shape and type; vectors shorter than 1e-6
-        become zero.
+        become zero. Those of length 1, within rounding of single precision,
+        are kept.
     """
-    square = np.einsum('...c,...c->...', vectors, vectors, dtype=np.float64)
-    length = np.sqrt(square)[..., None]  # (..., 1)
-    units = np.zeros_like(vectors)
-    np.divide(
-        vectors, length, out=units, where=length > MIN_LENGTH, casting='unsafe'
-    )
-    return units
+    if out is None:
+        out = np.empty(vectors.shape, vectors.dtype)
+    channels = vectors.shape[-1]
+    source = vectors.reshape(-1, channels)  # (N, C)
+    target = out.reshape(-1, channels)
+    step = max(1, BLOCK_VALUES // channels)
+    for start in range(0, len(source), step):
+        block = source[start : start + step]
+        target[start : start + step] = _unit_block(block)
+    return out
+
+
+def _unit_block(vectors: np.ndarray) -> np.ndarray:
+    """:func:`unit_vectors` of (N, C); the block itself if none changes."""
+    square = _squared_lengths(vectors)
+    tolerance = 0 if vectors.dtype == np.float64 else UNIT_TOLERANCE
+    is_done = np.abs(square - 1) <= tolerance
+    is_done |= square == 0
+    if is_done.all():
+        return vectors
+    length = np.sqrt(square)
+    is_vector = length > MIN_LENGTH
+    scale = np.zeros_like(length)
+    np.divide(1, length, where=is_vector, out=scale)
+    scale[is_done] = 1
+    # Transposed: numpy is slow along a short last axis.
+    return (vectors.T * scale).T
+
+
+def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
+    """Of (N, C), float32, or float64 where that would not do."""
+    ones = np.ones(vectors.shape[-1], dtype=np.float32)
+    if vectors.dtype != np.float64:
+        narrow: np.ndarray = vectors.astype(np.float32, copy=False)
+        with np.errstate(over='ignore', invalid='ignore'):
+            square = (narrow * narrow) @ ones
+        if np.isfinite(square).all():
+            return square
+    wide: np.ndarray = vectors.astype(np.float64)
+    return (wide * wide) @ ones
 
 
 def stretch_vectors(

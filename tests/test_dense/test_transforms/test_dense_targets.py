@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mmsapiens.dense import GenerateDepthTarget, GenerateNormalTarget
+from mmsapiens.dense.transforms.dense_targets import relative_depth
 from mmsapiens.utils.errors import BadSampleError
 
 
@@ -59,3 +60,24 @@ def test_missing_maps_and_bad_settings_are_named():
         GenerateDepthTarget()(dict(gt_depth_map=np.ones((1, 1))))
     with pytest.raises(ValueError, match="but got 'drop'"):
         GenerateNormalTarget(empty='drop')
+
+
+@pytest.mark.parametrize('keep_constant', [False, True])
+def test_relative_depth_equals_the_plain_formula(keep_constant):
+    rng = np.random.default_rng(0)
+    for low in (-3.0, 5.0):
+        depth = rng.uniform(low, 5, (41, 37)).astype(np.float32)
+        mask = rng.uniform(size=depth.shape) < 0.4
+        depth[~mask] = np.where(
+            rng.uniform(size=(~mask).sum()) < 0.5, np.inf, 7
+        )
+        expected = np.full(depth.shape, -1, np.float32)
+        inside = depth[mask]
+        if inside.max() > inside.min():
+            expected[mask] = (inside - inside.min()) / (
+                inside.max() - inside.min()
+            )
+        elif keep_constant:
+            expected[mask] = inside
+        actual = relative_depth(depth, mask, keep_constant=keep_constant)
+        np.testing.assert_array_equal(actual, expected)

@@ -40,3 +40,29 @@ def test_what_points_right_points_down_after_a_clockwise_turn(
     turned = rotate_vectors(vectors, degree)
     np.testing.assert_allclose(turned, [expected], atol=1e-12)
     assert vectors.tolist() == [[1, 0, 5]]
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
+def test_unit_vectors_equal_the_plain_formula(dtype):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(300, 401, 3))
+    vectors[:7] = 0
+    vectors[7:9] *= 1e-9
+    if dtype != 'float16':
+        vectors[9:11] *= 1e25  # its square is no float32
+    vectors[100:200] /= np.linalg.norm(
+        vectors[100:200], axis=-1, keepdims=True
+    )
+    vectors = vectors.astype(dtype)
+    exact = vectors.astype(np.float64)
+    length = np.linalg.norm(exact, axis=-1, keepdims=True)
+    expected = np.where(length > 1e-6, exact / np.maximum(length, 1e-6), 0)
+
+    actual = unit_vectors(vectors)
+
+    assert actual.dtype == dtype
+    tolerance = dict(float16=1e-3, float32=1e-6, float64=1e-12)[dtype]
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+    in_place = vectors.copy()
+    assert unit_vectors(in_place, out=in_place) is in_place
+    np.testing.assert_array_equal(in_place, actual)

@@ -1,0 +1,34 @@
+"""Changes of colour through tables: 8-bit pictures have 256 values."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+IDENTITY: np.ndarray = np.arange(256, dtype=np.uint8)
+"""The table that changes nothing."""
+
+
+def change_hsv(
+    img: np.ndarray,
+    hue: np.ndarray | None = None,
+    saturation: np.ndarray | None = None,
+) -> np.ndarray:
+    """Exchange hues and saturations.
+
+    Args:
+        img (np.ndarray): BGR, uint8 (H, W, 3).
+        hue (np.ndarray, optional): New values of OpenCV's hues, which are in
+            [0, 180), uint8 (256,). Defaults to None, the old ones.
+        saturation (np.ndarray, optional): New saturations. Defaults to None.
+
+    Returns:
+        np.ndarray: A new picture; rounded as by OpenCV, also where nothing
+        changes.
+    """
+    hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
+    for channel, table in enumerate((hue, saturation)):
+        if table is not None:
+            plane = cv2.LUT(cv2.extractChannel(hsv, channel), table)
+            cv2.insertChannel(plane, hsv, channel)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
