@@ -150,7 +150,12 @@ def run_ahead(
 
 
 def map_ahead(
-    function: Callable[[T], R], items: Iterable[T], pool: Executor, ahead: int
+    function: Callable[[T], R],
+    items: Iterable[T],
+    pool: Executor,
+    ahead: int,
+    cost: Callable[[T], int] = lambda item: 0,
+    max_cost: int = 1,
 ) -> Generator[R, None, None]:
     """Apply a function in a pool, some items ahead.
 
@@ -158,23 +163,34 @@ def map_ahead(
         function (Callable): Of one item.
         items (Iterable): A stage.
         pool (Executor): Runs the function.
-        ahead (int): Most items at work or done beside the one that is given
-            out.
+        ahead (int): Most items at work beside the one that is given out.
+        cost (Callable): Of one item, such as its bytes. Defaults to nothing.
+        max_cost (int): Results are given out until the items ahead cost less
+            than this. Defaults to 1.
 
     Yields:
         The results, in the order of the items.
     """
-    pending: deque[Future[R]] = deque()
+    pending: deque[tuple[Future[R], int]] = deque()
+    total = 0
     try:
         for item in items:
-            pending.append(pool.submit(function, item))
+            pending.append((pool.submit(function, item), cost(item)))
+            total += pending[-1][1]
             del item
-            if len(pending) > ahead:
-                yield pending.popleft().result()
+            while pending and (
+                len(pending) > ahead
+                or total >= max_cost
+                or pending[0][0].done()
+            ):
+                future, spent = pending.popleft()
+                total -= spent
+                yield future.result()
+                del future
         while pending:
-            yield pending.popleft().result()
+            yield pending.popleft()[0].result()
     finally:
-        for future in pending:
+        for future, _ in pending:
             future.cancel()
         close(items)
 

@@ -176,12 +176,29 @@ class OutputFolder:
         checkpoint = self._waiting.get(video)
         return self.manifest.state(checkpoint) if checkpoint else None
 
+    def write_files(self, result: FrameResult) -> list[str]:
+        """Write the files of a result; several threads may at a time.
+
+        Args:
+            result (FrameResult): Of any picture or frame.
+
+        Returns:
+            list[str]: Their paths, for :meth:`write`.
+        """
+        frame, outputs = result.frame, []
+        for writer in self.writers:
+            for path in writer.paths(frame.name, frame.video is not None):
+                writer.write(result, self.folder / path)
+                outputs.append(path)
+        return outputs
+
     def write(
         self,
         result: FrameResult,
         state: Callable[[], State | None] = lambda: None,
+        outputs: Sequence[str] | None = None,
     ) -> None:
-        """Write the files of a result.
+        """Write a result down as done.
 
         Args:
             result (FrameResult): In the order of the source.
@@ -189,23 +206,21 @@ class OutputFolder:
                 this frame, also when it is asked later: ``snapshot()`` of a
                 :class:`~mmsapiens.inference.temporal.TemporalFilter`.
                 Defaults to none.
+            outputs (Sequence[str], optional): What :meth:`write_files` gave
+                for it. Defaults to None, the files are written now.
         """
         frame = result.frame
         if self._open is not None and self._open.name != frame.video:
             self._finish_video()
-        is_video = frame.video is not None
         if frame.video is not None and self._open is None:
             self._open = self._start_video(result)
-        outputs = []
-        for writer in self.writers:
-            for path in writer.paths(frame.name, is_video):
-                writer.write(result, self.folder / path)
-                outputs.append(path)
+        if outputs is None:
+            outputs = self.write_files(result)
         if self._open is None:
             entry = Entry(
                 frame.source,
                 'done',
-                outputs,
+                list(outputs),
                 people=len(result.people),
                 stamp=_stamp(frame.source),
                 look=self.look,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .frames import FrameResult, Unreadable
+from .engine import close, map_ahead
+from .frames import FrameResult, MapResult, Unreadable
 from .output_folder import OutputFolder
 from .temporal import TemporalFilter
 from .writers import AnnotatedVideo, Writer, build_writers
@@ -17,6 +19,12 @@ from .writers.build import DEFAULT_OUTPUTS
 from .writers.coco_results import ImageIds
 
 Item = FrameResult | Unreadable
+State = Callable[[], dict[str, Any] | None]
+
+WRITERS = 16
+"""Threads that write: bringing a file to the disk is mostly waiting."""
+WRITING_BYTES = 2**28
+"""Results that wait to be written, in bytes, after which none is added."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +135,61 @@ def write_results(
     """
     start = time.monotonic()
     summary = RunSummary(folder.folder)
-    with folder, closing(results):
-        for item in results:
+
+    def write(entry: tuple[Item, State]) -> tuple[Item, State, list[str]]:
+        item, state = entry
+        if isinstance(item, Unreadable):
+            return item, state, []
+        return item, state, folder.write_files(item)
+
+    with (
+        folder,
+        ThreadPoolExecutor(WRITERS, 'mmsapiens-writing') as pool,
+        closing(
+            map_ahead(
+                write,
+                _with_state(results, temporal),
+                pool,
+                WRITERS,
+                lambda entry: _bytes(entry[0]),
+                WRITING_BYTES,
+            )
+        ) as written,
+    ):
+        for item, state, outputs in written:
             if isinstance(item, Unreadable):
                 folder.fail(item)
                 summary.failed.append(item)
             else:
-                if temporal is None:
-                    folder.write(item)
-                else:
-                    folder.write(item, temporal.snapshot())
+                folder.write(item, state, outputs)
                 summary.done += 1
                 summary.people += len(item.people)
             if on_item is not None:
                 on_item(item)
-            del item  # or it would live on while we wait for the next
+            del item, state  # or it would live on while we wait for the next
     summary.skipped = folder.skipped
     summary.seconds = time.monotonic() - start
     return summary
+
+
+def _with_state(
+    results: Generator[Item, None, None], temporal: TemporalFilter | None
+) -> Generator[tuple[Item, State], None, None]:
+    """Each result with the state of tracking and smoothing after it."""
+    try:
+        for item in results:
+            state: State = lambda: None  # noqa: E731
+            if temporal is not None and isinstance(item, FrameResult):
+                state = temporal.snapshot()
+            yield item, state
+            del item, state
+    finally:
+        close(results)
+
+
+def _bytes(item: Item) -> int:
+    """Size of the arrays of a result."""
+    if isinstance(item, Unreadable):
+        return 0
+    maps = (r for r in item.tasks.values() if isinstance(r, MapResult))
+    return item.frame.image.nbytes + sum(one.values.nbytes for one in maps)

@@ -139,3 +139,20 @@ def test_errors_say_which_frame():
         naming(['a'], 'depth'),
     ):
         raise RuntimeError('CUDA out of memory')
+
+
+def test_map_ahead_holds_few_costly_items():
+    given_out, at_work = [], []
+
+    def items():
+        for number in range(6):
+            at_work.append(number - len(given_out))
+            yield number
+
+    with ThreadPoolExecutor(2) as pool:
+        for number in map_ahead(
+            lambda item: item, items(), pool, 4, lambda item: 5, 10
+        ):
+            given_out.append(number)
+    assert given_out == list(range(6))
+    assert max(at_work) == 1
