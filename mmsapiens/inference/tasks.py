@@ -38,8 +38,7 @@ TASKS: dict[str, Task] = {
         'pose',
         'pose/coco_wholebody/'
         'sapiens-{size}_8xb64-210e_coco-wholebody-1024x768.py',
-        'pose/coco_wholebody/'
-        'sapiens-tiny_2xb7-400e_coco-wholebody-256x192.py',
+        'pose/coco_wholebody/sapiens-tiny_2xb7-400e_coco-wholebody-256x192.py',
         'pose-133',
     ),
     'pose-308': Task(
@@ -90,5 +89,7 @@ def get_task(name: str) -> Task:
         KeyError: If there is none of this name.
     """
     if name not in TASKS:
-        raise KeyError(f'`task` must be one of {list(TASKS)}, but got {name!r}')
+        raise KeyError(
+            f'`task` must be one of {list(TASKS)}, but got {name!r}'
+        )
     return TASKS[name]
