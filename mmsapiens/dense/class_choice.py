@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MAX_CLASSES = 255
@@ -31,7 +32,7 @@ def choose_class(logits: Tensor) -> Tensor:
         return logits.max(dim=0, keepdim=True).indices
     chosen = torch.empty(1, *logits.shape[1:], dtype=torch.int64)
     # C - c where class c is the largest, so that the first one wins.
-    order = np.arange(count, 0, -1, dtype=np.uint8)[:, None, None]
+    order: NDArray = np.arange(count, 0, -1, dtype=np.uint8)[:, None, None]
     step = max(1, CACHED_VALUES // max(1, logits[:, :1].numel()))
     for rows, place in zip(logits.split(step, 1), chosen.split(step, 1)):
         top = rows.amax(dim=0)
