@@ -112,6 +112,11 @@ class Trainer:
         self.seconds.append(self.clock() - start)
         return loss.item()
 
+    def step_seconds(self) -> float:
+        """One step; how long it took."""
+        self.step()
+        return self.seconds[-1]
+
 
 def compile_blocks(model: nn.Module, **settings: Any) -> None:
     """Compile each block of either model by itself."""
