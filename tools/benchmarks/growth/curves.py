@@ -192,19 +192,19 @@ CURVES = {
         'people in a photograph of 2048x1536',
         (1, 2, 5, 10, 20, 50),
         people,
-        f'crops, network in batches of {PEOPLE_AT_A_TIME}, keypoints',
+        f'crops of the config, network in batches of {PEOPLE_AT_A_TIME}, keypoints',
     ),
     'batch': Curve(
         'people in a batch',
         (1, 2, 4, 8, 16),
         batch,
-        '308 keypoints: network and decoding',
+        'input 1024x768, 308 keypoints: network and decoding',
     ),
     'keypoints': Curve(
         'keypoints',
         (17, 133, 308),
         keypoints,
-        'one person: network and decoding',
+        'one person, input 1024x768: network and decoding',
     ),
     'classes': Curve(
         'classes',
