@@ -192,7 +192,8 @@ CURVES = {
         'people in a photograph of 2048x1536',
         (1, 2, 5, 10, 20, 50),
         people,
-        f'crops of the config, network in batches of {PEOPLE_AT_A_TIME}, keypoints',
+        f'crops of the config, network in batches of {PEOPLE_AT_A_TIME}, '
+        'keypoints',
     ),
     'batch': Curve(
         'people in a batch',
