@@ -5,13 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ...registry import MODELS
 from ..class_choice import choose_class
 from .dense_head import DenseHead
+
+
+@torch.no_grad()
+def pixel_accuracy(pred: Tensor, target: Tensor, ignore_index: int) -> Tensor:
+    """Share of pixels whose largest logit is that of their class.
+
+    Args:
+        pred (Tensor): Logits (B, C, H, W).
+        target (Tensor): Class ids (B, H, W), int64.
+        ignore_index (int): Label of pixels that do not count.
+
+    Returns:
+        Tensor: Per cent of the others, (1,), float32; 100 if there is none,
+        as in mmsegmentation.
+    """
+    chosen = torch.stack([choose_class(logits)[0] for logits in pred.detach()])
+    counted = target != ignore_index  # (B, H, W)
+    eps = torch.finfo(torch.float32).eps
+    correct = ((chosen == target) & counted).sum().float() + eps
+    return (correct * 100 / (counted.sum() + eps))[None]
 
 
 @MODELS.register_module()
@@ -41,9 +63,24 @@ class ParsingHead(DenseHead):
         self, seg_logits: Tensor, batch_data_samples: Sequence[SegDataSample]
     ) -> dict[str, Tensor]:
         """Losses, and ``acc_seg`` in per cent of the valid pixels."""
-        return BaseDecodeHead.loss_by_feat(
-            self, seg_logits, batch_data_samples
-        )
+        if self.sampler is not None:
+            return BaseDecodeHead.loss_by_feat(
+                self, seg_logits, batch_data_samples
+            )
+        target = self._stack_batch_gt(batch_data_samples).squeeze(1)
+        pred = resize(
+            seg_logits,
+            size=target.shape[1:],
+            mode='bilinear',
+            align_corners=self.align_corners,
+        )  # (B, C, H, W)
+        losses: dict[str, Tensor] = {}
+        for loss in self._losses():
+            value = loss(pred, target, ignore_index=self.ignore_index)
+            name = loss.loss_name
+            losses[name] = losses[name] + value if name in losses else value
+        losses['acc_seg'] = pixel_accuracy(pred, target, self.ignore_index)
+        return losses
 
     def finish(self, feats: Tensor) -> Tensor:
         """Class ids (1, H, W), int64, of logits (C, H, W)."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from .fast_trunk import Trunk
 
@@ -30,9 +31,21 @@ def check_lengths(
         )
 
 
+class TrunkSiLU(nn.SiLU):
+    """SiLU that overwrites its input unless a gradient needs that.
+
+    In place, autograd copies the input, and the gradient again and again,
+    since the norm's output is a view.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``input * sigmoid(input)``, any shape."""
+        return F.silu(input, inplace=not input.requires_grad)
+
+
 def norm_and_activation(channels: int) -> list[nn.Module]:
     """Instance norm without parameters, and SiLU."""
-    return [nn.InstanceNorm2d(channels), nn.SiLU(inplace=True)]
+    return [nn.InstanceNorm2d(channels), TrunkSiLU()]
 
 
 def deconv_layers(

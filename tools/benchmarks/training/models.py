@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,18 @@ def stock_config(task: str, cfg: Config) -> Config:
     return cfg
 
 
+def _stock_layers(layers: nn.Sequential) -> nn.Sequential:
+    """Copies of convolutions and norms, and the activation of mmcv."""
+    return nn.Sequential(
+        *(
+            nn.SiLU(inplace=True)
+            if isinstance(layer, nn.SiLU)
+            else deepcopy(layer)
+            for layer in layers
+        )
+    )
+
+
 def build_stock(task: str, cfg: Config, ours: nn.Module) -> nn.Module:
     """Build :func:`stock_config` with the weights of ours.
 
@@ -159,20 +172,18 @@ def build_stock(task: str, cfg: Config, ours: nn.Module) -> nn.Module:
     Returns:
         nn.Module: In training mode.
     """
-    from copy import deepcopy
-
     device = next(ours.parameters()).device
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         model = MODELS.build(cfg.model)
     model.backbone.load_state_dict(ours.backbone.state_dict())
     if task == 'pose':
-        model.head.deconv_layers = deepcopy(ours.head.deconv_layers)
-        model.head.conv_layers = deepcopy(ours.head.conv_layers)
+        model.head.deconv_layers = _stock_layers(ours.head.deconv_layers)
+        model.head.conv_layers = _stock_layers(ours.head.conv_layers)
         model.head.final_layer = deepcopy(ours.head.final_layer)
     else:
         head = ours.decode_head
         model.decode_head.convs = nn.Sequential(
-            deepcopy(head.deconv_layers), deepcopy(head.conv_layers)
+            _stock_layers(head.deconv_layers), _stock_layers(head.conv_layers)
         )
         model.decode_head.conv_seg = deepcopy(head.conv_seg)
     model.to(device)
