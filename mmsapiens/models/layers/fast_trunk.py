@@ -22,6 +22,9 @@ ROWS_IN_CACHE = 512
 TILES_AT_A_TIME = 1024
 """Tiles of 2x2 pixels whose products are in memory."""
 
+LEAST_VALUES = 2**18
+"""Numbers of a feature map, below which the layers are as fast."""
+
 
 def normalize_and_activate_(pixels: Tensor, eps: float) -> Tensor:
     """Instance norm without parameters and SiLU, in place.
@@ -162,13 +165,13 @@ def _convolve(layer: nn.Module, x: Tensor) -> Tensor:
 class Trunk(nn.Sequential):
     """Convolutions, each followed by an instance norm and SiLU.
 
-    With gradients, on a GPU, in another precision, and while it is compiled,
-    it is the sequence of its layers.
+    With gradients, on a GPU, in another precision, for small maps, and while
+    it is compiled, it is the sequence of its layers.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (B, C, H, W) to (B, O, H', W')."""
-        if not is_plain_inference(x):
+        if not is_plain_inference(x) or x[0].numel() < LEAST_VALUES:
             return super().forward(x)
         x = x.permute(0, 2, 3, 1).contiguous()  # (B, H, W, C)
         layers = list(self)
