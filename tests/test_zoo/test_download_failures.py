@@ -4,8 +4,10 @@ After each of them no file has the final name, and none is used.
 """
 
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from hub_server import Answer, serve
@@ -250,15 +252,18 @@ def test_transfer_stops_where_the_file_should_have_ended(hub, client):
 def test_an_interrupted_process_leaves_no_final_file(hub, client, content):
     hub.chunk_pause_s = 0.1
     code = (
-        'import _thread, threading\n'
         'from mmsapiens.zoo import download\n'
-        'threading.Timer(0.4, _thread.interrupt_main).start()\n'
         "download('pose-308', '0.3b', show_bar=False)\n"
     )
-    result = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True
+    process = subprocess.Popen(
+        [sys.executable, '-c', code], stderr=subprocess.PIPE, text=True
     )
-    assert 'KeyboardInterrupt' in result.stderr
+    while not client.partial.exists() or not client.partial.stat().st_size:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert 'KeyboardInterrupt' in errors
     assert not client.path.exists()
     hub.chunk_pause_s = 0
     assert client.fetch().read_bytes() == content
