@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_what_is_done(model, folder, tmp_path):
         while child.poll() is None and not list(out.glob('pose-17/*.json')):
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=120)
+        _, errors = child.communicate(timeout=600)
     finally:
         child.kill()
     assert child.returncode == 130
