@@ -26,6 +26,21 @@ class Timing:
         return statistics.median(self.seconds or [self.first_s])
 
 
+def clock_of(device: str, threads: int) -> Callable[[], float]:
+    """The clock for work in this process.
+
+    Other processes disturb that of the process less, which only one thread
+    may use, as it adds the times of all.
+
+    Args:
+        device (str): 'cpu' or 'cuda'.
+        threads (int): That the work uses.
+    """
+    if device == 'cpu' and threads == 1:
+        return time.process_time
+    return time.perf_counter
+
+
 def synchronize(device: str) -> None:
     """Wait for a GPU."""
     if device == 'cuda':
@@ -40,6 +55,7 @@ def alternate(
     repeat: int = 5,
     device: str = 'cpu',
     most_s: float = float('inf'),
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Call each way once, then in turns, each round in reverse order.
 
@@ -49,6 +65,9 @@ def alternate(
         device (str): Where the work is done. Defaults to 'cpu'.
         most_s (float): No round begins when all together took longer.
             Defaults to infinity.
+        clock (Callable): Seconds. ``time.process_time``, for work of one
+            thread, is disturbed less by other processes. Defaults to
+            ``time.perf_counter``.
 
     Returns:
         dict[str, Timing]: Of each way.
@@ -57,10 +76,10 @@ def alternate(
 
     def call(name: str) -> float:
         synchronize(device)
-        start = time.perf_counter()
+        start = clock()
         ways[name]()
         synchronize(device)
-        return time.perf_counter() - start
+        return clock() - start
 
     begin = time.perf_counter()
     for name in ways:

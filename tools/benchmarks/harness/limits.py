@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .clock import alternate
+from .clock import alternate, clock_of
 
 
 @dataclass
@@ -89,13 +89,17 @@ def measure_limits(device: str, threads: int, small: bool = False) -> Limits:
             {'mm': lambda a=left, b=right: torch.mm(a, b)},
             repeat=3 if small else 25 if is_gpu else 7,
             device=device,
+            clock=clock_of(device, threads),
         )
         rates[name] = 2 * side**3 / min(times['mm'].seconds)
     count = 2**20 if small else 2**30 if is_gpu else 2**26
     source = torch.zeros(count, device=device)
     target = torch.ones_like(source)
     times = alternate(
-        {'copy': lambda: target.copy_(source)}, repeat=5, device=device
+        {'copy': lambda: target.copy_(source)},
+        repeat=5,
+        device=device,
+        clock=clock_of(device, threads),
     )
     return Limits(
         flops_per_s=rates,

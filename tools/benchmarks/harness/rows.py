@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .clock import clock_of
 from .limits import Limits
 
 SIDES = ('inference', 'training')
@@ -105,6 +106,11 @@ class Settings:
     repeat: int = 5
     limits: Limits | None = None
     scratch: Path = field(default=Path('work_dirs/benchmarks'))
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Of the process where it has one thread, else of the wall."""
+        return clock_of(self.device, self.threads)
 
 
 Run = Callable[[Settings], Iterable[Measurement]]

@@ -98,7 +98,7 @@ def parsing_restore(settings: Settings) -> Iterator[Measurement]:
     ways = {s: make(s, settings.small)[0] for s in ('ours', 'stock')}
     ours, stock = ways['ours'](), ways['stock']()
     differ = float((ours != stock).float().mean())
-    timings = alternate(ways, repeat=settings.repeat)
+    timings = alternate(ways, repeat=settings.repeat, clock=settings.clock)
     photo_hw = SMALL_PHOTO_HW if settings.small else PHOTO_HW
     pixels = photo_hw[0] * photo_hw[1]
     yield Measurement(

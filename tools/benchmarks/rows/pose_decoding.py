@@ -26,6 +26,7 @@ def pose_decode(settings: Settings) -> Iterator[Measurement]:
             'stock': lambda: work.stock.decode(maps),
         },
         repeat=settings.repeat,
+        clock=settings.clock,
     )
     flipped = alternate(
         {
@@ -35,6 +36,7 @@ def pose_decode(settings: Settings) -> Iterator[Measurement]:
             'stock': work.stock_flip_test,
         },
         repeat=settings.repeat,
+        clock=settings.clock,
     )
     ours, stock = work.ours.decode(maps), work.stock.decode(maps)
     error = float(np.abs(ours[0] - stock[0]).max())

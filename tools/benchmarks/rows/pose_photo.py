@@ -107,7 +107,9 @@ def compare(
     work.set_flip_test(flip_test)
     ways = {name: partial(work.run, name) for name in ('ours', 'stock')}
     flops = work.flops() * (1 + flip_test)
-    timings = alternate(ways, repeat=settings.repeat, most_s=MOST_S)
+    timings = alternate(
+        ways, repeat=settings.repeat, most_s=MOST_S, clock=settings.clock
+    )
     stock = timings['stock'].median
 
     def line(timing: Timing, dtype: str, target: float) -> Measurement:
@@ -132,7 +134,10 @@ def compare(
     for part in (work.models['ours'].backbone, work.models['ours'].head):
         part.bfloat16()
     timings = alternate(
-        {'ours': ways['ours']}, repeat=settings.repeat, most_s=MOST_S
+        {'ours': ways['ours']},
+        repeat=settings.repeat,
+        most_s=MOST_S,
+        clock=settings.clock,
     )
     yield line(timings['ours'], 'bfloat16', targets[1])
 
