@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
+
+
+def _are_finite(tensors: Sequence[Tensor]) -> Tensor:
+    """Whether all numbers are finite, bool, a scalar.
+
+    Sums of squares tell it ten times as fast as maxima on a CPU, but may be
+    infinite where no number is.
+    """
+    finite = torch.ones((), dtype=torch.bool, device=tensors[0].device)
+    for order in (2.0, math.inf):
+        norms = torch._foreach_norm(tensors, order)
+        finite = torch.stack([norm.float() for norm in norms]).isfinite().all()
+        if finite:
+            break
+    return finite
 
 
 class LossGuard:
@@ -96,10 +111,7 @@ class LossGuard:
         grads = list(gradients)
         broken = torch.zeros((), device=grads[0].device if grads else None)
         if grads:
-            norms = torch.stack(
-                [norm.float() for norm in torch._foreach_norm(grads, math.inf)]
-            )
-            broken = 1 - norms.isfinite().all().float()
+            broken = 1 - _are_finite(grads).float()
         all_reduce(broken, 'max')
         if float(broken) == 0:
             return True

@@ -74,6 +74,14 @@ def test_gradients_must_be_finite(value):
     assert guard.num_rejected == 1
 
 
+def test_large_gradients_are_finite():
+    guard = LossGuard()
+    huge = torch.full((3, 4), 1e30)  # its square is no float32
+    assert guard.accepts_gradients([torch.ones(2), huge])
+    assert not guard.accepts_gradients([huge, torch.tensor([math.inf])])
+    assert guard.num_rejected == 1
+
+
 def test_a_bad_process_rejects_for_all(monkeypatch):
     def another_has_a_bad_one(value, op):
         assert op == 'max'
