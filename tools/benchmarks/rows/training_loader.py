@@ -68,7 +68,6 @@ def _loaders(task: str, settings: Settings) -> Iterator[Measurement]:
             mode=f'{task}, pictures of {height}x{width}',
             higher_is_better=True,
             target=TARGETS[task],
-            error='0, same draws' if task != 'normal' else '1e-6',
             note=words,
         )
     torch.set_num_threads(settings.threads)
