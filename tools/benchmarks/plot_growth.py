@@ -31,6 +31,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         threads=args.threads if args.device == 'cpu' else None,
         curves={},
     )
+    if args.only and args.json.is_file():  # keep the other curves
+        old = json.loads(args.json.read_text(encoding='utf-8'))
+        doc['curves'] = old['curves']
     for name, curve in CURVES.items():
         if args.only and name not in args.only:
             continue
@@ -50,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--device', default='cpu', choices=['cpu', 'cuda'])
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--repeat', type=int, default=3)
-    parser.add_argument('--only', nargs='+', help='names of curves')
+    parser.add_argument('--only', nargs='+', help='curves; others stay')
     parser.add_argument('--small', action='store_true', help='two points each')
     parser.add_argument(
         '--json', type=Path, default=ROOT / 'docs/benchmarks/growth/cpu.json'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from .clock import clock_of
 from .limits import Limits
 
 
@@ -39,19 +39,24 @@ def _attention_flops(query: Tensor, key: Tensor, *_: Any) -> int:
 
 
 class OperatorMode(TorchDispatchMode):
-    """Counts every operator inside."""
+    """Counts every operator inside.
 
-    def __init__(self) -> None:
+    Args:
+        clock (Callable): Seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()
+        self.clock = clock
         self.usage: dict[str, Usage] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Run and count an operator."""
-        start = time.perf_counter()
+        start = self.clock()
         result = func(*args, **(kwargs or {}))
-        seconds = time.perf_counter() - start
+        seconds = self.clock() - start
         packet = func.overloadpacket
         usage = self.usage.setdefault(packet.__name__, Usage())
         usage.calls += 1
@@ -79,10 +84,11 @@ def count_operators(call: Callable[[], Any]) -> tuple[OperatorMode, float]:
         tuple: What each operator took, and seconds of the whole call.
     """
     call()
-    with torch.no_grad(), OperatorMode() as mode:
-        start = time.perf_counter()
+    clock = clock_of('cpu', torch.get_num_threads())
+    with torch.no_grad(), OperatorMode(clock) as mode:
+        start = clock()
         call()
-        seconds = time.perf_counter() - start
+        seconds = clock() - start
     return mode, seconds
 
 
