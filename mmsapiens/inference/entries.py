@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import array_to_bgr
 from .decoding import decode_picture, picture_to_bgr
 from .downloads import fetch
 from .errors import MissingInputError, UnreadableError
-from .frames import Frame, Unreadable
+from .frames import Frame, Unread, Unreadable
 from .read_options import ReadOptions
 from .video_reader import (
     VideoFrame,
@@ -43,7 +44,7 @@ class Progress:
     resume: Callable[[str, str], int | None] = lambda name, source: 0
 
 
-Read = Iterator[Frame | Unreadable]
+Read = Iterator[Frame | Unreadable | Unread]
 
 
 def read_file(
@@ -58,7 +59,7 @@ def read_file(
         return
     if progress.skip(name, source):
         return
-    yield _try_picture(
+    yield Unread(
         name, source, lambda: decode_picture(_bytes(path), source, options)
     )
 
@@ -76,15 +77,6 @@ def _bytes(path: Path) -> bytes:
         ) from error
 
 
-def _try_picture(
-    name: str, source: str, read: Callable[[], NDArray]
-) -> Frame | Unreadable:
-    try:
-        return Frame(read(), name, source)
-    except UnreadableError as error:
-        return Unreadable(name, source, str(error))
-
-
 def read_url(
     url: str, name: str, options: ReadOptions, progress: Progress
 ) -> Read:
@@ -100,9 +92,7 @@ def read_url(
     if is_video_content(content[:16]):
         yield from _read_video(content, name, url, options, first)
     else:
-        yield _try_picture(
-            name, url, lambda: decode_picture(content, url, options)
-        )
+        yield Unread(name, url, lambda: decode_picture(content, url, options))
 
 
 def _read_video(
@@ -160,17 +150,19 @@ def read_array(
     progress: Progress,
 ) -> Read:
     """A picture that the caller has as an array."""
-    if not progress.skip(name, source):
-        yield _try_picture(
-            name,
+
+    def decode() -> NDArray:
+        image = array_to_bgr(
+            array,
             source,
-            lambda: array_to_bgr(
-                array,
-                source,
-                channel_order=options.channel_order,
-                alpha_background=options.alpha_background,
-            ),
+            channel_order=options.channel_order,
+            alpha_background=options.alpha_background,
         )
+        # The caller may write the next picture into the same array.
+        return image.copy() if np.may_share_memory(image, array) else image
+
+    if not progress.skip(name, source):
+        yield Unread(name, source, decode).read()
 
 
 def read_picture(
@@ -182,6 +174,6 @@ def read_picture(
 ) -> Read:
     """A picture that the caller has as one of Pillow."""
     if not progress.skip(name, source):
-        yield _try_picture(
+        yield Unread(
             name, source, lambda: picture_to_bgr(picture, source, options)
-        )
+        ).read()

@@ -203,7 +203,9 @@ class FeatureExtractor:
         Raises:
             FrameError: With the picture's name, if something went wrong.
         """
-        return self._results(open_source(inputs, read).read())
+        return self._results(
+            open_source(inputs, read).read(threads=self.workers)
+        )
 
     def run(
         self,
@@ -254,7 +256,7 @@ class FeatureExtractor:
         )
         if on_start is not None:
             on_start(source.length)
-        results = self._results(source.read(folder.progress))
+        results = self._results(source.read(folder.progress, self.workers))
         return write_results(folder, results, on_item=on_item)
 
     def _results(

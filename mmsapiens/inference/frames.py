@@ -5,10 +5,13 @@ Letters: N people, K keypoints, H W height and width of the picture.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import UnreadableError
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,29 @@ class Unreadable:
     name: str
     source: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A picture that waits to be read, by whichever thread is free.
+
+    Args:
+        name (str): As in :class:`Frame`.
+        source (str): As in :class:`Frame`.
+        decode (Callable): Gives its pixels, or raises
+            :class:`~mmsapiens.inference.errors.UnreadableError`.
+    """
+
+    name: str
+    source: str
+    decode: Callable[[], NDArray]
+
+    def read(self) -> Frame | Unreadable:
+        """Read it now."""
+        try:
+            return Frame(self.decode(), self.name, self.source)
+        except UnreadableError as error:
+            return Unreadable(self.name, self.source, str(error))
 
 
 @dataclass

@@ -212,7 +212,7 @@ class SapiensInferencer:
         locator, _ = self._locator(people, fallback)
         source = open_source(inputs, read)
         return self._results(
-            source.read(),
+            source.read(threads=self.workers),
             locator,
             _temporal(track, smooth),
             strict,
@@ -281,7 +281,7 @@ class SapiensInferencer:
         if on_start is not None:
             on_start(source.length)
         results = self._results(
-            source.read(folder.progress),
+            source.read(folder.progress, self.workers),
             locator,
             temporal,
             strict,

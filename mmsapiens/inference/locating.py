@@ -133,13 +133,14 @@ def make_locator(
                 f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes, "
                 f'but got {people!r}, and there is no such file'
             )
-        return KnownPeople(PeopleFile(path)), f'file {os.path.basename(path)}'
+        people = PeopleFile(path)
+    if isinstance(people, (Mapping, list, tuple, np.ndarray)):
+        people = CallerPeople(people)
     if hasattr(people, 'people'):
-        return KnownPeople(people), type(people).__name__
+        name = getattr(people, 'identity', type(people).__name__)
+        return KnownPeople(people), name
     if callable(people):
         return KnownPeople(AskedPeople(people)), 'function'
-    if isinstance(people, (Mapping, list, tuple, np.ndarray)):
-        return KnownPeople(CallerPeople(people)), 'caller'
     raise TypeError(
         f"`people` must be '{DETECT}', '{IMAGE}', a file, boxes or a "
         f'function, but got {type(people).__name__}'

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..utils.folder_lock import FolderLock
 from .entries import Progress
 from .frames import FrameResult, Unreadable
 from .manifest import Checkpoint, Entry, Manifest
@@ -42,6 +43,11 @@ class OutputFolder:
 
     Attributes:
         skipped (int): Pictures and videos that were already done.
+
+    Raises:
+        NotADirectoryError: If it is a file.
+        FolderInUseError: If another process writes there.
+        ValueError: If it has results of other models or options.
     """
 
     def __init__(
@@ -69,7 +75,12 @@ class OutputFolder:
         self.writers, self.video = list(writers), video
         self.checkpoint_frames = checkpoint_frames
         self.image_ids = image_ids
-        self.manifest = Manifest(self.folder, identity, overwrite)
+        self._lock = FolderLock(self.folder, '--out')
+        try:
+            self.manifest = Manifest(self.folder, identity, overwrite)
+        except BaseException:
+            self._lock.release()
+            raise
         self.skipped = 0
         self.look: dict[str, Any] = {
             one.folder: one.look for one in self.writers if one.look
@@ -352,6 +363,7 @@ class OutputFolder:
                 self.stop()
         finally:
             self.manifest.journal.close()
+            self._lock.release()
 
 
 class _OpenVideo:

@@ -9,6 +9,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -80,6 +81,14 @@ def people_of_boxes(
     return People(inside, given, origin)
 
 
+def _digest(content: Any) -> str:
+    """The start of a hash of lists, mappings, numbers and arrays."""
+    text = json.dumps(
+        content, sort_keys=True, default=lambda one: np.asarray(one).tolist()
+    )
+    return sha256(text.encode()).hexdigest()[:16]
+
+
 class CallerPeople:
     """Boxes that the caller has.
 
@@ -91,6 +100,14 @@ class CallerPeople:
 
     def __init__(self, boxes: Any) -> None:
         self.boxes = boxes
+
+    @property
+    def identity(self) -> str:
+        """What manifests call these boxes; others are called otherwise."""
+        boxes = self.boxes
+        if isinstance(boxes, Mapping):
+            boxes = {str(key): boxes[key] for key in boxes}
+        return f'caller {_digest(boxes)}'
 
     def people(self, frame: Frame) -> People:
         """The people of a picture.
@@ -162,6 +179,12 @@ class PeopleFile:
         self._boxes: dict[int, list[list[float]]] = defaultdict(list)
         for index, item in enumerate(found):
             self._read_box(index, item, min_score)
+
+    @property
+    def identity(self) -> str:
+        """What manifests call this file; with other boxes it is another."""
+        content = [self._ids, self._boxes, self.missing]
+        return f'file {self.path.name} {_digest(content)}'
 
     def _read_images(self, images: Sequence[Any], source: Path) -> None:
         self._images = {}

@@ -19,6 +19,8 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ from PIL import Image
 
 from . import entries
 from .downloads import check_url, is_url
+from .engine import close, map_ahead
 from .entries import Progress
 from .errors import MissingInputError
-from .frames import Frame, Unreadable
+from .frames import Frame, Unread, Unreadable
 from .listing import glob_root, is_video_name, list_folder, list_pattern
 from .names import OutputNames, name_of_path, name_of_url
 from .read_options import ReadOptions
@@ -87,22 +90,28 @@ class Source:
         return self.read()
 
     def read(
-        self, progress: Progress | None = None
+        self, progress: Progress | None = None, threads: int = 1
     ) -> Iterator[Frame | Unreadable]:
         """Read one picture after the other.
 
         Args:
             progress (Progress, optional): What is already done. Defaults to
                 None, nothing.
+            threads (int): How many decode files. From 2 on, as many pictures
+                are read ahead. Defaults to 1.
 
         Yields:
             Frame | Unreadable: In the order of the inputs.
         """
         reader = _Reader(self, progress or Progress())
         if self._files is not None:
-            yield from reader.files(self._files)
+            items = reader.files(self._files)
         else:
-            yield from reader.anything(self.inputs)
+            items = reader.anything(self.inputs)
+        if threads == 1:
+            yield from map(_read, items)
+        else:
+            yield from _read_ahead(items, threads)
 
     def _expand(
         self, item: str | os.PathLike[str]
@@ -139,6 +148,27 @@ class Source:
                 + ('' if self.options.recursive else ' Use `recursive`?')
             )
         return [(one, root) for one in found]
+
+
+def _read(item: Frame | Unreadable | Unread) -> Frame | Unreadable:
+    return item.read() if isinstance(item, Unread) else item
+
+
+def _read_ahead(
+    items: entries.Read, threads: int
+) -> Iterator[Frame | Unreadable]:
+    """Decode what waits for it in several threads, in its order."""
+    try:
+        with ThreadPoolExecutor(threads, 'mmsapiens-decoding') as pool:
+            for waits, group in groupby(
+                items, lambda one: isinstance(one, Unread)
+            ):
+                if waits:
+                    yield from map_ahead(_read, group, pool, threads)
+                else:
+                    yield from map(_read, group)
+    finally:
+        close(items)
 
 
 class _Reader:

@@ -13,6 +13,10 @@ from mmengine.logging import print_log
 NAME = '.run.lock'
 
 
+class FolderInUseError(RuntimeError, BlockingIOError):
+    """Another process holds the folder; the message says which."""
+
+
 class FolderLock:
     """Holds a folder until it is released or the process ends.
 
@@ -21,12 +25,14 @@ class FolderLock:
 
     Args:
         folder (str | Path): Is made if it does not exist.
+        option (str): Of the command line, to choose another one; for
+            messages. Defaults to '--work-dir'.
 
     Raises:
-        RuntimeError: If another process holds it.
+        FolderInUseError: If another process holds it.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, option: str = '--work-dir') -> None:
         path = Path(folder, NAME)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.number: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -36,10 +42,10 @@ class FolderLock:
             owner = os.pread(self.number, 100, 0).decode(errors='replace')
             self.release()
             if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise RuntimeError(
+                raise FolderInUseError(
                     f'another run ({owner.strip() or "unknown"}) is using '
-                    f'the working directory {folder}. Wait for its end, or '
-                    'give this one another directory (`--work-dir`).'
+                    f'the folder {folder}. Wait for its end, or give this '
+                    f'one another folder (`{option}`).'
                 ) from None
             print_log(
                 f'{folder} cannot be locked ({error}): take care that no '

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .disk_sync import sync_to_disk
+
 TMP_SUFFIX = '.partial'
 """End of the names of unfinished files."""
 
@@ -32,12 +34,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     os.close(handle)
     try:
         yield Path(name)
-        _sync(Path(name))
+        sync_to_disk(Path(name))
         os.chmod(name, 0o644)
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
-    _sync(target.parent)
+    sync_to_disk(target.parent)
 
 
 def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
@@ -51,15 +53,6 @@ def write_whole(content: bytes, path: str | os.PathLike[str]) -> None:
         partial.write_bytes(content)
 
 
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)  # or it may be lost when the power fails
-    finally:
-        os.close(number)
-
-
 def move_whole(source: Path, target: Path) -> None:
     """Give a file or folder its final name.
 
@@ -69,12 +62,12 @@ def move_whole(source: Path, target: Path) -> None:
     """
     if source.is_dir():
         for path in source.rglob('*'):
-            _sync(path)
-    _sync(source)
+            sync_to_disk(path)
+    sync_to_disk(source)
     if source.is_dir() or target.is_dir():
         remove_path(target)  # a folder cannot be replaced at once
     os.replace(source, target)
-    _sync(target.parent)
+    sync_to_disk(target.parent)
 
 
 def remove_path(path: Path) -> None:

@@ -20,6 +20,7 @@ from mmsapiens.inference.writers import (
     KeypointWriter,
     OverlayWriter,
 )
+from mmsapiens.utils.folder_lock import FolderInUseError
 
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
 
@@ -61,7 +62,7 @@ def files(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob('*')
-        if path.is_file() and path.name != 'manifest.jsonl'
+        if path.is_file() and path.name not in ('manifest.jsonl', '.run.lock')
     }
 
 
@@ -166,6 +167,26 @@ def test_a_file_cannot_be_the_folder(tmp_path):
     (tmp_path / 'out').write_text('')
     with pytest.raises(NotADirectoryError, match='Choose another name'):
         run(pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out')
+
+
+def test_two_runs_cannot_write_to_one_folder(tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png')
+    code = (
+        'import sys\n'
+        'from mmsapiens.utils.folder_lock import FolderLock\n'
+        'lock = FolderLock(sys.argv[1])\n'
+        "print('held', flush=True)\n"
+        'sys.stdin.read()\n'
+    )
+    command = [sys.executable, '-c', code, str(tmp_path / 'out')]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as other:
+        assert other.stdout.readline() == b'held\n'
+        with pytest.raises(FolderInUseError, match=f'{other.pid}.*`--out`'):
+            run(inputs, tmp_path / 'out')
+        assert not (tmp_path / 'out/manifest.jsonl').exists()
+        other.kill()
+    assert run(inputs, tmp_path / 'out') == ['a']
 
 
 @pytest.mark.parametrize('stop_at', [0, 1, 3, 4, 5, 8, 9])

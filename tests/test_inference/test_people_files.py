@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -185,3 +186,31 @@ def test_ids_of_pictures_for_the_results(tmp_path):
     assert ids('x', 'in/b.png') is None
     assert image_ids_of(KnownPeople(CallerPeople({}))) is None
     assert image_ids_of(whole_images) is None
+
+
+def _coco(path, box, number=1):
+    path.parent.mkdir(exist_ok=True)
+    images = [dict(id=number, file_name='a.jpg')]
+    boxes = [dict(image_id=number, bbox=box)]
+    path.write_text(json.dumps(dict(images=images, annotations=boxes)))
+    return PeopleFile(path)
+
+
+def test_manifests_tell_files_of_one_name_apart(tmp_path):
+    one = _coco(tmp_path / 'a' / 'boxes.json', [0, 0, 5, 5])
+    same = _coco(tmp_path / 'b' / 'boxes.json', [0, 0, 5, 5])
+    other = _coco(tmp_path / 'c' / 'boxes.json', [0, 0, 5, 6])
+    assert one.identity == same.identity != other.identity
+    lenient = PeopleFile(tmp_path / 'a' / 'boxes.json', missing='nobody')
+    assert lenient.identity != one.identity
+    assert one.identity.startswith('file boxes.json ')
+
+
+def test_manifests_tell_boxes_of_the_caller_apart():
+    boxes = np.array([[0, 0, 5, 5]], np.float32)
+    names = {
+        CallerPeople(each).identity
+        for each in (boxes, boxes.tolist(), {'a': boxes}, {Path('a'): boxes})
+    }
+    assert len(names) == 2
+    assert CallerPeople(boxes + 1).identity not in names

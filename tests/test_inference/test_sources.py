@@ -4,7 +4,9 @@ from odd_inputs.describe import picture
 from odd_inputs.videos import make_video
 from parity import data_folder
 
+from mmsapiens.inference import entries
 from mmsapiens.inference.entries import Progress
+from mmsapiens.inference.frames import Unreadable
 from mmsapiens.inference.names import OutputNames, clean_part, name_of_url
 from mmsapiens.inference.read_options import ReadOptions
 from mmsapiens.inference.sources import open_source
@@ -82,6 +84,50 @@ def test_what_is_done_is_not_decoded(tmp_path):
     progress = Progress(lambda name, source: name == 'b', lambda *_: 2)
     names = [item.name for item in open_source(tmp_path).read(progress)]
     assert names == ['a', 'c/000002', 'c/000003']
+
+
+def test_threads_keep_the_order_and_the_pixels(tmp_path):
+    for index in range(9):
+        picture(64 + index).save(tmp_path / f'a{index}.png')
+    (tmp_path / 'a4.png').write_bytes(b'broken')
+    make_video(tmp_path / 'a5_clip.mp4', 3)
+    source = open_source(tmp_path)
+    one, many = list(source.read()), list(source.read(threads=4))
+    assert [item.name for item in many] == [item.name for item in one]
+    assert len(many) == 12
+    for found, wanted in zip(many, one):
+        assert type(found) is type(wanted)
+        if isinstance(wanted, Unreadable):
+            assert found == wanted
+        else:
+            np.testing.assert_array_equal(found.image, wanted.image)
+
+
+def test_threads_read_no_more_than_that_ahead(tmp_path, monkeypatch):
+    for index in range(20):
+        picture().save(tmp_path / f'{index:02d}.png')
+    decoded = []
+
+    def decode(content, source, options):
+        decoded.append(source)
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr(entries, 'decode_picture', decode)
+    items = open_source(tmp_path).read(threads=3)
+    next(items)
+    items.close()
+    assert 1 <= len(decoded) <= 4
+
+
+def test_an_array_is_read_before_the_next_is_asked_for():
+    def frames():
+        image = np.zeros((4, 4, 3), np.uint8)
+        for value in range(5):
+            image[:] = value
+            yield image
+
+    items = list(open_source(frames()).read(threads=3))
+    assert [item.image[0, 0, 0] for item in items] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize('first', [0, 1, 3, 4])

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mmsapiens.utils.folder_lock import FolderLock
+from mmsapiens.utils.folder_lock import FolderInUseError, FolderLock
 
 HOLD = """
 import sys
@@ -30,7 +30,9 @@ def other(tmp_path):
 
 
 def test_a_folder_is_for_one_process_even_if_that_is_killed(other, tmp_path):
-    with pytest.raises(RuntimeError, match=f'process {other.pid} on .*--work'):
+    with pytest.raises(
+        FolderInUseError, match=f'process {other.pid} on .*--work'
+    ):
         FolderLock(tmp_path / 'run')
     other.kill()
     other.wait()
