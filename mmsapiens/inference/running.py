@@ -21,7 +21,7 @@ from .writers.coco_results import ImageIds
 Item = FrameResult | Unreadable
 State = Callable[[], dict[str, Any] | None]
 
-WRITERS = 16
+WRITERS = 32
 """Threads that write: bringing a file to the disk is mostly waiting."""
 WRITING_BYTES = 2**28
 """Results that wait to be written, in bytes, after which none is added."""
