@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from ...models.layers import unit_vectors
 from ...registry import MODELS
 from .dense_head import DenseHead
 
@@ -43,8 +43,9 @@ class NormalHead(DenseHead):
         The background is stored as 0, in the reference implementation as
         -1000.
         """
-        return (target.norm(dim=1) - 1).abs() < LENGTH_TOLERANCE
+        lengths = target.square().sum(1).sqrt()  # (B, H, W)
+        return (lengths - 1).abs() < LENGTH_TOLERANCE
 
     def finish(self, feats: Tensor) -> Tensor:
         """Unit vectors (3, H, W) of ``feats`` (3, H, W)."""
-        return F.normalize(feats, dim=0)
+        return unit_vectors(feats, dim=0)

@@ -10,6 +10,7 @@ from .transformer import (
     MultiheadAttention,
     TransformerLayer,
 )
+from .unit_vectors import unit_vectors
 
 __all__ = [
     'LAYER_NORM_EPS',
@@ -22,4 +23,5 @@ __all__ = [
     'compile_blocks',
     'conv_layers',
     'deconv_layers',
+    'unit_vectors',
 ]

@@ -6,10 +6,10 @@ Letters: B batch, H W pixels. Both are pooled over the pixels of the batch.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..layers import unit_vectors
 from .precision import full_precision
 
 HALF_EPS = 1e-3
@@ -54,7 +54,8 @@ def normal_cosine_loss(
     mask = valid[:, None]
     pred = torch.where(mask, full_precision(pred), 0)
     target = torch.where(mask, full_precision(target), 0)
-    cosine = (F.normalize(pred, eps=eps) * F.normalize(target, eps=eps)).sum(1)
+    pred, target = (unit_vectors(each, 1, eps) for each in (pred, target))
+    cosine = (pred * target).sum(1)
     error = torch.where(valid, 1 - cosine, 0)  # (B, H, W)
     return error.sum() / valid.sum().clamp(min=1)
 
