@@ -12,11 +12,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from four_tasks.configs import base_config, config_text
+from four_tasks.configs import config_text
 from four_tasks.data import write_lists
 from four_tasks.stages import Record, Runner, Stage, write_atomically
 from four_tasks.story import results, write_page
-from four_tasks.variants import TASKS, TITLES, VARIANTS, Variant, get_variant
+from four_tasks.variants import (
+    STARTS_FROM,
+    TITLES,
+    VARIANTS,
+    Variant,
+    get_variant,
+)
+from mmengine.config import Config
 from pose_demo import use_portrait
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,14 +96,19 @@ def export_weights(work_dir: Path, target: Path) -> None:
     write_atomically(target, buffer.getvalue())
 
 
+def weights_of(run: Path, task: str) -> Path:
+    """The file with the network of a task."""
+    return run / f'weights/{task}.pth'
+
+
 def train_stage(
-    task: str, variant: Variant, run: Path, processes: int
+    task: str, variant: Variant, run: Path, processes: int, start: str = ''
 ) -> Stage:
-    """Train the network of a task."""
-    config, target = run / f'configs/{task}.py', run / f'weights/{task}.pth'
-    text = config.read_text('utf-8')
-    # The key of the step also depends on what the config inherits from here.
-    text += base_config(task).read_text('utf-8')
+    """Train the network of a task; ``start`` is the key of the one before."""
+    config, target = run / f'configs/{task}.py', weights_of(run, task)
+    # With all that it inherits: the key of the step depends on it.
+    cfg = Config.fromfile(str(config), import_custom_modules=False)
+    text = json.dumps(cfg.to_dict(), sort_keys=True) + start
     stage = Stage(
         f'train-{task}', f'Training: {TITLES[task]}', [], target, text
     )
@@ -159,15 +171,18 @@ def run_demo(args: argparse.Namespace) -> Path:
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     runner, records = Runner(run / 'stages', ROOT), []
     records.append(runner.run(render_stage(variant, data, run / 'lists')))
-    keys = []
-    for task in TASKS:
+    keys: dict[str, str] = {}
+    for task, before in STARTS_FROM.items():
         config = run / f'configs/{task}.py'
-        text = config_text(task, variant, data, run / 'lists')
+        encoder = weights_of(run, before) if before else None
+        text = config_text(task, variant, data, run / 'lists', encoder)
         write_atomically(config, text)
-        stage = train_stage(task, variant, run, processes)
+        start = keys[before] if before else ''
+        stage = train_stage(task, variant, run, processes, start)
         records.append(runner.run(stage))
-        keys.append(stage.key)
-    for stage in predict_stages(run, data, photographs, ','.join(keys)):
+        keys[task] = stage.key
+    trained = ','.join(keys.values())
+    for stage in predict_stages(run, data, photographs, trained):
         records.append(runner.run(stage))
     return write_report(args.variant, variant, run, records)
 

@@ -46,7 +46,13 @@ def data_lines(task: str, data: Path, lists: Path) -> list[str]:
     return lines
 
 
-def config_text(task: str, variant: Variant, data: Path, lists: Path) -> str:
+def config_text(
+    task: str,
+    variant: Variant,
+    data: Path,
+    lists: Path,
+    encoder: Path | None = None,
+) -> str:
     """The config of a task.
 
     Args:
@@ -54,6 +60,8 @@ def config_text(task: str, variant: Variant, data: Path, lists: Path) -> str:
         variant (Variant): Sizes of the run.
         data (Path): Folder of the renders.
         lists (Path): Folder of the lists.
+        encoder (Path, optional): Weights of a network whose encoder is the
+            start. Defaults to None, random ones.
     """
     base = base_config(task)
     epochs = variant.epochs[task]
@@ -74,6 +82,12 @@ def config_text(task: str, variant: Variant, data: Path, lists: Path) -> str:
         '                                     save_best=None))',
         "log_level = 'WARNING'",
     ]
+    if encoder is not None:
+        lines += [
+            'model = dict(backbone=dict(init_cfg=dict(',
+            "    _delete_=True, type='Pretrained',",
+            f'    checkpoint={str(encoder)!r})))',
+        ]
     if variant.on_gpu:
         lines += [
             'train_dataloader.update(num_workers=4, persistent_workers=True)'

@@ -207,8 +207,10 @@ def write_page(
     epochs = ', '.join(f'{t} {n}' for t, n in variant.epochs.items())
     lead = [
         f'Four tiny vision transformers (2.3 million parameters each), '
-        f'trained from random weights on {heldout["train_count"]} rendered '
-        f'people and tested on {heldout["count"]} others: '
+        'trained one after the other, the first from random weights, each '
+        'of the others from the encoder before it, on '
+        f'{heldout["train_count"]} rendered people and tested on '
+        f'{heldout["count"]} others: '
         f'{wall / 60:.1f} minutes in all.',
         f'{hardware()}; variant “{name}”',
     ]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TASKS = ('pose', 'parsing', 'depth', 'normal')
-"""In the order in which they are trained and shown."""
+"""In the order in which they are shown."""
+
+STARTS_FROM: dict[str, str | None] = {
+    'pose': None,
+    'parsing': 'pose',
+    'normal': 'parsing',
+    'depth': 'normal',
+}
+"""Task -> the task whose encoder its training starts from, None for random
+weights; in the order in which they are trained. What one task has learned of
+people helps the next: relative depth, the slowest to learn, comes last."""
 
 TITLES = {
     'pose': 'Pose, 17 keypoints',
@@ -38,15 +48,13 @@ class Variant:
 
 
 VARIANTS: dict[str, Variant] = {
-    'fast': Variant(
-        700, dict(pose=12, parsing=9, depth=14, normal=7), 4, 7e-4
-    ),
+    'fast': Variant(700, dict(pose=5, parsing=4, normal=5, depth=7), 4, 7e-4),
     'long': Variant(
-        2400, dict(pose=14, parsing=12, depth=17, normal=11), 4, 7e-4
+        1600, dict(pose=8, parsing=9, normal=11, depth=14), 4, 7e-4
     ),
     'gpu': Variant(
         6000,
-        dict(pose=60, parsing=60, depth=60, normal=60),
+        dict(pose=60, parsing=60, normal=60, depth=60),
         32,
         1.5e-3,
         amp=True,

@@ -8,7 +8,7 @@ import pytest
 from four_tasks.configs import config_text
 from four_tasks.data import read_index, write_lists
 from four_tasks.photographs import cut_person, find_people
-from four_tasks.variants import TASKS, VARIANTS, get_variant
+from four_tasks.variants import STARTS_FROM, TASKS, VARIANTS, get_variant
 from mmengine.config import Config
 
 
@@ -55,6 +55,25 @@ def test_configs_load(task, name, renders, lists, tmp_path):
     assert cfg.model.backbone.init_cfg is None
     assert cfg.train_dataloader.dataset.data_root == f'{renders}/'
     assert str(lists) in cfg.val_dataloader.dataset.ann_file
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_the_encoder_of_another_task_is_the_start(
+    task, renders, lists, tmp_path
+):
+    path, encoder = tmp_path / 'config.py', tmp_path / 'other.pth'
+    variant = get_variant('fast')
+    path.write_text(config_text(task, variant, renders, lists, encoder))
+    init_cfg = Config.fromfile(str(path)).model.backbone.init_cfg
+    assert init_cfg == dict(type='Pretrained', checkpoint=str(encoder))
+
+
+def test_every_task_starts_from_one_that_was_trained_before():
+    trained = [None]
+    for task, before in STARTS_FROM.items():
+        assert before in trained
+        trained.append(task)
+    assert set(trained[1:]) == set(TASKS)
 
 
 def test_unknown_variant_names_the_known_ones():
