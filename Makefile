@@ -57,7 +57,8 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/interrogate --quiet mmsapiens tools projects
 	$(BIN)/pylint --disable=all --enable=duplicate-code \
-	    --min-similarity-lines=8 --ignore-imports=y --score=n mmsapiens
+	    --min-similarity-lines=8 --ignore-imports=y --score=n \
+	    --recursive=y mmsapiens configs projects/demo/configs
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -18,15 +18,8 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(
-        type='RandomResizedCrop',
-        scale=img_size,
-        crop_ratio_range=(0.2, 1.0),
-        backend='pillow',
-        interpolation='bicubic',
-    ),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackInputs'),
+    dict(_base_.train_pipeline[0], scale=img_size),  # the crop
+    *_base_.train_pipeline[1:],
 ]
 train_dataloader = dict(
     batch_size=32,

@@ -1,29 +1,45 @@
 # 28 body parts. The configs add the pipelines.
+_base_ = './dense_loaders.py'
+
 data_root = 'data/bodyparts28/'
+# One for each class, in the order of the labels.
+class_weight = [
+    0.1,
+    10.0,
+    3.0,
+    2.0,
+    4.0,
+    4.0,
+    2.0,
+    2.0,
+    6.0,
+    10.0,
+    3.0,
+    3.0,
+    1.0,
+    4.0,
+    4.0,
+    2.0,
+    2.0,
+    6.0,
+    10.0,
+    3.0,
+    3.0,
+    1.0,
+    1.0,
+    10.0,
+    10.0,
+    10.0,
+    10.0,
+    10.0,
+]
 
 train_dataloader = dict(
     batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='mmsapiens.BodyParts28Dataset',
-        data_root=data_root,
-        split='train',
-        bad_samples='skip',
-    ),
+    dataset=dict(type='mmsapiens.BodyParts28Dataset', data_root=data_root),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='mmsapiens.BodyParts28Dataset',
-        data_root=data_root,
-        split='val',
-        test_mode=True,
-    ),
+    dataset=dict(type='mmsapiens.BodyParts28Dataset', data_root=data_root)
 )
 test_dataloader = val_dataloader
 

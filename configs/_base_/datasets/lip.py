@@ -1,29 +1,37 @@
 # LIP, 20 classes. The configs add the pipelines.
+_base_ = './dense_loaders.py'
+
 data_root = 'data/lip/'
+# One for each class, in the order of the labels.
+class_weight = [
+    0.1,
+    1.5,
+    1.0,
+    1.5,
+    1.5,
+    0.8,
+    1.2,
+    1.0,
+    1.5,
+    0.8,
+    1.2,
+    1.5,
+    1.5,
+    0.7,
+    1.0,
+    1.0,
+    1.0,
+    1.0,
+    1.5,
+    1.5,
+]
 
 train_dataloader = dict(
     batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='mmsapiens.LIPPartsDataset',
-        data_root=data_root,
-        split='train',
-        bad_samples='skip',
-    ),
+    dataset=dict(type='mmsapiens.LIPPartsDataset', data_root=data_root),
 )
 val_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='mmsapiens.LIPPartsDataset',
-        data_root=data_root,
-        split='val',
-        test_mode=True,
-    ),
+    dataset=dict(type='mmsapiens.LIPPartsDataset', data_root=data_root)
 )
 test_dataloader = val_dataloader
 

@@ -1,4 +1,5 @@
-# What the dense tasks share; a config adds the head and the patch padding.
+# What the dense tasks share; a config adds the head, the patch padding and the
+# pipelines that load targets.
 model = dict(
     type='mmsapiens.DenseEstimator',
     data_preprocessor=dict(
@@ -20,6 +21,12 @@ model = dict(
     decode_head=dict(in_channels=1024),
     test_cfg=dict(mode='whole', flip_test=False),
 )
+
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(768, 1024), keep_ratio=False),
+    dict(type='mmsapiens.PackDenseInputs'),
+]
 
 visualizer = dict(
     type='mmsapiens.DenseVisualizer',

@@ -1,17 +1,17 @@
 # Small enough for a CPU: trained from scratch, with light augmentation. For
 # demonstrations and tests; it has no released weights.
 _base_ = [
-    './sapiens-0.3b_8xb2-200e_depth-1024x768.py',
     '../../_base_/tiny/dense_256x192.py',
+    '../../_base_/datasets/human_depth.py',
 ]
 
 model = dict(
     decode_head=dict(
-        in_channels=192,
+        type='mmsapiens.DepthHead',
         deconv_out_channels=(96, 64, 32, 16),
         conv_out_channels=(16, 16),
+        loss_decode=dict(type='mmsapiens.ScaleInvariantLogLoss'),
     ),
-    **_base_.tiny_model,
 )
 
 train_pipeline = [
@@ -29,7 +29,6 @@ val_pipeline = [
     dict(type='mmsapiens.LoadDenseTarget', field='depth_map'),
     dict(type='mmsapiens.PackDenseInputs', with_mask=True),
 ]
-test_pipeline = _base_.tiny_test_pipeline
 train_dataloader = dict(
     batch_size=4,
     dataset=dict(pipeline=train_pipeline),
@@ -40,13 +39,4 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=_base_.tiny_max_epochs, val_interval=100)
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(layer_decay_rate=1.0),
-)
-param_scheduler = _base_.tiny_param_scheduler
-auto_scale_lr = dict(base_batch_size=8)
-default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=2))
-
-randomness = dict(seed=0)
+default_hooks = dict(checkpoint=dict(save_best='depth/abs_rel', rule='less'))

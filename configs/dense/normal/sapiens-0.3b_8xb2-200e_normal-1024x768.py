@@ -45,11 +45,6 @@ val_pipeline = [
     dict(type='mmsapiens.LoadDenseTarget', field='normal_map'),
     dict(type='mmsapiens.PackDenseInputs', with_mask=True),
 ]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=size_wh, keep_ratio=False),
-    dict(type='mmsapiens.PackDenseInputs'),
-]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

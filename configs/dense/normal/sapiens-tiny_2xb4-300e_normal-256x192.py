@@ -1,17 +1,21 @@
 # Small enough for a CPU: trained from scratch, with light augmentation. For
 # demonstrations and tests; it has no released weights.
 _base_ = [
-    './sapiens-0.3b_8xb2-200e_normal-1024x768.py',
     '../../_base_/tiny/dense_256x192.py',
+    '../../_base_/datasets/human_normal.py',
 ]
 
 model = dict(
+    backbone=dict(patch_padding=2),
     decode_head=dict(
-        in_channels=192,
+        type='mmsapiens.NormalHead',
         deconv_out_channels=(96, 96, 96),
         conv_out_channels=(96, 96),
+        loss_decode=[
+            dict(type='mmsapiens.NormalCosineLoss'),
+            dict(type='mmsapiens.NormalL1Loss'),
+        ],
     ),
-    **_base_.tiny_model,
 )
 
 train_pipeline = [
@@ -29,7 +33,6 @@ val_pipeline = [
     dict(type='mmsapiens.LoadDenseTarget', field='normal_map'),
     dict(type='mmsapiens.PackDenseInputs', with_mask=True),
 ]
-test_pipeline = _base_.tiny_test_pipeline
 train_dataloader = dict(
     batch_size=4,
     dataset=dict(pipeline=train_pipeline),
@@ -40,13 +43,6 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=_base_.tiny_max_epochs, val_interval=100)
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(layer_decay_rate=1.0),
+default_hooks = dict(
+    checkpoint=dict(save_best='normal/pixel/mean', rule='less')
 )
-param_scheduler = _base_.tiny_param_scheduler
-auto_scale_lr = dict(base_batch_size=8)
-default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=2))
-
-randomness = dict(seed=0)

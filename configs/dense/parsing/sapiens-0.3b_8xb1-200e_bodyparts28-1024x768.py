@@ -1,6 +1,6 @@
 _base_ = [
     '../../_base_/default_runtime.py',
-    '../../_base_/models/sapiens_dense.py',
+    '../../_base_/models/sapiens_parsing.py',
     '../../_base_/schedules/dense_200e.py',
     '../../_base_/datasets/bodyparts28.py',
 ]
@@ -9,45 +9,10 @@ default_scope = 'mmseg'
 # Width, height and height, width of the input in pixels.
 size_wh, size_hw = (768, 1024), (1024, 768)
 
-class_weight = [
-    0.1,
-    10.0,
-    3.0,
-    2.0,
-    4.0,
-    4.0,
-    2.0,
-    2.0,
-    6.0,
-    10.0,
-    3.0,
-    3.0,
-    1.0,
-    4.0,
-    4.0,
-    2.0,
-    2.0,
-    6.0,
-    10.0,
-    3.0,
-    3.0,
-    1.0,
-    1.0,
-    10.0,
-    10.0,
-    10.0,
-    10.0,
-    10.0,
-]
-
 model = dict(
     decode_head=dict(
-        type='mmsapiens.ParsingHead',
         num_classes=28,
-        loss_decode=dict(
-            type='mmsapiens.AllPixelCrossEntropyLoss',
-            class_weight=class_weight,
-        ),
+        loss_decode=dict(class_weight=_base_.class_weight),
     ),
 )
 
@@ -82,19 +47,8 @@ train_pipeline = [
     dict(type='mmsapiens.TableDistortion'),
     dict(type='mmsapiens.PackDenseInputs', compact=True),
 ]
-val_pipeline = [
-    dict(type='mmsapiens.LoadCheckedImage'),
-    dict(type='Resize', scale=size_wh, keep_ratio=False),
-    dict(type='mmsapiens.LoadDenseTarget', field='seg_map'),
-    dict(type='mmsapiens.PackDenseInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=size_wh, keep_ratio=False),
-    dict(type='mmsapiens.PackDenseInputs'),
-]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = val_dataloader
 
 auto_scale_lr = dict(base_batch_size=8)

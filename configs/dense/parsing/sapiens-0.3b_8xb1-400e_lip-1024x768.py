@@ -1,6 +1,6 @@
 _base_ = [
     '../../_base_/default_runtime.py',
-    '../../_base_/models/sapiens_dense.py',
+    '../../_base_/models/sapiens_parsing.py',
     '../../_base_/schedules/dense_200e.py',
     '../../_base_/datasets/lip.py',
 ]
@@ -9,38 +9,11 @@ default_scope = 'mmseg'
 # Width, height and height, width of the input in pixels.
 size_wh, size_hw = (768, 1024), (1024, 768)
 
-class_weight = [
-    0.1,
-    1.5,
-    1.0,
-    1.5,
-    1.5,
-    0.8,
-    1.2,
-    1.0,
-    1.5,
-    0.8,
-    1.2,
-    1.5,
-    1.5,
-    0.7,
-    1.0,
-    1.0,
-    1.0,
-    1.0,
-    1.5,
-    1.5,
-]
-
 model = dict(
     backbone=dict(patch_padding=2),
     decode_head=dict(
-        type='mmsapiens.ParsingHead',
         num_classes=20,
-        loss_decode=dict(
-            type='mmsapiens.AllPixelCrossEntropyLoss',
-            class_weight=class_weight,
-        ),
+        loss_decode=dict(class_weight=_base_.class_weight),
     ),
 )
 
@@ -60,28 +33,13 @@ train_pipeline = [
         cat_max_ratio=0.75,
     ),
     dict(type='mmsapiens.ResizeFields', scale=size_wh, keep_ratio=False),
-    dict(
-        type='mmsapiens.RandomRotateFields',
-        prob=0.5,
-        degree=45,
-    ),
+    dict(type='mmsapiens.RandomRotateFields', prob=0.5, degree=45),
     dict(type='mmsapiens.RandomFlipFields', prob=0.5),
     dict(type='mmsapiens.TableDistortion'),
     dict(type='mmsapiens.PackDenseInputs', compact=True),
 ]
-val_pipeline = [
-    dict(type='mmsapiens.LoadCheckedImage'),
-    dict(type='Resize', scale=size_wh, keep_ratio=False),
-    dict(type='mmsapiens.LoadDenseTarget', field='seg_map'),
-    dict(type='mmsapiens.PackDenseInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=size_wh, keep_ratio=False),
-    dict(type='mmsapiens.PackDenseInputs'),
-]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_epochs=400)

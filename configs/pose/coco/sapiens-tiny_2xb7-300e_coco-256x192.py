@@ -1,6 +1,9 @@
 # Small enough for a CPU: 2.6 million parameters, trained from scratch, with
 # light augmentation. For demonstrations and tests; it has no released weights.
-_base_ = './sapiens-0.3b_8xb64-210e_coco-1024x768.py'
+_base_ = [
+    './sapiens-0.3b_8xb64-210e_coco-1024x768.py',
+    '../../_base_/tiny/schedule_300e.py',
+]
 
 codec = dict(
     type='mmsapiens.BatchedUDPHeatmap',
@@ -55,24 +58,12 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-max_epochs = 300
-train_cfg = dict(max_epochs=max_epochs, val_interval=100)
+train_cfg = dict(max_epochs=_base_.tiny_max_epochs, val_interval=100)
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, weight_decay=0.05),
     paramwise_cfg=dict(layer_decay_rate=1.0),
 )
-param_scheduler = [
-    dict(type='LinearLR', by_epoch=False, begin=0, end=20, start_factor=1e-2),
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        eta_min=1e-5,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = _base_.tiny_param_scheduler
 auto_scale_lr = dict(base_batch_size=14)
 default_hooks = dict(checkpoint=dict(interval=100, max_keep_ckpts=2))
 

@@ -1,7 +1,10 @@
-_base_ = '../coco/sapiens-0.3b_8xb64-210e_coco-1024x768.py'
+_base_ = [
+    '../coco/sapiens-0.3b_8xb64-210e_coco-1024x768.py',
+    '../../_base_/datasets/goliath308_pose.py',
+]
 
 num_keypoints = 308
-data_root = 'data/goliath308/'
+data_root = _base_.goliath308_root
 
 model = dict(
     head=dict(
@@ -19,29 +22,10 @@ train_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 train_dataloader = dict(
-    dataset=dict(
-        type='mmsapiens.Goliath308Dataset',
-        data_root=data_root,
-        ann_file='annotations/goliath308_train.json',
-        data_prefix=dict(img='images/'),
-        pipeline=train_pipeline,
-    )
+    dataset=dict(pipeline=train_pipeline, **_base_.goliath308_train)
 )
-val_dataloader = dict(
-    dataset=dict(
-        type='mmsapiens.Goliath308Dataset',
-        data_root=data_root,
-        ann_file='annotations/goliath308_val.json',
-        bbox_file=None,
-        data_prefix=dict(img='images/'),
-    )
-)
+val_dataloader = dict(dataset=_base_.goliath308_val)
 test_dataloader = val_dataloader
-val_evaluator = dict(
-    _delete_=True,
-    type='mmsapiens.WholeBodyMetric',
-    vocabulary='goliath308',
-    ann_file=f'{data_root}annotations/goliath308_val.json',
-)
+val_evaluator = dict(_delete_=True, **_base_.goliath308_evaluator)
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(save_best='wholebody/AP'))

@@ -22,23 +22,15 @@ model = dict(
     ),
 )
 
+# The steps of the base, with another size and codec.
 train_pipeline = [
-    dict(type='mmsapiens.LoadCheckedImage'),
-    dict(type='GetBBoxCenterScale', padding=1.25),
-    dict(type='RandomFlip', direction='horizontal'),
-    dict(
-        type='RandomBBoxTransform',
-        shift_factor=0.05,
-        scale_factor=(0.85, 1.15),
-        rotate_factor=10.0,
-    ),
+    *_base_.train_pipeline[:4],
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='mmsapiens.LoadCheckedImage'),
-    dict(type='GetBBoxCenterScale', padding=1.25),
+    *_base_.val_pipeline[:2],
     dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=True),
     dict(type='PackPoseInputs'),
 ]
