@@ -84,7 +84,7 @@ def split(
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help='Threads that prepare pictures.',
+    help='Threads that decode files, and as many that prepare crops.',
 )
 @click.option(
     '--flip/--no-flip',

@@ -62,7 +62,8 @@ class FeatureExtractor:
             demo does. Defaults to 'default'.
         batch_size (int): Pictures that the encoder sees at once. Defaults to
             4.
-        workers (int): Threads that prepare pictures. Defaults to 2.
+        workers (int): Threads that decode files, and as many that prepare
+            pictures. Defaults to 2.
         arch (str | Mapping, optional): Size of ``weights`` that are of none
             of the known ones. Defaults to None.
         patch_padding (int | str, optional): As in

@@ -81,7 +81,8 @@ class SapiensInferencer:
             None, the released one.
         batch_size (int): People, or pictures, that a network sees at once.
             Defaults to 4.
-        workers (int): Threads that prepare pictures. Defaults to 2.
+        workers (int): Threads that decode files, and as many that prepare
+            pictures. Defaults to 2.
         flip_test (bool, optional): Whether to average with the output for
             the mirrored picture. Defaults to None, as the configs say: pose
             does, the other tasks do not.
