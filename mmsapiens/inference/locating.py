@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from .frames import Frame, People
-from .people_files import CallerPeople, PeopleFile, people_of_boxes
+from .people_boxes import CallerPeople, people_of_boxes
+from .people_files import PeopleFile
 
 Locator = Callable[[Sequence[Frame]], list[People]]
 """From some pictures, in the order of the stream, to their people."""

@@ -13,12 +13,12 @@ from ..utils.folder_lock import FolderLock
 from .entries import Progress
 from .frames import FrameResult, Unreadable
 from .manifest import Checkpoint, Entry, Manifest
+from .open_video import OpenVideo, State
 from .video_segments import VideoSegments
 from .writers import AnnotatedVideo, KeypointWriter, Writer
 from .writers.coco_results import ImageIds, write_coco_results
 
 PARTS = '.parts'
-State = dict[str, Any]
 
 
 class OutputFolder:
@@ -92,7 +92,7 @@ class OutputFolder:
         }
         if video is not None:
             self.video_look['video'] = video.look
-        self._open: _OpenVideo | None = None
+        self._open: OpenVideo | None = None
         self._waiting: dict[str, Checkpoint] = {}
 
     @property
@@ -243,7 +243,7 @@ class OutputFolder:
         if self._open.since_checkpoint >= self.checkpoint_frames:
             self._checkpoint()
 
-    def _start_video(self, result: FrameResult) -> _OpenVideo:
+    def _start_video(self, result: FrameResult) -> OpenVideo:
         frame, name = result.frame, str(result.frame.video)
         before = self._waiting.pop(name, None)
         if before is None:
@@ -264,7 +264,7 @@ class OutputFolder:
                 frame.fps or 25.0,
                 before.pieces if before else 0,
             )
-        return _OpenVideo(name, frame.source, segments, before)
+        return OpenVideo(name, frame.source, segments, before)
 
     def _checkpoint(self) -> None:
         video = self._open
@@ -364,62 +364,6 @@ class OutputFolder:
         finally:
             self.manifest.journal.close()
             self._lock.release()
-
-
-class _OpenVideo:
-    """The video whose frames are being written.
-
-    Args:
-        name (str): Of its results.
-        source (str): Its path, or a camera.
-        segments (VideoSegments, optional): Its annotated video.
-        before (Checkpoint, optional): Where it goes on.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        source: str,
-        segments: VideoSegments | None,
-        before: Checkpoint | None,
-    ) -> None:
-        self.name, self.source, self.segments = name, source, segments
-        self.first = before.first if before else -1
-        self.last = before.last if before else -1
-        self.step = before.step if before else 1
-        self.count = before.count if before else 0
-        self.people = before.people if before else 0
-        self.since_checkpoint = 0
-        self.state: Callable[[], State | None] = lambda: None
-
-    def add(self, result: FrameResult, video: AnnotatedVideo | None) -> None:
-        frame = result.frame
-        if self.count == 0:
-            self.first = frame.index
-        else:
-            self.step = frame.index - self.last
-        self.last = frame.index
-        self.count += 1
-        self.people += len(result.people)
-        self.since_checkpoint += 1
-        if self.segments is not None and video is not None:
-            self.segments.write(video.draw(result), frame.time_s)
-
-    def checkpoint(self) -> Checkpoint | None:
-        """What is done; None if nothing was since the last one."""
-        if not self.since_checkpoint:
-            return None
-        if self.segments is not None:
-            self.segments.close_piece()
-        self.since_checkpoint = 0
-        return Checkpoint(
-            self.first,
-            self.last,
-            self.step,
-            self.count,
-            self.people,
-            self.segments.count if self.segments is not None else 0,
-        )
 
 
 def _can_come_again(source: str) -> bool:

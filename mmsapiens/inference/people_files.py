@@ -1,4 +1,4 @@
-"""Boxes of people that somebody else has found.
+"""Boxes of people in the files of a data set or detector.
 
 Letters: N people.
 """
@@ -9,126 +9,16 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .frames import Frame, People
+from .people_boxes import digest, people_of_boxes
 
 PERSON = 1
 WHEN_MISSING = ('error', 'nobody', 'image')
-
-
-def people_of_boxes(
-    boxes: Any,
-    size_hw: tuple[int, int],
-    scores: Any = None,
-    *,
-    origin: str = 'caller',
-    where: str = '`boxes`',
-) -> People:
-    """Check boxes, and cut them off at the borders of the picture.
-
-    Args:
-        boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with
-            scores; an empty list for nobody.
-        size_hw (tuple[int, int]): Height and width of the picture.
-        scores (Any): (N,). Defaults to None, those of the boxes or 1.
-        origin (str): As in :class:`People`. Defaults to 'caller'.
-        where (str): For messages. Defaults to '`boxes`'.
-
-    Returns:
-        People: In the same order.
-
-    Raises:
-        ValueError: If they are no boxes, have no area inside the picture, or
-            scores are outside of [0, 1].
-    """
-    try:
-        array = np.asarray(boxes, dtype=np.float32)
-    except (TypeError, ValueError):
-        array = np.zeros(0, dtype=np.float32).reshape(1, 0)
-    if array.size == 0 and array.shape != (1, 0):
-        array = array.reshape(0, 4)
-    if array.ndim != 2 or array.shape[1] not in (4, 5):
-        raise ValueError(
-            f'{where} must be x1, y1, x2, y2 for each person, (N, 4), or with '
-            f'a score, (N, 5), but got {np.shape(array)}'
-        )
-    if scores is None:
-        scores = array[:, 4] if array.shape[1] == 5 else np.ones(len(array))
-    given: NDArray = np.asarray(scores, dtype=np.float32).reshape(-1)
-    if len(given) != len(array) or not ((given >= 0) & (given <= 1)).all():
-        raise ValueError(
-            f'{where} must have {len(array)} scores in [0, 1], but got '
-            f'{given.tolist()}'
-        )
-    height, width = size_hw
-    high = np.array([width, height, width, height], dtype=np.float32)
-    inside = array[:, :4].clip(0, high)
-    has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
-    if not (np.isfinite(array).all() and has_area.all()):
-        bad = np.flatnonzero(~(has_area & np.isfinite(array).all(axis=1)))
-        raise ValueError(
-            f'{where}: box {bad[0]} must have an area inside the picture '
-            f'({width} wide, {height} high), but is '
-            f'{array[bad[0], :4].tolist()} (x1, y1, x2, y2). Boxes of COCO '
-            'are x, y, width, height: add x and y.'
-        )
-    return People(inside, given, origin)
-
-
-def _digest(content: Any) -> str:
-    """The start of a hash of lists, mappings, numbers and arrays."""
-    text = json.dumps(
-        content, sort_keys=True, default=lambda one: np.asarray(one).tolist()
-    )
-    return sha256(text.encode()).hexdigest()[:16]
-
-
-class CallerPeople:
-    """Boxes that the caller has.
-
-    Args:
-        boxes (Any): For every picture the same array, or a mapping of
-            arrays by name of the results, path, or name of the file; arrays
-            as in :func:`people_of_boxes`.
-    """
-
-    def __init__(self, boxes: Any) -> None:
-        self.boxes = boxes
-
-    @property
-    def identity(self) -> str:
-        """What manifests call these boxes; others are called otherwise."""
-        boxes = self.boxes
-        if isinstance(boxes, Mapping):
-            boxes = {str(key): boxes[key] for key in boxes}
-        return f'caller {_digest(boxes)}'
-
-    def people(self, frame: Frame) -> People:
-        """The people of a picture.
-
-        Raises:
-            KeyError: If the mapping does not have it.
-            ValueError: As in :func:`people_of_boxes`.
-        """
-        boxes = self.boxes
-        if isinstance(boxes, Mapping):
-            keys = [frame.name, frame.source, os.path.basename(frame.source)]
-            found = [key for key in keys if key in boxes]
-            if not found:
-                raise KeyError(
-                    f'the boxes have nothing for {frame.source}: give them '
-                    f'under one of {list(dict.fromkeys(keys))}, an empty list '
-                    'for nobody'
-                )
-            boxes = boxes[found[0]]
-        where = f'the boxes of {frame.name}'
-        return people_of_boxes(boxes, frame.size_hw, where=where)
 
 
 class PeopleFile:
@@ -184,7 +74,7 @@ class PeopleFile:
     def identity(self) -> str:
         """What manifests call this file; with other boxes it is another."""
         content = [self._ids, self._boxes, self.missing]
-        return f'file {self.path.name} {_digest(content)}'
+        return f'file {self.path.name} {digest(content)}'
 
     def _read_images(self, images: Sequence[Any], source: Path) -> None:
         self._images = {}

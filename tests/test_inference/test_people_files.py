@@ -14,11 +14,8 @@ from mmsapiens.inference.locating import (
     image_ids_of,
     whole_images,
 )
-from mmsapiens.inference.people_files import (
-    CallerPeople,
-    PeopleFile,
-    people_of_boxes,
-)
+from mmsapiens.inference.people_boxes import CallerPeople, people_of_boxes
+from mmsapiens.inference.people_files import PeopleFile
 
 DETECTIONS = 'test_coco_det_AP_H_56.json'
 
