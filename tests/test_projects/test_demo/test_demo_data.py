@@ -1,10 +1,12 @@
 """Lists, configs and photographs of the demo."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from demo import train_stage
 from four_tasks.configs import config_text
 from four_tasks.data import read_index, write_lists
 from four_tasks.photographs import cut_person, find_people
@@ -74,6 +76,21 @@ def test_every_task_starts_from_one_that_was_trained_before():
         assert before in trained
         trained.append(task)
     assert set(trained[1:]) == set(TASKS)
+
+
+def test_trainings_are_repeated_when_their_start_or_config_changes(
+    renders, lists, tmp_path
+):
+    def key(start='', **changes):
+        variant = replace(get_variant('fast'), **changes)
+        text = config_text('depth', variant, renders, lists)
+        config = tmp_path / 'configs/depth.py'
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(text)
+        return train_stage('depth', variant, tmp_path, 2, start).key
+
+    assert key() == key()
+    assert len({key(), key('another encoder'), key(lr=1e-3)}) == 3
 
 
 def test_unknown_variant_names_the_known_ones():
