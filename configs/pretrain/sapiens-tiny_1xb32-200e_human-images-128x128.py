@@ -52,8 +52,6 @@ param_scheduler = [
 auto_scale_lr = dict(base_batch_size=32)
 default_hooks = dict(checkpoint=dict(interval=50, max_keep_ckpts=2))
 custom_hooks = [
-    dict(type='mmsapiens.CheckpointGuardHook'),
-    dict(type='mmsapiens.StepSeedHook'),
-    dict(type='mmsapiens.BrokenImagesHook'),
+    *_base_.custom_hooks[:-1],
     dict(type='mmsapiens.ReconstructionHook', interval=100),
 ]

@@ -3,7 +3,7 @@
 ==========  ==============================================  ================
 Stage       What it does                                    Runs in
 ==========  ==============================================  ================
-reading     decodes pictures, a chunk at a time             a thread
+reading     collects decoded pictures in chunks             a thread
 people      detector; boxes from elsewhere                  a thread
 preparing   crops and resizes, a batch at a time            a pool
 networks    one batch of one task after the other           a thread
@@ -108,7 +108,8 @@ class Pipeline:
         """Results in the order of the source.
 
         Args:
-            source (Iterable): Pictures; it is read in a thread.
+            source (Iterable): Pictures; it is read in a thread, and may
+                decode in others.
 
         Yields:
             FrameResult | Unreadable: One for each item of the source.
