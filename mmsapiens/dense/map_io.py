@@ -210,5 +210,5 @@ def write_map(
             arrays: dict[str, Any] = {field.name: array}
             np.savez_compressed(buffer, **arrays)
         content = buffer.getvalue()
-    write_whole(content, path)
+    write_whole(content, path, keep_name=False)
     return path

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from harness import Measurement, Settings, alternate, benchmark
@@ -17,12 +18,12 @@ NUM_BYTES = 30_000
 
 def _write_plainly(content: bytes, path: Path) -> None:
     """Each file, then its folder, brought to the disk by itself."""
-    partial = path.with_suffix('.partial')
-    with open(partial, 'wb') as file:
+    unfinished = path.with_suffix('.partial')
+    with open(unfinished, 'wb') as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
+    os.replace(unfinished, path)
     number = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -53,7 +54,7 @@ def write_files(settings: Settings) -> Iterator[Measurement]:
             list(pool.map(lambda path: write(content, path), paths))
 
     ways = {
-        'ours': lambda: work(write_whole),
+        'ours': lambda: work(partial(write_whole, keep_name=False)),
         'stock': lambda: work(_write_plainly),
     }
     timings = alternate(ways, repeat=settings.repeat, most_s=60)

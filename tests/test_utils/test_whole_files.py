@@ -1,0 +1,55 @@
+import os
+import stat
+
+import pytest
+
+from mmsapiens.utils import whole_files
+from mmsapiens.utils.whole_files import whole_file, write_whole
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What is brought to the disk, and when the file gets its name."""
+    seen = []
+    fsync, replace = os.fsync, os.replace
+
+    def record_fsync(number):
+        is_folder = stat.S_ISDIR(os.fstat(number).st_mode)
+        seen.append('folder' if is_folder else 'content')
+        fsync(number)
+
+    def record_replace(*args):
+        seen.append('name')
+        replace(*args)
+
+    monkeypatch.setattr(whole_files.os, 'fsync', record_fsync)
+    monkeypatch.setattr(whole_files.os, 'replace', record_replace)
+    return seen
+
+
+@pytest.mark.parametrize('keep_name', [True, False])
+def test_content_is_on_the_disk_before_the_name(keep_name, calls, tmp_path):
+    write_whole(b'new', tmp_path / 'a' / 'b.json', keep_name=keep_name)
+    assert calls == ['content', 'name', *['folder'] * keep_name]
+    assert (tmp_path / 'a' / 'b.json').read_bytes() == b'new'
+    assert os.listdir(tmp_path / 'a') == ['b.json']
+
+
+def test_an_error_keeps_the_former_file(tmp_path):
+    path = tmp_path / 'a.json'
+    write_whole(b'old', path)
+    with pytest.raises(RuntimeError), whole_file(path) as partial:
+        partial.write_bytes(b'half')
+        raise RuntimeError
+    assert path.read_bytes() == b'old'
+    assert os.listdir(tmp_path) == ['a.json']
+
+
+def test_a_disk_that_fails_leaves_no_name(monkeypatch, tmp_path):
+    def fail(number):
+        raise OSError('the disk is broken')
+
+    monkeypatch.setattr(whole_files.os, 'fsync', fail)
+    with pytest.raises(OSError, match='broken'):
+        write_whole(b'new', tmp_path / 'a.json')
+    assert os.listdir(tmp_path) == []
