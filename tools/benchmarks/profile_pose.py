@@ -22,7 +22,10 @@ def main(argv: list[str] | None = None) -> int:
     import torch
     from harness import pose_models as models
     from harness.operators import count_operators, operator_table
+    from mmengine.logging import MMLogger
 
+    # Or the initialization of every weight would be told.
+    MMLogger.get_current_instance().setLevel('ERROR')
     torch.set_num_threads(args.threads)
     limits = measure_limits('cpu', args.threads, args.small)
     rate = limits.flops_per_s['float32']
