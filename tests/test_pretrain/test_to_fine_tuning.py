@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
         'train_dataloader.batch_size=4',
         'train_cfg.max_epochs=1',
         'default_hooks.checkpoint.interval=1',
-        'custom_hooks.3.interval=2',
+        'custom_hooks.4.interval=2',
         'model.neck.decoder_depth=1',
         'param_scheduler=[]',
     )
