@@ -211,3 +211,10 @@ def test_manifests_tell_boxes_of_the_caller_apart():
     }
     assert len(names) == 2
     assert CallerPeople(boxes + 1).identity not in names
+
+
+def test_what_are_no_boxes_is_told_when_they_are_needed():
+    boxes = CallerPeople({'a': {1, 2}})
+    assert boxes.identity.startswith('caller ')
+    with pytest.raises(ValueError, match='the boxes of a must be x1'):
+        boxes.people(made_frame(name='a'))
