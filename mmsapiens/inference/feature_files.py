@@ -47,4 +47,4 @@ class FeatureWriter(Writer):
         assert isinstance(result, FrameFeatures)
         content = BytesIO()
         np.save(content, result.features[self.folder])
-        write_whole(content.getvalue(), path, keep_name=False)
+        write_whole(content.getvalue(), path, is_durable=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.whole_files import write_whole
+from .file_checks import Checks
 from .journal import Journal
 
 FORMAT = 1
@@ -67,6 +68,7 @@ class Entry:
             Defaults to None.
         look (dict, optional): Settings of its drawings by folder. Defaults
             to None.
+        checks (Checks, optional): Of its files. Defaults to None, unknown.
     """
 
     source: str
@@ -76,6 +78,7 @@ class Entry:
     people: int | None = None
     stamp: list[int] | None = None
     look: dict[str, Any] | None = None
+    checks: Checks | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,11 @@ class Manifest:
         overwrite (bool): Whether to forget what other models or options
             did. Defaults to False.
 
+    Attributes:
+        pictures (dict[str, Entry]): Name -> what became of it.
+        videos (dict[str, VideoEntry]): Likewise.
+        is_settled (bool): Whether all files are known to be on the disk.
+
     Raises:
         ValueError: If the folder has results of other models or options.
     """
@@ -155,6 +163,9 @@ class Manifest:
         self.identity = json.loads(json.dumps(identity))
         self.pictures: dict[str, Entry] = {}
         self.videos: dict[str, VideoEntry] = {}
+        self.is_settled = True
+        self._unsettled: set[str] = set()
+        self._settled_at = -1
         former = None
         for place, line in self.journal.read():
             if 'identity' in line:
@@ -165,6 +176,8 @@ class Manifest:
             if not overwrite:
                 raise ValueError(_differences(folder, former, self.identity))
             self.pictures, self.videos = {}, {}
+            self._unsettled, self._settled_at = set(), -1
+            self.is_settled = True
             self.path.unlink(missing_ok=True)
             self.journal.path.unlink()
             former = None
@@ -172,9 +185,15 @@ class Manifest:
             self.journal.append({'identity': self.identity}, sync=True)
 
     def _replay(self, place: int, line: Mapping[str, Any]) -> None:
+        self.is_settled = 'settled' in line
+        if self.is_settled:
+            self._unsettled.clear()
+            self._settled_at = place
+            return
         if 'picture' in line:
             self.videos.pop(line['picture'], None)
             self.pictures[line['picture']] = Entry(**line['entry'])
+            self._unsettled.add(line['picture'])
             return
         name = line['video']
         if 'source' in line:
@@ -207,19 +226,46 @@ class Manifest:
         self._replay(-1, line)
 
     def note_checkpoint(
-        self, name: str, checkpoint: Checkpoint, state: Any = None
+        self,
+        name: str,
+        checkpoint: Checkpoint,
+        state: Any = None,
+        checks: Checks | None = None,
     ) -> None:
-        """Note up to where a video is done; the files are on the disk.
+        """Note up to where a video is done.
 
         Args:
             name (str): Of the video.
             checkpoint (Checkpoint): Without a place.
             state (Any): Of tracking and smoothing, of JSON types. Defaults
                 to None.
+            checks (Checks, optional): Of the files since the checkpoint
+                before. Defaults to None, unknown.
         """
         numbers = asdict(checkpoint)
         del numbers['place']
-        self.note_video(name, checkpoint=numbers, state=state)
+        self.note_video(
+            name, checkpoint=numbers, state=state, checks=checks or {}
+        )
+
+    def note_settled(self) -> None:
+        """Note that the files of all that was noted are on the disk."""
+        line = {'settled': True}
+        self.journal.append(line, sync=True)
+        self._replay(-1, line)
+
+    def doubtful_files(self) -> Iterator[Checks]:
+        """Files of runs that did not come to their end, a few at a time.
+
+        Nobody has brought these to the disk.
+        """
+        for name in self._unsettled & self.pictures.keys():
+            yield self.pictures[name].checks or {}
+        for video in self.videos.values():
+            for checkpoint in video.checkpoints:
+                if checkpoint.place > self._settled_at:
+                    line = self.journal.read_at(checkpoint.place)
+                    yield line.get('checks', {})
 
     def state(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
         """State of tracking and smoothing after a checkpoint."""
@@ -281,7 +327,7 @@ def _shown(entry: Entry | VideoEntry) -> dict[str, Any]:
     return {
         key: value
         for key, value in asdict(entry).items()
-        if value not in ('', None, [], {})
+        if value not in ('', None, [], {}) and key != 'checks'
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .file_checks import Checks
 from .frames import FrameResult
 from .manifest import Checkpoint
 from .video_segments import VideoSegments
@@ -22,6 +23,10 @@ class OpenVideo:
         source (str): Its path, or a camera.
         segments (VideoSegments, optional): Its annotated video.
         before (Checkpoint, optional): Where it goes on.
+
+    Attributes:
+        checks (Checks): Of the files since the last checkpoint.
+        state (Callable): Gives the state of tracking and smoothing.
     """
 
     def __init__(
@@ -38,14 +43,21 @@ class OpenVideo:
         self.count = before.count if before else 0
         self.people = before.people if before else 0
         self.since_checkpoint = 0
+        self.checks: Checks = {}
         self.state: Callable[[], State | None] = lambda: None
 
-    def add(self, result: FrameResult, video: AnnotatedVideo | None) -> None:
+    def add(
+        self,
+        result: FrameResult,
+        video: AnnotatedVideo | None,
+        checks: Checks,
+    ) -> None:
         """Count a frame, and draw it.
 
         Args:
             result (FrameResult): Of the next frame.
             video (AnnotatedVideo, optional): Draws it.
+            checks (Checks): Of its files.
         """
         frame = result.frame
         if self.count == 0:
@@ -56,6 +68,7 @@ class OpenVideo:
         self.count += 1
         self.people += len(result.people)
         self.since_checkpoint += 1
+        self.checks.update(checks)
         if self.segments is not None and video is not None:
             self.segments.write(video.draw(result), frame.time_s)
 

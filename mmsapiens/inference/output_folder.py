@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,9 @@ from types import TracebackType
 from typing import Any
 
 from ..utils.folder_lock import FolderLock
+from ..utils.whole_files import sync_file_system, sync_files
 from .entries import Progress
+from .file_checks import Checks, file_check, set_damaged_aside
 from .frames import FrameResult, Unreadable
 from .manifest import Checkpoint, Entry, Manifest
 from .open_video import OpenVideo, State
@@ -19,6 +22,8 @@ from .writers import AnnotatedVideo, KeypointWriter, Writer
 from .writers.coco_results import ImageIds, write_coco_results
 
 PARTS = '.parts'
+ONE_BY_ONE = 64
+"""Most files that are brought to the disk each on its own."""
 
 
 class OutputFolder:
@@ -28,6 +33,10 @@ class OutputFolder:
     the next run goes on from there; the same after a kill. Pictures are done
     when their files are there and their input is the same; videos go on from
     their last checkpoint. Arrays and cameras are never taken as done.
+
+    Files are brought to the disk together, when a run comes to its end. Those
+    of any other run are read by the next one, which sets aside what a power
+    failure has damaged, and makes it again.
 
     Args:
         folder (str | Path): Made if needed.
@@ -78,6 +87,8 @@ class OutputFolder:
         self._lock = FolderLock(self.folder, '--out')
         try:
             self.manifest = Manifest(self.folder, identity, overwrite)
+            for checks in self.manifest.doubtful_files():
+                set_damaged_aside(self.folder, checks)
         except BaseException:
             self._lock.release()
             raise
@@ -92,6 +103,8 @@ class OutputFolder:
         }
         if video is not None:
             self.video_look['video'] = video.look
+        self._written: deque[Path] = deque(maxlen=ONE_BY_ONE + 1)
+        self._has_doubtful = not self.manifest.is_settled
         self._open: OpenVideo | None = None
         self._waiting: dict[str, Checkpoint] = {}
 
@@ -187,27 +200,27 @@ class OutputFolder:
         checkpoint = self._waiting.get(video)
         return self.manifest.state(checkpoint) if checkpoint else None
 
-    def write_files(self, result: FrameResult) -> list[str]:
+    def write_files(self, result: FrameResult) -> Checks:
         """Write the files of a result; several threads may at a time.
 
         Args:
             result (FrameResult): Of any picture or frame.
 
         Returns:
-            list[str]: Their paths, for :meth:`write`.
+            Checks: Of these files, for :meth:`write`.
         """
-        frame, outputs = result.frame, []
+        frame, checks = result.frame, {}
         for writer in self.writers:
             for path in writer.paths(frame.name, frame.video is not None):
                 writer.write(result, self.folder / path)
-                outputs.append(path)
-        return outputs
+                checks[path] = file_check(self.folder / path)
+        return checks
 
     def write(
         self,
         result: FrameResult,
         state: Callable[[], State | None] = lambda: None,
-        outputs: Sequence[str] | None = None,
+        checks: Checks | None = None,
     ) -> None:
         """Write a result down as done.
 
@@ -217,28 +230,30 @@ class OutputFolder:
                 this frame, also when it is asked later: ``snapshot()`` of a
                 :class:`~mmsapiens.inference.temporal.TemporalFilter`.
                 Defaults to none.
-            outputs (Sequence[str], optional): What :meth:`write_files` gave
-                for it. Defaults to None, the files are written now.
+            checks (Checks, optional): What :meth:`write_files` gave for it.
+                Defaults to None, the files are written now.
         """
         frame = result.frame
         if self._open is not None and self._open.name != frame.video:
             self._finish_video()
         if frame.video is not None and self._open is None:
             self._open = self._start_video(result)
-        if outputs is None:
-            outputs = self.write_files(result)
+        if checks is None:
+            checks = self.write_files(result)
+        self._written.extend(self.folder / path for path in checks)
         if self._open is None:
             entry = Entry(
                 frame.source,
                 'done',
-                list(outputs),
+                list(checks),
                 people=len(result.people),
                 stamp=_stamp(frame.source),
                 look=self.look,
+                checks=checks,
             )
             self.manifest.add_picture(frame.name, entry)
             return
-        self._open.add(result, self.video)
+        self._open.add(result, self.video, checks)
         self._open.state = state
         if self._open.since_checkpoint >= self.checkpoint_frames:
             self._checkpoint()
@@ -271,7 +286,10 @@ class OutputFolder:
         assert video is not None
         numbers = video.checkpoint()
         if numbers is not None:
-            self.manifest.note_checkpoint(video.name, numbers, video.state())
+            self.manifest.note_checkpoint(
+                video.name, numbers, video.state(), video.checks
+            )
+            video.checks = {}
 
     def _finish_video(self) -> None:
         """The open video came to its end."""
@@ -332,7 +350,18 @@ class OutputFolder:
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
             parts.rmdir()
+        self._settle()
         self.manifest.write(is_complete=True)
+
+    def _settle(self) -> None:
+        """Bring all results to the disk."""
+        if self.manifest.is_settled:
+            return
+        if self._has_doubtful or len(self._written) > ONE_BY_ONE:
+            sync_file_system(self.folder)
+        else:
+            sync_files(self._written)
+        self.manifest.note_settled()
 
     def stop(self) -> None:
         """End before all inputs were read; the next run goes on.

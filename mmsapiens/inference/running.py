@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .engine import close, map_ahead
+from .file_checks import Checks
 from .frames import FrameResult, MapResult, Unreadable
 from .output_folder import OutputFolder
 from .temporal import TemporalFilter
@@ -22,7 +23,7 @@ Item = FrameResult | Unreadable
 State = Callable[[], dict[str, Any] | None]
 
 WRITERS = 32
-"""Threads that write: bringing a file to the disk is mostly waiting."""
+"""Threads that write: a disk, or one on a network, is mostly waiting."""
 WRITING_BYTES = 2**28
 """Results that wait to be written, in bytes, after which none is added."""
 
@@ -136,10 +137,10 @@ def write_results(
     start = time.monotonic()
     summary = RunSummary(folder.folder)
 
-    def write(entry: tuple[Item, State]) -> tuple[Item, State, list[str]]:
+    def write(entry: tuple[Item, State]) -> tuple[Item, State, Checks]:
         item, state = entry
         if isinstance(item, Unreadable):
-            return item, state, []
+            return item, state, {}
         return item, state, folder.write_files(item)
 
     with (
@@ -156,12 +157,12 @@ def write_results(
             )
         ) as written,
     ):
-        for item, state, outputs in written:
+        for item, state, checks in written:
             if isinstance(item, Unreadable):
                 folder.fail(item)
                 summary.failed.append(item)
             else:
-                folder.write(item, state, outputs)
+                folder.write(item, state, checks)
                 summary.done += 1
                 summary.people += len(item.people)
             if on_item is not None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.whole_files import TMP_SUFFIX, whole_file
+from ..utils.whole_files import TMP_SUFFIX, move_whole, whole_file
 
 CLOCK = 90_000
 """Ticks of a second."""
@@ -113,7 +113,7 @@ class VideoSegments:
         self._container.mux(self._stream.encode())
         self._container.close()
         self._container = None
-        self._partial.replace(self._piece(self.count))
+        move_whole(self._partial, self._piece(self.count))
         self.count += 1
 
     def abandon(self) -> None:

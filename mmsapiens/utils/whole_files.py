@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,17 +16,18 @@ TMP_SUFFIX = '.partial'
 
 @contextmanager
 def whole_file(
-    path: str | os.PathLike[str], *, keep_name: bool = True
+    path: str | os.PathLike[str], *, is_durable: bool = True
 ) -> Iterator[Path]:
     """A file beside its place, moved there if the block ends without error.
 
     Args:
         path (str | Path): Its name; a file there is replaced at once. Its
             folder is made.
-        keep_name (bool): Whether to bring the name to the disk as well as
-            the content. Without, a power failure soon after may undo the
-            move, which is for files that would be made again, and takes half
-            the time. Defaults to True.
+        is_durable (bool): Whether content and name are on the disk before
+            the block ends. Without, a power failure soon after may damage
+            the file: for many files, whose content is checked later, and
+            which :func:`sync_file_system` makes durable together. Defaults
+            to True.
 
     Yields:
         Path: An empty file to write to. It is gone after the block.
@@ -38,26 +40,27 @@ def whole_file(
     os.close(handle)
     try:
         yield Path(name)
-        _sync(Path(name))
+        if is_durable:
+            _sync(Path(name))
         os.chmod(name, 0o644)
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
-    if keep_name:
+    if is_durable:
         _sync(target.parent)
 
 
 def write_whole(
-    content: bytes, path: str | os.PathLike[str], *, keep_name: bool = True
+    content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True
 ) -> None:
     """Write a file beside its place, then move it there.
 
     Args:
         content (bytes): For the file.
         path (str | Path): As in :func:`whole_file`.
-        keep_name (bool): Likewise. Defaults to True.
+        is_durable (bool): Likewise. Defaults to True.
     """
-    with whole_file(path, keep_name=keep_name) as partial:
+    with whole_file(path, is_durable=is_durable) as partial:
         partial.write_bytes(content)
 
 
@@ -66,6 +69,37 @@ def _sync(path: Path) -> None:
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)  # or it may be lost when the power fails
+    finally:
+        os.close(number)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """Bring files and their names to the disk, one after the other.
+
+    Args:
+        paths (Iterable[Path]): The files; those that are gone are left out.
+    """
+    present = [path for path in paths if path.is_file()]
+    for path in [*present, *{path.parent for path in present}]:
+        _sync(path)
+
+
+def sync_file_system(folder: Path) -> None:
+    """Bring all that waits on a file system to the disk.
+
+    For thousands of files this takes no longer than for a few, but it waits
+    for what other processes write, too.
+
+    Args:
+        folder (Path): In that file system.
+    """
+    syncfs = getattr(ctypes.CDLL(None), 'syncfs', None)
+    if syncfs is None:  # macOS
+        os.sync()
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        syncfs(number)
     finally:
         os.close(number)
 

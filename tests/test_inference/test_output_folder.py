@@ -10,6 +10,7 @@ from inference_results import made_frame, made_people, made_pose
 from odd_inputs.describe import picture
 from odd_inputs.videos import make_video
 
+from mmsapiens.inference import output_folder
 from mmsapiens.inference.frames import FrameResult, Unreadable
 from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.sources import open_source
@@ -227,6 +228,71 @@ def test_a_video_is_redone_from_a_missing_file(tmp_path):
     assert names[0] == 'clip/000004'
     path = 'pose-17/clip/000006.json'
     assert files(out)[path] == before[path]
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'\0' * 3000, None], ids=['empty', 'zeros', 'one bit']
+)
+def test_what_a_power_failure_damaged_is_made_again(content, tmp_path):
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png', 'c.png')
+    make_video(tmp_path / 'in/clip.mp4', 10)
+    out = tmp_path / 'out'
+    with pytest.raises(StopHereError):
+        run(inputs, out, stop_at='clip/000009')
+    before = files(out)
+    damaged = ['pose-17_overlay/b.jpg', 'pose-17/clip/000006.json']
+    for name in damaged:
+        data = bytearray(before[name])
+        data[len(data) // 2] ^= 1
+        (out / name).write_bytes(data if content is None else content)
+    (out / 'pose-17/clip/000009.json').write_text('written, not noted')
+    names = run(inputs, out)
+    assert names == ['b', *(f'clip/{index:06d}' for index in range(4, 10))]
+    after = files(out)
+    for name in damaged:
+        assert after[name] == before[name]
+        assert after[f'{name}.damaged'] != before[name]
+
+
+def test_results_are_brought_to_the_disk_at_the_end(tmp_path, monkeypatch):
+    synced = []
+    sync_files = output_folder.sync_files
+    monkeypatch.setattr(
+        output_folder,
+        'sync_files',
+        lambda paths: sync_files(synced.extend(paths) or synced),
+    )
+    monkeypatch.setattr(output_folder, 'sync_file_system', synced.append)
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    out = tmp_path / 'out'
+    run(inputs, out)
+    assert sorted(synced) == [
+        out / 'pose-17/a.json',
+        out / 'pose-17/b.json',
+        out / 'pose-17_overlay/a.jpg',
+        out / 'pose-17_overlay/b.jpg',
+    ]
+    # From here on the files are the user's.
+    (out / 'pose-17_overlay/a.jpg').write_text('mine')
+    synced.clear()
+    assert run(inputs, out) == []
+    assert (out / 'pose-17_overlay/a.jpg').read_text() == 'mine'
+    assert synced == []
+    pictures(tmp_path / 'in', 'c.png', 'd.png')
+    with pytest.raises(StopHereError):
+        run(inputs, out, stop_at='d')
+    assert synced == []
+    # Files of a run that was stopped are not known one by one.
+    assert run(inputs, out) == ['d']
+    assert synced == [out]
+
+
+def test_many_results_are_brought_to_the_disk_together(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(output_folder, 'sync_file_system', synced.append)
+    monkeypatch.setattr(output_folder, 'ONE_BY_ONE', 1)
+    run(pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out')
+    assert synced == [tmp_path / 'out']
 
 
 def test_results_of_a_run_are_joined_in_order(tmp_path):

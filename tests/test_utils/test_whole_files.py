@@ -4,7 +4,12 @@ import stat
 import pytest
 
 from mmsapiens.utils import whole_files
-from mmsapiens.utils.whole_files import whole_file, write_whole
+from mmsapiens.utils.whole_files import (
+    sync_file_system,
+    sync_files,
+    whole_file,
+    write_whole,
+)
 
 
 @pytest.fixture
@@ -27,12 +32,21 @@ def calls(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize('keep_name', [True, False])
-def test_content_is_on_the_disk_before_the_name(keep_name, calls, tmp_path):
-    write_whole(b'new', tmp_path / 'a' / 'b.json', keep_name=keep_name)
-    assert calls == ['content', 'name', *['folder'] * keep_name]
+@pytest.mark.parametrize('is_durable', [True, False])
+def test_content_is_on_the_disk_before_the_name(is_durable, calls, tmp_path):
+    write_whole(b'new', tmp_path / 'a' / 'b.json', is_durable=is_durable)
+    assert calls == (['content', 'name', 'folder'] if is_durable else ['name'])
     assert (tmp_path / 'a' / 'b.json').read_bytes() == b'new'
     assert os.listdir(tmp_path / 'a') == ['b.json']
+
+
+def test_files_are_brought_to_the_disk_later(calls, tmp_path):
+    paths = [tmp_path / 'a.json', tmp_path / 'b.json']
+    for path in paths:
+        write_whole(b'new', path, is_durable=False)
+    sync_files([*paths, tmp_path / 'gone.json'])
+    assert calls == ['name', 'name', 'content', 'content', 'folder']
+    sync_file_system(tmp_path)
 
 
 def test_an_error_keeps_the_former_file(tmp_path):

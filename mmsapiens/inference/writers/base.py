@@ -41,4 +41,12 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, result: FrameResult, path: Path) -> None:
-        """Write the file of a result; it appears when it is whole."""
+        """Write the file of a result; it appears when it is whole.
+
+        A power failure soon after may still damage it: the folder of the
+        results knows its content, and brings it to the disk at the end.
+
+        Args:
+            result (FrameResult): Of a picture.
+            path (Path): The file.
+        """

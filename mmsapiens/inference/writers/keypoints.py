@@ -31,7 +31,7 @@ class KeypointWriter(Writer):
         """Write the keypoints of a result."""
         document = keypoint_document(result, self.task)
         text = json.dumps(document, ensure_ascii=True, allow_nan=False)
-        write_whole(text.encode(), path, keep_name=False)
+        write_whole(text.encode(), path, is_durable=False)
 
 
 def keypoint_document(result: FrameResult, task: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class MapWriter(Writer):
 
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)
-        write_map(path, found.values, found.field)
+        write_map(path, found.values, found.field, is_durable=False)
 
 
 class MaskWriter(Writer):
@@ -62,4 +62,5 @@ class MaskWriter(Writer):
 
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)
-        write_map(path, (found.values > 0).astype(np.uint8), 'human_mask')
+        mask = (found.values > 0).astype(np.uint8)
+        write_map(path, mask, 'human_mask', is_durable=False)

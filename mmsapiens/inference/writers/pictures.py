@@ -21,7 +21,7 @@ def write_jpeg(path: Path, image: NDArray) -> None:
     """Write a picture, RGB uint8 (H, W, 3); it appears when it is whole."""
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     _, data = cv2.imencode('.jpg', image[..., ::-1], options)
-    write_whole(data.tobytes(), path, keep_name=False)
+    write_whole(data.tobytes(), path, is_durable=False)
 
 
 class OverlayWriter(Writer):
