@@ -170,11 +170,24 @@ def map_ahead(
 
     Yields:
         The results, in the order of the items.
+
+    Raises:
+        Exception: What ``items`` or the function raised, after the results
+            of what came before.
     """
     pending: deque[tuple[Future[R], int]] = deque()
     total = 0
+    failure: Exception | None = None
+    source = iter(items)
     try:
-        for item in items:
+        while True:
+            try:
+                item = next(source)
+            except StopIteration:
+                break
+            except Exception as error:
+                failure = error
+                break
             pending.append((pool.submit(function, item), cost(item)))
             total += pending[-1][1]
             del item
@@ -189,6 +202,8 @@ def map_ahead(
                 del future
         while pending:
             yield pending.popleft()[0].result()
+        if failure is not None:
+            raise failure
     finally:
         for future, _ in pending:
             future.cancel()

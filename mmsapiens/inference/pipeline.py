@@ -6,18 +6,18 @@ Stage       What it does                                    Runs in
 reading     collects decoded pictures in chunks             a thread
 people      detector; boxes from elsewhere                  a thread
 preparing   crops and resizes, a batch at a time            a pool
-networks    one batch of one task after the other           a thread
+networks    a batch of one task each                        a pool
 finishing   maps at the size of the picture                 a thread
 consuming   writes, draws, or whatever the caller does      the caller
 ==========  ==============================================  ================
 
-Detector and networks take turns on the device. A stage holds at most two
-chunks, and a chunk at most ``batch_size`` pictures and ``CHUNK_BYTES``.
+Detector and networks take turns on the device, which has one or two of them at
+a time. A stage holds at most two chunks, and a chunk at most ``batch_size``
+pictures and ``CHUNK_BYTES``.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from .engine import close, in_chunks, map_ahead, naming, run_ahead
 from .frames import Frame, FrameResult, People, Unreadable
 from .locating import Locator
 from .networks import Sample, TaskNetwork
+from .turns import Turns
 
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further picture."""
@@ -60,17 +61,24 @@ class Batch:
         task (str): Name of the task; empty at the end of the chunk.
         units (list[tuple[Work, int]]): Picture and number of each sample.
         samples (list[Sample]): Once they are prepared.
+        outputs (list): What the network said about them.
     """
 
     chunk: Chunk
     task: str = ''
     units: list[tuple[Work, int]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    outputs: list = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
         """Names of the pictures."""
         return list(dict.fromkeys(work.frame.name for work, _ in self.units))
+
+    def give_out(self) -> None:
+        """Give the outputs to the pictures that they belong to."""
+        for (work, _), output in zip(self.units, self.outputs):
+            work.outputs.setdefault(self.task, []).append(output)
 
 
 class Pipeline:
@@ -82,6 +90,12 @@ class Pipeline:
         batch_size (int): Samples of a batch, and pictures of a chunk.
             Defaults to 4.
         workers (int): Threads that prepare. Defaults to 2.
+        at_once (int): Batches that are on the device at a time. With 2, a GPU
+            computes one while the other comes and goes; a CPU has nothing
+            left for a second one. Defaults to 1.
+
+    Raises:
+        ValueError: If a number is below 1.
     """
 
     def __init__(
@@ -90,8 +104,13 @@ class Pipeline:
         locator: Locator,
         batch_size: int = 4,
         workers: int = 2,
+        at_once: int = 1,
     ) -> None:
-        for name, value in (('batch_size', batch_size), ('workers', workers)):
+        for name, value in (
+            ('batch_size', batch_size),
+            ('workers', workers),
+            ('at_once', at_once),
+        ):
             if value < 1:
                 raise ValueError(
                     f'`{name}` must be at least 1, but got {value}'
@@ -100,7 +119,8 @@ class Pipeline:
         self.locator = locator
         self.batch_size = batch_size
         self.workers = workers
-        self._device = threading.Lock()
+        self._device = Turns(at_once)
+        self._seen: set[str] = set()
 
     def run(
         self, source: Iterable[Frame | Unreadable]
@@ -118,20 +138,31 @@ class Pipeline:
             FrameError: If something went wrong with a picture.
             Exception: What the source raised.
         """
+        at_once = self._device.at_once
         pool = ThreadPoolExecutor(self.workers, 'mmsapiens-preparing')
+        seeing = ThreadPoolExecutor(at_once, 'mmsapiens-networks')
         chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
         read = run_ahead(chunks, 1, 'mmsapiens-reading')
         located = run_ahead(self._locate(read), 1, 'mmsapiens-people')
         prepared = map_ahead(
             self._prepare, self._plan(located), pool, self.workers
         )
-        predicted = run_ahead(self._predict(prepared), 1, 'mmsapiens-networks')
-        results = run_ahead(self._finish(predicted), 1, 'mmsapiens-finishing')
+        predicted = map_ahead(
+            self._predict,
+            prepared,
+            seeing,
+            2 * at_once,
+            lambda batch: int(bool(batch.task)),
+            at_once,
+        )
+        gathered = run_ahead(_gather(predicted), 1, 'mmsapiens-gathering')
+        results = run_ahead(self._finish(gathered), 1, 'mmsapiens-finishing')
         try:
             yield from results
         finally:
             close(results)
             pool.shutdown(wait=True, cancel_futures=True)
+            seeing.shutdown(wait=True, cancel_futures=True)
 
     def _locate(
         self, chunks: Iterable[list[Frame | Unreadable]]
@@ -140,7 +171,7 @@ class Pipeline:
             for chunk in chunks:
                 frames = [item for item in chunk if isinstance(item, Frame)]
                 names = [frame.name for frame in frames]
-                with naming(names, 'people'), self._device:
+                with naming(names, 'people'), self._device.take():
                     found = iter(self.locator(frames) if frames else ())
                 yield [
                     Work(item, next(found))
@@ -175,22 +206,19 @@ class Pipeline:
                 ]
         return batch
 
-    def _predict(
-        self, batches: Iterable[Batch]
-    ) -> Generator[Work | Unreadable, None, None]:
-        try:
-            for batch in batches:
-                if not batch.task:
-                    yield from _taken(batch.chunk)
-                    del batch
-                    continue
-                with naming(batch.names, batch.task), self._device:
-                    outputs = self.networks[batch.task].forward(batch.samples)
-                for (work, _), output in zip(batch.units, outputs):
-                    work.outputs.setdefault(batch.task, []).append(output)
-                del batch, outputs
-        finally:
-            close(batches)
+    def _predict(self, batch: Batch) -> Batch:
+        if batch.task:
+            # The first batch of a network compiles, and tries kernels.
+            is_first = batch.task not in self._seen
+            with (
+                naming(batch.names, batch.task),
+                self._device.take(alone=is_first),
+            ):
+                network = self.networks[batch.task]
+                batch.outputs = network.forward(batch.samples)
+            self._seen.add(batch.task)
+            batch.samples = []
+        return batch
 
     def _finish(
         self, items: Iterable[Work | Unreadable]
@@ -213,6 +241,20 @@ class Pipeline:
                 del result
         finally:
             close(items)
+
+
+def _gather(
+    batches: Iterable[Batch],
+) -> Generator[Work | Unreadable, None, None]:
+    """Pictures with the outputs of all tasks."""
+    try:
+        for batch in batches:
+            if not batch.task:
+                yield from _taken(batch.chunk)
+            batch.give_out()
+            del batch
+    finally:
+        close(batches)
 
 
 def _bytes(item: Frame | Unreadable) -> int:

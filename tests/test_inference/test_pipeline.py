@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -92,8 +93,50 @@ def test_results_keep_the_order_and_batches_mix_pictures():
     assert any(len({name for name, _ in batch}) > 1 for batch in pose.batches)
 
 
+@pytest.mark.parametrize('at_once', [1, 2, 3])
+def test_so_many_batches_are_on_the_device(at_once):
+    inside, most, firsts = set(), [], []
+    lock = threading.Lock()
+
+    class Network(StubNetwork):
+        def forward(self, samples):
+            with lock:
+                is_first = not self.batches
+                self.batches.append(len(samples))
+                inside.add(id(samples))
+                most.append(len(inside))
+            time.sleep(0.02)
+            with lock:
+                if is_first:
+                    firsts.append(len(inside))
+                inside.discard(id(samples))
+            return [(frame.name, index) for frame, index in samples]
+
+    def detect(frames):
+        with lock:
+            inside.add('detector')
+            most.append(len(inside))
+        time.sleep(0.005)
+        with lock:
+            inside.discard('detector')
+        return crowd(frames)
+
+    pipeline = Pipeline(
+        dict(pose=Network(), depth=Network(per_person=False)),
+        detect,
+        batch_size=2,
+        at_once=at_once,
+    )
+    results = list(pipeline.run(map(frame, range(20))))
+    assert [one.frame.index for one in results] == list(range(20))
+    assert [one.tasks['pose'] for one in results] == [i % 4 for i in range(20)]
+    assert max(most) == at_once
+    assert firsts == [1, 1]  # nobody beside the first batch of a network
+
+
 @pytest.mark.parametrize('batch_size', [1, 4])
-def test_a_long_stream_has_few_frames_in_flight(batch_size):
+@pytest.mark.parametrize('at_once', [1, 2])
+def test_a_long_stream_has_few_frames_in_flight(batch_size, at_once):
     alive = set()
     most = 0
     number = 400
@@ -111,6 +154,7 @@ def test_a_long_stream_has_few_frames_in_flight(batch_size):
         dict(pose=StubNetwork(), dense=StubNetwork(per_person=False)),
         crowd,
         batch_size=batch_size,
+        at_once=at_once,
     )
     count = 0
     for result in pipeline.run(stream()):
@@ -118,7 +162,8 @@ def test_a_long_stream_has_few_frames_in_flight(batch_size):
         del result
     gc.collect()
     assert count == number
-    assert most <= CHUNKS_IN_FLIGHT * batch_size + pipeline.workers
+    chunks = CHUNKS_IN_FLIGHT + at_once - 1
+    assert most <= chunks * batch_size + pipeline.workers
     assert not alive
 
 
@@ -207,3 +252,5 @@ def test_bad_numbers_are_refused():
         Pipeline({}, crowd, batch_size=0)
     with pytest.raises(ValueError, match='`workers` must be at least 1'):
         Pipeline({}, crowd, workers=0)
+    with pytest.raises(ValueError, match='`at_once` must be at least 1'):
+        Pipeline({}, crowd, at_once=0)

@@ -16,6 +16,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ..frames import Frame, MapResult, People, PoseResult
+from ..turns import own_stream
 
 Sample = dict[str, Any]
 """What a pipeline packs: ``inputs`` (3, H, W) and ``data_samples``."""
@@ -24,8 +25,8 @@ Sample = dict[str, Any]
 class TaskNetwork(ABC):
     """A network, from pictures to results.
 
-    The three steps may run in different threads, each in one at a time but
-    :meth:`prepare`, of which many may run at once. Preparing and predicting
+    The three steps may run in different threads, :meth:`finish` in one at a
+    time, the others in many. Preparing and predicting
     are the pipeline, the preprocessor and the model of the config, so that
     results are those of its ``test_step``.
 
@@ -122,9 +123,10 @@ class TaskNetwork(ABC):
             ori_shape=size_hw,
         )
 
-    @torch.inference_mode()
     def forward(self, samples: Sequence[Sample]) -> list:
         """Predict a batch; inputs of different sizes go one size at a time.
+
+        Several threads may do so at a time; on a GPU each has its own stream.
 
         Args:
             samples (Sequence[Sample]): From :meth:`prepare`.
@@ -132,6 +134,10 @@ class TaskNetwork(ABC):
         Returns:
             list: An output for each.
         """
+        with torch.inference_mode(), own_stream(self.device):
+            return self._forward(samples)
+
+    def _forward(self, samples: Sequence[Sample]) -> list:
         groups: dict[tuple[int, ...], list[int]] = {}
         for index, sample in enumerate(samples):
             shape = tuple(sample['inputs'].shape)

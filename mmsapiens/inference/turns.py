@@ -1,0 +1,74 @@
+"""Who may use a device, and how many at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+class Turns:
+    """Lets a few threads use a device at once, or one of them alone.
+
+    Args:
+        at_once (int): Most threads.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self._free = at_once
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, alone: bool = False) -> Iterator[None]:
+        """Wait for a turn, which lasts as long as the block.
+
+        Args:
+            alone (bool): Whether nobody else may have one. Defaults to
+                False.
+        """
+        share = self.at_once if alone else 1
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= share)
+            self._free -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += share
+                self._changed.notify_all()
+
+
+_free_streams: dict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
+"""Used again, as memory that PyTorch keeps belongs to a stream."""
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """Run what a block does on a GPU beside what other threads do there.
+
+    What the block has made is complete at its end, for any stream. On other
+    devices it does nothing.
+
+    Args:
+        device (torch.device): Where the block works.
+    """
+    if device.type != 'cuda':
+        yield
+        return
+    streams = _free_streams[device]
+    try:
+        stream = streams.pop()
+    except IndexError:
+        stream = torch.cuda.Stream(device)
+    try:
+        # Weights may still be on their way.
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            yield
+        stream.synchronize()
+    finally:
+        streams.append(stream)
