@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 LOG_FLOOR = 1e-3
@@ -24,6 +23,8 @@ LOG_CEILING = 50.0
 HESSIAN_EPS = torch.finfo(torch.float32).eps
 NO_PEAK = -1.0
 """Column and row, in heatmap pixels, of a map without a peak."""
+BLURRED_AT_ONCE = 512
+"""Maps that are blurred as a whole at a time, 100 MB each 512 of 192x256."""
 
 
 def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
@@ -180,19 +181,55 @@ def log_neighbourhood(
     numbers = (uncertain & (peaks > 0)).nonzero()[:, 0]
     if len(numbers):
         scale = torch.ones_like(peaks)
-        top = blurred_maximum(maps.select(numbers), kernel_size)
-        scale[numbers] = peaks[numbers] / top
+        tops = [
+            blurred_maximum(maps.select(part), kernel_size)
+            for part in numbers.split(BLURRED_AT_ONCE)
+        ]
+        scale[numbers] = peaks[numbers] / torch.cat(tops)
         near = near * scale[:, None, None]
     return near.clamp(LOG_FLOOR, LOG_CEILING).log()
 
 
 def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
-    """Maximum of each map (N, H, W) after the blur of stock; (N,)."""
-    taps = blur_matrix(kernel_size, maps.device)[0, :kernel_size]
-    pad = kernel_size // 2
-    blurred = F.conv2d(maps[:, None], taps.view(1, 1, -1, 1), padding=(pad, 0))
-    blurred = F.conv2d(blurred, taps.view(1, 1, 1, -1), padding=(0, pad))
-    return blurred.flatten(1).amax(1)
+    """Maximum of each map after the blur of stock, which is 0 outside it.
+
+    Args:
+        maps (Tensor): (N, H, W), float32.
+        kernel_size (int): Width of the blur, odd.
+
+    Returns:
+        Tensor: (N,).
+    """
+    if maps.device.type == 'cpu':
+        kernel_wh = (kernel_size, kernel_size)
+        blurred = (
+            cv2.GaussianBlur(one, kernel_wh, 0, borderType=cv2.BORDER_CONSTANT)
+            for one in maps.numpy()
+        )
+        tops = np.fromiter((one.max() for one in blurred), np.float32)
+        return torch.from_numpy(tops)
+    return top_by_matrices(maps, kernel_size)
+
+
+def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
+    """:func:`blurred_maximum` as products of matrices.
+
+    For these a GPU is made; a convolution of a single channel leaves most of
+    it idle.
+    """
+    rows, columns = (
+        _blur_of_all(size, kernel_size, maps.device) for size in maps.shape[1:]
+    )
+    return (rows @ maps @ columns).flatten(1).amax(1)
+
+
+def _blur_of_all(size: int, kernel_size: int, device: torch.device) -> Tensor:
+    """The blur along an axis, symmetric, (size, size)."""
+    taps = blur_matrix(kernel_size, device)[0, :kernel_size]
+    steps = torch.arange(size, device=device)
+    offsets = steps[:, None] - steps + kernel_size // 2
+    inside = (offsets >= 0) & (offsets < kernel_size)
+    return taps[offsets.clamp(0, kernel_size - 1)] * inside
 
 
 def newton_step(log_maps: Tensor) -> Tensor:

@@ -16,9 +16,15 @@ from mmsapiens.pose import BatchedUDPHeatmap
 from mmsapiens.pose.codecs import (
     batched_udp_heatmap,
     decode_udp_heatmaps,
+    udp_decoding,
     udp_encoding,
 )
-from mmsapiens.pose.codecs.udp_decoding import NO_PEAK
+from mmsapiens.pose.codecs.udp_decoding import (
+    NO_PEAK,
+    blur_matrix,
+    blurred_maximum,
+    top_by_matrices,
+)
 
 SIZES = dict(input_size=(192, 256), heatmap_size=(48, 64))
 # Heatmap pixels; the codecs differ in the order of float operations.
@@ -321,6 +327,26 @@ def test_blur_kernel_is_a_parameter(kernel):
     assert abs(difference).max() < TOLERANCE
 
 
+@pytest.mark.parametrize('kernel', [1, 3, 11, 65])
+@pytest.mark.parametrize('blur', [blurred_maximum, top_by_matrices])
+def test_whole_maps_are_blurred_with_zeros_around(kernel, blur):
+    maps = torch.rand(5, 24, 40, generator=torch.Generator().manual_seed(0))
+    taps = blur_matrix(kernel, maps.device)[0, :kernel]
+    window = torch.outer(taps, taps)[None, None]
+    expected = torch.nn.functional.conv2d(
+        maps[:, None], window, padding=kernel // 2
+    )
+    torch.testing.assert_close(blur(maps, kernel), expected.flatten(1).amax(1))
+
+
+def test_maps_that_are_blurred_are_taken_a_few_at_a_time(ours, monkeypatch):
+    noise = np.random.default_rng(0).random((20, 64, 48), dtype=np.float32)
+    expected = ours.decode(noise * 1e-4)
+    monkeypatch.setattr(udp_decoding, 'BLURRED_AT_ONCE', 3)
+    for one, other in zip(ours.decode(noise * 1e-4), expected):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_flip_test_equals_stock(stock, ours, dtype):
     generator = torch.Generator().manual_seed(0)
@@ -442,3 +468,11 @@ def test_cuda_gives_the_same(ours):
     actual = decode_udp_heatmaps(on_gpu[0], (192, 256), 11, on_gpu[1], indices)
     for a, b in zip(actual, expected):
         torch.testing.assert_close(a.cpu(), b, atol=1e-3, rtol=0)
+
+
+@pytest.mark.gpu
+def test_cuda_blurs_the_same():
+    maps = torch.rand(5, 24, 40, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        blurred_maximum(maps.cuda(), 11).cpu(), blurred_maximum(maps, 11)
+    )
