@@ -88,4 +88,6 @@ class PatchEmbed(BaseModule):
             img.to(self.projection.weight.dtype)
         )  # (B, D, rows, columns)
         grid = (x.shape[2], x.shape[3])
-        return x.flatten(2).transpose(1, 2), grid
+        # Sums keep the order of memory of their first summand: without the
+        # copy, every norm of every layer would make one.
+        return x.flatten(2).transpose(1, 2).contiguous(), grid

@@ -7,6 +7,9 @@ from torch import nn
 
 from mmsapiens.models.layers import (
     FeedForward,
+    MultiheadAttention,
+    PatchEmbed,
+    TransformerLayer,
     conv_layers,
     deconv_layers,
 )
@@ -81,6 +84,20 @@ def test_feed_forward_without_gradients_is_equal(generator):
         fast = layer(x)
     assert torch.equal(x, before)
     torch.testing.assert_close(fast, layer(x).detach())
+
+
+def test_attention_without_gradients_is_equal(generator):
+    layer = MultiheadAttention(8, 2)
+    x = torch.randn(2, 5, 8, generator=generator)
+    with torch.no_grad():
+        fast = layer(x)
+    torch.testing.assert_close(fast, layer(x).detach())
+
+
+def test_tokens_stay_in_one_order_of_memory(generator):
+    tokens, _ = PatchEmbed(8, 4)(torch.randn(2, 3, 8, 12, generator=generator))
+    assert tokens.is_contiguous()
+    assert TransformerLayer(8, 2, 16)(tokens).is_contiguous()
 
 
 def test_only_plain_numbers_take_the_fast_way():
