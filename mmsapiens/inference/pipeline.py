@@ -90,9 +90,6 @@ class Pipeline:
         batch_size (int): Samples of a batch, and pictures of a chunk.
             Defaults to 4.
         workers (int): Threads that prepare. Defaults to 2.
-        at_once (int): Batches that are on the device at a time. With 2, a GPU
-            computes one while the other comes and goes; a CPU has nothing
-            left for a second one. Defaults to 1.
 
     Raises:
         ValueError: If a number is below 1.
@@ -104,13 +101,8 @@ class Pipeline:
         locator: Locator,
         batch_size: int = 4,
         workers: int = 2,
-        at_once: int = 1,
     ) -> None:
-        for name, value in (
-            ('batch_size', batch_size),
-            ('workers', workers),
-            ('at_once', at_once),
-        ):
+        for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
                 raise ValueError(
                     f'`{name}` must be at least 1, but got {value}'
@@ -119,7 +111,8 @@ class Pipeline:
         self.locator = locator
         self.batch_size = batch_size
         self.workers = workers
-        self._device = Turns(at_once)
+        at_once = (network.at_once for network in self.networks.values())
+        self._device = Turns(max(at_once, default=1))
         self._seen: set[str] = set()
 
     def run(

@@ -17,8 +17,9 @@ from mmsapiens.inference.pipeline import CHUNKS_IN_FLIGHT, Pipeline
 class StubNetwork:
     """Counts people; batches are recorded."""
 
-    def __init__(self, per_person=True):
+    def __init__(self, per_person=True, at_once=1):
         self.per_person = per_person
+        self.at_once = at_once
         self.batches = []
         self.error_at = {}
 
@@ -122,10 +123,11 @@ def test_so_many_batches_are_on_the_device(at_once):
         return crowd(frames)
 
     pipeline = Pipeline(
-        dict(pose=Network(), depth=Network(per_person=False)),
+        dict(
+            pose=Network(at_once=at_once), depth=Network(per_person=False)
+        ),
         detect,
         batch_size=2,
-        at_once=at_once,
     )
     results = list(pipeline.run(map(frame, range(20))))
     assert [one.frame.index for one in results] == list(range(20))
@@ -151,10 +153,12 @@ def test_a_long_stream_has_few_frames_in_flight(batch_size, at_once):
             yield one
 
     pipeline = Pipeline(
-        dict(pose=StubNetwork(), dense=StubNetwork(per_person=False)),
+        dict(
+            pose=StubNetwork(at_once=at_once),
+            dense=StubNetwork(per_person=False),
+        ),
         crowd,
         batch_size=batch_size,
-        at_once=at_once,
     )
     count = 0
     for result in pipeline.run(stream()):
@@ -252,5 +256,3 @@ def test_bad_numbers_are_refused():
         Pipeline({}, crowd, batch_size=0)
     with pytest.raises(ValueError, match='`workers` must be at least 1'):
         Pipeline({}, crowd, workers=0)
-    with pytest.raises(ValueError, match='`at_once` must be at least 1'):
-        Pipeline({}, crowd, at_once=0)

@@ -67,6 +67,15 @@ class TaskNetwork(ABC):
         return next(self.model.backbone.parameters()).dtype
 
     @property
+    def at_once(self) -> int:
+        """Batches that its device takes at a time.
+
+        A GPU computes one while the other comes and goes; a CPU has nothing
+        left for a second one.
+        """
+        return 2 if self.device.type == 'cuda' else 1
+
+    @property
     def flip_test(self) -> bool:
         """Whether outputs for the mirrored picture are averaged in."""
         return bool(self.model.test_cfg.get('flip_test', False))

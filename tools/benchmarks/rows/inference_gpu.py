@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from harness import Measurement, Settings, alternate, benchmark
@@ -12,7 +11,6 @@ from harness import Measurement, Settings, alternate, benchmark
 RATE = 'the measured rate of bfloat16 matrix products'
 BATCH = {'tiny': 2, '0.3b': 32, '0.6b': 16, '1b': 16, '2b': 8}
 """Size -> people in a batch of the network alone."""
-PHOTO_HW = (1024, 768)
 WARM_UP, PHOTOS = 4, 40
 """Batches of the pipeline before the clock starts, and while it runs."""
 
@@ -112,24 +110,6 @@ for _size in ('0.3b', '0.6b', '1b', '2b'):
     register_forward(_size)
 
 
-def _photographs(folder: Path, count: int) -> list[str]:
-    """JPEG files of soft noise, which decode as slowly as photographs."""
-    import cv2
-    import numpy as np
-
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    height, width = PHOTO_HW
-    paths = []
-    for index in range(count):
-        small = rng.integers(0, 256, (height // 8, width // 8, 3), np.uint8)
-        image = cv2.resize(small, (width, height))
-        path = str(folder / f'{index:05d}.jpg')
-        cv2.imwrite(path, image)
-        paths.append(path)
-    return paths
-
-
 @benchmark(
     'gpu-pipeline-308',
     work='JPEG in, JSON of 308 keypoints out, 0.3B, bfloat16, one person each',
@@ -143,6 +123,7 @@ def gpu_pipeline(settings: Settings) -> Iterator[Measurement]:
     import shutil
 
     import torch
+    from harness.photographs import write_photographs
     from mmsapiens.inference.inferencer import SapiensInferencer
     from mmsapiens.inference.running import WriteOptions
     from mmsapiens.models.layers import compile_blocks
@@ -153,7 +134,7 @@ def gpu_pipeline(settings: Settings) -> Iterator[Measurement]:
     torch.backends.cudnn.benchmark = True
     folder = settings.scratch / 'pipeline'
     shutil.rmtree(folder, ignore_errors=True)
-    paths = _photographs(folder / 'in', batch * (WARM_UP + batches))
+    paths = write_photographs(folder / 'in', batch * (WARM_UP + batches))
     inferencer = SapiensInferencer(
         f'sapiens-{size}',
         ['pose-308'],
