@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import Measurement, Settings, benchmark
@@ -13,31 +15,44 @@ from harness.memory import available_bytes, status_bytes
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs/pose/goliath308'
 CONFIG = CONFIGS / 'sapiens-{size}_8xb64-210e_goliath308-1024x768.py'
 TINY = CONFIGS / 'sapiens-tiny_2xb7-300e_goliath308-256x192.py'
+SUFFIXES = {'ours': '.safetensors', 'stock': '.pth'}
 RESERVE_BYTES = 2 * 2**30
 """Memory beyond two copies of the weights that stock needs."""
 
 
-def write_files(config: Path, folder: Path) -> dict[str, Path]:
-    """Random weights of a model, as safetensors and as a file of torch."""
+@contextmanager
+def weights_file(side: str, config: Path, folder: Path) -> Iterator[Path]:
+    """Weights of a model in a file, which is gone after the block.
+
+    Only that file is in the page cache: that of the other side could push it
+    out, and the disk would be measured.
+
+    Args:
+        side (str): 'ours' has safetensors, 'stock' a file of torch.
+        config (Path): Of the model.
+        folder (Path): Where the file is made.
+    """
     import torch
     from mmsapiens.utils.ready_model import build_without_weights
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {
-        'ours': folder / f'{config.stem}.safetensors',
-        'stock': folder / f'{config.stem}.pth',
-    }
-    if all(path.is_file() for path in paths.values()):
-        return paths
-    model = build_without_weights(config)
     weights = {
         name: torch.full(tensor.shape, 0.01)
-        for name, tensor in model.state_dict().items()
+        for name, tensor in build_without_weights(config).state_dict().items()
     }
-    save_file(weights, paths['ours'])
-    torch.save(dict(state_dict=weights), paths['stock'])
-    return paths
+    path = folder / f'{config.stem}{SUFFIXES[side]}'
+    try:
+        if side == 'ours':
+            save_file(weights, path)
+        else:
+            torch.save(dict(state_dict=weights), path)
+        del weights
+        with open(path, 'rb') as file:
+            os.fsync(file.fileno())
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def load(side: str, config: str, checkpoint: str) -> dict[str, float]:
@@ -95,17 +110,14 @@ def choose_config(settings: Settings) -> tuple[str, Path]:
     limit_s=400,
 )
 def load_2b(settings: Settings) -> Iterator[Measurement]:
-    """Each side in a new process; the files are in the page cache of both."""
+    """Each side in a new process, its file in the page cache."""
     size, config = choose_config(settings)
-    paths = write_files(config, settings.scratch)
-    try:
-        results = {
-            side: run_in_child('rows.loading', 'load', side, config, path)
-            for side, path in paths.items()
-        }
-    finally:
-        for path in paths.values():
-            path.unlink()
+    results = {}
+    for side in SUFFIXES:
+        with weights_file(side, config, settings.scratch) as path:
+            results[side] = run_in_child(
+                'rows.loading', 'load', side, config, path
+            )
     ours, stock = results['ours'], results['stock']
     if ours['total'] != stock['total']:
         raise RuntimeError('the two sides have other weights')
