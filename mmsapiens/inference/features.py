@@ -36,6 +36,7 @@ from .pipeline import CHUNK_BYTES
 from .read_options import ReadOptions
 from .running import RunSummary, write_results
 from .sources import open_source
+from .turns import batches_at_once, own_stream
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -106,7 +107,7 @@ class FeatureExtractor:
                     f'`{name}` must be at least 1, or 16 pixels, but got '
                     f'{value if name != "size_hw" else size_hw}'
                 )
-        self.mode, self.device = mode, options.device
+        self.mode, self.device = mode, torch.device(options.device)
         self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(
@@ -157,9 +158,8 @@ class FeatureExtractor:
         pixels = torch.from_numpy(resized).float()
         return ((pixels - self.mean) / self.std).permute(2, 0, 1)
 
-    @torch.inference_mode()
     def forward(self, pictures: Sequence[Tensor]) -> list[dict[str, NDArray]]:
-        """Features of a batch.
+        """Features of a batch; several threads may ask at a time.
 
         Args:
             pictures (Sequence[Tensor]): From :meth:`prepare`.
@@ -167,6 +167,10 @@ class FeatureExtractor:
         Returns:
             list[dict[str, NDArray]]: As in :class:`FrameFeatures`.
         """
+        with torch.inference_mode(), own_stream(self.device):
+            return self._features(pictures)
+
+    def _features(self, pictures: Sequence[Tensor]) -> list[dict]:
         encoder = self.encoder
         dtype = next(encoder.parameters()).dtype
         img = torch.stack(list(pictures)).to(self.device, dtype)
@@ -265,13 +269,14 @@ class FeatureExtractor:
     ) -> Generator[FrameFeatures | Unreadable, None, None]:
         chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
         read = run_ahead(chunks, 1, 'mmsapiens-reading')
-        with ThreadPoolExecutor(self.workers, 'mmsapiens-preparing') as pool:
+        at_once = batches_at_once(self.device)
+        with (
+            ThreadPoolExecutor(self.workers, 'mmsapiens-preparing') as pool,
+            ThreadPoolExecutor(at_once, 'mmsapiens-networks') as seeing,
+        ):
             prepared = map_ahead(self._prepare, read, pool, self.workers)
-            seen = run_ahead(
-                (self._forward(one) for one in prepared),
-                1,
-                'mmsapiens-networks',
-            )
+            forward = map_ahead(self._forward, prepared, seeing, at_once - 1)
+            seen = run_ahead(forward, 1, 'mmsapiens-gathering')
             with closing(prepared), closing(seen):
                 for results in seen:
                     yield from results

@@ -42,6 +42,18 @@ class Turns:
                 self._changed.notify_all()
 
 
+def batches_at_once(device: torch.device) -> int:
+    """How many batches a device should have at a time.
+
+    A GPU computes one while the other comes and goes; a CPU has nothing left
+    for a second one.
+
+    Args:
+        device (torch.device): Where networks run.
+    """
+    return 2 if device.type == 'cuda' else 1
+
+
 _free_streams: dict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
 """Used again, as memory that PyTorch keeps belongs to a stream."""
 

@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ..frames import Frame, MapResult, People, PoseResult
-from ..turns import own_stream
+from ..turns import batches_at_once, own_stream
 
 Sample = dict[str, Any]
 """What a pipeline packs: ``inputs`` (3, H, W) and ``data_samples``."""
@@ -68,12 +68,8 @@ class TaskNetwork(ABC):
 
     @property
     def at_once(self) -> int:
-        """Batches that its device takes at a time.
-
-        A GPU computes one while the other comes and goes; a CPU has nothing
-        left for a second one.
-        """
-        return 2 if self.device.type == 'cuda' else 1
+        """Batches that its device should have at a time."""
+        return batches_at_once(self.device)
 
     @property
     def flip_test(self) -> bool:
