@@ -203,7 +203,10 @@ def map_ahead(
         while pending:
             yield pending.popleft()[0].result()
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # or it would refer to itself
     finally:
         for future, _ in pending:
             future.cancel()

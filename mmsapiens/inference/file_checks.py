@@ -33,6 +33,13 @@ def file_check(path: str | os.PathLike[str]) -> list[int]:
     return [size, crc]
 
 
+def _is_whole(path: Path, wanted: list[int]) -> bool:
+    try:
+        return file_check(path) == wanted
+    except OSError:  # the disk cannot read it
+        return False
+
+
 def set_damaged_aside(folder: Path, checks: Checks) -> list[Path]:
     """Take their names from files that have another content than was written.
 
@@ -47,14 +54,15 @@ def set_damaged_aside(folder: Path, checks: Checks) -> list[Path]:
     aside = []
     for name, wanted in checks.items():
         path = folder / name
-        if not path.is_file() or file_check(path) == wanted:
+        if not path.is_file() or _is_whole(path, wanted):
             continue
         aside.append(path.with_name(f'{path.name}{DAMAGED_SUFFIX}'))
         path.replace(aside[-1])
         print_log(
-            f'{path} does not have the content that was written: it was '
-            'changed, or damaged when the machine went down. It is made '
-            f'again; the former content is in {aside[-1].name}',
+            f'{path} does not have the content that a run wrote which did '
+            'not come to its end: it was changed, or damaged when the machine '
+            'went down. It is made again when it is asked for; what was there '
+            f'is in {aside[-1].name}',
             logger='current',
             level=logging.WARNING,
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ..utils.whole_files import sync_files
 from .detector import make_detector
 from .engine import FrameError
 from .errors import UnreadableError
@@ -43,6 +44,7 @@ from .sources import open_source
 from .temporal import TemporalFilter
 from .tracking import BoxTracker
 from .webcam import camera_number
+from .writers import Writer
 
 
 class SapiensInferencer:
@@ -324,9 +326,8 @@ class SapiensInferencer:
             for item in results:
                 drawn = []
                 if isinstance(item, FrameResult):
-                    for writer in writers:
-                        name = item.frame.name
-                        writer.write(item, Path(str(out)) / writer.path(name))
+                    if out is not None:
+                        _write_files(item, writers, Path(out))
                     if return_vis:
                         from .panel import draw_panel
 
@@ -385,6 +386,16 @@ class SapiensInferencer:
                     item = temporal(item)
                 yield item
                 del item
+
+
+def _write_files(
+    result: FrameResult, writers: Sequence[Writer], folder: Path
+) -> None:
+    """Write the files of a result, and bring them to the disk."""
+    paths = [folder / writer.path(result.frame.name) for writer in writers]
+    for writer, path in zip(writers, paths):
+        writer.write(result, path)
+    sync_files(folder, paths)
 
 
 def _is_camera(inputs: Any) -> bool:

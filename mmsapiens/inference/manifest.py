@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ class Entry:
 
     Args:
         source (str): Its path or URL.
-        status (str): 'done' or 'failed'.
+        status (str): 'done', 'failed', or 'partial' while its files are
+            being replaced.
         outputs (list[str]): Files, relative to the folder of the results.
         reason (str): Why it failed. Defaults to none.
         people (int, optional): How many. Defaults to None.
@@ -187,6 +188,8 @@ class Manifest:
     def _replay(self, place: int, line: Mapping[str, Any]) -> None:
         self.is_settled = 'settled' in line
         if self.is_settled:
+            for name in self._unsettled & self.pictures.keys():
+                self.pictures[name].checks = None  # no longer needed
             self._unsettled.clear()
             self._settled_at = place
             return
@@ -218,6 +221,21 @@ class Manifest:
         line = {'picture': name, 'entry': asdict(entry)}
         self.journal.append(line)
         self._replay(-1, line)
+
+    def void_picture(self, name: str) -> int:
+        """Note that the files of a picture are no longer those of its entry.
+
+        Args:
+            name (str): Of a picture with an entry.
+
+        Returns:
+            int: Where the line ends, for :meth:`Journal.sync`.
+        """
+        entry = replace(self.pictures[name], status='partial', checks=None)
+        line = {'picture': name, 'entry': asdict(entry)}
+        end = self.journal.append(line)
+        self._replay(-1, line)
+        return end
 
     def note_video(self, name: str, **line: Any) -> None:
         """Note something about a video, see :meth:`_replay`; kept at once."""
@@ -254,18 +272,27 @@ class Manifest:
         self.journal.append(line, sync=True)
         self._replay(-1, line)
 
-    def doubtful_files(self) -> Iterator[Checks]:
-        """Files of runs that did not come to their end, a few at a time.
+    def check_doubtful(self, is_whole: Callable[[Checks], bool]) -> None:
+        """Look at the files that nobody has brought to the disk.
 
-        Nobody has brought these to the disk.
+        They are of runs that did not come to their end. What has a damaged
+        one is not done any more.
+
+        Args:
+            is_whole (Callable): Whether files have the content of their
+                checks.
         """
-        for name in self._unsettled & self.pictures.keys():
-            yield self.pictures[name].checks or {}
-        for video in self.videos.values():
-            for checkpoint in video.checkpoints:
-                if checkpoint.place > self._settled_at:
-                    line = self.journal.read_at(checkpoint.place)
-                    yield line.get('checks', {})
+        for name in sorted(self._unsettled & self.pictures.keys()):
+            if not is_whole(self.pictures[name].checks or {}):
+                self.void_picture(name)
+        for name, video in self.videos.items():
+            for number, checkpoint in enumerate(list(video.checkpoints)):
+                if checkpoint.place <= self._settled_at:
+                    continue
+                line = self.journal.read_at(checkpoint.place)
+                if not is_whole(line.get('checks', {})):
+                    self.note_video(name, keep=number, status='partial')
+                    break
 
     def state(self, checkpoint: Checkpoint) -> dict[str, Any] | None:
         """State of tracking and smoothing after a checkpoint."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from ..utils.folder_lock import FolderLock
-from ..utils.whole_files import sync_file_system, sync_files
+from .durability import Durability
 from .entries import Progress
-from .file_checks import Checks, file_check, set_damaged_aside
+from .file_checks import Checks, file_check
 from .frames import FrameResult, Unreadable
 from .manifest import Checkpoint, Entry, Manifest
 from .open_video import OpenVideo, State
@@ -22,21 +22,16 @@ from .writers import AnnotatedVideo, KeypointWriter, Writer
 from .writers.coco_results import ImageIds, write_coco_results
 
 PARTS = '.parts'
-ONE_BY_ONE = 64
-"""Most files that are brought to the disk each on its own."""
 
 
 class OutputFolder:
     """Writes results, and knows which are already there.
 
     A context manager: after an error, or Ctrl-C, what is done stays done and
-    the next run goes on from there; the same after a kill. Pictures are done
-    when their files are there and their input is the same; videos go on from
-    their last checkpoint. Arrays and cameras are never taken as done.
-
-    Files are brought to the disk together, when a run comes to its end. Those
-    of any other run are read by the next one, which sets aside what a power
-    failure has damaged, and makes it again.
+    the next run goes on from there; the same after a kill, or after a power
+    failure (:class:`Durability`). Pictures are done when their files are
+    there and their input is the same; videos go on from their last
+    checkpoint. Arrays and cameras are never taken as done.
 
     Args:
         folder (str | Path): Made if needed.
@@ -87,8 +82,7 @@ class OutputFolder:
         self._lock = FolderLock(self.folder, '--out')
         try:
             self.manifest = Manifest(self.folder, identity, overwrite)
-            for checks in self.manifest.doubtful_files():
-                set_damaged_aside(self.folder, checks)
+            self._durability = Durability(self.folder, self.manifest)
         except BaseException:
             self._lock.release()
             raise
@@ -103,8 +97,6 @@ class OutputFolder:
         }
         if video is not None:
             self.video_look['video'] = video.look
-        self._written: deque[Path] = deque(maxlen=ONE_BY_ONE + 1)
-        self._has_doubtful = not self.manifest.is_settled
         self._open: OpenVideo | None = None
         self._waiting: dict[str, Checkpoint] = {}
 
@@ -210,11 +202,19 @@ class OutputFolder:
             Checks: Of these files, for :meth:`write`.
         """
         frame, checks = result.frame, {}
+        self._durability.claim(frame, self._kept(frame.video))
         for writer in self.writers:
             for path in writer.paths(frame.name, frame.video is not None):
                 writer.write(result, self.folder / path)
                 checks[path] = file_check(self.folder / path)
         return checks
+
+    def _kept(self, video: str | None) -> int:
+        """How many checkpoints of a video stay, before its first frame."""
+        before = self._waiting.get(video or '')
+        if video is None or before is None:
+            return 0
+        return self.manifest.videos[video].checkpoints.index(before) + 1
 
     def write(
         self,
@@ -240,7 +240,7 @@ class OutputFolder:
             self._open = self._start_video(result)
         if checks is None:
             checks = self.write_files(result)
-        self._written.extend(self.folder / path for path in checks)
+        self._durability.add(checks)
         if self._open is None:
             entry = Entry(
                 frame.source,
@@ -268,9 +268,6 @@ class OutputFolder:
                 stamp=_stamp(frame.source),
                 look=self.video_look,
             )
-        else:
-            kept = self.manifest.videos[name].checkpoints.index(before) + 1
-            self.manifest.note_video(name, keep=kept, status='partial')
         segments = None
         if self.video is not None:
             segments = VideoSegments(
@@ -350,18 +347,8 @@ class OutputFolder:
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
             parts.rmdir()
-        self._settle()
+        self._durability.settle()
         self.manifest.write(is_complete=True)
-
-    def _settle(self) -> None:
-        """Bring all results to the disk."""
-        if self.manifest.is_settled:
-            return
-        if self._has_doubtful or len(self._written) > ONE_BY_ONE:
-            sync_file_system(self.folder)
-        else:
-            sync_files(self._written)
-        self.manifest.note_settled()
 
     def stop(self) -> None:
         """End before all inputs were read; the next run goes on.
@@ -374,6 +361,8 @@ class OutputFolder:
             else:
                 self._finish_video()
             self._open = None
+        with suppress(OSError):  # there was an error before
+            self._durability.settle()
         self.manifest.write(is_complete=False)
 
     def __enter__(self) -> OutputFolder:

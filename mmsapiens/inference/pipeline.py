@@ -7,6 +7,7 @@ reading     collects decoded pictures in chunks             a thread
 people      detector; boxes from elsewhere                  a thread
 preparing   crops and resizes, a batch at a time            a pool
 networks    a batch of one task each                        a pool
+gathering   outputs of all tasks to their pictures          a thread
 finishing   maps at the size of the picture                 a thread
 consuming   writes, draws, or whatever the caller does      the caller
 ==========  ==============================================  ================
@@ -31,7 +32,8 @@ from .turns import Turns
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further picture."""
 CHUNKS_IN_FLIGHT = 7
-"""Most chunks between the first picture that was read and the consumer."""
+"""Most chunks between the first picture that was read and the consumer, with
+one batch at a time on the device; each further batch adds one."""
 
 
 @dataclass

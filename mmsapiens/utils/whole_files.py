@@ -73,14 +73,21 @@ def _sync(path: Path) -> None:
         os.close(number)
 
 
-def sync_files(paths: Iterable[Path]) -> None:
+def sync_files(folder: Path, paths: Iterable[Path]) -> None:
     """Bring files and their names to the disk, one after the other.
 
     Args:
+        folder (Path): That has all of them, at any depth.
         paths (Iterable[Path]): The files; those that are gone are left out.
     """
     present = [path for path in paths if path.is_file()]
-    for path in [*present, *{path.parent for path in present}]:
+    folders = {
+        parent
+        for path in present
+        for parent in path.parents
+        if parent == folder or folder in parent.parents
+    }
+    for path in [*present, *folders]:
         _sync(path)
 
 
@@ -88,18 +95,27 @@ def sync_file_system(folder: Path) -> None:
     """Bring all that waits on a file system to the disk.
 
     For thousands of files this takes no longer than for a few, but it waits
-    for what other processes write, too.
+    for what other processes write, too. On macOS it only begins.
 
     Args:
         folder (Path): In that file system.
+
+    Raises:
+        OSError: If something could not be written.
     """
-    syncfs = getattr(ctypes.CDLL(None), 'syncfs', None)
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), 'syncfs', None)
     if syncfs is None:  # macOS
         os.sync()
         return
     number = os.open(folder, os.O_RDONLY)
     try:
-        syncfs(number)
+        if syncfs(number):
+            reason = os.strerror(ctypes.get_errno())
+            raise OSError(
+                ctypes.get_errno(),
+                f'the files cannot be brought to the disk: {reason}',
+                str(folder),
+            )
     finally:
         os.close(number)
 

@@ -13,6 +13,7 @@ from test_hosts import BLOCK, EVERYTHING
 from tiny_inference import tiny_task
 
 from mmsapiens import SapiensInferencer
+from mmsapiens.inference import inferencer as inferencer_module
 from mmsapiens.inference.engine import FrameError
 from mmsapiens.inference.frames import FrameResult, People, Unreadable
 from mmsapiens.inference.running import WriteOptions
@@ -93,7 +94,15 @@ def test_a_batch_changes_nothing(files, photographs, inferencer):
         )
 
 
-def test_answers_in_the_shape_of_mmpose(inferencer, photographs, tmp_path):
+def test_answers_in_the_shape_of_mmpose(
+    inferencer, photographs, tmp_path, monkeypatch
+):
+    synced = []
+    monkeypatch.setattr(
+        inferencer_module,
+        'sync_files',
+        lambda folder, paths: synced.extend(paths),
+    )
     image = cv2.imread(str(photographs[0]))
     answers = list(
         inferencer(
@@ -119,7 +128,9 @@ def test_answers_in_the_shape_of_mmpose(inferencer, photographs, tmp_path):
     assert answers[0]['visualization'][0].dtype == np.uint8
     assert 'does not exist' in answers[2]['predictions'][0]['error']
     assert answers[2]['visualization'] == []
-    assert (tmp_path / 'depth' / f'{photographs[1].stem}.npy').is_file()
+    path = tmp_path / 'depth' / f'{photographs[1].stem}.npy'
+    assert path.is_file()
+    assert path in synced
 
 
 def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):

@@ -10,7 +10,8 @@ from inference_results import made_frame, made_people, made_pose
 from odd_inputs.describe import picture
 from odd_inputs.videos import make_video
 
-from mmsapiens.inference import output_folder
+from mmsapiens.inference import durability, file_checks
+from mmsapiens.inference.durability import Durability
 from mmsapiens.inference.frames import FrameResult, Unreadable
 from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.sources import open_source
@@ -230,15 +231,23 @@ def test_a_video_is_redone_from_a_missing_file(tmp_path):
     assert files(out)[path] == before[path]
 
 
+def killed(inputs, folder, monkeypatch, stop_at, **kwargs):
+    """A run that brings nothing to the disk at its end."""
+    with monkeypatch.context() as patch, pytest.raises(StopHereError):
+        patch.setattr(Durability, 'settle', lambda self: None)
+        run(inputs, folder, stop_at=stop_at, **kwargs)
+
+
 @pytest.mark.parametrize(
     'content', [b'', b'\0' * 3000, None], ids=['empty', 'zeros', 'one bit']
 )
-def test_what_a_power_failure_damaged_is_made_again(content, tmp_path):
+def test_what_a_power_failure_damaged_is_made_again(
+    content, tmp_path, monkeypatch
+):
     inputs = pictures(tmp_path / 'in', 'a.png', 'b.png', 'c.png')
     make_video(tmp_path / 'in/clip.mp4', 10)
     out = tmp_path / 'out'
-    with pytest.raises(StopHereError):
-        run(inputs, out, stop_at='clip/000009')
+    killed(inputs, out, monkeypatch, 'clip/000009')
     before = files(out)
     damaged = ['pose-17_overlay/b.jpg', 'pose-17/clip/000006.json']
     for name in damaged:
@@ -254,45 +263,126 @@ def test_what_a_power_failure_damaged_is_made_again(content, tmp_path):
         assert after[f'{name}.damaged'] != before[name]
 
 
-def test_results_are_brought_to_the_disk_at_the_end(tmp_path, monkeypatch):
-    synced = []
-    sync_files = output_folder.sync_files
-    monkeypatch.setattr(
-        output_folder,
-        'sync_files',
-        lambda paths: sync_files(synced.extend(paths) or synced),
-    )
-    monkeypatch.setattr(output_folder, 'sync_file_system', synced.append)
+def test_a_damaged_file_that_nobody_asks_for_is_not_done(
+    tmp_path, monkeypatch
+):
     inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
     out = tmp_path / 'out'
+    killed(inputs, out, monkeypatch, 'b')
+    (out / 'pose-17/a.json').write_bytes(b'')
+    (tmp_path / 'in/a.png').unlink()
+    assert run(inputs, out) == ['b']
+    states = {one['name']: one['status'] for one in manifest(out)['inputs']}
+    assert states == dict(a='partial', b='done')
+    assert run(inputs, out) == []
+
+
+def test_a_file_that_the_disk_cannot_read_is_damaged(tmp_path, monkeypatch):
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    out = tmp_path / 'out'
+    killed(inputs, out, monkeypatch, 'b')
+
+    def fail(path):
+        raise OSError(5, 'Input/output error')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file_checks, 'file_check', fail)
+        assert run(inputs, out) == ['a', 'b']
+
+
+@pytest.mark.parametrize('is_video', [False, True])
+def test_new_files_are_never_below_an_old_entry(
+    is_video, tmp_path, monkeypatch
+):
+    inputs = str(tmp_path / 'clip.mp4')
+    if is_video:
+        make_video(tmp_path / 'clip.mp4', 5)
+    else:
+        inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    first = 'clip/000000' if is_video else 'a'
+    out = tmp_path / 'out'
     run(inputs, out)
-    assert sorted(synced) == [
-        out / 'pose-17/a.json',
-        out / 'pose-17/b.json',
-        out / 'pose-17_overlay/a.jpg',
-        out / 'pose-17_overlay/b.jpg',
-    ]
+    (out / f'pose-17/{first}.json').unlink()
+    on_disk = []
+    fsync = os.fsync
+
+    def look(number):
+        fsync(number)
+        on_disk[:] = [(out / 'manifest.jsonl').read_bytes()]
+
+    write = KeypointWriter.write
+
+    def write_and_remember(self, result, path):
+        if result.frame.name == first:
+            on_disk.append(on_disk[0])
+        write(self, result, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'fsync', look)
+        patch.setattr(KeypointWriter, 'write', write_and_remember)
+        patch.setattr(Durability, 'settle', lambda self: None)
+        patch.setattr(OutputFolder, 'finish', lambda self: None)
+        run(inputs, out)
+    # The power fails: what was not brought to the disk is gone.
+    (out / 'manifest.jsonl').write_bytes(on_disk[-1])
+    for path in [*out.rglob('*.json'), *out.rglob('*.jpg')]:
+        if path.stem == first.split('/')[-1]:
+            path.write_bytes(b'')
+    assert first in run(inputs, out)
+    text = (out / f'pose-17/{first}.json').read_text()
+    assert json.loads(text)['instance_info']
+
+
+def test_results_are_brought_to_the_disk_at_the_end(tmp_path, monkeypatch):
+    synced = []
+    sync_files = durability.sync_files
+
+    def sync(folder, paths):
+        synced.extend(paths)
+        sync_files(folder, paths)
+
+    monkeypatch.setattr(durability, 'sync_files', sync)
+    monkeypatch.setattr(durability, 'sync_file_system', synced.append)
+    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    out = tmp_path / 'out'
+    with pytest.raises(StopHereError):
+        run(inputs, out, stop_at='b')
+    assert synced == [out / 'pose-17/a.json', out / 'pose-17_overlay/a.jpg']
     # From here on the files are the user's.
     (out / 'pose-17_overlay/a.jpg').write_text('mine')
     synced.clear()
-    assert run(inputs, out) == []
+    assert run(inputs, out) == ['b']
+    assert synced == [out / 'pose-17/b.json', out / 'pose-17_overlay/b.jpg']
     assert (out / 'pose-17_overlay/a.jpg').read_text() == 'mine'
+    synced.clear()
+    assert run(inputs, out) == []
     assert synced == []
     pictures(tmp_path / 'in', 'c.png', 'd.png')
-    with pytest.raises(StopHereError):
-        run(inputs, out, stop_at='d')
-    assert synced == []
-    # Files of a run that was stopped are not known one by one.
+    killed(inputs, out, monkeypatch, 'd')
+    # Files of a run that was killed are not known one by one.
     assert run(inputs, out) == ['d']
     assert synced == [out]
 
 
 def test_many_results_are_brought_to_the_disk_together(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(output_folder, 'sync_file_system', synced.append)
-    monkeypatch.setattr(output_folder, 'ONE_BY_ONE', 1)
+    monkeypatch.setattr(durability, 'sync_file_system', synced.append)
+    monkeypatch.setattr(durability, 'ONE_BY_ONE', 1)
     run(pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out')
     assert synced == [tmp_path / 'out']
+
+
+def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
+    def fail(folder):
+        raise OSError(28, 'No space left on device', str(folder))
+
+    monkeypatch.setattr(durability, 'sync_file_system', fail)
+    monkeypatch.setattr(durability, 'ONE_BY_ONE', 1)
+    inputs = pictures(tmp_path / 'in', 'a.png')
+    with pytest.raises(OSError, match='No space left'):
+        run(inputs, tmp_path / 'out')
+    lines = (tmp_path / 'out/manifest.jsonl').read_text()
+    assert 'settled' not in lines
 
 
 def test_results_of_a_run_are_joined_in_order(tmp_path):

@@ -123,9 +123,7 @@ def test_so_many_batches_are_on_the_device(at_once):
         return crowd(frames)
 
     pipeline = Pipeline(
-        dict(
-            pose=Network(at_once=at_once), depth=Network(per_person=False)
-        ),
+        dict(pose=Network(at_once=at_once), depth=Network(per_person=False)),
         detect,
         batch_size=2,
     )

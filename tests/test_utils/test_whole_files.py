@@ -1,3 +1,4 @@
+import ctypes
 import os
 import stat
 
@@ -41,12 +42,25 @@ def test_content_is_on_the_disk_before_the_name(is_durable, calls, tmp_path):
 
 
 def test_files_are_brought_to_the_disk_later(calls, tmp_path):
-    paths = [tmp_path / 'a.json', tmp_path / 'b.json']
+    paths = [tmp_path / 'a.json', tmp_path / 'b/c/d.json']
     for path in paths:
         write_whole(b'new', path, is_durable=False)
-    sync_files([*paths, tmp_path / 'gone.json'])
-    assert calls == ['name', 'name', 'content', 'content', 'folder']
+    sync_files(tmp_path, [*paths, tmp_path / 'gone.json'])
+    assert calls == ['name'] * 2 + ['content'] * 2 + ['folder'] * 3
     sync_file_system(tmp_path)
+
+
+def test_a_file_system_that_fails_is_told(monkeypatch, tmp_path):
+    class Library:
+        def __init__(self, name, use_errno):
+            ctypes.set_errno(28)
+
+        def syncfs(self, number):
+            return -1
+
+    monkeypatch.setattr(whole_files.ctypes, 'CDLL', Library)
+    with pytest.raises(OSError, match='cannot be brought to the disk: No sp'):
+        sync_file_system(tmp_path)
 
 
 def test_an_error_keeps_the_former_file(tmp_path):

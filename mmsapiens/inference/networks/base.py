@@ -25,10 +25,10 @@ Sample = dict[str, Any]
 class TaskNetwork(ABC):
     """A network, from pictures to results.
 
-    The three steps may run in different threads, :meth:`finish` in one at a
-    time, the others in many. Preparing and predicting
-    are the pipeline, the preprocessor and the model of the config, so that
-    results are those of its ``test_step``.
+    The steps may run in different threads: :meth:`prepare` in many at a time,
+    :meth:`forward` in :attr:`at_once`, :meth:`finish` in one. Preparing and
+    predicting are the pipeline, the preprocessor and the model of the
+    config, so that results are those of its ``test_step``.
 
     Args:
         task (str): Its name, a key of :data:`mmsapiens.inference.tasks.TASKS`

@@ -43,8 +43,10 @@ class Writer(ABC):
     def write(self, result: FrameResult, path: Path) -> None:
         """Write the file of a result; it appears when it is whole.
 
-        A power failure soon after may still damage it: the folder of the
-        results knows its content, and brings it to the disk at the end.
+        A power failure soon after may still damage it: whoever calls brings
+        it to the disk, as
+        :class:`~mmsapiens.inference.output_folder.OutputFolder` does with
+        many at a time.
 
         Args:
             result (FrameResult): Of a picture.

@@ -312,16 +312,22 @@ class SapiensViT(BaseModule):
             )
         version = -1 if table.is_inference() else table._version
         key = (grid, table.dtype, table.device, table.data_ptr(), version)
-        if key not in self._pos_cache:
-            self._pos_cache = {
-                known: value
-                for known, value in self._pos_cache.items()
-                if known[1:] == key[1:]
-            }
-            self._pos_cache[key] = resize_pos_embed(
+        value = self._pos_cache.get(key)
+        if value is None:
+            value = resize_pos_embed(
                 table, self.patch_grid, grid, self.num_extra_tokens
             )
-        return self._pos_cache[key]
+            if value.is_cuda:  # other threads have other streams
+                torch.cuda.current_stream(value.device).synchronize()
+            kept = {
+                known: former
+                for known, former in self._pos_cache.items()
+                if known[1:] == key[1:]
+            }
+            self._pos_cache = {**kept, key: value}
+        if value.is_cuda:
+            value.record_stream(torch.cuda.current_stream(value.device))
+        return value
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
         """Extract features.

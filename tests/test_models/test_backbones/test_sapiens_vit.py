@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from mmengine.model import BaseModule
@@ -171,6 +174,29 @@ def test_resized_embedding_follows_the_weights(tiny_arch, change):
             model.pos_embed, (4, 3), (5, 3)
         )
         torch.testing.assert_close(model.resized_pos_embed((5, 3)), expected)
+
+
+def test_threads_resize_the_embedding_at_the_same_time(tiny_arch, monkeypatch):
+    model = build(tiny_arch)
+    grids = [(4 + number, 3) for number in range(1, 4)]
+    together = threading.Barrier(len(grids))
+    resize = sapiens_vit.resize_pos_embed
+
+    def resize_together(*args):
+        together.wait(5)
+        return resize(*args)
+
+    def ask(grid):
+        with torch.no_grad():
+            return model.resized_pos_embed(grid)
+
+    with torch.no_grad():
+        model.init_weights()
+        expected = [resize(model.pos_embed, (4, 3), grid) for grid in grids]
+    monkeypatch.setattr(sapiens_vit, 'resize_pos_embed', resize_together)
+    with ThreadPoolExecutor(len(grids)) as pool:
+        for value, wanted in zip(pool.map(ask, grids), expected):
+            torch.testing.assert_close(value, wanted)
 
 
 def test_gradient_reaches_the_resized_embedding(tiny_arch):
