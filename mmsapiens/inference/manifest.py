@@ -221,6 +221,7 @@ class Manifest:
         line = {'picture': name, 'entry': asdict(entry)}
         self.journal.append(line)
         self._replay(-1, line)
+        self.pictures[name].checks = None  # the next run reads them
 
     def void_picture(self, name: str) -> int:
         """Note that the files of a picture are no longer those of its entry.
@@ -283,8 +284,10 @@ class Manifest:
                 checks.
         """
         for name in sorted(self._unsettled & self.pictures.keys()):
-            if not is_whole(self.pictures[name].checks or {}):
+            entry = self.pictures[name]
+            if not is_whole(entry.checks or {}):
                 self.void_picture(name)
+            entry.checks = None
         for name, video in self.videos.items():
             for number, checkpoint in enumerate(list(video.checkpoints)):
                 if checkpoint.place <= self._settled_at:
