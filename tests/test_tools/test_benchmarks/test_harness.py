@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 import sys
 
 import pytest
@@ -264,3 +265,25 @@ def test_committed_tables_are_those_of_the_document():
         assert put_into_document(text, file.stem, render(doc)) == text, (
             f'run tools/benchmarks/run.py --render {file.name}'
         )
+
+
+@pytest.mark.slow
+def test_rows_run_at_tiny_sizes(tmp_path):
+    """Those that take seconds; the others need minutes even when tiny."""
+    names = ['cold-help', 'parsing-restore', 'pipeline-stand-in', 'load-2b']
+    path = tmp_path / 'table.json'
+    subprocess.run(
+        [
+            sys.executable,
+            TOOLS / 'run.py',
+            *('--small', '--threads', '1', '--scratch', tmp_path / 'scratch'),
+            *('--json', path, '--only', *names),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    rows = json.loads(path.read_text())['rows']
+    assert {row['name']: row['reason'] for row in rows} == dict.fromkeys(
+        names, ''
+    )
+    assert all(row['lines'] for row in rows)

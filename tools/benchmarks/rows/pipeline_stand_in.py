@@ -62,7 +62,7 @@ class StandIn:
 @contextmanager
 def slow_disk() -> Iterator[None]:
     """Let every file take its time to the disk, one after the other."""
-    from mmsapiens.inference import output_folder
+    from mmsapiens.inference import durability
 
     disk = threading.Lock()
 
@@ -73,7 +73,7 @@ def slow_disk() -> Iterator[None]:
     with (
         patch.object(os, 'fsync', wait),
         patch.object(
-            output_folder,
+            durability,
             'sync_file_system',
             lambda folder: time.sleep(SYNC_SECONDS),
         ),
