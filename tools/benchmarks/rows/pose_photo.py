@@ -103,6 +103,8 @@ def compare(
     settings: Settings, flip_test: bool, targets: tuple[float, float]
 ) -> Iterator[Measurement]:
     """Modes against stock; ``targets`` of float32 and of the best one."""
+    from mmsapiens.models.layers import compile_blocks
+
     work = Comparison(settings)
     work.set_flip_test(flip_test)
     ways = {name: partial(work.run, name) for name in ('ours', 'stock')}
@@ -112,12 +114,14 @@ def compare(
     )
     stock = timings['stock'].median
 
-    def line(timing: Timing, dtype: str, target: float) -> Measurement:
+    def line(
+        timing: Timing, dtype: str, target: float | None, mode: str = ''
+    ) -> Measurement:
         return Measurement(
             timing.median,
             's',
             stock,
-            mode=dtype,
+            mode=mode or dtype,
             target=target,
             flops=flops,
             dtype=dtype,
@@ -126,20 +130,25 @@ def compare(
         )
 
     yield line(timings['ours'], 'float32', targets[0])
-    if not has_bfloat16():
-        best = line(timings['ours'], 'float32', targets[1])
-        best.mode = 'best mode: float32, as this CPU has no bfloat16'
-        yield best
-        return
-    for part in (work.models['ours'].backbone, work.models['ours'].head):
-        part.bfloat16()
-    timings = alternate(
+    model, dtype = work.models['ours'], 'float32'
+    again = partial(
+        alternate,
         {'ours': ways['ours']},
         repeat=settings.repeat,
         most_s=MOST_S,
         clock=settings.clock,
     )
-    yield line(timings['ours'], 'bfloat16', targets[1])
+    if has_bfloat16():
+        dtype = 'bfloat16'
+        model.backbone.bfloat16()
+        model.head.bfloat16()
+        yield line(again()['ours'], dtype, targets[1])
+    else:
+        why = 'best mode: float32, as this CPU has no bfloat16'
+        yield line(timings['ours'], dtype, targets[1], why)
+    if not flip_test:
+        compile_blocks(model.backbone)
+        yield line(again()['ours'], dtype, None, f'{dtype}, compiled blocks')
 
 
 @benchmark(
