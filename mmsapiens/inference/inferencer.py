@@ -375,7 +375,9 @@ class SapiensInferencer:
     ) -> Generator[Item, None, None]:
         # A picture of a camera should not wait for its followers.
         batch_size = 1 if is_live else self.batch_size
-        pipeline = Pipeline(self.networks, locator, batch_size, self.workers)
+        pipeline = Pipeline(
+            self.networks, locator, batch_size, self.workers, is_live
+        )
         with closing(pipeline.run(source)) as results:
             for item in results:
                 if isinstance(item, Unreadable):

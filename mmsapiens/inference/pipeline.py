@@ -92,6 +92,9 @@ class Pipeline:
         batch_size (int): Samples of a batch, and pictures of a chunk.
             Defaults to 4.
         workers (int): Threads that prepare. Defaults to 2.
+        is_live (bool): Whether a picture should be done before the next one
+            is there, as of a camera; one chunk after the other. Defaults to
+            False.
 
     Raises:
         ValueError: If a number is below 1.
@@ -103,6 +106,7 @@ class Pipeline:
         locator: Locator,
         batch_size: int = 4,
         workers: int = 2,
+        is_live: bool = False,
     ) -> None:
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
@@ -113,8 +117,9 @@ class Pipeline:
         self.locator = locator
         self.batch_size = batch_size
         self.workers = workers
-        at_once = (network.at_once for network in self.networks.values())
-        self._device = Turns(max(at_once, default=1))
+        self.is_live = is_live
+        at_once = [network.at_once for network in self.networks.values()]
+        self._device = Turns(1 if is_live else max(at_once, default=1))
         self._seen: set[str] = set()
 
     def run(
@@ -140,13 +145,16 @@ class Pipeline:
         read = run_ahead(chunks, 1, 'mmsapiens-reading')
         located = run_ahead(self._locate(read), 1, 'mmsapiens-people')
         prepared = map_ahead(
-            self._prepare, self._plan(located), pool, self.workers
+            self._prepare,
+            self._plan(located),
+            pool,
+            0 if self.is_live else self.workers,
         )
         predicted = map_ahead(
             self._predict,
             prepared,
             seeing,
-            2 * at_once,
+            0 if self.is_live else 2 * at_once,  # ends of chunks, too
             lambda batch: int(bool(batch.task)),
             at_once,
         )

@@ -169,6 +169,27 @@ def test_a_long_stream_has_few_frames_in_flight(batch_size, at_once):
     assert not alive
 
 
+def test_a_live_picture_does_not_wait_for_the_next():
+    is_there = threading.Event()
+    waited = []
+
+    def camera():
+        for index in range(5):
+            is_there.clear()
+            yield frame(index)
+            waited.append(is_there.wait(5))
+
+    pipeline = Pipeline(
+        dict(dense=StubNetwork(per_person=False, at_once=2)),
+        whole_images,
+        batch_size=1,
+        is_live=True,
+    )
+    for _ in pipeline.run(camera()):
+        is_there.set()
+    assert waited == [True] * 5
+
+
 def test_large_pictures_come_in_small_chunks(monkeypatch):
     monkeypatch.setattr('mmsapiens.inference.pipeline.CHUNK_BYTES', 200)
     dense = StubNetwork(per_person=False)
