@@ -80,7 +80,7 @@ class MultiheadAttention(BaseModule):
         if is_plain_inference(x):
             # The kernel reads each head again and again.
             heads = heads.contiguous()
-        query, key, value = heads
+        query, key, value = heads.unbind()
         x = F.scaled_dot_product_attention(query, key, value)
         x = x.transpose(1, 2).reshape(batch, tokens, dims)  # (B, L, D)
         return self.proj(x)
