@@ -234,12 +234,12 @@ class OutputFolder:
                 Defaults to None, the files are written now.
         """
         frame = result.frame
+        if checks is None:
+            checks = self.write_files(result)
         if self._open is not None and self._open.name != frame.video:
             self._finish_video()
         if frame.video is not None and self._open is None:
             self._open = self._start_video(result)
-        if checks is None:
-            checks = self.write_files(result)
         self._durability.add(checks)
         if self._open is None:
             entry = Entry(

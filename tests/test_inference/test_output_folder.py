@@ -218,6 +218,17 @@ def test_an_interrupted_video_gives_the_same_files(stop_at, tmp_path):
     assert run(str(tmp_path / 'clip.mp4'), broken) == []
 
 
+def test_checkpoints_outlive_a_continued_run(tmp_path):
+    make_video(tmp_path / 'clip.mp4', 12)
+    clip, out = str(tmp_path / 'clip.mp4'), tmp_path / 'out'
+    for stop_at in ('clip/000005', 'clip/000009'):
+        with pytest.raises(StopHereError):
+            run(clip, out, stop_at=stop_at)
+    (out / 'pose-17/clip/000008.json').unlink()
+    names = run(clip, out)
+    assert names[0] == 'clip/000005'
+
+
 def test_a_video_is_redone_from_a_missing_file(tmp_path):
     make_video(tmp_path / 'clip.mp4', 10)
     out = tmp_path / 'out'
