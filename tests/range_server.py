@@ -31,11 +31,11 @@ class RangeHandler(SimpleHTTPRequestHandler):
             if not content:
                 self.send_error(416)
                 return
+        server.num_bytes += len(content)  # before the client can look
         self.send_response(status)
         self.send_header('Content-Length', str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-        server.num_bytes += len(content)
 
     def log_message(self, *args):
         """Say nothing."""
