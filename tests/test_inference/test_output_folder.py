@@ -423,10 +423,10 @@ def test_a_kill_loses_nothing_that_was_done(tmp_path, monkeypatch):
         f'sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}\n'
         'import test_output_folder as module\n'
         'make = module.result_of\n'
-        'def slow(frame):\n'
-        '    time.sleep(0.05)\n'
+        'def stuck(frame):\n'
+        '    time.sleep(600 if frame.index == 11 else 0)\n'
         '    return make(frame)\n'
-        'module.result_of = slow\n'
+        'module.result_of = stuck\n'
         "module.run('clip.mp4', 'out')\n"
     )
     process = subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path)

@@ -97,16 +97,23 @@ def test_results_keep_the_order_and_batches_mix_pictures():
 @pytest.mark.parametrize('at_once', [1, 2, 3])
 def test_so_many_batches_are_on_the_device(at_once):
     inside, most, firsts = set(), [], []
-    lock = threading.Lock()
+    lock, all_met = threading.Lock(), threading.Event()
+
+    def enter(one):
+        inside.add(one)
+        most.append(len(inside))
+        if len(inside) == at_once:
+            all_met.set()
 
     class Network(StubNetwork):
         def forward(self, samples):
             with lock:
                 is_first = not self.batches
                 self.batches.append(len(samples))
-                inside.add(id(samples))
-                most.append(len(inside))
+                enter(id(samples))
             time.sleep(0.02)
+            if not is_first:
+                all_met.wait(5)
             with lock:
                 if is_first:
                     firsts.append(len(inside))
@@ -115,8 +122,7 @@ def test_so_many_batches_are_on_the_device(at_once):
 
     def detect(frames):
         with lock:
-            inside.add('detector')
-            most.append(len(inside))
+            enter('detector')
         time.sleep(0.005)
         with lock:
             inside.discard('detector')
