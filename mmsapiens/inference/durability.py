@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..utils.whole_files import sync_file_system, sync_files
-from .file_checks import Checks, set_damaged_aside
+from ..utils.whole_files import (
+    remove_unfinished,
+    sync_file_system,
+    sync_files,
+)
+from .file_checks import set_damaged_aside
 from .frames import Frame
 from .manifest import Manifest
 
@@ -20,7 +25,7 @@ class Durability:
 
     Files of a run that was killed are read by the next one: what a power
     failure has damaged, or somebody has changed, is set aside, and its
-    picture is not done any more.
+    picture is not done any more. What it had not finished is removed.
 
     Args:
         folder (Path): Of the results.
@@ -34,6 +39,7 @@ class Durability:
         self._written: deque[Path] = deque(maxlen=ONE_BY_ONE + 1)
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
+        remove_unfinished(folder)
         manifest.check_doubtful(
             lambda checks: not set_damaged_aside(folder, checks)
         )
@@ -62,13 +68,15 @@ class Durability:
         if end:
             self.manifest.journal.sync(end)
 
-    def add(self, checks: Checks) -> None:
+    def add(self, paths: Iterable[str | Path]) -> None:
         """Remember files that were written.
 
         Args:
-            checks (Checks): Of these.
+            paths (Iterable[str | Path]): Of these, in the folder; those
+                whose content is on the disk as well, as the folders that
+                they are in may be new.
         """
-        self._written.extend(self.folder / path for path in checks)
+        self._written.extend(self.folder / path for path in paths)
 
     def settle(self) -> None:
         """Bring everything that is noted to the disk.

@@ -305,6 +305,7 @@ class OutputFolder:
         if segments is not None and self.video is not None:
             segments.join()
             outputs.append(self.video.path(name))
+            self._durability.add(outputs[-1:])
         self.manifest.note_video(name, status='done', outputs=outputs)
 
     def fail(self, unreadable: Unreadable) -> None:
@@ -341,9 +342,10 @@ class OutputFolder:
                     for name in self.manifest.frame_names()
                     if self._have([writer.path(name)])
                 )
-                write_coco_results(
+                paths = write_coco_results(
                     self.folder, writer.task, names, self.image_ids
                 )
+                self._durability.add(paths)
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
             parts.rmdir()

@@ -50,6 +50,17 @@ def whole_file(
         _sync(target.parent)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed left of their files.
+
+    Args:
+        folder (Path): That nobody else writes to; at any depth.
+    """
+    for path in folder.rglob(f'.*{TMP_SUFFIX}'):
+        if path.is_file():
+            path.unlink()
+
+
 def write_whole(
     content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True
 ) -> None:

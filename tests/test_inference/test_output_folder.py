@@ -363,7 +363,12 @@ def test_results_are_brought_to_the_disk_at_the_end(tmp_path, monkeypatch):
     (out / 'pose-17_overlay/a.jpg').write_text('mine')
     synced.clear()
     assert run(inputs, out) == ['b']
-    assert synced == [out / 'pose-17/b.json', out / 'pose-17_overlay/b.jpg']
+    assert [str(path.relative_to(out)) for path in synced] == [
+        'pose-17/b.json',
+        'pose-17_overlay/b.jpg',
+        'coco/pose-17_images.json',
+        'coco/pose-17_results.json',
+    ]
     assert (out / 'pose-17_overlay/a.jpg').read_text() == 'mine'
     synced.clear()
     assert run(inputs, out) == []

@@ -6,6 +6,7 @@ import pytest
 
 from mmsapiens.utils import whole_files
 from mmsapiens.utils.whole_files import (
+    remove_unfinished,
     sync_file_system,
     sync_files,
     whole_file,
@@ -81,3 +82,14 @@ def test_a_disk_that_fails_leaves_no_name(monkeypatch, tmp_path):
     with pytest.raises(OSError, match='broken'):
         write_whole(b'new', tmp_path / 'a.json')
     assert os.listdir(tmp_path) == []
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    (tmp_path / 'inner').mkdir()
+    left = tmp_path / 'inner/.a.json.x1y2.partial'
+    others = [tmp_path / 'inner/a.json', tmp_path / 'a.partial']
+    for path in (left, *others):
+        path.write_text('a')
+    remove_unfinished(tmp_path)
+    assert not left.exists()
+    assert all(path.exists() for path in others)
