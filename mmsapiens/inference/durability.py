@@ -7,11 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..utils.whole_files import (
-    remove_unfinished,
-    sync_file_system,
-    sync_files,
-)
+from ..utils.whole_files import sync_file_system, sync_files
 from .file_checks import set_damaged_aside
 from .frames import Frame
 from .manifest import Manifest
@@ -25,7 +21,7 @@ class Durability:
 
     Files of a run that was killed are read by the next one: what a power
     failure has damaged, or somebody has changed, is set aside, and its
-    picture is not done any more. What it had not finished is removed.
+    picture is not done any more.
 
     Args:
         folder (Path): Of the results.
@@ -39,7 +35,6 @@ class Durability:
         self._written: deque[Path] = deque(maxlen=ONE_BY_ONE + 1)
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
-        remove_unfinished(folder)
         manifest.check_doubtful(
             lambda checks: not set_damaged_aside(folder, checks)
         )

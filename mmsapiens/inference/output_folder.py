@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from ..utils.folder_lock import FolderLock
+from ..utils.whole_files import remove_unfinished
 from .durability import Durability
 from .entries import Progress
 from .file_checks import Checks, file_check
@@ -82,6 +83,7 @@ class OutputFolder:
         self._lock = FolderLock(self.folder, '--out')
         try:
             self.manifest = Manifest(self.folder, identity, overwrite)
+            self._remove_unfinished()
             self._durability = Durability(self.folder, self.manifest)
         except BaseException:
             self._lock.release()
@@ -99,6 +101,12 @@ class OutputFolder:
             self.video_look['video'] = video.look
         self._open: OpenVideo | None = None
         self._waiting: dict[str, Checkpoint] = {}
+
+    def _remove_unfinished(self) -> None:
+        """Of runs that were killed, where no other program writes."""
+        remove_unfinished(self.manifest.path)
+        for name in ('coco', 'video', *(one.folder for one in self.writers)):
+            remove_unfinished(self.folder / name)
 
     @property
     def progress(self) -> Progress:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 TMP_SUFFIX = '.partial'
 """End of the names of unfinished files."""
+_RANDOM = '.????????'
+"""What :mod:`tempfile` puts before it."""
 
 
 @contextmanager
@@ -50,15 +52,22 @@ def whole_file(
         _sync(target.parent)
 
 
-def remove_unfinished(folder: Path) -> None:
+def remove_unfinished(path: Path) -> None:
     """Remove what processes that were killed left of their files.
 
+    Only names that :func:`whole_file` gives are taken.
+
     Args:
-        folder (Path): That nobody else writes to; at any depth.
+        path (Path): A file, which need not exist, or a folder, for all files
+            at any depth; nobody else may be writing them.
     """
-    for path in folder.rglob(f'.*{TMP_SUFFIX}'):
-        if path.is_file():
-            path.unlink()
+    if path.is_dir():
+        found = path.rglob(f'.*{_RANDOM}{TMP_SUFFIX}')
+    else:
+        found = path.parent.glob(f'.{path.name}{_RANDOM}{TMP_SUFFIX}')
+    for partial in found:
+        if partial.is_file():
+            partial.unlink()
 
 
 def write_whole(

@@ -419,6 +419,27 @@ def test_a_video_that_cannot_be_read_does_not_stop_the_next(tmp_path):
     assert statuses == ['failed', 'done']
 
 
+def test_unfinished_files_of_other_programs_stay(tmp_path):
+    """The folder may have others inside, such as of a training."""
+    inputs, out = pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out'
+    run(inputs, out)
+    ours = [
+        out / '.manifest.json.12345678.partial',
+        out / 'coco/.pose-17_images.json.12345678.partial',
+        out / 'pose-17/inner/.a.json.12345678.partial',
+    ]
+    others = [
+        out / '.weights.pth.partial',
+        out / 'work_dirs/.last_checkpoint.12345678.partial',
+    ]
+    for path in (*ours, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('half')
+    assert run(inputs, out) == []
+    assert not any(path.exists() for path in ours)
+    assert all(path.exists() for path in others)
+
+
 @pytest.mark.slow
 def test_a_kill_loses_nothing_that_was_done(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

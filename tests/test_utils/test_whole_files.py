@@ -84,12 +84,26 @@ def test_a_disk_that_fails_leaves_no_name(monkeypatch, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_what_killed_processes_left_is_removed(tmp_path):
+@pytest.mark.parametrize('name', ['', 'inner', 'inner/a.json'])
+def test_what_killed_processes_left_is_removed(name, tmp_path):
     (tmp_path / 'inner').mkdir()
-    left = tmp_path / 'inner/.a.json.x1y2.partial'
-    others = [tmp_path / 'inner/a.json', tmp_path / 'a.partial']
+    left = tmp_path / 'inner/.a.json.x1_y2z3_.partial'
+    others = [
+        tmp_path / 'inner/a.json',
+        tmp_path / 'inner/.a.json.partial',  # of a download
+        tmp_path / 'a.partial',
+    ]
     for path in (left, *others):
         path.write_text('a')
-    remove_unfinished(tmp_path)
+    remove_unfinished(tmp_path / name)
     assert not left.exists()
     assert all(path.exists() for path in others)
+
+
+@pytest.mark.parametrize('name', ['other', 'inner/b.json'])
+def test_other_unfinished_files_stay(name, tmp_path):
+    (tmp_path / 'inner').mkdir()
+    path = tmp_path / 'inner/.a.json.x1_y2z3_.partial'
+    path.write_text('a')
+    remove_unfinished(tmp_path / name)
+    assert path.exists()
