@@ -79,12 +79,46 @@ def glob_root(pattern: str) -> Path:
     return Path(*fixed) if fixed else Path()
 
 
+def check_results_apart(
+    text: str, results: Path, *, recursive: bool = True
+) -> None:
+    """Check that results are not read as inputs by the next run.
+
+    A folder of results inside a folder of inputs is left out; one that is
+    the folder of inputs cannot be.
+
+    Args:
+        text (str): Path of a file or folder, or a pattern.
+        results (Path): Folder of the results, in folders of its own.
+        recursive (bool): As in :func:`list_folder`. Defaults to True.
+
+    Raises:
+        ValueError: If inputs would be looked for among the results.
+    """
+    path = Path(text).expanduser()
+    if path.is_dir():
+        root, goes_deeper = path, recursive
+    elif not path.exists() and glob.has_magic(text):
+        root = glob_root(str(path))
+        goes_deeper = len(path.parts) > len(root.parts) + 1
+    else:
+        return
+    if goes_deeper and root.resolve() == results.resolve():
+        raise ValueError(
+            f'`out` must not be the folder of the inputs itself, but {text!r} '
+            f'looks for inputs in all folders of {str(results)!r}: the next '
+            'run would take results for inputs. Choose another folder for '
+            f'`out`, such as {str(results / "results")!r}, which is left out.'
+        )
+
+
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
     """Files that match a pattern; ``**`` stands for any folders.
 
     Args:
         pattern (str): Of the module ``glob``.
-        exclude (Path, optional): A folder to leave out. Defaults to None.
+        exclude (Path, optional): A folder to leave out, unless the pattern
+            begins with a folder in it. Defaults to None.
 
     Returns:
         list[Path]: Sorted.
@@ -95,6 +129,7 @@ def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
         if os.path.isfile(path)
     ]
     if exclude is not None:
-        left_out = exclude.resolve()
-        paths = [p for p in paths if left_out not in p.resolve().parents]
+        left_out, root = exclude.resolve(), glob_root(pattern).resolve()
+        if left_out not in (root, *root.parents):
+            paths = [p for p in paths if left_out not in p.resolve().parents]
     return sorted(paths, key=lambda path: path.parts)

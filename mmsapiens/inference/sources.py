@@ -33,7 +33,13 @@ from .engine import close, map_ahead
 from .entries import Progress
 from .errors import MissingInputError
 from .frames import Frame, Unread, Unreadable
-from .listing import glob_root, is_video_name, list_folder, list_pattern
+from .listing import (
+    check_results_apart,
+    glob_root,
+    is_video_name,
+    list_folder,
+    list_pattern,
+)
 from .names import OutputNames, name_of_path, name_of_url
 from .read_options import ReadOptions
 from .video_reader import VideoReader, is_video_file
@@ -46,7 +52,7 @@ class Source:
     Args:
         inputs (Any): As in :func:`open_source`.
         options (ReadOptions): How inputs are read.
-        exclude (Path, optional): Folder that is never read.
+        exclude (Path, optional): Likewise.
 
     Attributes:
         inputs (Any): As above.
@@ -64,6 +70,10 @@ class Source:
         self._files: list[tuple[Path, Path]] | None = None
         if isinstance(inputs, (str, os.PathLike)):
             self._files = self._expand(inputs)
+        elif isinstance(inputs, Sequence):
+            for item in inputs:
+                if isinstance(item, (str, os.PathLike)):
+                    self._check_apart(os.fspath(item))
 
     @property
     def length(self) -> int | None:
@@ -113,6 +123,12 @@ class Source:
         else:
             yield from _read_ahead(items, threads)
 
+    def _check_apart(self, text: str) -> None:
+        if self.exclude is not None and not is_url(text):
+            check_results_apart(
+                text, self.exclude, recursive=self.options.recursive
+            )
+
     def _expand(
         self, item: str | os.PathLike[str]
     ) -> list[tuple[Path, Path]] | None:
@@ -126,6 +142,7 @@ class Source:
             return None
         if camera_number(text) is not None and not os.path.exists(text):
             return None
+        self._check_apart(text)
         path = Path(text).expanduser()
         if path.is_dir():
             found = list_folder(
@@ -306,8 +323,9 @@ def open_source(
             iterator of these.
         options (ReadOptions, optional): How to read. Defaults to None, the
             defaults.
-        exclude (str | Path, optional): Folder that is never read, such as
-            that of the results. Defaults to None.
+        exclude (str | Path, optional): Folder of the results, which is not
+            read where it is inside a folder or pattern of inputs. Defaults
+            to None.
 
     Returns:
         Source: To iterate; nothing is decoded before.
@@ -316,7 +334,8 @@ def open_source(
         MissingInputError: If a path does not exist, or if a folder or
             pattern has no pictures and videos; also a FileNotFoundError.
         TypeError: If it is none of these.
-        ValueError: If it is a URL of another kind.
+        ValueError: If it is a URL of another kind, or if ``exclude`` is a
+            folder of inputs itself.
     """
     known = (str, os.PathLike, int, np.integer, np.ndarray, Image.Image)
     if isinstance(inputs, bool) or not (

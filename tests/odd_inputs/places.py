@@ -105,4 +105,5 @@ PLACES = {
     'L28': lambda f: describe(p for p in [picture(), red()]),
     'L29': lambda f: describe(None),
     'L30': lambda f: describe([]),
+    'L31': lambda f: names(f, 'in', 'in/a.png', exclude='in'),
 }
