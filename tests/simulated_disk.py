@@ -51,10 +51,8 @@ class SimulatedDisk:
         sync_all = module.sync_file_system
 
         def logged_fsync(number):
-            path, state = (
-                os.readlink(f'/proc/self/fd/{number}'),
-                _state(number),
-            )
+            path = os.readlink(f'/proc/self/fd/{number}')
+            state = _state(number)
             fsync(number)
             self._add('sync', path, *state)
 
@@ -74,11 +72,9 @@ class SimulatedDisk:
             for state in states:
                 self._add('sync', *state)
 
-        os.fsync, os.replace, os.mkdir = (
-            logged_fsync,
-            logged_replace,
-            logged_mkdir,
-        )
+        os.fsync = logged_fsync
+        os.replace = logged_replace
+        os.mkdir = logged_mkdir
         module.sync_file_system = logged_sync_all
 
     def _read_log(self):

@@ -107,7 +107,7 @@ def check_results_apart(
         raise ValueError(
             f'`out` must not be the folder of the inputs itself, but {text!r} '
             f'looks for inputs in all folders of {str(results)!r}: the next '
-            'run would take results for inputs. Choose another folder for '
+            'run could take results for inputs. Choose another folder for '
             f'`out`, such as {str(results / "results")!r}, which is left out.'
         )
 

@@ -346,5 +346,5 @@ def open_source(
     return Source(
         inputs,
         options or ReadOptions(),
-        Path(exclude) if exclude is not None else None,
+        Path(exclude).expanduser() if exclude is not None else None,
     )

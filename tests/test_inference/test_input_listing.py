@@ -47,6 +47,14 @@ def test_results_in_the_folder_of_the_inputs_are_refused(
         names(inputs, folder, **options)
 
 
+@pytest.mark.parametrize('out', ['~/photos', 'link', 'photos/../photos/'])
+def test_other_names_of_the_folder_are_refused(folder, monkeypatch, out):
+    monkeypatch.setenv('HOME', str(folder.parent))
+    (folder.parent / 'link').symlink_to(folder)
+    with pytest.raises(ValueError, match='`out` must not be the folder of'):
+        names('photos', out)
+
+
 def test_refused_for_an_iterator_too(folder):
     with pytest.raises(ValueError, match="such as '.*photos/results'"):
         names(iter(['photos']), folder)

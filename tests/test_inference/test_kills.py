@@ -22,6 +22,7 @@ def test_kills_and_power_failures_lose_nothing(tmp_path):
         cwd=SCRIPT.parent,
         capture_output=True,
         text=True,
+        timeout=600,
     )
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith('equal byte by byte: ')
