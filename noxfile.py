@@ -20,21 +20,9 @@ def install(session, constraints=None):
     session.install(*pins, '-r', 'requirements/build.txt')
     # Built here, against the numpy just installed.
     session.install(
-        *pins,
-        '--no-cache-dir',
-        '--no-build-isolation',
-        '--no-binary',
-        'xtcocotools',
-        'xtcocotools',
+        *pins, '--no-cache-dir', '--no-build-isolation', '--no-binary', 'xtcocotools', 'xtcocotools'
     )
-    session.install(
-        *pins,
-        '--no-build-isolation',
-        '-r',
-        'requirements/tests.txt',
-        '-e',
-        '.',
-    )
+    session.install(*pins, '--no-build-isolation', '-r', 'requirements/tests.txt', '-e', '.')
 
 
 @nox.session(python=PYTHON)
@@ -51,9 +39,7 @@ def tests_compiled_mmcv(session):
     # Both packages write the folder `mmcv`; the build takes ten minutes.
     session.run('python', '-m', 'pip', 'uninstall', '-qy', 'mmcv-lite')
     session.install('ninja', 'psutil')
-    session.install(
-        '--no-cache-dir', '--no-build-isolation', '--no-deps', 'mmcv==2.1.0'
-    )
+    session.install('--no-cache-dir', '--no-build-isolation', '--no-deps', 'mmcv==2.1.0')
     session.run('python', '-m', 'pytest', '-q', *session.posargs)
 
 

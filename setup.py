@@ -91,12 +91,7 @@ setup(
     cmdclass={'build_py': BuildWithMim},
     packages=find_packages(include=('mmsapiens', 'mmsapiens.*')),
     package_data={
-        'mmsapiens': [
-            'py.typed',
-            'pose/metainfo/*.json',
-            'dense/metainfo/*.json',
-            'zoo/*.json',
-        ]
+        'mmsapiens': ['py.typed', 'pose/metainfo/*.json', 'dense/metainfo/*.json', 'zoo/*.json']
     },
     entry_points={'console_scripts': ['mmsapiens = mmsapiens.cli.main:main']},
     install_requires=read_requirements('runtime'),

@@ -1,8 +1,7 @@
 """Sapiens human vision models for stock OpenMMLab.
 
-Importing the package makes the installed host packages (mmpretrain, mmpose,
-mmsegmentation) work on current torch and numpy, and lists the public classes
-in their registries. It imports none of them.
+Importing the package makes the installed host packages (mmpretrain, mmpose, mmsegmentation) work on
+current torch and numpy, and lists the public classes in their registries. It imports none of them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Which part of the package belongs to which host, and how hosts learn of it.
 
-A user of stock MMPose may write ``type='SapiensViT'`` as well as
-``type='mmsapiens.SapiensViT'``. For the bare name each host registry gets one
-more location to import at its first lookup: our part for that host, which
-then lists its classes there. No host is imported before somebody needs it.
+A user of stock MMPose may write ``type='SapiensViT'`` as well as ``type='mmsapiens.SapiensViT'``.
+For the bare name each host registry gets one more location to import at its first lookup: our part
+for that host, which then lists its classes there. No host is imported before somebody needs it.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ if TYPE_CHECKING:
 SHARED = ('mmsapiens.models', 'mmsapiens.engine', 'mmsapiens.transforms')
 """Modules whose classes serve every host."""
 
-HOSTS = {
-    'mmsapiens.pretrain': 'mmpretrain',
-    'mmsapiens.pose': 'mmpose',
-    'mmsapiens.dense': 'mmseg',
-}
+HOSTS = {'mmsapiens.pretrain': 'mmpretrain', 'mmsapiens.pose': 'mmpose', 'mmsapiens.dense': 'mmseg'}
 """Part of this package -> the one host package that it needs."""
 
 
@@ -52,8 +47,8 @@ def add_location(host_registries: ModuleType, part: str) -> None:
     for registry in vars(host_registries).values():
         if not isinstance(registry, Registry):
             continue
-        # A registry without locations of its own serves the root as well:
-        # mmengine's own registries are re-exported by some hosts.
+        # A registry without locations of its own serves the root as well: mmengine's own registries
+        # are re-exported by some hosts.
         if registry.scope != HOSTS[part] or part in registry._locations:
             continue
         registry._locations = [*registry._locations, part]

@@ -1,8 +1,7 @@
 """Child registries of MMEngine's roots, scope ``mmsapiens``.
 
-Every class of the package is registered here once, whichever host will use
-it; :mod:`mmsapiens.hosts` lists it in the hosts as well. This file imports
-only mmengine.
+Every class of the package is registered here once, whichever host will use it;
+:mod:`mmsapiens.hosts` lists it in the hosts as well. This file imports only mmengine.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from .hosts import SHARED, installed_parts, missing_hosts
 class PartRegistry(Registry):
     """A registry that imports the parts one by one, until a name is found.
 
-    So ``mmsapiens.SapiensViT`` resolves in a pose project without importing
-    mmsegmentation, and a broken host breaks only its own part.
+    So ``mmsapiens.SapiensViT`` resolves in a pose project without importing mmsegmentation, and a
+    broken host breaks only its own part.
     """
 
     def get(self, key: str) -> type | None:
@@ -60,8 +59,6 @@ TRANSFORMS = _child(root.TRANSFORMS)
 VISUALIZERS = _child(root.VISUALIZERS)
 
 REGISTRIES: dict[str, Registry] = {
-    name: value
-    for name, value in list(globals().items())
-    if isinstance(value, PartRegistry)
+    name: value for name, value in list(globals().items()) if isinstance(value, PartRegistry)
 }
 """All of the above by their variable's name, which hosts share."""

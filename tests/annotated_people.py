@@ -54,8 +54,7 @@ def standing_points(vocabulary):
 def keypoint_fields(points, vocabulary):
     """Fields of an annotation."""
     return {
-        field: points[ids].flatten().tolist()
-        for field, ids in field_indices(vocabulary).items()
+        field: points[ids].flatten().tolist() for field, ids in field_indices(vocabulary).items()
     }
 
 
@@ -66,14 +65,7 @@ def make_document(vocabulary, count):
     for index in range(count):
         points = standing_points(vocabulary)
         points[:, 0] += index / 100
-        images.append(
-            dict(
-                id=100 + index,
-                file_name=f'{index}.png',
-                width=width,
-                height=height,
-            )
-        )
+        images.append(dict(id=100 + index, file_name=f'{index}.png', width=width, height=height))
         annotations.append(
             dict(
                 id=1000 + index,
@@ -86,11 +78,7 @@ def make_document(vocabulary, count):
                 **keypoint_fields(points, vocabulary),
             )
         )
-    return dict(
-        images=images,
-        annotations=annotations,
-        categories=[dict(id=1, name='person')],
-    )
+    return dict(images=images, annotations=annotations, categories=[dict(id=1, name='person')])
 
 
 def write_document(folder, doc, name='people.json'):

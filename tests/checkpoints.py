@@ -5,8 +5,8 @@ import torch
 from mmsapiens.models import SapiensViT
 from mmsapiens.models.layers import conv_layers, deconv_layers
 
-# Layout -> prefix of the head, last convolution, output channels, numbers of
-# transposed and of 1x1 convolutions.
+# Layout -> prefix of the head, last convolution, output channels, numbers of transposed and of 1x1
+# convolutions.
 HEADS = {
     'pose': ('head', 'final_layer', 17, 2, 2),
     'seg': ('decode_head', 'conv_seg', 28, 3, 3),
@@ -19,10 +19,7 @@ LAYOUTS = ('mae', 'encoder', *HEADS)
 def randomize(state_dict, seed=0):
     """The same keys with random values."""
     generator = torch.Generator().manual_seed(seed)
-    return {
-        key: torch.randn(value.shape, generator=generator)
-        for key, value in state_dict.items()
-    }
+    return {key: torch.randn(value.shape, generator=generator) for key, value in state_dict.items()}
 
 
 def decoder_state_dict(width, decoder_width=16, depth=2, tokens=17):
@@ -56,14 +53,8 @@ def head_state_dict(layout, width, channels=8, out_channels=None):
     convs = conv_layers(channels, [channels] * num_convs, [1] * num_convs)
     final = torch.nn.Conv2d(channels, out_channels or default, 1)
     return {
-        **{
-            f'{prefix}.deconv_layers.{k}': v
-            for k, v in deconvs.state_dict().items()
-        },
-        **{
-            f'{prefix}.conv_layers.{k}': v
-            for k, v in convs.state_dict().items()
-        },
+        **{f'{prefix}.deconv_layers.{k}': v for k, v in deconvs.state_dict().items()},
+        **{f'{prefix}.conv_layers.{k}': v for k, v in convs.state_dict().items()},
         **{f'{prefix}.{last}.{k}': v for k, v in final.state_dict().items()},
     }
 
@@ -71,8 +62,7 @@ def head_state_dict(layout, width, channels=8, out_channels=None):
 def make_state_dict(layout, arch, out_channels=None):
     """Random weights as a released file of ``layout`` has them.
 
-    Pretraining layouts: 64x64 pixels with a class token; the others: 64x48
-    without.
+    Pretraining layouts: 64x64 pixels with a class token; the others: 64x48 without.
     """
     pretrained = layout in ('mae', 'encoder')
     size = (64, 64) if pretrained else (64, 48)
@@ -84,7 +74,5 @@ def make_state_dict(layout, arch, out_channels=None):
     if layout == 'mae':
         weights.update(decoder_state_dict(width))
     else:
-        weights.update(
-            head_state_dict(layout, width, out_channels=out_channels)
-        )
+        weights.update(head_state_dict(layout, width, out_channels=out_channels))
     return randomize(weights)

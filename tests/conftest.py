@@ -15,8 +15,8 @@ def pytest_configure(config):
     # Threads of several processes on the same cores wait for each other.
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
-    # A shell lets jobs in the background ignore Ctrl-C, and so would the
-    # processes that the tests interrupt.
+    # A shell lets jobs in the background ignore Ctrl-C, and so would the processes that the tests
+    # interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

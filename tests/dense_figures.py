@@ -1,7 +1,7 @@
 """Figures of ellipsoids with exact depth, normals and body parts.
 
-Seen along parallel rays. A figure faces the camera, so that its left is on
-the right of the picture.
+Seen along parallel rays. A figure faces the camera, so that its left is on the right of the
+picture.
 """
 
 import argparse
@@ -14,21 +14,14 @@ import numpy as np
 METRES_PER_PIXEL = 0.008
 DISTANCE_M = 3.0
 
-# name of the class: label, centre (x, y), radii (x, y) and how far it sticks
-# out, all in parts of the height of the figure, and colour (B, G, R).
+# name of the class: label, centre (x, y), radii (x, y) and how far it sticks out, all in parts of
+# the height of the figure, and colour (B, G, R).
 PARTS = [
     ('Hair', 3, (0, 0.075), (0.075, 0.075), 0.0, (30, 40, 70)),
     ('Face_Neck', 2, (0, 0.095), (0.06, 0.08), 0.04, (140, 170, 220)),
     ('Upper_Clothing', 22, (0, 0.33), (0.12, 0.18), 0.0, (60, 60, 200)),
     ('Left_Lower_Arm', 6, (0.16, 0.42), (0.035, 0.11), 0.05, (150, 180, 230)),
-    (
-        'Right_Lower_Arm',
-        15,
-        (-0.16, 0.42),
-        (0.035, 0.11),
-        0.05,
-        (150, 180, 230),
-    ),
+    ('Right_Lower_Arm', 15, (-0.16, 0.42), (0.035, 0.11), 0.05, (150, 180, 230)),
     ('Left_Upper_Arm', 10, (0.14, 0.27), (0.04, 0.1), 0.02, (130, 160, 210)),
     ('Right_Upper_Arm', 19, (-0.14, 0.27), (0.04, 0.1), 0.02, (130, 160, 210)),
     ('Left_Hand', 5, (0.165, 0.54), (0.035, 0.045), 0.07, (120, 150, 250)),

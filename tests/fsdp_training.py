@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Trains the tiny masked autoencoder by DDP or FSDP, job after job.
 
-A job's processes are forks of this one, which imports everything once.
-Every step takes all 12 images, and the mask of an image depends on nothing
-but the image: losses do not depend on the number of processes.
+A job's processes are forks of this one, which imports everything once. Every step takes all 12
+images, and the mask of an image depends on nothing but the image: losses do not depend on the
+number of processes.
 """
 
 import json
@@ -30,13 +30,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 CONTEXT = multiprocessing.get_context('fork')
 NUM_IMAGES = 12
 DEFAULTS = dict(
-    kind='fsdp',
-    world=2,
-    steps=4,
-    interval=2,
-    resume=None,
-    state_dict_cfg=None,
-    kill_in=None,
+    kind='fsdp', world=2, steps=4, interval=2, resume=None, state_dict_cfg=None, kill_in=None
 )
 TINY = f"""
 _base_ = [
@@ -95,9 +89,7 @@ def make_config(args):
     ]
     cfg.train_cfg = dict(by_epoch=True, max_epochs=args.steps)
     cfg.default_hooks.checkpoint.update(interval=args.interval)
-    cfg.param_scheduler = [
-        dict(type='CosineAnnealingLR', T_max=20, by_epoch=False)
-    ]
+    cfg.param_scheduler = [dict(type='CosineAnnealingLR', T_max=20, by_epoch=False)]
     cfg.custom_hooks = [
         dict(type='mmsapiens.CheckpointGuardHook'),
         dict(type='mmsapiens.StepSeedHook'),

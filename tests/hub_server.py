@@ -17,19 +17,12 @@ class Answer:
         body (bytes, optional): None is the file.
         cut_after (int, optional): Bytes after which the connection closes.
         stall_s (float): Wait before the answer.
-        headers (dict, optional): More headers; None as a value leaves one
-            out.
+        headers (dict, optional): More headers; None as a value leaves one out.
         ranges (bool): Whether `Range` is obeyed.
     """
 
     def __init__(
-        self,
-        status=200,
-        body=None,
-        cut_after=None,
-        stall_s=0.0,
-        headers=None,
-        ranges=True,
+        self, status=200, body=None, cut_after=None, stall_s=0.0, headers=None, ranges=True
     ):
         self.status = status
         self.body = body
@@ -45,8 +38,8 @@ class Hub:
     Attributes:
         content (bytes): The one file, whatever its name.
         hashed (bool): Whether the etag is its SHA-256.
-        head, get (list[Answer]): Answers to the next requests; the last one
-            stays. Empty lists answer as a hub does.
+        head, get (list[Answer]): Answers to the next requests; the last one stays. Empty lists
+            answer as a hub does.
         requests (list[tuple]): Method, path and `Range` of every request.
     """
 
@@ -113,9 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
                 status, body = 416, b''
             else:
                 status = 206
-                headers['Content-Range'] = (
-                    f'bytes {start}-{len(body) - 1}/{len(body)}'
-                )
+                headers['Content-Range'] = f'bytes {start}-{len(body) - 1}/{len(body)}'
         headers['Content-Length'] = str(len(body[start:]))
         headers.update(answer.headers)
         self.send_response(status)

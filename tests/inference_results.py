@@ -6,13 +6,7 @@ import cv2
 import numpy as np
 from parity import data_folder
 
-from mmsapiens.inference.frames import (
-    Frame,
-    FrameResult,
-    MapResult,
-    People,
-    PoseResult,
-)
+from mmsapiens.inference.frames import Frame, FrameResult, MapResult, People, PoseResult
 
 CLASSES = ('background', 'head', 'torso', 'left_arm', 'right_arm', 'legs')
 PALETTE = (
@@ -46,9 +40,7 @@ def made_pose(people, count=17, vocabulary='coco'):
     low, high = people.boxes[:, None, :2], people.boxes[:, None, 2:]
     points = low + spread * (high - low)
     scores = np.tile(np.linspace(0.2, 1, count, dtype=np.float32), (1, 1))
-    return PoseResult(
-        points, np.repeat(scores, len(people), axis=0), vocabulary
-    )
+    return PoseResult(points, np.repeat(scores, len(people), axis=0), vocabulary)
 
 
 def made_maps(frame, people):
@@ -91,14 +83,12 @@ def annotated_result(number):
     folder = data_folder() / 'coco_sample'
     document = json.loads((folder / 'test_coco_wholebody.json').read_text())
     image = cv2.imread(str(folder / f'{number:012d}.jpg'))
-    people = [
-        one for one in document['annotations'] if one['image_id'] == number
-    ]
+    people = [one for one in document['annotations'] if one['image_id'] == number]
     fields = ('keypoints', 'foot_kpts', 'face_kpts', 'lefthand_kpts')
     fields += ('righthand_kpts',)
-    points = np.array(
-        [sum((one[field] for field in fields), []) for one in people]
-    ).reshape(len(people), 133, 3)
+    points = np.array([sum((one[field] for field in fields), []) for one in people]).reshape(
+        len(people), 133, 3
+    )
     boxes = np.array([one['bbox'] for one in people], np.float32)
     boxes[:, 2:] += boxes[:, :2]
     frame = Frame(image, f'{number:012d}', f'{number:012d}.jpg')
@@ -108,6 +98,4 @@ def annotated_result(number):
         (points[..., 2] > 0).astype(np.float32),
         'coco_wholebody',
     )
-    return FrameResult(
-        frame, found, {'pose-133': pose, **made_maps(frame, found)}
-    )
+    return FrameResult(frame, found, {'pose-133': pose, **made_maps(frame, found)})

@@ -1,14 +1,12 @@
 #!/usr/bin/env python
 """Kill runs that write results again and again, and compare the folders.
 
-Results of pictures and videos are written by the code of ``mmsapiens
-infer``, without networks: once without interruption, and in folders whose
-runs are killed by SIGKILL at random moments, each continued by the next. After
-half of the kills, and after every end, the power fails as well: what was not
-brought to the disk is emptied, zeroed, cut, as it was before, or gone. A run
-that came to its end must have every file, equal byte by byte, and leave
-nothing to do for one more run; so must runs that make files again that
-somebody has removed. Takes about a second for a kill.
+Results of pictures and videos are written by the code of ``mmsapiens infer``, without networks:
+once without interruption, and in folders whose runs are killed by SIGKILL at random moments, each
+continued by the next. After half of the kills, and after every end, the power fails as well: what
+was not brought to the disk is emptied, zeroed, cut, as it was before, or gone. A run that came to
+its end must have every file, equal byte by byte, and leave nothing to do for one more run; so must
+runs that make files again that somebody has removed. Takes about a second for a kill.
 """
 
 import argparse
@@ -36,17 +34,9 @@ from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.running import write_results
 from mmsapiens.inference.sources import open_source
 from mmsapiens.inference.temporal import TemporalFilter
-from mmsapiens.inference.writers import (
-    AnnotatedVideo,
-    KeypointWriter,
-    MapWriter,
-    OverlayWriter,
-)
+from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, MapWriter, OverlayWriter
 
-KINDS = {
-    'many': (12, {'long.mp4': 30, 'inner/short.mp4': 7}),
-    'few': (4, {'inner/short.mp4': 7}),
-}
+KINDS = {'many': (12, {'long.mp4': 30, 'inner/short.mp4': 7}), 'few': (4, {'inner/short.mp4': 7})}
 """Pictures, and frames of videos; few files are synced one by one."""
 CHECKPOINT_FRAMES = 4
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
@@ -79,11 +69,7 @@ def infer(inputs, out, disk=None):
     """One run, in this process; its summary."""
     if disk is not None:
         disk.watch(durability)
-    writers = [
-        KeypointWriter('pose-17'),
-        MapWriter('depth'),
-        OverlayWriter('pose-17', 0.3),
-    ]
+    writers = [KeypointWriter('pose-17'), MapWriter('depth'), OverlayWriter('pose-17', 0.3)]
     folder = OutputFolder(
         out,
         writers,
@@ -249,8 +235,7 @@ def remove_some(out, generator):
 def kill_test(folder, num_kills, seed):
     """Kill runs and compare what they leave.
 
-    Each folder is made, and made whole again after some of its files were
-    removed.
+    Each folder is made, and made whole again after some of its files were removed.
 
     Args:
         folder (Path): For everything; empty.
@@ -276,9 +261,7 @@ def kill_test(folder, num_kills, seed):
             set_aside += expected.check(out)
             remove_some(out, generator)
         shutil.rmtree(out)
-    return dict(
-        killer.figures, set_aside=set_aside, killed_at=dict(killer.moments)
-    )
+    return dict(killer.figures, set_aside=set_aside, killed_at=dict(killer.moments))
 
 
 def main():

@@ -1,12 +1,11 @@
 #!/usr/bin/env python
 """Kill a training of two processes again and again, and compare.
 
-Trains a tiny masked autoencoder on shards once without interruption, and once
-killed by SIGKILL at random moments, half of them while a checkpoint is
-written. The training is divided into as many parts as there are kills, one in
-each: the moments are spread over all of it. Each restart runs the same
-command. Losses, learning rates and samples of every step, final weights and
-the optimizer must be equal bit by bit. Takes about ten seconds per start.
+Trains a tiny masked autoencoder on shards once without interruption, and once killed by SIGKILL at
+random moments, half of them while a checkpoint is written. The training is divided into as many
+parts as there are kills, one in each: the moments are spread over all of it. Each restart runs the
+same command. Losses, learning rates and samples of every step, final weights and the optimizer must
+be equal bit by bit. Takes about ten seconds per start.
 """
 
 import argparse
@@ -158,10 +157,7 @@ def last_step(work_dir):
 
 def has_reached(run, step):
     """Whether this start, not only an earlier one, has done a step."""
-    return (
-        record_bytes(run.work_dir) > run.old_bytes
-        and last_step(run.work_dir) >= step
-    )
+    return record_bytes(run.work_dir) > run.old_bytes and last_step(run.work_dir) >= step
 
 
 def is_saving(work_dir):
@@ -174,8 +170,7 @@ def kill_once(run, kind, step, generator):
     Args:
         run (Run): Just started.
         kind (str): 'starting', 'training' or 'saving'.
-        step (int): The kill comes after this step, unless it comes at the
-            start.
+        step (int): The kill comes after this step, unless it comes at the start.
         generator (random.Random): Of the moment.
     """
     if kind == 'starting':
@@ -198,10 +193,7 @@ def draw_steps(num_kills, steps, generator):
     The last ones leave time to reach a checkpoint before the end.
     """
     length = (steps - INTERVAL) / num_kills
-    return [
-        max(1, int((part + generator.random()) * length))
-        for part in range(num_kills)
-    ]
+    return [max(1, int((part + generator.random()) * length)) for part in range(num_kills)]
 
 
 def load_final(work_dir, steps):
@@ -241,9 +233,9 @@ def kill_test(folder, num_kills, steps, seed, loop='epoch', kinds=None):
         steps (int): Steps of the training.
         seed (int): Of the moments.
         loop (str): 'epoch' or 'iter'. Defaults to 'epoch'.
-        kinds (list[str], optional): What to interrupt, one after the other:
-            'starting', 'training' or 'saving'. Defaults to None, half of
-            them while saving and a tenth at the start, in random order.
+        kinds (list[str], optional): What to interrupt, one after the other: 'starting', 'training'
+            or 'saving'. Defaults to None, half of them while saving and a tenth at the start, in
+            random order.
 
     Returns:
         dict: Figures for a report.
@@ -319,9 +311,7 @@ def main():
         folder = Path(args.keep or temporary)
         folder.mkdir(parents=True, exist_ok=True)
         start = time.time()
-        figures = kill_test(
-            folder, args.kills, args.steps, args.seed, args.loop
-        )
+        figures = kill_test(folder, args.kills, args.steps, args.seed, args.loop)
     print(f'equal bit by bit: {figures}, {time.time() - start:.0f} s')
 
 

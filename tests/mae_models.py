@@ -16,9 +16,7 @@ TINY_MAE = dict(
     ),
     backbone=dict(
         type='mmsapiens.MaskedSapiensViT',
-        arch=dict(
-            embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
-        ),
+        arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64),
         img_size=64,
     ),
     neck=dict(

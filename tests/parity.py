@@ -1,7 +1,7 @@
 """Reading of parity fixtures: folders of `NAME.json` and `NAME.safetensors`.
 
-Sizes, configs and tolerances always come from the json, so that the same
-tests run on any folder of the same cases.
+Sizes, configs and tolerances always come from the json, so that the same tests run on any folder of
+the same cases.
 """
 
 import json
@@ -97,16 +97,10 @@ def sapiens_vit_cfg(config):
 def pose_estimator_cfg(config):
     """Config of a pose estimator from one of the reference."""
     head = dict(config['head'], type='mmsapiens.InstanceNormHeatmapHead')
-    return dict(
-        config, backbone=sapiens_vit_cfg(config['backbone']), head=head
-    )
+    return dict(config, backbone=sapiens_vit_cfg(config['backbone']), head=head)
 
 
-DENSE_HEADS = {
-    'VitHead': 'ParsingHead',
-    'VitDepthHead': 'DepthHead',
-    'VitNormalHead': 'NormalHead',
-}
+DENSE_HEADS = {'VitHead': 'ParsingHead', 'VitDepthHead': 'DepthHead', 'VitNormalHead': 'NormalHead'}
 
 
 def dense_head_cfg(config):
@@ -125,9 +119,7 @@ def dense_head_cfg(config):
     head['type'] = f'mmsapiens.{DENSE_HEADS[config["type"]]}'
     if head['type'] == 'mmsapiens.ParsingHead':
         weight = config['loss_decode'].get('class_weight')
-        head['loss_decode'] = dict(
-            type='mmsapiens.AllPixelCrossEntropyLoss', class_weight=weight
-        )
+        head['loss_decode'] = dict(type='mmsapiens.AllPixelCrossEntropyLoss', class_weight=weight)
     if head['type'] == 'mmsapiens.DepthHead':
         head['loss_decode'] = dict(
             type='mmsapiens.ScaleInvariantLogLoss',

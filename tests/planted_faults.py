@@ -1,7 +1,7 @@
 """Annotation files with planted faults of every kind.
 
-An edit takes an image, its annotation, the document and the folder of the
-pictures, and changes them.
+An edit takes an image, its annotation, the document and the folder of the pictures, and changes
+them.
 """
 
 import copy
@@ -9,12 +9,7 @@ import json
 
 import cv2
 import numpy as np
-from annotated_people import (
-    SIZE_WH,
-    keypoint_fields,
-    make_document,
-    write_document,
-)
+from annotated_people import SIZE_WH, keypoint_fields, make_document, write_document
 
 from mmsapiens.pose.datasets.keypoint_faults import read_points
 from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS, get_vocabulary
@@ -130,11 +125,7 @@ def planted_faults(vocabulary):
         ('wrong_area', person, set_entry(person, area=0)),
         ('wrong_area', person, remove_entry('area')),
         ('area_exceeds_box', person, set_entry(person, area=20000)),
-        (
-            'missing_keypoints',
-            person,
-            remove_entry(list(ANNOTATION_FIELDS[points])[0]),
-        ),
+        ('missing_keypoints', person, remove_entry(list(ANNOTATION_FIELDS[points])[0])),
         ('wrong_num_keypoints', person, set_entry(person, num_keypoints=3)),
         ('keypoint_far_from_box', person, move_box),
         ('duplicate_person', person, reuse_person),
@@ -159,9 +150,7 @@ def planted_faults(vocabulary):
     faults.append(('swapped_body', person, exchange(points, *trunk)))
     if points == 'goliath308':
         other = [1.0] * 18
-        faults.append(
-            ('contradictory_group', person, set_entry(person, foot_kpts=other))
-        )
+        faults.append(('contradictory_group', person, set_entry(person, foot_kpts=other)))
     return faults
 
 

@@ -1,7 +1,7 @@
 """Data sets of figures with planted faults of every kind.
 
-An edit takes the folder of a good data set of three samples, whose folders
-are those of `dense_figures`, and breaks the sample `0001`.
+An edit takes the folder of a good data set of three samples, whose folders are those of
+`dense_figures`, and breaks the sample `0001`.
 """
 
 import json
@@ -96,9 +96,7 @@ def rename(kind, suffix):
 
 
 def copy_as(kind, name):
-    return lambda folder: shutil.copy(
-        path_of(folder, kind), folder / kind / name
-    )
+    return lambda folder: shutil.copy(path_of(folder, kind), folder / kind / name)
 
 
 def set_pixels(value, number=1):
@@ -142,8 +140,8 @@ def copy_picture(folder):
 class Planted:
     """A fault: how it is made, what the checker and the loader say.
 
-    `refusal` is a part of the message of the data set or its pipeline; None
-    if training goes on with such a sample.
+    `refusal` is a part of the message of the data set or its pipeline; None if training goes on
+    with such a sample.
     """
 
     kind: str
@@ -155,42 +153,20 @@ class Planted:
 
 PLANTED = {
     'folder-missing': Planted(
-        'missing_folder',
-        'depth',
-        remove_folder('depths'),
-        'there is no folder .*depths',
-        True,
+        'missing_folder', 'depth', remove_folder('depths'), 'there is no folder .*depths', True
     ),
-    'folders-empty': Planted(
-        'no_samples', 'depth', empty_all, 'found no sample in .*images', True
-    ),
+    'folders-empty': Planted('no_samples', 'depth', empty_all, 'found no sample in .*images', True),
     'picture-missing': Planted(
-        'missing_picture',
-        'parsing',
-        remove('images'),
-        'no picture of the name 0001',
-        True,
+        'missing_picture', 'parsing', remove('images'), 'no picture of the name 0001', True
     ),
     'label-missing': Planted(
-        'missing_map',
-        'parsing',
-        remove('labels'),
-        'no map of the name 0001',
-        True,
+        'missing_map', 'parsing', remove('labels'), 'no map of the name 0001', True
     ),
     'depth-missing': Planted(
-        'missing_map',
-        'depth',
-        remove('depths'),
-        'no map of the name 0001',
-        True,
+        'missing_map', 'depth', remove('depths'), 'no map of the name 0001', True
     ),
     'mask-missing': Planted(
-        'missing_map',
-        'normal',
-        remove('masks'),
-        'no map of the name 0001',
-        True,
+        'missing_map', 'normal', remove('masks'), 'no map of the name 0001', True
     ),
     'two-suffixes': Planted(
         'several_files',
@@ -199,52 +175,29 @@ PLANTED = {
         '0001.jpg, 0001.png have one name',
         True,
     ),
-    'picture-empty': Planted(
-        'empty_file', 'parsing', empty('images'), 'is an empty file'
-    ),
-    'depth-empty': Planted(
-        'empty_file', 'depth', empty('depths'), 'is an empty file'
-    ),
-    'label-empty': Planted(
-        'empty_file', 'parsing', empty('labels'), 'is an empty file'
-    ),
-    'picture-cut': Planted(
-        'damaged_picture', 'depth', cut('images'), 'was cut short'
-    ),
+    'picture-empty': Planted('empty_file', 'parsing', empty('images'), 'is an empty file'),
+    'depth-empty': Planted('empty_file', 'depth', empty('depths'), 'is an empty file'),
+    'label-empty': Planted('empty_file', 'parsing', empty('labels'), 'is an empty file'),
+    'picture-cut': Planted('damaged_picture', 'depth', cut('images'), 'was cut short'),
     'picture-text': Planted(
-        'damaged_picture',
-        'normal',
-        overwrite('images', b'<html>'),
-        'cannot be decoded',
+        'damaged_picture', 'normal', overwrite('images', b'<html>'), 'cannot be decoded'
     ),
     'picture-twice': Planted('duplicate_picture', 'depth', copy_picture),
-    'label-jpeg': Planted(
-        'jpeg_map', 'parsing', rename('labels', '.jpg'), 'is a JPEG'
-    ),
-    'mask-jpeg': Planted(
-        'jpeg_map', 'depth', rename('masks', '.jpg'), 'is a JPEG'
-    ),
+    'label-jpeg': Planted('jpeg_map', 'parsing', rename('labels', '.jpg'), 'is a JPEG'),
+    'mask-jpeg': Planted('jpeg_map', 'depth', rename('masks', '.jpg'), 'is a JPEG'),
     'depth-pickled': Planted(
         'pickled_map',
         'depth',
         change_array('depths', lambda array, mask: array.astype(object)),
         'pickled objects are never loaded',
     ),
-    'depth-cut': Planted(
-        'damaged_map', 'depth', cut('depths'), 'no whole npy'
-    ),
-    'label-cut': Planted(
-        'damaged_map', 'parsing', cut('labels'), 'was cut short'
-    ),
-    'mask-text': Planted(
-        'damaged_map', 'depth', overwrite('masks', b'text'), 'starts with'
-    ),
+    'depth-cut': Planted('damaged_map', 'depth', cut('depths'), 'no whole npy'),
+    'label-cut': Planted('damaged_map', 'parsing', cut('labels'), 'was cut short'),
+    'mask-text': Planted('damaged_map', 'depth', overwrite('masks', b'text'), 'starts with'),
     'depth-channels': Planted(
         'wrong_shape',
         'depth',
-        change_array(
-            'depths', lambda array, mask: array[..., None][:, :, [0] * 3]
-        ),
+        change_array('depths', lambda array, mask: array[..., None][:, :, [0] * 3]),
         r'must have the shape \(H, W\)',
     ),
     'normal-channels': Planted(
@@ -260,29 +213,16 @@ PLANTED = {
         'floating point numbers',
     ),
     'depth-nan': Planted(
-        'nan_values',
-        'depth',
-        change_array('depths', set_pixels(np.nan)),
-        'NaN or infinite',
+        'nan_values', 'depth', change_array('depths', set_pixels(np.nan)), 'NaN or infinite'
     ),
     'normal-nan': Planted(
-        'nan_values',
-        'normal',
-        change_array('normals', set_pixels(np.nan)),
-        'NaN or infinite',
+        'nan_values', 'normal', change_array('normals', set_pixels(np.nan)), 'NaN or infinite'
     ),
     'depth-infinite': Planted(
-        'infinite_values',
-        'depth',
-        change_array('depths', set_pixels(np.inf)),
-        'NaN or infinite',
+        'infinite_values', 'depth', change_array('depths', set_pixels(np.inf)), 'NaN or infinite'
     ),
-    'depth-size': Planted(
-        'size_differs', 'depth', change_array('depths', smaller), 'high'
-    ),
-    'label-size': Planted(
-        'size_differs', 'parsing', change_picture('labels', smaller), 'high'
-    ),
+    'depth-size': Planted('size_differs', 'depth', change_array('depths', smaller), 'high'),
+    'label-size': Planted('size_differs', 'parsing', change_picture('labels', smaller), 'high'),
     'label-colours': Planted(
         'colour_labels',
         'parsing',
@@ -290,10 +230,7 @@ PLANTED = {
         r'must have the shape \(H, W\)',
     ),
     'label-unknown': Planted(
-        'unknown_label',
-        'parsing',
-        change_picture('labels', set_corner(200)),
-        '200',
+        'unknown_label', 'parsing', change_picture('labels', set_corner(200)), '200'
     ),
     'label-16-bits': Planted(
         'unknown_label',
@@ -302,50 +239,27 @@ PLANTED = {
         'from 0 to 254',
     ),
     'label-background': Planted(
-        'unlabelled_picture',
-        'parsing',
-        change_picture('labels', np.zeros_like),
+        'unlabelled_picture', 'parsing', change_picture('labels', np.zeros_like)
     ),
     'mask-empty': Planted(
-        'empty_mask',
-        'depth',
-        change_picture('masks', np.zeros_like),
-        'no human pixel',
+        'empty_mask', 'depth', change_picture('masks', np.zeros_like), 'no human pixel'
     ),
-    'mask-full': Planted(
-        'full_mask', 'parsing', lambda folder: add_masks(folder, full=True)
-    ),
-    'mask-grey': Planted(
-        'grey_mask', 'depth', change_picture('masks', lambda p: p // 2)
-    ),
+    'mask-full': Planted('full_mask', 'parsing', lambda folder: add_masks(folder, full=True)),
+    'mask-grey': Planted('grey_mask', 'depth', change_picture('masks', lambda p: p // 2)),
     'labels-outside': Planted(
-        'labels_outside_mask',
-        'parsing',
-        lambda folder: add_masks(folder, full=False),
+        'labels_outside_mask', 'parsing', lambda folder: add_masks(folder, full=False)
     ),
-    'depth-constant': Planted(
-        'constant_depth', 'depth', change_array('depths', make_constant)
-    ),
-    'depth-zero': Planted(
-        'not_positive_depth', 'depth', change_array('depths', set_pixels(0))
-    ),
+    'depth-constant': Planted('constant_depth', 'depth', change_array('depths', make_constant)),
+    'depth-zero': Planted('not_positive_depth', 'depth', change_array('depths', set_pixels(0))),
     'depth-background': Planted(
-        'background_in_depth',
-        'depth',
-        change_array('depths', set_pixels(1e10)),
+        'background_in_depth', 'depth', change_array('depths', set_pixels(1e10))
     ),
-    'normal-zero': Planted(
-        'zero_normal', 'normal', change_array('normals', set_pixels(0))
-    ),
+    'normal-zero': Planted('zero_normal', 'normal', change_array('normals', set_pixels(0))),
     'normal-shifted': Planted(
-        'shifted_normals',
-        'normal',
-        change_array('normals', lambda array, mask: (array + 1) / 2),
+        'shifted_normals', 'normal', change_array('normals', lambda array, mask: (array + 1) / 2)
     ),
     'normal-long': Planted(
-        'not_unit_normal',
-        'normal',
-        change_array('normals', set_pixels((0, 0, 1.5))),
+        'not_unit_normal', 'normal', change_array('normals', set_pixels((0, 0, 1.5)))
     ),
     'normal-opencv': Planted(
         'normals_face_away',
@@ -369,9 +283,6 @@ def add_masks(folder, full):
 
 def write_metainfo(path, **changes):
     """A file of classes and pairs for `--metainfo`."""
-    doc = dict(
-        classes=['Background', 'Left_Hand', 'Right_Hand', 'Hair'],
-        flip_pairs=[[1, 2]],
-    )
+    doc = dict(classes=['Background', 'Left_Hand', 'Right_Hand', 'Hair'], flip_pairs=[[1, 2]])
     path.write_text(json.dumps({**doc, **changes}))
     return str(path)

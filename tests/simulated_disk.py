@@ -109,9 +109,7 @@ class SimulatedDisk:
             if self.durable.get(path) == content:
                 continue
             if path.suffix == '.jsonl':
-                first = max(
-                    sizes.get(str(path), 0), len(self.durable.get(path, b''))
-                )
+                first = max(sizes.get(str(path), 0), len(self.durable.get(path, b'')))
                 losses += _lose_tail(path, content, first, generator)
                 continue
             ways = []

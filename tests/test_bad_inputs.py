@@ -48,6 +48,4 @@ def test_message_is_the_one_of_the_page(row, tmp_path, monkeypatch):
     kind, words = TABLE[row]
     assert bad_inputs.kind(caught.value) == kind
     parts = map(re.escape, words.split('…'))
-    assert re.fullmatch('.*'.join(parts), message(caught.value)), message(
-        caught.value
-    )
+    assert re.fullmatch('.*'.join(parts), message(caught.value)), message(caught.value)

@@ -96,9 +96,7 @@ SHARED = {
 def run(code):
     """Run code in a child process and return what it prints."""
     done = subprocess.run(
-        [sys.executable, '-c', textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
+        [sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -150,10 +148,7 @@ def test_bare_names_resolve_after_a_host_was_used(host):
 
 def test_custom_imports_are_enough(tmp_path):
     config = tmp_path / 'config.py'
-    config.write_text(
-        "custom_imports = dict(imports=['mmsapiens'], "
-        'allow_failed_imports=False)\n'
-    )
+    config.write_text("custom_imports = dict(imports=['mmsapiens'], allow_failed_imports=False)\n")
     run(f"""
         from mmengine.config import Config
         Config.fromfile({str(config)!r})

@@ -20,16 +20,9 @@ def tiny_config(task, folder, **changes):
     cfg.model.backbone.update(arch=ARCH, img_size=SIZE_HW)
     height, width = SIZE_HW
     if TASKS[task].part == 'pose':
-        codec = dict(
-            cfg.codec,
-            input_size=(width, height),
-            heatmap_size=(width // 4, height // 4),
-        )
+        codec = dict(cfg.codec, input_size=(width, height), heatmap_size=(width // 4, height // 4))
         cfg.model.head.update(
-            in_channels=32,
-            deconv_out_channels=(8, 8),
-            conv_out_channels=(8, 8),
-            decoder=codec,
+            in_channels=32, deconv_out_channels=(8, 8), conv_out_channels=(8, 8), decoder=codec
         )
         steps = cfg.val_dataloader.dataset.pipeline
         steps += cfg.test_dataloader.dataset.pipeline
@@ -37,9 +30,7 @@ def tiny_config(task, folder, **changes):
         cfg.model.data_preprocessor.size = SIZE_HW
         deconvs = len(cfg.model.decode_head.deconv_out_channels)
         cfg.model.decode_head.update(
-            in_channels=32,
-            deconv_out_channels=(8,) * deconvs,
-            conv_out_channels=(8, 8),
+            in_channels=32, deconv_out_channels=(8,) * deconvs, conv_out_channels=(8, 8)
         )
         steps = [*cfg.test_pipeline, *cfg.test_dataloader.dataset.pipeline]
     for step in steps:

@@ -87,16 +87,9 @@ class TinyTraining:
                 ),
                 train_cfg=self.train_cfg(),
                 optim_wrapper=dict(
-                    optimizer=dict(type='AdamW', lr=1e-3),
-                    clip_grad=dict(max_norm=1.0),
+                    optimizer=dict(type='AdamW', lr=1e-3), clip_grad=dict(max_norm=1.0)
                 ),
-                param_scheduler=[
-                    dict(
-                        type='CosineAnnealingLR',
-                        T_max=self.steps,
-                        by_epoch=False,
-                    )
-                ],
+                param_scheduler=[dict(type='CosineAnnealingLR', T_max=self.steps, by_epoch=False)],
                 default_hooks=dict(
                     checkpoint=dict(
                         type='mmsapiens.SafeCheckpointHook',
@@ -111,9 +104,7 @@ class TinyTraining:
                     dict(type='mmsapiens.ResumeDataHook'),
                 ],
                 model_wrapper_cfg=dict(
-                    type='MMDistributedDataParallel',
-                    broadcast_buffers=False,
-                    device_ids=None,
+                    type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None
                 ),
                 launcher='pytorch' if 'RANK' in os.environ else 'none',
                 resume=True,
@@ -124,9 +115,7 @@ class TinyTraining:
 
     def train_cfg(self):
         if self.loop == 'iter':
-            return dict(
-                type='mmsapiens.ResumableIterTrainLoop', max_iters=self.steps
-            )
+            return dict(type='mmsapiens.ResumableIterTrainLoop', max_iters=self.steps)
         return dict(
             type='mmsapiens.ResumableEpochTrainLoop',
             max_epochs=self.steps // 7,  # 53 images, 8 per step

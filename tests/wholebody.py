@@ -12,15 +12,7 @@ from mmsapiens.pose.vocabularies import get_vocabulary
 
 AREA = 100.0 * 100
 VOCABULARIES = ('coco_wholebody', 'goliath308')
-GROUPS = {
-    'body',
-    'foot',
-    'face',
-    'left_hand',
-    'right_hand',
-    'hand',
-    'wholebody',
-}
+GROUPS = {'body', 'foot', 'face', 'left_hand', 'right_hand', 'hand', 'wholebody'}
 
 
 def person(vocabulary, number, image_id=None, unlabelled=()):
@@ -55,10 +47,7 @@ def write_annotations(path, annotations):
     """Write a COCO style file and return its path as text."""
     images = sorted({entry['image_id'] for entry in annotations})
     doc = dict(
-        images=[
-            dict(id=i, file_name=f'{i}.jpg', width=1000, height=200)
-            for i in images
-        ],
+        images=[dict(id=i, file_name=f'{i}.jpg', width=1000, height=200) for i in images],
         categories=[dict(id=1, name='person')],
         annotations=annotations,
     )
@@ -79,12 +68,9 @@ def sample(annotation, points, score=1.0, **meta):
         id=annotation['id'],
         img_id=annotation['image_id'],
         gt_instances=dict(
-            bbox_scores=np.array([score]),
-            bbox_scales=np.array([annotation['bbox'][2:]]),
+            bbox_scores=np.array([score]), bbox_scales=np.array([annotation['bbox'][2:]])
         ),
-        pred_instances=dict(
-            keypoints=points, keypoint_scores=np.ones(points.shape[:2])
-        ),
+        pred_instances=dict(keypoints=points, keypoint_scores=np.ones(points.shape[:2])),
         **meta,
     )
 

@@ -1,11 +1,10 @@
 #!/usr/bin/env python
 """Convert a Sapiens checkpoint to .safetensors or a cleaned .pth.
 
-Reads every released layout: MAE, clean encoder, pose, segmentation, depth
-and normal, from .pth, .safetensors, TorchScript and torch.export files, and
-the folders in shards of FSDP training. Optimizer states are dropped, key names
-stay. TorchScript and torch.export need --trust-pickle, because torch may run
-code in them.
+Reads every released layout: MAE, clean encoder, pose, segmentation, depth and normal, from .pth,
+.safetensors, TorchScript and torch.export files, and the folders in shards of FSDP training.
+Optimizer states are dropped, key names stay. TorchScript and torch.export need --trust-pickle,
+because torch may run code in them.
 """
 
 import argparse
@@ -17,24 +16,17 @@ from mmsapiens.utils import convert_checkpoint
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', help='checkpoint to read, a file or a folder in shards')
     parser.add_argument(
-        'source', help='checkpoint to read, a file or a folder in shards'
-    )
-    parser.add_argument(
-        'target',
-        help='file to write; its suffix, .safetensors or .pth, '
-        'selects the format',
+        'target', help='file to write; its suffix, .safetensors or .pth, selects the format'
     )
     parser.add_argument(
         '--encoder-only',
         action='store_true',
-        help='keep the encoder alone, without `backbone.`, as the `_clean` '
-        'files are',
+        help='keep the encoder alone, without `backbone.`, as the `_clean` files are',
     )
     parser.add_argument(
-        '--dtype',
-        choices=['float32', 'bfloat16', 'float16'],
-        help='convert floating-point weights',
+        '--dtype', choices=['float32', 'bfloat16', 'float16'], help='convert floating-point weights'
     )
     parser.add_argument(
         '--no-hash',

@@ -15,13 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder for the figures')
-    parser.add_argument(
-        '--out', help='write the predictions to this pickle file (.pkl)'
-    )
+    parser.add_argument('--out', help='write the predictions to this pickle file (.pkl)')
     parser.add_argument('--show-dir', help='draw predictions to this folder')
-    parser.add_argument(
-        '--show', action='store_true', help='draw predictions in windows'
-    )
+    parser.add_argument('--show', action='store_true', help='draw predictions in windows')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -28,20 +28,14 @@ def parse_args() -> argparse.Namespace:
         choices=list(launch.AMP_DTYPES),
         help='mixed precision; bf16 unless told otherwise',
     )
-    parser.add_argument(
-        '--no-validate', action='store_true', help='train only'
-    )
+    parser.add_argument('--no-validate', action='store_true', help='train only')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
         help='scale the learning rate with the total batch size',
     )
-    parser.add_argument(
-        '--show-dir', help='draw predictions of validation to this folder'
-    )
-    parser.add_argument(
-        '--show', action='store_true', help='draw predictions in windows'
-    )
+    parser.add_argument('--show-dir', help='draw predictions of validation to this folder')
+    parser.add_argument('--show', action='store_true', help='draw predictions in windows')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

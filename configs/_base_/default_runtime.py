@@ -17,9 +17,7 @@ env_cfg = dict(
 )
 
 vis_backends = [dict(type='LocalVisBackend')]
-log_processor = dict(
-    type='LogProcessor', window_size=50, by_epoch=True, num_digits=6
-)
+log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
 log_level = 'INFO'
 load_from = None
 resume = False

@@ -60,8 +60,8 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=96,
     dataset=dict(
-        # The smallest crops have 0.2 of the area: larger pictures than this
-        # are decoded at a half, quarter or eighth of their size.
+        # The smallest crops have 0.2 of the area: larger pictures than this are decoded at a half,
+        # quarter or eighth of their size.
         min_size=round(img_size / 0.2**0.5),
         pipeline=train_pipeline,
     ),
@@ -75,16 +75,11 @@ custom_hooks = [
     dict(type='mmsapiens.ReconstructionHook', interval=1000),
 ]
 default_hooks = dict(
-    checkpoint=dict(
-        _delete_=True, type='mmsapiens.SafeCheckpointHook', interval=5
-    )
+    checkpoint=dict(_delete_=True, type='mmsapiens.SafeCheckpointHook', interval=5)
 )
 visualizer = dict(
     type='Visualizer',
-    vis_backends=[
-        dict(type='LocalVisBackend'),
-        dict(type='TensorboardVisBackend'),
-    ],
+    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
 )
 
 randomness = dict(seed=0, diff_rank_seed=True)

@@ -1,7 +1,4 @@
 _base_ = './sapiens-0.3b_1024xb96-1600e_human-images-1024x1024.py'
 
-model = dict(
-    backbone=dict(arch='sapiens_0.6b'),
-    neck=dict(embed_dim=1280),
-)
+model = dict(backbone=dict(arch='sapiens_0.6b'), neck=dict(embed_dim=1280))
 train_dataloader = dict(batch_size=64)

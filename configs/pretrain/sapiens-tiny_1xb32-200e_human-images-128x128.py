@@ -1,5 +1,4 @@
-# Small enough for a CPU. For demonstrations and tests; it has no released
-# weights.
+# Small enough for a CPU. For demonstrations and tests; it has no released weights.
 _base_ = './sapiens-0.3b_1024xb96-1600e_human-images-1024x1024.py'
 
 img_size = 128
@@ -51,7 +50,4 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=32)
 default_hooks = dict(checkpoint=dict(interval=50, max_keep_ckpts=2))
-custom_hooks = [
-    *_base_.custom_hooks[:-1],
-    dict(type='mmsapiens.ReconstructionHook', interval=100),
-]
+custom_hooks = [*_base_.custom_hooks[:-1], dict(type='mmsapiens.ReconstructionHook', interval=100)]

@@ -1,5 +1,5 @@
 """The command ``mmsapiens``.
 
-A module per subcommand, imported when it is called, so that
-``mmsapiens --help`` starts neither torch nor a host.
+A module per subcommand, imported when it is called, so that ``mmsapiens --help`` starts neither
+torch nor a host.
 """

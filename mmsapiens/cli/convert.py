@@ -13,8 +13,7 @@ from .output import as_json, json_option
 @click.option(
     '--encoder-only',
     is_flag=True,
-    help='Keep the encoder alone, without `backbone.`, as the `_clean` '
-    'files are.',
+    help='Keep the encoder alone, without `backbone.`, as the `_clean` files are.',
 )
 @click.option(
     '--dtype',
@@ -22,9 +21,7 @@ from .output import as_json, json_option
     help='Convert floating-point weights.',
 )
 @click.option(
-    '--no-hash',
-    is_flag=True,
-    help='Do not add the first digits of the SHA-256 to the name.',
+    '--no-hash', is_flag=True, help='Do not add the first digits of the SHA-256 to the name.'
 )
 @click.option(
     '--trust-pickle',
@@ -43,8 +40,8 @@ def command(
 ) -> None:
     """Convert SOURCE, a checkpoint of any released layout, to TARGET.
 
-    SOURCE is a file or a folder in shards. The suffix of TARGET, .safetensors
-    or .pth, selects the format. Optimizer states are dropped.
+    SOURCE is a file or a folder in shards. The suffix of TARGET, .safetensors or .pth, selects the
+    format. Optimizer states are dropped.
     """
     from mmsapiens.utils import convert_checkpoint
 
@@ -58,9 +55,7 @@ def command(
     )
     size = path.stat().st_size
     if json:
-        as_json(
-            dict(source=source, is_a=str(info), path=str(path), bytes=size)
-        )
+        as_json(dict(source=source, is_a=str(info), path=str(path), bytes=size))
         return
     click.echo(f'{source}: {info}')
     click.echo(f'wrote {path} ({size / 2**20:.1f} MiB)')

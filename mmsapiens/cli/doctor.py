@@ -15,8 +15,8 @@ from .output import as_json, console, json_option, print_table
 def command(json: bool) -> int:
     """Check the installation; the exit code is 1 if there is a problem.
 
-    Nothing is changed. A note is what may be intended, such as a package
-    that is not needed for every task.
+    Nothing is changed. A note is what may be intended, such as a package that is not needed for
+    every task.
     """
     from .health.binaries import check_binaries
     from .health.devices import check_devices
@@ -34,12 +34,7 @@ def command(json: bool) -> int:
     ]
     problems = [row for row in findings if row.status == PROBLEM]
     if json:
-        as_json(
-            dict(
-                healthy=not problems,
-                findings=[asdict(row) for row in findings],
-            )
-        )
+        as_json(dict(healthy=not problems, findings=[asdict(row) for row in findings]))
         return FAILED if problems else OK
     print_table(
         'mmsapiens doctor',

@@ -26,11 +26,7 @@ ALL = 'all'
     show_default=True,
     help='Format of the file.',
 )
-@click.option(
-    '--verify',
-    is_flag=True,
-    help='Hash files again that are there already.',
-)
+@click.option('--verify', is_flag=True, help='Hash files again that are there already.')
 @click.option(
     '--accept-new',
     is_flag=True,
@@ -57,17 +53,15 @@ def command(
 ) -> int:
     """Fetch the released checkpoint of TASK at SIZE and print its path.
 
-    `mmsapiens list` names tasks and sizes; `all` stands for every one. A
-    file that is there is verified, not fetched again.
+    `mmsapiens list` names tasks and sizes; `all` stands for every one. A file that is there is
+    verified, not fetched again.
     """
     from mmsapiens.zoo import RetryPolicy, download
 
     failed = False
     documents: list[dict[str, Any]] = []
     for release in _wanted(task, size, file_format):
-        document: dict[str, Any] = dict(
-            task=release.task, size=release.size, format=release.format
-        )
+        document: dict[str, Any] = dict(task=release.task, size=release.size, format=release.format)
         try:
             path = download(
                 release,

@@ -45,10 +45,8 @@ def message(error: BaseException) -> str:
         return error.format_message()
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 'interrupted'
-    if isinstance(error, KeyError) and error.args:
-        text = str(error.args[0])  # str() of a KeyError is in quotes
-    else:
-        text = str(error)
+    # str() of a KeyError is in quotes.
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     if exit_code(error) == UNEXPECTED:
         text = (
             f'{type(error).__name__}: {text}\n'

@@ -7,20 +7,12 @@ from typing import Any
 import click
 
 from .output import json_option
-from .progress import (
-    RunProgress,
-    conclude,
-    make_read_options,
-    picture_errors,
-    read_options,
-)
+from .progress import RunProgress, conclude, make_read_options, picture_errors, read_options
 
 
 @click.command('features')
 @click.argument('inputs', nargs=-1, required=True)
-@click.option(
-    '--out', '-o', default='features', show_default=True, help='Folder.'
-)
+@click.option('--out', '-o', default='features', show_default=True, help='Folder.')
 @click.option(
     '--model',
     '-m',
@@ -28,9 +20,7 @@ from .progress import (
     show_default=True,
     help='sapiens-0.3b, -0.6b, -1b or -2b; its pretrained encoder.',
 )
-@click.option(
-    '--weights', '-w', help='A pretrained or fine-tuned checkpoint instead.'
-)
+@click.option('--weights', '-w', help='A pretrained or fine-tuned checkpoint instead.')
 @click.option(
     '--kind',
     '-k',
@@ -39,8 +29,7 @@ from .progress import (
     multiple=True,
     default=('dense',),
     show_default=True,
-    help='A map (D, h, w); the mean of all patches (D); the class token (D). '
-    'May be repeated.',
+    help='A map (D, h, w); the mean of all patches (D); the class token (D). May be repeated.',
 )
 @click.option(
     '--size',
@@ -59,12 +48,8 @@ from .progress import (
     default='float32',
     show_default=True,
 )
-@click.option(
-    '--batch-size', type=click.IntRange(min=1), default=4, show_default=True
-)
-@click.option(
-    '--workers', type=click.IntRange(min=1), default=2, show_default=True
-)
+@click.option('--batch-size', type=click.IntRange(min=1), default=4, show_default=True)
+@click.option('--workers', type=click.IntRange(min=1), default=2, show_default=True)
 @click.option(
     '--mode',
     type=click.Choice(['default', 'lite']),
@@ -73,11 +58,7 @@ from .progress import (
     help="'lite' resizes and normalizes as the reference's small demo.",
 )
 @read_options
-@click.option(
-    '--overwrite',
-    is_flag=True,
-    help='Replace features of other weights or options.',
-)
+@click.option('--overwrite', is_flag=True, help='Replace features of other weights or options.')
 @click.option('--quiet', '-q', is_flag=True, help='No progress bar.')
 @json_option
 def command(
@@ -90,8 +71,8 @@ def command(
 ) -> int:
     """Write features of INPUTS, which are as for `mmsapiens infer`.
 
-    Arrays go to a folder as OUT/KIND/NAME.npy, float32. They are those of the
-    last layer after its norm, without the class token.
+    Arrays go to a folder as OUT/KIND/NAME.npy, float32. They are those of the last layer after its
+    norm, without the class token.
     """
     from mmsapiens.inference.features import FeatureExtractor
 

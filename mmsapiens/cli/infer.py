@@ -7,21 +7,12 @@ from typing import Any
 import click
 
 from .output import json_option
-from .progress import (
-    RunProgress,
-    conclude,
-    make_read_options,
-    pairs,
-    picture_errors,
-    read_options,
-)
+from .progress import RunProgress, conclude, make_read_options, pairs, picture_errors, read_options
 
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
 
 
-def split(
-    context: click.Context, parameter: click.Parameter, text: str | None
-) -> list[str] | None:
+def split(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str] | None:
     """Callback of options with words between commas."""
     if text is None:
         return None
@@ -30,9 +21,7 @@ def split(
 
 @click.command('infer')
 @click.argument('inputs', nargs=-1, required=True)
-@click.option(
-    '--out', '-o', default='results', show_default=True, help='Folder.'
-)
+@click.option('--out', '-o', default='results', show_default=True, help='Folder.')
 @click.option(
     '--model',
     '-m',
@@ -90,8 +79,7 @@ def split(
     '--flip/--no-flip',
     'flip_test',
     default=None,
-    help='Average with the mirrored picture, or not; otherwise as the '
-    'configs say.',
+    help='Average with the mirrored picture, or not; otherwise as the configs say.',
 )
 @click.option('--compile', is_flag=True, help='Compile the networks.')
 @click.option(
@@ -103,8 +91,7 @@ def split(
 )
 @click.option(
     '--people',
-    help="'detect' (for poses), 'image' (otherwise), or a file of boxes in "
-    "COCO's layout.",
+    help="'detect' (for poses), 'image' (otherwise), or a file of boxes in COCO's layout.",
 )
 @click.option(
     '--fallback',
@@ -115,9 +102,7 @@ def split(
 )
 @click.option('--detector', help='Checkpoint of the person detector.')
 @click.option(
-    '--box-threshold',
-    type=click.FloatRange(0, 1),
-    help='Least score of a person.  [default: 0.3]',
+    '--box-threshold', type=click.FloatRange(0, 1), help='Least score of a person.  [default: 0.3]'
 )
 @click.option(
     '--nms-threshold',
@@ -126,9 +111,7 @@ def split(
 )
 @click.option('--max-people', type=click.IntRange(min=1), help='In a picture.')
 @click.option('--track', is_flag=True, help='Number people in videos.')
-@click.option(
-    '--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.'
-)
+@click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
 @click.option(
     '--video/--no-video',
     default=True,
@@ -142,15 +125,10 @@ def split(
     help='What annotated videos show: panel, or a task.',
 )
 @click.option(
-    '--outputs',
-    callback=split,
-    help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]',
+    '--outputs', callback=split, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
 )
 @click.option(
-    '--map-format',
-    type=click.Choice(['npy', 'png', 'exr']),
-    default='npy',
-    show_default=True,
+    '--map-format', type=click.Choice(['npy', 'png', 'exr']), default='npy', show_default=True
 )
 @click.option(
     '--threshold',
@@ -160,19 +138,11 @@ def split(
     help='Least score of a keypoint that is drawn.',
 )
 @click.option(
-    '--frame-pictures',
-    is_flag=True,
-    help='Overlays and panels of every frame of a video.',
+    '--frame-pictures', is_flag=True, help='Overlays and panels of every frame of a video.'
 )
 @read_options
-@click.option(
-    '--overwrite',
-    is_flag=True,
-    help='Replace results of other models or options.',
-)
-@click.option(
-    '--strict', is_flag=True, help='Stop at an input that cannot be read.'
-)
+@click.option('--overwrite', is_flag=True, help='Replace results of other models or options.')
+@click.option('--strict', is_flag=True, help='Stop at an input that cannot be read.')
 @click.option('--quiet', '-q', is_flag=True, help='No progress bar.')
 @click.option('--random-weights', is_flag=True, hidden=True)
 @json_option
@@ -188,11 +158,11 @@ def command(
 ) -> int:
     """Run tasks on INPUTS: pictures, folders, patterns, URLs, videos, webcam.
 
-    Results go to a folder. The same command again goes on where it was
-    stopped, and makes nothing twice. Ctrl-C keeps what is done.
+    Results go to a folder. The same command again goes on where it was stopped, and makes nothing
+    twice. Ctrl-C keeps what is done.
 
-    Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong
-    argument or file, 3 a download failed, 130 Ctrl-C.
+    Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong argument or file, 3 a
+    download failed, 130 Ctrl-C.
     """
     from mmsapiens.inference.inferencer import SapiensInferencer
     from mmsapiens.inference.running import WriteOptions

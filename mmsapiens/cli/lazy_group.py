@@ -19,34 +19,22 @@ class LazyGroup(click.Group):
         **kwargs: Passed to :class:`click.Group`.
     """
 
-    def __init__(
-        self, modules: Mapping[str, tuple[str, str]], **kwargs: object
-    ) -> None:
+    def __init__(self, modules: Mapping[str, tuple[str, str]], **kwargs: object) -> None:
         super().__init__(**kwargs)  # type: ignore[arg-type]
-        self.modules = {
-            name: entry
-            for name, entry in modules.items()
-            if find_spec(entry[0])
-        }
+        self.modules = {name: entry for name, entry in modules.items() if find_spec(entry[0])}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
         return list(self.modules)
 
-    def get_command(
-        self, ctx: click.Context, cmd_name: str
-    ) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; None if there is none of this name."""
         if cmd_name not in self.modules:
             return None
-        command: click.Command = import_module(
-            self.modules[cmd_name][0]
-        ).command
+        command: click.Command = import_module(self.modules[cmd_name][0]).command
         return command
 
-    def format_commands(
-        self, ctx: click.Context, formatter: click.HelpFormatter
-    ) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         rows = [(name, text) for name, (_, text) in self.modules.items()]
         if rows:

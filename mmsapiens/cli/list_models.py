@@ -14,36 +14,17 @@ from mmsapiens.zoo.releases import FORMATS, Release, releases
 
 from .output import as_json, json_option, print_table
 
-_METRICS = {
-    'whole_AP': 'AP',
-    'AP': 'AP',
-    'mIoU': 'mIoU',
-    'RMSE': 'RMSE',
-    'mean_deg': 'deg',
-}
+_METRICS = {'whole_AP': 'AP', 'AP': 'AP', 'mIoU': 'mIoU', 'RMSE': 'RMSE', 'mean_deg': 'deg'}
 
 
 @click.command('list')
-@click.argument(
-    'what',
-    type=click.Choice(['releases', 'tasks', 'models']),
-    default='releases',
-)
+@click.argument('what', type=click.Choice(['releases', 'tasks', 'models']), default='releases')
 @click.option('--task', help='Only this task.')
 @click.option('--size', help='Only this size.')
-@click.option(
-    '--format',
-    'file_format',
-    type=click.Choice(FORMATS),
-    help='Only this format.',
-)
+@click.option('--format', 'file_format', type=click.Choice(FORMATS), help='Only this format.')
 @json_option
 def command(
-    what: str,
-    task: str | None,
-    size: str | None,
-    file_format: str | None,
-    json: bool,
+    what: str, task: str | None, size: str | None, file_format: str | None, json: bool
 ) -> None:
     """List released checkpoints (the default), tasks, or models.
 
@@ -78,20 +59,12 @@ def _release_row(release: Release) -> dict[str, Any]:
     path = root_path(release)
     if path is None and cache_path(release).is_file():
         path = cache_path(release)
-    return dict(
-        asdict(release),
-        url=release.url,
-        path=None if path is None else str(path),
-    )
+    return dict(asdict(release), url=release.url, path=None if path is None else str(path))
 
 
 def _model_rows() -> list[dict[str, Any]]:
     """Each task at each size."""
-    released = {
-        (release.task, release.size)
-        for release in releases()
-        if release.format == 'pth'
-    }
+    released = {(release.task, release.size) for release in releases() if release.format == 'pth'}
     return [
         dict(
             task=name,
@@ -112,9 +85,7 @@ def _task_rows(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each task with its sizes."""
     tasks: dict[str, dict[str, Any]] = {}
     for model in models:
-        row = tasks.setdefault(
-            model['task'], dict(task=model['task'], sizes=[], released=[])
-        )
+        row = tasks.setdefault(model['task'], dict(task=model['task'], sizes=[], released=[]))
         row['sizes'].append(model['size'])
         if model['released']:
             row['released'].append(model['size'])
@@ -153,12 +124,7 @@ def _print(what: str, rows: list[dict[str, Any]]) -> None:
             'Models',
             ('task', 'size', 'weights released', 'config'),
             [
-                (
-                    row['task'],
-                    row['size'],
-                    'yes' if row['released'] else '',
-                    row['config'],
-                )
+                (row['task'], row['size'], 'yes' if row['released'] else '', row['config'])
                 for row in rows
             ],
         )
@@ -166,12 +132,5 @@ def _print(what: str, rows: list[dict[str, Any]]) -> None:
         print_table(
             'Tasks',
             ('task', 'sizes', 'weights released at'),
-            [
-                (
-                    row['task'],
-                    ' '.join(row['sizes']),
-                    ' '.join(row['released']),
-                )
-                for row in rows
-            ],
+            [(row['task'], ' '.join(row['sizes']), ' '.join(row['released'])) for row in rows],
         )

@@ -14,38 +14,18 @@ from .exit_codes import OK, report
 from .lazy_group import LazyGroup
 
 COMMANDS = {
-    'infer': (
-        'mmsapiens.cli.infer',
-        'Pose, body parts, depth and normals of pictures and videos.',
-    ),
-    'features': (
-        'mmsapiens.cli.features',
-        'Features of the encoder as files.',
-    ),
-    'list': (
-        'mmsapiens.cli.list_models',
-        'Tasks, models and released checkpoints.',
-    ),
-    'download': (
-        'mmsapiens.cli.download',
-        'Fetch released checkpoints and verify them.',
-    ),
-    'convert': (
-        'mmsapiens.cli.convert',
-        'Convert a checkpoint to .safetensors or a cleaned .pth.',
-    ),
-    'doctor': (
-        'mmsapiens.cli.doctor',
-        'Check the installation; every problem with its remedy.',
-    ),
+    'infer': ('mmsapiens.cli.infer', 'Pose, body parts, depth and normals of pictures and videos.'),
+    'features': ('mmsapiens.cli.features', 'Features of the encoder as files.'),
+    'list': ('mmsapiens.cli.list_models', 'Tasks, models and released checkpoints.'),
+    'download': ('mmsapiens.cli.download', 'Fetch released checkpoints and verify them.'),
+    'convert': ('mmsapiens.cli.convert', 'Convert a checkpoint to .safetensors or a cleaned .pth.'),
+    'doctor': ('mmsapiens.cli.doctor', 'Check the installation; every problem with its remedy.'),
 }
 """Command -> its module and a line of help."""
 
 
 @click.group(
-    cls=LazyGroup,
-    modules=COMMANDS,
-    context_settings={'help_option_names': ['-h', '--help']},
+    cls=LazyGroup, modules=COMMANDS, context_settings={'help_option_names': ['-h', '--help']}
 )
 @click.version_option(__version__, prog_name='mmsapiens')
 @click.option('--debug', is_flag=True, help='Show the traceback of an error.')
@@ -59,8 +39,8 @@ def run(args: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        args (Sequence[str], optional): Its words; None takes those of the
-            process. Defaults to None.
+        args (Sequence[str], optional): Its words; None takes those of the process. Defaults to
+            None.
 
     Returns:
         int: The exit code; errors have been printed.

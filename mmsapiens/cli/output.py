@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 json_option = click.option(
-    '--json',
-    is_flag=True,
-    help='Print one json document to stdout; all else goes to stderr.',
+    '--json', is_flag=True, help='Print one json document to stdout; all else goes to stderr.'
 )
 """The option ``--json`` of a command."""
 
@@ -34,9 +32,7 @@ def console(stderr: bool = False) -> Console:
     return result
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
-) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table to stdout.
 
     Args:

@@ -75,8 +75,7 @@ class PictureError(click.ClickException):
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(
-            f'{text}\nWhat was done before is kept; the same command goes on '
-            'from there.'
+            f'{text}\nWhat was done before is kept; the same command goes on from there.'
         )
         self.exit_code = code  # type: ignore[misc]
 
@@ -86,8 +85,7 @@ def picture_errors() -> Iterator[None]:
     """Errors about a picture end the command with a line.
 
     Raises:
-        PictureError: Instead of a
-            :class:`mmsapiens.inference.engine.FrameError`.
+        PictureError: Instead of a :class:`mmsapiens.inference.engine.FrameError`.
     """
     from mmsapiens.inference.engine import FrameError
     from mmsapiens.inference.errors import UnreadableError
@@ -168,13 +166,9 @@ def pairs(
     for word in words:
         task, separator, path = word.partition('=')
         if not separator or not task or not path:
-            raise click.BadParameter(
-                f'must be TASK=PATH, but got {word!r}', context, parameter
-            )
+            raise click.BadParameter(f'must be TASK=PATH, but got {word!r}', context, parameter)
         if task in found:
-            raise click.BadParameter(
-                f'{task!r} is given twice', context, parameter
-            )
+            raise click.BadParameter(f'{task!r} is given twice', context, parameter)
         found[task] = path
     return found
 
@@ -220,14 +214,10 @@ def read_options(function: Callable) -> Callable:
             help='Second of a video to stop at.',
         ),
         click.option(
-            '--max-frames',
-            type=click.IntRange(min=1),
-            help='Most frames of a video or camera.',
+            '--max-frames', type=click.IntRange(min=1), help='Most frames of a video or camera.'
         ),
         click.option(
-            '--no-recursive',
-            is_flag=True,
-            help='Do not go into the folders of a folder.',
+            '--no-recursive', is_flag=True, help='Do not go into the folders of a folder.'
         ),
     )
     for option in reversed(options):

@@ -10,9 +10,8 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
     """Let ``FSDPStrategy`` load an optimizer state.
 
     mmengine 0.10.7 passes (state, model, optimizer) by position to
-    ``FullyShardedDataParallel.optim_state_dict_to_load``, whose order became
-    (model, optimizer, state) in torch 2.1: a TypeError at resume.
-    https://github.com/pytorch/pytorch/issues/105727
+    ``FullyShardedDataParallel.optim_state_dict_to_load``, whose order became (model, optimizer,
+    state) in torch 2.1: a TypeError at resume. https://github.com/pytorch/pytorch/issues/105727
 
     Args:
         fsdp (ModuleType): ``mmengine._strategy.fsdp``.
@@ -23,12 +22,8 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
         """The stock wrapper with the order of arguments of torch 2.0."""
 
         @staticmethod
-        def optim_state_dict_to_load(
-            state: dict, model: Any, optimizer: Any, *args: Any
-        ) -> dict:
+        def optim_state_dict_to_load(state: dict, model: Any, optimizer: Any, *args: Any) -> dict:
             """See ``torch.distributed.fsdp.FullyShardedDataParallel``."""
-            return stock.optim_state_dict_to_load(
-                model, optimizer, state, *args
-            )
+            return stock.optim_state_dict_to_load(model, optimizer, state, *args)
 
     vars(fsdp)['FSDP'] = FullyShardedDataParallel

@@ -5,12 +5,11 @@
     and lacks only this module; mmcv 2.1.0 does not compile against torch
     2.14. https://github.com/open-mmlab/mmcv/issues/2059
 ``pkg_resources``
-    Left setuptools with version 82, see
-    https://setuptools.pypa.io/en/latest/history.html.
+    Left setuptools with version 82, see https://setuptools.pypa.io/en/latest/history.html.
 
-The finder stands at the *end* of ``sys.meta_path``: it is asked only when
-nothing else found the module, so a real one always wins. This file imports
-the standard library alone, which keeps ``import mmsapiens`` cheap.
+The finder stands at the *end* of ``sys.meta_path``: it is asked only when nothing else found the
+module, so a real one always wins. This file imports the standard library alone, which keeps
+``import mmsapiens`` cheap.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ ORIGIN = 'mmsapiens.compat'
 def fill_mmcv_ext(module: ModuleType) -> None:
     """Give ``module`` the operators that torchvision has.
 
-    Every other name is a function that raises NotImplementedError when it is
-    called, so that ``mmcv.ops`` imports and an operator names itself in use.
+    Every other name is a function that raises NotImplementedError when it is called, so that
+    ``mmcv.ops`` imports and an operator names itself in use.
 
     Args:
         module (ModuleType): The empty ``mmcv._ext``.
@@ -82,8 +81,7 @@ def fill_pkg_resources(module: ModuleType) -> None:
         )
 
     vars(module).update(
-        DistributionNotFound=PackageNotFoundError,
-        get_distribution=get_distribution,
+        DistributionNotFound=PackageNotFoundError, get_distribution=get_distribution
     )
 
 
@@ -96,10 +94,7 @@ class StandInFinder(MetaPathFinder, Loader):
     }
 
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """A spec for the names of :attr:`fillers`, None for all others."""
         if fullname in self.fillers:

@@ -1,9 +1,9 @@
 """Operators of ``mmcv._ext`` written with torch and torchvision.
 
-Each function has the name and the calling convention of the compiled kernel
-that it stands for: results go into tensors that the caller has allocated.
-Letters: N boxes, R regions of interest, C channels, H W pixels. Boxes are
-xyxy in pixels. Gradients come from autograd, by running the forward again.
+Each function has the name and the calling convention of the compiled kernel that it stands for:
+results go into tensors that the caller has allocated. Letters: N boxes, R regions of interest, C
+channels, H W pixels. Boxes are xyxy in pixels. Gradients come from autograd, by running the forward
+again.
 """
 
 from __future__ import annotations
@@ -18,21 +18,15 @@ AVERAGE_POOLING = 1
 
 
 def _gradients(
-    function: Callable[..., Tensor],
-    inputs: Sequence[Tensor],
-    grad_output: Tensor,
+    function: Callable[..., Tensor], inputs: Sequence[Tensor], grad_output: Tensor
 ) -> tuple[Tensor | None, ...]:
     """Gradients of ``function(*inputs)``; None for an unused input."""
     with torch.enable_grad():
         leaves = [tensor.detach().requires_grad_() for tensor in inputs]
-        return torch.autograd.grad(
-            function(*leaves), leaves, grad_output, allow_unused=True
-        )
+        return torch.autograd.grad(function(*leaves), leaves, grad_output, allow_unused=True)
 
 
-def _copy_each(
-    targets: Sequence[Tensor], sources: Sequence[Tensor | None]
-) -> None:
+def _copy_each(targets: Sequence[Tensor], sources: Sequence[Tensor | None]) -> None:
     """Copy every source that is not None into its target."""
     for target, source in zip(targets, sources):
         if source is not None:
@@ -46,13 +40,9 @@ def _with_offset(boxes: Tensor, offset: int) -> Tensor:
     return boxes + boxes.new_tensor([0, 0, offset, offset])
 
 
-def nms(
-    boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0
-) -> Tensor:
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
     """Indices of the kept boxes (N, 4), best first."""
-    return ops.nms(
-        _with_offset(boxes, offset).float(), scores.float(), iou_threshold
-    )
+    return ops.nms(_with_offset(boxes, offset).float(), scores.float(), iou_threshold)
 
 
 def softnms(
@@ -80,9 +70,7 @@ def softnms(
         if method == 0:  # plain NMS
             decay = (iou < iou_threshold).to(scores)
         elif method == 1:  # linear
-            decay = torch.where(
-                iou >= iou_threshold, 1 - iou, torch.ones_like(iou)
-            )
+            decay = torch.where(iou >= iou_threshold, 1 - iou, torch.ones_like(iou))
         else:  # Gaussian
             decay = torch.exp(-iou * iou / sigma)
         scores = scores * decay
@@ -152,10 +140,7 @@ def roi_align_backward(
 ) -> None:
     """Gradient of :func:`roi_align_forward` for the features."""
     align = _roi_align(rois, **settings)  # type: ignore[arg-type]
-    _copy_each(
-        [grad_feats],
-        _gradients(align, [torch.zeros_like(grad_feats)], grad_output),
-    )
+    _copy_each([grad_feats], _gradients(align, [torch.zeros_like(grad_feats)], grad_output))
 
 
 def roi_pool_forward(
@@ -235,9 +220,7 @@ def deform_conv_backward_input(
     """Gradients for the features and the offsets."""
     _copy_each(
         [grad_feats, grad_offset],
-        _gradients(
-            _deform_conv(settings), [feats, offset, weight], grad_output
-        )[:2],
+        _gradients(_deform_conv(settings), [feats, offset, weight], grad_output)[:2],
     )
 
 
@@ -261,11 +244,7 @@ def deform_conv_backward_parameters(
 def _modulated_deform_conv(settings: dict) -> Callable[..., Tensor]:
 
     def convolve(
-        feats: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        offset: Tensor,
-        mask: Tensor,
+        feats: Tensor, weight: Tensor, bias: Tensor, offset: Tensor, mask: Tensor
     ) -> Tensor:
         return ops.deform_conv2d(
             feats,
@@ -293,9 +272,7 @@ def modulated_deform_conv_forward(
     **settings: int,
 ) -> None:
     """Deformable convolution, version 2."""
-    output.copy_(
-        _modulated_deform_conv(settings)(feats, weight, bias, offset, mask)
-    )
+    output.copy_(_modulated_deform_conv(settings)(feats, weight, bias, offset, mask))
 
 
 def modulated_deform_conv_backward(
@@ -318,20 +295,16 @@ def modulated_deform_conv_backward(
     _copy_each(
         [grad_feats, grad_weight, grad_bias, grad_offset, grad_mask],
         _gradients(
-            _modulated_deform_conv(settings),
-            [feats, weight, bias, offset, mask],
-            grad_output,
+            _modulated_deform_conv(settings), [feats, weight, bias, offset, mask], grad_output
         ),
     )
 
 
 def _deform_attention(shapes: Tensor) -> Callable[..., Tensor]:
-    from mmcv.ops.multi_scale_deform_attn import (
-        multi_scale_deformable_attn_pytorch,
-    )
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 
-    return lambda value, locations, weights: (
-        multi_scale_deformable_attn_pytorch(value, shapes, locations, weights)
+    return lambda value, locations, weights: multi_scale_deformable_attn_pytorch(
+        value, shapes, locations, weights
     )
 
 
@@ -362,9 +335,7 @@ def ms_deform_attn_backward(
     """Gradients of :func:`ms_deform_attn_forward`."""
     _copy_each(
         [grad_value, grad_locations, grad_weights],
-        _gradients(
-            _deform_attention(shapes), [value, locations, weights], grad_output
-        ),
+        _gradients(_deform_attention(shapes), [value, locations, weights], grad_output),
     )
 
 
@@ -387,33 +358,19 @@ def _focal_loss(
 
 
 def sigmoid_focal_loss_forward(
-    logits: Tensor,
-    target: Tensor,
-    weight: Tensor,
-    output: Tensor,
-    gamma: float,
-    alpha: float,
+    logits: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
 ) -> None:
     """Focal loss of each entry of ``logits`` (N, classes)."""
     output.copy_(_focal_loss(target, weight, gamma, alpha)(logits))
 
 
 def sigmoid_focal_loss_backward(
-    logits: Tensor,
-    target: Tensor,
-    weight: Tensor,
-    grad_logits: Tensor,
-    gamma: float,
-    alpha: float,
+    logits: Tensor, target: Tensor, weight: Tensor, grad_logits: Tensor, gamma: float, alpha: float
 ) -> None:
     """Gradient of the summed :func:`sigmoid_focal_loss_forward`."""
     _copy_each(
         [grad_logits],
-        _gradients(
-            _focal_loss(target, weight, gamma, alpha),
-            [logits],
-            torch.ones_like(logits),
-        ),
+        _gradients(_focal_loss(target, weight, gamma, alpha), [logits], torch.ones_like(logits)),
     )
 
 

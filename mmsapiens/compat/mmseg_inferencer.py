@@ -1,9 +1,8 @@
 """MMSegInferencer beyond what stock mmsegmentation predicts.
 
-It takes the pipeline of ``test_dataloader``, which a config may need for its
-ground truth, counts on stock names of loading steps in it, takes every model
-without ``dataset_meta`` for one of Cityscapes, and has no answer for a map
-that is neither of classes nor of depth.
+It takes the pipeline of ``test_dataloader``, which a config may need for its ground truth, counts
+on stock names of loading steps in it, takes every model without ``dataset_meta`` for one of
+Cityscapes, and has no answer for a map that is neither of classes nor of depth.
 https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/apis/mmseg_inferencer.py
 """
 
@@ -61,14 +60,10 @@ def _with_metainfo(stock: Any) -> Any:
         dataset = cfg.get('test_dataloader', {}).get('dataset', {})
         from mmseg.registry import DATASETS
 
-        known = dict(
-            getattr(DATASETS.get(dataset.get('type')), 'METAINFO', {})
-        )
+        known = dict(getattr(DATASETS.get(dataset.get('type')), 'METAINFO', {}))
         known.update(dataset.get('metainfo') or {})
         if known.get('classes'):
-            model.dataset_meta = {
-                key: known.get(key) for key in ('classes', 'palette')
-            }
+            model.dataset_meta = {key: known.get(key) for key in ('classes', 'palette')}
 
     return load
 
@@ -85,9 +80,7 @@ def _with_other_maps(stock: Any) -> Any:
         pred_out_dir: str = '',
     ) -> Any:
         if return_datasample or all(_is_known(pred) for pred in preds):
-            return stock(
-                self, preds, visualization, return_datasample, pred_out_dir
-            )
+            return stock(self, preds, visualization, return_datasample, pred_out_dir)
         answer: dict[str, list] = dict(predictions=[], visualization=[])
         for index, pred in enumerate(preds):
             maps = _map_of(pred)
@@ -99,9 +92,7 @@ def _with_other_maps(stock: Any) -> Any:
             self.num_pred_imgs += 1
         if len(preds) > 1:
             return answer
-        return {
-            key: value[0] if value else [] for key, value in answer.items()
-        }
+        return {key: value[0] if value else [] for key, value in answer.items()}
 
     return postprocess
 
@@ -113,9 +104,7 @@ def _is_known(pred: Any) -> bool:
 def _map_of(pred: Any) -> Any:
     """The predicted map of a sample, (C, H, W)."""
     maps: Mapping[str, Any] = {
-        key: value
-        for key, value in pred.items()
-        if key.startswith('pred_') or key == 'seg_logits'
+        key: value for key, value in pred.items() if key.startswith('pred_') or key == 'seg_logits'
     }
     name = min(maps, key=lambda key: key == 'seg_logits')
     return maps[name].data.cpu().numpy()

@@ -21,9 +21,8 @@ class _WrappingHue(float):
 def fix_adjust_hue(photometric: ModuleType) -> None:
     """Let ``mmcv.adjust_hue`` take negative shifts.
 
-    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative
-    values since numpy 2.0 (NEP 50); older versions wrap modulo 256.
-    https://numpy.org/neps/nep-0050-scalar-promotion.html
+    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative values since numpy 2.0
+    (NEP 50); older versions wrap modulo 256. https://numpy.org/neps/nep-0050-scalar-promotion.html
 
     Args:
         photometric (ModuleType): ``mmcv.image.photometric``.
@@ -33,9 +32,7 @@ def fix_adjust_hue(photometric: ModuleType) -> None:
     stock = photometric.adjust_hue
 
     @wraps(stock)
-    def adjust_hue(
-        img: np.ndarray, hue_factor: float, backend: str | None = None
-    ) -> np.ndarray:
+    def adjust_hue(img: np.ndarray, hue_factor: float, backend: str | None = None) -> np.ndarray:
         if -0.5 <= hue_factor < 0:
             hue_factor = _WrappingHue(hue_factor)
         return stock(img, hue_factor, backend)
@@ -50,13 +47,11 @@ def fix_adjust_hue(photometric: ModuleType) -> None:
 def fix_draw_circles(module: ModuleType) -> None:
     """Let mmpose's default visualizer draw keypoints.
 
-    It passes the radius as an array of one element, and ``int()`` of such an
-    array is a TypeError since numpy 2.4.
-    https://numpy.org/doc/stable/release/2.4.0-notes.html
+    It passes the radius as an array of one element, and ``int()`` of such an array is a TypeError
+    since numpy 2.4. https://numpy.org/doc/stable/release/2.4.0-notes.html
 
     Args:
-        module (ModuleType):
-            ``mmpose.visualization.opencv_backend_visualizer``.
+        module (ModuleType): ``mmpose.visualization.opencv_backend_visualizer``.
     """
     if NumpyVersion(np.__version__) < '2.4.0':
         return
@@ -65,11 +60,7 @@ def fix_draw_circles(module: ModuleType) -> None:
 
     @wraps(stock)
     def draw_circles(
-        self: Any,
-        center: np.ndarray,
-        radius: np.ndarray,
-        *args: Any,
-        **kwargs: Any,
+        self: Any, center: np.ndarray, radius: np.ndarray, *args: Any, **kwargs: Any
     ) -> Any:
         if self.backend == 'opencv':
             radius = np.asarray(radius).reshape(-1)[0].item()

@@ -19,8 +19,7 @@ def _history_buffer_method(owner: Any, name: str) -> Callable:
 
     if owner is not HistoryBuffer or name.startswith('_'):
         raise pickle.UnpicklingError(
-            f'refused to read the attribute {name!r} of {owner!r} while '
-            'unpickling a checkpoint'
+            f'refused to read the attribute {name!r} of {owner!r} while unpickling a checkpoint'
         )
     return getattr(owner, name)
 
@@ -28,10 +27,9 @@ def _history_buffer_method(owner: Any, name: str) -> Callable:
 def allow_training_checkpoints() -> None:
     """Let ``torch.load(weights_only=True)`` read what mmengine saves.
 
-    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a
-    training run. A HistoryBuffer pickles its methods as calls of ``getattr``;
-    here they resolve to a function that knows this one class, so no file can
-    reach anything else.
+    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run. A
+    HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
+    knows this one class, so no file can reach anything else.
     """
     global _registered
     if _registered:
@@ -61,12 +59,11 @@ def allow_training_checkpoints() -> None:
 def register_local_loader(checkpoint: ModuleType) -> None:
     """Read local files through :func:`mmsapiens.utils.read_checkpoint`.
 
-    ``torch.load`` refuses training checkpoints since 2.6, where the default
-    became ``weights_only=True``: every resume fails.
-    https://github.com/open-mmlab/mmengine/issues/1655
+    ``torch.load`` refuses training checkpoints since 2.6, where the default became
+    ``weights_only=True``: every resume fails. https://github.com/open-mmlab/mmengine/issues/1655
 
-    The reader also takes ``.safetensors``, and says what is wrong with a
-    file that is none of the known formats.
+    The reader also takes ``.safetensors``, and says what is wrong with a file that is none of the
+    known formats.
 
     Args:
         checkpoint (ModuleType): ``mmengine.runner.checkpoint``.
@@ -77,6 +74,4 @@ def register_local_loader(checkpoint: ModuleType) -> None:
 
         return read_checkpoint(filename, map_location=map_location)
 
-    checkpoint.CheckpointLoader.register_scheme(
-        prefixes='', loader=load_from_local, force=True
-    )
+    checkpoint.CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)

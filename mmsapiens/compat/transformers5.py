@@ -13,12 +13,10 @@ from mmengine.utils import digit_version
 def fix_multimodal(dependency: ModuleType) -> None:
     """Let mmpretrain be imported beside transformers 5.
 
-    Its multimodal models derive from ``PreTrainedModel`` and import it
-    together with helpers that left ``transformers.modeling_utils`` in 5.0;
-    if that fails the base class is None, and every host that imports
-    mmpretrain ends in a TypeError. It takes any version from 4.28 on for
-    usable. With a newer one these models are left out, as they are without
-    transformers.
+    Its multimodal models derive from ``PreTrainedModel`` and import it together with helpers that
+    left ``transformers.modeling_utils`` in 5.0; if that fails the base class is None, and every
+    host that imports mmpretrain ends in a TypeError. It takes any version from 4.28 on for usable.
+    With a newer one these models are left out, as they are without transformers.
     https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md
 
     Args:
@@ -36,8 +34,7 @@ def fix_multimodal(dependency: ModuleType) -> None:
             registry.register_module(name=name, module=_refusal(name, found))
 
     vars(dependency).update(
-        WITH_MULTIMODAL=False,
-        register_multimodal_placeholder=register_placeholder,
+        WITH_MULTIMODAL=False, register_multimodal_placeholder=register_placeholder
     )
 
 

@@ -11,10 +11,9 @@ from typing import Any
 def fix_load_grammar(driver: ModuleType) -> None:
     """Let yapf, which mmengine's config imports, survive its own cache.
 
-    yapf 0.43 pickles its grammar for the user when it is first imported, and
-    renames the file to its final name before it is flushed. Another process
-    that reads it then, the second one of a ``torchrun``, ends with an
-    EOFError. The grammar is then made again, without the cache.
+    yapf 0.43 pickles its grammar for the user when it is first imported, and renames the file to
+    its final name before it is flushed. Another process that reads it then, the second one of a
+    ``torchrun``, ends with an EOFError. The grammar is then made again, without the cache.
     https://github.com/google/yapf/blob/v0.43.0/third_party/yapf_third_party/_ylib2to3/pgen2/grammar.py
 
     Args:

@@ -15,11 +15,7 @@ from .estimator import DenseEstimator
 from .fields import FIELDS, Field, add_field, get_field
 from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
 from .hooks import DenseDataCheckHook, DensePanelHook
-from .metrics import (
-    ExactIoUMetric,
-    NormalAngleMetric,
-    RelativeDepthMetric,
-)
+from .metrics import ExactIoUMetric, NormalAngleMetric, RelativeDepthMetric
 from .transforms import (
     GenerateDepthTarget,
     GenerateNormalTarget,

@@ -17,8 +17,8 @@ CACHED_VALUES = 2**18
 def choose_class(logits: Tensor) -> Tensor:
     """Number of the largest of the logits, the first of equal ones.
 
-    On a CPU the maximum is found without its position, which is then looked
-    for in bytes: several times faster than ``max`` and ``argmax``.
+    On a CPU the maximum is found without its position, which is then looked for in bytes: several
+    times faster than ``max`` and ``argmax``.
 
     Args:
         logits (Tensor): (C, H, W).
@@ -30,8 +30,8 @@ def choose_class(logits: Tensor) -> Tensor:
     is_plain = logits.dtype == torch.float32 and not logits.requires_grad
     if logits.device.type != 'cpu' or not is_plain or count > MAX_CLASSES:
         return logits.max(dim=0, keepdim=True).indices
-    # By numpy, in one thread: torch takes seven times as long to compare, and
-    # threads that wait for each other at every step take longer than one.
+    # By numpy, in one thread: torch takes seven times as long to compare, and threads that wait for
+    # each other at every step take longer than one.
     chosen: NDArray = np.empty((1, *logits.shape[1:]), dtype=np.int64)
     # C - c where class c is the largest, so that the first one wins.
     order: NDArray = np.arange(count, 0, -1, dtype=np.uint8)[:, None, None]

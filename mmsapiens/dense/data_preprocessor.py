@@ -21,8 +21,7 @@ from .fields import FIELDS
 class DenseDataPreprocessor(SegDataPreProcessor):
     """Stock preprocessing that pads every field with its own fill value.
 
-    The stock one pads class maps only, others with a value that counts as a
-    target.
+    The stock one pads class maps only, others with a value that counts as a target.
 
     Args:
         **kwargs: As in the stock class, without ``seg_pad_val`` and
@@ -45,18 +44,18 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         """A normalized batch.
 
         Args:
-            data (dict): ``inputs``, pictures (3, h, w) in [0, 255], and
-                ``data_samples``, which may be missing in a test.
-            training (bool): Whether to pad to ``size``; a test pads only
-                with ``test_cfg``. Defaults to False.
+            data (dict): ``inputs``, pictures (3, h, w) in [0, 255], and ``data_samples``, which may
+                be missing in a test.
+            training (bool): Whether to pad to ``size``; a test pads only with ``test_cfg``.
+                Defaults to False.
 
         Returns:
-            dict: ``inputs`` (B, 3, H, W), float32, and ``data_samples``,
-            whose fields have the size of the inputs in training.
+            dict: ``inputs`` (B, 3, H, W), float32, and ``data_samples``, whose fields have the size
+            of the inputs in training.
 
         Raises:
-            ValueError: If there is no ``size`` and pictures differ in size,
-                or if a field is not as large as its picture in training.
+            ValueError: If there is no ``size`` and pictures differ in size, or if a field is not as
+                large as its picture in training.
         """
         data = self.cast_data(data)
         inputs = [self._normalize(picture) for picture in data['inputs']]
@@ -99,9 +98,7 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         )
         return {key: value for key, value in source.items() if value}
 
-    def _check_sizes(
-        self, inputs: Sequence[Tensor], samples: Sequence[SegDataSample]
-    ) -> None:
+    def _check_sizes(self, inputs: Sequence[Tensor], samples: Sequence[SegDataSample]) -> None:
         for picture, sample in zip(inputs, samples):
             for field in FIELDS.values():
                 maps = sample.get(field.gt_name)

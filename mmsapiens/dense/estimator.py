@@ -24,9 +24,9 @@ TEST_CFG_KEYS = ('mode', 'flip_test', 'resize_once')
 class DenseEstimator(EncoderDecoder):
     """Stock ``EncoderDecoder`` for any field, at the original resolution.
 
-    A prediction is stored under the name of the head's field, such as
-    ``pred_depth_map``, of the size of the photograph. Memory stays bounded:
-    classes are chosen strip by strip, and ``seg_logits`` are not kept.
+    A prediction is stored under the name of the head's field, such as ``pred_depth_map``, of the
+    size of the photograph. Memory stays bounded: classes are chosen strip by strip, and
+    ``seg_logits`` are not kept.
 
     Args:
         backbone (dict): Config of the backbone.
@@ -34,16 +34,14 @@ class DenseEstimator(EncoderDecoder):
         data_preprocessor (dict, optional): As in the stock model; use
             :class:`DenseDataPreprocessor`. Defaults to None.
         train_cfg (dict, optional): As in the stock model. Defaults to None.
-        test_cfg (dict, optional): ``flip_test`` (False) averages with the
-            output for the mirrored picture; ``resize_once`` (False) goes
-            from the output straight to the photograph, as the reference's
-            small demo does, instead of over the size of the input, as its
-            evaluation does. Defaults to None.
+        test_cfg (dict, optional): ``flip_test`` (False) averages with the output for the mirrored
+            picture; ``resize_once`` (False) goes from the output straight to the photograph, as the
+            reference's small demo does, instead of over the size of the input, as its evaluation
+            does. Defaults to None.
         init_cfg (dict, optional): Initialization. Defaults to None.
 
     Raises:
-        ValueError: If ``test_cfg`` has another key, or another mode than
-            'whole'.
+        ValueError: If ``test_cfg`` has another key, or another mode than 'whole'.
     """
 
     def __init__(
@@ -59,8 +57,7 @@ class DenseEstimator(EncoderDecoder):
         unknown = set(test_cfg) - set(TEST_CFG_KEYS)
         if unknown:
             raise ValueError(
-                f'`test_cfg` must have keys of {TEST_CFG_KEYS}, but got '
-                f'{sorted(unknown)}'
+                f'`test_cfg` must have keys of {TEST_CFG_KEYS}, but got {sorted(unknown)}'
             )
         if test_cfg.setdefault('mode', 'whole') != 'whole':
             raise ValueError(
@@ -78,21 +75,18 @@ class DenseEstimator(EncoderDecoder):
         )
 
     def predict(
-        self,
-        inputs: Tensor,
-        data_samples: Sequence[SegDataSample] | None = None,
+        self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None
     ) -> list[SegDataSample]:
         """Predictions of a batch.
 
         Args:
             inputs (Tensor): Normalized pictures (B, 3, H, W).
-            data_samples (Sequence[SegDataSample], optional): With
-                ``ori_shape``; without them predictions have the size of
-                ``inputs``. Defaults to None.
+            data_samples (Sequence[SegDataSample], optional): With ``ori_shape``; without them
+                predictions have the size of ``inputs``. Defaults to None.
 
         Returns:
-            list[SegDataSample]: The samples, each with the ``pred_*`` of the
-            field, (_, ori_H, ori_W).
+            list[SegDataSample]: The samples, each with the ``pred_*`` of the field, (_, ori_H,
+            ori_W).
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
@@ -103,15 +97,13 @@ class DenseEstimator(EncoderDecoder):
             sample.set_data({name: PixelData(data=pred)})
         return list(data_samples)
 
-    def raw_output(
-        self, inputs: Tensor, data_samples: Sequence[SegDataSample]
-    ) -> Tensor:
+    def raw_output(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> Tensor:
         """What the network says, before it is brought back to a photograph.
 
         Args:
             inputs (Tensor): Normalized pictures (B, 3, H, W).
-            data_samples (Sequence[SegDataSample]): With
-                ``flip_label_pairs`` for the flip test of labels.
+            data_samples (Sequence[SegDataSample]): With ``flip_label_pairs`` for the flip test of
+                labels.
 
         Returns:
             Tensor: (B, C, h, w), with ``flip_test`` the mean of both passes.
@@ -131,8 +123,8 @@ class DenseEstimator(EncoderDecoder):
 
         Args:
             maps (Tensor): Its part of :meth:`raw_output`, (C, h, w).
-            meta (Mapping): Metainfo of its sample, with ``ori_shape``;
-                without it the prediction has the size of the input.
+            meta (Mapping): Metainfo of its sample, with ``ori_shape``; without it the prediction
+                has the size of the input.
             input_hw (Sequence[int]): Height and width of the input.
 
         Returns:
@@ -163,9 +155,7 @@ class DenseEstimator(EncoderDecoder):
             via_hw=via_hw,
         )
 
-    def _label_pairs(
-        self, data_samples: Sequence[SegDataSample]
-    ) -> Sequence[Sequence[int]]:
+    def _label_pairs(self, data_samples: Sequence[SegDataSample]) -> Sequence[Sequence[int]]:
         meta = data_samples[0].metainfo
         if not self.decode_head.row.is_labels:
             return ()

@@ -1,7 +1,7 @@
 """The dense targets: one row for each, read by every step that touches one.
 
-Loading, resizing, cropping, rotating, flipping, padding, packing, restoring
-and drawing ask this table, so that a further dense task is one more row.
+Loading, resizing, cropping, rotating, flipping, padding, packing, restoring and drawing ask this
+table, so that a further dense task is one more row.
 
 Letters: C channels, H W height and width in pixels.
 """
@@ -17,27 +17,23 @@ class Field:
     """How one kind of map is stored and how it follows its picture.
 
     Args:
-        name (str): The name, as in ``gt_<name>`` and ``<name>_path`` of a
-            pipeline's results.
-        channels (int): Channels of an array: 1 is stored as (H, W), more as
-            (H, W, C).
+        name (str): The name, as in ``gt_<name>`` and ``<name>_path`` of a pipeline's results.
+        channels (int): Channels of an array: 1 is stored as (H, W), more as (H, W, C).
         dtype (str): Name of the numpy type of the loaded array.
-        fill (float): Value of pixels without a target: outside the picture
-            after a rotation, and in padding.
-        sample_name (str, optional): Name in a data sample, after ``gt_`` or
-            ``pred_``. Defaults to None, the name itself.
-        is_labels (bool): Whether values are class ids, which exchange left
-            and right under a flip. Defaults to False.
-        is_vector (bool): Whether the first two channels are x (to the right)
-            and y (up) of a direction that turns and stretches with the
-            picture. Defaults to False.
-        negate_on_hflip (tuple[int, ...]): Channels that change sign under a
-            horizontal flip. Defaults to ().
-        may_be_infinite (bool): Whether a file may hold infinity, where there
-            is nothing to measure. Defaults to False.
-        is_target (bool): Whether a network predicts it; an auxiliary map,
-            such as a mask, ends with the pipeline unless a step packs it.
-            Defaults to True.
+        fill (float): Value of pixels without a target: outside the picture after a rotation, and in
+            padding.
+        sample_name (str, optional): Name in a data sample, after ``gt_`` or ``pred_``. Defaults to
+            None, the name itself.
+        is_labels (bool): Whether values are class ids, which exchange left and right under a flip.
+            Defaults to False.
+        is_vector (bool): Whether the first two channels are x (to the right) and y (up) of a
+            direction that turns and stretches with the picture. Defaults to False.
+        negate_on_hflip (tuple[int, ...]): Channels that change sign under a horizontal flip.
+            Defaults to ().
+        may_be_infinite (bool): Whether a file may hold infinity, where there is nothing to measure.
+            Defaults to False.
+        is_target (bool): Whether a network predicts it; an auxiliary map, such as a mask, ends with
+            the pipeline unless a step packs it. Defaults to True.
     """
 
     name: str
@@ -104,9 +100,7 @@ def get_field(name: str) -> Field:
         KeyError: If there is none, with the known names.
     """
     if name not in FIELDS:
-        raise KeyError(
-            f'a dense field must be one of {sorted(FIELDS)}, but got {name!r}'
-        )
+        raise KeyError(f'a dense field must be one of {sorted(FIELDS)}, but got {name!r}')
     return FIELDS[name]
 
 
@@ -117,34 +111,12 @@ def present_fields(results: Iterable[str]) -> list[Field]:
 
 
 SEG_MAP = add_field(
-    Field(
-        'seg_map',
-        channels=1,
-        dtype='uint8',
-        fill=255,
-        sample_name='sem_seg',
-        is_labels=True,
-    )
+    Field('seg_map', channels=1, dtype='uint8', fill=255, sample_name='sem_seg', is_labels=True)
 )
-HUMAN_MASK = add_field(
-    Field('human_mask', channels=1, dtype='uint8', fill=0, is_target=False)
-)
+HUMAN_MASK = add_field(Field('human_mask', channels=1, dtype='uint8', fill=0, is_target=False))
 DEPTH_MAP = add_field(
-    Field(
-        'depth_map',
-        channels=1,
-        dtype='float32',
-        fill=-1,
-        may_be_infinite=True,
-    )
+    Field('depth_map', channels=1, dtype='float32', fill=-1, may_be_infinite=True)
 )
 NORMAL_MAP = add_field(
-    Field(
-        'normal_map',
-        channels=3,
-        dtype='float32',
-        fill=0,
-        is_vector=True,
-        negate_on_hflip=(0,),
-    )
+    Field('normal_map', channels=3, dtype='float32', fill=0, is_vector=True, negate_on_hflip=(0,))
 )

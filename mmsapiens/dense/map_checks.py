@@ -13,10 +13,7 @@ DAMAGED = 'Copy it again, or take it out of the data set.'
 
 
 def check_map(
-    path: str | Path,
-    array: np.ndarray,
-    field: Field,
-    may_be_infinite: bool = False,
+    path: str | Path, array: np.ndarray, field: Field, may_be_infinite: bool = False
 ) -> np.ndarray:
     """Check a map and convert it to the type of its field.
 
@@ -24,15 +21,13 @@ def check_map(
         path (str | Path): Where it comes from or goes, for the message.
         array (np.ndarray): (H, W), (H, W, 1) or (H, W, C).
         field (Field): What it shows.
-        may_be_infinite (bool): Whether infinity is a value. Defaults to
-            False.
+        may_be_infinite (bool): Whether infinity is a value. Defaults to False.
 
     Returns:
         np.ndarray: Of the field's type, (H, W) or (H, W, C).
 
     Raises:
-        BadSampleError: If it is empty, or its shape, type or a value is none
-            of the field.
+        BadSampleError: If it is empty, or its shape, type or a value is none of the field.
     """
     is_scalar = field.channels == 1
     if is_scalar and array.ndim == 3 and array.shape[2] == 1:
@@ -47,8 +42,7 @@ def check_map(
         )
     if not array.size:
         raise BadSampleError(
-            f'the {field.name} in {path} has no pixels: its shape is '
-            f'{array.shape}. {DAMAGED}'
+            f'the {field.name} in {path} has no pixels: its shape is {array.shape}. {DAMAGED}'
         )
     if field.is_labels:
         return _check_labels(path, array, field)
@@ -62,9 +56,7 @@ def check_map(
             'them.'
         )
     with np.errstate(over='ignore'):
-        values = (
-            array > 0 if is_mask else array.astype(field.dtype, copy=False)
-        )
+        values = array > 0 if is_mask else array.astype(field.dtype, copy=False)
     tested = array if is_mask else values
     if tested.dtype.kind in 'biu' or np.isfinite(tested).all():
         return np.ascontiguousarray(values.astype(field.dtype, copy=False))
@@ -81,9 +73,7 @@ def check_map(
     return np.ascontiguousarray(values.astype(field.dtype, copy=False))
 
 
-def _check_labels(
-    path: str | Path, array: np.ndarray, field: Field
-) -> np.ndarray:
+def _check_labels(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
     if array.dtype.kind not in 'iu':
         raise BadSampleError(
             f'the {field.name} in {path} must hold integers, the class ids, '

@@ -23,9 +23,8 @@ def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
     Args:
         path (str | Path): Its name, for messages.
         content (bytes): The file.
-        field (Field): What it shows. A field of one channel may be the only
-            channel, or one of 'Z', 'Y', 'V', 'depth', or grey as R, G, B;
-            vectors are in R, G, B or X, Y, Z.
+        field (Field): What it shows. A field of one channel may be the only channel, or one of 'Z',
+            'Y', 'V', 'depth', or grey as R, G, B; vectors are in R, G, B or X, Y, Z.
 
     Returns:
         np.ndarray: As stored, (H, W) or (H, W, C).
@@ -37,13 +36,9 @@ def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
     import OpenEXR
 
     if field.dtype == 'uint8':
-        raise BadSampleError(
-            f'{path} is an EXR file, but a {field.name} must be png or npy'
-        )
+        raise BadSampleError(f'{path} is an EXR file, but a {field.name} must be png or npy')
     try:
-        file = OpenEXR.File(
-            io.BytesIO(content), separate_channels=True, num_threads=0
-        )
+        file = OpenEXR.File(io.BytesIO(content), separate_channels=True, num_threads=0)
         channels = {k: v.pixels for k, v in file.channels().items()}
     except (RuntimeError, ValueError, OSError, MemoryError) as error:
         raise BadSampleError(
@@ -53,9 +48,7 @@ def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
     return _select_channels(path, channels, field)
 
 
-def _select_channels(
-    path: str | Path, channels: dict[str, np.ndarray], field: Field
-) -> np.ndarray:
+def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: Field) -> np.ndarray:
     """The channels of an EXR file that hold the field."""
     if field.channels == 1:
         names = [name for name in _SCALAR_CHANNELS if name in channels]
@@ -76,8 +69,7 @@ def _select_channels(
                 return np.stack(planes, axis=-1)
         expected = f'channels {" or ".join(map(str, choices))} of one size'
     raise BadSampleError(
-        f'{path} must have {expected} to hold a {field.name}, but it has '
-        f'{sorted(channels)}'
+        f'{path} must have {expected} to hold a {field.name}, but it has {sorted(channels)}'
     )
 
 
@@ -94,8 +86,8 @@ def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
 
     Args:
         path (Path): Its name, for messages.
-        array (np.ndarray): The map, (H, W) as channel Z, (H, W, 3) as R, G,
-            B, or (H, W, C) as C0, C1 and so on.
+        array (np.ndarray): The map, (H, W) as channel Z, (H, W, 3) as R, G, B, or (H, W, C) as C0,
+            C1 and so on.
         field (Field): What it shows.
 
     Raises:
@@ -104,17 +96,13 @@ def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
     import OpenEXR
 
     if field.dtype == 'uint8':
-        raise ValueError(
-            f'a {field.name} is written as png, npy or npz, but got {path}'
-        )
+        raise ValueError(f'a {field.name} is written as png, npy or npz, but got {path}')
     planes = array[..., None] if array.ndim == 2 else array
     channels = {
         name: np.ascontiguousarray(planes[..., i], dtype=np.float32)
         for i, name in enumerate(_channel_names(field))
     }
-    header = dict(
-        compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage
-    )
+    header = dict(compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage)
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, 'map.exr')
         with OpenEXR.File(header, channels, num_threads=0) as file:

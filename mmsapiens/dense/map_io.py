@@ -1,7 +1,7 @@
 """Reading and writing of dense maps: labels, masks, depth, normals.
 
-A file is recognised by its content, never by its name, and is checked before
-anything uses it. ``docs/dense_outputs.md`` describes the formats.
+A file is recognised by its content, never by its name, and is checked before anything uses it.
+``docs/dense_outputs.md`` describes the formats.
 """
 
 from __future__ import annotations
@@ -40,34 +40,30 @@ def read_map(
 ) -> np.ndarray:
     """Read one map.
 
-    npy and npz are read as they are; of an npz file with several arrays, the
-    one that is named as the field. Labels and masks are also read from 8-bit
-    and 16-bit png (of a palette, the indices), numbers and vectors from png
-    and exr as :func:`write_map` stores them.
+    npy and npz are read as they are; of an npz file with several arrays, the one that is named as
+    the field. Labels and masks are also read from 8-bit and 16-bit png (of a palette, the indices),
+    numbers and vectors from png and exr as :func:`write_map` stores them.
 
     Args:
         path (str | Path): The file.
         field_name (str): What it shows, a key of ``FIELDS``.
-        scale (float, optional): For a png file of numbers that does not hold
-            its own scaling: value = stored * scale + offset. Defaults to
-            None, the stored numbers, which are an affine unit.
+        scale (float, optional): For a png file of numbers that does not hold its own scaling: value
+            = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
+            unit.
         offset (float): See ``scale``. Defaults to 0.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Returns:
-        np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a
-        field of several channels. Labels are ids, a mask is 0 or 1, vectors
-        are as stored, neither turned nor scaled to unit length; pixels
-        without one are 0.
+        np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
+        channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
+        to unit length; pixels without one are 0.
 
     Raises:
         KeyError: If the field is unknown.
         MissingFileError: If there is no such file.
-        BadSampleError: If the file is empty, cut short, damaged, of another
-            format, or holds something that the field cannot be: another
-            type or number of channels, NaN, infinity (except of a depth,
-            where nothing was measured), ids above 255.
+        BadSampleError: If the file is empty, cut short, damaged, of another format, or holds
+            something that the field cannot be: another type or number of channels, NaN, infinity
+            (except of a depth, where nothing was measured), ids above 255.
     """
     field = get_field(field_name)
     if backend_args is None and str(path).endswith('.npy'):
@@ -98,8 +94,7 @@ def read_map(
 def _read_local_npy(path: Path) -> np.ndarray | None:
     """The array of an npy file without a copy of the file in memory.
 
-    None for whatever is not plainly right, which is then read, and refused,
-    the long way.
+    None for whatever is not plainly right, which is then read, and refused, the long way.
     """
     try:
         with open(path, 'rb') as file:
@@ -121,9 +116,7 @@ def _read_file(path: str | Path, backend_args: dict | None) -> bytes:
             'and `data_prefix` of the dataset.'
         ) from None
     except OSError as error:
-        raise BadSampleError(
-            f'the map {path} cannot be read: {error}'
-        ) from error
+        raise BadSampleError(f'the map {path} cannot be read: {error}') from error
     if not content:
         raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}')
     return content
@@ -146,8 +139,7 @@ def _read_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
         ) from error
     if not isinstance(array, np.ndarray):
         raise BadSampleError(
-            f'{path} must hold one array, or one named {field.name!r}, but it '
-            f'holds {names}'
+            f'{path} must hold one array, or one named {field.name!r}, but it holds {names}'
         )
     return array
 
@@ -163,8 +155,8 @@ def write_map(
 ) -> Path:
     """Write one map to a file that appears only when it is complete.
 
-    The suffix selects the format. npy, npz and exr keep numbers exactly. A
-    png file has 8 bits for labels (ids) and masks (0 or 255), and 16 for
+    The suffix selects the format. npy, npz and exr keep numbers exactly. A png file has 8 bits for
+    labels (ids) and masks (0 or 255), and 16 for
 
     - numbers: stored = round((value - offset) / scale), with both in a tEXt
       chunk ``mmsapiens``, so that :func:`read_map` gives values within half
@@ -173,32 +165,30 @@ def write_map(
       within 1 / 65535; a zero vector, a pixel without one, is black.
 
     Args:
-        path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its
-            folder is made if needed.
+        path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its folder is made if needed.
         array (np.ndarray): The map, as :func:`read_map` returns it.
         field_name (str): What it shows, a key of ``FIELDS``.
-        scale (float, optional): For numbers in png, above 0. Defaults to
-            None: the smallest and largest value become 0 and 65535.
-        offset (float, optional): For numbers in png. Defaults to None: 0
-            with ``scale``, or else the smallest value.
-        is_durable (bool): Whether it is on the disk at the end, so that a
-            power failure soon after cannot damage it. Defaults to True.
+        scale (float, optional): For numbers in png, above 0. Defaults to None: the smallest and
+            largest value become 0 and 65535.
+        offset (float, optional): For numbers in png. Defaults to None: 0 with ``scale``, or else
+            the smallest value.
+        is_durable (bool): Whether it is on the disk at the end, so that a power failure soon after
+            cannot damage it. Defaults to True.
 
     Returns:
         Path: The file written.
 
     Raises:
         KeyError: If the field is unknown.
-        ValueError: If the suffix is another one, ``scale`` is not positive,
-            or the scaled values do not fit in 16 bits.
+        ValueError: If the suffix is another one, ``scale`` is not positive, or the scaled values do
+            not fit in 16 bits.
         BadSampleError: If the array is not a map of this field.
     """
     field = get_field(field_name)
     path = Path(path).expanduser()
     if path.suffix not in WRITTEN_SUFFIXES:
         raise ValueError(
-            f'the suffix of {path} must be one of {WRITTEN_SUFFIXES}, '
-            f'but got {path.suffix!r}'
+            f'the suffix of {path} must be one of {WRITTEN_SUFFIXES}, but got {path.suffix!r}'
         )
     array = check_map(path, np.asarray(array), field)
     if path.suffix == '.exr':

@@ -40,16 +40,13 @@ def _png_chunks(path: str | Path, content: bytes) -> Iterator[tuple]:
             )
         if zlib.crc32(content[start + 4 : end]) != checksum:
             raise BadSampleError(
-                f'{path} is damaged: a checksum of its PNG data is wrong. '
-                f'{DAMAGED}'
+                f'{path} is damaged: a checksum of its PNG data is wrong. {DAMAGED}'
             )
         yield name, content[start + 8 : end]
         start = end + 4
 
 
-def _decode(
-    path: str | Path, content: bytes
-) -> tuple[np.ndarray, dict[str, Any]]:
+def _decode(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     """Stored numbers, (H, W) or (H, W, C) with R, G, B, and our notes."""
     chunks = list(_png_chunks(path, content))
     if chunks[0][0] != b'IHDR' or len(chunks[0][1]) != 13:
@@ -69,16 +66,8 @@ def _decode(
         if depth < 16:
             return np.asarray(Image.open(io.BytesIO(content))), notes
         # Pillow has no colours of 16 bits.
-        pixels = cv2.imdecode(
-            np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED
-        )
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        cv2.error,
-        Image.DecompressionBombError,
-    ) as error:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
         raise BadSampleError(
             f'{path} cannot be decoded as PNG. {DAMAGED} The reason: {error}'
         ) from error
@@ -104,11 +93,7 @@ def _read_notes(path: str | Path, text: bytes) -> dict[str, Any]:
 
 
 def decode_png(
-    path: str | Path,
-    content: bytes,
-    field: Field,
-    scale: float | None,
-    offset: float,
+    path: str | Path, content: bytes, field: Field, scale: float | None, offset: float
 ) -> np.ndarray:
     """The map in a PNG file.
 
@@ -116,18 +101,17 @@ def decode_png(
         path (str | Path): Its name, for messages.
         content (bytes): The file.
         field (Field): What it shows.
-        scale (float, optional): value = stored * scale + offset, for numbers
-            in a file that does not hold its own scaling; None is 1.
+        scale (float, optional): value = stored * scale + offset, for numbers in a file that does
+            not hold its own scaling; None is 1.
         offset (float): See ``scale``.
 
     Returns:
-        np.ndarray: Labels or a mask as stored (of a mask in colour, the
-        first channel), or numbers or vectors in float64; (H, W) or
-        (H, W, C).
+        np.ndarray: Labels or a mask as stored (of a mask in colour, the first channel), or numbers
+        or vectors in float64; (H, W) or (H, W, C).
 
     Raises:
-        BadSampleError: If the file is damaged, cut short, was written for
-            another field, or has too few bits.
+        BadSampleError: If the file is damaged, cut short, was written for another field, or has too
+            few bits.
     """
     stored, notes = _decode(path, content)
     if notes.get('field', field.name) != field.name:
@@ -140,8 +124,7 @@ def decode_png(
         return stored[..., 0] if is_mask and stored.ndim == 3 else stored
     if stored.dtype.kind != 'u':
         raise BadSampleError(
-            f'{path} must be a PNG of 8 or 16 bits to hold a {field.name}, '
-            f'but it has 1 bit'
+            f'{path} must be a PNG of 8 or 16 bits to hold a {field.name}, but it has 1 bit'
         )
     if field.is_vector:
         values = stored / np.iinfo(stored.dtype).max * 2 - 1
@@ -153,11 +136,7 @@ def decode_png(
 
 
 def encode_png(
-    path: Path,
-    array: np.ndarray,
-    field: Field,
-    scale: float | None,
-    offset: float | None,
+    path: Path, array: np.ndarray, field: Field, scale: float | None, offset: float | None
 ) -> bytes:
     """The content of a PNG file, as :func:`~.map_io.write_map` describes it.
 
@@ -178,9 +157,7 @@ def encode_png(
     elif field.is_vector:
         stored = _encode_vectors(path, array)
     else:
-        stored, notes['scale'], notes['offset'] = _encode_numbers(
-            path, array, scale, offset
-        )
+        stored, notes['scale'], notes['offset'] = _encode_numbers(path, array, scale, offset)
     if stored.ndim == 3:
         stored = np.ascontiguousarray(stored[..., ::-1])  # OpenCV writes BGR
     _, buffer = cv2.imencode('.png', stored)

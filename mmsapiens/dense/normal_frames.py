@@ -1,7 +1,7 @@
 """Conversion of normals between the axes of different programs.
 
-All frames are those of the camera that took the picture, right-handed, with
-x to the right of the picture.
+All frames are those of the camera that took the picture, right-handed, with x to the right of the
+picture.
 """
 
 from __future__ import annotations
@@ -12,13 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {
-    'opengl': (1, 1, 1),
-    'opencv': (1, -1, -1),
-}
-"""Frame -> signs of x, y, z against the frame of this package, 'opengl': x to
-the right, y up, z towards the camera. In 'opencv' y points down and z away
-from the camera."""
+NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {'opengl': (1, 1, 1), 'opencv': (1, -1, -1)}
+"""Frame -> signs of x, y, z against the frame of this package, 'opengl': x to the right, y up, z
+towards the camera. In 'opencv' y points down and z away from the camera."""
 
 Normals = TypeVar('Normals', np.ndarray, Tensor)
 
@@ -34,26 +30,21 @@ def check_normal_frame(name: str, frame: str) -> None:
         KeyError: If it is none of :data:`NORMAL_FRAMES`.
     """
     if frame not in NORMAL_FRAMES:
-        raise KeyError(
-            f'`{name}` must be one of {sorted(NORMAL_FRAMES)}, but got '
-            f'{frame!r}'
-        )
+        raise KeyError(f'`{name}` must be one of {sorted(NORMAL_FRAMES)}, but got {frame!r}')
 
 
-def convert_normals(
-    normals: Normals, source: str, target: str, dim: int = -1
-) -> Normals:
+def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -> Normals:
     """Express normals in another frame.
 
     Zero vectors, the pixels without a normal, stay zero.
 
     Args:
-        normals (np.ndarray | Tensor): Vectors, of any floating or signed
-            type; x, y, z along ``dim``. It is not changed.
+        normals (np.ndarray | Tensor): Vectors, of any floating or signed type; x, y, z along
+            ``dim``. It is not changed.
         source (str): Frame of ``normals``, a key of :data:`NORMAL_FRAMES`.
         target (str): Frame of the result.
-        dim (int): The axis of x, y, z: -1 for (H, W, 3), -3 for (3, H, W)
-            and (B, 3, H, W). Defaults to -1.
+        dim (int): The axis of x, y, z: -1 for (H, W, 3), -3 for (3, H, W) and (B, 3, H, W).
+            Defaults to -1.
 
     Returns:
         np.ndarray | Tensor: A new array or tensor of the same shape and type.
@@ -70,9 +61,7 @@ def convert_normals(
             f'axis {dim} of `normals` must hold x, y and z, but its shape is '
             f'{shape}. Set `dim`, for instance -3 for (3, H, W).'
         )
-    signs = [
-        a * b for a, b in zip(NORMAL_FRAMES[source], NORMAL_FRAMES[target])
-    ]
+    signs = [a * b for a, b in zip(NORMAL_FRAMES[source], NORMAL_FRAMES[target])]
     along = [3 if i == dim % len(shape) else 1 for i in range(len(shape))]
     if isinstance(normals, Tensor):
         factors = torch.tensor(signs, device=normals.device)

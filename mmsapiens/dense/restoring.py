@@ -1,7 +1,6 @@
 """From the output of a network back to the picture.
 
-Letters: C channels, H W height and width of the picture, h w those of the
-output.
+Letters: C channels, H W height and width of the picture, h w those of the output.
 """
 
 from __future__ import annotations
@@ -22,14 +21,12 @@ CACHED_VALUES = 2**21
 """Likewise on a CPU, 8 MB."""
 
 
-def _taps(
-    size_in: int, size_out: int, positions: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Bilinear resizing along an axis, ``align_corners=False``.
 
     Returns:
-        tuple: For each output position the pixels before and behind it, and
-        the share of the latter.
+        tuple: For each output position the pixels before and behind it, and the share of the
+        latter.
     """
     y = (positions.float() + 0.5) * (size_in / size_out) - 0.5
     y = y.clamp(0, size_in - 1)
@@ -37,9 +34,7 @@ def _taps(
     return upper, (upper + 1).clamp(max=size_in - 1), y - upper
 
 
-def _row_matrix(
-    sizes: Sequence[int], start: int, stop: int
-) -> tuple[int, Tensor]:
+def _row_matrix(sizes: Sequence[int], start: int, stop: int) -> tuple[int, Tensor]:
     """Resizing of rows through several sizes, as one small matrix.
 
     Args:
@@ -48,8 +43,8 @@ def _row_matrix(
         stop (int): Row behind the last one.
 
     Returns:
-        tuple[int, Tensor]: First input row that is needed, and weights
-        (stop - start, input rows), float32.
+        tuple[int, Tensor]: First input row that is needed, and weights (stop - start, input rows),
+        float32.
     """
     matrix = torch.eye(stop - start)
     for size_in, size_out in zip(sizes[-2::-1], sizes[:0:-1]):
@@ -79,22 +74,18 @@ def _strip_by_matrix(
     return matrix @ strip
 
 
-def _strip_by_lerp(
-    maps: Tensor, size_hw: tuple[int, int], start: int, stop: int
-) -> Tensor:
+def _strip_by_lerp(maps: Tensor, size_hw: tuple[int, int], start: int, stop: int) -> Tensor:
     """Rows of the resized output on any device, (C, rows, W)."""
     positions = torch.arange(start, stop, device=maps.device)
     upper, lower, share = _taps(maps.shape[1], size_hw[0], positions)
     share = share[:, None].to(maps.dtype)
     strip = torch.lerp(maps[:, upper], maps[:, lower], share)
-    return F.interpolate(
-        strip[None], size=(stop - start, size_hw[1]), mode='bilinear'
-    )[0]
+    return F.interpolate(strip[None], size=(stop - start, size_hw[1]), mode='bilinear')[0]
 
 
 def _is_for_matrices(maps: Tensor, sizes: Sequence[tuple[int, int]]) -> bool:
-    """Whether rows are resized by matrices: only up, and only numbers, as a
-    matrix spreads NaN to all rows of a strip."""
+    """Whether rows are resized by matrices: only up, and only numbers, as a matrix spreads NaN to
+    all rows of a strip."""
     heights = [maps.shape[1], *(height for height, _ in sizes)]
     return (
         maps.device.type == 'cpu'
@@ -113,16 +104,16 @@ def resized_strips(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Bilinear resizing, some rows at a time.
 
-    The strips together are ``F.interpolate(..., mode='bilinear')``, which
-    for 28 classes on a photograph of 12 megapixels takes 1.4 GB.
+    The strips together are ``F.interpolate(..., mode='bilinear')``, which for 28 classes on a
+    photograph of 12 megapixels takes 1.4 GB.
 
     Args:
         maps (Tensor): Output (C, h, w).
         size_hw (tuple[int, int]): Height H and width W.
-        max_values (int, optional): Numbers in a strip. Defaults to None,
-            what fits into the cache of a CPU, and 2^22, 16 MB, elsewhere.
-        via_hw (tuple[int, int], optional): Height and width that ``maps``
-            are resized to first. Defaults to None.
+        max_values (int, optional): Numbers in a strip. Defaults to None, what fits into the cache
+            of a CPU, and 2^22, 16 MB, elsewhere.
+        via_hw (tuple[int, int], optional): Height and width that ``maps`` are resized to first.
+            Defaults to None.
 
     Yields:
         tuple[slice, Tensor]: Rows of the picture, and (C, rows, W).
@@ -157,9 +148,8 @@ def restore(
     Args:
         maps (Tensor): Output (C, h, w).
         size_hw (tuple[int, int]): Height H and width W of the picture.
-        finish (Callable): Takes (C, rows, W), gives the prediction of these
-            rows, such as class ids (1, rows, W). It must treat each pixel by
-            itself.
+        finish (Callable): Takes (C, rows, W), gives the prediction of these rows, such as class ids
+            (1, rows, W). It must treat each pixel by itself.
         max_values (int, optional): As in :func:`resized_strips`.
         via_hw (tuple[int, int], optional): Likewise.
 
@@ -177,20 +167,17 @@ def restore(
     return result
 
 
-def unflip(
-    maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]
-) -> Tensor:
+def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
     """Output for a mirrored picture, as if it had not been mirrored.
 
     Args:
         maps (Tensor): Output (..., C, h, w), as a function of x mirrored.
         field (Field): What it shows.
-        label_pairs (Sequence[Sequence[int]]): Classes on the left and on the
-            right side of the body; only for labels.
+        label_pairs (Sequence[Sequence[int]]): Classes on the left and on the right side of the
+            body; only for labels.
 
     Returns:
-        Tensor: Likewise: columns reversed, vectors turned, classes of the
-        two sides exchanged.
+        Tensor: Likewise: columns reversed, vectors turned, classes of the two sides exchanged.
     """
     maps = maps.flip(-1)
     if field.is_labels and label_pairs:

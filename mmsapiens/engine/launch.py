@@ -14,11 +14,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
 
-SLURM_VARIABLES = dict(
-    RANK='SLURM_PROCID',
-    LOCAL_RANK='SLURM_LOCALID',
-    WORLD_SIZE='SLURM_NTASKS',
-)
+SLURM_VARIABLES = dict(RANK='SLURM_PROCID', LOCAL_RANK='SLURM_LOCALID', WORLD_SIZE='SLURM_NTASKS')
 """What torch reads -> what srun tells each process."""
 
 AMP_DTYPES = {'bf16': 'bfloat16', 'fp16': 'float16'}
@@ -34,16 +30,13 @@ VISUALIZATION_SWITCHES = {
 
 FULL_STATE_ON_CPU = dict(
     state_dict_type='FULL_STATE_DICT',
-    state_dict_config=dict(
-        type='FullStateDictConfig', rank0_only=True, offload_to_cpu=False
-    ),
+    state_dict_config=dict(type='FullStateDictConfig', rank0_only=True, offload_to_cpu=False),
     optim_state_dict_config=dict(
         type='FullOptimStateDictConfig', rank0_only=True, offload_to_cpu=False
     ),
 )
-"""``state_dict_cfg='full'`` of FSDPStrategy without the copy to the CPU: of
-parameters that are there already, torch 2.9 makes it after their memory was
-freed, a segmentation fault."""
+"""``state_dict_cfg='full'`` of FSDPStrategy without the copy to the CPU: of parameters that are
+there already, torch 2.9 makes it after their memory was freed, a segmentation fault."""
 
 
 def read_config(path: str) -> Config:
@@ -68,8 +61,7 @@ def read_config(path: str) -> Config:
         return Config.fromfile(path)
     except SyntaxError as error:
         raise SyntaxError(
-            f'the config {path}, or one that it inherits from, is not valid '
-            f'Python: {error}'
+            f'the config {path}, or one that it inherits from, is not valid Python: {error}'
         ) from None
 
 
@@ -78,8 +70,8 @@ def set_work_dir(cfg: Config, work_dir: str | None) -> None:
 
     Args:
         cfg (Config): The config, changed in place.
-        work_dir (str, optional): The folder. If None, that of the config
-            stays, or else is ``work_dirs/<name of the config>``.
+        work_dir (str, optional): The folder. If None, that of the config stays, or else is
+            ``work_dirs/<name of the config>``.
     """
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -104,8 +96,7 @@ def set_amp(cfg: Config, amp: str) -> None:
         wrapper.pop('loss_scale', None)
     elif kind not in (OUR_WRAPPER, OUR_WRAPPER.split('.')[1]):
         raise ValueError(
-            f'`--amp` replaces {" or ".join(STOCK_WRAPPERS)}, '
-            f'but the config uses {kind!r}'
+            f'`--amp` replaces {" or ".join(STOCK_WRAPPERS)}, but the config uses {kind!r}'
         )
     wrapper.type = OUR_WRAPPER
     wrapper.dtype = AMP_DTYPES[amp]
@@ -118,8 +109,7 @@ def set_auto_scale_lr(cfg: Config) -> None:
         cfg (Config): The config, changed in place.
 
     Raises:
-        ValueError: If the config does not name the batch size that its
-            learning rate is meant for.
+        ValueError: If the config does not name the batch size that its learning rate is meant for.
     """
     if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise ValueError(
@@ -134,16 +124,13 @@ def set_resume(cfg: Config, resume: str) -> None:
 
     Args:
         cfg (Config): The config, changed in place.
-        resume (str): A checkpoint, or 'auto' for the newest one of the
-            working directory.
+        resume (str): A checkpoint, or 'auto' for the newest one of the working directory.
     """
     cfg.resume = True
     cfg.load_from = None if resume == 'auto' else resume
 
 
-def enable_visualization(
-    cfg: Config, show_dir: str | None, show: bool
-) -> None:
+def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
     """Draw predictions with the visualization hook of the host.
 
     Args:
@@ -182,17 +169,13 @@ def add_dump(cfg: Config, path: str) -> None:
     """
     evaluator = cfg.test_evaluator
     metrics = evaluator if isinstance(evaluator, list) else [evaluator]
-    cfg.test_evaluator = [
-        *metrics,
-        dict(type='DumpResults', out_file_path=path),
-    ]
+    cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=path)]
 
 
 def read_slurm_variables() -> None:
     """Tell torch what srun says of this process, as mmengine does for GPUs.
 
-    ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500,
-    unless they are set.
+    ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500, unless they are set.
 
     Raises:
         ValueError: If the process was not started by srun.
@@ -209,9 +192,7 @@ def read_slurm_variables() -> None:
         source[name] = source[slurm_name]
     if 'MASTER_ADDR' not in source:
         command = ['scontrol', 'show', 'hostnames', source['SLURM_NODELIST']]
-        hosts = subprocess.run(
-            command, check=True, text=True, stdout=subprocess.PIPE
-        ).stdout
+        hosts = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
         source['MASTER_ADDR'] = hosts.split()[0]
     source.setdefault('MASTER_PORT', '29500')
 
@@ -219,9 +200,8 @@ def read_slurm_variables() -> None:
 def prepare_cpu_processes(cfg: Config) -> None:
     """Let several processes train without a GPU, over gloo.
 
-    mmengine 0.10.7 asks for a GPU in its ``init_dist`` and pins the model to
-    one. It skips the first if a process group exists, and takes the second
-    from the config.
+    mmengine 0.10.7 asks for a GPU in its ``init_dist`` and pins the model to one. It skips the
+    first if a process group exists, and takes the second from the config.
 
     Args:
         cfg (Config): The config, changed in place.
@@ -240,9 +220,7 @@ def prepare_cpu_processes(cfg: Config) -> None:
         if cfg.launcher == 'slurm':
             read_slurm_variables()
         dist.init_process_group('gloo')
-    data_parallel = dict(
-        type='MMDistributedDataParallel', broadcast_buffers=False
-    )
+    data_parallel = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
     if cfg.get('strategy') is None:
         wrapper = cfg.get('model_wrapper_cfg') or data_parallel
         cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
@@ -263,8 +241,7 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
         cfg (Config): A config of any host.
 
     Returns:
-        Runner: Of ``runner_type``, or FlexibleRunner if the config has a
-        ``strategy``, or Runner.
+        Runner: Of ``runner_type``, or FlexibleRunner if the config has a ``strategy``, or Runner.
     """
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
@@ -278,8 +255,7 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
 def distributed_run(cfg: Config) -> Iterator[None]:
     """Prepare processes, and end their group whatever happens.
 
-    An interpreter that ends with a gloo group alive may abort after a good
-    run.
+    An interpreter that ends with a gloo group alive may abort after a good run.
 
     Args:
         cfg (Config): The config, changed in place.

@@ -16,8 +16,8 @@ WHITE = (255, 255, 255)
 def to_uint8(values: NDArray, source: str) -> NDArray:
     """Numbers of any type as 0 to 255.
 
-    uint16 is scaled by 1 / 257. Floating point numbers are taken as [0, 1]
-    if none is above 1, else as [0, 255]. Other integers must fit.
+    uint16 is scaled by 1 / 257. Floating point numbers are taken as [0, 1] if none is above 1, else
+    as [0, 255]. Other integers must fit.
 
     Args:
         values (NDArray): Any shape.
@@ -36,9 +36,7 @@ def to_uint8(values: NDArray, source: str) -> NDArray:
     if values.dtype == np.uint16:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if values.dtype.kind not in 'iuf':
-        raise UnreadableError(
-            f'{source} must hold numbers, but its type is {values.dtype}'
-        )
+        raise UnreadableError(f'{source} must hold numbers, but its type is {values.dtype}')
     low, high = (values.min(), values.max()) if values.size else (0, 0)
     if not (low >= 0 and high <= 255):  # also if NaN
         raise UnreadableError(
@@ -62,12 +60,11 @@ def array_to_bgr(
     """An array as a picture.
 
     Args:
-        array (NDArray): (H, W) or (H, W, 1) grey, (H, W, 3) colours, or
-            (H, W, 4) colours and opacity; types as in :func:`to_uint8`.
+        array (NDArray): (H, W) or (H, W, 1) grey, (H, W, 3) colours, or (H, W, 4) colours and
+            opacity; types as in :func:`to_uint8`.
         source (str): For messages.
         channel_order (str): 'bgr' or 'rgb'. Defaults to 'bgr'.
-        alpha_background (tuple[int, int, int]): RGB behind transparent
-            pixels. Defaults to white.
+        alpha_background (tuple[int, int, int]): RGB behind transparent pixels. Defaults to white.
 
     Returns:
         NDArray: BGR, uint8 (H, W, 3), contiguous.

@@ -1,9 +1,8 @@
 """Files of pictures as BGR, uint8.
 
-The header is read by Pillow, so that the size is known before anything is
-decoded. Ordinary JPEG and PNG files are decoded by OpenCV, whose pixels are
-those of training; Pillow decodes all others. Colour profiles are ignored, as
-in training.
+The header is read by Pillow, so that the size is known before anything is decoded. Ordinary JPEG
+and PNG files are decoded by OpenCV, whose pixels are those of training; Pillow decodes all others.
+Colour profiles are ignored, as in training.
 """
 
 from __future__ import annotations
@@ -20,16 +19,9 @@ from .arrays import array_to_bgr
 from .errors import UnreadableError
 from .read_options import DEFAULTS, ReadOptions
 
-_OPENCV_MODES = {
-    'JPEG': ('L', 'RGB'),
-    'MPO': ('L', 'RGB'),
-    'PNG': ('L', 'RGB', 'I', 'I;16'),
-}
+_OPENCV_MODES = {'JPEG': ('L', 'RGB'), 'MPO': ('L', 'RGB'), 'PNG': ('L', 'RGB', 'I', 'I;16')}
 """Format -> modes of Pillow that OpenCV decodes."""
-_ENDS = {
-    b'\xff\xd8': (b'\xff\xda', b'\xff\xd9'),
-    b'\x89PNG': (b'IDAT', b'IEND'),
-}
+_ENDS = {b'\xff\xd8': (b'\xff\xda', b'\xff\xd9'), b'\x89PNG': (b'IDAT', b'IEND')}
 """Start of a file -> mark in front of its pixels, mark after them."""
 _TURNS = {
     2: (None, 1),
@@ -47,9 +39,7 @@ _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
 
-def decode_picture(
-    content: bytes, source: str, options: ReadOptions = DEFAULTS
-) -> NDArray:
+def decode_picture(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
     """Decode a file.
 
     Args:
@@ -58,12 +48,12 @@ def decode_picture(
         options (ReadOptions): Limits, and what is behind transparency.
 
     Returns:
-        NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says;
-        the first one of several frames or pages.
+        NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says; the first one of several
+        frames or pages.
 
     Raises:
-        UnreadableError: If it is empty, cut short, damaged, too large, of an
-            unknown format or no picture.
+        UnreadableError: If it is empty, cut short, damaged, too large, of an unknown format or no
+            picture.
     """
     if not content:
         raise UnreadableError(f'{source} is an empty file. {AGAIN}')
@@ -110,17 +100,9 @@ def _foreign_reason(content: bytes) -> str:
             'it is a pointer of Git LFS instead of the picture. Fetch the '
             'files with `git lfs pull`.'
         )
-    if content.lstrip()[:5].lower() in (
-        b'<?xml',
-        b'<svg ',
-        b'<html',
-        b'<!doc',
-    ):
+    if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
         return 'it is a text or drawing, not a picture of pixels.'
-    return (
-        f'it is damaged or no picture (it starts with {content[:16]!r}). '
-        f'{AGAIN}'
-    )
+    return f'it is damaged or no picture (it starts with {content[:16]!r}). {AGAIN}'
 
 
 def register_heif() -> None:
@@ -136,26 +118,19 @@ register_heif()
 
 
 def _decode_opencv(
-    content: bytes,
-    header: Image.Image,
-    source: str,
-    options: ReadOptions,
+    content: bytes, header: Image.Image, source: str, options: ReadOptions
 ) -> NDArray:
-    # OpenCV fills what is missing of a JPEG with grey. The marks cannot
-    # occur among its pixels, but in what some cameras append to it.
+    # OpenCV fills what is missing of a JPEG with grey. The marks cannot occur among its pixels, but
+    # in what some cameras append to it.
     for start, (data_mark, end_mark) in _ENDS.items():
-        if content.startswith(start) and (
-            content.rfind(end_mark) < content.rfind(data_mark)
-        ):
+        if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
             _load(header, source)
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
     flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
-        raise UnreadableError(
-            f'{source} cannot be decoded: {error}'
-        ) from error
+        raise UnreadableError(f'{source} cannot be decoded: {error}') from error
     if array is None:
         raise UnreadableError(f'{source} is damaged. {AGAIN}')
     return turn(
@@ -186,14 +161,10 @@ def _load(picture: Image.Image, source: str) -> None:
         picture.load()
     # The decoders of Pillow raise errors of many kinds.
     except Exception as error:
-        raise UnreadableError(
-            f'{source} was cut short or is damaged ({error}). {AGAIN}'
-        ) from error
+        raise UnreadableError(f'{source} was cut short or is damaged ({error}). {AGAIN}') from error
 
 
-def picture_to_bgr(
-    picture: Image.Image, source: str, options: ReadOptions = DEFAULTS
-) -> NDArray:
+def picture_to_bgr(picture: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
     """A picture of Pillow as an array.
 
     Args:
@@ -217,13 +188,9 @@ def picture_to_bgr(
             array = array.astype(np.uint16)
     else:
         see_through = (
-            picture.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa')
-            or 'transparency' in picture.info
+            picture.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in picture.info
         )
         array = np.asarray(picture.convert('RGBA' if see_through else 'RGB'))
     return array_to_bgr(
-        array,
-        source,
-        channel_order='rgb',
-        alpha_background=options.alpha_background,
+        array, source, channel_order='rgb', alpha_background=options.alpha_background
     )

@@ -40,8 +40,7 @@ def keep_apart(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     Args:
         boxes (Tensor): x1, y1, x2, y2 in pixels, (N, 4).
         scores (Tensor): (N,).
-        iou_threshold (float): A box that overlaps a better one by more is
-            dropped.
+        iou_threshold (float): A box that overlaps a better one by more is dropped.
 
     Returns:
         Tensor: Numbers of the kept boxes, best first.
@@ -57,21 +56,20 @@ class PersonDetector:
 
     Args:
         config (str | Path | Config): Of the detector.
-        weights (str | Path, optional): Its checkpoint. None leaves the
-            weights random, which is only good for tests.
+        weights (str | Path, optional): Its checkpoint. None leaves the weights random, which is
+            only good for tests.
         device (str): Where it runs. Defaults to 'cpu'.
         score_threshold (float): Least score of a person. Defaults to 0.3.
-        nms_threshold (float): Of two boxes that overlap by more the better
-            one stays. The reference's demos have 0.3, which can lose people
-            in close contact; RTMDet itself has 0.6. Defaults to 0.3.
-        max_people (int, optional): Most people of a picture, the best ones.
-            Defaults to None, all.
+        nms_threshold (float): Of two boxes that overlap by more the better one stays. The
+            reference's demos have 0.3, which can lose people in close contact; RTMDet itself has
+            0.6. Defaults to 0.3.
+        max_people (int, optional): Most people of a picture, the best ones. Defaults to None, all.
 
     Raises:
         FileNotFoundError: If a file does not exist.
         ImportError: If mmdet is not installed.
-        ValueError: If a threshold is not in [0, 1], ``max_people`` is not
-            positive, or the weights do not fit.
+        ValueError: If a threshold is not in [0, 1], ``max_people`` is not positive, or the weights
+            do not fit.
     """
 
     def __init__(
@@ -84,18 +82,11 @@ class PersonDetector:
         nms_threshold: float = 0.3,
         max_people: int | None = None,
     ) -> None:
-        for name, value in (
-            ('score_threshold', score_threshold),
-            ('nms_threshold', nms_threshold),
-        ):
+        for name, value in (('score_threshold', score_threshold), ('nms_threshold', nms_threshold)):
             if not 0 <= value <= 1:
-                raise ValueError(
-                    f'`{name}` must be in [0, 1], but got {value}'
-                )
+                raise ValueError(f'`{name}` must be in [0, 1], but got {value}')
         if max_people is not None and max_people < 1:
-            raise ValueError(
-                f'`max_people` must be positive, but got {max_people}'
-            )
+            raise ValueError(f'`max_people` must be positive, but got {max_people}')
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.max_people = max_people
@@ -115,9 +106,7 @@ class PersonDetector:
             cfg = Config.fromfile(str(path))
         with DefaultScope.overwrite_default_scope('mmdet'):
             self.model = _build(cfg, weights).to(device)
-            self.pipeline = Compose(
-                without_loading(cfg.test_dataloader.dataset.pipeline)
-            )
+            self.pipeline = Compose(without_loading(cfg.test_dataloader.dataset.pipeline))
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -154,41 +143,30 @@ class PersonDetector:
             list[People]: For each, the best first; possibly nobody.
         """
         samples = [self.prepare(frame) for frame in frames]
-        results = self.model.test_step(
-            {key: [each[key] for each in samples] for key in samples[0]}
-        )
+        results = self.model.test_step({key: [each[key] for each in samples] for key in samples[0]})
         return [
             self._people(result.pred_instances, frame.size_hw)
             for result, frame in zip(results, frames)
         ]
 
     def _people(self, found: Any, size_hw: tuple[int, int]) -> People:
-        chosen = (found.labels == PERSON) & (
-            found.scores > self.score_threshold
-        )
+        chosen = (found.labels == PERSON) & (found.scores > self.score_threshold)
         boxes, scores = found.bboxes[chosen], found.scores[chosen]
         kept = keep_apart(boxes, scores, self.nms_threshold)
         kept = kept[: self.max_people]
         return clipped_people(
-            boxes[kept].cpu().numpy(),
-            scores[kept].cpu().numpy(),
-            size_hw,
-            'detector',
+            boxes[kept].cpu().numpy(), scores[kept].cpu().numpy(), size_hw, 'detector'
         )
 
 
-def make_detector(
-    given: Any, device: str, allow_random: bool = False
-) -> Locator:
+def make_detector(given: Any, device: str, allow_random: bool = False) -> Locator:
     """The detector that a caller wants.
 
     Args:
-        given (Any): One that is there; a checkpoint; arguments of
-            :class:`PersonDetector`; None for the released one, which is
-            downloaded if it has to be.
+        given (Any): One that is there; a checkpoint; arguments of :class:`PersonDetector`; None for
+            the released one, which is downloaded if it has to be.
         device (str): Where it runs.
-        allow_random (bool): Whether one without weights has random ones.
-            Defaults to False.
+        allow_random (bool): Whether one without weights has random ones. Defaults to False.
 
     Raises:
         DownloadError: If the release cannot be fetched.
@@ -233,9 +211,7 @@ def _build(cfg: Config, weights: str | Path | None) -> nn.Module:
     if weights is not None:
         state: Mapping[str, Tensor] = get_state_dict(read_checkpoint(weights))
         state = {
-            key: value
-            for key, value in state.items()
-            if not key.startswith('data_preprocessor.')
+            key: value for key, value in state.items() if not key.startswith('data_preprocessor.')
         }
         try:
             model.load_state_dict(state, strict=True)

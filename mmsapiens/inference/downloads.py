@@ -26,9 +26,7 @@ def check_url(url: str) -> None:
     match = _URL.match(url)
     scheme = match[1].lower() if match else ''
     if scheme not in _SCHEMES:
-        raise ValueError(
-            f'a URL must start with one of {_SCHEMES}, but got {url!r}'
-        )
+        raise ValueError(f'a URL must start with one of {_SCHEMES}, but got {url!r}')
 
 
 def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
@@ -42,8 +40,8 @@ def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
         bytes: The whole file.
 
     Raises:
-        UnreadableError: If the server does not answer, says no, sends too
-            much, or less than it announced.
+        UnreadableError: If the server does not answer, says no, sends too much, or less than it
+            announced.
     """
     import requests
 
@@ -55,9 +53,7 @@ def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
     )
     content = bytearray()
     try:
-        with requests.get(
-            url, stream=True, timeout=options.timeout_s
-        ) as response:
+        with requests.get(url, stream=True, timeout=options.timeout_s) as response:
             response.raise_for_status()
             announced = response.headers.get('Content-Length', '')
             if announced.isdigit() and int(announced) > limit:
@@ -69,7 +65,6 @@ def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
                     raise UnreadableError(too_large)
     except requests.RequestException as error:
         raise UnreadableError(
-            f'{url} cannot be downloaded: {error}. Check the address and the '
-            'connection.'
+            f'{url} cannot be downloaded: {error}. Check the address and the connection.'
         ) from error
     return bytes(content)

@@ -46,10 +46,9 @@ def draw_pose(
         image (NDArray): RGB, uint8 (H, W, 3); drawn into.
         pose (PoseResult): Of N people.
         people (People): The same people.
-        threshold (float): Smallest score of a point that is drawn. Defaults
-            to 0.3.
-        with_boxes (bool): Whether to draw boxes, except one around the
-            whole picture. Defaults to True.
+        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
+        with_boxes (bool): Whether to draw boxes, except one around the whole picture. Defaults to
+            True.
 
     Returns:
         NDArray: The same picture.
@@ -91,10 +90,7 @@ def draw_boxes(image: NDArray, people: People) -> None:
 
 
 def map_tile(
-    result: MapResult,
-    scene_of: FrameResult,
-    title: str,
-    opacity: float = PART_OPACITY,
+    result: MapResult, scene_of: FrameResult, title: str, opacity: float = PART_OPACITY
 ) -> object:
     """Draw a map as our evaluations do; a ``Tile`` with its colour bar."""
     from ..dense.fields import get_field
@@ -122,24 +118,18 @@ def _palette(result: MapResult) -> list[tuple[int, int, int]]:
 
 
 def draw_overlay(
-    result: FrameResult,
-    task: str,
-    *,
-    threshold: float = 0.3,
-    opacity: float | None = None,
+    result: FrameResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
     """Lay the result of a task over its picture.
 
-    Depth and normals cover the people where a parsing task was run, else
-    the whole picture.
+    Depth and normals cover the people where a parsing task was run, else the whole picture.
 
     Args:
         result (FrameResult): With that task.
         task (str): Such as 'pose-308'.
         threshold (float): As in :func:`draw_pose`. Defaults to 0.3.
-        opacity (float, optional): Of a map, from 0 to 1, where it hides the
-            picture. Defaults to None, :data:`PART_OPACITY` for parts and
-            :data:`MAP_OPACITY` for others.
+        opacity (float, optional): Of a map, from 0 to 1, where it hides the picture. Defaults to
+            None, :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others.
 
     Returns:
         NDArray: RGB, uint8 (H, W, 3).

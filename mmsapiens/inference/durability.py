@@ -19,14 +19,12 @@ ONE_BY_ONE = 64
 class Durability:
     """Brings the files of a run to the disk together, at its end.
 
-    Files of a run that was killed are read by the next one: what a power
-    failure has damaged, or somebody has changed, is set aside, and its
-    picture is not done any more.
+    Files of a run that was killed are read by the next one: what a power failure has damaged, or
+    somebody has changed, is set aside, and its picture is not done any more.
 
     Args:
         folder (Path): Of the results.
-        manifest (Manifest): Its manifest; damaged files are looked for at
-            once.
+        manifest (Manifest): Its manifest; damaged files are looked for at once.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -35,15 +33,13 @@ class Durability:
         self._written: deque[Path] = deque(maxlen=ONE_BY_ONE + 1)
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
-        manifest.check_doubtful(
-            lambda checks: not set_damaged_aside(folder, checks)
-        )
+        manifest.check_doubtful(lambda checks: not set_damaged_aside(folder, checks))
 
     def claim(self, frame: Frame, kept: int) -> None:
         """Before files are replaced: what is noted of them holds no longer.
 
-        On the disk as well, or a power failure could leave new files, not
-        whole, below an old entry. Several threads may claim at a time.
+        On the disk as well, or a power failure could leave new files, not whole, below an old
+        entry. Several threads may claim at a time.
 
         Args:
             frame (Frame): Whose files are written next.
@@ -57,9 +53,7 @@ class Durability:
             if video is not None and video not in self._claimed:
                 self._claimed.add(video)
                 if video in self.manifest.videos:
-                    self.manifest.note_video(
-                        video, keep=kept, status='partial'
-                    )
+                    self.manifest.note_video(video, keep=kept, status='partial')
         if end:
             self.manifest.journal.sync(end)
 
@@ -67,9 +61,8 @@ class Durability:
         """Remember files that were written.
 
         Args:
-            paths (Iterable[str | Path]): Of these, in the folder; those
-                whose content is on the disk as well, as the folders that
-                they are in may be new.
+            paths (Iterable[str | Path]): Of these, in the folder; those whose content is on the
+                disk as well, as the folders that they are in may be new.
         """
         self._written.extend(self.folder / path for path in paths)
 

@@ -10,12 +10,7 @@ from typing import Any
 import torch
 
 from ..models import SAPIENS_ARCHS, SapiensViT
-from ..utils import (
-    CheckpointInfo,
-    describe,
-    get_state_dict,
-    read_checkpoint,
-)
+from ..utils import CheckpointInfo, describe, get_state_dict, read_checkpoint
 from ..utils.ready_model import ready_model
 
 PADDED_LAYOUTS = ('pose', 'normal')
@@ -49,10 +44,7 @@ def known_arch(info: CheckpointInfo) -> str:
         ValueError: If it is none of the known ones.
     """
     for name, arch in SAPIENS_ARCHS.items():
-        if (arch['embed_dims'], arch['num_layers']) == (
-            info.embed_dims,
-            info.num_layers,
-        ):
+        if (arch['embed_dims'], arch['num_layers']) == (info.embed_dims, info.num_layers):
             return name
     raise ValueError(
         f'the file has {info}, which is no known size: give `arch`, a '
@@ -81,8 +73,7 @@ def trained_size(info: CheckpointInfo) -> tuple[int, int]:
         grid = rows, rows * 3 // 4
     else:
         raise ValueError(
-            f'the position table has {count} patches, which is neither a '
-            'square nor 4 to 3'
+            f'the position table has {count} patches, which is neither a square nor 4 to 3'
         )
     return grid[0] * info.patch_size, grid[1] * info.patch_size
 
@@ -98,19 +89,16 @@ def ready_encoder(
     """The encoder of a checkpoint, with its class token if it has one.
 
     Args:
-        weights (str | Path): A pretrained or fine-tuned model, in any format
-            of :func:`mmsapiens.utils.read_checkpoint`.
+        weights (str | Path): A pretrained or fine-tuned model, in any format of
+            :func:`mmsapiens.utils.read_checkpoint`.
         device (str): Where it runs. Defaults to 'cpu'.
         dtype (torch.dtype): Of its weights. Defaults to float32.
-        arch (str | Mapping, optional): Its size. Defaults to None, as the
-            file says.
-        patch_padding (int | str, optional): As in
-            :class:`mmsapiens.models.SapiensViT`. Defaults to None, that of
-            the released models of the file's task.
+        arch (str | Mapping, optional): Its size. Defaults to None, as the file says.
+        patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
+            None, that of the released models of the file's task.
 
     Returns:
-        SapiensViT: In evaluation mode; it gives tokens (B, L, D) after the
-        final norm.
+        SapiensViT: In evaluation mode; it gives tokens (B, L, D) after the final norm.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -122,9 +110,7 @@ def ready_encoder(
         arch=known_arch(info) if arch is None else arch,
         img_size=trained_size(info),
         patch_size=info.patch_size,
-        patch_padding=(
-            released_padding(info) if patch_padding is None else patch_padding
-        ),
+        patch_padding=(released_padding(info) if patch_padding is None else patch_padding),
         out_type='raw',
         with_cls_token=info.has_cls_token,
     )

@@ -1,9 +1,8 @@
 """Stages that work at the same time, each a bounded number of items ahead.
 
-A stage is a generator over the one before it. :func:`run_ahead` puts a
-thread between two stages, :func:`map_ahead` a pool; both keep the order, hold
-a fixed number of items however long the stream is, and end with their
-consumer: closing the last generator closes every stage, and an error in any
+A stage is a generator over the one before it. :func:`run_ahead` puts a thread between two stages,
+:func:`map_ahead` a pool; both keep the order, hold a fixed number of items however long the stream
+is, and end with their consumer: closing the last generator closes every stage, and an error in any
 of them reaches the consumer after the others have stopped.
 """
 
@@ -35,11 +34,7 @@ class FrameError(RuntimeError):
     """
 
     def __init__(
-        self,
-        names: Sequence[str],
-        doing: str,
-        error: BaseException,
-        remedy: str = '',
+        self, names: Sequence[str], doing: str, error: BaseException, remedy: str = ''
     ) -> None:
         shown = ', '.join(names)
         text = f'{doing} of {shown}: {type(error).__name__}: {error}'
@@ -80,24 +75,20 @@ class _End:
     """The last message of a stage.
 
     Args:
-        error (BaseException, optional): Why it ended. Defaults to None, it
-            was done.
+        error (BaseException, optional): Why it ended. Defaults to None, it was done.
     """
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
-def run_ahead(
-    items: Iterable[T], ahead: int, name: str
-) -> Generator[T, None, None]:
+def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, None]:
     """Let a thread fetch items before they are asked for.
 
     Besides those that wait there is one in the hand of the thread.
 
     Args:
-        items (Iterable): A stage; it runs in the thread, and is closed
-            there.
+        items (Iterable): A stage; it runs in the thread, and is closed there.
         ahead (int): Most items that wait.
         name (str): Of the thread.
 
@@ -165,8 +156,8 @@ def map_ahead(
         pool (Executor): Runs the function.
         ahead (int): Most items at work beside the one that is given out.
         cost (Callable): Of one item, such as its bytes. Defaults to nothing.
-        max_cost (int): Results are given out until the items ahead cost less
-            than this. Defaults to 1.
+        max_cost (int): Results are given out until the items ahead cost less than this. Defaults to
+            1.
 
     Yields:
         The results, in the order of the items.
@@ -191,11 +182,7 @@ def map_ahead(
             pending.append((pool.submit(function, item), cost(item)))
             total += pending[-1][1]
             del item
-            while pending and (
-                len(pending) > ahead
-                or total >= max_cost
-                or pending[0][0].done()
-            ):
+            while pending and (len(pending) > ahead or total >= max_cost or pending[0][0].done()):
                 future, spent = pending.popleft()
                 total -= spent
                 yield future.result()

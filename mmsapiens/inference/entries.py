@@ -20,12 +20,7 @@ from .downloads import fetch
 from .errors import MissingInputError, UnreadableError
 from .frames import Frame, Unread, Unreadable
 from .read_options import ReadOptions
-from .video_reader import (
-    VideoFrame,
-    VideoReader,
-    is_video_content,
-    is_video_file,
-)
+from .video_reader import VideoFrame, VideoReader, is_video_content, is_video_file
 from .webcam import read_camera
 
 
@@ -34,10 +29,9 @@ class Progress:
     """What a run has already done.
 
     Args:
-        skip (Callable): Whether the picture of a name and source needs
-            nothing more.
-        resume (Callable): The first frame of the video of a name and source
-            that is still needed; 0 for all, None for none.
+        skip (Callable): Whether the picture of a name and source needs nothing more.
+        resume (Callable): The first frame of the video of a name and source that is still needed; 0
+            for all, None for none.
     """
 
     skip: Callable[[str, str], bool] = lambda name, source: False
@@ -47,9 +41,7 @@ class Progress:
 Read = Iterator[Frame | Unreadable | Unread]
 
 
-def read_file(
-    path: Path, name: str, options: ReadOptions, progress: Progress
-) -> Read:
+def read_file(path: Path, name: str, options: ReadOptions, progress: Progress) -> Read:
     """A picture or the frames of a video file."""
     source = str(path)
     if is_video_file(path):
@@ -59,27 +51,19 @@ def read_file(
         return
     if progress.skip(name, source):
         return
-    yield Unread(
-        name, source, lambda: decode_picture(_bytes(path), source, options)
-    )
+    yield Unread(name, source, lambda: decode_picture(_bytes(path), source, options))
 
 
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise MissingInputError(
-            f'{path} does not exist. Check the path.'
-        ) from None
+        raise MissingInputError(f'{path} does not exist. Check the path.') from None
     except OSError as error:
-        raise UnreadableError(
-            f'{path} cannot be read: {error.strerror or error}'
-        ) from error
+        raise UnreadableError(f'{path} cannot be read: {error.strerror or error}') from error
 
 
-def read_url(
-    url: str, name: str, options: ReadOptions, progress: Progress
-) -> Read:
+def read_url(url: str, name: str, options: ReadOptions, progress: Progress) -> Read:
     """A picture or video from the web."""
     first = progress.resume(name, url)
     if first is None or progress.skip(name, url):
@@ -96,11 +80,7 @@ def read_url(
 
 
 def _read_video(
-    content: Path | bytes,
-    name: str,
-    source: str,
-    options: ReadOptions,
-    first: int,
+    content: Path | bytes, name: str, source: str, options: ReadOptions, first: int
 ) -> Read:
     try:
         reader = VideoReader(content, source, options)
@@ -118,17 +98,9 @@ def _read_video(
         yield Unreadable(name, source, f'{source} cannot be read: {error}')
 
 
-def _frame_of(
-    frame: VideoFrame, name: str, source: str, fps: float | None = None
-) -> Frame:
+def _frame_of(frame: VideoFrame, name: str, source: str, fps: float | None = None) -> Frame:
     return Frame(
-        frame.image,
-        f'{name}/{frame.index:06d}',
-        source,
-        frame.index,
-        frame.time_s,
-        name,
-        fps,
+        frame.image, f'{name}/{frame.index:06d}', source, frame.index, frame.time_s, name, fps
     )
 
 
@@ -143,11 +115,7 @@ def read_webcam(number: int, name: str, options: ReadOptions) -> Read:
 
 
 def read_array(
-    array: NDArray,
-    name: str,
-    source: str,
-    options: ReadOptions,
-    progress: Progress,
+    array: NDArray, name: str, source: str, options: ReadOptions, progress: Progress
 ) -> Read:
     """A picture that the caller has as an array."""
 
@@ -166,14 +134,8 @@ def read_array(
 
 
 def read_picture(
-    picture: Any,
-    name: str,
-    source: str,
-    options: ReadOptions,
-    progress: Progress,
+    picture: Any, name: str, source: str, options: ReadOptions, progress: Progress
 ) -> Read:
     """A picture that the caller has as one of Pillow."""
     if not progress.skip(name, source):
-        yield Unread(
-            name, source, lambda: picture_to_bgr(picture, source, options)
-        ).read()
+        yield Unread(name, source, lambda: picture_to_bgr(picture, source, options)).read()

@@ -24,9 +24,9 @@ class FrameFeatures(FrameResult):
     """Features of a picture.
 
     Args:
-        features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of
-            all patches, float32 (D,); and, if the encoder has a class token,
-            'cls', float32 (D,). All after the final norm.
+        features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of all patches, float32
+            (D,); and, if the encoder has a class token, 'cls', float32 (D,). All after the final
+            norm.
     """
 
     features: dict[str, NDArray] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Features of pictures: maps and vectors of the encoder.
 
-Letters: B batch, D width of the encoder, L tokens, h w rows and columns of
-patches, H W height and width of the input.
+Letters: B batch, D width of the encoder, L tokens, h w rows and columns of patches, H W height and
+width of the input.
 """
 
 from __future__ import annotations
@@ -47,29 +47,22 @@ class FeatureExtractor:
     """The encoder alone, from pictures to features.
 
     Args:
-        model (str): Whose pretrained encoder is downloaded without
-            ``weights``, as in
-            :class:`mmsapiens.inference.inferencer.SapiensInferencer`.
-            Defaults to 'sapiens-1b'.
-        weights (str | Path, optional): A pretrained or fine-tuned checkpoint.
-            Defaults to None.
+        model (str): Whose pretrained encoder is downloaded without ``weights``, as in
+            :class:`mmsapiens.inference.inferencer.SapiensInferencer`. Defaults to 'sapiens-1b'.
+        weights (str | Path, optional): A pretrained or fine-tuned checkpoint. Defaults to None.
         device (str, optional): Defaults to None, a GPU if there is one.
         dtype (str): As in the inferencer. Defaults to 'float32'.
-        size_hw (tuple[int, int]): Height and width that pictures are resized
-            to, whatever their aspect. Defaults to (1024, 1024), as in the
-            pretraining.
-        mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by
-            OpenCV's bilinear one and normalizes as the reference's small
-            demo does. Defaults to 'default'.
+        size_hw (tuple[int, int]): Height and width that pictures are resized to, whatever their
+            aspect. Defaults to (1024, 1024), as in the pretraining.
+        mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
+            and normalizes as the reference's small demo does. Defaults to 'default'.
         batch_size (int): Pictures that the encoder sees at once. Defaults to
             4.
-        workers (int): Threads that decode files, and as many that prepare
-            pictures. Defaults to 2.
-        arch (str | Mapping, optional): Size of ``weights`` that are of none
-            of the known ones. Defaults to None.
-        patch_padding (int | str, optional): As in
-            :class:`mmsapiens.models.SapiensViT`. Defaults to None, that of
-            the released models of the checkpoint's task.
+        workers (int): Threads that decode files, and as many that prepare pictures. Defaults to 2.
+        arch (str | Mapping, optional): Size of ``weights`` that are of none of the known ones.
+            Defaults to None.
+        patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
+            None, that of the released models of the checkpoint's task.
 
     Raises:
         KeyError: If a name is unknown.
@@ -93,9 +86,7 @@ class FeatureExtractor:
         patch_padding: int | str | None = None,
     ) -> None:
         options = Options(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'),
-            dtype,
-            mode=mode,
+            device or ('cuda' if torch.cuda.is_available() else 'cpu'), dtype, mode=mode
         )
         for name, value in (
             ('batch_size', batch_size),
@@ -110,9 +101,7 @@ class FeatureExtractor:
         self.mode, self.device = mode, torch.device(options.device)
         self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
-        self.weights = resolve_checkpoint(
-            weights, 'pretrain', model_size(model), 'encoder'
-        )
+        self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
         self.encoder = ready_encoder(
             self.weights,
             device=self.device,
@@ -147,14 +136,10 @@ class FeatureExtractor:
         height, width = self.size_hw
         rgb = np.ascontiguousarray(frame.image[..., ::-1])
         if self.mode == 'lite':
-            resized = cv2.resize(
-                rgb, (width, height), interpolation=cv2.INTER_LINEAR
-            )
+            resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
         else:
             picture = Image.fromarray(rgb)
-            resized = np.array(
-                picture.resize((width, height), Image.Resampling.BICUBIC)
-            )
+            resized = np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
         pixels = torch.from_numpy(resized).float()
         return ((pixels - self.mean) / self.std).permute(2, 0, 1)
 
@@ -183,10 +168,7 @@ class FeatureExtractor:
         found = dict(dense=dense, mean=patches.mean(dim=1))
         if extra:
             found['cls'] = tokens[:, 0]
-        arrays = {
-            kind: values.contiguous().cpu().numpy()
-            for kind, values in found.items()
-        }
+        arrays = {kind: values.contiguous().cpu().numpy() for kind, values in found.items()}
         return [
             {kind: values[row].copy() for kind, values in arrays.items()}
             for row in range(len(pictures))
@@ -199,8 +181,7 @@ class FeatureExtractor:
 
         Args:
             inputs (Any): As in the inferencer.
-            read (ReadOptions, optional): How inputs are read. Defaults to
-                None, the defaults.
+            read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
         Yields:
             FrameFeatures | Unreadable: In the order of the inputs.
@@ -208,9 +189,7 @@ class FeatureExtractor:
         Raises:
             FrameError: With the picture's name, if something went wrong.
         """
-        return self._results(
-            open_source(inputs, read).read(threads=self.workers)
-        )
+        return self._results(open_source(inputs, read).read(threads=self.workers))
 
     def run(
         self,
@@ -228,15 +207,13 @@ class FeatureExtractor:
         Args:
             inputs (Any): As in :meth:`stream`.
             out (str | Path): Folder; ``dense/NAME.npy`` and the like.
-            kinds (Sequence[str]): Some of :data:`KINDS`. Defaults to
-                ('dense',).
+            kinds (Sequence[str]): Some of :data:`KINDS`. Defaults to ('dense',).
             read (ReadOptions, optional): As in :meth:`stream`.
-            overwrite (bool): Whether to replace features of other weights or
-                options. Defaults to False.
-            on_start (Callable, optional): Told the number of pictures, None
-                if that is unknown. Defaults to None.
-            on_item (Callable, optional): Told each result once it is
-                written. Defaults to None.
+            overwrite (bool): Whether to replace features of other weights or options. Defaults to
+                False.
+            on_start (Callable, optional): Told the number of pictures, None if that is unknown.
+                Defaults to None.
+            on_item (Callable, optional): Told each result once it is written. Defaults to None.
 
         Raises:
             KeyError: If a kind is unknown, or the encoder does not have it.
@@ -254,19 +231,14 @@ class FeatureExtractor:
             )
         source = open_source(inputs, read, exclude=Path(out))
         folder = OutputFolder(
-            out,
-            [FeatureWriter(kind) for kind in kinds],
-            self.identity,
-            overwrite=overwrite,
+            out, [FeatureWriter(kind) for kind in kinds], self.identity, overwrite=overwrite
         )
         if on_start is not None:
             on_start(source.length)
         results = self._results(source.read(folder.progress, self.workers))
         return write_results(folder, results, on_item=on_item)
 
-    def _results(
-        self, source: Any
-    ) -> Generator[FrameFeatures | Unreadable, None, None]:
+    def _results(self, source: Any) -> Generator[FrameFeatures | Unreadable, None, None]:
         chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
         read = run_ahead(chunks, 1, 'mmsapiens-reading')
         at_once = batches_at_once(self.device)

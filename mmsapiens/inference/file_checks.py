@@ -48,8 +48,7 @@ def set_damaged_aside(folder: Path, checks: Checks) -> list[Path]:
         checks (Checks): What was written; files that are gone are left out.
 
     Returns:
-        list[Path]: Where the damaged files are, each with ``.damaged`` after
-        its name.
+        list[Path]: Where the damaged files are, each with ``.damaged`` after its name.
     """
     aside = []
     for name, wanted in checks.items():

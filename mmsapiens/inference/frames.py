@@ -19,19 +19,16 @@ class Frame:
     """One picture of a source.
 
     Args:
-        image (NDArray): BGR, uint8 (H, W, 3), turned as its EXIF
-            orientation says.
-        name (str): Where its results go, relative to the output folder and
-            without a suffix, such as 'holiday/beach' or 'clip/000012'.
-            Unique in a run.
+        image (NDArray): BGR, uint8 (H, W, 3), turned as its EXIF orientation says.
+        name (str): Where its results go, relative to the output folder and without a suffix, such
+            as 'holiday/beach' or 'clip/000012'. Unique in a run.
         source (str): Path or URL, or 'array 3' for the fourth array.
         index (int): Place in its source, from 0.
-        time_s (float, optional): Seconds since the start of its video.
-            Defaults to None, a picture of its own.
-        video (str, optional): Name of the video's results, such as 'clip'.
-            Defaults to None.
-        fps (float, optional): Average frames per second of its video file.
-            Defaults to None, unknown.
+        time_s (float, optional): Seconds since the start of its video. Defaults to None, a picture
+            of its own.
+        video (str, optional): Name of the video's results, such as 'clip'. Defaults to None.
+        fps (float, optional): Average frames per second of its video file. Defaults to None,
+            unknown.
     """
 
     image: NDArray
@@ -91,13 +88,12 @@ class People:
     """Boxes of the people in a picture.
 
     Args:
-        boxes (NDArray): x1, y1, x2, y2 in pixels of the picture, float32
-            (N, 4).
+        boxes (NDArray): x1, y1, x2, y2 in pixels of the picture, float32 (N, 4).
         scores (NDArray): Confidence in [0, 1], float32 (N,).
-        origin (str): 'detector', 'file', 'caller' or 'image', the last for
-            the whole picture as one box.
-        track_ids (NDArray, optional): The same person has the same number in
-            every frame of a video, int64 (N,). Defaults to None.
+        origin (str): 'detector', 'file', 'caller' or 'image', the last for the whole picture as one
+            box.
+        track_ids (NDArray, optional): The same person has the same number in every frame of a
+            video, int64 (N,). Defaults to None.
     """
 
     boxes: NDArray
@@ -121,11 +117,10 @@ class PoseResult:
     """Keypoints of all people in a picture, in the order of their boxes.
 
     Args:
-        keypoints (NDArray): x, y in pixels of the picture, float32
-            (N, K, 2); pixel centres have whole numbers.
+        keypoints (NDArray): x, y in pixels of the picture, float32 (N, K, 2); pixel centres have
+            whole numbers.
         scores (NDArray): float32 (N, K).
-        vocabulary (str): Name of the keypoint set, as in
-            :mod:`mmsapiens.pose.vocabularies`.
+        vocabulary (str): Name of the keypoint set, as in :mod:`mmsapiens.pose.vocabularies`.
     """
 
     keypoints: NDArray
@@ -138,14 +133,11 @@ class MapResult:
     """A value for each pixel of a picture.
 
     Args:
-        values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative
-            depth, or float32 (H, W, 3) unit normals; see
-            ``docs/dense_outputs.md``.
-        field (str): Row of :mod:`mmsapiens.dense.fields`: 'seg_map',
-            'depth_map' or 'normal_map'.
+        values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32 (H, W,
+            3) unit normals; see ``docs/dense_outputs.md``.
+        field (str): Row of :mod:`mmsapiens.dense.fields`: 'seg_map', 'depth_map' or 'normal_map'.
         classes (tuple[str, ...]): Names of the class ids. Defaults to none.
-        palette (tuple[tuple[int, int, int], ...]): Their colours, RGB.
-            Defaults to none.
+        palette (tuple[tuple[int, int, int], ...]): Their colours, RGB. Defaults to none.
     """
 
     values: NDArray

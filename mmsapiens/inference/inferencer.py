@@ -19,14 +19,7 @@ from .detector import make_detector
 from .engine import FrameError
 from .errors import UnreadableError
 from .frames import Frame, FrameResult, Unreadable
-from .locating import (
-    DETECT,
-    IMAGE,
-    Locator,
-    WithFallback,
-    image_ids_of,
-    make_locator,
-)
+from .locating import DETECT, IMAGE, Locator, WithFallback, image_ids_of, make_locator
 from .model_files import (
     ModelFiles,
     check_tasks,
@@ -59,41 +52,35 @@ class SapiensInferencer:
     - ``for answer in inferencer(inputs)``: dictionaries with 'predictions'
       and 'visualization', as MMPose's inferencers give them.
 
-    Pictures are read, prepared, seen by the networks and finished at the same
-    time, with a fixed number of them in memory however many there are.
+    Pictures are read, prepared, seen by the networks and finished at the same time, with a fixed
+    number of them in memory however many there are.
 
     Args:
-        model (str): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
-            'sapiens-2b' or 'sapiens-tiny'. Defaults to 'sapiens-1b'.
-        tasks (Sequence[str]): Keys of
-            :data:`mmsapiens.inference.tasks.TASKS`. Defaults to
+        model (str): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or 'sapiens-tiny'.
+            Defaults to 'sapiens-1b'.
+        tasks (Sequence[str]): Keys of :data:`mmsapiens.inference.tasks.TASKS`. Defaults to
             ('pose-308',).
-        device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if
-            there is one.
-        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and
-            activations. Defaults to 'float32'.
-        weights (Mapping | str | Path, optional): Task -> checkpoint; or the
-            checkpoint of the only task; or a folder of files named by their
-            task. Defaults to None: the released ones, which are downloaded.
-        configs (Mapping, optional): Task -> config, for models of one's own;
-            such a task needs weights. Defaults to None.
-        detector (Mapping | PersonDetector | str | Path, optional): Finds
-            people with ``people='detect'``: one that is there, its
-            checkpoint, or arguments of :class:`PersonDetector`. Defaults to
-            None, the released one.
-        batch_size (int): People, or pictures, that a network sees at once.
-            Defaults to 4.
-        workers (int): Threads that decode files, and as many that prepare
-            pictures. Defaults to 2.
-        flip_test (bool, optional): Whether to average with the output for
-            the mirrored picture. Defaults to None, as the configs say: pose
-            does, the other tasks do not.
-        compile (bool): Whether to compile the backbones, which takes a
-            minute each. Defaults to False.
-        mode (str): 'default', or 'lite' for the numbers of the reference's
-            small demos; see ``docs/inference.md``. Defaults to 'default'.
-        random_weights (bool): Whether tasks and detector without weights of
-            the caller's get random ones, for tests. Defaults to False.
+        device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
+        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations. Defaults to
+            'float32'.
+        weights (Mapping | str | Path, optional): Task -> checkpoint; or the checkpoint of the only
+            task; or a folder of files named by their task. Defaults to None: the released ones,
+            which are downloaded.
+        configs (Mapping, optional): Task -> config, for models of one's own; such a task needs
+            weights. Defaults to None.
+        detector (Mapping | PersonDetector | str | Path, optional): Finds people with
+            ``people='detect'``: one that is there, its checkpoint, or arguments of
+            :class:`PersonDetector`. Defaults to None, the released one.
+        batch_size (int): People, or pictures, that a network sees at once. Defaults to 4.
+        workers (int): Threads that decode files, and as many that prepare pictures. Defaults to 2.
+        flip_test (bool, optional): Whether to average with the output for the mirrored picture.
+            Defaults to None, as the configs say: pose does, the other tasks do not.
+        compile (bool): Whether to compile the backbones, which takes a minute each. Defaults to
+            False.
+        mode (str): 'default', or 'lite' for the numbers of the reference's small demos; see
+            ``docs/inference.md``. Defaults to 'default'.
+        random_weights (bool): Whether tasks and detector without weights of the caller's get random
+            ones, for tests. Defaults to False.
 
     Raises:
         KeyError: If a name is unknown.
@@ -125,9 +112,7 @@ class SapiensInferencer:
         names = check_tasks(tasks, configs)
         unknown = sorted(set(configs) - set(names))
         if unknown:
-            raise KeyError(
-                f'`configs` must be for some of {names}, but got {unknown}'
-            )
+            raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
         self.options = Options(
             device or ('cuda' if torch.cuda.is_available() else 'cpu'),
             dtype,
@@ -138,9 +123,7 @@ class SapiensInferencer:
         )
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
-                raise ValueError(
-                    f'`{name}` must be at least 1, but got {value}'
-                )
+                raise ValueError(f'`{name}` must be at least 1, but got {value}')
         self.model = model
         self.batch_size, self.workers = batch_size, workers
         self._random_weights = random_weights
@@ -148,9 +131,7 @@ class SapiensInferencer:
         self._detector: Locator | None = None
         given = weights_by_task(weights, names, size)
         self.files: dict[str, ModelFiles] = {
-            task: find_files(
-                task, size, configs.get(task), given.get(task), random_weights
-            )
+            task: find_files(task, size, configs.get(task), given.get(task), random_weights)
             for task in names
         }
         self.networks: dict[str, TaskNetwork] = {
@@ -184,27 +165,21 @@ class SapiensInferencer:
         Closing the generator, or an error in its consumer, stops everything.
 
         Args:
-            inputs (Any): As :func:`mmsapiens.inference.sources.open_source`
-                takes them: paths, folders, patterns, URLs, arrays (BGR),
-                Pillow pictures, videos, cameras, or an iterator of these.
-            people (Any, optional): 'detect', 'image' for one box around each
-                picture, a file of boxes, boxes (N, 4) as x1, y1, x2, y2 for
-                every picture, a mapping of them by picture, or a function of
-                a :class:`Frame`. Defaults to None: 'detect' for poses,
+            inputs (Any): As :func:`mmsapiens.inference.sources.open_source` takes them: paths,
+                folders, patterns, URLs, arrays (BGR), Pillow pictures, videos, cameras, or an
+                iterator of these.
+            people (Any, optional): 'detect', 'image' for one box around each picture, a file of
+                boxes, boxes (N, 4) as x1, y1, x2, y2 for every picture, a mapping of them by
+                picture, or a function of a :class:`Frame`. Defaults to None: 'detect' for poses,
                 'image' otherwise.
-            fallback (str): What a picture is in which nobody is found:
-                'none', nobody, or 'image', as in the reference's demos.
-                Defaults to 'none'.
-            track (bool): Whether people keep their numbers through a video.
+            fallback (str): What a picture is in which nobody is found: 'none', nobody, or 'image',
+                as in the reference's demos. Defaults to 'none'.
+            track (bool): Whether people keep their numbers through a video. Defaults to False.
+            smooth (bool | Mapping): Whether to smooth keypoints of a video, with arguments of
+                :class:`mmsapiens.inference.smoothing.OneEuroSmoother`; this tracks as well.
                 Defaults to False.
-            smooth (bool | Mapping): Whether to smooth keypoints of a video,
-                with arguments of
-                :class:`mmsapiens.inference.smoothing.OneEuroSmoother`; this
-                tracks as well. Defaults to False.
-            strict (bool): Whether a picture that cannot be read is an error.
-                Defaults to False.
-            read (ReadOptions, optional): How inputs are read. Defaults to
-                None, the defaults.
+            strict (bool): Whether a picture that cannot be read is an error. Defaults to False.
+            read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
         Yields:
             FrameResult | Unreadable: In the order of the inputs.
@@ -248,12 +223,11 @@ class SapiensInferencer:
             smooth (bool | Mapping): Likewise.
             strict (bool): Likewise.
             read (ReadOptions, optional): Likewise.
-            write (WriteOptions, optional): What is written. Defaults to None,
-                keypoints, maps, overlays and panels.
-            on_start (Callable, optional): Told the number of pictures, None
-                if that is unknown. Defaults to None.
-            on_item (Callable, optional): Told each result once it is
-                written. Defaults to None.
+            write (WriteOptions, optional): What is written. Defaults to None, keypoints, maps,
+                overlays and panels.
+            on_start (Callable, optional): Told the number of pictures, None if that is unknown.
+                Defaults to None.
+            on_item (Callable, optional): Told each result once it is written. Defaults to None.
 
         Returns:
             RunSummary: What was done.
@@ -271,15 +245,9 @@ class SapiensInferencer:
             reading=(read or ReadOptions()).identity(),
             track=bool(track),
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
-            detector=(
-                getattr(self._detector, 'identity', None)
-                if people_name == DETECT
-                else None
-            ),
+            detector=(getattr(self._detector, 'identity', None) if people_name == DETECT else None),
         )
-        folder = (write or WriteOptions()).open(
-            out, self.tasks, identity, image_ids_of(locator)
-        )
+        folder = (write or WriteOptions()).open(out, self.tasks, identity, image_ids_of(locator))
         temporal = _temporal(track, smooth, folder.state)
         if on_start is not None:
             on_start(source.length)
@@ -307,17 +275,17 @@ class SapiensInferencer:
 
         Args:
             inputs (Any): As in :meth:`stream`.
-            out (str | Path, optional): Writes files there as well, as
-                :meth:`run` does, but for videos. Defaults to None.
+            out (str | Path, optional): Writes files there as well, as :meth:`run` does, but for
+                videos. Defaults to None.
             return_vis (bool): Whether to draw. Defaults to False.
             threshold (float): Least score of a keypoint that is drawn.
                 Defaults to 0.3.
             **kwargs: Those of :meth:`stream`.
 
         Yields:
-            dict[str, list]: For each picture 'predictions', one dictionary
-            of :func:`.predictions.prediction`, and 'visualization', a panel,
-            RGB, uint8 (_, _, 3), if it was asked for.
+            dict[str, list]: For each picture 'predictions', one dictionary of
+            :func:`.predictions.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
+            it was asked for.
         """
         writers = []
         if out is not None:
@@ -375,9 +343,7 @@ class SapiensInferencer:
     ) -> Generator[Item, None, None]:
         # A picture of a camera should not wait for its followers.
         batch_size = 1 if is_live else self.batch_size
-        pipeline = Pipeline(
-            self.networks, locator, batch_size, self.workers, is_live
-        )
+        pipeline = Pipeline(self.networks, locator, batch_size, self.workers, is_live)
         with closing(pipeline.run(source)) as results:
             for item in results:
                 if isinstance(item, Unreadable):
@@ -390,9 +356,7 @@ class SapiensInferencer:
                 del item
 
 
-def _write_files(
-    result: FrameResult, writers: Sequence[Writer], folder: Path
-) -> None:
+def _write_files(result: FrameResult, writers: Sequence[Writer], folder: Path) -> None:
     """Write the files of a result, and bring them to the disk."""
     paths = [folder / writer.path(result.frame.name) for writer in writers]
     for writer, path in zip(writers, paths):

@@ -51,8 +51,8 @@ class Journal:
 
         Args:
             content (Mapping[str, Any]): Of JSON types.
-            sync (bool): Whether to bring it to the disk, or else only out
-                of this process. Defaults to False.
+            sync (bool): Whether to bring it to the disk, or else only out of this process. Defaults
+                to False.
 
         Returns:
             int: Where it ends, for :meth:`sync`.

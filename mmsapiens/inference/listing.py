@@ -27,24 +27,20 @@ def is_picture_name(path: str | os.PathLike[str]) -> bool:
     suffix = Path(path).suffix.lower()
     if suffix in _MORE_PICTURES:
         return True
-    return suffix not in _NOT_PICTURES and (
-        suffix in Image.registered_extensions()
-    )
+    return suffix not in _NOT_PICTURES and (suffix in Image.registered_extensions())
 
 
-def list_folder(
-    folder: Path, *, recursive: bool = True, exclude: Path | None = None
-) -> list[Path]:
+def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
     """Pictures and videos of a folder, in the order of their paths.
 
-    Hidden files and folders, and files of other kinds, are left out; links
-    to folders are not followed.
+    Hidden files and folders, and files of other kinds, are left out; links to folders are not
+    followed.
 
     Args:
         folder (Path): To look into.
         recursive (bool): Whether to go into its folders. Defaults to True.
-        exclude (Path, optional): A folder to leave out, such as that of the
-            results. Defaults to None.
+        exclude (Path, optional): A folder to leave out, such as that of the results. Defaults to
+            None.
 
     Returns:
         list[Path]: Below ``folder``, sorted.
@@ -55,15 +51,12 @@ def list_folder(
         folders[:] = [
             name
             for name in folders
-            if recursive
-            and not name.startswith('.')
-            and Path(place, name).resolve() != left_out
+            if recursive and not name.startswith('.') and Path(place, name).resolve() != left_out
         ]
         found += [
             Path(place, name)
             for name in files
-            if not name.startswith('.')
-            and (is_picture_name(name) or is_video_name(name))
+            if not name.startswith('.') and (is_picture_name(name) or is_video_name(name))
         ]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
@@ -79,13 +72,11 @@ def glob_root(pattern: str) -> Path:
     return Path(*fixed) if fixed else Path()
 
 
-def check_results_apart(
-    text: str, results: Path, *, recursive: bool = True
-) -> None:
+def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> None:
     """Check that results are not read as inputs by the next run.
 
-    A folder of results inside a folder of inputs is left out; one that is
-    the folder of inputs cannot be.
+    A folder of results inside a folder of inputs is left out; one that is the folder of inputs
+    cannot be.
 
     Args:
         text (str): Path of a file or folder, or a pattern.
@@ -117,17 +108,13 @@ def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
 
     Args:
         pattern (str): Of the module ``glob``.
-        exclude (Path, optional): A folder to leave out, unless the pattern
-            begins with a folder in it. Defaults to None.
+        exclude (Path, optional): A folder to leave out, unless the pattern begins with a folder in
+            it. Defaults to None.
 
     Returns:
         list[Path]: Sorted.
     """
-    paths = [
-        Path(path)
-        for path in glob.glob(pattern, recursive=True)
-        if os.path.isfile(path)
-    ]
+    paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:
         left_out, root = exclude.resolve(), glob_root(pattern).resolve()
         if left_out not in (root, *root.parents):

@@ -1,12 +1,11 @@
 """What the reference's small demos do differently, for comparisons.
 
 They are ``lite/demo`` of the `reference implementation
-<https://github.com/facebookresearch/sapiens>`_; ``mode='lite'`` of the
-inferencer gives their numbers. ``docs/inference.md`` says where and why the
-default mode differs, and which defects are not repeated.
+<https://github.com/facebookresearch/sapiens>`_; ``mode='lite'`` of the inferencer gives their
+numbers. ``docs/inference.md`` says where and why the default mode differs, and which defects are
+not repeated.
 
-Letters: C channels, H W height and width of the picture, h w those of the
-network's output.
+Letters: C channels, H W height and width of the picture, h w those of the network's output.
 """
 
 from __future__ import annotations
@@ -74,8 +73,7 @@ def lite_crop(
         input_size_wh (tuple[int, int]): Of the network.
 
     Returns:
-        tuple: The crop, uint8 (h, w, 3), and centre and size of what it
-        shows, float64 (2,).
+        tuple: The crop, uint8 (h, w, 3), and centre and size of what it shows, float64 (2,).
     """
     height, width = image.shape[:2]
     center, scale = lite_box(box, (height, width))
@@ -83,16 +81,12 @@ def lite_crop(
     matrix = np.zeros((2, 3))
     matrix[:, :2] = np.diag(factors)
     matrix[:, 2] = factors * (scale / 2 - center)
-    warped = cv2.warpAffine(
-        image, matrix, (width, height), flags=cv2.INTER_LINEAR
-    )
+    warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
     crop = cv2.resize(warped, input_size_wh, interpolation=cv2.INTER_LINEAR)
     return crop, center, scale
 
 
-def lite_restore(
-    maps: Tensor, field: Field, size_hw: tuple[int, int]
-) -> Tensor:
+def lite_restore(maps: Tensor, field: Field, size_hw: tuple[int, int]) -> Tensor:
     """Resize an output once, straight to the picture, and finish it.
 
     Args:
@@ -101,8 +95,8 @@ def lite_restore(
         size_hw (tuple[int, int]): Of the picture.
 
     Returns:
-        Tensor: Class ids (1, H, W), or values (C, H, W); vectors have
-        length 1, but for the small demo's summand.
+        Tensor: Class ids (1, H, W), or values (C, H, W); vectors have length 1, but for the small
+        demo's summand.
     """
     from mmsapiens.dense.restoring import restore
 

@@ -49,8 +49,8 @@ class AskedPeople:
     """Boxes that a function of the caller gives.
 
     Args:
-        function (Callable): From a :class:`Frame` to boxes (N, 4), boxes with
-            scores (N, 5), or :class:`People`.
+        function (Callable): From a :class:`Frame` to boxes (N, 4), boxes with scores (N, 5), or
+            :class:`People`.
     """
 
     def __init__(self, function: Callable[[Frame], Any]) -> None:
@@ -61,9 +61,7 @@ class AskedPeople:
         answer = self.function(frame)
         if isinstance(answer, People):
             return answer
-        return people_of_boxes(
-            answer, frame.size_hw, where=f'the boxes of {frame.name}'
-        )
+        return people_of_boxes(answer, frame.size_hw, where=f'the boxes of {frame.name}')
 
 
 def image_ids_of(locator: Locator) -> Callable[[str, str], int | None] | None:
@@ -83,8 +81,8 @@ class WithFallback:
 
     Args:
         locator (Callable): The other one.
-        fallback (str): 'image' takes the whole picture for a person, as the
-            reference's demos do; 'none' nobody.
+        fallback (str): 'image' takes the whole picture for a person, as the reference's demos do;
+            'none' nobody.
 
     Raises:
         ValueError: If ``fallback`` is neither.
@@ -92,9 +90,7 @@ class WithFallback:
 
     def __init__(self, locator: Locator, fallback: str) -> None:
         if fallback not in FALLBACKS:
-            raise ValueError(
-                f'`fallback` must be one of {FALLBACKS}, but got {fallback!r}'
-            )
+            raise ValueError(f'`fallback` must be one of {FALLBACKS}, but got {fallback!r}')
         self.locator = locator
         self.fallback = fallback
 
@@ -109,16 +105,13 @@ class WithFallback:
         ]
 
 
-def make_locator(
-    people: Any, detector: Callable[[], Locator]
-) -> tuple[Locator, str]:
+def make_locator(people: Any, detector: Callable[[], Locator]) -> tuple[Locator, str]:
     """Who finds people, and how that is called in a manifest.
 
     Args:
-        people (Any): 'detect'; 'image'; a COCO file or detections as
-            :class:`PeopleFile` reads them; boxes (N, 4) for every picture, or
-            a mapping of them by picture; a function of a frame; or something
-            with a method ``people``.
+        people (Any): 'detect'; 'image'; a COCO file or detections as :class:`PeopleFile` reads
+            them; boxes (N, 4) for every picture, or a mapping of them by picture; a function of a
+            frame; or something with a method ``people``.
         detector (Callable): Makes the detector, if it is needed.
 
     Raises:

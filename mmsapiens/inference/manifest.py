@@ -60,15 +60,12 @@ class Entry:
 
     Args:
         source (str): Its path or URL.
-        status (str): 'done', 'failed', or 'partial' while its files are
-            being replaced.
+        status (str): 'done', 'failed', or 'partial' while its files are being replaced.
         outputs (list[str]): Files, relative to the folder of the results.
         reason (str): Why it failed. Defaults to none.
         people (int, optional): How many. Defaults to None.
-        stamp (list[int], optional): Size and time of the input's file.
-            Defaults to None.
-        look (dict, optional): Settings of its drawings by folder. Defaults
-            to None.
+        stamp (list[int], optional): Size and time of the input's file. Defaults to None.
+        look (dict, optional): Settings of its drawings by folder. Defaults to None.
         checks (Checks, optional): Of its files. Defaults to None, unknown.
     """
 
@@ -93,8 +90,8 @@ class Checkpoint:
         count (int): Frames that are done.
         people (int): Found in all of these together.
         pieces (int): Pieces of the annotated video that are whole.
-        place (int): Of its line in the journal, which has the state of
-            tracking and smoothing. Defaults to -1, none.
+        place (int): Of its line in the journal, which has the state of tracking and smoothing.
+            Defaults to -1, none.
     """
 
     first: int
@@ -138,10 +135,9 @@ class Manifest:
 
     Args:
         folder (Path): Of the results.
-        identity (Mapping[str, Any]): What the results depend on: models with
-            SHA-256 and options, of JSON types.
-        overwrite (bool): Whether to forget what other models or options
-            did. Defaults to False.
+        identity (Mapping[str, Any]): What the results depend on: models with SHA-256 and options,
+            of JSON types.
+        overwrite (bool): Whether to forget what other models or options did. Defaults to False.
 
     Attributes:
         pictures (dict[str, Entry]): Name -> what became of it.
@@ -152,12 +148,7 @@ class Manifest:
         ValueError: If the folder has results of other models or options.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        identity: Mapping[str, Any],
-        overwrite: bool = False,
-    ) -> None:
+    def __init__(self, folder: Path, identity: Mapping[str, Any], overwrite: bool = False) -> None:
         self.folder = folder
         self.path = folder / 'manifest.json'
         self.journal = Journal(folder / 'manifest.jsonl')
@@ -201,14 +192,10 @@ class Manifest:
         name = line['video']
         if 'source' in line:
             self.pictures.pop(name, None)
-            self.videos[name] = VideoEntry(
-                line['source'], line['stamp'], line['look']
-            )
+            self.videos[name] = VideoEntry(line['source'], line['stamp'], line['look'])
         video = self.videos[name]
         if 'checkpoint' in line:
-            video.checkpoints.append(
-                Checkpoint(**line['checkpoint'], place=place)
-            )
+            video.checkpoints.append(Checkpoint(**line['checkpoint'], place=place))
         if 'keep' in line:
             del video.checkpoints[line['keep'] :]
         if 'status' in line:
@@ -245,27 +232,20 @@ class Manifest:
         self._replay(-1, line)
 
     def note_checkpoint(
-        self,
-        name: str,
-        checkpoint: Checkpoint,
-        state: Any = None,
-        checks: Checks | None = None,
+        self, name: str, checkpoint: Checkpoint, state: Any = None, checks: Checks | None = None
     ) -> None:
         """Note up to where a video is done.
 
         Args:
             name (str): Of the video.
             checkpoint (Checkpoint): Without a place.
-            state (Any): Of tracking and smoothing, of JSON types. Defaults
-                to None.
-            checks (Checks, optional): Of the files since the checkpoint
-                before. Defaults to None, unknown.
+            state (Any): Of tracking and smoothing, of JSON types. Defaults to None.
+            checks (Checks, optional): Of the files since the checkpoint before. Defaults to None,
+                unknown.
         """
         numbers = asdict(checkpoint)
         del numbers['place']
-        self.note_video(
-            name, checkpoint=numbers, state=state, checks=checks or {}
-        )
+        self.note_video(name, checkpoint=numbers, state=state, checks=checks or {})
 
     def note_settled(self) -> None:
         """Note that the files of all that was noted are on the disk."""
@@ -276,12 +256,11 @@ class Manifest:
     def check_doubtful(self, is_whole: Callable[[Checks], bool]) -> None:
         """Look at the files that nobody has brought to the disk.
 
-        They are of runs that did not come to their end. What has a damaged
-        one is not done any more.
+        They are of runs that did not come to their end. What has a damaged one is not done any
+        more.
 
         Args:
-            is_whole (Callable): Whether files have the content of their
-                checks.
+            is_whole (Callable): Whether files have the content of their checks.
         """
         for name in sorted(self._unsettled & self.pictures.keys()):
             entry = self.pictures[name]
@@ -328,8 +307,7 @@ class Manifest:
             last = shown.pop('checkpoints', [])[-1:]
             if last:
                 numbers = {
-                    key: last[0][key]
-                    for key in ('first', 'last', 'step', 'count', 'people')
+                    key: last[0][key] for key in ('first', 'last', 'step', 'count', 'people')
                 }
                 shown['frames'] = numbers
                 frames += numbers['count']
@@ -361,9 +339,7 @@ def _shown(entry: Entry | VideoEntry) -> dict[str, Any]:
     }
 
 
-def _differences(
-    folder: Path, former: Mapping[str, Any], wanted: Mapping[str, Any]
-) -> str:
+def _differences(folder: Path, former: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Which settings differ, for a message."""
     lines = []
     flat_former, flat_wanted = _flat(former), _flat(wanted)

@@ -44,8 +44,7 @@ def model_size(model: str) -> str:
     """The size in the name of a model.
 
     Args:
-        model (str): One of :data:`MODEL_NAMES`; 'sapiens_1b' and '1b' also
-            do.
+        model (str): One of :data:`MODEL_NAMES`; 'sapiens_1b' and '1b' also do.
 
     Returns:
         str: Such as '1b' or 'tiny'.
@@ -55,9 +54,7 @@ def model_size(model: str) -> str:
     """
     size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
     if PREFIX + size not in MODEL_NAMES:
-        raise KeyError(
-            f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}'
-        )
+        raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
     return size
 
 
@@ -74,17 +71,12 @@ def check_tasks(tasks: Sequence[str], configs: Paths) -> list[str]:
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
     if not names or len(set(names)) < len(names):
-        raise ValueError(
-            f'`tasks` must be different tasks, at least one, but got {names}'
-        )
+        raise ValueError(f'`tasks` must be different tasks, at least one, but got {names}')
     for name in names:
         if name in TASKS or (name in configs and name.startswith(KINDS)):
             continue
         if name in configs:
-            raise KeyError(
-                f'the name of a task must start with one of {KINDS}, but got '
-                f'{name!r}'
-            )
+            raise KeyError(f'the name of a task must start with one of {KINDS}, but got {name!r}')
         raise KeyError(
             f'`tasks` must be of {list(TASKS)}, or have a config of yours '
             f'(`configs`), but got {name!r}'
@@ -105,10 +97,9 @@ def find_files(
         task (str): Its name.
         size (str): Of the model, as :func:`model_size` gives it.
         config (str | Path, optional): The caller's config. Defaults to None.
-        weights (str | Path, optional): The caller's checkpoint. Defaults to
-            None.
-        allow_random (bool): Whether a task without weights of the caller's
-            has random ones. Defaults to False.
+        weights (str | Path, optional): The caller's checkpoint. Defaults to None.
+        allow_random (bool): Whether a task without weights of the caller's has random ones.
+            Defaults to False.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -119,9 +110,7 @@ def find_files(
     if config is not None:
         path = Path(config).expanduser()
         if not path.is_file():
-            raise FileNotFoundError(
-                f'the config of {task!r}, {path}, does not exist'
-            )
+            raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')
     else:
         row = TASKS[task]
         name = row.tiny if size == 'tiny' else row.config.format(size=size)
@@ -145,21 +134,17 @@ def find_files(
     return ModelFiles(task, path, resolve_checkpoint(weights, release, size))
 
 
-def weights_by_task(
-    weights: Any, tasks: Sequence[str], size: str
-) -> dict[str, Path]:
+def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, Path]:
     """The caller's checkpoints.
 
     Args:
-        weights (Mapping | str | Path, optional): Task -> file; or the file
-            of the only task; or a folder with files named by the task, such
-            as 'depth.safetensors', or as released.
+        weights (Mapping | str | Path, optional): Task -> file; or the file of the only task; or a
+            folder with files named by the task, such as 'depth.safetensors', or as released.
         tasks (Sequence[str]): The tasks.
         size (str): Of the model.
 
     Raises:
-        FileNotFoundError: If a path does not exist, or if a folder has no
-            file of any task.
+        FileNotFoundError: If a path does not exist, or if a folder has no file of any task.
         KeyError: If the mapping has another task.
         ValueError: If one file is given for several tasks.
     """
@@ -168,10 +153,7 @@ def weights_by_task(
     if isinstance(weights, Mapping):
         unknown = sorted(set(weights) - set(tasks))
         if unknown:
-            raise KeyError(
-                f'`weights` must be for some of {list(tasks)}, but got '
-                f'{unknown}'
-            )
+            raise KeyError(f'`weights` must be for some of {list(tasks)}, but got {unknown}')
         return {task: Path(path) for task, path in weights.items()}
     path = Path(weights).expanduser()
     if not path.exists():
@@ -187,9 +169,7 @@ def weights_by_task(
     for task in tasks:
         names = [task + suffix for suffix in SUFFIXES]
         names += [
-            release.file
-            for release in releases()
-            if (release.task, release.size) == (task, size)
+            release.file for release in releases() if (release.task, release.size) == (task, size)
         ]
         for name in names:
             if (path / name).is_file():

@@ -45,10 +45,9 @@ def name_of_url(url: str) -> str:
 class OutputNames:
     """Gives each input a name that no other has in this run.
 
-    Two names are the same if a file system that ignores case, or composes
-    accents, takes them for the same. The first keeps its name; a later one
-    gets its suffix ('a' and 'a_png'), or else a number ('a_2'). A folder with
-    the name of a video becomes 'clip_pictures'.
+    Two names are the same if a file system that ignores case, or composes accents, takes them for
+    the same. The first keeps its name; a later one gets its suffix ('a' and 'a_png'), or else a
+    number ('a_2'). A folder with the name of a video becomes 'clip_pictures'.
     """
 
     def __init__(self) -> None:
@@ -57,17 +56,14 @@ class OutputNames:
         self._parents: set[str] = set()
         self._next: dict[str, int] = {}
 
-    def take(
-        self, wanted: str, suffix: str = '', is_folder: bool = False
-    ) -> str:
+    def take(self, wanted: str, suffix: str = '', is_folder: bool = False) -> str:
         """The wanted name, or one like it that is free.
 
         Args:
             wanted (str): Parts joined by '/'.
-            suffix (str): Of the input's file, such as '.png'. Defaults to
-                none.
-            is_folder (bool): Whether there will be files below this name,
-                as for a video; then no other name may be. Defaults to False.
+            suffix (str): Of the input's file, such as '.png'. Defaults to none.
+            is_folder (bool): Whether there will be files below this name, as for a video; then no
+                other name may be. Defaults to False.
 
         Returns:
             str: A name that was not given before.
@@ -89,9 +85,7 @@ class OutputNames:
             return False
         self._taken.add(key)
         parts = key.split('/')
-        self._parents.update(
-            '/'.join(parts[:end]) for end in range(1, len(parts))
-        )
+        self._parents.update('/'.join(parts[:end]) for end in range(1, len(parts)))
         if is_folder:
             self._folders.add(key)
         return True

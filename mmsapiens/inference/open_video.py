@@ -30,11 +30,7 @@ class OpenVideo:
     """
 
     def __init__(
-        self,
-        name: str,
-        source: str,
-        segments: VideoSegments | None,
-        before: Checkpoint | None,
+        self, name: str, source: str, segments: VideoSegments | None, before: Checkpoint | None
     ) -> None:
         self.name, self.source, self.segments = name, source, segments
         self.first = before.first if before else -1
@@ -46,12 +42,7 @@ class OpenVideo:
         self.checks: Checks = {}
         self.state: Callable[[], State | None] = lambda: None
 
-    def add(
-        self,
-        result: FrameResult,
-        video: AnnotatedVideo | None,
-        checks: Checks,
-    ) -> None:
+    def add(self, result: FrameResult, video: AnnotatedVideo | None, checks: Checks) -> None:
         """Count a frame, and draw it.
 
         Args:

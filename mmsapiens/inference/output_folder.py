@@ -28,23 +28,20 @@ PARTS = '.parts'
 class OutputFolder:
     """Writes results, and knows which are already there.
 
-    A context manager: after an error, or Ctrl-C, what is done stays done and
-    the next run goes on from there; the same after a kill, or after a power
-    failure (:class:`Durability`). Pictures are done when their files are
-    there and their input is the same; videos go on from their last
+    A context manager: after an error, or Ctrl-C, what is done stays done and the next run goes on
+    from there; the same after a kill, or after a power failure (:class:`Durability`). Pictures are
+    done when their files are there and their input is the same; videos go on from their last
     checkpoint. Arrays and cameras are never taken as done.
 
     Args:
         folder (str | Path): Made if needed.
         writers (Sequence[Writer]): For every picture.
         identity (Mapping[str, Any]): As in :class:`Manifest`.
-        video (AnnotatedVideo, optional): Draws videos. Defaults to None,
-            none are written.
+        video (AnnotatedVideo, optional): Draws videos. Defaults to None, none are written.
         overwrite (bool): As in :class:`Manifest`.
-        checkpoint_frames (int): Frames of a video from one checkpoint to the
-            next. Defaults to 200.
-        image_ids (Callable, optional): Name and source of a picture -> its
-            id in COCO results. Defaults to None, counted from 1.
+        checkpoint_frames (int): Frames of a video from one checkpoint to the next. Defaults to 200.
+        image_ids (Callable, optional): Name and source of a picture -> its id in COCO results.
+            Defaults to None, counted from 1.
 
     Attributes:
         skipped (int): Pictures and videos that were already done.
@@ -67,15 +64,11 @@ class OutputFolder:
         image_ids: ImageIds | None = None,
     ) -> None:
         if checkpoint_frames < 1:
-            raise ValueError(
-                '`checkpoint_frames` must be at least 1, but got '
-                f'{checkpoint_frames}'
-            )
+            raise ValueError(f'`checkpoint_frames` must be at least 1, but got {checkpoint_frames}')
         self.folder = Path(folder).expanduser()
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(
-                f'the output folder {self.folder} is a file. Choose another '
-                'name.'
+                f'the output folder {self.folder} is a file. Choose another name.'
             )
         self.writers, self.video = list(writers), video
         self.checkpoint_frames = checkpoint_frames
@@ -89,13 +82,9 @@ class OutputFolder:
             self._lock.release()
             raise
         self.skipped = 0
-        self.look: dict[str, Any] = {
-            one.folder: one.look for one in self.writers if one.look
-        }
+        self.look: dict[str, Any] = {one.folder: one.look for one in self.writers if one.look}
         self.video_look: dict[str, Any] = {
-            one.folder: one.look
-            for one in self.writers
-            if one.look and one.for_videos
+            one.folder: one.look for one in self.writers if one.look and one.for_videos
         }
         if video is not None:
             self.video_look['video'] = video.look
@@ -128,11 +117,7 @@ class OutputFolder:
         return done
 
     def _paths(self, name: str, is_video: bool = False) -> list[str]:
-        return [
-            path
-            for writer in self.writers
-            for path in writer.paths(name, is_video)
-        ]
+        return [path for writer in self.writers for path in writer.paths(name, is_video)]
 
     def _have(self, paths: Sequence[str]) -> bool:
         return all((self.folder / path).is_file() for path in paths)
@@ -163,16 +148,12 @@ class OutputFolder:
         self._waiting[name] = usable[-1]
         return usable[-1].last + 1
 
-    def _whole_checkpoints(
-        self, name: str, checkpoints: Sequence[Checkpoint]
-    ) -> int:
+    def _whole_checkpoints(self, name: str, checkpoints: Sequence[Checkpoint]) -> int:
         """How many checkpoints have the files of all their frames."""
         done = -1
         for number, checkpoint in enumerate(checkpoints):
             for index in checkpoint.indices():
-                if index > done and not self._have(
-                    self._paths(f'{name}/{index:06d}', True)
-                ):
+                if index > done and not self._have(self._paths(f'{name}/{index:06d}', True)):
                     return number
             done = checkpoint.last
         return len(checkpoints)
@@ -234,12 +215,11 @@ class OutputFolder:
 
         Args:
             result (FrameResult): In the order of the source.
-            state (Callable): Gives the state of tracking and smoothing after
-                this frame, also when it is asked later: ``snapshot()`` of a
-                :class:`~mmsapiens.inference.temporal.TemporalFilter`.
-                Defaults to none.
-            checks (Checks, optional): What :meth:`write_files` gave for it.
-                Defaults to None, the files are written now.
+            state (Callable): Gives the state of tracking and smoothing after this frame, also when
+                it is asked later: ``snapshot()`` of a
+                :class:`~mmsapiens.inference.temporal.TemporalFilter`. Defaults to none.
+            checks (Checks, optional): What :meth:`write_files` gave for it. Defaults to None, the
+                files are written now.
         """
         frame = result.frame
         if checks is None:
@@ -271,10 +251,7 @@ class OutputFolder:
         before = self._waiting.pop(name, None)
         if before is None:
             self.manifest.note_video(
-                name,
-                source=frame.source,
-                stamp=_stamp(frame.source),
-                look=self.video_look,
+                name, source=frame.source, stamp=_stamp(frame.source), look=self.video_look
             )
         segments = None
         if self.video is not None:
@@ -291,9 +268,7 @@ class OutputFolder:
         assert video is not None
         numbers = video.checkpoint()
         if numbers is not None:
-            self.manifest.note_checkpoint(
-                video.name, numbers, video.state(), video.checks
-            )
+            self.manifest.note_checkpoint(video.name, numbers, video.state(), video.checks)
             video.checks = {}
 
     def _finish_video(self) -> None:
@@ -346,13 +321,9 @@ class OutputFolder:
         for writer in self.writers:
             if isinstance(writer, KeypointWriter):
                 names = (
-                    name
-                    for name in self.manifest.frame_names()
-                    if self._have([writer.path(name)])
+                    name for name in self.manifest.frame_names() if self._have([writer.path(name)])
                 )
-                paths = write_coco_results(
-                    self.folder, writer.task, names, self.image_ids
-                )
+                paths = write_coco_results(self.folder, writer.task, names, self.image_ids)
                 self._durability.add(paths)
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
@@ -399,9 +370,7 @@ def _can_come_again(source: str) -> bool:
     return not source.startswith(('array ', 'webcam:'))
 
 
-def _looks_like(
-    found: Mapping[str, Any] | None, wanted: Mapping[str, Any]
-) -> bool:
+def _looks_like(found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
     """Whether all that is wanted was drawn in the same way."""
     return all((found or {}).get(key) == wanted[key] for key in wanted)
 

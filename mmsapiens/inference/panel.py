@@ -20,11 +20,7 @@ LONGER_SIDE = (280, 640)
 """Least and greatest longer side of a picture of a panel."""
 ASPECT = 1.78
 """Width by height that a panel should have, that of a screen."""
-_TITLES = {
-    'seg_map': 'body parts',
-    'depth_map': 'relative depth',
-    'normal_map': 'surface normals',
-}
+_TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
 
 
 def tile_size(height: int, width: int) -> tuple[int, int]:
@@ -63,38 +59,26 @@ def draw_panel(
 
     Args:
         result (FrameResult): Of one picture.
-        tasks (Sequence[str], optional): In this order. Defaults to None, all
-            of the result.
-        threshold (float): Smallest score of a keypoint that is drawn.
-            Defaults to 0.3.
-        with_legend (bool): Whether to list the classes that occur. Without,
-            the size of a panel depends on the size of the picture only.
-            Defaults to True.
+        tasks (Sequence[str], optional): In this order. Defaults to None, all of the result.
+        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
+        with_legend (bool): Whether to list the classes that occur. Without, the size of a panel
+            depends on the size of the picture only. Defaults to True.
 
     Returns:
         NDArray: RGB, uint8 (_, _, 3).
     """
     from ..utils.drawing.legends import font_size
-    from ..utils.drawing.panels import (
-        Tile,
-        gap_of,
-        indent,
-        join_row,
-        stack,
-    )
+    from ..utils.drawing.panels import Tile, gap_of, indent, join_row, stack
 
     height, width = tile_size(*result.frame.size_hw)
     size = font_size(height, width)
     tiles = [Tile('input', _fit(to_rgb(result), height, width))]
     for task in tasks if tasks is not None else result.tasks:
         tile: Any = _tile(result, task, threshold)
-        tiles.append(
-            Tile(tile.title, _fit(tile.picture, height, width), tile.bar)
-        )
+        tiles.append(Tile(tile.title, _fit(tile.picture, height, width), tile.bar))
     columns = columns_for(len(tiles), height, width)
     rows = [
-        join_row(tiles[start : start + columns], size)
-        for start in range(0, len(tiles), columns)
+        join_row(tiles[start : start + columns], size) for start in range(0, len(tiles), columns)
     ]
     pieces = [stack(rows)]
     if with_legend:
@@ -110,9 +94,7 @@ def _tile(result: FrameResult, task: str, threshold: float) -> object:
     found = result.tasks[task]
     if not isinstance(found, PoseResult):
         return map_tile(found, result, _TITLES.get(found.field, task))
-    drawn = draw_pose(
-        to_rgb(result), found, result.people, threshold=threshold
-    )
+    drawn = draw_pose(to_rgb(result), found, result.people, threshold=threshold)
     return Tile(f'pose, {found.keypoints.shape[1]} keypoints', drawn)
 
 
@@ -124,23 +106,15 @@ def _fit(image: NDArray, height: int, width: int) -> NDArray:
 
 
 def _maps(result: FrameResult) -> list[MapResult]:
-    return [
-        found
-        for found in result.tasks.values()
-        if isinstance(found, MapResult)
-    ]
+    return [found for found in result.tasks.values() if isinstance(found, MapResult)]
 
 
-def _legend(
-    found: MapResult, result: FrameResult, width: int, size: int
-) -> NDArray | None:
+def _legend(found: MapResult, result: FrameResult, width: int, size: int) -> NDArray | None:
     """What the colours of classes mean; None without any."""
     from ..utils.drawing.legends import class_legend
 
     if found.field != 'seg_map' or not found.classes or not found.palette:
         return None
-    ids = [
-        int(i) for i in np.unique(found.values) if 0 < i < len(found.classes)
-    ]
+    ids = [int(i) for i in np.unique(found.values) if 0 < i < len(found.classes)]
     entries = [(found.classes[i], found.palette[i]) for i in ids]
     return class_legend(entries, width, size) if entries else None

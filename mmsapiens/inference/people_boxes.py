@@ -28,8 +28,8 @@ def people_of_boxes(
     """Check boxes, and cut them off at the borders of the picture.
 
     Args:
-        boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with
-            scores; an empty list for nobody.
+        boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with scores; an empty list for
+            nobody.
         size_hw (tuple[int, int]): Height and width of the picture.
         scores (Any): (N,). Defaults to None, those of the boxes or 1.
         origin (str): As in :class:`People`. Defaults to 'caller'.
@@ -39,8 +39,8 @@ def people_of_boxes(
         People: In the same order.
 
     Raises:
-        ValueError: If they are no boxes, have no area inside the picture, or
-            scores are outside of [0, 1].
+        ValueError: If they are no boxes, have no area inside the picture, or scores are outside of
+            [0, 1].
     """
     try:
         array = np.asarray(boxes, dtype=np.float32)
@@ -58,8 +58,7 @@ def people_of_boxes(
     given: NDArray = np.asarray(scores, dtype=np.float32).reshape(-1)
     if len(given) != len(array) or not ((given >= 0) & (given <= 1)).all():
         raise ValueError(
-            f'{where} must have {len(array)} scores in [0, 1], but got '
-            f'{given.tolist()}'
+            f'{where} must have {len(array)} scores in [0, 1], but got {given.tolist()}'
         )
     height, width = size_hw
     high = np.array([width, height, width, height], dtype=np.float32)
@@ -92,9 +91,8 @@ class CallerPeople:
     """Boxes that the caller has.
 
     Args:
-        boxes (Any): For every picture the same array, or a mapping of
-            arrays by name of the results, path, or name of the file; arrays
-            as in :func:`people_of_boxes`.
+        boxes (Any): For every picture the same array, or a mapping of arrays by name of the
+            results, path, or name of the file; arrays as in :func:`people_of_boxes`.
     """
 
     def __init__(self, boxes: Any) -> None:

@@ -25,16 +25,14 @@ class PeopleFile:
     """Boxes of a COCO file, or of results of a detector.
 
     Args:
-        path (str | Path): A COCO file with ``images`` and ``annotations``,
-            or a list of detections with ``image_id``, ``bbox`` [x, y, width,
-            height] and ``score``.
-        images (str | Path, optional): For a list of detections: the COCO
-            file with the names of its pictures. Defaults to None, the
-            numbers in the names of the files, as in '000000000785.jpg'.
+        path (str | Path): A COCO file with ``images`` and ``annotations``, or a list of detections
+            with ``image_id``, ``bbox`` [x, y, width, height] and ``score``.
+        images (str | Path, optional): For a list of detections: the COCO file with the names of its
+            pictures. Defaults to None, the numbers in the names of the files, as in
+            '000000000785.jpg'.
         min_score (float): Of a detection. Defaults to 0.3.
-        missing (str): What a picture has that the file does not know:
-            'error', 'nobody', or 'image' for one box around it. Defaults to
-            'error'.
+        missing (str): What a picture has that the file does not know: 'error', 'nobody', or 'image'
+            for one box around it. Defaults to 'error'.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -50,9 +48,7 @@ class PeopleFile:
         missing: str = 'error',
     ) -> None:
         if missing not in WHEN_MISSING:
-            raise ValueError(
-                f'`missing` must be one of {WHEN_MISSING}, but got {missing!r}'
-            )
+            raise ValueError(f'`missing` must be one of {WHEN_MISSING}, but got {missing!r}')
         self.path, self.missing = Path(path), missing
         document = _read_json(self.path)
         if isinstance(document, list):
@@ -83,13 +79,10 @@ class PeopleFile:
                 number, name = int(image['id']), str(image['file_name'])
             except (TypeError, KeyError, ValueError):
                 raise ValueError(
-                    f'{source}: image {index} must have `id` and `file_name`, '
-                    f'but got {image!r}'
+                    f'{source}: image {index} must have `id` and `file_name`, but got {image!r}'
                 ) from None
             self._images[number] = image
-            self._ids[PurePosixPath(name.replace('\\', '/')).name].append(
-                number
-            )
+            self._ids[PurePosixPath(name.replace('\\', '/')).name].append(number)
 
     def _read_box(self, index: int, item: Any, min_score: float) -> None:
         try:
@@ -155,12 +148,10 @@ class PeopleFile:
         """The people of a picture.
 
         Raises:
-            ValueError: If the file does not know the picture, or another
-                size of it, or if a box is outside.
+            ValueError: If the file does not know the picture, or another size of it, or if a box is
+                outside.
         """
-        if self.missing != 'error' and (
-            self.find_id(frame.name, frame.source) is None
-        ):
+        if self.missing != 'error' and (self.find_id(frame.name, frame.source) is None):
             if self.missing == 'image':
                 return People.whole_image(frame.size_hw)
             return people_of_boxes([], frame.size_hw, origin='file')
@@ -200,9 +191,7 @@ def _read_json(path: Path) -> Any:
             f'the file of people {path} does not exist. Check the path.'
         ) from None
     except ValueError as error:
-        raise ValueError(
-            f'the file of people {path} is not JSON: {error}'
-        ) from error
+        raise ValueError(f'the file of people {path} is not JSON: {error}') from error
 
 
 def _field(document: Any, name: str, path: Path) -> list[Any]:

@@ -12,9 +12,8 @@ finishing   maps at the size of the picture                 a thread
 consuming   writes, draws, or whatever the caller does      the caller
 ==========  ==============================================  ================
 
-Detector and networks take turns on the device, which has one or two of them at
-a time. A stage holds at most two chunks, and a chunk at most ``batch_size``
-pictures and ``CHUNK_BYTES``.
+Detector and networks take turns on the device, which has one or two of them at a time. A stage
+holds at most two chunks, and a chunk at most ``batch_size`` pictures and ``CHUNK_BYTES``.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from .turns import Turns
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further picture."""
 CHUNKS_IN_FLIGHT = 7
-"""Most chunks between the first picture that was read and the consumer, with
-one batch at a time on the device; each further batch adds one."""
+"""Most chunks between the first picture that was read and the consumer, with one batch at a time on
+the device; each further batch adds one."""
 
 
 @dataclass
@@ -89,12 +88,10 @@ class Pipeline:
     Args:
         networks (Mapping[str, TaskNetwork]): Task -> its network.
         locator (Callable): Finds people.
-        batch_size (int): Samples of a batch, and pictures of a chunk.
-            Defaults to 4.
+        batch_size (int): Samples of a batch, and pictures of a chunk. Defaults to 4.
         workers (int): Threads that prepare. Defaults to 2.
-        is_live (bool): Whether a picture should be done before the next one
-            is there, as of a camera; one chunk after the other. Defaults to
-            False.
+        is_live (bool): Whether a picture should be done before the next one is there, as of a
+            camera; one chunk after the other. Defaults to False.
 
     Raises:
         ValueError: If a number is below 1.
@@ -110,9 +107,7 @@ class Pipeline:
     ) -> None:
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
-                raise ValueError(
-                    f'`{name}` must be at least 1, but got {value}'
-                )
+                raise ValueError(f'`{name}` must be at least 1, but got {value}')
         self.networks = dict(networks)
         self.locator = locator
         self.batch_size = batch_size
@@ -128,8 +123,7 @@ class Pipeline:
         """Results in the order of the source.
 
         Args:
-            source (Iterable): Pictures; it is read in a thread, and may
-                decode in others.
+            source (Iterable): Pictures; it is read in a thread, and may decode in others.
 
         Yields:
             FrameResult | Unreadable: One for each item of the source.
@@ -145,10 +139,7 @@ class Pipeline:
         read = run_ahead(chunks, 1, 'mmsapiens-reading')
         located = run_ahead(self._locate(read), 1, 'mmsapiens-people')
         prepared = map_ahead(
-            self._prepare,
-            self._plan(located),
-            pool,
-            0 if self.is_live else self.workers,
+            self._prepare, self._plan(located), pool, 0 if self.is_live else self.workers
         )
         predicted = map_ahead(
             self._predict,
@@ -167,9 +158,7 @@ class Pipeline:
             pool.shutdown(wait=True, cancel_futures=True)
             seeing.shutdown(wait=True, cancel_futures=True)
 
-    def _locate(
-        self, chunks: Iterable[list[Frame | Unreadable]]
-    ) -> Generator[Chunk, None, None]:
+    def _locate(self, chunks: Iterable[list[Frame | Unreadable]]) -> Generator[Chunk, None, None]:
         try:
             for chunk in chunks:
                 frames = [item for item in chunk if isinstance(item, Frame)]
@@ -177,10 +166,7 @@ class Pipeline:
                 with naming(names, 'people'), self._device.take():
                     found = iter(self.locator(frames) if frames else ())
                 yield [
-                    Work(item, next(found))
-                    if isinstance(item, Frame)
-                    else item
-                    for item in chunk
+                    Work(item, next(found)) if isinstance(item, Frame) else item for item in chunk
                 ]
                 del chunk, frames
         finally:
@@ -204,8 +190,7 @@ class Pipeline:
             network = self.networks[batch.task]
             with naming(batch.names, f'{batch.task}, preparing'):
                 batch.samples = [
-                    network.prepare(work.frame, work.people, index)
-                    for work, index in batch.units
+                    network.prepare(work.frame, work.people, index) for work, index in batch.units
                 ]
         return batch
 
@@ -213,10 +198,7 @@ class Pipeline:
         if batch.task:
             # The first batch of a network compiles, and tries kernels.
             is_first = batch.task not in self._seen
-            with (
-                naming(batch.names, batch.task),
-                self._device.take(alone=is_first),
-            ):
+            with naming(batch.names, batch.task), self._device.take(alone=is_first):
                 network = self.networks[batch.task]
                 batch.outputs = network.forward(batch.samples)
             self._seen.add(batch.task)
@@ -235,9 +217,7 @@ class Pipeline:
                 for task, network in self.networks.items():
                     outputs = item.outputs.pop(task, [])
                     with naming([item.frame.name], f'{task}, finishing'):
-                        result.tasks[task] = network.finish(
-                            item.frame, item.people, outputs
-                        )
+                        result.tasks[task] = network.finish(item.frame, item.people, outputs)
                     del outputs
                 del item
                 yield result
@@ -246,9 +226,7 @@ class Pipeline:
             close(items)
 
 
-def _gather(
-    batches: Iterable[Batch],
-) -> Generator[Work | Unreadable, None, None]:
+def _gather(batches: Iterable[Batch]) -> Generator[Work | Unreadable, None, None]:
     """Pictures with the outputs of all tasks."""
     try:
         for batch in batches:

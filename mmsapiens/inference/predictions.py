@@ -14,15 +14,12 @@ def prediction(item: FrameResult | Unreadable) -> dict[str, Any]:
         item (FrameResult | Unreadable): Of a picture.
 
     Returns:
-        dict[str, Any]: ``name`` and ``source``; ``error``, if it could not be
-        read; else for each pose task a list of :func:`instances`, and for
-        each other task its map.
+        dict[str, Any]: ``name`` and ``source``; ``error``, if it could not be read; else for each
+        pose task a list of :func:`instances`, and for each other task its map.
     """
     if isinstance(item, Unreadable):
         return dict(name=item.name, source=item.source, error=item.reason)
-    answer: dict[str, Any] = dict(
-        name=item.frame.name, source=item.frame.source
-    )
+    answer: dict[str, Any] = dict(name=item.frame.name, source=item.frame.source)
     for task, found in item.tasks.items():
         if isinstance(found, PoseResult):
             answer[task] = instances(found, item.people)
@@ -39,9 +36,8 @@ def instances(pose: PoseResult, people: People) -> list[dict[str, Any]]:
         people (People): Their boxes.
 
     Returns:
-        list[dict[str, Any]]: For each ``keypoints`` [[x, y], ...],
-        ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2], ``bbox_score``, and
-        ``track_id`` where people are tracked.
+        list[dict[str, Any]]: For each ``keypoints`` [[x, y], ...], ``keypoint_scores``, ``bbox``
+        [x1, y1, x2, y2], ``bbox_score``, and ``track_id`` where people are tracked.
     """
     found = []
     for index in range(len(people)):

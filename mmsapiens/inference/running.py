@@ -33,20 +33,17 @@ class WriteOptions:
     """What is written.
 
     Args:
-        outputs (tuple[str, ...]): Some of
-            :data:`mmsapiens.inference.writers.OUTPUTS`. Defaults to
+        outputs (tuple[str, ...]): Some of :data:`mmsapiens.inference.writers.OUTPUTS`. Defaults to
             keypoints, maps, overlays and panels.
         map_format (str): 'npy', 'png' or 'exr'. Defaults to 'npy'.
-        threshold (float): Least score of a keypoint that is drawn. Defaults
-            to 0.3.
-        video (str, optional): What annotated videos show, 'panel' or a task.
-            Defaults to None, none are written.
-        frame_pictures (bool): Whether frames of videos have overlays and
-            panels of their own. Defaults to False.
-        overwrite (bool): Whether to replace results of other models or
-            options. Defaults to False.
-        checkpoint_frames (int): Frames of a video after which an interrupted
-            run can go on. Defaults to 200.
+        threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
+        video (str, optional): What annotated videos show, 'panel' or a task. Defaults to None, none
+            are written.
+        frame_pictures (bool): Whether frames of videos have overlays and panels of their own.
+            Defaults to False.
+        overwrite (bool): Whether to replace results of other models or options. Defaults to False.
+        checkpoint_frames (int): Frames of a video after which an interrupted run can go on.
+            Defaults to 200.
     """
 
     outputs: tuple[str, ...] = DEFAULT_OUTPUTS
@@ -129,10 +126,9 @@ def write_results(
     Args:
         folder (OutputFolder): Where to.
         results (Generator): It is closed at the end.
-        temporal (TemporalFilter, optional): What they went through last; its
-            state is kept with videos. Defaults to None.
-        on_item (Callable, optional): Told each result once it is written.
-            Defaults to None.
+        temporal (TemporalFilter, optional): What they went through last; its state is kept with
+            videos. Defaults to None.
+        on_item (Callable, optional): Told each result once it is written. Defaults to None.
     """
     start = time.monotonic()
     summary = RunSummary(folder.folder)

@@ -30,19 +30,16 @@ class PointState:
 
 
 class OneEuroSmoother:
-    """The filter of `1€ Filter: A Simple Speed-based Low-pass Filter for
-    Noisy Input in Interactive Systems
-    <https://doi.org/10.1145/2207676.2208639>`_ (CHI 2012), for each track.
+    """The filter of `1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
+    Systems <https://doi.org/10.1145/2207676.2208639>`_ (CHI 2012), for each track.
 
-    A point at rest is smoothed much, a fast one little. Speeds are in sizes
-    of the person (the longer side of its box) per second, so that the
-    settings hold for people near and far. A point whose score is too low
-    is neither smoothed nor remembered; after a gap of ``max_gap_s`` it starts
-    anew.
+    A point at rest is smoothed much, a fast one little. Speeds are in sizes of the person (the
+    longer side of its box) per second, so that the settings hold for people near and far. A point
+    whose score is too low is neither smoothed nor remembered; after a gap of ``max_gap_s`` it
+    starts anew.
 
     Args:
-        min_cutoff_hz (float): Frequencies above it are damped in a point at
-            rest. Defaults to 1.5.
+        min_cutoff_hz (float): Frequencies above it are damped in a point at rest. Defaults to 1.5.
         beta (float): How much the cutoff grows with the speed. Defaults to
             5.
         speed_cutoff_hz (float): Cutoff of the speed itself. Defaults to 1.
@@ -76,12 +73,7 @@ class OneEuroSmoother:
         self.people = {}
 
     def update(
-        self,
-        keypoints: NDArray,
-        scores: NDArray,
-        boxes: NDArray,
-        track_ids: NDArray,
-        time_s: float,
+        self, keypoints: NDArray, scores: NDArray, boxes: NDArray, track_ids: NDArray, time_s: float
     ) -> NDArray:
         """Smooth the next frame.
 
@@ -104,11 +96,7 @@ class OneEuroSmoother:
         for index, number in enumerate(track_ids.tolist()):
             size = max(float((boxes[index, 2:] - boxes[index, :2]).max()), 1.0)
             state, smooth[index] = self._update_one(
-                people.get(number),
-                keypoints[index].astype(np.float64),
-                scores[index],
-                size,
-                time_s,
+                people.get(number), keypoints[index].astype(np.float64), scores[index], size, time_s
             )
             people[number] = state
         self.people = people
@@ -126,9 +114,7 @@ class OneEuroSmoother:
         count = len(points)
         if before is None or len(before.points) != count:
             never = np.full(count, -1.0)
-            before = PointState(
-                np.zeros((count, 2)), np.zeros((count, 2)), never
-            )
+            before = PointState(np.zeros((count, 2)), np.zeros((count, 2)), never)
         seen = (scores >= self.min_score) & np.isfinite(points).all(axis=1)
         gap = time_s - before.times_s
         known = (before.times_s >= 0) & (gap > 0) & (gap <= self.max_gap_s)
@@ -137,14 +123,10 @@ class OneEuroSmoother:
         share = _share(self.speed_cutoff_hz, step)
         speeds = before.speeds + share * (raw - before.speeds)
         cutoff = self.min_cutoff_hz + self.beta * np.abs(speeds)
-        filtered = before.points + _share(cutoff, step) * (
-            points - before.points
-        )
+        filtered = before.points + _share(cutoff, step) * (points - before.points)
         goes_on, starts = (seen & known)[:, None], (seen & ~known)[:, None]
         state = PointState(
-            np.where(
-                goes_on, filtered, np.where(starts, points, before.points)
-            ),
+            np.where(goes_on, filtered, np.where(starts, points, before.points)),
             np.where(goes_on, speeds, np.where(starts, 0.0, before.speeds)),
             np.where(seen, time_s, before.times_s),
         )
@@ -153,8 +135,7 @@ class OneEuroSmoother:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what :func:`smoother_state` gave."""
         self.people = {
-            int(number): PointState(*map(np.array, values))
-            for number, values in state.items()
+            int(number): PointState(*map(np.array, values)) for number, values in state.items()
         }
 
 
@@ -166,10 +147,6 @@ def _share(cutoff_hz: Any, step_s: NDArray) -> NDArray:
 def smoother_state(people: Mapping[int, PointState]) -> dict[str, Any]:
     """The state of a smoother in JSON types; numbers stay exact."""
     return {
-        str(number): [
-            state.points.tolist(),
-            state.speeds.tolist(),
-            state.times_s.tolist(),
-        ]
+        str(number): [state.points.tolist(), state.speeds.tolist(), state.times_s.tolist()]
         for number, state in people.items()
     }

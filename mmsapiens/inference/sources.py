@@ -33,13 +33,7 @@ from .engine import close, map_ahead
 from .entries import Progress
 from .errors import MissingInputError
 from .frames import Frame, Unread, Unreadable
-from .listing import (
-    check_results_apart,
-    glob_root,
-    is_video_name,
-    list_folder,
-    list_pattern,
-)
+from .listing import check_results_apart, glob_root, is_video_name, list_folder, list_pattern
 from .names import OutputNames, name_of_path, name_of_url
 from .read_options import ReadOptions
 from .video_reader import VideoReader, is_video_file
@@ -59,12 +53,7 @@ class Source:
         options (ReadOptions): As above.
     """
 
-    def __init__(
-        self,
-        inputs: Any,
-        options: ReadOptions,
-        exclude: Path | None = None,
-    ) -> None:
+    def __init__(self, inputs: Any, options: ReadOptions, exclude: Path | None = None) -> None:
         self.options, self.exclude = options, exclude
         self.inputs = inputs
         self._files: list[tuple[Path, Path]] | None = None
@@ -105,10 +94,9 @@ class Source:
         """Read one picture after the other.
 
         Args:
-            progress (Progress, optional): What is already done. Defaults to
-                None, nothing.
-            threads (int): How many decode files. From 2 on, as many pictures
-                are read ahead. Defaults to 1.
+            progress (Progress, optional): What is already done. Defaults to None, nothing.
+            threads (int): How many decode files. From 2 on, as many pictures are read ahead.
+                Defaults to 1.
 
         Yields:
             Frame | Unreadable: In the order of the inputs.
@@ -125,13 +113,9 @@ class Source:
 
     def _check_apart(self, text: str) -> None:
         if self.exclude is not None and not is_url(text):
-            check_results_apart(
-                text, self.exclude, recursive=self.options.recursive
-            )
+            check_results_apart(text, self.exclude, recursive=self.options.recursive)
 
-    def _expand(
-        self, item: str | os.PathLike[str]
-    ) -> list[tuple[Path, Path]] | None:
+    def _expand(self, item: str | os.PathLike[str]) -> list[tuple[Path, Path]] | None:
         """Files and the folders that their names start from.
 
         None for a URL or camera.
@@ -145,9 +129,7 @@ class Source:
         self._check_apart(text)
         path = Path(text).expanduser()
         if path.is_dir():
-            found = list_folder(
-                path, recursive=self.options.recursive, exclude=self.exclude
-            )
+            found = list_folder(path, recursive=self.options.recursive, exclude=self.exclude)
             root = path
         elif path.exists():
             return [(path, path.parent)]
@@ -156,8 +138,7 @@ class Source:
             root = glob_root(str(path))
         else:
             raise MissingInputError(
-                f'the input {text!r} does not exist. Check the path; patterns '
-                'need one of * ? [.'
+                f'the input {text!r} does not exist. Check the path; patterns need one of * ? [.'
             )
         if not found:
             raise MissingInputError(
@@ -171,15 +152,11 @@ def _read(item: Frame | Unreadable | Unread) -> Frame | Unreadable:
     return item.read() if isinstance(item, Unread) else item
 
 
-def _read_ahead(
-    items: entries.Read, threads: int
-) -> Iterator[Frame | Unreadable]:
+def _read_ahead(items: entries.Read, threads: int) -> Iterator[Frame | Unreadable]:
     """Decode what waits for it in several threads, in its order."""
     try:
         with ThreadPoolExecutor(threads, 'mmsapiens-decoding') as pool:
-            for waits, group in groupby(
-                items, lambda one: isinstance(one, Unread)
-            ):
+            for waits, group in groupby(items, lambda one: isinstance(one, Unread)):
                 if waits:
                     yield from map_ahead(_read, group, pool, threads)
                 else:
@@ -200,12 +177,8 @@ class _Reader:
     def files(self, files: Iterable[tuple[Path, Path]]) -> entries.Read:
         for path, root in files:
             below = path.relative_to(root) if path != root else path
-            name = self.names.take(
-                name_of_path(below), path.suffix, is_video_file(path)
-            )
-            yield from entries.read_file(
-                path, name, self.options, self.progress
-            )
+            name = self.names.take(name_of_path(below), path.suffix, is_video_file(path))
+            yield from entries.read_file(path, name, self.options, self.progress)
 
     def anything(self, item: Any) -> entries.Read:
         if isinstance(item, (Frame, Unreadable)):
@@ -218,15 +191,11 @@ class _Reader:
             yield from self.text(item)
         elif isinstance(item, Image.Image):
             name, source = self.next_array()
-            yield from entries.read_picture(
-                item, name, source, self.options, self.progress
-            )
+            yield from entries.read_picture(item, name, source, self.options, self.progress)
         elif isinstance(item, np.ndarray):
             for array in item if item.ndim == 4 else (item,):
                 name, source = self.next_array()
-                yield from entries.read_array(
-                    array, name, source, self.options, self.progress
-                )
+                yield from entries.read_array(array, name, source, self.options, self.progress)
         elif isinstance(item, Iterable) and not _is_foreign(item):
             for one in item:
                 yield from self.anything(one)
@@ -239,12 +208,8 @@ class _Reader:
         if is_url(text):
             check_url(text)
             suffix = Path(text.split('?')[0]).suffix
-            name = self.names.take(
-                name_of_url(text), suffix, is_video_name(suffix)
-            )
-            yield from entries.read_url(
-                text, name, self.options, self.progress
-            )
+            name = self.names.take(name_of_url(text), suffix, is_video_name(suffix))
+            yield from entries.read_url(text, name, self.options, self.progress)
         elif number is not None and not os.path.exists(text):
             yield from self.camera(number)
         else:
@@ -269,9 +234,7 @@ class _Reader:
 
 def _is_foreign(item: Any) -> bool:
     """Whether something can be iterated, but is no list of inputs."""
-    return isinstance(item, (bytes, bytearray, dict)) or hasattr(
-        item, '__array__'
-    )
+    return isinstance(item, (bytes, bytearray, dict)) or hasattr(item, '__array__')
 
 
 def _unknown(item: Any) -> str:
@@ -313,34 +276,29 @@ def open_source(
 ) -> Source:
     """Open anything that shows people.
 
-    A single path, folder or pattern must exist; in a list, what is missing
-    becomes an :class:`~mmsapiens.inference.frames.Unreadable`.
+    A single path, folder or pattern must exist; in a list, what is missing becomes an
+    :class:`~mmsapiens.inference.frames.Unreadable`.
 
     Args:
-        inputs (Any): Path of a picture or video, folder, pattern, http or
-            https URL, number of a camera or 'webcam:1', numpy array
-            (H, W[, C]) or (N, H, W, C), Pillow picture, or a list or
-            iterator of these.
-        options (ReadOptions, optional): How to read. Defaults to None, the
-            defaults.
-        exclude (str | Path, optional): Folder of the results, which is not
-            read where it is inside a folder or pattern of inputs. Defaults
-            to None.
+        inputs (Any): Path of a picture or video, folder, pattern, http or https URL, number of a
+            camera or 'webcam:1', numpy array (H, W[, C]) or (N, H, W, C), Pillow picture, or a list
+            or iterator of these.
+        options (ReadOptions, optional): How to read. Defaults to None, the defaults.
+        exclude (str | Path, optional): Folder of the results, which is not read where it is inside
+            a folder or pattern of inputs. Defaults to None.
 
     Returns:
         Source: To iterate; nothing is decoded before.
 
     Raises:
-        MissingInputError: If a path does not exist, or if a folder or
-            pattern has no pictures and videos; also a FileNotFoundError.
+        MissingInputError: If a path does not exist, or if a folder or pattern has no pictures and
+            videos; also a FileNotFoundError.
         TypeError: If it is none of these.
-        ValueError: If it is a URL of another kind, or if ``exclude`` is a
-            folder of inputs itself.
+        ValueError: If it is a URL of another kind, or if ``exclude`` is a folder of inputs itself.
     """
     known = (str, os.PathLike, int, np.integer, np.ndarray, Image.Image)
     if isinstance(inputs, bool) or not (
-        isinstance(inputs, known)
-        or (isinstance(inputs, Iterable) and not _is_foreign(inputs))
+        isinstance(inputs, known) or (isinstance(inputs, Iterable) and not _is_foreign(inputs))
     ):
         raise TypeError(_unknown(inputs))
     return Source(

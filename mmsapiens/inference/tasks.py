@@ -14,11 +14,10 @@ class Task:
 
     Args:
         part (str): Part of the package that runs it, 'pose' or 'dense'.
-        config (str): Its config under ``configs/``, with ``{size}`` for the
-            size of the model.
+        config (str): Its config under ``configs/``, with ``{size}`` for the size of the model.
         tiny (str): Its config for the size 'tiny'.
-        release (str, optional): Task of the released checkpoints in
-            :mod:`mmsapiens.zoo`. Defaults to None, nothing was released.
+        release (str, optional): Task of the released checkpoints in :mod:`mmsapiens.zoo`. Defaults
+            to None, nothing was released.
     """
 
     part: str
@@ -36,8 +35,7 @@ TASKS: dict[str, Task] = {
     ),
     'pose-133': Task(
         'pose',
-        'pose/coco_wholebody/'
-        'sapiens-{size}_8xb64-210e_coco-wholebody-1024x768.py',
+        'pose/coco_wholebody/sapiens-{size}_8xb64-210e_coco-wholebody-1024x768.py',
         'pose/coco_wholebody/sapiens-tiny_2xb7-400e_coco-wholebody-256x192.py',
         'pose-133',
     ),
@@ -89,7 +87,5 @@ def get_task(name: str) -> Task:
         KeyError: If there is none of this name.
     """
     if name not in TASKS:
-        raise KeyError(
-            f'`task` must be one of {list(TASKS)}, but got {name!r}'
-        )
+        raise KeyError(f'`task` must be one of {list(TASKS)}, but got {name!r}')
     return TASKS[name]

@@ -17,16 +17,15 @@ DEFAULT_FPS = 25.0
 class TemporalFilter:
     """Gives people of videos their numbers, and smooths their keypoints.
 
-    Results must come in order; a new video starts anew, and single pictures
-    pass through. A result is a new one, what was given is not changed.
+    Results must come in order; a new video starts anew, and single pictures pass through. A result
+    is a new one, what was given is not changed.
 
     Args:
         tracker (BoxTracker): Numbers people.
-        smoothing (Mapping[str, float], optional): Arguments of
-            :class:`OneEuroSmoother`. Defaults to None, no smoothing.
-        resume (Callable, optional): Name of a video -> state where it goes
-            on, None for its beginning: ``state`` of an
-            :class:`~mmsapiens.inference.output_folder.OutputFolder`.
+        smoothing (Mapping[str, float], optional): Arguments of :class:`OneEuroSmoother`. Defaults
+            to None, no smoothing.
+        resume (Callable, optional): Name of a video -> state where it goes on, None for its
+            beginning: ``state`` of an :class:`~mmsapiens.inference.output_folder.OutputFolder`.
             Defaults to None, all start at their beginning.
     """
 
@@ -52,9 +51,7 @@ class TemporalFilter:
             return result
         if frame.video != self._video:
             self._start(frame.video)
-        people = replace(
-            result.people, track_ids=self.tracker.update(result.people.boxes)
-        )
+        people = replace(result.people, track_ids=self.tracker.update(result.people.boxes))
         tasks = dict(result.tasks)
         if self.smoothing is not None:
             time_s = frame.time_s
@@ -63,11 +60,7 @@ class TemporalFilter:
             for task, found in tasks.items():
                 if isinstance(found, PoseResult):
                     smooth = self._smoother(task).update(
-                        found.keypoints,
-                        found.scores,
-                        people.boxes,
-                        people.track_ids,
-                        time_s,
+                        found.keypoints, found.scores, people.boxes, people.track_ids, time_s
                     )
                     tasks[task] = replace(found, keypoints=smooth)
         return FrameResult(frame, people, tasks)
@@ -96,7 +89,5 @@ class TemporalFilter:
         people = {task: one.people for task, one in self.smoothers.items()}
         return lambda: dict(
             tracker=tracker_state(tracks, number),
-            smoothers={
-                task: smoother_state(states) for task, states in people.items()
-            },
+            smoothers={task: smoother_state(states) for task, states in people.items()},
         )

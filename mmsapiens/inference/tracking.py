@@ -25,10 +25,7 @@ def box_iou(first: NDArray, second: NDArray) -> NDArray:
     low = np.maximum(first[..., :2], second[..., :2])
     high = np.minimum(first[..., 2:], second[..., 2:])
     shared = (high - low).clip(0).prod(axis=-1)
-    areas = [
-        (box[..., 2:] - box[..., :2]).clip(0).prod(axis=-1)
-        for box in (first, second)
-    ]
+    areas = [(box[..., 2:] - box[..., :2]).clip(0).prod(axis=-1) for box in (first, second)]
     return shared / np.maximum(areas[0] + areas[1] - shared, 1e-9)
 
 
@@ -50,8 +47,8 @@ class Track:
 class BoxTracker:
     """Numbers people by the overlap of their boxes.
 
-    The sum of the overlaps with the last known boxes is maximised (the
-    Hungarian method), so the order of the boxes does not matter.
+    The sum of the overlaps with the last known boxes is maximised (the Hungarian method), so the
+    order of the boxes does not matter.
 
     Args:
         min_iou (float): Least overlap with the last box. Defaults to 0.3.
@@ -99,29 +96,19 @@ class BoxTracker:
             for track in self.tracks
             if track.number not in seen and track.age < self.max_age
         ]
-        found = [
-            Track(int(number), tuple(map(float, box)))
-            for number, box in zip(numbers, boxes)
-        ]
+        found = [Track(int(number), tuple(map(float, box))) for number, box in zip(numbers, boxes)]
         self.tracks = (*found, *hidden)
         return numbers
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what :func:`tracker_state` gave."""
         self.next_number = state['next_number']
-        self.tracks = tuple(
-            Track(number, tuple(box), age)
-            for number, box, age in state['tracks']
-        )
+        self.tracks = tuple(Track(number, tuple(box), age) for number, box, age in state['tracks'])
 
 
-def tracker_state(
-    tracks: tuple[Track, ...], next_number: int
-) -> dict[str, Any]:
+def tracker_state(tracks: tuple[Track, ...], next_number: int) -> dict[str, Any]:
     """The state of a tracker in JSON types."""
     return dict(
         next_number=next_number,
-        tracks=[
-            [track.number, list(track.box), track.age] for track in tracks
-        ],
+        tracks=[[track.number, list(track.box), track.age] for track in tracks],
     )

@@ -27,8 +27,7 @@ class Turns:
         """Wait for a turn, which lasts as long as the block.
 
         Args:
-            alone (bool): Whether nobody else may have one. Defaults to
-                False.
+            alone (bool): Whether nobody else may have one. Defaults to False.
         """
         share = self.at_once if alone else 1
         with self._changed:
@@ -45,8 +44,7 @@ class Turns:
 def batches_at_once(device: torch.device) -> int:
     """How many batches a device should have at a time.
 
-    A GPU computes one while the other comes and goes; a CPU has nothing left
-    for a second one.
+    A GPU computes one while the other comes and goes; a CPU has nothing left for a second one.
 
     Args:
         device (torch.device): Where networks run.
@@ -62,8 +60,8 @@ _free_streams: dict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
 def own_stream(device: torch.device) -> Iterator[None]:
     """Run what a block does on a GPU beside what other threads do there.
 
-    What the block has made is complete at its end, for any stream. On other
-    devices it does nothing.
+    What the block has made is complete at its end, for any stream. On other devices it does
+    nothing.
 
     Args:
         device (torch.device): Where the block works.

@@ -66,17 +66,12 @@ class VideoReader:
 
     Attributes:
         fps (float): Average rate of the file; 25 if it does not say.
-        num_frames (int | None): Frames that will be read; None if the file
-            does not say how many it has. An estimate if it starts late.
+        num_frames (int | None): Frames that will be read; None if the file does not say how many it
+            has. An estimate if it starts late.
         skipped_damage (int): Damaged packets met so far, which are left out.
     """
 
-    def __init__(
-        self,
-        content: Path | bytes,
-        source: str,
-        options: ReadOptions = DEFAULTS,
-    ) -> None:
+    def __init__(self, content: Path | bytes, source: str, options: ReadOptions = DEFAULTS) -> None:
         self.content, self.source, self.options = content, source, options
         self.skipped_damage = 0
         with self._open() as container:
@@ -131,9 +126,8 @@ class VideoReader:
         """The frames that the options choose, in order.
 
         Args:
-            first_index (int): Frames before this index are passed over; they
-                still count for ``frame_step`` and ``max_frames``. Defaults
-                to 0.
+            first_index (int): Frames before this index are passed over; they still count for
+                ``frame_step`` and ``max_frames``. Defaults to 0.
 
         Yields:
             VideoFrame: One at a time.

@@ -1,7 +1,6 @@
 """A video that is written in pieces and joined at its end.
 
-A run that is killed loses at most the piece that it was writing. Joining
-copies what is encoded.
+A run that is killed loses at most the piece that it was writing. Joining copies what is encoded.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ _CODECS = {
     'libx264': {'crf': '20', 'preset': 'veryfast', 'bf': '0'},
     'mpeg4': {'qscale': '3', 'bf': '0'},
 }
-"""Codec -> its options, the best first. Without frames that refer to later
-ones, packets are in the order of their times, and pieces can be joined."""
+"""Codec -> its options, the best first. Without frames that refer to later ones, packets are in the
+order of their times, and pieces can be joined."""
 
 
 class VideoSegments:
@@ -34,16 +33,13 @@ class VideoSegments:
         path (Path): The video, ends in .mp4. It appears when it is whole.
         folder (Path): For the pieces; emptied at the end.
         fps (float): For frames that have no time. Defaults to 25.
-        keep (int): Pieces of an earlier run to keep; further ones are
-            removed. Defaults to 0.
+        keep (int): Pieces of an earlier run to keep; further ones are removed. Defaults to 0.
 
     Attributes:
         count (int): Pieces that are whole.
     """
 
-    def __init__(
-        self, path: Path, folder: Path, fps: float = 25.0, keep: int = 0
-    ) -> None:
+    def __init__(self, path: Path, folder: Path, fps: float = 25.0, keep: int = 0) -> None:
         self.path, self.folder, self.fps = path, folder, fps
         self.count = keep
         self._container: Any = None
@@ -67,8 +63,8 @@ class VideoSegments:
         """Add a frame.
 
         Args:
-            image (NDArray): RGB, uint8 (H, W, 3); resized to the size of the
-                first one if it is another.
+            image (NDArray): RGB, uint8 (H, W, 3); resized to the size of the first one if it is
+                another.
             time_s (float, optional): When it is shown.
         """
         import av
@@ -76,9 +72,7 @@ class VideoSegments:
         if self._container is None:
             self._start(image)
         assert self._size_wh is not None
-        frame = av.VideoFrame.from_ndarray(
-            _fit(image, self._size_wh), format='rgb24'
-        )
+        frame = av.VideoFrame.from_ndarray(_fit(image, self._size_wh), format='rgb24')
         step = round(CLOCK / self.fps)
         pts = self._pts + step if time_s is None else round(time_s * CLOCK)
         self._pts = frame.pts = max(pts, self._pts + 1)
@@ -98,9 +92,7 @@ class VideoSegments:
         name = next(n for n in _CODECS if n in av.codecs_available)
         self._container = av.open(self._partial, 'w', format='nut')
         self._stream = self._container.add_stream(
-            name,
-            rate=Fraction(self.fps).limit_denominator(1001),
-            options=_CODECS[name],
+            name, rate=Fraction(self.fps).limit_denominator(1001), options=_CODECS[name]
         )
         self._stream.width, self._stream.height = self._size_wh
         self._stream.pix_fmt = 'yuv420p'

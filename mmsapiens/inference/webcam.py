@@ -19,9 +19,7 @@ def camera_number(text: str) -> int | None:
     return int(match[1] or 0) if match else None
 
 
-def read_camera(
-    number: int, options: ReadOptions = DEFAULTS
-) -> Iterator[VideoFrame]:
+def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
     """Frames of a camera until it stops.
 
     Args:

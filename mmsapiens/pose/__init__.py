@@ -13,10 +13,7 @@ from .heads import InstanceNormHeatmapHead
 from .hooks import PoseDataCheckHook
 from .metrics import ConvertingCocoMetric, WholeBodyMetric
 from .registry import KEYPOINT_CODECS
-from .transforms import (
-    ConvertVocabulary,
-    RequireVisibleKeypoints,
-)
+from .transforms import ConvertVocabulary, RequireVisibleKeypoints
 from .visualization import GroupedPoseVisualizer
 
 __all__ = [

@@ -11,10 +11,9 @@ name                      K     what it is
 ========================  ====  ==========================================
 
 Two keypoints are partners if they have the same name, or are listed in
-``metainfo/coco_wholebody_to_goliath308.json``. A point without a partner is
-never guessed: it is marked invisible. The two exceptions are by definition:
-the neck of OpenPose is the middle of the shoulders and its mid-hip that of
-the hips, where a vocabulary has no such point.
+``metainfo/coco_wholebody_to_goliath308.json``. A point without a partner is never guessed: it is
+marked invisible. The two exceptions are by definition: the neck of OpenPose is the middle of the
+shoulders and its mid-hip that of the hips, where a vocabulary has no such point.
 
 Letters: N people, K keypoints.
 """
@@ -47,8 +46,8 @@ ANNOTATION_FIELDS: dict[str, dict[str, str]] = {
     'coco_wholebody': _GROUP_FIELDS,
     'goliath308': {'goliath_wholebody_kpts': 'all', **_GROUP_FIELDS},
 }
-"""Vocabulary -> field of an annotation -> the group that it holds. A field
-with all keypoints comes first, and those of groups repeat it."""
+"""Vocabulary -> field of an annotation -> the group that it holds. A field with all keypoints comes
+first, and those of groups repeat it."""
 
 _STOCK = {
     'coco': 'configs/_base_/datasets/coco.py',
@@ -89,10 +88,7 @@ _OPENPOSE_BODY = [
     'right_heel',
 ]
 _OPENPOSE_PUPILS = ('r_center_of_pupil', 'l_center_of_pupil')
-MIDPOINTS = {
-    'neck': ('left_shoulder', 'right_shoulder'),
-    'mid_hip': ('left_hip', 'right_hip'),
-}
+MIDPOINTS = {'neck': ('left_shoulder', 'right_shoulder'), 'mid_hip': ('left_hip', 'right_hip')}
 """Points of OpenPose that are the middle of two others by definition."""
 
 
@@ -103,13 +99,11 @@ class Vocabulary:
     Attributes:
         name (str): One of :data:`VOCABULARIES`.
         keypoint_names (tuple[str, ...]): K names, by index.
-        flip_indices (tuple[int, ...]): For each keypoint its counterpart of
-            the other side, itself if it is in the middle.
-        groups (Mapping[str, tuple[int, ...]]): Indices of the groups of
-            :data:`GROUPS` that it has, in the order of its annotation files,
-            and ``extra`` for the rest.
-        sigmas (tuple[float, ...]): Standard deviations of annotators for
-            OKS; empty if it has none.
+        flip_indices (tuple[int, ...]): For each keypoint its counterpart of the other side, itself
+            if it is in the middle.
+        groups (Mapping[str, tuple[int, ...]]): Indices of the groups of :data:`GROUPS` that it has,
+            in the order of its annotation files, and ``extra`` for the rest.
+        sigmas (tuple[float, ...]): Standard deviations of annotators for OKS; empty if it has none.
         links (tuple[tuple[int, int], ...]): Pairs of indices to draw.
     """
 
@@ -131,17 +125,13 @@ def field_indices(name: str) -> dict[str, list[int]]:
         name (str): A key of :data:`ANNOTATION_FIELDS`.
 
     Returns:
-        dict[str, list[int]]: Field -> indices of its keypoints, in the order
-        of its numbers.
+        dict[str, list[int]]: Field -> indices of its keypoints, in the order of its numbers.
 
     Raises:
         KeyError: If no annotation layout is known.
     """
     if name not in ANNOTATION_FIELDS:
-        raise KeyError(
-            f'`vocabulary` must be one of {list(ANNOTATION_FIELDS)}, but got '
-            f'{name!r}'
-        )
+        raise KeyError(f'`vocabulary` must be one of {list(ANNOTATION_FIELDS)}, but got {name!r}')
     vocabulary = get_vocabulary(name)
     everything = range(len(vocabulary))
     return {
@@ -178,17 +168,14 @@ def read_metainfo(name: str) -> dict[str, Any]:
     path = METAINFO_FOLDER / f'{name}.json'
     if not path.is_file():
         known = [*_STOCK, *(p.stem for p in METAINFO_FOLDER.glob('*308.json'))]
-        raise KeyError(
-            f'`name` must be one of {sorted(set(known))}, but got {name!r}'
-        )
+        raise KeyError(f'`name` must be one of {sorted(set(known))}, but got {name!r}')
     doc = json.loads(path.read_text(encoding='utf-8'))
     fields = ('name', 'id', 'color', 'type', 'swap')
     return dict(
         dataset_name=doc['dataset_name'],
         paper_info=doc['paper_info'],
         keypoint_info={
-            point['id']: {field: point[field] for field in fields}
-            for point in doc['keypoints']
+            point['id']: {field: point[field] for field in fields} for point in doc['keypoints']
         },
         skeleton_info={
             index: dict(link, link=tuple(link['link']), id=index)
@@ -204,9 +191,7 @@ def _from_metainfo(name: str, groups: Mapping) -> Vocabulary:
     count = meta['num_keypoints']
     return Vocabulary(
         name=name,
-        keypoint_names=tuple(
-            meta['keypoint_id2name'][index] for index in range(count)
-        ),
+        keypoint_names=tuple(meta['keypoint_id2name'][index] for index in range(count)),
         flip_indices=tuple(map(int, meta['flip_indices'])),
         groups={group: tuple(ids) for group, ids in groups.items()},
         sigmas=tuple(map(float, meta['sigmas'])),
@@ -243,17 +228,13 @@ def _openpose(name: str, names: list[str], groups: Mapping) -> Vocabulary:
     wholebody = get_vocabulary('coco_wholebody')
     mirror = {
         point: wholebody.keypoint_names[other]
-        for point, other in zip(
-            wholebody.keypoint_names, wholebody.flip_indices
-        )
+        for point, other in zip(wholebody.keypoint_names, wholebody.flip_indices)
     }
     index = {point: number for number, point in enumerate(names)}
     return Vocabulary(
         name=name,
         keypoint_names=tuple(names),
-        flip_indices=tuple(
-            index[mirror.get(point, _mirrored_name(point))] for point in names
-        ),
+        flip_indices=tuple(index[mirror.get(point, _mirrored_name(point))] for point in names),
         groups={group: tuple(ids) for group, ids in groups.items()},
     )
 
@@ -301,16 +282,13 @@ def get_vocabulary(name: str) -> Vocabulary:
         KeyError: If the name is unknown.
     """
     if name not in VOCABULARIES:
-        raise KeyError(
-            f'`name` must be one of {list(VOCABULARIES)}, but got {name!r}'
-        )
+        raise KeyError(f'`name` must be one of {list(VOCABULARIES)}, but got {name!r}')
     return VOCABULARIES[name]()
 
 
 @cache
 def _other_names() -> dict[str, str]:
-    """Names of the 308 points -> those of the same points of COCO-WholeBody,
-    where they differ."""
+    """Names of the 308 points -> those of the same points of COCO-WholeBody, where they differ."""
     path = METAINFO_FOLDER / 'coco_wholebody_to_goliath308.json'
     pairs = json.loads(path.read_text(encoding='utf-8'))['pairs']
     return {pair['goliath308']: pair['coco_wholebody'] for pair in pairs}
@@ -325,8 +303,8 @@ def partners(source: str, target: str) -> tuple[int, ...]:
         target (str): Vocabulary that keypoints are wanted in.
 
     Returns:
-        tuple[int, ...]: Indices in ``source``, one for each keypoint of
-        ``target``; -1 where there is no partner.
+        tuple[int, ...]: Indices in ``source``, one for each keypoint of ``target``; -1 where there
+        is no partner.
     """
     other = _other_names()
     index = {
@@ -349,11 +327,7 @@ def converter_mapping(source: str, target: str) -> list[tuple[int, int]]:
     Returns:
         list[tuple[int, int]]: Pairs (index in source, index in target).
     """
-    return [
-        (src, dst)
-        for dst, src in enumerate(partners(source, target))
-        if src != NO_PARTNER
-    ]
+    return [(src, dst) for dst, src in enumerate(partners(source, target)) if src != NO_PARTNER]
 
 
 def convert_keypoints(
@@ -368,9 +342,8 @@ def convert_keypoints(
         target (str): Vocabulary wanted.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Coordinates (N, K', D) and scores
-        (N, K'); both are 0 for points without a partner. A midpoint has the
-        lower score of its two points.
+        tuple[np.ndarray, np.ndarray]: Coordinates (N, K', D) and scores (N, K'); both are 0 for
+        points without a partner. A midpoint has the lower score of its two points.
 
     Raises:
         ValueError: If the number of keypoints is not that of ``source``.
@@ -400,13 +373,11 @@ def convert_keypoints(
 def common_keypoints() -> dict[str, tuple[tuple[int, int], ...]]:
     """The 114 points common to COCO-WholeBody and the 308 vocabulary.
 
-    The protocol of Table 3 of the `paper
-    <https://arxiv.org/abs/2408.12569>`_; which points these are is inferred,
-    see ``metainfo/coco_wholebody_to_goliath308.json``.
+    The protocol of Table 3 of the `paper <https://arxiv.org/abs/2408.12569>`_; which points these
+    are is inferred, see ``metainfo/coco_wholebody_to_goliath308.json``.
 
     Returns:
-        dict[str, tuple]: Group -> pairs (index in COCO-WholeBody, index in
-        308).
+        dict[str, tuple]: Group -> pairs (index in COCO-WholeBody, index in 308).
     """
     index = partners('goliath308', 'coco_wholebody')
     groups = get_vocabulary('coco_wholebody').groups

@@ -2,11 +2,7 @@
 
 from .. import engine, models, transforms  # noqa: F401
 from ..hosts import list_in_host
-from .datasets import (
-    BrokenImagesHook,
-    HumanImageDataset,
-    ShardedImageDataset,
-)
+from .datasets import BrokenImagesHook, HumanImageDataset, ShardedImageDataset
 from .hooks import ReconstructionHook
 from .loops import ResumableEpochTrainLoop, ResumableIterTrainLoop
 from .models import (

@@ -17,8 +17,8 @@ class ReconstructionErrors:
 
     Attributes:
         model (float): Of the predictions; the training loss, if that is L2.
-        mean_patch (float): Of one patch predicted everywhere, the mean of
-            all targets measured. No constant is better.
+        mean_patch (float): Of one patch predicted everywhere, the mean of all targets measured. No
+            constant is better.
         num_patches (int): Masked patches measured.
     """
 
@@ -34,10 +34,7 @@ class ReconstructionErrors:
 
 @torch.no_grad()
 def measure_reconstruction(
-    model: SapiensMAE,
-    batches: Iterable[Tensor],
-    mask_ratio: float | None = None,
-    seed: int = 0,
+    model: SapiensMAE, batches: Iterable[Tensor], mask_ratio: float | None = None, seed: int = 0
 ) -> ReconstructionErrors:
     """Measure a model on images.
 
@@ -59,12 +56,8 @@ def measure_reconstruction(
     total: Tensor | float = 0.0
     squares, error, count, size = 0.0, 0.0, 0, 1
     for inputs in batches:
-        noise = torch.rand(
-            len(inputs), model.backbone.num_patches, generator=generator
-        )
-        latent, binary, ids_restore = model.backbone(
-            inputs, noise=noise, mask_ratio=mask_ratio
-        )
+        noise = torch.rand(len(inputs), model.backbone.num_patches, generator=generator)
+        latent, binary, ids_restore = model.backbone(inputs, noise=noise, mask_ratio=mask_ratio)
         masked = binary > 0  # (B, L)
         pred = model.neck(latent, ids_restore)[masked].double()  # (M, P)
         target = model.head.construct_target(inputs)[masked].double()
@@ -76,7 +69,5 @@ def measure_reconstruction(
         raise ValueError('`batches` must hold an image at least, but is empty')
     constant = squares - float(total.square().sum()) / count
     return ReconstructionErrors(
-        model=error / count / size,
-        mean_patch=constant / count / size,
-        num_patches=count,
+        model=error / count / size, mean_patch=constant / count / size, num_patches=count
     )

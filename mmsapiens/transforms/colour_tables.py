@@ -10,21 +10,18 @@ IDENTITY: np.ndarray = np.arange(256, dtype=np.uint8)
 
 
 def change_hsv(
-    img: np.ndarray,
-    hue: np.ndarray | None = None,
-    saturation: np.ndarray | None = None,
+    img: np.ndarray, hue: np.ndarray | None = None, saturation: np.ndarray | None = None
 ) -> np.ndarray:
     """Exchange hues and saturations.
 
     Args:
         img (np.ndarray): BGR, uint8 (H, W, 3).
-        hue (np.ndarray, optional): New values of OpenCV's hues, which are in
-            [0, 180), uint8 (256,). Defaults to None, the old ones.
+        hue (np.ndarray, optional): New values of OpenCV's hues, which are in [0, 180), uint8
+            (256,). Defaults to None, the old ones.
         saturation (np.ndarray, optional): New saturations. Defaults to None.
 
     Returns:
-        np.ndarray: A new picture; rounded as by OpenCV, also where nothing
-        changes.
+        np.ndarray: A new picture; rounded as by OpenCV, also where nothing changes.
     """
     hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
     for channel, table in enumerate((hue, saturation)):

@@ -11,10 +11,7 @@ from mmengine import fileio
 from ..registry import TRANSFORMS
 from ..utils.errors import BadSampleError, MissingFileError
 
-_FORMATS = {
-    b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'),
-    b'\x89PNG': ('PNG', b'IDAT', b'IEND'),
-}
+_FORMATS = {b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'), b'\x89PNG': ('PNG', b'IDAT', b'IEND')}
 """Start of a file -> format, mark in front of its pixels, mark after them."""
 _TAIL = 16
 """Bytes at the end of a whole file that hold its last mark."""
@@ -34,18 +31,15 @@ def check_is_whole(path: str, content: bytes) -> None:
     """
     if not content:
         raise BadSampleError(
-            f'the picture {path} is an empty file. Copy it again, or take it '
-            'out of the data set.'
+            f'the picture {path} is an empty file. Copy it again, or take it out of the data set.'
         )
     tail = content[-_TAIL:]
     for start, (name, data_mark, end_mark) in _FORMATS.items():
         if end_mark in tail and data_mark not in tail:
             continue  # nearly always: no need to search the whole file
-        # The marks cannot occur among the pixels of a JPEG. A preview in
-        # its header has an end of its own, but before the last data mark.
-        if content.startswith(start) and (
-            content.rfind(end_mark) < content.rfind(data_mark)
-        ):
+        # The marks cannot occur among the pixels of a JPEG. A preview in its header has an end of
+        # its own, but before the last data mark.
+        if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
             raise BadSampleError(
                 f'the picture {path} was cut short: its {len(content)} bytes '
                 f'lack the end of a {name} file. Copy it again, or take it '
@@ -57,17 +51,15 @@ def check_is_whole(path: str, content: bytes) -> None:
 class LoadCheckedImage(LoadImageFromFile):
     """Stock loading of a picture that names what is wrong with one.
 
-    The stock one decodes cut files in part, trains on pictures of another
-    size than their annotations were made for, and has no way to say which
-    file OpenCV could not read. Arrays in ``results['img']`` pass through.
+    The stock one decodes cut files in part, trains on pictures of another size than their
+    annotations were made for, and has no way to say which file OpenCV could not read. Arrays in
+    ``results['img']`` pass through.
 
     Args:
         to_float32 (bool): Whether to convert to float32. Defaults to False.
         color_type (str): Flag of ``mmcv.imfrombytes``. Defaults to 'color'.
-        imdecode_backend (str): Backend of ``mmcv.imfrombytes``. Defaults to
-            'cv2'.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        imdecode_backend (str): Backend of ``mmcv.imfrombytes``. Defaults to 'cv2'.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
     """
 
     def __init__(
@@ -77,26 +69,22 @@ class LoadCheckedImage(LoadImageFromFile):
         imdecode_backend: str = 'cv2',
         backend_args: dict | None = None,
     ) -> None:
-        super().__init__(
-            to_float32, color_type, imdecode_backend, backend_args=backend_args
-        )
+        super().__init__(to_float32, color_type, imdecode_backend, backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
         """Load ``results['img_path']`` unless ``results['img']`` is there.
 
         Args:
-            results (dict): If it has ``img_shape`` (H, W), as the datasets
-                of this package do, the picture must be of that size.
+            results (dict): If it has ``img_shape`` (H, W), as the datasets of this package do, the
+                picture must be of that size.
 
         Returns:
-            dict: With ``img`` (H, W, 3), BGR, ``img_shape`` and
-            ``ori_shape``.
+            dict: With ``img`` (H, W, 3), BGR, ``img_shape`` and ``ori_shape``.
 
         Raises:
-            MissingFileError: If the picture does not exist; also a
-                FileNotFoundError.
-            BadSampleError: If it is empty, cut short, no picture, or of
-                another size than its annotation says; also a ValueError.
+            MissingFileError: If the picture does not exist; also a FileNotFoundError.
+            BadSampleError: If it is empty, cut short, no picture, or of another size than its
+                annotation says; also a ValueError.
         """
         if 'img' in results:
             size = results['img'].shape[:2]
@@ -131,9 +119,7 @@ class LoadCheckedImage(LoadImageFromFile):
             ) from None
         check_is_whole(path, content)
         try:
-            img = mmcv.imfrombytes(
-                content, flag=self.color_type, backend=self.imdecode_backend
-            )
+            img = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
             reason = ''
         except (cv2.error, OSError) as error:
             img, reason = None, f' The reason: {error}'

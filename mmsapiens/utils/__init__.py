@@ -1,17 +1,7 @@
 """Checkpoints and position embeddings; torch and mmengine only."""
 
-from .checkpoint import (
-    CheckpointInfo,
-    describe,
-    encoder_state_dict,
-    get_state_dict,
-)
-from .checkpoint_io import (
-    detect_format,
-    file_sha256,
-    read_checkpoint,
-    write_checkpoint,
-)
+from .checkpoint import CheckpointInfo, describe, encoder_state_dict, get_state_dict
+from .checkpoint_io import detect_format, file_sha256, read_checkpoint, write_checkpoint
 from .convert_checkpoint import convert_checkpoint
 from .load_checkpoint import LoadReport, load_checkpoint
 from .pos_embed import adapt_pos_embed, resize_pos_embed

@@ -1,8 +1,7 @@
 """Weights of released checkpoints: what a file holds, and what fits where.
 
-Everything here works on state dicts; :mod:`.checkpoint_io` does files. All
-layouts use the same parameter names, so that nothing is renamed beyond the
-leading ``backbone.``:
+Everything here works on state dicts; :mod:`.checkpoint_io` does files. All layouts use the same
+parameter names, so that nothing is renamed beyond the leading ``backbone.``:
 
 ======================  =====================================================
 MAE                     ``backbone.*`` with a class token, and ``neck.*``
@@ -67,9 +66,8 @@ class CheckpointInfo:
     """What a checkpoint holds.
 
     Attributes:
-        layout (str): 'mae', 'encoder', 'pose', 'seg', 'depth' or 'normal'.
-            Dense layouts are told apart by their output channels: 1 is
-            depth, 3 is normal.
+        layout (str): 'mae', 'encoder', 'pose', 'seg', 'depth' or 'normal'. Dense layouts are told
+            apart by their output channels: 1 is depth, 3 is normal.
         embed_dims (int): Width D.
         num_layers (int): Depth.
         feedforward_channels (int): Inner width.
@@ -108,10 +106,7 @@ def size_in_words(embed_dims: int, num_layers: int) -> str:
 
     words = f'an encoder of width {embed_dims} with {num_layers} layers'
     for name, arch in SAPIENS_ARCHS.items():
-        if (arch['embed_dims'], arch['num_layers']) == (
-            embed_dims,
-            num_layers,
-        ):
+        if (arch['embed_dims'], arch['num_layers']) == (embed_dims, num_layers):
             return f'{words} ({name})'
     return words
 
@@ -120,9 +115,8 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a checkpoint, whatever they are wrapped in.
 
     Args:
-        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and
-            ``meta``, or the weights themselves. A leading ``module.``, left
-            by a parallel wrapper, is removed.
+        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
+            themselves. A leading ``module.``, left by a parallel wrapper, is removed.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
@@ -136,11 +130,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             '`state_dict` of the checkpoint must be a dict of tensors, but '
             f'it is a {type(weights).__name__}'
         )
-    tensors = {
-        key: value
-        for key, value in weights.items()
-        if isinstance(value, Tensor)
-    }
+    tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
     if not tensors:
         raise ValueError(
             'the checkpoint holds no tensors; its keys are '
@@ -189,15 +179,14 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
     """Tell what weights are, and check that every key is a known one.
 
     Args:
-        state_dict (Mapping[str, Tensor]): Weights in a layout of this
-            module.
+        state_dict (Mapping[str, Tensor]): Weights in a layout of this module.
 
     Returns:
         CheckpointInfo: The layout and the sizes.
 
     Raises:
-        ValueError: If there is no Sapiens encoder or an incomplete one, if
-            the head is a stock one, or if a key is unknown.
+        ValueError: If there is no Sapiens encoder or an incomplete one, if the head is a stock one,
+            or if a key is unknown.
     """
     if not is_sapiens(state_dict):
         raise ValueError(
@@ -223,8 +212,7 @@ def describe(state_dict: Mapping[str, Tensor]) -> CheckpointInfo:
     lacking = {feedforward_key, f'{BACKBONE}pos_embed'} - set(state_dict)
     if lacking:
         raise ValueError(
-            f'the checkpoint is incomplete, it lacks {sorted(lacking)}. '
-            'Use the whole file.'
+            f'the checkpoint is incomplete, it lacks {sorted(lacking)}. Use the whole file.'
         )
     feedforward = state_dict[feedforward_key]
     layout, out_channels, num_deconvs = _describe_head(state_dict)
@@ -254,17 +242,13 @@ def count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
     return max(indices, default=-1) + 1
 
 
-def _describe_head(
-    state_dict: Mapping[str, Tensor],
-) -> tuple[str, int | None, int]:
+def _describe_head(state_dict: Mapping[str, Tensor]) -> tuple[str, int | None, int]:
     """Layout, output channels and number of transposed convolutions."""
     for prefix, last in HEADS.items():
         weight = state_dict.get(f'{prefix}{last}.weight')
         if weight is None:
             continue
-        deconvs = sum(
-            key.startswith(f'{prefix}deconv_layers.') for key in state_dict
-        )
+        deconvs = sum(key.startswith(f'{prefix}deconv_layers.') for key in state_dict)
         channels = weight.shape[0]
         dense = {1: 'depth', 3: 'normal'}.get(channels, 'seg')
         return 'pose' if prefix == 'head.' else dense, channels, deconvs
@@ -279,13 +263,10 @@ def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         state_dict (Mapping[str, Tensor]): Any layout of this module.
 
     Returns:
-        dict[str, Tensor]: Keys without ``backbone.``; decoder and head are
-        left out.
+        dict[str, Tensor]: Keys without ``backbone.``; decoder and head are left out.
     """
     if is_bare_encoder(state_dict):
         return dict(state_dict)
     return {
-        key[len(BACKBONE) :]: value
-        for key, value in state_dict.items()
-        if key.startswith(BACKBONE)
+        key[len(BACKBONE) :]: value for key, value in state_dict.items() if key.startswith(BACKBONE)
     }

@@ -1,7 +1,7 @@
 """Whether weights fit a model, and making them fit.
 
-What would be silently wrong is refused here: another size, a stock head,
-another number of keypoints or classes, another task.
+What would be silently wrong is refused here: another size, a stock head, another number of
+keypoints or classes, another task.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def fit_encoder(
     Args:
         state_dict (MutableMapping[str, Tensor]): Weights.
         prefix (str): What the encoder's keys start with.
-        arch (Mapping[str, int]): ``embed_dims``, ``num_layers`` and
-            ``feedforward_channels`` of the model.
+        arch (Mapping[str, int]): ``embed_dims``, ``num_layers`` and ``feedforward_channels`` of the
+            model.
         patch_size (int): Patch side of the model in pixels.
         patch_grid (tuple[int, int]): Patch rows and columns of the model.
         with_cls_token (bool): Whether the model has a class token.
@@ -83,10 +83,7 @@ def fit_encoder(
 
 
 def _check_encoder_size(
-    state_dict: Mapping[str, Tensor],
-    prefix: str,
-    arch: Mapping[str, int],
-    patch_size: int,
+    state_dict: Mapping[str, Tensor], prefix: str, arch: Mapping[str, int], patch_size: int
 ) -> None:
     projection = state_dict[f'{prefix}patch_embed.projection.weight']
     num_layers = count_layers(state_dict, prefix)
@@ -119,9 +116,8 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
         model (Mapping[str, Any]): ``state_dict()`` of the model.
 
     Raises:
-        ValueError: If exactly one of the two has a stock head with batch
-            norms, if they solve different tasks, or if they differ in
-            keypoints, classes or the depth of the head.
+        ValueError: If exactly one of the two has a stock head with batch norms, if they solve
+            different tasks, or if they differ in keypoints, classes or the depth of the head.
     """
     for prefix, last in HEADS.items():
         in_file = any(key.startswith(prefix) for key in file)
@@ -143,9 +139,7 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
         _check_channels(file, model, prefix, last)
 
 
-def _check_norms(
-    file: Mapping[str, Any], model: Mapping[str, Any], prefix: str
-) -> None:
+def _check_norms(file: Mapping[str, Any], model: Mapping[str, Any], prefix: str) -> None:
     if has_stock_norms(file, prefix) and not has_stock_norms(model, prefix):
         raise ValueError(
             f'the checkpoint {STOCK_NORM_MESSAGE}Load it into '
@@ -175,11 +169,7 @@ def _check_channels(
     for name in ('deconv_layers', 'conv_layers'):
         start = f'{prefix}{name}.'
         theirs_, ours_ = (
-            {
-                k: tuple(v.shape)
-                for k, v in state.items()
-                if k.startswith(start)
-            }
+            {k: tuple(v.shape) for k, v in state.items() if k.startswith(start)}
             for state in (file, model)
         )
         if theirs_ != ours_:

@@ -1,9 +1,8 @@
 """Reading and writing checkpoint files.
 
-A file is recognised by its content, never by its name: the released
-``.pt2`` files, for one, are of two different formats. No code from a file is
-run unless its user says that it may, and a file appears under its final name
-only when it is whole.
+A file is recognised by its content, never by its name: the released ``.pt2`` files, for one, are of
+two different formats. No code from a file is run unless its user says that it may, and a file
+appears under its final name only when it is whole.
 """
 
 from __future__ import annotations
@@ -30,10 +29,7 @@ from .sharded_checkpoint import is_sharded, read_sharded
 TRUST_VARIABLE = 'MMSAPIENS_TRUST_PICKLE'
 DOWNLOAD_AGAIN = 'Delete it and download it again.'
 SUFFIXES = ('.safetensors', '.pth')
-EXPORT_FORMATS = {
-    'torchscript': 'TorchScript archive',
-    'torch_export': 'torch.export program',
-}
+EXPORT_FORMATS = {'torchscript': 'TorchScript archive', 'torch_export': 'torch.export program'}
 TRUST_ADVICE = (
     f'If you trust its origin, set {TRUST_VARIABLE}=1, or convert it once '
     'with `tools/convert_checkpoint.py FILE OUT --trust-pickle`.'
@@ -51,25 +47,22 @@ def detect_format(path: str | Path) -> str:
         path (str | Path): The file.
 
     Returns:
-        str: 'safetensors', 'torch' (zip or legacy), 'torchscript',
-        'torch_export' or 'sharded' (the folder of a sharded checkpoint).
+        str: 'safetensors', 'torch' (zip or legacy), 'torchscript', 'torch_export' or 'sharded' (the
+        folder of a sharded checkpoint).
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is another directory, empty, a Git LFS
-            pointer, a web page, cut short, or of an unknown format.
+        ValueError: If the file is another directory, empty, a Git LFS pointer, a web page, cut
+            short, or of an unknown format.
     """
     path = Path(path).expanduser()
     if is_sharded(path):
         return 'sharded'
     if path.is_dir():
-        raise ValueError(
-            f'{path} is a directory, but a checkpoint file was expected'
-        )
+        raise ValueError(f'{path} is a directory, but a checkpoint file was expected')
     if not path.is_file():
         raise FileNotFoundError(
-            f'the checkpoint {path} does not exist. Check the path, or '
-            'download the file first.'
+            f'the checkpoint {path} does not exist. Check the path, or download the file first.'
         )
     size = path.stat().st_size
     with path.open('rb') as file:
@@ -127,46 +120,37 @@ def _detect_zip(path: Path) -> str:
     if 'constants.pkl' in inner or any(n.startswith('code/') for n in inner):
         return 'torchscript'
     if 'archive_format' in inner or any(
-        n.endswith('exported_program.json') or n.startswith('models/')
-        for n in inner
+        n.endswith('exported_program.json') or n.startswith('models/') for n in inner
     ):
         return 'torch_export'
     if 'data.pkl' in inner:
         return 'torch'
-    raise ValueError(
-        f'{path} is a zip file, but none of torch: it holds '
-        f'{sorted(inner)[:5]}'
-    )
+    raise ValueError(f'{path} is a zip file, but none of torch: it holds {sorted(inner)[:5]}')
 
 
 def read_checkpoint(
-    path: str | Path,
-    map_location: Any = None,
-    trust_pickle: bool | None = None,
-    mmap: bool = False,
+    path: str | Path, map_location: Any = None, trust_pickle: bool | None = None, mmap: bool = False
 ) -> dict[str, Any]:
     """Read a checkpoint of any format that :func:`detect_format` knows.
 
     Args:
         path (str | Path): The file.
-        map_location (str | torch.device, optional): Where tensors go.
-            Defaults to None, the CPU for all formats but 'torch', where it
-            is where they were saved from.
-        trust_pickle (bool, optional): Whether code in the file may run.
-            Defaults to None, which reads the environment variable
-            ``MMSAPIENS_TRUST_PICKLE`` (1 or 0, 0 if unset).
-        mmap (bool): Whether tensors of a file of ``torch.save`` are read
-            from it when they are first used, where its format allows that;
-            those of safetensors always are. Defaults to False.
+        map_location (str | torch.device, optional): Where tensors go. Defaults to None, the CPU for
+            all formats but 'torch', where it is where they were saved from.
+        trust_pickle (bool, optional): Whether code in the file may run. Defaults to None, which
+            reads the environment variable ``MMSAPIENS_TRUST_PICKLE`` (1 or 0, 0 if unset).
+        mmap (bool): Whether tensors of a file of ``torch.save`` are read from it when they are
+            first used, where its format allows that; those of safetensors always are. Defaults to
+            False.
 
     Returns:
-        dict[str, Any]: What ``torch.save`` stored. The other formats give
-        ``dict(state_dict=..., meta=...)``.
+        dict[str, Any]: What ``torch.save`` stored. The other formats give ``dict(state_dict=...,
+        meta=...)``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, or code in it would have to run,
-            as with every TorchScript archive and torch.export program.
+        ValueError: If the file is damaged, or code in it would have to run, as with every
+            TorchScript archive and torch.export program.
     """
     path = Path(path).expanduser()
     kind = detect_format(path)
@@ -180,8 +164,8 @@ def read_checkpoint(
         mmap = mmap and zipfile.is_zipfile(path)
         return _read_torch(path, map_location, trust_pickle, mmap)
     if not trust_pickle:
-        # torch.export.load unpickles without limits, and TorchScript runs
-        # the `__setstate__` of the modules in the archive.
+        # torch.export.load unpickles without limits, and TorchScript runs the `__setstate__` of the
+        # modules in the archive.
         raise ValueError(
             f'{path} was refused: it is a {EXPORT_FORMATS[kind]}, and opening '
             f'it may run code in it. {TRUST_ADVICE} The ordinary checkpoint '
@@ -192,16 +176,11 @@ def read_checkpoint(
     return _read_torch_export(path, map_location)
 
 
-def _read_torch(
-    path: Path, map_location: Any, trust_pickle: bool, mmap: bool
-) -> dict[str, Any]:
+def _read_torch(path: Path, map_location: Any, trust_pickle: bool, mmap: bool) -> dict[str, Any]:
     allow_training_checkpoints()
     try:
         loaded = torch.load(
-            path,
-            map_location=map_location,
-            weights_only=not trust_pickle,
-            mmap=mmap or None,
+            path, map_location=map_location, weights_only=not trust_pickle, mmap=mmap or None
         )
     except pickle.UnpicklingError as error:
         raise ValueError(
@@ -218,8 +197,7 @@ def _read_torch(
         ) from error
     if not isinstance(loaded, Mapping):
         raise ValueError(
-            f'{path} must hold a dict of weights, but it holds '
-            f'a {type(loaded).__name__}'
+            f'{path} must hold a dict of weights, but it holds a {type(loaded).__name__}'
         )
     return loaded  # type: ignore[return-value]
 
@@ -275,8 +253,7 @@ def _read_torch_export(path: Path, map_location: Any) -> dict[str, Any]:
             f'{_first_lines(error)}'
         ) from error
     state_dict = {
-        key: tensor.detach().to(map_location or 'cpu')
-        for key, tensor in program.state_dict.items()
+        key: tensor.detach().to(map_location or 'cpu') for key, tensor in program.state_dict.items()
     }
     return dict(state_dict=state_dict, meta=dict(source='torch.export'))
 
@@ -309,13 +286,12 @@ def write_checkpoint(
 
     Args:
         state_dict (Mapping[str, Tensor]): The weights.
-        path (str | Path): Where to; the suffix, ``.safetensors`` or
-            ``.pth``, selects the format. Its folder is made if needed.
-        meta (Mapping[str, Any], optional): Further facts; for
-            ``.safetensors`` they must be JSON values. Defaults to None.
-        with_hash (bool): Whether to add a dash and the first eight digits
-            of the file's SHA-256 to its name, as OpenMMLab does. Defaults to
-            False.
+        path (str | Path): Where to; the suffix, ``.safetensors`` or ``.pth``, selects the format.
+            Its folder is made if needed.
+        meta (Mapping[str, Any], optional): Further facts; for ``.safetensors`` they must be JSON
+            values. Defaults to None.
+        with_hash (bool): Whether to add a dash and the first eight digits of the file's SHA-256 to
+            its name, as OpenMMLab does. Defaults to False.
 
     Returns:
         Path: The file written.
@@ -325,18 +301,10 @@ def write_checkpoint(
     """
     path = Path(path).expanduser()
     if path.suffix not in SUFFIXES:
-        raise ValueError(
-            f'the suffix of {path} must be one of {SUFFIXES}, '
-            f'but got {path.suffix!r}'
-        )
+        raise ValueError(f'the suffix of {path} must be one of {SUFFIXES}, but got {path.suffix!r}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        key: tensor.detach().cpu().contiguous()
-        for key, tensor in state_dict.items()
-    }
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.stem}-', suffix='.tmp'
-    )
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state_dict.items()}
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.stem}-', suffix='.tmp')
     os.close(handle)
     temporary = Path(name)
     try:
@@ -344,13 +312,9 @@ def write_checkpoint(
             # Tensors that share memory are not allowed in this format.
             tensors = {key: tensor.clone() for key, tensor in tensors.items()}
             text = json.dumps(dict(meta or {}))
-            save_file(
-                tensors, temporary, metadata=dict(format='pt', meta=text)
-            )
+            save_file(tensors, temporary, metadata=dict(format='pt', meta=text))
         else:
-            torch.save(
-                dict(state_dict=tensors, meta=dict(meta or {})), temporary
-            )
+            torch.save(dict(state_dict=tensors, meta=dict(meta or {})), temporary)
         temporary.chmod(0o644)
         if with_hash:
             digest = file_sha256(temporary)[:8]

@@ -6,12 +6,7 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint import (
-    CheckpointInfo,
-    describe,
-    encoder_state_dict,
-    get_state_dict,
-)
+from .checkpoint import CheckpointInfo, describe, encoder_state_dict, get_state_dict
 from .checkpoint_io import read_checkpoint, write_checkpoint
 
 META_KEYS = ('mmengine_version', 'epoch', 'iter')
@@ -31,23 +26,22 @@ def convert_checkpoint(
     Args:
         source (str | Path): A file of any layout and format.
         target (str | Path): The file to write, ``.safetensors`` or ``.pth``.
-        encoder_only (bool): Whether to keep the encoder alone, in the layout
-            of the ``_clean`` files. Defaults to False.
-        dtype (str, optional): Floating-point type of the weights written;
-            None keeps theirs. Defaults to None.
-        with_hash (bool): Whether the name gets the first eight digits of
-            the file's SHA-256. Defaults to True.
-        trust_pickle (bool, optional): See
-            :func:`mmsapiens.utils.read_checkpoint`. Defaults to None.
+        encoder_only (bool): Whether to keep the encoder alone, in the layout of the ``_clean``
+            files. Defaults to False.
+        dtype (str, optional): Floating-point type of the weights written; None keeps theirs.
+            Defaults to None.
+        with_hash (bool): Whether the name gets the first eight digits of the file's SHA-256.
+            Defaults to True.
+        trust_pickle (bool, optional): See :func:`mmsapiens.utils.read_checkpoint`. Defaults to
+            None.
 
     Returns:
-        tuple[CheckpointInfo, Path]: What the source holds, and the file
-        written.
+        tuple[CheckpointInfo, Path]: What the source holds, and the file written.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the source is damaged or no Sapiens checkpoint, or if
-            the suffix of ``target`` is another one.
+        ValueError: If the source is damaged or no Sapiens checkpoint, or if the suffix of
+            ``target`` is another one.
     """
     checkpoint = read_checkpoint(source, 'cpu', trust_pickle)
     try:

@@ -38,10 +38,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in self.KINDS:
-            raise KeyError(
-                f'`kind` must be one of {list(self.KINDS)}, '
-                f'but got {self.kind!r}'
-            )
+            raise KeyError(f'`kind` must be one of {list(self.KINDS)}, but got {self.kind!r}')
 
 
 def format_faults(faults: Sequence[Fault], max_per_kind: int = 3) -> str:
@@ -76,8 +73,7 @@ def write_faults(faults: Sequence[Fault], path: str) -> None:
 
     Args:
         faults (Sequence[Fault]): All faults.
-        path (str): For a list of objects with ``kind``, ``where`` and
-            ``message``.
+        path (str): For a list of objects with ``kind``, ``where`` and ``message``.
     """
     text = json.dumps([asdict(fault) for fault in faults], indent=1)
     write_whole(text.encode(), path)

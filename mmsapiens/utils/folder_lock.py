@@ -20,13 +20,13 @@ class FolderInUseError(RuntimeError, BlockingIOError):
 class FolderLock:
     """Holds a folder until it is released or the process ends.
 
-    The lock belongs to the process: workers do not inherit it, and a killed
-    run leaves none. It holds on a shared disk as well, if that has locks.
+    The lock belongs to the process: workers do not inherit it, and a killed run leaves none. It
+    holds on a shared disk as well, if that has locks.
 
     Args:
         folder (str | Path): Is made if it does not exist.
-        option (str): Of the command line, to choose another one; for
-            messages. Defaults to '--work-dir'.
+        option (str): Of the command line, to choose another one; for messages. Defaults to
+            '--work-dir'.
 
     Raises:
         FolderInUseError: If another process holds it.
@@ -48,8 +48,7 @@ class FolderLock:
                     f'one another folder (`{option}`).'
                 ) from None
             print_log(
-                f'{folder} cannot be locked ({error}): take care that no '
-                'other run uses it',
+                f'{folder} cannot be locked ({error}): take care that no other run uses it',
                 logger='current',
                 level=logging.WARNING,
             )

@@ -12,13 +12,7 @@ from mmengine.fileio import BaseStorageBackend, register_backend
 WAITS_S = (0.5, 2.0, 8.0)
 """Before the second attempt and the following ones."""
 
-FINAL_ERRORS = (
-    FileNotFoundError,
-    ImportError,
-    NotImplementedError,
-    PermissionError,
-    ValueError,
-)
+FINAL_ERRORS = (FileNotFoundError, ImportError, NotImplementedError, PermissionError, ValueError)
 """Errors that another attempt does not mend."""
 
 Result = TypeVar('Result')
@@ -27,10 +21,10 @@ Result = TypeVar('Result')
 class FsspecBackend(BaseStorageBackend):
     """Reads whole files, and parts of files, from object storage.
 
-    Its name for ``backend_args`` is 'fsspec'. fsspec comes with torch; what a
-    store needs is installed beside it: ``aiohttp`` for http, ``s3fs`` for s3,
-    ``gcsfs`` for gs, ``adlfs`` for az. A request that fails for another
-    reason than a missing file or a refusal is repeated three times.
+    Its name for ``backend_args`` is 'fsspec'. fsspec comes with torch; what a store needs is
+    installed beside it: ``aiohttp`` for http, ``s3fs`` for s3, ``gcsfs`` for gs, ``adlfs`` for az.
+    A request that fails for another reason than a missing file or a refusal is repeated three
+    times.
 
     Args:
         **options: Of the file system, ``anon=True`` or ``endpoint_url=...``
@@ -40,9 +34,7 @@ class FsspecBackend(BaseStorageBackend):
     def __init__(self, **options: Any) -> None:
         self.options = options
 
-    def _ask(
-        self, path: str, question: Callable[[Any, str], Result]
-    ) -> Result:
+    def _ask(self, path: str, question: Callable[[Any, str], Result]) -> Result:
         """Ask the store of a path, more than once if need be."""
         for wait in WAITS_S:
             try:

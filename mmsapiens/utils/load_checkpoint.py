@@ -10,13 +10,7 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from .checkpoint import (
-    BACKBONE,
-    HEADS,
-    describe,
-    encoder_state_dict,
-    get_state_dict,
-)
+from .checkpoint import BACKBONE, HEADS, describe, encoder_state_dict, get_state_dict
 from .checkpoint_fit import check_head
 from .checkpoint_io import read_checkpoint
 
@@ -31,8 +25,7 @@ class LoadReport:
         loaded (list[str]): Parameters of the model taken from the file.
         resized (list[str]): Those of them that were resized to fit.
         dropped (list[str]): Keys of the file that the model has no use for.
-        initialized (list[str]): Parameters that the file does not have and
-            that keep their values.
+        initialized (list[str]): Parameters that the file does not have and that keep their values.
     """
 
     path: Path
@@ -43,10 +36,7 @@ class LoadReport:
     initialized: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [
-            f'{self.path.name}: {self.content}',
-            f'  loaded {len(self.loaded)} parameters',
-        ]
+        lines = [f'{self.path.name}: {self.content}', f'  loaded {len(self.loaded)} parameters']
         for title, keys in (
             ('resized', self.resized),
             ('dropped', self.dropped),
@@ -66,37 +56,30 @@ def load_checkpoint(
 ) -> LoadReport:
     """Load any released layout into an encoder or a whole model.
 
-    The encoder always comes from the file. A head is loaded if both have one
-    of the same task, is left as initialized if the file has none, and is
-    dropped if ``model`` is a bare encoder.
+    The encoder always comes from the file. A head is loaded if both have one of the same task, is
+    left as initialized if the file has none, and is dropped if ``model`` is a bare encoder.
 
     Args:
-        model (nn.Module): A ``SapiensViT``, or a model with one as
-            ``backbone``.
+        model (nn.Module): A ``SapiensViT``, or a model with one as ``backbone``.
         filename (str | Path): The checkpoint, in any format of
             :func:`mmsapiens.utils.read_checkpoint`.
-        map_location (str): Device that the file is read to. Defaults to
-            'cpu'.
-        trust_pickle (bool, optional): See
-            :func:`mmsapiens.utils.read_checkpoint`. Defaults to None.
+        map_location (str): Device that the file is read to. Defaults to 'cpu'.
+        trust_pickle (bool, optional): See :func:`mmsapiens.utils.read_checkpoint`. Defaults to
+            None.
 
     Returns:
-        LoadReport: What was loaded, resized, dropped and left alone; it is
-        logged as well.
+        LoadReport: What was loaded, resized, dropped and left alone; it is logged as well.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is damaged, or if its weights would be
-            silently wrong: another size, an encoder with gaps, a stock head,
-            another number of keypoints or classes, another task.
+        ValueError: If the file is damaged, or if its weights would be silently wrong: another size,
+            an encoder with gaps, a stock head, another number of keypoints or classes, another
+            task.
     """
     path = Path(filename).expanduser()
     checkpoint = read_checkpoint(path, map_location, trust_pickle)
     return load_weights(
-        model,
-        checkpoint,
-        path,
-        lambda weights: model.load_state_dict(weights, strict=False),
+        model, checkpoint, path, lambda weights: model.load_state_dict(weights, strict=False)
     )
 
 
@@ -112,8 +95,7 @@ def load_weights(
         model (nn.Module): As in :func:`load_checkpoint`.
         checkpoint (Mapping[str, Any]): Content of the file.
         path (Path): Its name, for messages.
-        load (Callable): Puts weights into the model; returns missing and
-            unexpected keys.
+        load (Callable): Puts weights into the model; returns missing and unexpected keys.
 
     Returns:
         LoadReport: As of :func:`load_checkpoint`.
@@ -129,8 +111,7 @@ def load_weights(
         is_model = f'{BACKBONE}patch_embed.projection.weight' in target
         if not is_encoder and not is_model:
             raise ValueError(
-                'the model has no SapiensViT: neither is it one '
-                'nor has it one as `backbone`'
+                'the model has no SapiensViT: neither is it one nor has it one as `backbone`'
             )
         encoder = encoder_state_dict(file)
         if is_encoder:
@@ -154,9 +135,7 @@ def load_weights(
         path=path,
         content=str(info),
         loaded=sorted(used),
-        resized=sorted(
-            key for key in used if shapes[key] != tuple(target[key].shape)
-        ),
+        resized=sorted(key for key in used if shapes[key] != tuple(target[key].shape)),
         dropped=sorted(
             key
             for key in file
@@ -173,15 +152,11 @@ def load_weights(
 def _check_complete(missing: Sequence[str], prefix: str) -> None:
     """Refuse an encoder with gaps.
 
-    A class token may be missing where the position embedding has its row,
-    and the norm ``ln2`` of averaged features is in no released file.
+    A class token may be missing where the position embedding has its row, and the norm ``ln2`` of
+    averaged features is in no released file.
     """
     optional = (f'{prefix}cls_token', f'{prefix}ln2.')
-    lacking = [
-        key
-        for key in missing
-        if key.startswith(prefix) and not key.startswith(optional)
-    ]
+    lacking = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
     if lacking:
         raise ValueError(
             f'the checkpoint is incomplete, it lacks {len(lacking)} '

@@ -1,7 +1,7 @@
 """Counting operations and stored activations without running a model.
 
-Models are built on the meta device and run on tensors without data, so that
-billions of parameters cost no memory.
+Models are built on the meta device and run on tensors without data, so that billions of parameters
+cost no memory.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def _same(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _attention_flops(
-    query: Sequence[int], key: Sequence[int], *args: Any, **kwargs: Any
-) -> int:
+def _attention_flops(query: Sequence[int], key: Sequence[int], *args: Any, **kwargs: Any) -> int:
     """Of both products, from the shapes (B, heads, tokens, dims)."""
     batch, heads, tokens, dims = query
     return 2 * 2 * batch * heads * tokens * key[2] * dims
@@ -95,9 +93,7 @@ def count_operations(run: Callable[[], Any]) -> Operations:
         display=False,
         # The one kernel of attention that torch has no formula for.
         custom_mapping={
-            torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
-                _attention_flops
-            )
+            torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (_attention_flops)
         },
     )
     with counter, torch.no_grad():
@@ -120,16 +116,13 @@ def without_data(model: nn.Module) -> Iterator[nn.Module]:
         model (nn.Module): Built under ``torch.device('meta')``; changed.
 
     Yields:
-        nn.Module: The model; inputs that are created inside have no data
-        either.
+        nn.Module: The model; inputs that are created inside have no data either.
     """
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield model.to_empty(device='cpu')
 
 
-def activation_bytes(
-    model: nn.Module, run: Callable[[], Any], dtype: torch.dtype
-) -> int:
+def activation_bytes(model: nn.Module, run: Callable[[], Any], dtype: torch.dtype) -> int:
     """Bytes that a training forward pass keeps.
 
     Args:
@@ -141,9 +134,7 @@ def activation_bytes(
         int: Without parameters, buffers and what autocast caches of them.
     """
     saved = SavedTensors(model)
-    autocast = torch.autocast(
-        'cpu', dtype, enabled=dtype != torch.float32, cache_enabled=True
-    )
+    autocast = torch.autocast('cpu', dtype, enabled=dtype != torch.float32, cache_enabled=True)
     with saved.counting(), autocast, torch.enable_grad():
         run()
     return saved.num_bytes

@@ -16,19 +16,13 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
 from ..models.layers import TransformerLayer
-from .model_cost import (
-    Operations,
-    activation_bytes,
-    count_operations,
-    without_data,
-)
+from .model_cost import Operations, activation_bytes, count_operations, without_data
 
 PAPER_TOKENS = 1_200_000_000_000
 """Tokens that each model of the paper is pretrained on."""
 
 USABLE_SHARE = 0.9
-"""Part of a GPU's memory to plan with; the rest is for workspace, fragments
-and communication."""
+"""Part of a GPU's memory to plan with; the rest is for workspace, fragments and communication."""
 
 OPTIMIZER_STATES = {'AdamW': 2, 'Adam': 2, 'SGD': 1, 'Lion': 1}
 """Numbers that an optimizer keeps for each parameter."""
@@ -54,8 +48,7 @@ class ModelCost:
         copies (int): Bytes of the weights' copies of lower precision.
         stored (int): Bytes of activations, one image.
         stored_checkpointed (int): Likewise, with checkpointing.
-        largest_recomputed (int): Bytes that checkpointing brings back at a
-            time, one image.
+        largest_recomputed (int): Bytes that checkpointing brings back at a time, one image.
     """
 
     num_params: int
@@ -88,8 +81,7 @@ class MemoryPlan:
         weights (int): Parameters.
         gradients (int): Gradients.
         optimizer (int): States of the optimizer.
-        buffers (int): Buckets of DDP and copies of lower precision, or
-            gathered blocks of FSDP.
+        buffers (int): Buckets of DDP and copies of lower precision, or gathered blocks of FSDP.
         activations (int): Of the config's batch.
         per_image (int): Activations of one image.
         usable (int): What may be used.
@@ -168,20 +160,16 @@ def cost_of(cfg: Config, dtype: str = 'float32') -> ModelCost:
 
     Args:
         cfg (Config): Of any host.
-        dtype (str): Of autocast: 'float32' (none), 'bfloat16' or 'float16'.
-            Defaults to 'float32'.
+        dtype (str): Of autocast: 'float32' (none), 'bfloat16' or 'float16'. Defaults to 'float32'.
 
     Returns:
         ModelCost: The counts.
 
     Raises:
-        ValueError: If the model is not built on SapiensViT, or ``dtype`` is
-            unknown.
+        ValueError: If the model is not built on SapiensViT, or ``dtype`` is unknown.
     """
     if dtype not in BYTES:
-        raise ValueError(
-            f'`dtype` must be one of {list(BYTES)}, but got {dtype!r}'
-        )
+        raise ValueError(f'`dtype` must be one of {list(BYTES)}, but got {dtype!r}')
     model = build_on_meta(cfg)
     blocks = [m for m in model.modules() if isinstance(m, TransformerLayer)]
     stacks = [m for m in model.modules() if hasattr(m, 'with_cp')]
@@ -197,18 +185,13 @@ def cost_of(cfg: Config, dtype: str = 'float32') -> ModelCost:
         # Not with one image, whose slices need no copies.
         stored_two = stored(2)
         per_image = stored(3) - stored_two
-        saved = {
-            stack: per_image - (stored(3, stack) - stored(2, stack))
-            for stack in stacks
-        }
+        saved = {stack: per_image - (stored(3, stack) - stored(2, stack)) for stack in stacks}
         whole_image = count_operations(_whole_image(model))
         training = count_operations(_training_pass(model, 1))
         is_masked = hasattr(model.backbone, 'mask_ratio')
         return ModelCost(
             num_params=_numel(model),
-            num_trained=sum(
-                p.numel() for p in model.parameters() if p.requires_grad
-            ),
+            num_trained=sum(p.numel() for p in model.parameters() if p.requires_grad),
             largest_unit=max(map(_numel, blocks)),
             outside_units=_numel(model) - sum(map(_numel, blocks)),
             whole_image=whole_image,
@@ -219,8 +202,7 @@ def cost_of(cfg: Config, dtype: str = 'float32') -> ModelCost:
             stored=per_image,
             stored_checkpointed=per_image - sum(saved.values()),
             largest_recomputed=max(
-                size
-                // sum(isinstance(m, TransformerLayer) for m in s.modules())
+                size // sum(isinstance(m, TransformerLayer) for m in s.modules())
                 for s, size in saved.items()
             ),
         )
@@ -242,10 +224,8 @@ def plan_memory(
         num_gpus (int): GPUs N of the run.
         gpu_memory_gb (float): Memory of each in GB (1e9 bytes).
         batch (int): Images on each GPU at a time.
-        optimizer (str): A key of :data:`OPTIMIZER_STATES`. Defaults to
-            'AdamW'.
-        dtype (str): Of autocast and of gathered weights. Defaults to
-            'float32'.
+        optimizer (str): A key of :data:`OPTIMIZER_STATES`. Defaults to 'AdamW'.
+        dtype (str): Of autocast and of gathered weights. Defaults to 'float32'.
 
     Returns:
         list[MemoryPlan]: Four plans.
@@ -253,15 +233,12 @@ def plan_memory(
     Raises:
         ValueError: If a number is not positive, or the optimizer unknown.
     """
-    for name, value in dict(
-        num_gpus=num_gpus, gpu_memory_gb=gpu_memory_gb, batch=batch
-    ).items():
+    for name, value in dict(num_gpus=num_gpus, gpu_memory_gb=gpu_memory_gb, batch=batch).items():
         if value <= 0:
             raise ValueError(f'`{name}` must be positive, but got {value}')
     if optimizer not in OPTIMIZER_STATES:
         raise ValueError(
-            f'`optimizer` must be one of {list(OPTIMIZER_STATES)}, but got '
-            f'{optimizer!r}'
+            f'`optimizer` must be one of {list(OPTIMIZER_STATES)}, but got {optimizer!r}'
         )
     weights, gradients = 4 * cost.num_params, 4 * cost.num_trained
     states = OPTIMIZER_STATES[optimizer] * gradients
@@ -295,12 +272,7 @@ def plan_memory(
 
 
 def images_per_second(
-    cost: ModelCost,
-    *,
-    num_gpus: int,
-    with_cp: bool,
-    peak_tflops: float,
-    utilisation: float,
+    cost: ModelCost, *, num_gpus: int, with_cp: bool, peak_tflops: float, utilisation: float
 ) -> float:
     """Speed of training.
 
@@ -309,8 +281,8 @@ def images_per_second(
         num_gpus (int): GPUs of the run.
         with_cp (bool): Whether activations are recomputed.
         peak_tflops (float): Rate of a GPU in the precision of the run.
-        utilisation (float): Part of it that is reached, in (0, 1]; repeated
-            operations count as work.
+        utilisation (float): Part of it that is reached, in (0, 1]; repeated operations count as
+            work.
 
     Returns:
         float: Images of all GPUs.
@@ -319,18 +291,14 @@ def images_per_second(
         ValueError: If ``utilisation`` is out of range.
     """
     if not 0 < utilisation <= 1:
-        raise ValueError(
-            f'`utilisation` must be in (0, 1], but got {utilisation}'
-        )
+        raise ValueError(f'`utilisation` must be in (0, 1], but got {utilisation}')
     macs = (1 + GRADIENT_FACTOR) * cost.training.total
     if with_cp:
         macs += cost.recomputed
     return num_gpus * peak_tflops * 1e12 * utilisation / (2 * macs)
 
 
-def days_for_tokens(
-    cost: ModelCost, speed: float, tokens: int = PAPER_TOKENS
-) -> float:
+def days_for_tokens(cost: ModelCost, speed: float, tokens: int = PAPER_TOKENS) -> float:
     """Days to see a number of tokens; every patch of an image is one.
 
     Args:

@@ -1,7 +1,7 @@
 """Position embeddings of patch grids: resizing, and reading from files.
 
-Letters: h w patch rows and columns, D width. A table is (1, T, D) with T =
-h * w, or 1 + h * w when its first row belongs to the class token.
+Letters: h w patch rows and columns, D width. A table is (1, T, D) with T = h * w, or 1 + h * w when
+its first row belongs to the class token.
 """
 
 from __future__ import annotations
@@ -16,22 +16,18 @@ Grid = tuple[int, int]
 
 
 def resize_pos_embed(
-    pos_embed: Tensor,
-    src_grid: Grid,
-    dst_grid: Grid,
-    num_extra_tokens: int = 0,
+    pos_embed: Tensor, src_grid: Grid, dst_grid: Grid, num_extra_tokens: int = 0
 ) -> Tensor:
     """Resize a table to another patch grid.
 
-    Bicubic without antialiasing, ``align_corners=False``, in float32, as in
-    the reference implementation.
+    Bicubic without antialiasing, ``align_corners=False``, in float32, as in the reference
+    implementation.
 
     Args:
         pos_embed (Tensor): (1, E + h * w, D) for ``src_grid`` (h, w).
         src_grid (tuple[int, int]): Rows and columns of ``pos_embed``.
         dst_grid (tuple[int, int]): Rows and columns wanted.
-        num_extra_tokens (int): Leading rows E that are kept as they are.
-            Defaults to 0.
+        num_extra_tokens (int): Leading rows E that are kept as they are. Defaults to 0.
 
     Returns:
         Tensor: (1, E + rows * columns, D) in the dtype of ``pos_embed``.
@@ -41,9 +37,7 @@ def resize_pos_embed(
     extra = pos_embed[:, :num_extra_tokens]
     table = pos_embed[:, num_extra_tokens:]
     maps = table.float().reshape(1, *src_grid, -1).permute(0, 3, 1, 2)
-    maps = F.interpolate(
-        maps, size=dst_grid, mode='bicubic', align_corners=False
-    )
+    maps = F.interpolate(maps, size=dst_grid, mode='bicubic', align_corners=False)
     table = maps.flatten(2).transpose(1, 2).to(pos_embed.dtype)
     return torch.cat([extra, table], dim=1)
 
@@ -56,8 +50,8 @@ def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
         dst_grid (tuple[int, int]): The grid of the model.
 
     Returns:
-        tuple[int, int]: ``dst_grid`` if the number fits, else a square, else
-        a grid of the shape of ``dst_grid`` at another resolution.
+        tuple[int, int]: ``dst_grid`` if the number fits, else a square, else a grid of the shape of
+        ``dst_grid`` at another resolution.
 
     Raises:
         ValueError: If none of them has ``num_patches`` cells.
@@ -82,17 +76,13 @@ def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
 
 
 def adapt_pos_embed(
-    pos_embed: Tensor,
-    dst_grid: Grid,
-    *,
-    file_has_cls_token: bool,
-    with_cls_token: bool,
+    pos_embed: Tensor, dst_grid: Grid, *, file_has_cls_token: bool, with_cls_token: bool
 ) -> Tensor:
     """Fit the table of a checkpoint to a model.
 
-    Whether the first row belongs to a class token is read from the file: it
-    does if the file has a ``cls_token``. Only a table whose length rules out
-    a grid without that row (for instance 4097) is cut otherwise.
+    Whether the first row belongs to a class token is read from the file: it does if the file has a
+    ``cls_token``. Only a table whose length rules out a grid without that row (for instance 4097)
+    is cut otherwise.
 
     Args:
         pos_embed (Tensor): (1, T, D).
@@ -104,8 +94,8 @@ def adapt_pos_embed(
         Tensor: (1, E + rows * columns, D), E = 1 with a class token, else 0.
 
     Raises:
-        ValueError: If the model needs a class token that the file lacks, or
-            if the grid of the table cannot be told.
+        ValueError: If the model needs a class token that the file lacks, or if the grid of the
+            table cannot be told.
     """
     num_rows = pos_embed.shape[1]
     has_row = file_has_cls_token

@@ -1,9 +1,8 @@
 """Checkpoints in shards: a folder that every process writes a part of.
 
-The format is that of ``torch.distributed.checkpoint``: tensors in
-``__<rank>_<n>.distcp``, where each lies in ``.metadata``. Only tensors are
-stored in this way; all that is small is in ``training.pth``. No code from a
-folder is run.
+The format is that of ``torch.distributed.checkpoint``: tensors in ``__<rank>_<n>.distcp``, where
+each lies in ``.metadata``. Only tensors are stored in this way; all that is small is in
+``training.pth``. No code from a folder is run.
 """
 
 from __future__ import annotations
@@ -19,10 +18,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
-from torch.distributed.checkpoint.metadata import (
-    Metadata,
-    TensorStorageMetadata,
-)
+from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
 
 INDEX_FILE = '.metadata'
 TRAINING_FILE = 'training.pth'
@@ -57,9 +53,7 @@ class _IndexUnpickler(pickle.Unpickler):
             found = super().find_class(module, name)
             if isinstance(found, type) and found.__module__ == module:
                 return found
-        raise pickle.UnpicklingError(
-            f'it names {module}.{name}, which no index needs'
-        )
+        raise pickle.UnpicklingError(f'it names {module}.{name}, which no index needs')
 
 
 class _Reader(dcp.FileSystemReader):
@@ -86,9 +80,7 @@ def read_index(folder: Path) -> Metadata:
         with (folder / INDEX_FILE).open('rb') as file:
             index = _IndexUnpickler(file).load()
     except (pickle.UnpicklingError, EOFError, OSError) as error:
-        raise ValueError(
-            f'the index {folder / INDEX_FILE} cannot be read: {error}'
-        ) from None
+        raise ValueError(f'the index {folder / INDEX_FILE} cannot be read: {error}') from None
     if not isinstance(index, Metadata):
         raise ValueError(
             f'{folder / INDEX_FILE} must hold the index of a sharded '
@@ -127,15 +119,13 @@ def is_whole_folder(folder: Path) -> bool:
     )
 
 
-def write_sharded(
-    folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]
-) -> None:
+def write_sharded(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
     """Write this process's part; all processes call it.
 
     Args:
         folder (Path): Where to; the same for all processes.
-        tensors (Mapping[str, Tensor]): Sharded tensors, and plain ones that
-            are equal on all processes.
+        tensors (Mapping[str, Tensor]): Sharded tensors, and plain ones that are equal on all
+            processes.
         rest (Mapping[str, Any]): All else, of the first process.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,20 +134,16 @@ def write_sharded(
     dcp.save(dict(tensors), storage_writer=dcp.FileSystemWriter(folder))
 
 
-def load_tensors(
-    folder: str | Path, tensors: Mapping[str, Tensor], alone: bool = False
-) -> None:
+def load_tensors(folder: str | Path, tensors: Mapping[str, Tensor], alone: bool = False) -> None:
     """Fill tensors, in place, from a checkpoint of any number of processes.
 
     Args:
         folder (str | Path): The checkpoint.
         tensors (Mapping[str, Tensor]): Sharded tensors, or whole ones.
-        alone (bool): Whether only this process reads. Defaults to False, all
-            call it.
+        alone (bool): Whether only this process reads. Defaults to False, all call it.
 
     Raises:
-        ValueError: If the checkpoint lacks a tensor or has one of another
-            shape.
+        ValueError: If the checkpoint lacks a tensor or has one of another shape.
     """
     stored = read_index(Path(folder)).state_dict_metadata
     for name, tensor in tensors.items():
@@ -175,21 +161,18 @@ def load_tensors(
         dcp.load(dict(tensors), storage_reader=reader, no_dist=alone)
 
 
-def read_sharded(
-    folder: str | Path, map_location: Any = None
-) -> dict[str, Any]:
+def read_sharded(folder: str | Path, map_location: Any = None) -> dict[str, Any]:
     """Read a sharded checkpoint as that of one process.
 
     The optimizer is left out.
 
     Args:
         folder (str | Path): The checkpoint.
-        map_location (str | torch.device, optional): Where its tensors go.
-            Defaults to None, the CPU.
+        map_location (str | torch.device, optional): Where its tensors go. Defaults to None, the
+            CPU.
 
     Returns:
-        dict[str, Any]: ``state_dict`` with whole tensors, ``meta`` and what
-        else there is.
+        dict[str, Any]: ``state_dict`` with whole tensors, ``meta`` and what else there is.
 
     Raises:
         ValueError: If the folder is damaged.
@@ -197,8 +180,7 @@ def read_sharded(
     folder = Path(folder)
     if not is_whole_folder(folder):
         raise ValueError(
-            f'the checkpoint {folder} is damaged: files are missing or cut '
-            'short. Copy it again.'
+            f'the checkpoint {folder} is damaged: files are missing or cut short. Copy it again.'
         )
     tensors = dict(_empty_weights(read_index(folder)))
     load_tensors(folder, tensors, alone=True)
@@ -213,9 +195,7 @@ def read_sharded(
 
 def _empty_weights(index: Metadata) -> Iterator[tuple[str, Tensor]]:
     for name, entry in index.state_dict_metadata.items():
-        if name.startswith(WEIGHTS) and isinstance(
-            entry, TensorStorageMetadata
-        ):
+        if name.startswith(WEIGHTS) and isinstance(entry, TensorStorageMetadata):
             yield name, torch.empty(entry.size, dtype=entry.properties.dtype)
 
 

@@ -17,28 +17,21 @@ _RANDOM = '.????????'
 
 
 @contextmanager
-def whole_file(
-    path: str | os.PathLike[str], *, is_durable: bool = True
-) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike[str], *, is_durable: bool = True) -> Iterator[Path]:
     """A file beside its place, moved there if the block ends without error.
 
     Args:
-        path (str | Path): Its name; a file there is replaced at once. Its
-            folder is made.
-        is_durable (bool): Whether content and name are on the disk before
-            the block ends. Without, a power failure soon after may damage
-            the file: for many files, whose content is checked later, and
-            which :func:`sync_file_system` makes durable together. Defaults
-            to True.
+        path (str | Path): Its name; a file there is replaced at once. Its folder is made.
+        is_durable (bool): Whether content and name are on the disk before the block ends. Without,
+            a power failure soon after may damage the file: for many files, whose content is checked
+            later, and which :func:`sync_file_system` makes durable together. Defaults to True.
 
     Yields:
         Path: An empty file to write to. It is gone after the block.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f'.{target.name}.', suffix=TMP_SUFFIX
-    )
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f'.{target.name}.', suffix=TMP_SUFFIX)
     os.close(handle)
     try:
         yield Path(name)
@@ -58,8 +51,8 @@ def remove_unfinished(path: Path) -> None:
     Only names that :func:`whole_file` gives are taken.
 
     Args:
-        path (Path): A file, which need not exist, or a folder, for all files
-            at any depth; nobody else may be writing them.
+        path (Path): A file, which need not exist, or a folder, for all files at any depth; nobody
+            else may be writing them.
     """
     if path.is_dir():
         found = path.rglob(f'.*{_RANDOM}{TMP_SUFFIX}')
@@ -70,9 +63,7 @@ def remove_unfinished(path: Path) -> None:
             partial.unlink()
 
 
-def write_whole(
-    content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True
-) -> None:
+def write_whole(content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True) -> None:
     """Write a file beside its place, then move it there.
 
     Args:
@@ -114,8 +105,8 @@ def sync_files(folder: Path, paths: Iterable[Path]) -> None:
 def sync_file_system(folder: Path) -> None:
     """Bring all that waits on a file system to the disk.
 
-    For thousands of files this takes no longer than for a few, but it waits
-    for what other processes write, too. On macOS it only begins.
+    For thousands of files this takes no longer than for a few, but it waits for what other
+    processes write, too. On macOS it only begins.
 
     Args:
         folder (Path): In that file system.
@@ -160,8 +151,7 @@ def move_whole(source: Path, target: Path) -> None:
 def remove_path(path: Path) -> None:
     """Remove a file or folder, if there is one.
 
-    A folder first loses its name, so that half of one is never taken for a
-    whole.
+    A folder first loses its name, so that half of one is never taken for a whole.
     """
     if not path.is_dir():
         path.unlink(missing_ok=True)

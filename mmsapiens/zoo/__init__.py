@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from .store import download
     from .transfer import RetryPolicy
 
-_LATER = {
-    'RetryPolicy': 'transfer',
-    'download': 'store',
-    'resolve_checkpoint': 'resolve',
-}
+_LATER = {'RetryPolicy': 'transfer', 'download': 'store', 'resolve_checkpoint': 'resolve'}
 
 __all__ = [
     'FORMATS',

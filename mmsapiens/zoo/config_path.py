@@ -26,9 +26,8 @@ def config_path(name: str) -> Path:
     """Path of a config.
 
     Args:
-        name (str): Below ``configs``, such as
-            'pose/coco/sapiens-0.3b_8xb64-210e_coco-1024x768.py', or the name
-            of the file alone, with or without its suffix.
+        name (str): Below ``configs``, such as 'pose/coco/sapiens-0.3b_8xb64-210e_coco-1024x768.py',
+            or the name of the file alone, with or without its suffix.
 
     Raises:
         FileNotFoundError: If there is none, naming similar ones.

@@ -31,8 +31,7 @@ class Failure:
     Args:
         reason (str): What happened and the way out.
         transient (bool): Whether another attempt may succeed.
-        retry_after_s (float, optional): When the server wants it, in seconds.
-            Defaults to None.
+        retry_after_s (float, optional): When the server wants it, in seconds. Defaults to None.
     """
 
     reason: str
@@ -101,8 +100,7 @@ def _of_status(error: Exception, release: Release) -> Failure:
             _seconds(response.headers.get('Retry-After')),
         )
     return Failure(
-        f'the server refuses the request (HTTP {status}): check HF_ENDPOINT, '
-        f'{OWN_FILE}',
+        f'the server refuses the request (HTTP {status}): check HF_ENDPOINT, {OWN_FILE}',
         status == 416,
     )
 
@@ -132,9 +130,7 @@ def _of_network(error: Exception) -> Failure:
         )
     if name in ('UnsupportedProtocol', 'InvalidURL', 'LocalProtocolError'):
         return Failure(
-            f'HF_ENDPOINT must be an address such as https://..., but got '
-            f'{host!r}',
-            False,
+            f'HF_ENDPOINT must be an address such as https://..., but got {host!r}', False
         )
     if name in ('ConnectError', 'ProxyError'):
         return Failure(

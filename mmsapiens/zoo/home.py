@@ -1,8 +1,7 @@
 """Where files are kept, and what the environment says about downloads.
 
-``MMSAPIENS_HOME`` is the folder of this package, by default ``mmsapiens`` in
-``$XDG_CACHE_HOME`` or ``~/.cache``. Releases lie below ``hub`` as they do in
-their repositories.
+``MMSAPIENS_HOME`` is the folder of this package, by default ``mmsapiens`` in ``$XDG_CACHE_HOME`` or
+``~/.cache``. Releases lie below ``hub`` as they do in their repositories.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ ROOTS = {
     'SAPIENS_CHECKPOINT_ROOT': 'sapiens_host/',
     'SAPIENS_LITE_CHECKPOINT_ROOT': 'sapiens_lite_host/{mode}/',
 }
-"""Variables of the Sapiens release -> the part of a path that they stand for;
-``{mode}`` is torchscript or bfloat16."""
+"""Variables of the Sapiens release -> the part of a path that they stand for; ``{mode}`` is
+torchscript or bfloat16."""
 
 OFFLINE_VARIABLES = ('MMSAPIENS_OFFLINE', 'HF_HUB_OFFLINE')
 DEFAULT_ENDPOINT = 'https://huggingface.co'

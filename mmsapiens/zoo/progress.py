@@ -24,8 +24,7 @@ def bar(name: str, wanted: bool | None = None) -> Iterator[Progress]:
 
     Args:
         name (str): Beside it.
-        wanted (bool, optional): None shows it on a terminal only. Defaults to
-            None.
+        wanted (bool, optional): None shows it on a terminal only. Defaults to None.
 
     Yields:
         Progress: To be told about new bytes.
@@ -43,9 +42,7 @@ def bar(name: str, wanted: bool | None = None) -> Iterator[Progress]:
         rich_progress.TransferSpeedColumn(),
         rich_progress.TimeRemainingColumn(),
     )
-    with rich_progress.Progress(
-        *columns, console=Console(stderr=True)
-    ) as shown:
+    with rich_progress.Progress(*columns, console=Console(stderr=True)) as shown:
         task = shown.add_task(name, total=None)
 
         def update(have: int, size: int | None) -> None:

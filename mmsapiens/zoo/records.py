@@ -1,7 +1,7 @@
 """What this machine knows about releases: ``records.json`` in the home.
 
-Where no hash of a release is published, the first download records its hash
-and revision; later ones, from any mirror, must agree.
+Where no hash of a release is published, the first download records its hash and revision; later
+ones, from any mirror, must agree.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ class Record:
     Args:
         sha256 (str): Of the file.
         bytes (int): Its size.
-        revision (str, optional): Commit of its repository; None if the file
-            was found on the disk.
-        origin (str): Who vouches for the hash: 'first use', 'hub' for the
-            server's own headers, or 'table' for :mod:`mmsapiens.zoo`.
+        revision (str, optional): Commit of its repository; None if the file was found on the disk.
+        origin (str): Who vouches for the hash: 'first use', 'hub' for the server's own headers, or
+            'table' for :mod:`mmsapiens.zoo`.
         date (str): When it was recorded.
     """
 

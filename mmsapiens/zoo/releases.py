@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FORMATS = ('pth', 'encoder', 'torchscript', 'bfloat16')
-"""A whole model; its encoder alone, of ``pretrain``; a TorchScript archive in
-float32; a ``torch.export`` program in bfloat16."""
+"""A whole model; its encoder alone, of ``pretrain``; a TorchScript archive in float32; a
+``torch.export`` program in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,17 @@ class Release:
     """A released file.
 
     Args:
-        task (str): Such as 'pose-308'; 'pretrain' is MAE, 'detector' finds
-            people.
+        task (str): Such as 'pose-308'; 'pretrain' is MAE, 'detector' finds people.
         size (str): Such as '1b'; 'rtmdet-m' of the detector.
         format (str): One of :data:`FORMATS`.
         repo (str): Repository on the Hugging Face hub.
         path_in_repo (str): Its name there.
         licence (str): SPDX name.
-        reported_metric (Mapping, optional): What its authors report, with the
-            data set. Defaults to None.
+        reported_metric (Mapping, optional): What its authors report, with the data set. Defaults to
+            None.
         note (str, optional): What else is known. Defaults to None.
-        revision (str, optional): Commit of the repository; None is the newest
-            at the first use. Defaults to None.
+        revision (str, optional): Commit of the repository; None is the newest at the first use.
+            Defaults to None.
         sha256 (str, optional): None if it is not published. Defaults to None.
         bytes (int, optional): None if it is not published. Defaults to None.
     """
@@ -61,10 +60,7 @@ class Release:
     def url(self) -> str:
         """Where a browser finds it."""
         revision = self.revision or 'main'
-        return (
-            f'https://huggingface.co/{self.repo}/resolve/{revision}/'
-            f'{self.path_in_repo}'
-        )
+        return f'https://huggingface.co/{self.repo}/resolve/{revision}/{self.path_in_repo}'
 
     def __str__(self) -> str:
         return f'{self.task} {self.size} ({self.format})'
@@ -111,12 +107,6 @@ def find_release(task: str, size: str, format: str = 'pth') -> Release:
         raise KeyError(f'`task` must be one of {known}, but got {task!r}')
     sizes = list(dict.fromkeys(row.size for row in of_task))
     if short not in sizes:
-        raise KeyError(
-            f'`size` must be one of {sizes} for the task {task!r}, but got '
-            f'{size!r}'
-        )
+        raise KeyError(f'`size` must be one of {sizes} for the task {task!r}, but got {size!r}')
     formats = [row.format for row in of_task if row.size == short]
-    raise KeyError(
-        f'`format` must be one of {formats} for {task!r} {short!r}, but got '
-        f'{format!r}'
-    )
+    raise KeyError(f'`format` must be one of {formats} for {task!r} {short!r}, but got {format!r}')

@@ -24,8 +24,8 @@ def resolve_checkpoint(
     """The file to load for a model.
 
     Args:
-        checkpoint (str | Path, optional): A file or a folder in shards, which
-            is taken as it is; None takes the release.
+        checkpoint (str | Path, optional): A file or a folder in shards, which is taken as it is;
+            None takes the release.
         task (str): As in :func:`find_release`.
         size (str): As in :func:`find_release`.
         format (str): As in :func:`find_release`. Defaults to 'pth'.
@@ -48,7 +48,6 @@ def resolve_checkpoint(
         fault = fault_of(path)
         if fault is not None:
             raise IntegrityError(
-                f'{path}: is {fault}; for a clone of a repository, `git lfs '
-                'pull` fetches its files'
+                f'{path}: is {fault}; for a clone of a repository, `git lfs pull` fetches its files'
             )
     return path

@@ -30,23 +30,22 @@ def download(
 ) -> Path:
     """Find a release on the disk, or fetch it.
 
-    Looked for in ``SAPIENS_CHECKPOINT_ROOT`` and
-    ``SAPIENS_LITE_CHECKPOINT_ROOT``, in the cache, then on the hub. The file
-    gets its name in the cache once its size, content and SHA-256 are right.
+    Looked for in ``SAPIENS_CHECKPOINT_ROOT`` and ``SAPIENS_LITE_CHECKPOINT_ROOT``, in the cache,
+    then on the hub. The file gets its name in the cache once its size, content and SHA-256 are
+    right.
 
     Args:
         release (Release | str): What to fetch, or its task.
         size (str, optional): Of the model, with a task. Defaults to None.
         format (str): With a task. Defaults to 'pth'.
-        verify (bool): Whether a file on the disk is read and hashed again
-            though its size and time have not changed. Defaults to False.
-        accept_new (bool): Whether to forget the hash and revision that the
-            first use recorded, and fetch the newest. Defaults to False.
+        verify (bool): Whether a file on the disk is read and hashed again though its size and time
+            have not changed. Defaults to False.
+        accept_new (bool): Whether to forget the hash and revision that the first use recorded, and
+            fetch the newest. Defaults to False.
         policy (RetryPolicy, optional): Defaults to five attempts.
-        show_bar (bool, optional): Whether to show a progress bar; None does
-            so on a terminal. Defaults to None.
-        notify (Callable): Told a line about what happens. Defaults to
-            printing to stderr.
+        show_bar (bool, optional): Whether to show a progress bar; None does so on a terminal.
+            Defaults to None.
+        notify (Callable): Told a line about what happens. Defaults to printing to stderr.
 
     Returns:
         Path: The file.
@@ -58,9 +57,7 @@ def download(
     """
     if isinstance(release, str):
         if size is None:
-            raise ValueError(
-                f'`size` must be given with the task {release!r}, but got None'
-            )
+            raise ValueError(f'`size` must be given with the task {release!r}, but got None')
         release = find_release(release, size, format)
     store = _Store(release, notify, policy or RetryPolicy())
     if accept_new:
@@ -76,10 +73,7 @@ class _Store:
     """The place of one release in the home."""
 
     def __init__(
-        self,
-        release: Release,
-        notify: Callable[[str], None],
-        policy: RetryPolicy,
+        self, release: Release, notify: Callable[[str], None], policy: RetryPolicy
     ) -> None:
         self.release = release
         self.notify = notify
@@ -137,9 +131,7 @@ class _Store:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                self.notify(
-                    f'{self.release.file}: another process fetches it; waiting'
-                )
+                self.notify(f'{self.release.file}: another process fetches it; waiting')
                 lock.acquire()
         except OSError as error:
             raise DownloadError(
@@ -187,18 +179,14 @@ class _Store:
         transfer.drop()
         return self.path
 
-    def _compare(
-        self, path: Path, size: int, digest: str, remote: Remote | None
-    ) -> None:
+    def _compare(self, path: Path, size: int, digest: str, remote: Remote | None) -> None:
         """Compare a file with everybody who vouches for the release."""
         known = self.records.get(self.release.key)
         vouchers: list[tuple[str, int | None, str | None]] = [
             ('published', self.release.bytes, self.release.sha256)
         ]
         if remote is not None:
-            vouchers.append(
-                ('named by the server', remote.bytes, remote.sha256)
-            )
+            vouchers.append(('named by the server', remote.bytes, remote.sha256))
         if known is not None:
             recorded = f'recorded on {known.date}'
             vouchers.append((recorded, known.bytes, known.sha256))

@@ -12,11 +12,7 @@ from typing import Any, TypeVar
 
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import FileMetadataError
-from huggingface_hub.utils import (
-    build_hf_headers,
-    get_session,
-    hf_raise_for_status,
-)
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from .contents import fault_of
 from .errors import DownloadError, IntegrityError
@@ -38,10 +34,10 @@ class RetryPolicy:
     Args:
         tries (int): Attempts in a row without any new byte. Defaults to 5.
         wait_s (float): Seconds after the first; doubles. Defaults to 1.
-        max_wait_s (float): The longest wait; a server that wants a longer
-            one ends the download. Defaults to 60.
-        timeout_s (float, optional): Without a byte; None takes
-            HF_HUB_DOWNLOAD_TIMEOUT, by default 10. Defaults to None.
+        max_wait_s (float): The longest wait; a server that wants a longer one ends the download.
+            Defaults to 60.
+        timeout_s (float, optional): Without a byte; None takes HF_HUB_DOWNLOAD_TIMEOUT, by default
+            10. Defaults to None.
     """
 
     tries: int = 5
@@ -133,10 +129,7 @@ class Transfer:
 
     def _url(self, revision: str) -> str:
         return hf_hub_url(
-            self.release.repo,
-            self.release.path_in_repo,
-            revision=revision,
-            endpoint=endpoint(),
+            self.release.repo, self.release.path_in_repo, revision=revision, endpoint=endpoint()
         )
 
     def _error(self, reason: str) -> DownloadError:
@@ -154,22 +147,15 @@ class Transfer:
             except (HTTPError, EndedEarly, OSError) as error:
                 failure = classify(error, self.release)
             failures = 1 if self._have() > before else failures + 1
-            wait = min(
-                self.policy.wait_s * 2 ** (failures - 1),
-                self.policy.max_wait_s,
-            )
+            wait = min(self.policy.wait_s * 2 ** (failures - 1), self.policy.max_wait_s)
             if failure.retry_after_s is not None:
                 wait = failure.retry_after_s
             if not failure.transient:
                 raise self._error(failure.reason)
             if failures >= self.policy.tries:
-                raise self._error(
-                    f'gave up after {failures} attempts: {failure.reason}'
-                )
+                raise self._error(f'gave up after {failures} attempts: {failure.reason}')
             if wait > self.policy.max_wait_s:
-                raise self._error(
-                    f'{failure.reason}; the server asks to wait {wait:.0f} s'
-                )
+                raise self._error(f'{failure.reason}; the server asks to wait {wait:.0f} s')
             self.notify(
                 f'{self.release.file}: {failure.reason}; again in {wait:g} s '
                 f'({failures} of {self.policy.tries})'
@@ -179,9 +165,7 @@ class Transfer:
     def _head(self) -> Remote:
         """Ask for size, hash and commit."""
         url = self._url(self.revision)
-        found = get_hf_file_metadata(
-            url, timeout=self.policy.seconds, endpoint=endpoint()
-        )
+        found = get_hf_file_metadata(url, timeout=self.policy.seconds, endpoint=endpoint())
         if found.commit_hash is None or found.etag is None:
             raise FileMetadataError(
                 f'{endpoint()} does not answer as a Hugging Face hub does (no '
@@ -205,15 +189,11 @@ class Transfer:
                     self.notify(f'{self.origin}: is damaged')
             if known != wanted:
                 self.notify(
-                    f'{self.release.file}: what came earlier is of another '
-                    'version; starting again'
+                    f'{self.release.file}: what came earlier is of another version; starting again'
                 )
                 self.drop()
             else:
-                self.notify(
-                    f'{self.release.file}: continuing after {self._have()} '
-                    'bytes'
-                )
+                self.notify(f'{self.release.file}: continuing after {self._have()} bytes')
         self.origin.write_text(json.dumps(wanted))
 
     def _check_room(self, remote: Remote) -> None:
@@ -272,9 +252,7 @@ class Transfer:
             return
         fault = fault_of(self.partial)
         if fault is None and have < size and not was_whole:
-            raise EndedEarly(
-                f'the connection was closed after {have} of {size} bytes'
-            )
+            raise EndedEarly(f'the connection was closed after {have} of {size} bytes')
         self.drop()
         what = fault or f'{have} bytes instead of {size}'
         if fault is None and have > size:

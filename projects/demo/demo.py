@@ -16,13 +16,7 @@ from four_tasks.configs import config_text
 from four_tasks.data import write_lists
 from four_tasks.stages import Record, Runner, Stage, write_atomically
 from four_tasks.story import results, write_page
-from four_tasks.variants import (
-    STARTS_FROM,
-    TITLES,
-    VARIANTS,
-    Variant,
-    get_variant,
-)
+from four_tasks.variants import STARTS_FROM, TITLES, VARIANTS, Variant, get_variant
 from mmengine.config import Config
 from pose_demo import use_portrait
 
@@ -52,9 +46,7 @@ def count_processes(variant: Variant) -> int:
     import torch
 
     if not torch.cuda.device_count():
-        raise SystemExit(
-            'error: DEMO=gpu needs a CUDA device; DEMO=long runs on the CPU'
-        )
+        raise SystemExit('error: DEMO=gpu needs a CUDA device; DEMO=long runs on the CPU')
     return torch.cuda.device_count()
 
 
@@ -101,17 +93,13 @@ def weights_of(run: Path, task: str) -> Path:
     return run / f'weights/{task}.pth'
 
 
-def train_stage(
-    task: str, variant: Variant, run: Path, processes: int, start: str = ''
-) -> Stage:
+def train_stage(task: str, variant: Variant, run: Path, processes: int, start: str = '') -> Stage:
     """Train the network of a task; ``start`` is the key of the one before."""
     config, target = run / f'configs/{task}.py', weights_of(run, task)
     # With all that it inherits: the key of the step depends on it.
     cfg = Config.fromfile(str(config), import_custom_modules=False)
     text = json.dumps(cfg.to_dict(), sort_keys=True) + start
-    stage = Stage(
-        f'train-{task}', f'Training: {TITLES[task]}', [], target, text
-    )
+    stage = Stage(f'train-{task}', f'Training: {TITLES[task]}', [], target, text)
     work_dir = run / 'train' / f'{task}-{stage.key}'
     command = [
         *('tools/dist_train.sh', str(config), str(processes)),
@@ -128,20 +116,11 @@ def train_stage(
     )
 
 
-def predict_stages(
-    run: Path, data: Path, photographs: Path, trained: str
-) -> tuple[Stage, Stage]:
+def predict_stages(run: Path, data: Path, photographs: Path, trained: str) -> tuple[Stage, Stage]:
     """Evaluate on held-out people, and look at photographs."""
-    command = [
-        *(sys.executable, 'projects/demo/predict.py', str(run)),
-        *('--data', str(data)),
-    ]
+    command = [*(sys.executable, 'projects/demo/predict.py', str(run)), *('--data', str(data))]
     heldout = Stage(
-        'heldout',
-        'Evaluation on held-out people',
-        command,
-        run / 'heldout.json',
-        trained,
+        'heldout', 'Evaluation on held-out people', command, run / 'heldout.json', trained
     )
     files = sorted(str(p) for p in photographs.rglob('*') if p.is_file())
     photos = Stage(
@@ -163,9 +142,7 @@ def run_demo(args: argparse.Namespace) -> Path:
     if args.data:
         photographs = args.data.expanduser().resolve()
         if not photographs.is_dir():
-            raise FileNotFoundError(
-                f'DATA must be a folder, but got {photographs}'
-            )
+            raise FileNotFoundError(f'DATA must be a folder, but got {photographs}')
     else:
         photographs = use_portrait(base / 'portrait')
     os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -187,9 +164,7 @@ def run_demo(args: argparse.Namespace) -> Path:
     return write_report(args.variant, variant, run, records)
 
 
-def write_report(
-    name: str, variant: Variant, run: Path, records: list[Record]
-) -> Path:
+def write_report(name: str, variant: Variant, run: Path, records: list[Record]) -> Path:
     """Write the page and print the table."""
     heldout = json.loads((run / 'heldout.json').read_text('utf-8'))
     folder = run / 'photographs'
@@ -206,10 +181,7 @@ def write_report(
     write_atomically(page, text)
     print(f'\n{"":46} {"baseline":>9} {"network":>9}')
     for row in results(heldout['tasks'], name):
-        print(
-            f'{row.metric:46} {row.baseline:9.2f} {row.ours:9.2f}  '
-            f'{row.change()}, {row.guess}'
-        )
+        print(f'{row.metric:46} {row.baseline:9.2f} {row.ours:9.2f}  {row.change()}, {row.guess}')
     wall = sum(record.wall_s for record in records)
     print(f'\n{wall / 60:.1f} minutes; the page: {page}')
     return page

@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Fine-tune a tiny Sapiens pose model, evaluate it and draw what it sees.
 
-Without `--data` it uses one public-domain portrait that ships with
-matplotlib. The figures are those of the training pictures themselves: the
-demo shows that the parts work together, not how well a model generalises.
+Without `--data` it uses one public-domain portrait that ships with matplotlib. The figures are
+those of the training pictures themselves: the demo shows that the parts work together, not how well
+a model generalises.
 """
 
 import argparse
@@ -27,12 +27,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--data',
         type=Path,
-        help='folder with pictures and COCO person keypoints instead of the '
-        'portrait',
+        help='folder with pictures and COCO person keypoints instead of the portrait',
     )
-    parser.add_argument(
-        '--work-dir', type=Path, default=Path('work_dirs/demo')
-    )
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--processes', type=int, default=2)
     parser.add_argument('--epochs', type=int, help='training epochs')
     return parser.parse_args()
@@ -45,8 +42,7 @@ def find_annotations(folder: Path) -> Path:
         folder (Path): Searched with its sub-folders.
 
     Returns:
-        Path: The smallest one, which is that of the validation set where
-        there are several.
+        Path: The smallest one, which is that of the validation set where there are several.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -58,10 +54,7 @@ def find_annotations(folder: Path) -> Path:
         if not isinstance(doc, dict) or not doc.get('annotations'):
             continue
         first = doc['annotations'][0]
-        if (
-            len(first.get('keypoints', [])) == 17 * 3
-            and 'face_kpts' not in first
-        ):
+        if len(first.get('keypoints', [])) == 17 * 3 and 'face_kpts' not in first:
             found.append(path)
             break
     if not found:
@@ -122,11 +115,7 @@ def use_portrait(folder: Path) -> Path:
 
 
 def write_config(
-    path: Path,
-    images: Path,
-    annotations: Path,
-    num_people: int,
-    epochs: int | None,
+    path: Path, images: Path, annotations: Path, num_people: int, epochs: int | None
 ) -> None:
     """Write the config of this run: the tiny one, with the data filled in.
 
@@ -135,8 +124,8 @@ def write_config(
         images (Path): Folder of the pictures.
         annotations (Path): The annotation file.
         num_people (int): People in it.
-        epochs (int, optional): Training epochs; if None, those of the tiny
-            config for several people, fewer for one.
+        epochs (int, optional): Training epochs; if None, those of the tiny config for several
+            people, fewer for one.
     """
     times = max(1, round(SAMPLES_PER_EPOCH / num_people))
     if epochs is None and num_people == 1:
@@ -194,9 +183,7 @@ def run(title: str, command: list[str], log: Path) -> float:
     if code:
         tail = log.read_text(encoding='utf-8').splitlines()[-40:]
         print('\n'.join(tail), file=sys.stderr)
-        raise SystemExit(
-            f'{title} failed with exit code {code}; {log} has the whole output'
-        )
+        raise SystemExit(f'{title} failed with exit code {code}; {log} has the whole output')
     return time.perf_counter() - start
 
 
@@ -208,9 +195,7 @@ def newest(folder: Path, pattern: str) -> Path:
     return files[-1]
 
 
-def draw(
-    config: Path, checkpoint: Path, images: Path, doc: dict, out_dir: Path
-) -> list[Path]:
+def draw(config: Path, checkpoint: Path, images: Path, doc: dict, out_dir: Path) -> list[Path]:
     """Draw annotation and prediction of each picture side by side.
 
     Args:
@@ -238,9 +223,7 @@ def draw(
     drawings = []
     for image in track(doc['images'], 'drawing', disable=None):
         people = [
-            a
-            for a in doc['annotations']
-            if a['image_id'] == image['id'] and a.get('num_keypoints')
+            a for a in doc['annotations'] if a['image_id'] == image['id'] and a.get('num_keypoints')
         ]
         if not people:
             continue
@@ -248,9 +231,9 @@ def draw(
         img = imread(str(path), channel_order='rgb')
         boxes = np.array([a['bbox'] for a in people], dtype=np.float32)
         boxes[:, 2:] += boxes[:, :2]
-        points = np.array(
-            [a['keypoints'] for a in people], dtype=np.float32
-        ).reshape(len(people), -1, 3)
+        points = np.array([a['keypoints'] for a in people], dtype=np.float32).reshape(
+            len(people), -1, 3
+        )
         truth = PoseDataSample(
             pred_instances=InstanceData(
                 keypoints=points[..., :2],
@@ -262,12 +245,7 @@ def draw(
         panels = []
         for sample in (truth, found):
             visualizer.add_datasample(
-                'panel',
-                img,
-                sample,
-                draw_gt=False,
-                draw_bbox=True,
-                kpt_thr=0.3,
+                'panel', img, sample, draw_gt=False, draw_bbox=True, kpt_thr=0.3
             )
             panels.append(visualizer.get_image())
         target = out_dir / f'{Path(image["file_name"]).stem}.png'
@@ -281,20 +259,13 @@ def main() -> None:
     args = parse_args()
     start = time.perf_counter()
     work_dir = args.work_dir.resolve()
-    folder = (
-        args.data.expanduser().resolve()
-        if args.data
-        else use_portrait(work_dir / 'data')
-    )
+    folder = args.data.expanduser().resolve() if args.data else use_portrait(work_dir / 'data')
     if not folder.is_dir():
         raise SystemExit(f'--data must be a folder, but got {folder}')
     annotations = find_annotations(folder)
     images, doc = find_images(folder, annotations)
     num_people = sum(bool(a.get('num_keypoints')) for a in doc['annotations'])
-    print(
-        f'{num_people} annotated people in {len(doc["images"])} pictures '
-        f'({annotations})'
-    )
+    print(f'{num_people} annotated people in {len(doc["images"])} pictures ({annotations})')
     config = work_dir / 'demo_config.py'
     config.parent.mkdir(parents=True, exist_ok=True)
     write_config(config, images, annotations, num_people, args.epochs)
@@ -303,18 +274,10 @@ def main() -> None:
     processes = str(args.processes)
     train_s = run(
         'fine-tuning',
-        [
-            'tools/dist_train.sh',
-            str(config),
-            processes,
-            '--work-dir',
-            str(train_dir),
-        ],
+        ['tools/dist_train.sh', str(config), processes, '--work-dir', str(train_dir)],
         work_dir / 'train.log',
     )
-    checkpoint = Path(
-        (train_dir / 'last_checkpoint').read_text(encoding='utf-8')
-    )
+    checkpoint = Path((train_dir / 'last_checkpoint').read_text(encoding='utf-8'))
     test_s = run(
         'evaluation (CocoMetric, boxes of the annotation)',
         [
@@ -336,10 +299,7 @@ def main() -> None:
         f'\nAP {metrics["coco/AP"]:.3f}, AP50 {metrics["coco/AP .5"]:.3f} '
         'on the pictures it was trained on'
     )
-    print(
-        f'training {train_s:.0f} s, evaluation {test_s:.0f} s, '
-        f'in all {total:.0f} s'
-    )
+    print(f'training {train_s:.0f} s, evaluation {test_s:.0f} s, in all {total:.0f} s')
     print('pictures:')
     for path in drawings:
         print(f'  {path}')

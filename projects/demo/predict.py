@@ -51,14 +51,10 @@ def read_rgb(path: Path) -> np.ndarray:
 
 def load_network(run: Path, task: str) -> Network:
     """The network of a task."""
-    return Network(
-        task, run / f'configs/{task}.py', run / f'weights/{task}.pth'
-    )
+    return Network(task, run / f'configs/{task}.py', run / f'weights/{task}.pth')
 
 
-def draw_heldout(
-    task: str, data: Path, name: str, kept: dict, out: Path
-) -> list[dict]:
+def draw_heldout(task: str, data: Path, name: str, kept: dict, out: Path) -> list[dict]:
     """Draw truth, our prediction and the baseline's for a picture.
 
     Args:
@@ -105,10 +101,7 @@ def draw_heldout(
         for way in ways:
             aligned = panels.align_depth(kept[way][0], true, mask)
             error = panels.depth_error(kept[way][0], true, mask)
-            drawn[way] = (
-                panels.draw_depth(aligned, mask, limits),
-                f'AbsRel {100 * error:.2f} %',
-            )
+            drawn[way] = (panels.draw_depth(aligned, mask, limits), f'AbsRel {100 * error:.2f} %')
     else:
         true = read_map(data / f'normals/{name}.png', 'normal_map')
         drawn['truth'] = panels.draw_normals(true, mask), ''
@@ -135,8 +128,7 @@ def run_heldout(run: Path, data: Path) -> None:
     document['inputs'] = [
         dict(
             file=write_png(
-                out / f'input-{name}.png',
-                panels.enlarge(read_rgb(data / f'images/{name}.png')),
+                out / f'input-{name}.png', panels.enlarge(read_rgb(data / f'images/{name}.png'))
             ),
             name=name,
         )
@@ -150,10 +142,7 @@ def run_heldout(run: Path, data: Path) -> None:
         figures, kept = evaluate(network, data, lists, set(shown))
         document['tasks'][task] = dict(
             figures=figures,
-            rows=[
-                draw_heldout(task, data, name, kept[name], out)
-                for name in shown
-            ],
+            rows=[draw_heldout(task, data, name, kept[name], out) for name in shown],
         )
     text = json.dumps(document, indent=1)
     write_atomically(run / 'heldout.json', text)
@@ -181,9 +170,7 @@ def run_photographs(run: Path, folder: Path, most: int, out: Path) -> None:
             'pose': panels.draw_pose(image, found['pose'], 0.1),
             'parsing': panels.draw_labels(image, labels),
             'depth': panels.draw_depth(found['depth'][0], mask),
-            'normal': panels.draw_normals(
-                found['normal'].transpose(1, 2, 0), mask
-            ),
+            'normal': panels.draw_normals(found['normal'].transpose(1, 2, 0), mask),
         }
         files = {
             key: write_png(out / f'{cut.name}-{key}.png', picture)

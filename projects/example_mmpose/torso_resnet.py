@@ -5,9 +5,7 @@ backbone = dict(type='ResNet', depth=50)
 channels, num_deconvs = 2048, 3
 
 custom_imports = dict(imports=imports, allow_failed_imports=False)
-codec = dict(
-    type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2
-)
+codec = dict(type='MSRAHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Render people with labels for pose, parts, depth and normals.
 
-An interrupted run continues where it was; the files depend on the seed and
-the options, not on the number of workers.
+An interrupted run continues where it was; the files depend on the seed and the options, not on the
+number of workers.
 """
 
 import argparse
@@ -35,8 +35,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
     add('--out', type=Path, required=True, help='folder of the data set')

@@ -50,8 +50,7 @@ def by_task(pairs: list[str], option: str) -> dict[str, str]:
     for pair in pairs:
         if '=' not in pair:
             raise ValueError(
-                f'`--{option}` must be TASK=FILE, such as depth=depth.pth, '
-                f'but got {pair!r}'
+                f'`--{option}` must be TASK=FILE, such as depth=depth.pth, but got {pair!r}'
             )
     return dict(pair.split('=', 1) for pair in pairs)
 
@@ -76,9 +75,7 @@ def main() -> None:
     try:
         from web_demo.page import CSS, build_page, theme
     except ModuleNotFoundError as error:
-        raise SystemExit(
-            f'error: {error}; `pip install -r requirements/web.txt`'
-        ) from None
+        raise SystemExit(f'error: {error}; `pip install -r requirements/web.txt`') from None
     try:
         inferencer = build_inferencer(args)
     except (ImportError, KeyError, OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Bad inputs of `docs/bad_inputs.md`: one function for each row.
 
-Each function makes the input in an empty folder, which is the working
-directory, and does what a user would do with it; it must raise.
+Each function makes the input in an empty folder, which is the working directory, and does what a
+user would do with it; it must raise.
 """
 
 CASES = {}

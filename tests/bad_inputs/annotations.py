@@ -58,8 +58,7 @@ def keypoints_133_into_17_of_stock_dataset():
     coco([annotation(keypoints=WHOLE_BODY)])
     # Our own dataset, here for validation, would refuse it earlier.
     train(
-        "train_dataloader['dataset'] = dict(people, type='CocoDataset')",
-        options=['--no-validate'],
+        "train_dataloader['dataset'] = dict(people, type='CocoDataset')", options=['--no-validate']
     )
 
 
@@ -91,10 +90,7 @@ def missing_pictures():
 @row('A08')
 def wrong_data_prefix():
     coco()
-    train(
-        "train_dataloader['dataset'] = dict(people,"
-        " data_prefix=dict(img='a/'))"
-    )
+    train("train_dataloader['dataset'] = dict(people, data_prefix=dict(img='a/'))")
 
 
 @row('A09')
@@ -164,9 +160,7 @@ def flat_detection():
     coco()
     box = dict(image_id=1, category_id=1, bbox=[1, 1, 0, 9], score=1.0)
     Path('detections.json').write_text(json.dumps([box]))
-    train(
-        "val_dataloader['dataset'] = dict(people, bbox_file='detections.json')"
-    )
+    train("val_dataloader['dataset'] = dict(people, bbox_file='detections.json')")
 
 
 @row('A19')
@@ -184,10 +178,7 @@ def one_sided_swap():
         "dataset_info = dict(dataset_name='mine', keypoint_info=points,"
         ' skeleton_info={}, joint_weights=[1.0] * 17, sigmas=[0.1] * 17)'
     )
-    train(
-        "train_dataloader['dataset'] = dict(people,"
-        " metainfo=dict(from_file='mine.py'))"
-    )
+    train("train_dataloader['dataset'] = dict(people, metainfo=dict(from_file='mine.py'))")
 
 
 @row('A21')

@@ -22,21 +22,12 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py'
 ARCH = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
 HEAD = dict(
-    in_channels=32,
-    out_channels=17,
-    deconv_out_channels=(16, 16),
-    conv_out_channels=(16, 16),
+    in_channels=32, out_channels=17, deconv_out_channels=(16, 16), conv_out_channels=(16, 16)
 )
 COCO_META = dict(from_file='configs/_base_/datasets/coco.py')
 
 
-GLOBALS = (
-    DefaultScope,
-    MMLogger,
-    MessageHub,
-    PoseLocalVisualizer,
-    Visualizer,
-)
+GLOBALS = (DefaultScope, MMLogger, MessageHub, PoseLocalVisualizer, Visualizer)
 
 
 @contextlib.contextmanager
@@ -53,12 +44,7 @@ def fresh_globals():
 
 def backbone(**changes):
     """Config of a tiny SapiensViT."""
-    return {
-        'type': 'mmsapiens.SapiensViT',
-        'arch': dict(ARCH),
-        'img_size': (64, 48),
-        **changes,
-    }
+    return {'type': 'mmsapiens.SapiensViT', 'arch': dict(ARCH), 'img_size': (64, 48), **changes}
 
 
 def head(**changes):
@@ -201,10 +187,7 @@ def run_tool(name, *arguments):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with (
-        mock.patch.object(sys, 'argv', [name, *arguments]),
-        mock.patch.dict(os.environ),
-    ):
+    with mock.patch.object(sys, 'argv', [name, *arguments]), mock.patch.dict(os.environ):
         module.main()
 
 
@@ -212,12 +195,6 @@ def shell(*command):
     """Run a script of `tools/`; raises Exit if it fails."""
     from . import Exit
 
-    done = subprocess.run(
-        ['bash', *command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(['bash', *command], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Exit(done.returncode, done.stderr.strip())

@@ -12,17 +12,7 @@ from mmpose.structures import PoseDataSample
 from mmsapiens.engine import launch
 
 from . import row
-from .builders import (
-    ARCH,
-    backbone,
-    build,
-    coco,
-    head,
-    pose_model,
-    run_tool,
-    shell,
-    train,
-)
+from .builders import ARCH, backbone, build, coco, head, pose_model, run_tool, shell, train
 
 
 def backbone_cases():
@@ -84,9 +74,7 @@ def head_of_other_width():
 def heatmaps_of_other_size():
     sample = PoseDataSample()
     sample.gt_fields = PixelData(heatmaps=torch.zeros(17, 64, 48))
-    sample.gt_instance_labels = InstanceData(
-        keypoint_weights=torch.ones(1, 17)
-    )
+    sample.gt_instance_labels = InstanceData(keypoint_weights=torch.ones(1, 17))
     pose_model()(torch.zeros(1, 3, 64, 48), [sample], mode='loss')
 
 
@@ -104,31 +92,23 @@ def num_layers_of_other_size():
 @row('C24')
 def misspelt_custom_keys():
     train_with(
-        'optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict('
-        'bias=dict(decay_multi=0.0))))'
+        'optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(bias=dict(decay_multi=0.0))))'
     )
 
 
 @row('C25')
 def layer_decay_rate():
-    train_with(
-        'optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=1.5))'
-    )
+    train_with('optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=1.5))')
 
 
 @row('C26')
 def no_weight_decay():
-    train_with(
-        "optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW',"
-        ' lr=1e-4))'
-    )
+    train_with("optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-4))")
 
 
 @row('C27')
 def layer_decay_of_other_backbone():
-    train_with(
-        "model = dict(backbone=dict(_delete_=True, type='ResNet', depth=18))"
-    )
+    train_with("model = dict(backbone=dict(_delete_=True, type='ResNet', depth=18))")
 
 
 @row('C28')
@@ -147,17 +127,12 @@ def amp_with_foreign_wrapper():
 
 @row('C30')
 def no_base_batch_size():
-    train_with(
-        'auto_scale_lr = dict(_delete_=True, enable=False)',
-        options=['--auto-scale-lr'],
-    )
+    train_with('auto_scale_lr = dict(_delete_=True, enable=False)', options=['--auto-scale-lr'])
 
 
 @row('C31')
 def show_without_hook():
-    train_with(
-        'default_hooks = dict(visualization=None)', options=['--show-dir', 'a']
-    )
+    train_with('default_hooks = dict(visualization=None)', options=['--show-dir', 'a'])
 
 
 @row('C32')

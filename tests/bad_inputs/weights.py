@@ -77,10 +77,7 @@ def other_size():
     with torch.device('meta'):
         large = build(MODELS, backbone(arch='sapiens_1b'))
     # One stored number for each parameter keeps the file small.
-    state = {
-        key: torch.zeros(1).expand(value.shape)
-        for key, value in large.state_dict().items()
-    }
+    state = {key: torch.zeros(1).expand(value.shape) for key, value in large.state_dict().items()}
     torch.save(state, 'sapiens_1b.pth')
     init_pretrained('sapiens_1b.pth', arch='sapiens_tiny')
 
@@ -89,9 +86,7 @@ def other_size():
 def other_task():
     state = pose_model().state_dict()
     dense = {
-        key.replace('head.', 'decode_head.').replace(
-            'final_layer', 'conv_seg'
-        ): value
+        key.replace('head.', 'decode_head.').replace('final_layer', 'conv_seg'): value
         for key, value in state.items()
     }
     torch.save(dict(state_dict=dense), 'parsing.pth')
@@ -101,9 +96,7 @@ def other_task():
 @row('W08')
 def lfs_pointer():
     load_bytes(
-        'sapiens.pth',
-        b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n'
-        b'size 1245\n',
+        'sapiens.pth', b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1245\n'
     )
 
 
@@ -182,10 +175,7 @@ def other_zip():
     load('sapiens.zip')
 
 
-RESNET = {
-    'conv1.weight': torch.zeros(8, 3, 7, 7),
-    'layer1.0.conv1.weight': torch.zeros(8, 8, 1, 1),
-}
+RESNET = {'conv1.weight': torch.zeros(8, 3, 7, 7), 'layer1.0.conv1.weight': torch.zeros(8, 8, 1, 1)}
 
 
 @row('W20')
@@ -246,11 +236,7 @@ def state_dict_is_a_model():
 
 @row('W29')
 def fewer_layers():
-    drop = [
-        key
-        for key in build(MODELS, backbone()).state_dict()
-        if key.startswith('layers.1.')
-    ]
+    drop = [key for key in build(MODELS, backbone()).state_dict() if key.startswith('layers.1.')]
     init_pretrained(save_encoder('encoder.pth', drop=drop))
 
 

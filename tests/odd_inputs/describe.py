@@ -23,9 +23,7 @@ def colour(image):
     for name, value in dict(red=CORNER, blue=REST).items():
         if np.abs(rgb - value).max() <= 12:
             return name
-    return str(
-        tuple(int(value) for value in (rgb / 10).round().clip(0, 25) * 10)
-    )
+    return str(tuple(int(value) for value in (rgb / 10).round().clip(0, 25) * 10))
 
 
 def one(item):

@@ -95,20 +95,14 @@ PICTURES = {
     'P06': lambda f: saved(f, 'a.jpg', Image.new('L', (64, 48), 80)),
     'P07': lambda f: saved(f, 'a.png', see_through()),
     'P08': lambda f: saved(f, 'a.png', picture().convert('P')),
-    'P09': lambda f: saved(
-        f, 'a.png', see_through().convert('P'), transparency=0
-    ),
+    'P09': lambda f: saved(f, 'a.png', see_through().convert('P'), transparency=0),
     'P10': lambda f: saved(f, 'a.png', Image.new('1', (64, 48), 1)),
     'P11': lambda f: saved(f, 'a.jpg', picture().convert('CMYK'), quality=95),
     'P12': lambda f: written(f, 'a.png', deep(GREY16)),
     'P13': lambda f: written(f, 'a.png', deep(COLOUR16)),
     'P14': lambda f: saved(f, 'a.tif', Image.fromarray(GREY16)),
-    'P15': lambda f: saved(
-        f, 'a.tif', Image.fromarray(np.full((48, 64), 0.5, np.float32))
-    ),
-    'P16': lambda f: saved(
-        f, 'a.tif', Image.fromarray(np.full((48, 64), 1000, np.float32))
-    ),
+    'P15': lambda f: saved(f, 'a.tif', Image.fromarray(np.full((48, 64), 0.5, np.float32))),
+    'P16': lambda f: saved(f, 'a.tif', Image.fromarray(np.full((48, 64), 1000, np.float32))),
     'P17': lambda f: saved(f, 'a.png', picture(1, 1)),
     'P18': lambda f: saved(f, 'a.png', picture(3000, 2)),
     'P19': lambda f: written(f, 'a.png', bomb()),
@@ -123,9 +117,7 @@ PICTURES = {
     'P28': lambda f: written(f, 'a.jpg', motion_photo()),
     'P29': lambda f: written(f, 'a.jpg', b''),
     'P30': lambda f: written(f, 'a.jpg', b'a list of pictures'),
-    'P31': lambda f: written(
-        f, 'a.jpg', b'version https://git-lfs.github.com/spec/v1\n'
-    ),
+    'P31': lambda f: written(f, 'a.jpg', b'version https://git-lfs.github.com/spec/v1\n'),
     'P32': lambda f: written(f, 'a.svg', b'<svg xmlns="..."></svg>'),
     'P33': lambda f: saved(f, 'a.bmp'),
 }

@@ -84,16 +84,12 @@ PLACES = {
     'L11': lambda f: names(f, 'in/*/*.png', 'in/b/a.png', 'in/c.png'),
     'L12': lambda f: names(f, 'in/a[1].png', 'in/a[1].png'),
     'L13': lambda f: names(f, 'in/*.jpg', 'in/a.png'),
-    'L14': lambda f: names(
-        f, 'in', 'in/a.png', 'in/out/panel/a.png', exclude=f / 'in/out'
-    ),
+    'L14': lambda f: names(f, 'in', 'in/a.png', 'in/out/panel/a.png', exclude=f / 'in/out'),
     'L15': lambda f: names(f, 'in', 'in/a.jpg.png', 'in/jpg/png.png'),
     'L16': lambda f: served(content=encoded('PNG')),
     'L17': lambda f: served(status=404),
     'L18': lambda f: served(content=encoded('PNG')[:99], announced=999),
-    'L19': lambda f: served(
-        content=bytes(2000), options=dict(max_download_mb=0.001)
-    ),
+    'L19': lambda f: served(content=bytes(2000), options=dict(max_download_mb=0.001)),
     'L20': lambda f: served(content=b'<html>log in</html>'),
     'L21': lambda f: describe('ftp://server/a.png'),
     'L22': lambda f: describe(red(), channel_order='rgb'),

@@ -12,8 +12,8 @@ from .describe import describe, picture
 def make_video(path, count=5, *, is_turned=False, times=None, codec='mpeg4'):
     """A video of the picture, 10 frames per second.
 
-    `times` are the seconds of the frames. A video that is turned has its
-    pixels as a camera that was held upright stores them.
+    `times` are the seconds of the frames. A video that is turned has its pixels as a camera that
+    was held upright stores them.
     """
     pixels = np.rot90(np.array(picture()), int(is_turned))
     if times is None:
@@ -26,9 +26,7 @@ def make_video(path, count=5, *, is_turned=False, times=None, codec='mpeg4'):
         stream.codec_context.time_base = Fraction(1, 1000)
         container.start_encoding()
         for time in times:
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(pixels), format='rgb24'
-            )
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format='rgb24')
             frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -100,9 +98,7 @@ def without_suffix(folder):
 VIDEOS = {
     'V01': lambda f: video(f, count=2),
     'V02': lambda f: video(f, options=dict(frame_step=2)),
-    'V03': lambda f: video(
-        f, options=dict(start_s=0.1, end_s=0.4, max_frames=2)
-    ),
+    'V03': lambda f: video(f, options=dict(start_s=0.1, end_s=0.4, max_frames=2)),
     'V04': lambda f: video(f, times=[0, 0.3, 0.35]),
     'V05': lambda f: video(f, count=1, is_turned=True),
     'V06': lambda f: video(f, 'clip.mkv', count=2),

@@ -87,10 +87,7 @@ def test_fork_that_hides_the_stock_package(module, tmp_path):
 
 
 def test_package_without_its_stock_files(tmp_path):
-    files = {
-        'mmdet/__init__.py': '',
-        'mmdet/version.py': "__version__ = '3.3.0'",
-    }
+    files = {'mmdet/__init__.py': '', 'mmdet/version.py': "__version__ = '3.3.0'"}
     write(tmp_path, files)
     found = problems(check('hosts.check_hosts', tmp_path))
     assert 'lacks apis/det_inferencer.py' in found['mmdet']
@@ -105,9 +102,7 @@ def test_other_version_in_front_of_the_installed_one(tmp_path):
     }
     write(tmp_path, files)
     topics = [
-        row['text']
-        for row in check('hosts.check_hosts', tmp_path)
-        if row['topic'] == 'mmengine'
+        row['text'] for row in check('hosts.check_hosts', tmp_path) if row['topic'] == 'mmengine'
     ]
     assert any('hides mmengine 0.10.7' in text for text in topics)
     assert any('>=0.10.7,<0.11 is needed' in text for text in topics)
@@ -172,9 +167,7 @@ def test_devices_name_the_processor():
 
 def test_command_reports_and_has_an_exit_code(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MMSAPIENS_HOME', str(tmp_path))
-    monkeypatch.setattr(
-        'mmsapiens.cli.health.binaries.check_binaries', lambda: []
-    )
+    monkeypatch.setattr('mmsapiens.cli.health.binaries.check_binaries', lambda: [])
     assert run(['doctor', '--json']) == 0
     assert json.loads(capsys.readouterr().out)['healthy'] is True
     monkeypatch.setenv('SAPIENS_CHECKPOINT_ROOT', str(tmp_path / 'none'))

@@ -78,9 +78,7 @@ def test_an_input_that_cannot_be_read(model, folder, tmp_path, capsys):
         (['--max-people', '0'], '0 is not in the range'),
     ],
 )
-def test_wrong_options_end_with_2(
-    model, folder, tmp_path, words, text, capsys
-):
+def test_wrong_options_end_with_2(model, folder, tmp_path, words, text, capsys):
     if '--weights' in words:
         command = ['infer', folder, *words]
     else:
@@ -131,10 +129,7 @@ def test_features_of_a_folder(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sapiens_vit.SAPIENS_ARCHS, 'sapiens_test', ARCH)
     encoder = SapiensViT('sapiens_test', img_size=64, with_cls_token=True)
     weights = tmp_path / 'encoder.safetensors'
-    write_checkpoint(
-        {k: torch.ones_like(v) for k, v in encoder.state_dict().items()},
-        weights,
-    )
+    write_checkpoint({k: torch.ones_like(v) for k, v in encoder.state_dict().items()}, weights)
     out = tmp_path / 'out'
     command = ['features', folder, '--weights', str(weights), '--out']
     command += [str(out), '--size', '64', '48', '--device', 'cpu', '-q']
@@ -152,7 +147,5 @@ def test_help_starts_no_torch():
         'import sys; from mmsapiens.cli.main import run; '
         "run(['infer', '--help']); print('torch' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == 'False'

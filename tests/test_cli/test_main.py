@@ -19,9 +19,7 @@ def test_help_lists_the_commands_and_imports_no_torch():
         "heavy = {'torch', 'mmengine', 'cv2', 'rich', 'huggingface_hub'}\n"
         'assert not heavy & set(sys.modules), heavy & set(sys.modules)\n'
     )
-    result = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     for name in cli.modules:
         assert f'\n  {name} ' in result.stdout
@@ -43,9 +41,7 @@ def test_commands_are_listed_once_their_module_exists():
 
 def test_module_runs_as_a_program():
     result = subprocess.run(
-        [sys.executable, '-m', 'mmsapiens', '--version'],
-        capture_output=True,
-        text=True,
+        [sys.executable, '-m', 'mmsapiens', '--version'], capture_output=True, text=True
     )
     assert result.returncode == 0
     assert result.stdout.startswith('mmsapiens, version ')

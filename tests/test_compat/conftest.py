@@ -11,8 +11,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-# Runs each snippet in a fork, two at a time; the imports of the first
-# argument are paid once.
+# Runs each snippet in a fork, two at a time; the imports of the first argument are paid once.
 FORKS = """
 import json, os, sys, traceback
 setup, snippets, folder = json.loads(sys.stdin.read())
@@ -48,13 +47,11 @@ while waiting or running:
 def run_forks(folder, setup, snippets):
     """Run each snippet in its own fork of a fresh interpreter.
 
-    Returns the variable ``result`` of each snippet ('done' if it has none)
-    as text, or 'TypeOfError: message'.
+    Returns the variable ``result`` of each snippet ('done' if it has none) as text, or
+    'TypeOfError: message'.
     """
     snippets = {name: dedent(code) for name, code in snippets.items()}
-    environment = dict(
-        os.environ, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1'
-    )
+    environment = dict(os.environ, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1')
     child = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', FORKS],
         input=json.dumps([dedent(setup), snippets, str(folder)]),
@@ -142,6 +139,4 @@ def forks(tmp_path_factory):
 @pytest.fixture
 def is_ours():
     """Whether a function was defined in mmsapiens."""
-    return lambda function: function.__globals__['__name__'].startswith(
-        'mmsapiens.'
-    )
+    return lambda function: function.__globals__['__name__'].startswith('mmsapiens.')

@@ -8,8 +8,8 @@ from textwrap import dedent
 
 import pytest
 
-# Trains an epoch, then resumes for a second one: without the remedy, with it,
-# and with our optimizer wrapper.
+# Trains an epoch, then resumes for a second one: without the remedy, with it, and with our
+# optimizer wrapper.
 SCRIPT = dedent(
     """
     import json, os, sys
@@ -115,9 +115,7 @@ def results(tmp_path_factory):
     return json.loads((folder / 'results.json').read_text())
 
 
-WRAPPERS = pytest.mark.parametrize(
-    'wrapper', ['OptimWrapper', 'mmsapiens.AutocastOptimWrapper']
-)
+WRAPPERS = pytest.mark.parametrize('wrapper', ['OptimWrapper', 'mmsapiens.AutocastOptimWrapper'])
 
 
 @WRAPPERS

@@ -15,11 +15,7 @@ from mmengine.utils.dl_utils import mmcv_full_available
 
 from mmsapiens import compat
 from mmsapiens.compat import missing_modules
-from mmsapiens.compat.missing_modules import (
-    StandInFinder,
-    fill_mmcv_ext,
-    is_stand_in,
-)
+from mmsapiens.compat.missing_modules import StandInFinder, fill_mmcv_ext, is_stand_in
 
 EXT_IS_STAND_IN = is_stand_in(importlib.import_module('mmcv._ext'))
 
@@ -27,8 +23,8 @@ EXT_IS_STAND_IN = is_stand_in(importlib.import_module('mmcv._ext'))
 @pytest.fixture(scope='module')
 def children(forks):
     """Answers of fresh interpreters in which mmsapiens is imported."""
-    # `import pkg_resources` as in setuptools 82: only PathFinder finds it,
-    # and distributions are found by the same class.
+    # `import pkg_resources` as in setuptools 82: only PathFinder finds it, and distributions are
+    # found by the same class.
     hide = dedent("""
         import sys
         from importlib.machinery import PathFinder
@@ -101,9 +97,7 @@ def children(forks):
     )
 
 
-@pytest.mark.parametrize(
-    'module', ['mmcv.ops', 'mmpose.models', 'mmseg.models', 'mmdet.models']
-)
+@pytest.mark.parametrize('module', ['mmcv.ops', 'mmpose.models', 'mmseg.models', 'mmdet.models'])
 def test_models_import_only_with_the_stand_in(stock, module):
     alone = stock[f'import {module}']
     if EXT_IS_STAND_IN:
@@ -145,9 +139,7 @@ def test_operator_without_stand_in_fails_when_called():
     fill_mmcv_ext(module)
     operator = module.carafe_forward  # hasattr is what mmcv asserts
     assert operator.__name__ == 'carafe_forward'
-    with pytest.raises(
-        NotImplementedError, match='`carafe_forward` needs .*Build mmcv'
-    ):
+    with pytest.raises(NotImplementedError, match='`carafe_forward` needs .*Build mmcv'):
         operator(torch.ones(1), scale_factor=2)
 
 

@@ -52,9 +52,7 @@ def rand(generator):
 @pytest.fixture
 def rand_like(generator):
     def draw(tensor):
-        return torch.rand(
-            tensor.shape, generator=generator, dtype=tensor.dtype
-        )
+        return torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype)
 
     return draw
 
@@ -63,16 +61,14 @@ def assert_same(ours, expected, inputs, weights):
     """Equal outputs, and equal gradients of their weighted sum."""
     torch.testing.assert_close(ours, expected)
     gradients = [
-        torch.autograd.grad((output * weights).sum(), inputs)
-        for output in (ours, expected)
+        torch.autograd.grad((output * weights).sum(), inputs) for output in (ours, expected)
     ]
     for mine, theirs in zip(*gradients):
         assert theirs.abs().sum() > 0
         torch.testing.assert_close(mine, theirs)
 
 
-# Three boxes of 10 x 10. The second overlaps the first by 80 of 120 (IoU
-# 2/3), the third none.
+# Three boxes of 10 x 10. The second overlaps the first by 80 of 120 (IoU 2/3), the third none.
 BOXES = torch.tensor([[0.0, 0, 10, 10], [2, 0, 12, 10], [50, 50, 60, 60]])
 SCORES = torch.tensor([0.8, 0.9, 0.3])
 
@@ -86,9 +82,7 @@ def test_nms_drops_the_weaker_of_two():
 
 
 def test_nms_takes_arrays_a_limit_and_a_score_threshold():
-    dets, kept = mmcv.ops.nms(
-        BOXES.numpy(), SCORES.numpy(), 0.7, score_threshold=0.5, max_num=1
-    )
+    dets, kept = mmcv.ops.nms(BOXES.numpy(), SCORES.numpy(), 0.7, score_threshold=0.5, max_num=1)
     assert isinstance(dets, np.ndarray)
     assert kept.tolist() == [1]
 
@@ -113,9 +107,7 @@ def test_batched_nms_keeps_classes_apart(split_thr):
     dets, kept = mmcv.ops.batched_nms(BOXES, SCORES, classes, settings)
     assert kept.tolist() == [1, 0, 2]
     torch.testing.assert_close(dets[:, :4], BOXES[kept])
-    _, kept = mmcv.ops.batched_nms(
-        BOXES, SCORES, classes, settings, class_agnostic=True
-    )
+    _, kept = mmcv.ops.batched_nms(BOXES, SCORES, classes, settings, class_agnostic=True)
     assert kept.tolist() == ([1, 2] if split_thr > 3 else [1, 0, 2])
 
 
@@ -128,18 +120,14 @@ def test_batched_nms_keeps_classes_apart(split_thr):
     ],
 )
 def test_soft_nms_lowers_the_score_of_the_weaker(method, decayed):
-    dets, kept = mmcv.ops.soft_nms(
-        BOXES, SCORES, iou_threshold=0.5, sigma=0.5, method=method
-    )
+    dets, kept = mmcv.ops.soft_nms(BOXES, SCORES, iou_threshold=0.5, sigma=0.5, method=method)
     expected = {1: 0.9, 2: 0.3}
     if decayed is not None:
         expected[0] = decayed
     order = sorted(expected, key=expected.get, reverse=True)
     assert kept.tolist() == order
     torch.testing.assert_close(dets[:, :4], BOXES[order])
-    torch.testing.assert_close(
-        dets[:, 4], torch.tensor([expected[index] for index in order])
-    )
+    torch.testing.assert_close(dets[:, 4], torch.tensor([expected[index] for index in order]))
 
 
 def test_soft_nms_gives_boxes_back_without_the_offset():
@@ -156,10 +144,7 @@ def test_soft_nms_keeps_boxes_without_area(method):
     boxes = np.array([[4, 3, 5, 3], [4, 3, 5, 4]] + [[3, 1, 3, 1]] * 4)
     scores = np.array([0.9, 0.9, 0.5, 0.5, 0.4, 0])
     dets, kept = mmcv.ops.soft_nms(
-        boxes.astype(np.float32),
-        scores.astype(np.float32),
-        iou_threshold=0.6,
-        method=method,
+        boxes.astype(np.float32), scores.astype(np.float32), iou_threshold=0.6, method=method
     )
     assert len(dets) == len(kept) == 5
     assert np.isfinite(dets).all()
@@ -179,23 +164,15 @@ def test_nms_match_groups_boxes_behind_the_best():
     assert [group.tolist() for group in groups] == [[1], [0], [2]]
 
 
-ROIS = torch.tensor(
-    [[0, 1, 1, 9, 7], [1, 0, 2, 6, 10], [1, 3, 3, 4, 4]], dtype=torch.float64
-)
+ROIS = torch.tensor([[0, 1, 1, 9, 7], [1, 0, 2, 6, 10], [1, 3, 3, 4, 4]], dtype=torch.float64)
 
 
 @pytest.mark.parametrize('aligned', [True, False])
 @pytest.mark.parametrize('sampling_ratio', [0, 2])
-def test_roi_align_equals_torchvision(
-    rand, rand_like, aligned, sampling_ratio
-):
+def test_roi_align_equals_torchvision(rand, rand_like, aligned, sampling_ratio):
     feats = rand(2, 3, 6, 6)
-    ours = mmcv.ops.roi_align(
-        feats, ROIS, (3, 2), 0.5, sampling_ratio, 'avg', aligned
-    )
-    expected = torchvision.ops.roi_align(
-        feats, ROIS, (3, 2), 0.5, sampling_ratio or -1, aligned
-    )
+    ours = mmcv.ops.roi_align(feats, ROIS, (3, 2), 0.5, sampling_ratio, 'avg', aligned)
+    expected = torchvision.ops.roi_align(feats, ROIS, (3, 2), 0.5, sampling_ratio or -1, aligned)
     assert ours.shape == (3, 3, 3, 2)
     assert_same(ours, expected, [feats], rand_like(ours))
 
@@ -224,26 +201,14 @@ def test_roi_pool_equals_torchvision(rand, rand_like):
 DEFORM_SETTINGS = [
     dict(stride=1, padding=1, dilation=1, groups=1, deform_groups=1),
     dict(stride=2, padding=2, dilation=2, groups=2, deform_groups=2),
-    dict(
-        stride=(1, 2),
-        padding=(0, 1),
-        dilation=(2, 1),
-        groups=1,
-        deform_groups=4,
-    ),
+    dict(stride=(1, 2), padding=(0, 1), dilation=(2, 1), groups=1, deform_groups=4),
 ]
 
 
 def offset_shape(layer, feats):
     """(B, deform_groups * 9, H, W) of the output of a 3 x 3 layer."""
     convolved = torch.nn.functional.conv2d(
-        feats,
-        layer.weight,
-        None,
-        layer.stride,
-        layer.padding,
-        layer.dilation,
-        layer.groups,
+        feats, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
     )
     return len(feats), layer.deform_groups * 9, *convolved.shape[2:]
 
@@ -268,9 +233,7 @@ def test_deform_conv_equals_torchvision(rand, rand_like, settings):
 
 @pytest.mark.parametrize('bias', [True, False])
 @pytest.mark.parametrize('settings', DEFORM_SETTINGS)
-def test_modulated_deform_conv_equals_torchvision(
-    rand, rand_like, settings, bias
-):
+def test_modulated_deform_conv_equals_torchvision(rand, rand_like, settings, bias):
     layer = mmcv.ops.ModulatedDeformConv2d(4, 6, 3, bias=bias, **settings)
     layer = layer.double()
     feats = rand(2, 4, 8, 9)
@@ -288,12 +251,7 @@ def test_modulated_deform_conv_equals_torchvision(
         dilation=layer.dilation,
         mask=mask,
     )
-    assert_same(
-        ours,
-        expected,
-        [feats, offset, mask, *layer.parameters()],
-        rand_like(ours),
-    )
+    assert_same(ours, expected, [feats, offset, mask, *layer.parameters()], rand_like(ours))
 
 
 def test_deform_conv_without_offsets_is_a_convolution(rand):
@@ -301,8 +259,7 @@ def test_deform_conv_without_offsets_is_a_convolution(rand):
     feats = rand(2, 4, 5, 5)
     offset = torch.zeros(2, 18, 5, 5, dtype=torch.float64)
     torch.testing.assert_close(
-        layer(feats, offset),
-        torch.nn.functional.conv2d(feats, layer.weight, padding=1),
+        layer(feats, offset), torch.nn.functional.conv2d(feats, layer.weight, padding=1)
     )
 
 
@@ -310,9 +267,7 @@ def test_deform_conv_learns_the_weight_alone(rand, rand_like):
     layer = mmcv.ops.DeformConv2d(4, 6, 3, padding=1).double()
     feats, offset = rand(2, 4, 5, 5).detach(), rand(2, 18, 5, 5).detach()
     ours = layer(feats, offset)
-    expected = torchvision.ops.deform_conv2d(
-        feats, offset, layer.weight, padding=1
-    )
+    expected = torchvision.ops.deform_conv2d(feats, offset, layer.weight, padding=1)
     assert_same(ours, expected, [layer.weight], rand_like(ours))
 
 
@@ -328,26 +283,20 @@ def test_deformable_attention_equals_the_pytorch_version(rand, rand_like):
     ours = attention.MultiScaleDeformableAttnFunction.apply(
         value, shapes, starts, locations, weights, 64
     )
-    expected = attention.multi_scale_deformable_attn_pytorch(
-        value, shapes, locations, weights
-    )
+    expected = attention.multi_scale_deformable_attn_pytorch(value, shapes, locations, weights)
     assert ours.shape == (2, 7, 8)
     assert_same(ours, expected, [value, locations, weights], rand_like(ours))
 
 
 @pytest.mark.parametrize('weighted', [False, True])
 @pytest.mark.parametrize('reduction', ['none', 'sum', 'mean'])
-def test_sigmoid_focal_loss_follows_the_formula(
-    rand, rand_like, reduction, weighted
-):
+def test_sigmoid_focal_loss_follows_the_formula(rand, rand_like, reduction, weighted):
     logits = rand(4, 3)
     # Three classes: the label 3 is background.
     target = torch.tensor([0, 2, 3, 1])
     gamma, alpha = 2.0, 0.25
     weight = torch.tensor([0.5, 1, 2.0]).double() if weighted else None
-    ours = mmcv.ops.sigmoid_focal_loss(
-        logits, target, gamma, alpha, weight, reduction
-    )
+    ours = mmcv.ops.sigmoid_focal_loss(logits, target, gamma, alpha, weight, reduction)
     positive = torch.zeros(4, 3, dtype=torch.bool)
     positive[0, 0] = positive[1, 2] = positive[3, 1] = True
     prob = logits.sigmoid()
@@ -385,9 +334,7 @@ def test_detector_of_mmdet_suppresses_overlaps(generator):
     from mmdet.structures import DetDataSample
 
     folder = get_installed_path('mmdet')
-    cfg = Config.fromfile(
-        f'{folder}/.mim/configs/rtmdet/rtmdet_tiny_8xb32-300e_coco.py'
-    )
+    cfg = Config.fromfile(f'{folder}/.mim/configs/rtmdet/rtmdet_tiny_8xb32-300e_coco.py')
     cfg.model.backbone.init_cfg = None  # a download
     cfg.model.test_cfg.update(score_thr=0.0, nms_pre=100)
     with DefaultScope.overwrite_default_scope('mmdet'):
@@ -396,20 +343,12 @@ def test_detector_of_mmdet_suppresses_overlaps(generator):
         for layer in model.bbox_head.rtm_reg:
             # All four sides lie about two strides away from their point.
             torch.nn.init.constant_(layer.bias, 2.0)
-        image = torch.randint(
-            0, 256, (3, 96, 128), generator=generator, dtype=torch.uint8
-        )
+        image = torch.randint(0, 256, (3, 96, 128), generator=generator, dtype=torch.uint8)
         sample = DetDataSample(
-            metainfo=dict(
-                img_shape=(96, 128),
-                ori_shape=(96, 128),
-                scale_factor=(1.0, 1.0),
-            )
+            metainfo=dict(img_shape=(96, 128), ori_shape=(96, 128), scale_factor=(1.0, 1.0))
         )
         with torch.no_grad():
-            (result,) = model.test_step(
-                dict(inputs=[image], data_samples=[sample])
-            )
+            (result,) = model.test_step(dict(inputs=[image], data_samples=[sample]))
     found = result.pred_instances
     assert len(found) > 10
     assert found.bboxes.shape == (len(found), 4)

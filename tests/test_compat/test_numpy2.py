@@ -36,15 +36,12 @@ def shifted_by_hand(img, shift, backend):
 
 # -0.1 * 255 = -25.5, of which the cast keeps the whole part.
 @pytest.mark.parametrize(
-    'hue_factor, shift',
-    [(-0.5, -127), (-0.1, -25), (-0.001, 0), (0, 0), (0.1, 25), (0.5, 127)],
+    'hue_factor, shift', [(-0.5, -127), (-0.1, -25), (-0.001, 0), (0, 0), (0.1, 25), (0.5, 127)]
 )
 @pytest.mark.parametrize('backend', ['cv2', 'pillow'])
 def test_hue_shift_wraps_around(image, backend, hue_factor, shift):
     result = mmcv.adjust_hue(image, hue_factor, backend)
-    np.testing.assert_array_equal(
-        result, shifted_by_hand(image, shift, backend)
-    )
+    np.testing.assert_array_equal(result, shifted_by_hand(image, shift, backend))
     assert result.dtype == np.uint8
 
 
@@ -76,12 +73,8 @@ def test_adjust_hue_is_mended_where_numpy_checks_casts(stock, is_ours):
 
 @pytest.mark.parametrize('backend', ['opencv', 'matplotlib'])
 def test_visualizer_draws_a_visible_keypoint(backend):
-    visualizer = PoseLocalVisualizer(
-        radius=3, kpt_color=[[255, 0, 0]] * 2, backend=backend
-    )
-    visualizer.set_dataset_meta(
-        dict(num_keypoints=2, keypoint_colors=[[255, 0, 0]] * 2)
-    )
+    visualizer = PoseLocalVisualizer(radius=3, kpt_color=[[255, 0, 0]] * 2, backend=backend)
+    visualizer.set_dataset_meta(dict(num_keypoints=2, keypoint_colors=[[255, 0, 0]] * 2))
     sample = PoseDataSample(
         pred_instances=InstanceData(
             keypoints=np.array([[[16.0, 16.0], [48.0, 48.0]]]),
@@ -90,9 +83,7 @@ def test_visualizer_draws_a_visible_keypoint(backend):
         )
     )
     black = np.zeros((64, 64, 3), np.uint8)
-    drawn = visualizer.add_datasample(
-        'keypoints', black, sample, draw_gt=False, draw_bbox=False
-    )
+    drawn = visualizer.add_datasample('keypoints', black, sample, draw_gt=False, draw_bbox=False)
     red = drawn[..., 0].astype(int) - drawn[..., 2]
     assert red[16, 16] > 100
     assert red[48, 48] == 0  # below the threshold
@@ -108,9 +99,7 @@ def test_circle_takes_any_kind_of_radius(radius):
 
 
 def test_draw_circles_is_mended_where_numpy_refuses(stock, is_ours):
-    from mmpose.visualization.opencv_backend_visualizer import (
-        OpencvBackendVisualizer,
-    )
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
 
     mended = is_ours(OpencvBackendVisualizer.draw_circles)
     assert mended == REFUSES_INT_OF_ARRAY

@@ -89,10 +89,7 @@ def children(forks, unsafe_checkpoint):
     results.update(
         forks(
             'import torch, torchvision, cv2, scipy, matplotlib.pyplot',
-            {
-                name: start + '\n'.join(map(dedent, parts))
-                for name, parts in snippets.items()
-            },
+            {name: start + '\n'.join(map(dedent, parts)) for name, parts in snippets.items()},
         )
     )
     return results

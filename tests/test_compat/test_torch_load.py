@@ -71,9 +71,7 @@ def build_runner(tmp_path):
                 collate_fn=dict(type='default_collate'),
             ),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
-            optim_wrapper=dict(
-                optimizer=dict(type='SGD', lr=0.1, momentum=0.5)
-            ),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.5)),
             param_scheduler=dict(type='ExponentialLR', gamma=0.5, end=9),
             default_hooks=dict(checkpoint=dict(type=CheckpointHook)),
             default_scope='mmengine',
@@ -126,16 +124,13 @@ def test_dataset_meta_of_any_numpy_loads(save, parent):
         number=np.int64(7),
     )
     path = save(
-        dict(state_dict=dict(weight=torch.ones(1)), meta=meta),
-        _use_new_zipfile_serialization=False,
+        dict(state_dict=dict(weight=torch.ones(1)), meta=meta), _use_new_zipfile_serialization=False
     )
     # numpy 2 renamed the module that arrays are pickled under.
     with open(path, 'r+b') as file:
         content = file.read()
         for name in (b'numpy._core', b'numpy.core'):
-            content = content.replace(
-                b'c' + name + b'.', b'cnumpy.' + parent.encode() + b'.'
-            )
+            content = content.replace(b'c' + name + b'.', b'cnumpy.' + parent.encode() + b'.')
         file.seek(0)
         file.truncate()
         file.write(content)

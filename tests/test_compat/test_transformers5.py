@@ -32,9 +32,7 @@ def install(folder, version):
         f'Metadata-Version: 2.1\nName: transformers\nVersion: {version}\n'
     )
     (folder / 'transformers').mkdir()
-    (folder / 'transformers/__init__.py').write_text(
-        f"__version__ = '{version}'\n"
-    )
+    (folder / 'transformers/__init__.py').write_text(f"__version__ = '{version}'\n")
 
 
 def test_mmpretrain_is_imported_without_multimodal_models(tmp_path):
@@ -47,14 +45,12 @@ def test_mmpretrain_is_imported_without_multimodal_models(tmp_path):
     )
     assert child.returncode == 0, child.stderr
     assert (
-        'Flamingo of mmpretrain needs transformers below 5, but 5.24.0 is '
-        'installed' in child.stdout
+        'Flamingo of mmpretrain needs transformers below 5, but 5.24.0 is installed' in child.stdout
     )
 
 
 @pytest.mark.parametrize(
-    ('installed', 'usable'),
-    [('4.57.1', True), ('5.0.0', False), ('5.24.0', False), (None, True)],
+    ('installed', 'usable'), [('4.57.1', True), ('5.0.0', False), ('5.24.0', False), (None, True)]
 )
 def test_only_too_new_versions_are_refused(monkeypatch, installed, usable):
     def version(name):

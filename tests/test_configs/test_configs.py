@@ -36,9 +36,7 @@ def load(name):
 def shrink_pose(cfg):
     """Two layers of width 32 on pictures of 64x48."""
     cfg.model.backbone.update(
-        arch=dict(
-            embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
-        ),
+        arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64),
         img_size=TINY_SIZE_HW,
         init_cfg=None,
     )
@@ -50,10 +48,7 @@ def shrink_pose(cfg):
         sigma=2,
     )
     cfg.model.head.update(
-        in_channels=32,
-        deconv_out_channels=(8, 8),
-        conv_out_channels=(8, 8),
-        decoder=codec,
+        in_channels=32, deconv_out_channels=(8, 8), conv_out_channels=(8, 8), decoder=codec
     )
     for pipeline in (cfg.train_pipeline, cfg.val_pipeline):
         for step in pipeline:
@@ -88,9 +83,7 @@ def person(num_keypoints, dataset_meta):
 def run_pipeline(steps, results):
     from mmengine.dataset import Compose
 
-    return Compose([step for step in steps if 'Load' not in step['type']])(
-        results
-    )
+    return Compose([step for step in steps if 'Load' not in step['type']])(results)
 
 
 @pytest.mark.parametrize('name', POSE)
@@ -108,18 +101,13 @@ def test_pose_config_trains_and_predicts(name):
     assert num_keypoints == meta['num_keypoints']
 
     batch = pseudo_collate(
-        [
-            run_pipeline(cfg.train_pipeline, person(num_keypoints, meta))
-            for _ in range(2)
-        ]
+        [run_pipeline(cfg.train_pipeline, person(num_keypoints, meta)) for _ in range(2)]
     )
     optim_wrapper = Runner.build_optim_wrapper(_Stub(model), cfg.optim_wrapper)
     losses = model.train_step(batch, optim_wrapper)
     assert losses['loss'].isfinite()
 
-    batch = pseudo_collate(
-        [run_pipeline(cfg.val_pipeline, person(num_keypoints, meta))]
-    )
+    batch = pseudo_collate([run_pipeline(cfg.val_pipeline, person(num_keypoints, meta))])
     (sample,) = model.eval().test_step(batch)
     assert sample.pred_instances.keypoints.shape == (1, num_keypoints, 2)
 
@@ -170,10 +158,7 @@ def test_pose_settings_agree_with_each_other(name):
     cfg = load(name)
     assert cfg.custom_imports.imports == ['mmsapiens']
     codec = cfg.model.head.decoder
-    steps = {
-        step['type'].split('.')[-1]: step
-        for step in [*cfg.train_pipeline, *cfg.val_pipeline]
-    }
+    steps = {step['type'].split('.')[-1]: step for step in [*cfg.train_pipeline, *cfg.val_pipeline]}
     assert steps['TopdownAffine']['input_size'] == codec['input_size']
     assert steps['GenerateTarget']['encoder'] == codec
     height, width = cfg.model.backbone.img_size
@@ -196,9 +181,7 @@ def shrink_dense(cfg):
     height, width = TINY_SIZE_HW
     cfg.model.data_preprocessor.size = TINY_SIZE_HW
     cfg.model.backbone.update(
-        arch=dict(
-            embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
-        ),
+        arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64),
         img_size=TINY_SIZE_HW,
         init_cfg=None,
     )
@@ -206,9 +189,7 @@ def shrink_dense(cfg):
     if cfg.model.decode_head.type.endswith('DepthHead'):
         deconvs = 4
     cfg.model.decode_head.update(
-        in_channels=32,
-        deconv_out_channels=(8,) * deconvs,
-        conv_out_channels=(8,),
+        in_channels=32, deconv_out_channels=(8,) * deconvs, conv_out_channels=(8,)
     )
     for pipeline in (cfg.train_pipeline, cfg.val_pipeline, cfg.test_pipeline):
         for step in pipeline:
@@ -247,9 +228,7 @@ def test_dense_config_trains_predicts_and_evaluates(name):
     np.random.seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    batch = pseudo_collate(
-        [run_pipeline(cfg.train_pipeline, figure_sample()) for _ in range(2)]
-    )
+    batch = pseudo_collate([run_pipeline(cfg.train_pipeline, figure_sample()) for _ in range(2)])
     optim_wrapper = Runner.build_optim_wrapper(_Stub(model), cfg.optim_wrapper)
     losses = model.train_step(batch, optim_wrapper)
     assert losses['loss'].isfinite()
@@ -266,9 +245,7 @@ def test_dense_config_trains_predicts_and_evaluates(name):
     assert pred.shape == (96, 80)
     metric = METRICS.build(cfg.val_evaluator)
     metric.dataset_meta = dict(
-        classes=[
-            str(i) for i in range(cfg.model.decode_head.get('num_classes', 0))
-        ]
+        classes=[str(i) for i in range(cfg.model.decode_head.get('num_classes', 0))]
     )
     metric.process(batch, [sample.to_dict()])
     figures = metric.evaluate(1)

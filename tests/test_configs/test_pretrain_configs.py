@@ -8,12 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.registry import (
-    OPTIM_WRAPPERS,
-    RUNNERS,
-    STRATEGIES,
-    init_default_scope,
-)
+from mmengine.registry import OPTIM_WRAPPERS, RUNNERS, STRATEGIES, init_default_scope
 from mmengine.runner import Runner
 from parity import ROOT
 
@@ -76,21 +71,13 @@ def test_further_configs_take_ten_lines(name):
     assert sum(bool(line.strip()) for line in lines) <= 10
 
 
-@pytest.mark.parametrize(
-    'name', [name for name in CONFIGS if '8xb' not in name]
-)
+@pytest.mark.parametrize('name', [name for name in CONFIGS if '8xb' not in name])
 def test_shrunk_config_trains_a_batch(name, generator):
     cfg = load(name)
-    arch = dict(
-        embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
-    )
+    arch = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
     cfg.model.backbone.update(arch=arch, img_size=64)
     cfg.model.neck.update(
-        num_patches=16,
-        embed_dim=32,
-        decoder_embed_dim=16,
-        decoder_depth=2,
-        decoder_num_heads=2,
+        num_patches=16, embed_dim=32, decoder_embed_dim=16, decoder_depth=2, decoder_num_heads=2
     )
     cfg.train_pipeline[0]['scale'] = 64
     model = MODELS.build(cfg.model)
@@ -101,10 +88,7 @@ def test_shrunk_config_trains_a_batch(name, generator):
     picture = torch.randint(0, 256, (90, 80, 3), generator=generator)
     picture = picture.to(torch.uint8).numpy()
     pipeline = Compose(cfg.train_pipeline)
-    samples = [
-        pipeline(dict(img=picture, img_shape=(90, 80), sample_idx=0))
-        for _ in range(2)
-    ]
+    samples = [pipeline(dict(img=picture, img_shape=(90, 80), sample_idx=0)) for _ in range(2)]
     inputs = torch.stack([sample['inputs'] for sample in samples])
     assert inputs.shape == (2, 3, 64, 64)
     assert inputs.dtype == torch.uint8
@@ -121,16 +105,11 @@ def test_deepspeed_settings_of_the_docs_fit_mmengine(tmp_path):
         if 'DeepSpeedOptimWrapper' in block
     )
     path = tmp_path / 'config.py'
-    path.write_text(
-        code.replace("'./", f"'{FOLDER}/").replace("'../", f"'{FOLDER}/../")
-    )
+    path.write_text(code.replace("'./", f"'{FOLDER}/").replace("'../", f"'{FOLDER}/../"))
     cfg = Config.fromfile(path)
     assert cfg.runner_type == 'mmsapiens.StrategyRunner'
     assert RUNNERS.get(cfg.runner_type) is not None
-    for registry, part in (
-        (STRATEGIES, cfg.strategy),
-        (OPTIM_WRAPPERS, cfg.optim_wrapper),
-    ):
+    for registry, part in ((STRATEGIES, cfg.strategy), (OPTIM_WRAPPERS, cfg.optim_wrapper)):
         arguments = dict(part)
         kind = registry.get(arguments.pop('type'))
         arguments.pop('paramwise_cfg', None)  # of the constructor

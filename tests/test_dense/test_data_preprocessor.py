@@ -23,8 +23,7 @@ def sample(height, width):
 def test_every_field_is_padded_with_its_own_value():
     preprocessor = DenseDataPreprocessor(size=(6, 5))
     data = preprocessor(
-        dict(inputs=[torch.ones(3, 4, 4)], data_samples=[sample(4, 4)]),
-        training=True,
+        dict(inputs=[torch.ones(3, 4, 4)], data_samples=[sample(4, 4)]), training=True
     )
     assert data['inputs'].shape == (1, 3, 6, 5)
     (padded,) = data['data_samples']
@@ -44,8 +43,7 @@ def test_padding_equals_the_reference(name):
     image = case['inputs/image_uint8_bgr'][0]
     cut = image[:, :-8, :-8]
     data = DenseDataPreprocessor(**cfg)(
-        dict(inputs=[cut], data_samples=[sample(*cut.shape[1:])]),
-        training=True,
+        dict(inputs=[cut], data_samples=[sample(*cut.shape[1:])]), training=True
     )
     assert data['inputs'].shape[2:] == tuple(cfg['size'])
     assert (data['inputs'][..., -1, -1] == cfg['pad_val']).all()
@@ -53,9 +51,7 @@ def test_padding_equals_the_reference(name):
 
 
 def test_colours_are_turned_and_normalized():
-    preprocessor = DenseDataPreprocessor(
-        mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0], bgr_to_rgb=True
-    )
+    preprocessor = DenseDataPreprocessor(mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0], bgr_to_rgb=True)
     blue, green, red = 11, 12, 13
     picture = torch.tensor([blue, green, red]).view(3, 1, 1).byte()
     inputs = preprocessor(dict(inputs=[picture]))['inputs']
@@ -71,9 +67,7 @@ def test_picture_and_map_must_be_of_one_size():
 
 def test_maps_keep_their_size_in_a_test():
     preprocessor = DenseDataPreprocessor(test_cfg=dict(size=(8, 8)))
-    data = preprocessor(
-        dict(inputs=[torch.ones(3, 4, 4)], data_samples=[sample(9, 7)])
-    )
+    data = preprocessor(dict(inputs=[torch.ones(3, 4, 4)], data_samples=[sample(9, 7)]))
     assert data['inputs'].shape == (1, 3, 8, 8)
     (kept,) = data['data_samples']
     assert kept.gt_depth_map.shape == (9, 7)
@@ -99,8 +93,7 @@ def test_labels_of_8_bits_become_int64():
     )
     assert packed['data_samples'].gt_sem_seg.data.dtype == torch.uint8
     batch = DenseDataPreprocessor(size=(2, 4))(
-        dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]),
-        training=True,
+        dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']]), training=True
     )
     data = batch['data_samples'][0].gt_sem_seg.data
     assert data.dtype == torch.int64

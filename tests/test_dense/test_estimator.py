@@ -46,9 +46,7 @@ def batch(model, case, **meta):
             )
         )
         samples.append(sample)
-    return model.data_preprocessor(
-        dict(inputs=list(images), data_samples=samples), training=True
-    )
+    return model.data_preprocessor(dict(inputs=list(images), data_samples=samples), training=True)
 
 
 def test_output_equals_the_reference(case):
@@ -181,16 +179,13 @@ def test_padding_is_cut_off_before_resizing(case):
     inputs = batch(model, case)['inputs'][:1]
     height, width = inputs.shape[2:]
     sample = SegDataSample()
-    sample.set_metainfo(
-        dict(ori_shape=(height - 8, width - 6), img_padding_size=(0, 6, 0, 8))
-    )
+    sample.set_metainfo(dict(ori_shape=(height - 8, width - 6), img_padding_size=(0, 6, 0, 8)))
     with torch.no_grad():
         (padded,) = model(inputs, [sample], mode='predict')
         (whole,) = model(inputs, mode='predict')
     name = name.replace('gt', 'pred')
     torch.testing.assert_close(
-        padded.get(name).data,
-        whole.get(name).data[:, : height - 8, : width - 6],
+        padded.get(name).data, whole.get(name).data[:, : height - 8, : width - 6]
     )
 
 

@@ -65,16 +65,12 @@ def config(tmp_path, folder):
     cfg = Config.fromfile(path)
     height, width = 64, 48
     cfg.model.backbone.update(
-        arch=dict(
-            embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
-        ),
+        arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64),
         img_size=(height, width),
         init_cfg=None,
     )
     cfg.model.decode_head.update(
-        in_channels=32,
-        deconv_out_channels=(16, 16, 16),
-        conv_out_channels=(16,),
+        in_channels=32, deconv_out_channels=(16, 16, 16), conv_out_channels=(16,)
     )
     cfg.model.data_preprocessor.size = (height, width)
     for step in cfg.train_pipeline:
@@ -82,9 +78,7 @@ def config(tmp_path, folder):
             step.scale = (width, height)
         if 'crop_size' in step:
             step.crop_size = (height, width)
-    cfg.train_dataloader.dataset.update(
-        data_root=str(folder), pipeline=cfg.train_pipeline
-    )
+    cfg.train_dataloader.dataset.update(data_root=str(folder), pipeline=cfg.train_pipeline)
     return cfg
 
 

@@ -23,15 +23,11 @@ NORMALS /= np.linalg.norm(NORMALS, axis=-1, keepdims=True)
 NORMALS[0, :3] = [[0, 0, 1], [0, -1, 0], [-1, 0, 0]]
 NORMALS[1, 1:3] = 0
 NORMALS = NORMALS.astype(np.float32)
-MAPS = dict(
-    depth_map=DEPTH, normal_map=NORMALS, seg_map=LABELS, human_mask=MASK
-)
+MAPS = dict(depth_map=DEPTH, normal_map=NORMALS, seg_map=LABELS, human_mask=MASK)
 
 
 def write_exr(path, **channels):
-    header = dict(
-        compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage
-    )
+    header = dict(compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage)
     with OpenEXR.File(header, channels) as file:
         file.write(str(path))
     return path
@@ -71,9 +67,7 @@ def test_round_trip(tmp_path, name, suffix):
 
 def test_extremes_of_depth_are_kept_by_png(tmp_path):
     depth = np.array([[-1, 0.25], [3, 0.5]], dtype=np.float32)
-    result = read_map(
-        write_map(tmp_path / 'a.png', depth, 'depth_map'), 'depth_map'
-    )
+    result = read_map(write_map(tmp_path / 'a.png', depth, 'depth_map'), 'depth_map')
     assert (result[0, 0], result[1, 0]) == (-1, 3)
 
 
@@ -345,11 +339,7 @@ def test_file_of_another_field_is_refused(tmp_path):
 def test_broken_scaling_is_refused(tmp_path, text):
     content = cv2.imencode('.png', LABELS)[1].tobytes()
     chunk = b'tEXtmmsapiens\0' + text
-    chunk = (
-        struct.pack('>I', len(chunk) - 4)
-        + chunk
-        + struct.pack('>I', zlib.crc32(chunk))
-    )
+    chunk = struct.pack('>I', len(chunk) - 4) + chunk + struct.pack('>I', zlib.crc32(chunk))
     path = tmp_path / 'a.png'
     path.write_bytes(content[:33] + chunk + content[33:])
     with pytest.raises(BadSampleError, match="chunk 'mmsapiens' of .*a.png"):
@@ -409,7 +399,5 @@ def test_other_storage_by_backend_args(tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, DEPTH)
     (tmp_path / 'a.npy').write_bytes(buffer.getvalue())
-    result = read_map(
-        tmp_path / 'a.npy', 'depth_map', backend_args=dict(backend='local')
-    )
+    result = read_map(tmp_path / 'a.npy', 'depth_map', backend_args=dict(backend='local'))
     assert np.array_equal(result, DEPTH)

@@ -32,9 +32,7 @@ def test_tensors_and_arrays_agree_along_any_axis():
     normals = torch.randn(2, 3, 4, 5).bfloat16()
     ours = convert_normals(normals, 'opencv', 'opengl', dim=1)
     assert ours.dtype == torch.bfloat16
-    assert torch.equal(
-        ours, convert_normals(normals, 'opencv', 'opengl', dim=-3)
-    )
+    assert torch.equal(ours, convert_normals(normals, 'opencv', 'opengl', dim=-3))
     last = normals.movedim(1, -1).float().numpy()
     array = convert_normals(last, 'opencv', 'opengl')
     assert np.array_equal(ours.movedim(1, -1).float().numpy(), array)
@@ -51,8 +49,7 @@ def test_the_same_frame_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    'source, target, name',
-    [('blender', 'opengl', 'source'), ('opengl', 'OpenCV', 'target')],
+    'source, target, name', [('blender', 'opengl', 'source'), ('opengl', 'OpenCV', 'target')]
 )
 def test_unknown_frames_are_refused(source, target, name):
     with pytest.raises(KeyError, match=f"`{name}` .*'opencv', 'opengl'"):

@@ -24,9 +24,7 @@ def test_strips_are_as_small_as_asked():
 
 def test_finishing_may_change_channels_and_type(generator):
     maps = torch.randn(5, 8, 6, generator=generator)
-    classes = restore(
-        maps, (20, 30), lambda strip: strip.argmax(0, keepdim=True), 1000
-    )
+    classes = restore(maps, (20, 30), lambda strip: strip.argmax(0, keepdim=True), 1000)
     full = F.interpolate(maps[None], size=(20, 30), mode='bilinear')[0]
     assert classes.shape == (1, 20, 30)
     assert classes.dtype == torch.int64
@@ -44,13 +42,9 @@ def test_unflipping_twice_is_identity(name, generator):
 def test_each_field_unflips_by_its_own_law():
     maps = torch.arange(6.0).view(3, 1, 2)
     mirrored = maps.flip(-1)
-    assert torch.equal(
-        unflip(maps, get_field('seg_map'), [(0, 1)]), mirrored[[1, 0, 2]]
-    )
+    assert torch.equal(unflip(maps, get_field('seg_map'), [(0, 1)]), mirrored[[1, 0, 2]])
     signs = torch.tensor([-1.0, 1, 1]).view(3, 1, 1)
-    assert torch.equal(
-        unflip(maps, get_field('normal_map'), ()), mirrored * signs
-    )
+    assert torch.equal(unflip(maps, get_field('normal_map'), ()), mirrored * signs)
     assert torch.equal(unflip(maps, get_field('depth_map'), ()), mirrored)
 
 

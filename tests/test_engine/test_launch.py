@@ -120,17 +120,14 @@ def test_auto_scale_lr_is_turned_on():
 
 
 @pytest.mark.parametrize(
-    'content',
-    [{}, dict(auto_scale_lr=None), dict(auto_scale_lr=dict(enable=True))],
+    'content', [{}, dict(auto_scale_lr=None), dict(auto_scale_lr=dict(enable=True))]
 )
 def test_auto_scale_lr_needs_a_batch_size(content):
     with pytest.raises(ValueError, match='needs `auto_scale_lr=dict.base_ba'):
         launch.set_auto_scale_lr(Config(content))
 
 
-@pytest.mark.parametrize(
-    'resume, load_from', [('auto', None), ('epoch_3.pth', 'epoch_3.pth')]
-)
+@pytest.mark.parametrize('resume, load_from', [('auto', None), ('epoch_3.pth', 'epoch_3.pth')])
 def test_resume(resume, load_from):
     cfg = Config(dict(load_from='pretrained.pth', resume=False))
     launch.set_resume(cfg, resume)
@@ -230,10 +227,7 @@ WRAPPER = dict(type='MMDistributedDataParallel')
     'given, expected',
     [
         ({}, dict(WRAPPER, broadcast_buffers=False)),
-        (
-            dict(WRAPPER, find_unused_parameters=True),
-            dict(WRAPPER, find_unused_parameters=True),
-        ),
+        (dict(WRAPPER, find_unused_parameters=True), dict(WRAPPER, find_unused_parameters=True)),
     ],
 )
 def test_cpu_processes_share_gradients_over_gloo(rendezvous, given, expected):
@@ -249,20 +243,14 @@ def test_cpu_processes_share_gradients_over_gloo(rendezvous, given, expected):
 def test_ddp_strategy_is_not_pinned_to_a_gpu(rendezvous):
     cfg = Config(dict(launcher='pytorch', strategy=dict(type='DDPStrategy')))
     launch.prepare_cpu_processes(cfg)
-    assert cfg.strategy.model_wrapper == dict(
-        WRAPPER, broadcast_buffers=False, device_ids=None
-    )
+    assert cfg.strategy.model_wrapper == dict(WRAPPER, broadcast_buffers=False, device_ids=None)
 
 
 def test_fsdp_strategy_shards_on_the_cpu(rendezvous):
-    strategy = dict(
-        type='FSDPStrategy', model_wrapper=dict(use_orig_params=True)
-    )
+    strategy = dict(type='FSDPStrategy', model_wrapper=dict(use_orig_params=True))
     cfg = Config(dict(launcher='pytorch', strategy=strategy))
     launch.prepare_cpu_processes(cfg)
-    assert cfg.strategy.model_wrapper == dict(
-        use_orig_params=True, device_id=torch.device('cpu')
-    )
+    assert cfg.strategy.model_wrapper == dict(use_orig_params=True, device_id=torch.device('cpu'))
 
 
 class MyRunner(Runner):
@@ -512,14 +500,10 @@ def test_slurm_job_trains_over_two_machines(tmp_path, config):
     check_two_processes(tmp_path)
 
 
-@pytest.mark.parametrize(
-    'arguments', [[], ['config.py'], ['config.py', '0'], ['config.py', 'x']]
-)
+@pytest.mark.parametrize('arguments', [[], ['config.py'], ['config.py', '0'], ['config.py', 'x']])
 def test_script_says_how_it_is_used(arguments):
     child = subprocess.run(
-        ['bash', str(TOOLS / 'dist_train.sh'), *arguments],
-        text=True,
-        capture_output=True,
+        ['bash', str(TOOLS / 'dist_train.sh'), *arguments], text=True, capture_output=True
     )
     assert child.returncode == 2
     assert 'dist_train.sh CONFIG NUM_PROCESSES' in child.stderr

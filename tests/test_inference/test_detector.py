@@ -7,12 +7,7 @@ import torch
 from mmengine.config import Config
 from parity import ROOT, data_folder
 
-from mmsapiens.inference.detector import (
-    CONFIG,
-    PersonDetector,
-    clipped_people,
-    keep_apart,
-)
+from mmsapiens.inference.detector import CONFIG, PersonDetector, clipped_people, keep_apart
 from mmsapiens.inference.frames import Frame
 from mmsapiens.utils import write_checkpoint
 
@@ -22,9 +17,7 @@ def config():
     """The released detector, a quarter as wide."""
     cfg = Config.fromfile(ROOT / 'configs' / CONFIG)
     cfg.model.backbone.update(deepen_factor=0.167, widen_factor=0.125)
-    cfg.model.neck.update(
-        in_channels=[32, 64, 128], out_channels=32, num_csp_blocks=1
-    )
+    cfg.model.neck.update(in_channels=[32, 64, 128], out_channels=32, num_csp_blocks=1)
     cfg.model.bbox_head.update(in_channels=32, feat_channels=32)
     return cfg
 
@@ -44,9 +37,7 @@ def test_there_is_no_compiled_mmcv():
 
 def test_random_weights_find_boxes_on_photographs(config, frames):
     torch.manual_seed(0)
-    detector = PersonDetector(
-        config, None, score_threshold=0.0, nms_threshold=0.1, max_people=9
-    )
+    detector = PersonDetector(config, None, score_threshold=0.0, nms_threshold=0.1, max_people=9)
     found = detector(frames)
     for people, frame in zip(found, frames):
         height, width = frame.size_hw
@@ -73,13 +64,7 @@ def test_the_detector_sees_bgr(config, frames):
     sample = detector.prepare(frames[0])
     top_left = sample['inputs'][:, 0, 0].tolist()
     scale = 640 / max(frames[0].size_hw)
-    resized = cv2.resize(
-        frames[0].image,
-        None,
-        fx=scale,
-        fy=scale,
-        interpolation=cv2.INTER_LINEAR,
-    )
+    resized = cv2.resize(frames[0].image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     assert top_left == pytest.approx(resized[0, 0].tolist(), abs=1)
     data = detector.model.data_preprocessor(
         dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
@@ -91,26 +76,17 @@ def test_the_detector_sees_bgr(config, frames):
 def test_weights_come_from_a_file(config, frames, tmp_path):
     torch.manual_seed(1)
     first = PersonDetector(config, None, score_threshold=0.0, max_people=5)
-    path = write_checkpoint(
-        first.model.state_dict(), tmp_path / 'detector.pth'
-    )
+    path = write_checkpoint(first.model.state_dict(), tmp_path / 'detector.pth')
     second = PersonDetector(config, path, score_threshold=0.0, max_people=5)
-    np.testing.assert_array_equal(
-        first(frames[:1])[0].boxes, second(frames[:1])[0].boxes
-    )
-    other = write_checkpoint(
-        dict(weight=torch.zeros(2)), tmp_path / 'other.pth'
-    )
+    np.testing.assert_array_equal(first(frames[:1])[0].boxes, second(frames[:1])[0].boxes)
+    other = write_checkpoint(dict(weight=torch.zeros(2)), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='other.pth are not those of the de'):
         PersonDetector(config, other)
 
 
 def test_boxes_outside_are_left_out_and_others_cut_off():
     people = clipped_people(
-        np.array([[-5, 2, 30, 40], [50, 50, 60, 60]]),
-        np.array([0.5, 0.6]),
-        (20, 25),
-        'detector',
+        np.array([[-5, 2, 30, 40], [50, 50, 60, 60]]), np.array([0.5, 0.6]), (20, 25), 'detector'
     )
     assert people.boxes.tolist() == [[0, 2, 25, 20]]
     assert people.scores.tolist() == [0.5]

@@ -5,13 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mmsapiens.inference.engine import (
-    FrameError,
-    in_chunks,
-    map_ahead,
-    naming,
-    run_ahead,
-)
+from mmsapiens.inference.engine import FrameError, in_chunks, map_ahead, naming, run_ahead
 
 
 @pytest.fixture(autouse=True)
@@ -134,10 +128,7 @@ def test_errors_say_which_frame():
         raise ValueError('no')
     assert e.value.names == ('a', 'b')
     assert isinstance(e.value.__cause__, ValueError)
-    with (
-        pytest.raises(FrameError, match='smaller `batch_size`'),
-        naming(['a'], 'depth'),
-    ):
+    with pytest.raises(FrameError, match='smaller `batch_size`'), naming(['a'], 'depth'):
         raise RuntimeError('CUDA out of memory')
 
 
@@ -150,9 +141,7 @@ def test_map_ahead_holds_few_costly_items():
             yield number
 
     with ThreadPoolExecutor(2) as pool:
-        for number in map_ahead(
-            lambda item: item, items(), pool, 4, lambda item: 5, 10
-        ):
+        for number in map_ahead(lambda item: item, items(), pool, 4, lambda item: 5, 10):
             given_out.append(number)
     assert given_out == list(range(6))
     assert max(at_work) == 1

@@ -7,11 +7,7 @@ from parity import Case, data_folder
 from PIL import Image
 from tiny_inference import ARCH, picture, tiny_task
 
-from mmsapiens.inference.encoders import (
-    ready_encoder,
-    released_padding,
-    trained_size,
-)
+from mmsapiens.inference.encoders import ready_encoder, released_padding, trained_size
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT
 from mmsapiens.utils import CheckpointInfo, write_checkpoint
@@ -49,28 +45,19 @@ def test_features_are_those_of_the_last_layer(pretrained):
         tokens = tokens[0].numpy()
         dense, vectors = result.features['dense'], result.features
         assert dense.shape == (32, 4, 4) and dense.dtype == np.float32
-        np.testing.assert_allclose(
-            dense.reshape(32, 16).T, tokens[1:], atol=1e-5
-        )
+        np.testing.assert_allclose(dense.reshape(32, 16).T, tokens[1:], atol=1e-5)
         np.testing.assert_allclose(vectors['cls'], tokens[0], atol=1e-5)
-        np.testing.assert_allclose(
-            vectors['mean'], tokens[1:].mean(axis=0), atol=1e-5
-        )
+        np.testing.assert_allclose(vectors['mean'], tokens[1:].mean(axis=0), atol=1e-5)
 
 
 def test_the_small_demo_prepares_pictures_in_its_way(pretrained):
     case = Case('lite_preprocess')
-    features = extractor(
-        pretrained, mode='lite', size_hw=tuple(case.config['shape_h_w'])
-    )
+    features = extractor(pretrained, mode='lite', size_hw=tuple(case.config['shape_h_w']))
     from mmsapiens.inference.frames import Frame
 
     frame = Frame(case['inputs/image'].numpy(), 'a', 'a.png')
     torch.testing.assert_close(
-        features.prepare(frame),
-        case['outputs/tensor'],
-        atol=case.tolerance['atol'],
-        rtol=0,
+        features.prepare(frame), case['outputs/tensor'], atol=case.tolerance['atol'], rtol=0
     )
 
 
@@ -122,9 +109,7 @@ def test_padding_is_that_of_the_released_models(layout, channels, padding):
 
 def test_size_that_a_table_was_made_for():
     def size(tokens, has_cls_token):
-        return trained_size(
-            CheckpointInfo('encoder', 32, 2, 64, 16, tokens, has_cls_token)
-        )
+        return trained_size(CheckpointInfo('encoder', 32, 2, 64, 16, tokens, has_cls_token))
 
     assert size(4097, True) == (1024, 1024)
     assert size(3072, False) == (1024, 768)

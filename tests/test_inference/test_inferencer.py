@@ -58,10 +58,7 @@ def photographs():
 def test_four_tasks_on_photographs_of_different_sizes(inferencer, photographs):
     boxes = {photographs[0].name: [[10, 10, 200, 300], [50, 60, 300, 400]]}
     results = list(
-        inferencer.stream(
-            photographs,
-            people=lambda frame: boxes.get(frame.name + '.jpg', []),
-        )
+        inferencer.stream(photographs, people=lambda frame: boxes.get(frame.name + '.jpg', []))
     )
     assert [one.frame.name for one in results] == [p.stem for p in photographs]
     assert len({one.frame.size_hw for one in results}) > 1
@@ -83,26 +80,16 @@ def test_a_batch_changes_nothing(files, photographs, inferencer):
         inferencer.stream(photographs[:3], people='image'),
     ):
         np.testing.assert_allclose(
-            one.tasks['depth'].values,
-            other.tasks['depth'].values,
-            atol=1e-4,
+            one.tasks['depth'].values, other.tasks['depth'].values, atol=1e-4
         )
         np.testing.assert_allclose(
-            one.tasks['pose-17'].scores,
-            other.tasks['pose-17'].scores,
-            rtol=1e-3,
+            one.tasks['pose-17'].scores, other.tasks['pose-17'].scores, rtol=1e-3
         )
 
 
-def test_answers_in_the_shape_of_mmpose(
-    inferencer, photographs, tmp_path, monkeypatch
-):
+def test_answers_in_the_shape_of_mmpose(inferencer, photographs, tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(
-        inferencer_module,
-        'sync_files',
-        lambda folder, paths: synced.extend(paths),
-    )
+    monkeypatch.setattr(inferencer_module, 'sync_files', lambda folder, paths: synced.extend(paths))
     image = cv2.imread(str(photographs[0]))
     answers = list(
         inferencer(
@@ -112,17 +99,10 @@ def test_answers_in_the_shape_of_mmpose(
             out=tmp_path,
         )
     )
-    assert [set(answer) for answer in answers] == [
-        {'predictions', 'visualization'}
-    ] * 3
+    assert [set(answer) for answer in answers] == [{'predictions', 'visualization'}] * 3
     (first,) = answers[0]['predictions']
     (person,) = first['pose-17']
-    assert set(person) == {
-        'keypoints',
-        'keypoint_scores',
-        'bbox',
-        'bbox_score',
-    }
+    assert set(person) == {'keypoints', 'keypoint_scores', 'bbox', 'bbox_score'}
     assert first['name'] == 'array_000000'
     assert first['normal'].shape == image.shape
     assert answers[0]['visualization'][0].dtype == np.uint8
@@ -138,11 +118,7 @@ def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):
     inputs = [photographs[0], tmp_path / 'missing.jpg']
     seen = []
     first = inferencer.run(
-        inputs,
-        tmp_path / 'out',
-        people='image',
-        on_start=seen.append,
-        on_item=seen.append,
+        inputs, tmp_path / 'out', people='image', on_start=seen.append, on_item=seen.append
     )
     assert (first.done, first.skipped, first.people) == (1, 0, 1)
     assert [one.name for one in first.failed] == ['missing']
@@ -158,17 +134,9 @@ def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):
     second = inferencer.run(inputs, tmp_path / 'out', people='image')
     assert (second.done, second.skipped) == (0, 1)
     with pytest.raises(ValueError, match='of other models or options: fallb'):
-        inferencer.run(
-            inputs, tmp_path / 'out', people='image', fallback='image'
-        )
+        inferencer.run(inputs, tmp_path / 'out', people='image', fallback='image')
     write = WriteOptions(overwrite=True, outputs=('maps',))
-    third = inferencer.run(
-        inputs,
-        tmp_path / 'out',
-        people='image',
-        fallback='image',
-        write=write,
-    )
+    third = inferencer.run(inputs, tmp_path / 'out', people='image', fallback='image', write=write)
     assert third.done == 1
 
 
@@ -190,12 +158,7 @@ def test_people_come_from_where_one_says(files, photographs, tmp_path):
     (whole,) = inferencer.stream(photographs[0], people='image')
     assert whole.people.origin == 'image'
     document = [
-        dict(
-            image_id=int(photographs[0].stem),
-            bbox=[5, 6, 70, 80],
-            score=0.9,
-            category_id=1,
-        )
+        dict(image_id=int(photographs[0].stem), bbox=[5, 6, 70, 80], score=0.9, category_id=1)
     ]
     path = tmp_path / 'people.json'
     path.write_text(json.dumps(document))
@@ -244,9 +207,7 @@ def test_a_video_is_tracked_and_continued(files, tmp_path):
     inferencer = make(files, ('pose-17',), detector=find_two, batch_size=1)
     kwargs = dict(
         smooth=True,
-        write=WriteOptions(
-            outputs=('keypoints',), video='pose-17', checkpoint_frames=4
-        ),
+        write=WriteOptions(outputs=('keypoints',), video='pose-17', checkpoint_frames=4),
     )
     whole = inferencer.run(clip, tmp_path / 'whole', **kwargs)
     assert whole.done == 10
@@ -262,8 +223,7 @@ def test_a_video_is_tracked_and_continued(files, tmp_path):
     for name in (f'{index:06d}.json' for index in range(10)):
         path = f'pose-17/clip/{name}'
         one, other = (
-            json.loads((tmp_path / folder / path).read_text())
-            for folder in ('whole', 'twice')
+            json.loads((tmp_path / folder / path).read_text()) for folder in ('whole', 'twice')
         )
         assert one == other
         ids = [person['track_id'] for person in one['instance_info']]
@@ -297,13 +257,9 @@ def test_wrong_arguments_are_refused(files):
 
 
 def run(code, blocked):
-    code = textwrap.dedent(BLOCK.format(blocked=blocked)) + textwrap.dedent(
-        code
-    )
+    code = textwrap.dedent(BLOCK.format(blocked=blocked)) + textwrap.dedent(code)
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code],
-        capture_output=True,
-        text=True,
+        [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -40,9 +40,7 @@ def names(inputs, out, **options):
         ('photos/**/*.png', dict(recursive=False)),
     ],
 )
-def test_results_in_the_folder_of_the_inputs_are_refused(
-    folder, inputs, options
-):
+def test_results_in_the_folder_of_the_inputs_are_refused(folder, inputs, options):
     with pytest.raises(ValueError, match='`out` must not be the folder of'):
         names(inputs, folder, **options)
 

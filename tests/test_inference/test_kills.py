@@ -34,9 +34,7 @@ def disk(tmp_path, monkeypatch):
     """A disk that this process is watched for."""
     for name in ('fsync', 'replace', 'mkdir'):
         monkeypatch.setattr(f'os.{name}', getattr(os, name))
-    monkeypatch.setattr(
-        whole_files, 'sync_file_system', whole_files.sync_file_system
-    )
+    monkeypatch.setattr(whole_files, 'sync_file_system', whole_files.sync_file_system)
     (tmp_path / 'out').mkdir()
     disk = SimulatedDisk(tmp_path / 'out', tmp_path / 'log.jsonl')
     disk.watch(whole_files)

@@ -10,11 +10,7 @@ from parity import Case
 from tiny_inference import people, tiny_task
 
 from mmsapiens.dense.fields import get_field
-from mmsapiens.dense.visualization import (
-    colour_depth,
-    draw_parts,
-    normals_to_rgb,
-)
+from mmsapiens.dense.visualization import colour_depth, draw_parts, normals_to_rgb
 from mmsapiens.inference.detector import keep_apart
 from mmsapiens.inference.frames import Frame
 from mmsapiens.inference.lite import lite_box, lite_restore
@@ -48,10 +44,7 @@ def test_a_picture_is_prepared_as_there(tmp_path):
         dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
     )
     torch.testing.assert_close(
-        data['inputs'][0],
-        case['outputs/tensor'],
-        atol=case.tolerance['atol'],
-        rtol=0,
+        data['inputs'][0], case['outputs/tensor'], atol=case.tolerance['atol'], rtol=0
     )
 
 
@@ -62,10 +55,7 @@ def test_people_are_cropped_as_there(tmp_path):
     for index in range(len(persons)):
         sample = network.prepare(frame_of(case), persons, index)
         crop = network.model.data_preprocessor(
-            dict(
-                inputs=[sample['inputs']],
-                data_samples=[sample['data_samples']],
-            )
+            dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
         )['inputs'][0]
         difference = (crop - case['outputs/crops'][index]).abs()
         assert difference.max() <= case.tolerance['crop_max_abs']
@@ -77,12 +67,8 @@ def test_boxes_are_widened_as_there():
     size_hw = case['inputs/image'].shape[:2]
     for index, box in enumerate(case['inputs/boxes'].numpy()):
         center, scale = lite_box(box, size_hw, case.config['padding'])
-        case.assert_close(
-            torch.as_tensor(center), case['outputs/centers'][index]
-        )
-        case.assert_close(
-            torch.as_tensor(scale), case['outputs/scales'][index]
-        )
+        case.assert_close(torch.as_tensor(center), case['outputs/centers'][index])
+        case.assert_close(torch.as_tensor(scale), case['outputs/scales'][index])
 
 
 def test_heatmaps_are_decoded_as_there():
@@ -103,20 +89,9 @@ def test_heatmaps_are_decoded_as_there():
         center, extent = lite_box(box, size_hw, case.config['padding'])
         in_image = points[index] / (width, height) * extent
         in_image += center - extent / 2
-        for found, name in (
-            (points[index], 'keypoints_input_frame'),
-            (in_image, 'keypoints'),
-        ):
-            case.assert_close(
-                torch.as_tensor(found),
-                case[f'outputs/{name}'][index],
-                'keypoints_',
-            )
-        case.assert_close(
-            torch.as_tensor(scores[index]),
-            case['outputs/scores'][index],
-            'scores_',
-        )
+        for found, name in ((points[index], 'keypoints_input_frame'), (in_image, 'keypoints')):
+            case.assert_close(torch.as_tensor(found), case[f'outputs/{name}'][index], 'keypoints_')
+        case.assert_close(torch.as_tensor(scores[index]), case['outputs/scores'][index], 'scores_')
 
 
 @pytest.mark.parametrize('threshold', ['0.3', '0.6'])
@@ -143,12 +118,7 @@ def test_labels_are_those_there():
     assert (labels == expected)[stable].all()
     assert ((labels > 0) == (case['outputs/mask'].numpy() > 0))[stable].all()
     image = case['inputs/image'].numpy()[..., ::-1]
-    drawn = draw_parts(
-        image,
-        labels,
-        case.doc['scalars']['palette_rgb'],
-        with_background=True,
-    )
+    drawn = draw_parts(image, labels, case.doc['scalars']['palette_rgb'], with_background=True)
     overlay = case['outputs/overlay'].numpy()[:, image.shape[1] :, ::-1]
     difference = np.abs(drawn.astype(int) - overlay)
     assert difference[stable].max() <= case.tolerance['overlay_atol']
@@ -187,9 +157,7 @@ def test_a_network_restores_once_and_does_not_flip(task, tmp_path):
     values = torch.randn(channels, 8, 6, generator=generator)
     raw = RawMap(values, dict(ori_shape=(30, 50)), (64, 48))
     result = network.finish(frame, people(), [raw])
-    expected = to_array(
-        lite_restore(values, network.row, (30, 50)), network.row
-    )
+    expected = to_array(lite_restore(values, network.row, (30, 50)), network.row)
     np.testing.assert_array_equal(result.values, expected)
 
 

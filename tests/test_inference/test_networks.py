@@ -67,9 +67,7 @@ def test_pose_equals_the_test_step(task, flip_test, folder):
     config, weights = tiny_task(task, folder)
     frames = [picture(seed=1), picture(90, 70, seed=2), picture(seed=3)]
     persons = [people(*BOXES), people(BOXES[1]), people()]
-    network = build_network(
-        task, config, weights, Options(flip_test=flip_test)
-    )
+    network = build_network(task, config, weights, Options(flip_test=flip_test))
     results = results_of(network, frames, persons)
     assert results[2].keypoints.shape == (0, len(results[0].scores[0]), 2)
 
@@ -88,9 +86,7 @@ def test_pose_equals_the_test_step(task, flip_test, folder):
                     bbox_score=np.ones(1, dtype=np.float32),
                 ),
             ).pred_instances
-            np.testing.assert_allclose(
-                result.scores[row], answer.keypoint_scores[0], rtol=1e-4
-            )
+            np.testing.assert_allclose(result.scores[row], answer.keypoint_scores[0], rtol=1e-4)
             np.testing.assert_allclose(
                 result.keypoints[row],
                 answer.keypoints[0],
@@ -105,9 +101,7 @@ def test_maps_equal_the_test_step(task, flip_test, folder):
     config, weights = tiny_task(task, folder)
     frames = [picture(seed=1), picture(33, 120, seed=2)]
     persons = [people(), people(BOXES[0])]
-    network = build_network(
-        task, config, weights, Options(flip_test=flip_test)
-    )
+    network = build_network(task, config, weights, Options(flip_test=flip_test))
     results = results_of(network, frames, persons)
 
     cfg, model = stock_model(config, weights)
@@ -116,9 +110,7 @@ def test_maps_equal_the_test_step(task, flip_test, folder):
     for frame, result in zip(frames, results):
         pairs = network.metainfo.get('flip_pairs', ())
         answer = stock_answer(
-            cfg,
-            model,
-            dict(img_path=write(frame, folder), flip_label_pairs=pairs),
+            cfg, model, dict(img_path=write(frame, folder), flip_label_pairs=pairs)
         )
         expected = answer.get(row.pred_name).data.numpy()
         assert result.field == row.name
@@ -128,13 +120,9 @@ def test_maps_equal_the_test_step(task, flip_test, folder):
             assert (result.values == expected[0]).mean() > 0.999
             assert len(result.classes) == len(result.palette) == 28
         elif row.channels == 1:
-            np.testing.assert_allclose(
-                result.values, expected[0], rtol=1e-4, atol=1e-5
-            )
+            np.testing.assert_allclose(result.values, expected[0], rtol=1e-4, atol=1e-5)
         else:
-            np.testing.assert_allclose(
-                result.values, expected.transpose(1, 2, 0), atol=1e-4
-            )
+            np.testing.assert_allclose(result.values, expected.transpose(1, 2, 0), atol=1e-4)
 
 
 def test_half_precision_is_near(folder):
@@ -142,9 +130,7 @@ def test_half_precision_is_near(folder):
     frame = picture(seed=1)
     exact, half = (
         results_of(
-            build_network('depth', config, weights, Options(dtype=dtype)),
-            [frame],
-            [people()],
+            build_network('depth', config, weights, Options(dtype=dtype)), [frame], [people()]
         )[0].values
         for dtype in ('float32', 'bfloat16')
     )
@@ -155,9 +141,7 @@ def test_half_precision_is_near(folder):
 
 def test_means_keep_their_digits_in_half_precision(folder):
     config, weights = tiny_task('depth', folder)
-    network = build_network(
-        'depth', config, weights, Options(dtype='bfloat16')
-    )
+    network = build_network('depth', config, weights, Options(dtype='bfloat16'))
     mean = network.model.data_preprocessor.mean
     assert mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
 

@@ -25,10 +25,7 @@ def stream(task, folder, device, dtype='float32', **kwargs):
     )
     frames = [picture(60 + 9 * seed, 80, seed).image for seed in range(5)]
     with torch.backends.cudnn.flags(allow_tf32=False):
-        return [
-            one.tasks[task]
-            for one in inferencer.stream(frames, people=lambda frame: BOXES)
-        ]
+        return [one.tasks[task] for one in inferencer.stream(frames, people=lambda frame: BOXES)]
 
 
 @pytest.mark.parametrize('task', ['pose-17', 'seg-28', 'depth', 'normal'])
@@ -53,6 +50,4 @@ def test_a_compiled_network_takes_any_number(tmp_path):
     plain = stream('depth', tmp_path, 'cuda')
     compiled = stream('depth', tmp_path, 'cuda', compile=True)
     for one, other in zip(plain, compiled):
-        np.testing.assert_allclose(
-            other.values, one.values, atol=1e-3 * np.ptp(one.values)
-        )
+        np.testing.assert_allclose(other.values, one.values, atol=1e-3 * np.ptp(one.values))

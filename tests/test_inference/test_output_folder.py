@@ -17,11 +17,7 @@ from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.sources import open_source
 from mmsapiens.inference.temporal import TemporalFilter
 from mmsapiens.inference.video_reader import VideoReader
-from mmsapiens.inference.writers import (
-    AnnotatedVideo,
-    KeypointWriter,
-    OverlayWriter,
-)
+from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, OverlayWriter
 from mmsapiens.utils.folder_lock import FolderInUseError
 
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
@@ -38,9 +34,7 @@ def result_of(frame):
     return FrameResult(frame, people, {'pose-17': made_pose(people)})
 
 
-def run(
-    inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwargs
-):
+def run(inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwargs):
     """Run without networks; returns the names that were worked on."""
     kwargs.setdefault('checkpoint_frames', 4)
     names = []
@@ -88,9 +82,7 @@ def test_manifest_says_what_was_done(tmp_path):
     assert document['models'] == IDENTITY['models']
     assert document['versions']['numpy'] == np.__version__
     assert 'z towards the camera' in document['conventions']['normal']
-    assert document['counts'] == dict(
-        inputs=3, frames=0, done=2, failed=1, partial=0
-    )
+    assert document['counts'] == dict(inputs=3, frames=0, done=2, failed=1, partial=0)
     first, _, last = document['inputs']
     assert first['outputs'] == ['pose-17/a.json', 'pose-17_overlay/a.jpg']
     assert first['people'] == 1
@@ -207,14 +199,10 @@ def test_an_interrupted_video_gives_the_same_files(stop_at, tmp_path):
     different = {name for name in first if first[name] != second[name]}
     assert different <= {'video/clip.mp4'}  # key frames may be elsewhere
     frames = list(VideoReader(broken / 'video/clip.mp4', 'clip').read())
-    assert [round(frame.time_s, 3) for frame in frames] == [
-        index / 10 for index in range(10)
-    ]
+    assert [round(frame.time_s, 3) for frame in frames] == [index / 10 for index in range(10)]
     assert not (broken / '.parts').exists()
     entry = manifest(broken)['inputs'][0]
-    assert entry['frames'] == dict(
-        first=0, last=9, step=1, count=10, people=10
-    )
+    assert entry['frames'] == dict(first=0, last=9, step=1, count=10, people=10)
     assert run(str(tmp_path / 'clip.mp4'), broken) == []
 
 
@@ -249,12 +237,8 @@ def killed(inputs, folder, monkeypatch, stop_at, **kwargs):
         run(inputs, folder, stop_at=stop_at, **kwargs)
 
 
-@pytest.mark.parametrize(
-    'content', [b'', b'\0' * 3000, None], ids=['empty', 'zeros', 'one bit']
-)
-def test_what_a_power_failure_damaged_is_made_again(
-    content, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize('content', [b'', b'\0' * 3000, None], ids=['empty', 'zeros', 'one bit'])
+def test_what_a_power_failure_damaged_is_made_again(content, tmp_path, monkeypatch):
     inputs = pictures(tmp_path / 'in', 'a.png', 'b.png', 'c.png')
     make_video(tmp_path / 'in/clip.mp4', 10)
     out = tmp_path / 'out'
@@ -274,9 +258,7 @@ def test_what_a_power_failure_damaged_is_made_again(
         assert after[f'{name}.damaged'] != before[name]
 
 
-def test_a_damaged_file_that_nobody_asks_for_is_not_done(
-    tmp_path, monkeypatch
-):
+def test_a_damaged_file_that_nobody_asks_for_is_not_done(tmp_path, monkeypatch):
     inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
     out = tmp_path / 'out'
     killed(inputs, out, monkeypatch, 'b')
@@ -302,9 +284,7 @@ def test_a_file_that_the_disk_cannot_read_is_damaged(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('is_video', [False, True])
-def test_new_files_are_never_below_an_old_entry(
-    is_video, tmp_path, monkeypatch
-):
+def test_new_files_are_never_below_an_old_entry(is_video, tmp_path, monkeypatch):
     inputs = str(tmp_path / 'clip.mp4')
     if is_video:
         make_video(tmp_path / 'clip.mp4', 5)
@@ -428,10 +408,7 @@ def test_unfinished_files_of_other_programs_stay(tmp_path):
         out / 'coco/.pose-17_images.json.12345678.partial',
         out / 'pose-17/inner/.a.json.12345678.partial',
     ]
-    others = [
-        out / '.weights.pth.partial',
-        out / 'work_dirs/.last_checkpoint.12345678.partial',
-    ]
+    others = [out / '.weights.pth.partial', out / 'work_dirs/.last_checkpoint.12345678.partial']
     for path in (*ours, *others):
         path.parent.mkdir(exist_ok=True)
         path.write_text('half')

@@ -8,12 +8,7 @@ from inference_results import made_frame
 from parity import data_folder
 
 from mmsapiens.inference.frames import Frame
-from mmsapiens.inference.locating import (
-    KnownPeople,
-    WithFallback,
-    image_ids_of,
-    whole_images,
-)
+from mmsapiens.inference.locating import KnownPeople, WithFallback, image_ids_of, whole_images
 from mmsapiens.inference.people_boxes import CallerPeople, people_of_boxes
 from mmsapiens.inference.people_files import PeopleFile
 
@@ -54,9 +49,7 @@ def test_detections_by_the_number_in_the_name_or_a_list_of_images():
     folder = data_folder() / 'coco_sample'
     frame = photograph(785)
     by_number = PeopleFile(folder / DETECTIONS).people(frame)
-    by_list = PeopleFile(
-        folder / DETECTIONS, images=folder / 'test_coco.json'
-    ).people(frame)
+    by_list = PeopleFile(folder / DETECTIONS, images=folder / 'test_coco.json').people(frame)
     assert len(by_number) == len(by_list) > 0
     np.testing.assert_array_equal(by_number.boxes, by_list.boxes)
     assert (by_number.scores >= 0.3).all()
@@ -108,8 +101,7 @@ def test_what_a_picture_has_that_the_file_does_not_know(tmp_path):
         ('{"images": [{}], "annotations": []}', 'image 0 must have `id`'),
         ('no json', 'is not JSON'),
         (
-            '{"images": [], "annotations": '
-            '[{"image_id": 5, "bbox": [1, 2, 3, 4]}]}',
+            '{"images": [], "annotations": [{"image_id": 5, "bbox": [1, 2, 3, 4]}]}',
             'of the image 5, which is not in the list',
         ),
     ],

@@ -42,9 +42,7 @@ class StubNetwork:
 
     def finish(self, frame, people, outputs):
         self.step('finish', frame)
-        assert outputs == [
-            (frame.name, index) for index in range(self.count(people))
-        ]
+        assert outputs == [(frame.name, index) for index in range(self.count(people))]
         return len(outputs)
 
 
@@ -78,11 +76,7 @@ def crowd(frames):
 def test_results_keep_the_order_and_batches_mix_pictures():
     pose, dense = StubNetwork(), StubNetwork(per_person=False)
     pipeline = Pipeline(dict(pose=pose, dense=dense), crowd, batch_size=4)
-    source = [
-        frame(0),
-        Unreadable('broken', 'broken.png', 'no picture'),
-        *map(frame, range(1, 11)),
-    ]
+    source = [frame(0), Unreadable('broken', 'broken.png', 'no picture'), *map(frame, range(1, 11))]
     results = list(pipeline.run(iter(source)))
     assert results[1] is source[1]
     found = [one for one in results if not isinstance(one, Unreadable)]
@@ -129,9 +123,7 @@ def test_so_many_batches_are_on_the_device(at_once):
         return crowd(frames)
 
     pipeline = Pipeline(
-        dict(pose=Network(at_once=at_once), depth=Network(per_person=False)),
-        detect,
-        batch_size=2,
+        dict(pose=Network(at_once=at_once), depth=Network(per_person=False)), detect, batch_size=2
     )
     results = list(pipeline.run(map(frame, range(20))))
     assert [one.frame.index for one in results] == list(range(20))
@@ -157,10 +149,7 @@ def test_a_long_stream_has_few_frames_in_flight(batch_size, at_once):
             yield one
 
     pipeline = Pipeline(
-        dict(
-            pose=StubNetwork(at_once=at_once),
-            dense=StubNetwork(per_person=False),
-        ),
+        dict(pose=StubNetwork(at_once=at_once), dense=StubNetwork(per_person=False)),
         crowd,
         batch_size=batch_size,
     )

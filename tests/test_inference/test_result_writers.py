@@ -188,19 +188,12 @@ def test_coco_tools_read_the_results(tmp_path):
     write(writer, two, tmp_path)
     write(writer, made_result(made_frame('c'), []), tmp_path)
     images, results = write_coco_results(
-        tmp_path,
-        'pose-17',
-        ['b', 'a', 'c'],
-        lambda name, _: dict(a=7, b=5).get(name),
+        tmp_path, 'pose-17', ['b', 'a', 'c'], lambda name, _: dict(a=7, b=5).get(name)
     )
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(images))
         found = coco.loadRes(str(results))
-    assert [image['id'] for image in coco.dataset['images']] == [
-        5,
-        7,
-        UNKNOWN + 3,
-    ]
+    assert [image['id'] for image in coco.dataset['images']] == [5, 7, UNKNOWN + 3]
     assert coco.loadCats(1)[0]['keypoints'][0] == 'nose'
     people = found.loadAnns(found.getAnnIds(imgIds=[7]))
     assert len(people) == 2

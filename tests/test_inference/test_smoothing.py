@@ -17,9 +17,7 @@ def smooth(tracks, scores=None, **kwargs):
         scores = np.ones(points.shape[:2])
     return np.stack(
         [
-            smoother.update(
-                frame[None], score[None], BOX, np.array([1]), time / FPS
-            )[0]
+            smoother.update(frame[None], score[None], BOX, np.array([1]), time / FPS)[0]
             for time, (frame, score) in enumerate(zip(points, scores))
         ]
     )
@@ -78,9 +76,7 @@ def test_points_that_are_not_finite_do_no_harm():
     np.testing.assert_allclose(result[[3, 4]], 50)
 
 
-@pytest.mark.parametrize(
-    'kwargs', [dict(min_cutoff_hz=0), dict(beta=-1), dict(speed_cutoff_hz=-2)]
-)
+@pytest.mark.parametrize('kwargs', [dict(min_cutoff_hz=0), dict(beta=-1), dict(speed_cutoff_hz=-2)])
 def test_bad_filter_settings(kwargs):
     with pytest.raises(ValueError, match=f'`{next(iter(kwargs))}` must be'):
         OneEuroSmoother(**kwargs)

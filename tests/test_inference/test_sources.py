@@ -32,9 +32,7 @@ def test_clip():
     frames = list(source)
     assert source.length == len(frames) == 5
     assert [frame.size_hw for frame in frames] == [(540, 960)] * 5
-    assert [frame.time_s for frame in frames] == pytest.approx(
-        [0, 0.2, 0.4, 0.6, 0.8]
-    )
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     assert frames[3].fps == 5
     assert frames[3].video == 'person_clip'
 

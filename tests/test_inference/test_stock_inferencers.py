@@ -20,11 +20,7 @@ def photograph():
 
 def ours(task, config, weights, photograph):
     inferencer = SapiensInferencer(
-        'sapiens-tiny',
-        [task],
-        configs={task: config},
-        weights={task: weights},
-        device='cpu',
+        'sapiens-tiny', [task], configs={task: config}, weights={task: weights}, device='cpu'
     )
     (result,) = inferencer.stream(photograph, people='image')
     return result.tasks[task]
@@ -34,22 +30,13 @@ def ours(task, config, weights, photograph):
 def test_mmpose_inferencer(task, photograph, tmp_path):
     config, weights = tiny_task(task, tmp_path)
     inferencer = MMPoseInferencer(
-        pose2d=str(config),
-        pose2d_weights=str(weights),
-        det_model='whole_image',
-        device='cpu',
+        pose2d=str(config), pose2d_weights=str(weights), det_model='whole_image', device='cpu'
     )
-    answer = next(
-        inferencer(photograph, return_vis=True, out_dir=str(tmp_path))
-    )
+    answer = next(inferencer(photograph, return_vis=True, out_dir=str(tmp_path)))
     (person,) = answer['predictions'][0]
     expected = ours(task, config, weights, photograph)
-    np.testing.assert_allclose(
-        person['keypoint_scores'], expected.scores[0], rtol=1e-4
-    )
-    np.testing.assert_allclose(
-        person['keypoints'], expected.keypoints[0], atol=0.1, rtol=2e-3
-    )
+    np.testing.assert_allclose(person['keypoint_scores'], expected.scores[0], rtol=1e-4)
+    np.testing.assert_allclose(person['keypoints'], expected.keypoints[0], atol=0.1, rtol=2e-3)
     assert answer['visualization'][0].ndim == 3
     assert list((tmp_path / 'predictions').glob('*.json'))
 
@@ -71,21 +58,15 @@ def test_mmpose_inferencer_with_our_detector(photograph, tmp_path):
 @pytest.mark.parametrize('task', DENSE)
 def test_mmseg_inferencer(task, photograph, tmp_path):
     config, weights = tiny_task(task, tmp_path)
-    inferencer = MMSegInferencer(
-        model=str(config), weights=str(weights), device='cpu'
-    )
-    answer = inferencer(
-        photograph, return_vis=True, out_dir=str(tmp_path / 'out')
-    )
+    inferencer = MMSegInferencer(model=str(config), weights=str(weights), device='cpu')
+    answer = inferencer(photograph, return_vis=True, out_dir=str(tmp_path / 'out'))
     expected = ours(task, config, weights, photograph).values
     found = answer['predictions']
     if task == 'seg-28':
         assert (found == expected).mean() > 0.999
         assert len(inferencer.model.dataset_meta['classes']) == 28
     elif task == 'normal':
-        np.testing.assert_allclose(
-            found.transpose(1, 2, 0), expected, atol=1e-4
-        )
+        np.testing.assert_allclose(found.transpose(1, 2, 0), expected, atol=1e-4)
     else:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert answer['visualization'].dtype == np.uint8
@@ -95,9 +76,7 @@ def test_mmseg_inferencer(task, photograph, tmp_path):
 
 def test_mmseg_inferencer_with_several_pictures(photograph, tmp_path):
     config, weights = tiny_task('normal', tmp_path)
-    inferencer = MMSegInferencer(
-        model=str(config), weights=str(weights), device='cpu'
-    )
+    inferencer = MMSegInferencer(model=str(config), weights=str(weights), device='cpu')
     answer = inferencer([photograph, photograph])
     assert [maps.shape[0] for maps in answer['predictions']] == [3, 3]
     samples = inferencer(photograph, return_datasamples=True)
@@ -113,9 +92,7 @@ def test_classes_of_a_checkpoint_come_first(tmp_path):
         )
     )
     weights = random_weights(config, tmp_path / 'a.pth', meta=meta)
-    inferencer = MMSegInferencer(
-        model=str(config), weights=str(weights), device='cpu'
-    )
+    inferencer = MMSegInferencer(model=str(config), weights=str(weights), device='cpu')
     assert inferencer.model.dataset_meta['classes'][3] == 'part 3'
 
 
@@ -126,10 +103,7 @@ def test_every_config_has_what_they_look_for(task):
     for name in (TASKS[task].tiny, TASKS[task].config.format(size='1b')):
         cfg = Config.fromfile(ROOT / 'configs' / name)
         if TASKS[task].part == 'pose':
-            assert (cfg.data_mode, cfg.dataset_type) == (
-                'topdown',
-                'CocoDataset',
-            )
+            assert (cfg.data_mode, cfg.dataset_type) == ('topdown', 'CocoDataset')
         else:
             assert cfg.test_pipeline[0].type == 'LoadImageFromFile'
             assert cfg.visualizer.type == 'mmsapiens.DenseVisualizer'

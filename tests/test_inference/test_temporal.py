@@ -12,10 +12,7 @@ def results(count, video='clip'):
     shake = np.random.default_rng(1).normal(0, 0.5, (count, 2, 4))
     for index in range(count):
         frame = made_frame(
-            f'{video}/{index:06d}',
-            index=index,
-            time_s=index / 25 if video else None,
-            video=video,
+            f'{video}/{index:06d}', index=index, time_s=index / 25 if video else None, video=video
         )
         corners = np.array([(5, 5, 25, 40), (35, 5, 60, 40)]) + shake[index]
         people = made_people(corners)
@@ -23,9 +20,7 @@ def results(count, video='clip'):
 
 
 def same(first, second):
-    np.testing.assert_array_equal(
-        first.people.track_ids, second.people.track_ids
-    )
+    np.testing.assert_array_equal(first.people.track_ids, second.people.track_ids)
     np.testing.assert_array_equal(
         first.tasks['pose-17'].keypoints, second.tasks['pose-17'].keypoints
     )
@@ -73,8 +68,6 @@ def test_nobody_in_a_frame():
     steady = TemporalFilter(smoothing={})
     items = list(results(3))
     people = made_people([])
-    items[1] = FrameResult(
-        items[1].frame, people, {'pose-17': made_pose(people)}
-    )
+    items[1] = FrameResult(items[1].frame, people, {'pose-17': made_pose(people)})
     numbers = [steady(one).people.track_ids.tolist() for one in items]
     assert numbers == [[1, 2], [], [1, 2]]

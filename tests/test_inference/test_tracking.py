@@ -44,9 +44,7 @@ def test_a_tracker_goes_on_from_its_state():
     first = BoxTracker()
     first.update(boxes(0, 100))
     first.update(boxes(0))
-    state = json.loads(
-        json.dumps(tracker_state(first.tracks, first.next_number))
-    )
+    state = json.loads(json.dumps(tracker_state(first.tracks, first.next_number)))
     again = BoxTracker()
     again.load_state(state)
     assert again.tracks == first.tracks

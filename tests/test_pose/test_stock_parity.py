@@ -25,8 +25,7 @@ def test_encoding(name):
         rows = slice(index, index + 1)
         encoded = codec.encode(keypoints[rows], visible[rows])
         case.assert_close(
-            torch.as_tensor(encoded['heatmaps']),
-            case[f'outputs/encode{name}.heatmaps'][index],
+            torch.as_tensor(encoded['heatmaps']), case[f'outputs/encode{name}.heatmaps'][index]
         )
         case.assert_close(
             torch.as_tensor(encoded['keypoint_weights']),
@@ -78,9 +77,7 @@ def test_loss(name):
     if not case.config[name].get('use_target_weight', False):
         weights = None  # stock counts weights whenever it is given them
     loss = loss_module(output, case['inputs/target'], weights)
-    assert loss.item() == pytest.approx(
-        case.scalar(name), rel=case.tolerance['rtol']
-    )
+    assert loss.item() == pytest.approx(case.scalar(name), rel=case.tolerance['rtol'])
     if f'grads/{name}' in case.tensors:
         loss.backward()
         case.assert_grad_close(output.grad, case[f'grads/{name}'])
@@ -97,11 +94,7 @@ def test_too_many_hard_keypoints_are_an_error():
     assert expected == 'ValueError'
     loss = MODELS.build(dict(case.config['ohkm'], topk=num_keypoints + 1))
     with pytest.raises(ValueError):
-        loss(
-            case['inputs/output'],
-            case['inputs/target'],
-            case['inputs/weights'],
-        )
+        loss(case['inputs/output'], case['inputs/target'], case['inputs/weights'])
 
 
 def test_loss_guard():

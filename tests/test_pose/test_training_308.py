@@ -38,10 +38,7 @@ def annotations(tmp_path):
         picture = rng.integers(0, 256, (140, 130, 3), dtype=np.uint8)
         cv2.imwrite(str(tmp_path / f'{index}.png'), picture)
     doc = dict(
-        images=[
-            dict(id=i, file_name=f'{i}.png', width=130, height=140)
-            for i in (1, 2)
-        ],
+        images=[dict(id=i, file_name=f'{i}.png', width=130, height=140) for i in (1, 2)],
         annotations=people,
         categories=[dict(id=1, name='person')],
     )
@@ -50,15 +47,9 @@ def annotations(tmp_path):
     return path
 
 
-def test_training_lowers_the_loss_and_reports_every_group(
-    annotations, tmp_path
-):
+def test_training_lowers_the_loss_and_reports_every_group(annotations, tmp_path):
     cfg = Config.fromfile(ROOT / 'configs' / CONFIG)
-    data = dict(
-        data_root=str(tmp_path),
-        ann_file=annotations.name,
-        data_prefix=dict(img=''),
-    )
+    data = dict(data_root=str(tmp_path), ann_file=annotations.name, data_prefix=dict(img=''))
     cfg.train_dataloader.dataset.update(data)
     cfg.val_dataloader.dataset.update(data)
     cfg.test_dataloader = cfg.val_dataloader
@@ -69,9 +60,7 @@ def test_training_lowers_the_loss_and_reports_every_group(
             train_cfg=dict(max_epochs=6, val_interval=6),
             train_dataloader=dict(batch_size=3),
             optim_wrapper=dict(dtype='bfloat16'),
-            default_hooks=dict(
-                logger=dict(interval=1), checkpoint=dict(interval=6)
-            ),
+            default_hooks=dict(logger=dict(interval=1), checkpoint=dict(interval=6)),
             log_level='ERROR',
             experiment_name='test_training_308',
         )
@@ -81,10 +70,7 @@ def test_training_lowers_the_loss_and_reports_every_group(
     losses, _ = runner.message_hub.get_scalar('train/loss').data
     assert len(losses) == 6 and losses[-1] < losses[0]
     scalars = runner.message_hub.log_scalars
-    for group in (
-        *('body', 'foot', 'face', 'hand', 'left_hand', 'right_hand'),
-        'wholebody',
-    ):
+    for group in (*('body', 'foot', 'face', 'hand', 'left_hand', 'right_hand'), 'wholebody'):
         value = scalars[f'val/{group}/AP'].current()
         assert 0 <= value <= 1, group
     assert list((tmp_path / 'work').glob('best_*AP*.pth'))

@@ -16,13 +16,7 @@ from mmsapiens.pose.vocabularies import (
     read_metainfo,
 )
 
-SIZES = dict(
-    coco=17,
-    coco_wholebody=133,
-    goliath308=308,
-    openpose25=25,
-    openpose_wholebody=137,
-)
+SIZES = dict(coco=17, coco_wholebody=133, goliath308=308, openpose25=25, openpose_wholebody=137)
 PAIRS = [(a, b) for a in VOCABULARIES for b in VOCABULARIES]
 
 
@@ -113,26 +107,18 @@ def test_points_without_a_partner_are_invisible(source, target, found):
 def test_neck_and_mid_hip_are_midpoints_by_definition():
     points, scores = random_people('coco')
     scores[1, 6] = 0  # a shoulder that is not seen
-    converted, visible = convert_keypoints(
-        points, scores, 'coco', 'openpose25'
-    )
+    converted, visible = convert_keypoints(points, scores, 'coco', 'openpose25')
     names = get_vocabulary('openpose25').keypoint_names
     neck, hip = names.index('neck'), names.index('mid_hip')
-    np.testing.assert_allclose(
-        converted[0, neck], points[0, 5:7].mean(axis=0), rtol=1e-6
-    )
-    np.testing.assert_allclose(
-        converted[1, hip], points[1, 11:13].mean(axis=0), rtol=1e-6
-    )
+    np.testing.assert_allclose(converted[0, neck], points[0, 5:7].mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(converted[1, hip], points[1, 11:13].mean(axis=0), rtol=1e-6)
     assert visible[1, neck] == 0 and (converted[1, neck] == 0).all()
     assert visible[0, neck] == scores[0, 5:7].min()
 
 
 def test_neck_of_308_keypoints_is_its_own():
     points, scores = random_people('goliath308')
-    converted, _ = convert_keypoints(
-        points, scores, 'goliath308', 'openpose25'
-    )
+    converted, _ = convert_keypoints(points, scores, 'goliath308', 'openpose25')
     own = get_vocabulary('goliath308').keypoint_names.index('neck')
     np.testing.assert_array_equal(converted[:, 1], points[:, own])
 
@@ -146,9 +132,7 @@ def test_common_points_are_the_114_of_the_paper():
 
 
 def test_stock_converter_takes_the_mapping():
-    converter = KeypointConverter(
-        308, converter_mapping('coco_wholebody', 'goliath308')
-    )
+    converter = KeypointConverter(308, converter_mapping('coco_wholebody', 'goliath308'))
     points, _ = random_people('coco_wholebody', count=1)
     results = converter(
         dict(
@@ -157,20 +141,14 @@ def test_stock_converter_takes_the_mapping():
             num_keypoints=133,
         )
     )
-    expected, visible = convert_keypoints(
-        points, np.ones((1, 133)), 'coco_wholebody', 'goliath308'
-    )
+    expected, visible = convert_keypoints(points, np.ones((1, 133)), 'coco_wholebody', 'goliath308')
     seen = visible[0] > 0
-    np.testing.assert_array_equal(
-        results['keypoints'][0, seen], expected[0, seen]
-    )
+    np.testing.assert_array_equal(results['keypoints'][0, seen], expected[0, seen])
 
 
 def test_wrong_number_of_keypoints_is_refused():
     with pytest.raises(ValueError, match=r'133 keypoints \(coco_wholebody\)'):
-        convert_keypoints(
-            np.zeros((1, 17, 2)), np.zeros((1, 17)), 'coco_wholebody', 'coco'
-        )
+        convert_keypoints(np.zeros((1, 17, 2)), np.zeros((1, 17)), 'coco_wholebody', 'coco')
 
 
 def test_unknown_names_are_refused():

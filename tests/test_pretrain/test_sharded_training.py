@@ -60,9 +60,7 @@ def folder(tmp_path_factory):
             os.environ,
             OMP_NUM_THREADS='1',
             CUDA_VISIBLE_DEVICES='',
-            PYTHONPATH=os.pathsep.join(
-                [os.environ.get('PYTHONPATH', ''), str(ROOT)]
-            ),
+            PYTHONPATH=os.pathsep.join([os.environ.get('PYTHONPATH', ''), str(ROOT)]),
         ),
     )
     assert child.returncode == 0, child.stdout[-5000:]
@@ -86,9 +84,7 @@ def test_losses_are_those_of_ddp(folder):
     assert losses(folder, 'bf16') == pytest.approx(expected, rel=2e-3)
 
 
-@pytest.mark.parametrize(
-    'name', ['three', 'one', 'stock_resumed', 'from_file']
-)
+@pytest.mark.parametrize('name', ['three', 'one', 'stock_resumed', 'from_file'])
 def test_resumed_losses_are_those_without_interruption(folder, name):
     expected = losses(folder, 'fsdp')
     resumed = losses(folder, name)
@@ -123,21 +119,15 @@ def test_weights_are_those_of_ddp_in_one_file(folder):
     whole = read_checkpoint(folder / 'fsdp/epoch_4.pth')['state_dict']
     assert whole.keys() == expected.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(
-            whole[name], value, rtol=1e-4, atol=1e-6, msg=name
-        )
+        torch.testing.assert_close(whole[name], value, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_encoder_reaches_fine_tuning(folder):
     source, encoder = folder / 'fsdp/epoch_4.pth', folder / 'e.safetensors'
-    run_tool(
-        'convert_checkpoint.py', source, encoder, '--encoder-only', '--no-hash'
-    )
+    run_tool('convert_checkpoint.py', source, encoder, '--encoder-only', '--no-hash')
     cfg = Config.fromfile(POSE)
     init_default_scope(cfg.default_scope)
-    cfg.model.backbone.init_cfg = dict(
-        type='Pretrained', checkpoint=str(encoder)
-    )
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(encoder))
     backbone = MODELS.build(cfg.model).backbone
     backbone.init_weights()
     weights = read_checkpoint(source)['state_dict']

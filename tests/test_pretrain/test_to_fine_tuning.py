@@ -56,20 +56,14 @@ def test_run_draws_reconstructions_and_logs_to_tensorboard(trained):
 def test_encoder_reaches_every_fine_tuning_config(trained):
     encoder = trained / 'encoder.safetensors'
     run_tool(
-        'convert_checkpoint.py',
-        trained / 'run/epoch_1.pth',
-        encoder,
-        '--encoder-only',
-        '--no-hash',
+        'convert_checkpoint.py', trained / 'run/epoch_1.pth', encoder, '--encoder-only', '--no-hash'
     )
     weights = torch.load(trained / 'run/epoch_1.pth', weights_only=False)
     weights = weights['state_dict']
     for name in FINE_TUNING:
         cfg = Config.fromfile(CONFIGS / name)
         init_default_scope(cfg.default_scope)
-        cfg.model.backbone.init_cfg = dict(
-            type='Pretrained', checkpoint=str(encoder)
-        )
+        cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(encoder))
         backbone = MODELS.build(cfg.model).backbone
         backbone.init_weights()
         # Pretrained on 8x8 patches, fine-tuned on 16x12.

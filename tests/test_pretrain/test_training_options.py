@@ -1,7 +1,7 @@
 """Precision, memory and speed settings together: the training stays the same.
 
-Every combination is compared with float32, stored activations, no compiler,
-whole batches and the plain optimizer.
+Every combination is compared with float32, stored activations, no compiler, whole batches and the
+plain optimizer.
 """
 
 from functools import cache
@@ -17,9 +17,7 @@ STEPS, BATCH = 5, 8
 PLAIN = dict(dtype='float32', with_cp=False, counts=1, fused=False)
 EAGER = [
     dict(zip(PLAIN, values), compiled=False)
-    for values in product(
-        ('float32', 'bfloat16'), (False, True), (1, 2), (False, True)
-    )
+    for values in product(('float32', 'bfloat16'), (False, True), (1, 2), (False, True))
 ]
 # Compiling takes seconds: each setting with all others, and by itself.
 COMPILED = [
@@ -89,8 +87,7 @@ def test_plain_training_learns():
 
 @pytest.mark.parametrize(
     'settings',
-    EAGER[1:]
-    + [pytest.param(case, marks=pytest.mark.slow) for case in COMPILED],
+    EAGER[1:] + [pytest.param(case, marks=pytest.mark.slow) for case in COMPILED],
     ids=lambda settings: '-'.join(map(str, settings.values())),
 )
 def test_losses_and_weights_are_those_of_plain_training(settings):
@@ -102,9 +99,5 @@ def test_losses_and_weights_are_those_of_plain_training(settings):
     assert losses == pytest.approx(expected, rel=1e-5 if is_exact else 1e-2)
     for name, value in weights.items():
         torch.testing.assert_close(
-            final[name],
-            value,
-            rtol=0,
-            atol=5e-5 if is_exact else 1.5 * STEPS * 1e-3,
-            msg=name,
+            final[name], value, rtol=0, atol=5e-5 if is_exact else 1.5 * STEPS * 1e-3, msg=name
         )

@@ -39,11 +39,7 @@ def write_data(folder):
                 keypoints=[30, 16, 2, 16, 16, 2, 28, 40, 2, 18, 40, 2],
             )
         )
-    doc = dict(
-        images=images,
-        annotations=annotations,
-        categories=[dict(id=1, name='person')],
-    )
+    doc = dict(images=images, annotations=annotations, categories=[dict(id=1, name='person')])
     (folder / 'annotations.json').write_text(json.dumps(doc))
 
 
@@ -52,11 +48,7 @@ def test_three_lines_differ():
         (PROJECT / name).read_text().splitlines()
         for name in ('torso_resnet.py', 'torso_sapiens.py')
     )
-    changed = [
-        line
-        for line in difflib.ndiff(stock, ours)
-        if line.startswith(('- ', '+ '))
-    ]
+    changed = [line for line in difflib.ndiff(stock, ours) if line.startswith(('- ', '+ '))]
     assert len(changed) == 6
     readme = (PROJECT / 'README.md').read_text()
     for line in changed:
@@ -64,9 +56,7 @@ def test_three_lines_differ():
 
 
 @pytest.mark.parametrize('name', ['SapiensViT', 'mmsapiens.SapiensViT'])
-@pytest.mark.parametrize(
-    'tool', [STOCK_TRAIN, ROOT / 'tools/train.py'], ids=['stock', 'ours']
-)
+@pytest.mark.parametrize('tool', [STOCK_TRAIN, ROOT / 'tools/train.py'], ids=['stock', 'ours'])
 def test_trains_two_iterations(name, tool, tmp_path):
     write_data(tmp_path / 'data/torso')
     command = [

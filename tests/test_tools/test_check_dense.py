@@ -82,14 +82,8 @@ def test_layouts_of_evaluation_sets(tmp_path, capsys):
         (['--task', 'depth', '--root', 'nowhere'], 'no folder nowhere'),
         (['--task', 'depth', '--root', '.', '--layout', 'lip'], 'folders'),
         (['--task', 'matting', '--root', '.'], 'invalid choice'),
-        (
-            ['--task', 'parsing', '--root', '.', '--metainfo', 'no.json'],
-            'no file no.json',
-        ),
-        (
-            ['--task', 'depth', '--root', '.', '--max-samples', '0'],
-            'positive',
-        ),
+        (['--task', 'parsing', '--root', '.', '--metainfo', 'no.json'], 'no file no.json'),
+        (['--task', 'depth', '--root', '.', '--max-samples', '0'], 'positive'),
     ],
 )
 def test_wrong_arguments_are_no_faults(args, message, capsys):

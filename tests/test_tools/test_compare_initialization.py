@@ -19,27 +19,21 @@ def tool():
     return module
 
 
-def test_runs_differ_in_their_first_weights_only(
-    tool, tmp_path, monkeypatch, capsys
-):
+def test_runs_differ_in_their_first_weights_only(tool, tmp_path, monkeypatch, capsys):
     configs = []
 
     def build(cfg):
         configs.append(cfg.to_dict())
         start = cfg.model.backbone.init_cfg
         value = (10 if start else 20) + cfg.randomness.seed
-        return SimpleNamespace(
-            train=lambda: None, val=lambda: dict(error=value)
-        )
+        return SimpleNamespace(train=lambda: None, val=lambda: dict(error=value))
 
     monkeypatch.setattr(launch, 'build_runner', build)
     args = ['data', '--out', tmp_path, '--encoder', 'e.safetensors']
     args += ['--steps', 50, '--fine-tune-options']
     args += ['train_dataloader.batch_size=2']
     assert tool.main(list(map(str, args))) == 0
-    assert '| error | 21 (20, 21, 22) | 11 (10, 11, 12) |' in (
-        capsys.readouterr().out
-    )
+    assert '| error | 21 (20, 21, 22) | 11 (10, 11, 12) |' in (capsys.readouterr().out)
     assert (tmp_path / 'results.json').is_file()
     for random, pretrained in zip(configs[::2], configs[1::2]):
         for cfg in (random, pretrained):
@@ -65,11 +59,7 @@ def test_pretraining_sees_training_pictures_only(tool, tmp_path, monkeypatch):
         return SimpleNamespace(train=lambda: None)
 
     monkeypatch.setattr(launch, 'build_runner', build)
-    monkeypatch.setattr(
-        tool,
-        'convert_checkpoint',
-        lambda source, target, **kwargs: (0, target),
-    )
+    monkeypatch.setattr(tool, 'convert_checkpoint', lambda source, target, **kwargs: (0, target))
     out = tmp_path / 'out'
     args = [str(tmp_path), '--out', str(out), '--pretrain-epochs', '7']
     assert tool.pretrain(tool.parse_args(args)) == out / 'encoder.safetensors'

@@ -16,9 +16,7 @@ def run(*args):
 
 
 def test_command_converts_and_says_so(tmp_path, tiny_arch):
-    source = write_checkpoint(
-        make_state_dict('mae', tiny_arch), tmp_path / 'mae.pth'
-    )
+    source = write_checkpoint(make_state_dict('mae', tiny_arch), tmp_path / 'mae.pth')
     target = tmp_path / 'encoder.safetensors'
     done = run(source, target, '--encoder-only', '--no-hash')
     assert done.returncode == 0, done.stderr

@@ -54,9 +54,7 @@ def test_check_can_leave_the_pictures_closed(tmp_path):
     assert tool.main([*args, '--skip-image-size']) == 0
 
 
-@pytest.mark.parametrize(
-    'args', [['nothing.json'], [__file__, '--images', 'nowhere']]
-)
+@pytest.mark.parametrize('args', [['nothing.json'], [__file__, '--images', 'nowhere']])
 def test_wrong_arguments_of_check_are_no_faults(args, capsys):
     with pytest.raises(SystemExit) as stop:
         load_tool('check_pose').main([*args, '--vocabulary', 'coco'])
@@ -67,12 +65,7 @@ def test_wrong_arguments_of_check_are_no_faults(args, capsys):
 def test_check_as_a_command_exits_with_1(tmp_path):
     path = write_people(tmp_path, bbox=[1, 2])
     done = subprocess.run(
-        [
-            sys.executable,
-            ROOT / 'tools/dataset/check_pose.py',
-            path,
-            *('--vocabulary', 'coco'),
-        ],
+        [sys.executable, ROOT / 'tools/dataset/check_pose.py', path, *('--vocabulary', 'coco')],
         capture_output=True,
         text=True,
     )

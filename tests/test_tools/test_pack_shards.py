@@ -34,9 +34,7 @@ def test_folder_and_again(main, tmp_path, capsys):
 
 def test_list_and_subset(main, tmp_path, capsys):
     folder = write_images(tmp_path / 'images', 5)
-    (tmp_path / 'a.txt').write_text(
-        ''.join(f'000/{i:05d}.jpg\n' for i in range(5))
-    )
+    (tmp_path / 'a.txt').write_text(''.join(f'000/{i:05d}.jpg\n' for i in range(5)))
     command = [str(tmp_path / 'a.txt'), '--root', str(folder)]
     out = str(tmp_path / 'shards')
     assert main([*command, '--out', out, '--max-samples', '4']) == 0

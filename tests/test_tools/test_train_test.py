@@ -11,9 +11,7 @@ from parity import ROOT
 
 BACKBONE = dict(
     type='SapiensViT',
-    arch=dict(
-        embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64
-    ),
+    arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64),
     img_size=(64, 48),
 )
 LOADER = dict(batch_size=2, num_workers=0)
@@ -28,9 +26,7 @@ def base_config(scope, model, train, test, evaluator):
         default_scope=scope,
         model=model,
         train_dataloader=dict(
-            LOADER,
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            dataset=train,
+            LOADER, sampler=dict(type='DefaultSampler', shuffle=True), dataset=train
         ),
         val_dataloader=held_out,
         test_dataloader=held_out,
@@ -92,9 +88,7 @@ def mmseg_config(folder):
     )
     model = dict(
         type='EncoderDecoder',
-        data_preprocessor=dict(
-            type='SegDataPreProcessor', size=(64, 48), seg_pad_val=255
-        ),
+        data_preprocessor=dict(type='SegDataPreProcessor', size=(64, 48), seg_pad_val=255),
         backbone=BACKBONE,
         decode_head=dict(
             type='FCNHead',
@@ -112,9 +106,7 @@ def mmseg_config(folder):
 
 
 def run(*args):
-    done = subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, *args], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -124,9 +116,7 @@ def run(*args):
     [(mmpretrain_config, 'accuracy/top1'), (mmseg_config, 'mIoU')],
     ids=['mmpretrain', 'mmseg'],
 )
-def test_config_of_a_host_trains_resumes_and_evaluates(
-    make_config, metric, tmp_path
-):
+def test_config_of_a_host_trains_resumes_and_evaluates(make_config, metric, tmp_path):
     (tmp_path / 'data').mkdir()
     config = tmp_path / 'config.py'
     lines = [f'{k} = {v!r}' for k, v in make_config(tmp_path / 'data').items()]
@@ -139,9 +129,7 @@ def test_config_of_a_host_trains_resumes_and_evaluates(
     assert (work_dir / 'epoch_1.pth').is_file()
 
     # The resumed run needs the optimizer and the history of the first one.
-    log = run(
-        *train, '--amp', '--resume', '--cfg-options', 'train_cfg.max_epochs=2'
-    )
+    log = run(*train, '--amp', '--resume', '--cfg-options', 'train_cfg.max_epochs=2')
     assert 'resumed epoch: 1' in log
     assert 'Epoch(train) [2]' in log and 'Epoch(train) [1]' not in log
 

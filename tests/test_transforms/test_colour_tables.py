@@ -8,10 +8,7 @@ from mmsapiens.dense.transforms import TableDistortion
 from mmsapiens.pose.transforms import PoseTableDistortion
 from mmsapiens.transforms.colour_tables import IDENTITY, change_hsv
 
-PAIRS = [
-    (PhotometricDistortion, PoseTableDistortion),
-    (PhotoMetricDistortion, TableDistortion),
-]
+PAIRS = [(PhotometricDistortion, PoseTableDistortion), (PhotoMetricDistortion, TableDistortion)]
 
 
 @pytest.fixture
@@ -42,10 +39,7 @@ def test_pixels_and_draws_are_those_of_stock(stock, ours, dtype, picture):
 
 def test_other_ranges_are_kept(picture):
     kwargs = dict(
-        brightness_delta=90,
-        contrast_range=(0.1, 3.0),
-        saturation_range=(0.0, 4.0),
-        hue_delta=80,
+        brightness_delta=90, contrast_range=(0.1, 3.0), saturation_range=(0.0, 4.0), hue_delta=80
     )
     for stock, ours in PAIRS:
         stock, ours = stock(**kwargs), ours(**kwargs)

@@ -29,8 +29,7 @@ def test_encoder_is_the_same_in_every_layout(layout, tiny_arch):
     encoder = encoder_state_dict(weights)
     assert 'patch_embed.projection.weight' in encoder
     assert not any(
-        key.startswith(('backbone.', 'neck.', 'head.', 'decode_head.'))
-        for key in encoder
+        key.startswith(('backbone.', 'neck.', 'head.', 'decode_head.')) for key in encoder
     )
     for key, value in encoder.items():
         prefix = '' if layout == 'encoder' else 'backbone.'

@@ -25,17 +25,7 @@ def test_head_of_another_depth_is_refused(tiny_arch):
 
 def test_weights_kept_elsewhere_are_left_alone(tiny_arch):
     # As DeepSpeed's ZeRO-3 loads a model.
-    empty = {
-        'patch_embed.projection.weight': torch.empty(0),
-        'pos_embed': torch.empty(0),
-    }
+    empty = {'patch_embed.projection.weight': torch.empty(0), 'pos_embed': torch.empty(0)}
     loaded = dict(empty)
-    fit_encoder(
-        loaded,
-        '',
-        arch=tiny_arch,
-        patch_size=16,
-        patch_grid=(4, 3),
-        with_cls_token=False,
-    )
+    fit_encoder(loaded, '', arch=tiny_arch, patch_size=16, patch_grid=(4, 3), with_cls_token=False)
     assert loaded == empty

@@ -25,9 +25,7 @@ def assert_same(actual, expected):
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_every_layout_survives_every_format(
-    layout, suffix, tmp_path, tiny_arch
-):
+def test_every_layout_survives_every_format(layout, suffix, tmp_path, tiny_arch):
     weights = make_state_dict(layout, tiny_arch)
     first = write_checkpoint(weights, tmp_path / f'first{suffix}')
     for other in ('.safetensors', '.pth'):
@@ -68,17 +66,13 @@ def test_exported_weights_are_extracted(encoder, tmp_path):
 
 def test_legacy_torch_files_are_read(encoder, tmp_path):
     path = tmp_path / 'old.pth'
-    torch.save(
-        encoder.state_dict(), path, _use_new_zipfile_serialization=False
-    )
+    torch.save(encoder.state_dict(), path, _use_new_zipfile_serialization=False)
     assert detect_format(path) == 'torch'
     assert_same(read_checkpoint(path), encoder.state_dict())
 
 
 def test_name_gets_the_hash_of_the_file(encoder, tmp_path):
-    path = write_checkpoint(
-        encoder.state_dict(), tmp_path / 'encoder.safetensors', with_hash=True
-    )
+    path = write_checkpoint(encoder.state_dict(), tmp_path / 'encoder.safetensors', with_hash=True)
     digest = file_sha256(path)
     assert path.name == f'encoder-{digest[:8]}.safetensors'
     assert len(digest) == 64
@@ -86,9 +80,7 @@ def test_name_gets_the_hash_of_the_file(encoder, tmp_path):
 
 def test_meta_is_kept(tmp_path):
     for suffix in checkpoint_io.SUFFIXES:
-        path = write_checkpoint(
-            {'a': torch.zeros(1)}, tmp_path / f'x{suffix}', dict(epoch=3)
-        )
+        path = write_checkpoint({'a': torch.zeros(1)}, tmp_path / f'x{suffix}', dict(epoch=3))
         assert read_checkpoint(path)['meta'] == dict(epoch=3)
 
 
@@ -96,10 +88,7 @@ def test_encoder_alone_and_in_another_type(tmp_path, tiny_arch):
     weights = make_state_dict('pose', tiny_arch)
     source = write_checkpoint(weights, tmp_path / 'pose.pth')
     _, path = convert_checkpoint(
-        source,
-        tmp_path / 'encoder.safetensors',
-        encoder_only=True,
-        dtype='bfloat16',
+        source, tmp_path / 'encoder.safetensors', encoder_only=True, dtype='bfloat16'
     )
     encoder = read_checkpoint(path)['state_dict']
     assert describe(encoder).layout == 'encoder'
@@ -109,10 +98,7 @@ def test_encoder_alone_and_in_another_type(tmp_path, tiny_arch):
 def test_optimizer_states_are_dropped(tmp_path, tiny_arch):
     weights = make_state_dict('pose', tiny_arch)
     source = tmp_path / 'training.pth'
-    torch.save(
-        dict(state_dict=weights, optimizer=dict(state={}), meta=dict(epoch=7)),
-        source,
-    )
+    torch.save(dict(state_dict=weights, optimizer=dict(state={}), meta=dict(epoch=7)), source)
     _, path = convert_checkpoint(source, tmp_path / 'clean.pth')
     clean = read_checkpoint(path)
     assert set(clean) == {'state_dict', 'meta'}
@@ -134,9 +120,7 @@ def test_no_file_is_left_when_writing_fails(suffix, tmp_path, monkeypatch):
 def test_interrupted_writing_keeps_the_old_file(tmp_path, monkeypatch):
     path = write_checkpoint({'a': torch.zeros(1)}, tmp_path / 'x.pth')
     before = path.read_bytes()
-    monkeypatch.setattr(
-        os, 'replace', lambda *args: (_ for _ in ()).throw(KeyboardInterrupt)
-    )
+    monkeypatch.setattr(os, 'replace', lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_checkpoint({'a': torch.ones(1)}, path)
     assert path.read_bytes() == before
@@ -150,9 +134,5 @@ def test_other_suffixes_are_refused(tmp_path):
 
 def test_tied_tensors_are_written(tmp_path):
     shared = torch.ones(2)
-    path = write_checkpoint(
-        {'a': shared, 'b': shared}, tmp_path / 'x.safetensors'
-    )
-    assert_same(
-        read_checkpoint(path)['state_dict'], {'a': shared, 'b': shared}
-    )
+    path = write_checkpoint({'a': shared, 'b': shared}, tmp_path / 'x.safetensors')
+    assert_same(read_checkpoint(path)['state_dict'], {'a': shared, 'b': shared})

@@ -30,9 +30,7 @@ def other(tmp_path):
 
 
 def test_a_folder_is_for_one_process_even_if_that_is_killed(other, tmp_path):
-    with pytest.raises(
-        FolderInUseError, match=f'process {other.pid} on .*--work'
-    ):
+    with pytest.raises(FolderInUseError, match=f'process {other.pid} on .*--work'):
         FolderLock(tmp_path / 'run')
     other.kill()
     other.wait()

@@ -33,8 +33,7 @@ def test_whole_files_through_mmengine(path):
 
 
 @pytest.mark.parametrize(
-    'offset, size, expected',
-    [(2, 3, b'234'), (8, 5, b'89'), (10, 2, b''), (50, 2, b'')],
+    'offset, size, expected', [(2, 3, b'234'), (8, 5, b'89'), (10, 2, b''), (50, 2, b'')]
 )
 def test_parts(server, path, waits, offset, size, expected):
     assert FsspecBackend().get_range(path, offset, size) == expected

@@ -20,9 +20,7 @@ class Model(BaseModule):
         head.deconv_layers = deconv_layers(
             arch['embed_dims'], [channels] * num_deconvs, [4] * num_deconvs
         )
-        head.conv_layers = conv_layers(
-            channels, [channels] * num_convs, [1] * num_convs
-        )
+        head.conv_layers = conv_layers(channels, [channels] * num_convs, [1] * num_convs)
         setattr(head, last, nn.Conv2d(channels, out_channels, 1))
         setattr(self, prefix, head)
 
@@ -39,9 +37,7 @@ def write(tmp_path):
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
 @pytest.mark.parametrize('layout', LAYOUTS)
-def test_bare_encoder_loads_from_every_layout(
-    layout, suffix, write, tiny_arch
-):
+def test_bare_encoder_loads_from_every_layout(layout, suffix, write, tiny_arch):
     weights = make_state_dict(layout, tiny_arch)
     model = SapiensViT(tiny_arch, (64, 48))
     report = load_checkpoint(model, write(weights, suffix))
@@ -82,8 +78,7 @@ def test_pretrained_encoder_leaves_the_head_alone(layout, write, tiny_arch):
 
 def test_report_counts_what_happened(write, tiny_arch):
     report = load_checkpoint(
-        SapiensViT(tiny_arch, (64, 48)),
-        write(make_state_dict('mae', tiny_arch)),
+        SapiensViT(tiny_arch, (64, 48)), write(make_state_dict('mae', tiny_arch))
     )
     text = str(report)
     assert 'with its MAE decoder' in text
@@ -97,9 +92,7 @@ def test_pretrained_init_of_mmengine_takes_every_layout(write, tiny_arch):
         for suffix in ('.pth', '.safetensors'):
             path = write(weights, suffix)
             model = SapiensViT(
-                tiny_arch,
-                (64, 48),
-                init_cfg=dict(type='Pretrained', checkpoint=str(path)),
+                tiny_arch, (64, 48), init_cfg=dict(type='Pretrained', checkpoint=str(path))
             )
             model.init_weights()
             key = 'layers.1.attn.qkv.weight'

@@ -63,9 +63,7 @@ def measure(cfg, batch, with_cp, dtype=torch.float32):
 
 
 @pytest.mark.parametrize('with_cp', [False, True])
-def test_estimate_of_activations_equals_the_tensors_kept(
-    tiny, tiny_cost, with_cp
-):
+def test_estimate_of_activations_equals_the_tensors_kept(tiny, tiny_cost, with_cp):
     cost = tiny_cost
     estimate = cost.stored_checkpointed if with_cp else cost.stored
     measured = measure(tiny, 4, with_cp)
@@ -95,9 +93,7 @@ def test_fixed_parts_equal_the_tensors_of_a_step(tiny, tiny_cost):
         for value in state.values()
         if value.ndim  # not the count of steps
     ]
-    plan = planning.plan_memory(
-        tiny_cost, num_gpus=1, gpu_memory_gb=1, batch=1
-    )[0]
+    plan = planning.plan_memory(tiny_cost, num_gpus=1, gpu_memory_gb=1, batch=1)[0]
     assert plan.weights == sum(p.nbytes for p in model.parameters())
     assert plan.gradients == sum(p.grad.nbytes for p in trained)
     assert plan.optimizer == sum(value.nbytes for value in states)
@@ -161,9 +157,7 @@ def test_other_tasks_are_planned_as_well(name):
 
 
 def test_tool_prints_and_writes(tiny, tmp_path, capsys):
-    spec = importlib.util.spec_from_file_location(
-        'plan', ROOT / 'tools/analysis/plan.py'
-    )
+    spec = importlib.util.spec_from_file_location('plan', ROOT / 'tools/analysis/plan.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     out = tmp_path / 'plan.json'

@@ -49,10 +49,7 @@ def test_unknown_grid_is_refused(rows):
 
 def adapt(rows, file_has_cls_token, with_cls_token):
     return adapt_pos_embed(
-        table(rows),
-        (4, 4),
-        file_has_cls_token=file_has_cls_token,
-        with_cls_token=with_cls_token,
+        table(rows), (4, 4), file_has_cls_token=file_has_cls_token, with_cls_token=with_cls_token
     )
 
 
@@ -67,9 +64,7 @@ def test_row_of_the_class_token_is_kept():
 def test_odd_square_without_class_token_keeps_its_first_patch():
     # 25 rows are a 5x5 grid: the reference would cut the first patch.
     kept = adapt(25, False, False)
-    torch.testing.assert_close(
-        kept, resize_pos_embed(table(25), (5, 5), (4, 4))
-    )
+    torch.testing.assert_close(kept, resize_pos_embed(table(25), (5, 5), (4, 4)))
 
 
 def test_left_over_row_is_cut_when_no_grid_fits_with_it():

@@ -10,14 +10,10 @@ from torch import nn
 
 from mmsapiens.models import SapiensViT
 from mmsapiens.utils import load_checkpoint, ready_model, write_checkpoint
-from mmsapiens.utils.ready_model import (
-    build_without_weights,
-    without_parameter_memory,
-)
+from mmsapiens.utils.ready_model import build_without_weights, without_parameter_memory
 
 TINY = [
-    str(path.relative_to(ROOT))
-    for path in sorted((ROOT / 'configs').rglob('sapiens-tiny*.py'))
+    str(path.relative_to(ROOT)) for path in sorted((ROOT / 'configs').rglob('sapiens-tiny*.py'))
 ]
 ENCODER = dict(type='mmsapiens.SapiensViT', img_size=(64, 48))
 
@@ -91,9 +87,7 @@ def test_weights_are_mapped_and_the_file_is_safe(suffix, tmp_path, tiny_arch):
 
 
 @pytest.mark.parametrize('in_file', [torch.float32, torch.bfloat16])
-def test_dtype_is_that_of_the_model_or_the_wanted_one(
-    in_file, tmp_path, tiny_arch
-):
+def test_dtype_is_that_of_the_model_or_the_wanted_one(in_file, tmp_path, tiny_arch):
     weights = make_state_dict('encoder', tiny_arch)
     weights = {key: value.to(in_file) for key, value in weights.items()}
     path = write_checkpoint(weights, tmp_path / 'encoder.safetensors')
@@ -108,23 +102,17 @@ def test_buffers_keep_their_values_and_dtype(tmp_path):
     config = ROOT / next(name for name in TINY if 'goliath308' in name)
     model = build_without_weights(config)
     assert all(p.is_meta for p in model.parameters())
-    path = write_checkpoint(
-        randomize(model.state_dict()), tmp_path / 'w.safetensors'
-    )
+    path = write_checkpoint(randomize(model.state_dict()), tmp_path / 'w.safetensors')
     model = ready_model(config, path, dtype=torch.bfloat16)
     mean = model.data_preprocessor.mean
     assert mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
 
 
 def test_a_checkpoint_without_the_head_is_refused(tmp_path, tiny_arch):
-    config = Config.fromfile(
-        ROOT / next(name for name in TINY if 'goliath308' in name)
-    )
+    config = Config.fromfile(ROOT / next(name for name in TINY if 'goliath308' in name))
     config.model.backbone.arch = tiny_arch
     config.model.head.in_channels = tiny_arch['embed_dims']
-    path = write_checkpoint(
-        make_state_dict('encoder', tiny_arch), tmp_path / 'encoder.pth'
-    )
+    path = write_checkpoint(make_state_dict('encoder', tiny_arch), tmp_path / 'encoder.pth')
     with pytest.raises(ValueError, match=r'lacks \d+ parameters.*head\.'):
         ready_model(config, path)
 
@@ -137,8 +125,7 @@ def test_wrong_files_are_refused_as_by_load_checkpoint(tmp_path, tiny_arch):
     with pytest.raises(ValueError, match='is incomplete, it lacks 1 param'):
         ready_model(config, path)
     other = write_checkpoint(
-        make_state_dict('encoder', dict(tiny_arch, num_layers=3)),
-        tmp_path / 'other.safetensors',
+        make_state_dict('encoder', dict(tiny_arch, num_layers=3)), tmp_path / 'other.safetensors'
     )
     with pytest.raises(ValueError, match='Set `arch` of the backbone'):
         ready_model(config, other)

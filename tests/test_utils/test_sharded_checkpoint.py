@@ -7,11 +7,7 @@ import pytest
 import torch
 from checkpoints import make_state_dict
 
-from mmsapiens.utils import (
-    convert_checkpoint,
-    detect_format,
-    read_checkpoint,
-)
+from mmsapiens.utils import convert_checkpoint, detect_format, read_checkpoint
 from mmsapiens.utils import sharded_checkpoint as sharded
 
 
@@ -48,9 +44,7 @@ def test_converted_to_one_file(folder, weights, tmp_path):
     converted = read_checkpoint(path)
     assert converted['meta']['source'] == 'epoch_3.pth'
     name = 'layers.0.attn.qkv.weight'
-    assert torch.equal(
-        converted['state_dict'][name], weights[f'backbone.{name}']
-    )
+    assert torch.equal(converted['state_dict'][name], weights[f'backbone.{name}'])
     assert not any(key.startswith('neck') for key in converted['state_dict'])
 
 
@@ -60,14 +54,10 @@ def test_optimizer_is_loaded_in_place(folder):
     assert moment.tolist() == [1] * 5
 
 
-@pytest.mark.parametrize(
-    'name, size, found', [('a.exp_avg', 4, r'\(5,\)'), ('b', 5, 'none')]
-)
+@pytest.mark.parametrize('name, size, found', [('a.exp_avg', 4, r'\(5,\)'), ('b', 5, 'none')])
 def test_other_shapes_are_refused(folder, name, size, found):
     with pytest.raises(ValueError, match=rf'`optimizer.{name}`.*{found}'):
-        sharded.load_tensors(
-            folder, {f'optimizer.{name}': torch.zeros(size)}, alone=True
-        )
+        sharded.load_tensors(folder, {f'optimizer.{name}': torch.zeros(size)}, alone=True)
 
 
 def cut_short(path):

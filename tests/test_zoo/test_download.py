@@ -25,9 +25,7 @@ def test_fetches_once_and_verifies(hub, client, content):
     assert [row[0] for row in hub.requests] == ['HEAD', 'GET']
     assert client.fetch() == path
     assert len(hub.requests) == 2
-    assert [
-        p.name for p in path.parent.iterdir() if '.partial' in p.name
-    ] == []
+    assert [p.name for p in path.parent.iterdir() if '.partial' in p.name] == []
 
 
 def test_asks_for_the_pinned_revision(hub, client):
@@ -86,10 +84,7 @@ def test_an_interrupted_download_is_continued(hub, client, content):
 
 def test_a_killed_process_is_continued(hub, client, content):
     hub.chunk_pause_s = 0.1
-    code = (
-        'from mmsapiens.zoo import download\n'
-        "download('pose-308', '0.3b', show_bar=False)\n"
-    )
+    code = "from mmsapiens.zoo import download\ndownload('pose-308', '0.3b', show_bar=False)\n"
     process = subprocess.Popen([sys.executable, '-c', code])
     while not client.partial.exists() or not client.partial.stat().st_size:
         assert process.poll() is None
@@ -186,13 +181,10 @@ def test_a_content_network_gets_no_token(hub, client, content, monkeypatch):
 def test_processes_share_one_download(hub, client, content):
     hub.chunk_pause_s = 0.1
     code = (
-        'from mmsapiens.zoo import download\n'
-        "print(download('pose-308', '0.3b', show_bar=False))\n"
+        "from mmsapiens.zoo import download\nprint(download('pose-308', '0.3b', show_bar=False))\n"
     )
     processes = [
-        subprocess.Popen(
-            [sys.executable, '-c', code], stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     printed = [process.communicate()[0].strip() for process in processes]
@@ -231,9 +223,7 @@ def test_a_new_version_can_be_accepted(hub, client, content):
     assert record['revision'] == 'd' * 40
 
 
-def test_a_file_that_changed_on_the_disk_is_fetched_again(
-    hub, client, content
-):
+def test_a_file_that_changed_on_the_disk_is_fetched_again(hub, client, content):
     client.fetch()
     client.path.write_bytes(content[:-1] + b'!')
     assert client.fetch().read_bytes() == content
@@ -250,9 +240,7 @@ def test_verify_reads_the_file_again(hub, client, content):
     assert client.fetch(verify=True).read_bytes() == content
 
 
-def test_roots_of_the_release_come_first(
-    hub, client, content, tmp_path, monkeypatch
-):
+def test_roots_of_the_release_come_first(hub, client, content, tmp_path, monkeypatch):
     monkeypatch.setenv('SAPIENS_CHECKPOINT_ROOT', str(tmp_path / 'root'))
     own = tmp_path / 'root' / client.release.path_in_repo.partition('/')[2]
     assert client.fetch() == client.path  # nothing there: from the hub
@@ -265,9 +253,7 @@ def test_roots_of_the_release_come_first(
     assert own.read_bytes() == content[::-1]  # files of others are left alone
 
 
-def test_lite_root_is_the_folder_of_its_format(
-    hub, content, tmp_path, monkeypatch
-):
+def test_lite_root_is_the_folder_of_its_format(hub, content, tmp_path, monkeypatch):
     monkeypatch.setenv('SAPIENS_LITE_CHECKPOINT_ROOT', str(tmp_path))
     own = (
         tmp_path / 'pose/checkpoints/sapiens_0.3b'

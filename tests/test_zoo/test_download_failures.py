@@ -251,13 +251,8 @@ def test_transfer_stops_where_the_file_should_have_ended(hub, client):
 
 def test_an_interrupted_process_leaves_no_final_file(hub, client, content):
     hub.chunk_pause_s = 0.1
-    code = (
-        'from mmsapiens.zoo import download\n'
-        "download('pose-308', '0.3b', show_bar=False)\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, '-c', code], stderr=subprocess.PIPE, text=True
-    )
+    code = "from mmsapiens.zoo import download\ndownload('pose-308', '0.3b', show_bar=False)\n"
+    process = subprocess.Popen([sys.executable, '-c', code], stderr=subprocess.PIPE, text=True)
     while not client.partial.exists() or not client.partial.stat().st_size:
         assert process.poll() is None
         time.sleep(0.01)

@@ -1,11 +1,10 @@
 #!/usr/bin/env python
 """Fine-tune from a pretrained encoder and from random weights, and compare.
 
-Pretrains on the training pictures of a folder as `projects/synthetic_humans`
-renders it, and on further ones without labels, fine-tunes a dense config from
-the encoder and from random weights with the same steps, batches and seeds,
-and prints the metrics of each seed.
-Everything is done with the tiny configs on one CPU unless told otherwise.
+Pretrains on the training pictures of a folder as `projects/synthetic_humans` renders it, and on
+further ones without labels, fine-tunes a dense config from the encoder and from random weights with
+the same steps, batches and seeds, and prints the metrics of each seed. Everything is done with the
+tiny configs on one CPU unless told otherwise.
 """
 
 import argparse
@@ -30,18 +29,14 @@ WARM_UP = 20
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument('data', help='folder with images/, maps and splits/')
     parser.add_argument('--out', required=True, help='folder for all runs')
     parser.add_argument('--pretrain', default=str(CONFIGS / PRETRAIN))
     parser.add_argument('--fine-tune', default=str(CONFIGS / FINE_TUNE))
     parser.add_argument(
-        '--pictures',
-        nargs='+',
-        default=[],
-        help='folders with further pictures for pretraining',
+        '--pictures', nargs='+', default=[], help='folders with further pictures for pretraining'
     )
     parser.add_argument('--encoder', help='use this one, do not pretrain')
     parser.add_argument('--pretrain-epochs', type=int, default=200)
@@ -82,15 +77,8 @@ def set_schedule(cfg: Config, steps: int) -> None:
     """Warm-up and cosine decay over a number of steps."""
     warm_up = min(WARM_UP, steps // 4)
     cfg.param_scheduler = [
-        ConfigDict(
-            type='LinearLR', by_epoch=False, end=warm_up, start_factor=1e-2
-        ),
-        ConfigDict(
-            type='CosineAnnealingLR',
-            by_epoch=False,
-            begin=warm_up,
-            T_max=steps - warm_up,
-        ),
+        ConfigDict(type='LinearLR', by_epoch=False, end=warm_up, start_factor=1e-2),
+        ConfigDict(type='CosineAnnealingLR', by_epoch=False, begin=warm_up, T_max=steps - warm_up),
     ]
 
 
@@ -109,9 +97,7 @@ def pretrain(parsed: argparse.Namespace) -> Path:
     listed = out / 'images.txt'
     listed.write_text('\n'.join(sorted(str(path) for path in images)))
     epochs = parsed.pretrain_epochs
-    cfg = read_config(
-        parsed.pretrain, parsed.pretrain_options, out / 'pretrain', seed=0
-    )
+    cfg = read_config(parsed.pretrain, parsed.pretrain_options, out / 'pretrain', seed=0)
     cfg.train_dataloader.dataset.update(data_root='', ann_file=str(listed))
     cfg.train_cfg.max_epochs = epochs
     cfg.default_hooks.checkpoint.interval = epochs
@@ -128,9 +114,7 @@ def pretrain(parsed: argparse.Namespace) -> Path:
     return encoder
 
 
-def fine_tune(
-    parsed: argparse.Namespace, encoder: Path | None, seed: int
-) -> dict[str, float]:
+def fine_tune(parsed: argparse.Namespace, encoder: Path | None, seed: int) -> dict[str, float]:
     """Train one model, and measure it on the pictures for validation.
 
     Args:
@@ -140,21 +124,15 @@ def fine_tune(
     """
     kind = 'random' if encoder is None else 'pretrained'
     work_dir = Path(parsed.out).resolve() / kind / f'seed_{seed}'
-    cfg = read_config(
-        parsed.fine_tune, parsed.fine_tune_options, work_dir, seed
-    )
+    cfg = read_config(parsed.fine_tune, parsed.fine_tune_options, work_dir, seed)
     init = encoder and dict(type='Pretrained', checkpoint=str(encoder))
     cfg.model.backbone.init_cfg = init
     for split in ('train', 'val'):
         loader = cfg[f'{split}_dataloader']
-        loader.dataset.update(
-            data_root=parsed.data, split='', ann_file=f'splits/{split}.txt'
-        )
+        loader.dataset.update(data_root=parsed.data, split='', ann_file=f'splits/{split}.txt')
     cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
     cfg.train_cfg = dict(
-        type='IterBasedTrainLoop',
-        max_iters=parsed.steps,
-        val_interval=parsed.steps + 1,
+        type='IterBasedTrainLoop', max_iters=parsed.steps, val_interval=parsed.steps + 1
     )
     cfg.default_hooks.pop('visualization', None)
     cfg.default_hooks.checkpoint = dict(

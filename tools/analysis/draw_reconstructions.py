@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Draw what a pretrained model makes of masked images.
 
-Writes NAME_triplet.png (original, masked, reconstructed) and, with several
-mask ratios, NAME_sweep.png for each image.
+Writes NAME_triplet.png (original, masked, reconstructed) and, with several mask ratios,
+NAME_sweep.png for each image.
 """
 
 import argparse
@@ -70,11 +70,7 @@ def main(args: Sequence[str] | None = None) -> int:
     load_checkpoint(model, parsed.checkpoint, map_location='cpu', strict=True)
     model.to(parsed.device).eval()
     preprocessor = model.data_preprocessor
-    style = Style(
-        preprocessor.mean,
-        preprocessor.std,
-        not parsed.show_visible_predictions,
-    )
+    style = Style(preprocessor.mean, preprocessor.std, not parsed.show_visible_predictions)
     out = Path(parsed.out)
     out.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(parsed.seed)

@@ -1,8 +1,7 @@
 #!/usr/bin/env python
 """Plan a training run: parameters, operations, memory, time.
 
-Any config on SapiensViT: pretraining, pose, dense tasks. Nothing is trained,
-no GPU is needed.
+Any config on SapiensViT: pretraining, pose, dense tasks. Nothing is trained, no GPU is needed.
 """
 
 import argparse
@@ -22,12 +21,8 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('--gpus', type=int, required=True)
-    parser.add_argument(
-        '--gpu-memory', type=float, required=True, help='GB of each GPU'
-    )
-    parser.add_argument(
-        '--batch', type=int, help='images on each GPU; those of the config'
-    )
+    parser.add_argument('--gpu-memory', type=float, required=True, help='GB of each GPU')
+    parser.add_argument('--batch', type=int, help='images on each GPU; those of the config')
     parser.add_argument(
         '--dtype',
         choices=list(planning.BYTES),
@@ -43,8 +38,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         '--utilisation',
         type=float,
         default=0.4,
-        help='part of the rate that training reaches; 0.4 unless told '
-        'otherwise',
+        help='part of the rate that training reaches; 0.4 unless told otherwise',
     )
     parser.add_argument('--tokens', type=float, default=planning.PAPER_TOKENS)
     parser.add_argument('--json', help='also write the figures to this file')
@@ -84,8 +78,7 @@ def main(args: Sequence[str] | None = None) -> int:
     accumulation = wrapper.get('accumulative_counts', 1)
     total = batch * parsed.gpus * accumulation
     print(
-        f'batch                 {batch} x {parsed.gpus} GPUs x '
-        f'{accumulation} accumulated = {total}'
+        f'batch                 {batch} x {parsed.gpus} GPUs x {accumulation} accumulated = {total}'
     )
     print(f'\nGB on each GPU of {parsed.gpu_memory:g} GB, batch {batch}')
     print(

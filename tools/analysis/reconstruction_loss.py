@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Compare the reconstruction loss of a checkpoint with a constant's.
 
-The baseline predicts one patch everywhere: the mean of all targets. Images
-are resized and cut to the central square; masks are drawn from a seed.
+The baseline predicts one patch everywhere: the mean of all targets. Images are resized and cut to
+the central square; masks are drawn from a seed.
 """
 
 import argparse
@@ -26,8 +26,7 @@ from mmsapiens.pretrain.models import SapiensMAE
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument('config', help='pretraining config')
     parser.add_argument('checkpoint', help='checkpoint of that config')
@@ -48,9 +47,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(args)
 
 
-def read_batches(
-    model: SapiensMAE, parsed: argparse.Namespace
-) -> Iterator[torch.Tensor]:
+def read_batches(model: SapiensMAE, parsed: argparse.Namespace) -> Iterator[torch.Tensor]:
     """Central squares of all images, as the model takes them."""
     size = model.backbone.img_size[0]
     images = HumanImageDataset(
@@ -89,9 +86,7 @@ def main(args: Sequence[str] | None = None) -> int:
     rows = []
     for given in parsed.mask_ratios:
         ratio = given or model.backbone.mask_ratio
-        errors = measure_reconstruction(
-            model, read_batches(model, parsed), ratio, parsed.seed
-        )
+        errors = measure_reconstruction(model, read_batches(model, parsed), ratio, parsed.seed)
         rows.append(dict(asdict(errors), mask_ratio=ratio))
         print(
             f'{ratio:<10g}  {errors.model:.4f}  {errors.mean_patch:<10.4f}  '

@@ -1,9 +1,8 @@
 #!/usr/bin/env python
 """Memory and time of dense inference on a full-size photograph.
 
-Each task runs in a process of its own, once through ours and once through
-the stock estimator with the same network, on a random picture. Weights are
-random: neither memory nor time depends on them.
+Each task runs in a process of its own, once through ours and once through the stock estimator with
+the same network, on a random picture. Weights are random: neither memory nor time depends on them.
 """
 
 import argparse
@@ -21,10 +20,7 @@ CONFIGS = {
     'depth': 'depth/sapiens-0.3b_8xb2-200e_depth-1024x768.py',
     'normal': 'normal/sapiens-0.3b_8xb2-200e_normal-1024x768.py',
 }
-STOCK = {
-    'parsing': 'EncoderDecoder',
-    'depth': 'DepthEstimator',
-}
+STOCK = {'parsing': 'EncoderDecoder', 'depth': 'DepthEstimator'}
 GIB = 2**30
 
 
@@ -62,9 +58,7 @@ def measure(task: str, side: str, size_hw: tuple[int, int], device: str):
     noise = np.random.default_rng(0).integers(0, 256, (*size_hw, 3), 'u1')
     torch.zeros(1, device=device)
     start = time.perf_counter()
-    sample = pipeline(
-        dict(img=noise, img_path='', img_shape=size_hw, ori_shape=size_hw)
-    )
+    sample = pipeline(dict(img=noise, img_path='', img_shape=size_hw, ori_shape=size_hw))
     batch = model.data_preprocessor(pseudo_collate([sample]))
     ready = time.perf_counter()
     with torch.no_grad():
@@ -74,9 +68,7 @@ def measure(task: str, side: str, size_hw: tuple[int, int], device: str):
         network = time.perf_counter()
         network_peak = status_bytes('VmHWM')
         model._forward = lambda *_: output
-        model.encode_decode = lambda inputs, metas: (
-            model.decode_head.predict_by_feat(output, metas)
-        )
+        model.encode_decode = lambda inputs, metas: model.decode_head.predict_by_feat(output, metas)
         gc.collect()
         reset_peak()
         before = status_bytes('VmRSS')
@@ -93,9 +85,7 @@ def measure(task: str, side: str, size_hw: tuple[int, int], device: str):
         restore_s=done - restoring,
         network_gib=network_peak / GIB,
         restore_gib=(status_bytes('VmHWM') - before) / GIB,
-        cuda_gib=torch.cuda.max_memory_allocated() / GIB
-        if device == 'cuda'
-        else None,
+        cuda_gib=torch.cuda.max_memory_allocated() / GIB if device == 'cuda' else None,
     )
 
 
@@ -119,9 +109,7 @@ def main() -> None:
             if side == 'stock' and task not in STOCK:
                 continue  # it has no model that regresses three channels
             with context.Pool(1) as pool:
-                row = pool.apply(
-                    measure, (task, side, (height, width), args.device)
-                )
+                row = pool.apply(measure, (task, side, (height, width), args.device))
             rows.append(row)
             print(
                 f'| {task} | {side} | {row["prepare_s"]:.2f} | '

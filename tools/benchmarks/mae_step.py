@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """Time a training step of SapiensMAE against stock mmpretrain's MAE.
 
-Both models have the same sizes, weights, images, optimizer and precision; they
-take turns in one run, and the median of their steps is compared. On a CPU the
-clock is that of the process, which other processes disturb less. On a GPU also
-the share of the measured rate of bfloat16 matrix products is given.
+Both models have the same sizes, weights, images, optimizer and precision; they take turns in one
+run, and the median of their steps is compared. On a CPU the clock is that of the process, which
+other processes disturb less. On a GPU also the share of the measured rate of bfloat16 matrix
+products is given.
 """
 
 import argparse
@@ -17,9 +17,7 @@ from typing import Any
 import mmsapiens  # noqa: F401  before mmpretrain
 import torch
 from mmengine.registry import DefaultScope
-from mmpretrain.models.backbones.vision_transformer import (
-    TransformerEncoderLayer,
-)
+from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from mmpretrain.registry import MODELS
 from mmsapiens.models.backbones.sapiens_vit import get_arch
 from mmsapiens.models.layers import TransformerLayer
@@ -67,12 +65,7 @@ class Trainer:
         images (Tensor): Normalized images, (B, 3, H, W).
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        args: argparse.Namespace,
-        images: torch.Tensor,
-    ) -> None:
+    def __init__(self, model: nn.Module, args: argparse.Namespace, images: torch.Tensor) -> None:
         self.model = model.to(images.device).train()
         self.images = images
         self.dtype = getattr(torch, args.dtype)
@@ -93,9 +86,7 @@ class Trainer:
     def loss(self) -> torch.Tensor:
         """Forward pass."""
         with torch.autocast(
-            self.images.device.type,
-            self.dtype,
-            enabled=self.dtype != torch.float32,
+            self.images.device.type, self.dtype, enabled=self.dtype != torch.float32
         ):
             return self.forward(self.images, [], mode='loss')['loss']
 
@@ -164,9 +155,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--decoder-dims', type=int, default=512)
     parser.add_argument('--decoder-depth', type=int, default=8)
     parser.add_argument('--steps', type=int, default=5)
-    parser.add_argument(
-        '--dtype', default='float32', choices=['float32', 'bfloat16']
-    )
+    parser.add_argument('--dtype', default='float32', choices=['float32', 'bfloat16'])
     parser.add_argument('--fused', action='store_true', help='fused AdamW')
     parser.add_argument(
         '--compile',
@@ -174,9 +163,7 @@ def parse_args() -> argparse.Namespace:
         help='compile both models, as a whole or block by block',
     )
     parser.add_argument('--device', default=None)
-    parser.add_argument(
-        '--profile', action='store_true', help='also print a profile of each'
-    )
+    parser.add_argument('--profile', action='store_true', help='also print a profile of each')
     parser.add_argument('--json', help='also write the figures to this file')
     return parser.parse_args()
 
@@ -184,9 +171,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     args = parse_args()
-    device = torch.device(
-        args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
-    )
+    device = torch.device(args.device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     torch.manual_seed(0)
     size = (args.batch, 3, args.img_size, args.img_size)
     images = torch.randn(size, device=device)
@@ -195,20 +180,14 @@ def main() -> None:
     stock.load_state_dict(ours.state_dict(), strict=True)
     ours.to(device)
     flops = step_flops(ours, images)
-    trainers = {
-        'stock': Trainer(stock, args, images),
-        'ours': Trainer(ours, args, images),
-    }
+    trainers = {'stock': Trainer(stock, args, images), 'ours': Trainer(ours, args, images)}
     losses = {name: trainer.step() for name, trainer in trainers.items()}
     print(f'first loss: {losses}')
     for number in range(args.steps):
         turns = list(trainers.values())
         for trainer in turns if number % 2 else reversed(turns):
             trainer.step()
-    medians = {
-        name: statistics.median(trainer.seconds[1:])
-        for name, trainer in trainers.items()
-    }
+    medians = {name: statistics.median(trainer.seconds[1:]) for name, trainer in trainers.items()}
     ratio = medians['stock'] / medians['ours']
     print(
         f'{args.arch}, {args.img_size} px, batch {args.batch}, {args.dtype}, '

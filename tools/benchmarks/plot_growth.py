@@ -55,20 +55,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--repeat', type=int, default=3)
     parser.add_argument('--only', nargs='+', help='curves; others stay')
     parser.add_argument('--small', action='store_true', help='two points each')
-    parser.add_argument(
-        '--json', type=Path, default=ROOT / 'docs/benchmarks/growth/cpu.json'
-    )
-    parser.add_argument(
-        '--draw-only', action='store_true', help='from the file of --json'
-    )
-    parser.add_argument(
-        '--out', type=Path, default=ROOT / 'docs/images/benchmarks'
-    )
+    parser.add_argument('--json', type=Path, default=ROOT / 'docs/benchmarks/growth/cpu.json')
+    parser.add_argument('--draw-only', action='store_true', help='from the file of --json')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs/images/benchmarks')
     args = parser.parse_args(argv)
-    if args.draw_only:
-        doc = json.loads(args.json.read_text(encoding='utf-8'))
-    else:
-        doc = measure(args)
+    doc = json.loads(args.json.read_text(encoding='utf-8')) if args.draw_only else measure(args)
     from growth.drawing import draw
 
     for path in draw(doc, args.out):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Time pose post-processing and targets against stock MMPose, in one run.
 
-One person with 308 keypoints at 192x256 heatmaps, one thread each, best of
-several repetitions. With a CUDA device, also a batch of 32 people there.
+One person with 308 keypoints at 192x256 heatmaps, one thread each, best of several repetitions.
+With a CUDA device, also a batch of 32 people there.
 """
 
 import argparse
@@ -48,12 +48,8 @@ class Work:
         self.keypoints = (rng.uniform(0, 1, size) * INPUT_WH).astype('f4')
         self.stock = UDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA)
         self.ours = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA)
-        self.shipping = BatchedUDPHeatmap(
-            INPUT_WH, HEATMAP_WH, sigma=SIGMA, encode_on_device=True
-        )
-        self.reusing = BatchedUDPHeatmap(
-            INPUT_WH, HEATMAP_WH, sigma=SIGMA, reuse_memory=True
-        )
+        self.shipping = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA, encode_on_device=True)
+        self.reusing = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA, reuse_memory=True)
         self.batch = np.ones((1, num_keypoints, *HEATMAP_WH[::-1]), 'f4')
         noise = rng.normal(0, 0.01, (num_keypoints, *HEATMAP_WH[::-1]))
         maps = self.stock.encode(self.keypoints)['heatmaps'] + noise
@@ -72,10 +68,7 @@ class Work:
     def stock_flip_test(self) -> object:
         """What stock does after the network with a flip test."""
         flipped = flip_heatmaps(
-            self.mirrored,
-            flip_mode='heatmap',
-            flip_indices=self.flip,
-            shift_heatmap=False,
+            self.mirrored, flip_mode='heatmap', flip_indices=self.flip, shift_heatmap=False
         )
         return self.stock.decode(((self.maps + flipped) * 0.5)[0].numpy())
 
@@ -92,15 +85,10 @@ def compare(work: Work, repeat: int) -> list[tuple[str, float, float]]:
     our_loss = HardKeypointMSELoss(topk=topk)
     array = work.maps[0].numpy()
     pairs = {
-        'decoding': (
-            lambda: work.stock.decode(array),
-            lambda: work.ours.batch_decode(work.maps),
-        ),
+        'decoding': (lambda: work.stock.decode(array), lambda: work.ours.batch_decode(work.maps)),
         'flip test and decoding': (
             work.stock_flip_test,
-            lambda: work.ours.batch_decode(
-                work.maps, work.mirrored, work.flip
-            ),
+            lambda: work.ours.batch_decode(work.maps, work.mirrored, work.flip),
         ),
         'encoding': (
             lambda: work.stock.encode(work.keypoints),
@@ -160,8 +148,7 @@ def main() -> None:
     for name, stock, ours in rows:
         print(f'{name:40} {stock:9.2f} {ours:9.2f} {stock / ours:6.1f}x')
     figures: dict[str, object] = {
-        name: dict(stock_ms=stock, ours_ms=ours, ratio=stock / ours)
-        for name, stock, ours in rows
+        name: dict(stock_ms=stock, ours_ms=ours, ratio=stock / ours) for name, stock, ours in rows
     }
     if torch.cuda.is_available():
         batch_ms = gpu_decoding_ms(work)

@@ -15,9 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     parser.add_argument('--small', action='store_true', help='the tiny model')
-    parser.add_argument(
-        '--sides', nargs='+', default=['stock', 'ours'], help='and the order'
-    )
+    parser.add_argument('--sides', nargs='+', default=['stock', 'ours'], help='and the order')
     args = parser.parse_args(argv)
     import torch
     from harness import pose_models as models

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Measure our work against stock and the device; print one table.
 
-With `--guard FILE` the ratios are measured again, and the command ends with 1
-if one of them fell by more than a tenth against the table in the file.
+With `--guard FILE` the ratios are measured again, and the command ends with 1 if one of them fell
+by more than a tenth against the table in the file.
 """
 
 from __future__ import annotations
@@ -17,14 +17,7 @@ from typing import Any
 
 from harness.guard import TOLERANCE, falls
 from harness.rows import SIDES, Settings, load_rows, select_rows
-from harness.table import (
-    HEADER,
-    merge,
-    put_into_document,
-    render,
-    render_row,
-    write_json,
-)
+from harness.table import HEADER, merge, put_into_document, render, render_row, write_json
 from harness.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,15 +30,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--only', nargs='+', default=[], help='names of rows')
     parser.add_argument('--side', choices=SIDES, help='only this side')
     parser.add_argument('--device', default='cpu', choices=['cpu', 'cuda'])
-    parser.add_argument(
-        '--threads', type=int, default=os.cpu_count(), help='of the CPU'
-    )
+    parser.add_argument('--threads', type=int, default=os.cpu_count(), help='of the CPU')
     parser.add_argument('--repeat', type=int, default=5)
     parser.add_argument('--json', type=Path, help='write the results here')
     parser.add_argument(
-        '--update',
-        action='store_true',
-        help='keep the other rows that the file of --json has',
+        '--update', action='store_true', help='keep the other rows that the file of --json has'
     )
     parser.add_argument(
         '--document',
@@ -60,15 +49,9 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--guard', type=Path, help='a table to compare with')
     parser.add_argument('--tolerance', type=float, default=TOLERANCE)
-    parser.add_argument(
-        '--budget', type=float, help='seconds; no row starts after them'
-    )
-    parser.add_argument(
-        '--small', action='store_true', help='try the code out, tiny sizes'
-    )
-    parser.add_argument(
-        '--scratch', type=Path, default=ROOT / 'work_dirs/benchmarks'
-    )
+    parser.add_argument('--budget', type=float, help='seconds; no row starts after them')
+    parser.add_argument('--small', action='store_true', help='try the code out, tiny sizes')
+    parser.add_argument('--scratch', type=Path, default=ROOT / 'work_dirs/benchmarks')
     parser.add_argument('--list', action='store_true', help='print the rows')
     args = parser.parse_args(argv)
     if args.document and args.json is None:
@@ -98,17 +81,13 @@ def measure(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     try:
         for name in names:
             row = rows[name]
-            result: dict[str, Any] = dict(
-                name=name, work=row.work, against=row.against, lines=[]
-            )
+            result: dict[str, Any] = dict(name=name, work=row.work, against=row.against, lines=[])
             start = time.monotonic()
             left = (args.budget or float('inf')) - (start - begin)
             if left <= 0:
                 status, reason = 'left out', 'no time was left'
             else:
-                status, reason = worker.run(
-                    name, min(left, row.limit_s), result['lines'].append
-                )
+                status, reason = worker.run(name, min(left, row.limit_s), result['lines'].append)
             result.update(status=status, reason=reason)
             result['took_s'] = round(time.monotonic() - start, 1)
             doc['rows'].append(result)

@@ -18,8 +18,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file of a pose model')
     parser.add_argument(
         '--output-dir',
-        help='folder for the pictures; work_dirs/CONFIG/browse_MODE unless '
-        'told otherwise or shown',
+        help='folder for the pictures; work_dirs/CONFIG/browse_MODE unless told otherwise or shown',
     )
     parser.add_argument(
         '--number',
@@ -56,12 +55,7 @@ def main(args: Sequence[str] | None = None) -> None:
         launch.set_work_dir(cfg, None)
         folder = os.path.join(cfg.work_dir, f'browse_{parsed.mode}')
     set_random_seed(parsed.seed)
-    pictures = browse(
-        cfg,
-        mode=parsed.mode,
-        number=parsed.number,
-        with_heatmaps=parsed.heatmaps,
-    )
+    pictures = browse(cfg, mode=parsed.mode, number=parsed.number, with_heatmaps=parsed.heatmaps)
     count = 0
     for name, image, drawer in pictures:
         count += 1

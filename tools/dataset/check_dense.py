@@ -1,8 +1,7 @@
 #!/usr/bin/env python
 """Check a data set of pictures with labels, depth or normals.
 
-Prints what is wrong where. The exit code is 0 without faults (notes are
-none), 1 with some.
+Prints what is wrong where. The exit code is 0 without faults (notes are none), 1 with some.
 """
 
 import argparse
@@ -32,8 +31,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--layout',
         choices=sorted(set().union(*tasks.values())),
-        help='body_parts_28 for parsing, folders for depth and normal, '
-        'unless told otherwise',
+        help='body_parts_28 for parsing, folders for depth and normal, unless told otherwise',
     )
     parser.add_argument('--split', help='as `split` of the data set')
     parser.add_argument(
@@ -44,28 +42,21 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--vocabulary',
         choices=vocabulary_names(),
-        help='classes of label files; those of the layout unless told '
-        'otherwise',
+        help='classes of label files; those of the layout unless told otherwise',
     )
-    parser.add_argument(
-        '--metainfo', help='JSON with other `classes` and `flip_pairs`'
-    )
+    parser.add_argument('--metainfo', help='JSON with other `classes` and `flip_pairs`')
     parser.add_argument(
         '--normal-frame',
         choices=list(NORMAL_FRAMES),
         default='opengl',
-        help='axes of normals; opengl (y up, z to the camera) unless told '
-        'otherwise',
+        help='axes of normals; opengl (y up, z to the camera) unless told otherwise',
     )
     parser.add_argument(
         '--max-samples',
         type=int,
-        help='open that many, spread over the data set; all unless told '
-        'otherwise',
+        help='open that many, spread over the data set; all unless told otherwise',
     )
-    parser.add_argument(
-        '--workers', type=int, default=4, help='threads; 4 by default'
-    )
+    parser.add_argument('--workers', type=int, default=4, help='threads; 4 by default')
     parser.add_argument(
         '--max-per-kind',
         type=int,

@@ -27,9 +27,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         choices=list(ANNOTATION_FIELDS),
         help='17, 133 or 308 keypoints',
     )
-    parser.add_argument(
-        '--images', help='folder of the pictures; not looked at unless given'
-    )
+    parser.add_argument('--images', help='folder of the pictures; not looked at unless given')
     parser.add_argument(
         '--skip-image-size',
         action='store_true',
@@ -61,14 +59,9 @@ def main(args: Sequence[str] | None = None) -> int:
     parsed = parse_args(args)
     folder = None
     if parsed.images is not None:
-        folder = validation.ImageFolder(
-            parsed.images, with_size=not parsed.skip_image_size
-        )
+        folder = validation.ImageFolder(parsed.images, with_size=not parsed.skip_image_size)
     faults = validation.validate_file(
-        parsed.annotations,
-        parsed.vocabulary,
-        folder=folder,
-        track=show_progress,
+        parsed.annotations, parsed.vocabulary, folder=folder, track=show_progress
     )
     print(fault_report.format_faults(faults, parsed.max_per_kind))
     if parsed.json:

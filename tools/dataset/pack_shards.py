@@ -20,32 +20,18 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        'source',
-        nargs='+',
-        help='folders of images, or list files (.txt, .json, .jsonl)',
+        'source', nargs='+', help='folders of images, or list files (.txt, .json, .jsonl)'
     )
     parser.add_argument('--out', help='folder for the shards')
+    parser.add_argument('--root', default='', help='folder that names in lists start from')
+    parser.add_argument('--per-shard', type=int, default=1000, help='images; 1000 by default')
+    parser.add_argument('--max-samples', type=int, help='pack only so many images')
     parser.add_argument(
-        '--root', default='', help='folder that names in lists start from'
+        '--subset-seed', type=int, help='choose them at random with this seed, not the first ones'
     )
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
     parser.add_argument(
-        '--per-shard', type=int, default=1000, help='images; 1000 by default'
-    )
-    parser.add_argument(
-        '--max-samples', type=int, help='pack only so many images'
-    )
-    parser.add_argument(
-        '--subset-seed',
-        type=int,
-        help='choose them at random with this seed, not the first ones',
-    )
-    parser.add_argument(
-        '--workers', type=int, default=os.cpu_count(), help='processes'
-    )
-    parser.add_argument(
-        '--verify',
-        action='store_true',
-        help='decode each image and leave out broken ones',
+        '--verify', action='store_true', help='decode each image and leave out broken ones'
     )
     parser.add_argument(
         '--no-source',
@@ -72,9 +58,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 def open_images(parsed: argparse.Namespace) -> HumanImageDataset:
     """The images to pack."""
-    subset = dict(
-        max_samples=parsed.max_samples, subset_seed=parsed.subset_seed
-    )
+    subset = dict(max_samples=parsed.max_samples, subset_seed=parsed.subset_seed)
     if parsed.are_folders:
         return HumanImageDataset(parsed.source, **subset)
     return HumanImageDataset(parsed.root, parsed.source, **subset)
@@ -87,9 +71,7 @@ def main(args: Sequence[str] | None = None) -> int:
         if parsed.index_only:
             result = index_folder(parsed.source[0], parsed.workers)
         else:
-            with Progress(
-                console=Console(stderr=True), transient=True
-            ) as progress:
+            with Progress(console=Console(stderr=True), transient=True) as progress:
                 task = progress.add_task('shards')
                 result = pack_images(
                     open_images(parsed),
@@ -98,9 +80,7 @@ def main(args: Sequence[str] | None = None) -> int:
                     num_workers=parsed.workers,
                     verify=parsed.verify,
                     with_source=not parsed.no_source,
-                    on_shard=lambda done, total: progress.update(
-                        task, completed=done, total=total
-                    ),
+                    on_shard=lambda done, total: progress.update(task, completed=done, total=total),
                 )
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

@@ -14,8 +14,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--output-dir',
         default='docs',
-        help='folder for the page, and images/ in it; docs unless told '
-        'otherwise',
+        help='folder for the page, and images/ in it; docs unless told otherwise',
     )
     return parser.parse_args(args)
 

@@ -36,7 +36,6 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='CocoMetric',
-    ann_file=f'{data_root}annotations/person_keypoints_val2017.json',
+    type='CocoMetric', ann_file=f'{data_root}annotations/person_keypoints_val2017.json'
 )
 test_evaluator = val_evaluator

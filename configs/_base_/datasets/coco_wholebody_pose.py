@@ -1,5 +1,5 @@
-# COCO-WholeBody, 133 keypoints on COCO's pictures. The configs inherit those
-# of COCO and take these parts by name.
+# COCO-WholeBody, 133 keypoints on COCO's pictures. The configs inherit those of COCO and take these
+# parts by name.
 wholebody_train = dict(
     type='mmsapiens.CheckedCocoWholeBodyDataset',
     ann_file='annotations/coco_wholebody_train_v1.0.json',

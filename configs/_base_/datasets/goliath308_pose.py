@@ -1,5 +1,4 @@
-# Goliath, 308 keypoints. The pose configs inherit those of COCO and take these
-# parts by name.
+# Goliath, 308 keypoints. The pose configs inherit those of COCO and take these parts by name.
 goliath308_root = 'data/goliath308/'
 goliath308_train = dict(
     type='mmsapiens.Goliath308Dataset',

@@ -6,16 +6,12 @@ data_root = 'data/humans/'
 train_dataloader = dict(
     batch_size=2,
     dataset=dict(
-        type='mmsapiens.DenseFolderDataset',
-        data_root=data_root,
-        fields=('human_mask', 'depth_map'),
+        type='mmsapiens.DenseFolderDataset', data_root=data_root, fields=('human_mask', 'depth_map')
     ),
 )
 val_dataloader = dict(
     dataset=dict(
-        type='mmsapiens.DenseFolderDataset',
-        data_root=data_root,
-        fields=('human_mask', 'depth_map'),
+        type='mmsapiens.DenseFolderDataset', data_root=data_root, fields=('human_mask', 'depth_map')
     )
 )
 test_dataloader = val_dataloader

@@ -27,12 +27,9 @@ class_weight = [
 ]
 
 train_dataloader = dict(
-    batch_size=1,
-    dataset=dict(type='mmsapiens.LIPPartsDataset', data_root=data_root),
+    batch_size=1, dataset=dict(type='mmsapiens.LIPPartsDataset', data_root=data_root)
 )
-val_dataloader = dict(
-    dataset=dict(type='mmsapiens.LIPPartsDataset', data_root=data_root)
-)
+val_dataloader = dict(dataset=dict(type='mmsapiens.LIPPartsDataset', data_root=data_root))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(type='mmsapiens.ExactIoUMetric', iou_metrics=['mIoU'])

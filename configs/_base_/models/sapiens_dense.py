@@ -1,5 +1,5 @@
-# What the dense tasks share; a config adds the head, the patch padding and the
-# pipelines that load targets.
+# What the dense tasks share; a config adds the head, the patch padding and the pipelines that load
+# targets.
 model = dict(
     type='mmsapiens.DenseEstimator',
     data_preprocessor=dict(
@@ -14,8 +14,7 @@ model = dict(
         arch='sapiens_0.3b',
         img_size=(1024, 768),
         init_cfg=dict(
-            type='Pretrained',
-            checkpoint='checkpoints/sapiens_0.3b_epoch_1600_clean.pth',
+            type='Pretrained', checkpoint='checkpoints/sapiens_0.3b_epoch_1600_clean.pth'
         ),
     ),
     decode_head=dict(in_channels=1024),
@@ -31,8 +30,5 @@ test_pipeline = [
 visualizer = dict(
     type='mmsapiens.DenseVisualizer',
     name='visualizer',
-    vis_backends=[
-        dict(type='LocalVisBackend'),
-        dict(type='TensorboardVisBackend'),
-    ],
+    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
 )

@@ -1,12 +1,11 @@
-# What the parsing configs share; a config adds the classes, their weights, the
-# patch padding and the training pipeline.
+# What the parsing configs share; a config adds the classes, their weights, the patch padding and
+# the training pipeline.
 _base_ = './sapiens_dense.py'
 
 model = dict(
     decode_head=dict(
-        type='mmsapiens.ParsingHead',
-        loss_decode=dict(type='mmsapiens.AllPixelCrossEntropyLoss'),
-    ),
+        type='mmsapiens.ParsingHead', loss_decode=dict(type='mmsapiens.AllPixelCrossEntropyLoss')
+    )
 )
 
 val_pipeline = [

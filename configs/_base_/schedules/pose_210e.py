@@ -7,14 +7,7 @@ test_cfg = dict()
 
 param_scheduler = [
     dict(type='LinearLR', by_epoch=False, begin=0, end=500, start_factor=1e-3),
-    dict(
-        type='MultiStepLR',
-        by_epoch=True,
-        begin=0,
-        end=210,
-        milestones=[170, 200],
-        gamma=0.1,
-    ),
+    dict(type='MultiStepLR', by_epoch=True, begin=0, end=210, milestones=[170, 200], gamma=0.1),
 ]
 
 # `lr` is meant for this total batch; `tools/train.py --auto-scale-lr` adapts.

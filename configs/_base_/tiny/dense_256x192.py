@@ -1,5 +1,5 @@
-# What the tiny configs of the dense tasks share; a config adds the data, the
-# head and the pipelines that load targets.
+# What the tiny configs of the dense tasks share; a config adds the data, the head and the pipelines
+# that load targets.
 _base_ = [
     '../default_runtime.py',
     '../models/sapiens_dense.py',
@@ -40,8 +40,7 @@ test_pipeline = [
 
 train_cfg = dict(max_epochs=_base_.tiny_max_epochs, val_interval=100)
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(layer_decay_rate=1.0),
+    optimizer=dict(lr=1e-3, weight_decay=0.05), paramwise_cfg=dict(layer_decay_rate=1.0)
 )
 param_scheduler = _base_.tiny_param_scheduler
 auto_scale_lr = dict(base_batch_size=8)

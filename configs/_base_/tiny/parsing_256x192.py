@@ -1,5 +1,4 @@
-# What the tiny configs of parsing share; a config adds the data, the classes
-# and their weights.
+# What the tiny configs of parsing share; a config adds the data, the classes and their weights.
 _base_ = './dense_256x192.py'
 
 model = dict(
@@ -8,7 +7,7 @@ model = dict(
         deconv_out_channels=(96, 96, 96),
         conv_out_channels=(96, 96),
         loss_decode=dict(type='mmsapiens.AllPixelCrossEntropyLoss'),
-    ),
+    )
 )
 
 train_pipeline = [

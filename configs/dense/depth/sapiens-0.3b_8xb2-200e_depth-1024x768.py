@@ -11,9 +11,8 @@ size_wh, size_hw = (768, 1024), (1024, 768)
 
 model = dict(
     decode_head=dict(
-        type='mmsapiens.DepthHead',
-        loss_decode=dict(type='mmsapiens.ScaleInvariantLogLoss'),
-    ),
+        type='mmsapiens.DepthHead', loss_decode=dict(type='mmsapiens.ScaleInvariantLogLoss')
+    )
 )
 
 train_pipeline = [

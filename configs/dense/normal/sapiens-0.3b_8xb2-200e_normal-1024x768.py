@@ -13,10 +13,7 @@ model = dict(
     backbone=dict(patch_padding=2),
     decode_head=dict(
         type='mmsapiens.NormalHead',
-        loss_decode=[
-            dict(type='mmsapiens.NormalCosineLoss'),
-            dict(type='mmsapiens.NormalL1Loss'),
-        ],
+        loss_decode=[dict(type='mmsapiens.NormalCosineLoss'), dict(type='mmsapiens.NormalL1Loss')],
     ),
 )
 

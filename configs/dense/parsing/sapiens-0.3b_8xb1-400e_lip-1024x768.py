@@ -11,10 +11,7 @@ size_wh, size_hw = (768, 1024), (1024, 768)
 
 model = dict(
     backbone=dict(patch_padding=2),
-    decode_head=dict(
-        num_classes=20,
-        loss_decode=dict(class_weight=_base_.class_weight),
-    ),
+    decode_head=dict(num_classes=20, loss_decode=dict(class_weight=_base_.class_weight)),
 )
 
 train_pipeline = [
@@ -27,11 +24,7 @@ train_pipeline = [
         keep_ratio=True,
         resize_type='mmsapiens.ResizeFields',
     ),
-    dict(
-        type='mmsapiens.RandomCropFields',
-        crop_size=size_hw,
-        cat_max_ratio=0.75,
-    ),
+    dict(type='mmsapiens.RandomCropFields', crop_size=size_hw, cat_max_ratio=0.75),
     dict(type='mmsapiens.ResizeFields', scale=size_wh, keep_ratio=False),
     dict(type='mmsapiens.RandomRotateFields', prob=0.5, degree=45),
     dict(type='mmsapiens.RandomFlipFields', prob=0.5),

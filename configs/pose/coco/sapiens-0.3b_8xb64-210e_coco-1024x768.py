@@ -6,8 +6,8 @@ _base_ = [
 
 default_scope = 'mmpose'
 num_keypoints = 17
-# Width, height in pixels; sigma in heatmap pixels. The loader ships keypoints,
-# and the head draws the heatmaps: 60 MB for a person with 308 of them.
+# Width, height in pixels; sigma in heatmap pixels. The loader ships keypoints, and the head draws
+# the heatmaps: 60 MB for a person with 308 of them.
 codec = dict(
     type='mmsapiens.BatchedUDPHeatmap',
     input_size=(768, 1024),
@@ -30,8 +30,7 @@ model = dict(
         img_size=(1024, 768),
         patch_padding=2,
         init_cfg=dict(
-            type='Pretrained',
-            checkpoint='checkpoints/sapiens_0.3b_epoch_1600_clean.pth',
+            type='Pretrained', checkpoint='checkpoints/sapiens_0.3b_epoch_1600_clean.pth'
         ),
     ),
     head=dict(
@@ -108,7 +107,5 @@ default_hooks = dict(
     visualization=dict(type='PoseVisualizationHook', enable=False),
 )
 visualizer = dict(
-    type='PoseLocalVisualizer',
-    name='visualizer',
-    vis_backends=[dict(type='LocalVisBackend')],
+    type='PoseLocalVisualizer', name='visualizer', vis_backends=[dict(type='LocalVisBackend')]
 )

@@ -3,9 +3,7 @@ _base_ = './sapiens-0.3b_8xb64-210e_coco-1024x768.py'
 model = dict(
     backbone=dict(
         arch='sapiens_0.6b',
-        init_cfg=dict(
-            checkpoint='checkpoints/sapiens_0.6b_epoch_1600_clean.pth'
-        ),
+        init_cfg=dict(checkpoint='checkpoints/sapiens_0.6b_epoch_1600_clean.pth'),
     ),
     head=dict(in_channels=1280),
 )

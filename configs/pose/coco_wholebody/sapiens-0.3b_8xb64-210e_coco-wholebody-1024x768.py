@@ -13,9 +13,7 @@ train_pipeline = [
     dict(type='mmsapiens.RequireVisibleKeypoints', min_visible=8),
     dict(type='PackPoseInputs'),
 ]
-train_dataloader = dict(
-    dataset=dict(pipeline=train_pipeline, **_base_.wholebody_train)
-)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **_base_.wholebody_train))
 val_dataloader = dict(dataset=_base_.wholebody_val)
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, **_base_.wholebody_evaluator)

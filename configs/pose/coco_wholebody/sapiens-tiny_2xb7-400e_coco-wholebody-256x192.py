@@ -1,6 +1,5 @@
-# The tiny model of ../coco with 133 keypoints. Most of these are close
-# together in the face and the hands; with the mean over all of them the body
-# learns last, so the loss is that of the hardest.
+# The tiny model of ../coco with 133 keypoints. Most of these are close together in the face and the
+# hands; with the mean over all of them the body learns last, so the loss is that of the hardest.
 _base_ = [
     '../coco/sapiens-tiny_2xb7-300e_coco-256x192.py',
     '../../_base_/datasets/coco_wholebody_pose.py',
@@ -13,9 +12,7 @@ model = dict(
         out_channels=num_keypoints,
         deconv_out_channels=(128, 128),
         conv_out_channels=(128, 128),
-        loss=dict(
-            _delete_=True, type='mmsapiens.HardKeypointMSELoss', topk=32
-        ),
+        loss=dict(_delete_=True, type='mmsapiens.HardKeypointMSELoss', topk=32),
     )
 )
 max_epochs = 400

@@ -9,9 +9,7 @@ data_root = _base_.goliath308_root
 model = dict(
     head=dict(
         out_channels=num_keypoints,
-        loss=dict(
-            _delete_=True, type='mmsapiens.HardKeypointMSELoss', topk=128
-        ),
+        loss=dict(_delete_=True, type='mmsapiens.HardKeypointMSELoss', topk=128),
     )
 )
 optim_wrapper = dict(optimizer=dict(lr=5e-5))
@@ -21,9 +19,7 @@ train_pipeline = [
     dict(type='mmsapiens.RequireVisibleKeypoints', min_visible=8),
     dict(type='PackPoseInputs'),
 ]
-train_dataloader = dict(
-    dataset=dict(pipeline=train_pipeline, **_base_.goliath308_train)
-)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, **_base_.goliath308_train))
 val_dataloader = dict(dataset=_base_.goliath308_val)
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, **_base_.goliath308_evaluator)

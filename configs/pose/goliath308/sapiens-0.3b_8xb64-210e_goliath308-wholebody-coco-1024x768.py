@@ -16,11 +16,7 @@ coco_wholebody = dict(
     ann_file='annotations/coco_wholebody_train_v1.0.json',
     data_prefix=dict(img='train2017/'),
     pipeline=[
-        dict(
-            type='mmsapiens.ConvertVocabulary',
-            source='coco_wholebody',
-            target='goliath308',
-        )
+        dict(type='mmsapiens.ConvertVocabulary', source='coco_wholebody', target='goliath308')
     ],
 )
 coco = dict(
@@ -29,13 +25,7 @@ coco = dict(
     data_mode='topdown',
     ann_file='annotations/person_keypoints_train2017.json',
     data_prefix=dict(img='train2017/'),
-    pipeline=[
-        dict(
-            type='mmsapiens.ConvertVocabulary',
-            source='coco',
-            target='goliath308',
-        )
-    ],
+    pipeline=[dict(type='mmsapiens.ConvertVocabulary', source='coco', target='goliath308')],
 )
 train_dataloader = dict(
     dataset=dict(

@@ -2,8 +2,7 @@ _base_ = './sapiens-0.3b_8xb64-210e_goliath308-1024x768.py'
 
 model = dict(
     backbone=dict(
-        arch='sapiens_1b',
-        init_cfg=dict(checkpoint='checkpoints/sapiens_1b_epoch_173_clean.pth'),
+        arch='sapiens_1b', init_cfg=dict(checkpoint='checkpoints/sapiens_1b_epoch_173_clean.pth')
     ),
     head=dict(in_channels=1536),
 )

@@ -10,9 +10,7 @@ data_root = _base_.goliath308_root
 model = dict(
     head=dict(
         out_channels=num_keypoints,
-        loss=dict(
-            _delete_=True, type='mmsapiens.HardKeypointMSELoss', topk=128
-        ),
+        loss=dict(_delete_=True, type='mmsapiens.HardKeypointMSELoss', topk=128),
     )
 )
 train_dataloader = dict(dataset=_base_.goliath308_train)

@@ -17,10 +17,7 @@ COMPILED = {
         'without libGL, opencv-python-headless',
     ),
     'torch': ('torch', 'see https://pytorch.org/get-started/locally'),
-    'torchvision': (
-        'torchvision',
-        'install the torchvision that belongs to the version of torch',
-    ),
+    'torchvision': ('torchvision', 'install the torchvision that belongs to the version of torch'),
     'xtcocotools._mask': (
         'xtcocotools',
         'pip install --force-reinstall --no-deps --no-cache-dir '
@@ -32,9 +29,7 @@ COMPILED = {
 _ABI = ('numpy.dtype size changed', 'compiled using NumPy', '_ARRAY_API')
 
 
-def check_binaries(
-    modules: Mapping[str, tuple[str, str]] = COMPILED,
-) -> list[Finding]:
+def check_binaries(modules: Mapping[str, tuple[str, str]] = COMPILED) -> list[Finding]:
     """Import each compiled package in a process of its own.
 
     Args:
@@ -45,9 +40,7 @@ def check_binaries(
         if installed(name) is None:
             continue  # the versions say so, or nobody needs it
         done = subprocess.run(
-            [sys.executable, '-c', f'import {module}'],
-            capture_output=True,
-            text=True,
+            [sys.executable, '-c', f'import {module}'], capture_output=True, text=True
         )
         if done.returncode == 0:
             continue

@@ -48,9 +48,7 @@ def check_devices() -> list[Finding]:
                 )
             )
         else:
-            findings.append(
-                note('cuda', text, 'none, if this machine has no GPU')
-            )
+            findings.append(note('cuda', text, 'none, if this machine has no GPU'))
     if torch.backends.mps.is_available():
         findings.append(Finding('mps', 'available'))
     return findings

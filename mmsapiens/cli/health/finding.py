@@ -17,8 +17,7 @@ class Finding:
         topic (str): What was looked at, such as 'mmpose'.
         text (str): What was found.
         status (str): 'ok', 'note' or 'problem'. Defaults to 'ok'.
-        remedy (str, optional): What to do about a problem or a note. Defaults
-            to None.
+        remedy (str, optional): What to do about a problem or a note. Defaults to None.
     """
 
     topic: str

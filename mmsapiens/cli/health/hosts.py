@@ -20,8 +20,8 @@ STOCK: dict[str, tuple[str, str, str, str | None]] = {
     'mmcv': ('mmcv-lite', '2.1.0', '2.2', None),
     'mmengine': ('mmengine', '0.10.7', '0.11', None),
 }
-"""Module -> its distribution, the first version that will do, the first that
-will not, and the extra of mmsapiens that asks for it."""
+"""Module -> its distribution, the first version that will do, the first that will not, and the
+extra of mmsapiens that asks for it."""
 
 FORK_SIGNS: dict[str, tuple[tuple[str, str], ...]] = {
     'mmpose': (('models/heads/heatmap_heads/heatmap_head.py', 'use_silu'),),
@@ -32,14 +32,10 @@ FORK_SIGNS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     'mmpretrain': (('models/backbones/vision_transformer.py', 'sapiens_'),),
 }
-"""Module -> files with words that only the Sapiens fork has; '' is the file
-itself."""
+"""Module -> files with words that only the Sapiens fork has; '' is the file itself."""
 
 STOCK_FILES: dict[str, tuple[str, ...]] = {
-    'mmpose': (
-        'apis/inferencers/mmpose_inferencer.py',
-        'codecs/udp_heatmap.py',
-    ),
+    'mmpose': ('apis/inferencers/mmpose_inferencer.py', 'codecs/udp_heatmap.py'),
     'mmseg': ('apis/mmseg_inferencer.py', 'models/segmentors/base.py'),
     'mmpretrain': ('models/selfsup/mae.py', 'registry.py'),
     'mmdet': ('apis/det_inferencer.py', 'models/detectors/rtmdet.py'),
@@ -70,9 +66,7 @@ def version_in(folder: Path) -> str | None:
     path = folder / 'version.py'
     if not path.is_file():
         return None
-    found = re.search(
-        r"__version__ = ['\"]([^'\"]+)['\"]", path.read_text(errors='replace')
-    )
+    found = re.search(r"__version__ = ['\"]([^'\"]+)['\"]", path.read_text(errors='replace'))
     return found and found[1]
 
 
@@ -106,15 +100,12 @@ def _check_module(module: str) -> list[Finding]:
         return [
             problem(
                 module,
-                f'{text}: is the fork of the Sapiens repository, which '
-                'hides the stock package',
+                f'{text}: is the fork of the Sapiens repository, which hides the stock package',
                 f'pip uninstall -y {name}; remove its folder from PYTHONPATH '
                 f'and from .pth files; {wanted}',
             )
         ]
-    missing = [
-        file for file in STOCK_FILES[module] if not (folder / file).is_file()
-    ]
+    missing = [file for file in STOCK_FILES[module] if not (folder / file).is_file()]
     if missing:
         return [
             problem(
@@ -125,9 +116,7 @@ def _check_module(module: str) -> list[Finding]:
         ]
     findings = [*_check_shadow(module, name, found, folder, wanted)]
     if not _is_supported(found, first, end):
-        findings.append(
-            problem(module, f'{text}, but >={first},<{end} is needed', wanted)
-        )
+        findings.append(problem(module, f'{text}, but >={first},<{end} is needed', wanted))
     return findings or [Finding(module, text)]
 
 
@@ -138,9 +127,7 @@ def _is_supported(found: str, first: str, end: str) -> bool:
         return False
 
 
-def _check_shadow(
-    module: str, name: str, found: str, folder: Path, wanted: str
-) -> list[Finding]:
+def _check_shadow(module: str, name: str, found: str, folder: Path, wanted: str) -> list[Finding]:
     """Whether another copy comes before the installed one."""
     names = (name, 'mmcv', 'mmcv-full') if module == 'mmcv' else (name,)
     for candidate in names:
@@ -177,8 +164,7 @@ def check_mmcv() -> list[Finding]:
         return [
             problem(
                 'mmcv operators',
-                f'mmcv {full} and mmcv-lite {lite} are installed; both write '
-                'the folder mmcv',
+                f'mmcv {full} and mmcv-lite {lite} are installed; both write the folder mmcv',
                 'pip uninstall -y mmcv mmcv-full mmcv-lite; pip install '
                 'mmcv-lite==2.1.0, or build mmcv 2.1.0',
             )

@@ -27,17 +27,13 @@ def check_storage() -> list[Finding]:
         else:
             findings.append(
                 problem(
-                    variable,
-                    f'there is no folder {root}',
-                    f'correct it, or `unset {variable}`',
+                    variable, f'there is no folder {root}', f'correct it, or `unset {variable}`'
                 )
             )
     try:
         findings.append(Finding('configs', str(config_folder())))
     except FileNotFoundError as error:
-        findings.append(
-            problem('configs', str(error), 'install mmsapiens again')
-        )
+        findings.append(problem('configs', str(error), 'install mmsapiens again'))
     network = 'forbidden by the environment' if is_offline() else endpoint()
     return [*findings, Finding('hub', network)]
 

@@ -82,26 +82,15 @@ def _opencv() -> list[Finding]:
     found = {name: installed(name) for name in OPENCV}
     present = {name: text for name, text in found.items() if text}
     if not present:
-        return [
-            problem(
-                'OpenCV',
-                'is not installed',
-                "pip install 'opencv-python>=4.10,<5'",
-            )
-        ]
+        return [problem('OpenCV', 'is not installed', "pip install 'opencv-python>=4.10,<5'")]
     findings = [Finding(name, text) for name, text in present.items()]
-    newer = [
-        name
-        for name, text in present.items()
-        if not _within(text, '4.10', OPENCV_END)
-    ]
+    newer = [name for name, text in present.items() if not _within(text, '4.10', OPENCV_END)]
     if newer:
         wanted = ' '.join(f"'{name}>=4.10,<5'" for name in present)
         findings.append(
             problem(
                 'OpenCV',
-                f'{", ".join(newer)}: >=4.10,<5 is needed; version 5 warps '
-                'pictures differently',
+                f'{", ".join(newer)}: >=4.10,<5 is needed; version 5 warps pictures differently',
                 f'pip install {wanted}',
             )
         )
@@ -109,8 +98,7 @@ def _opencv() -> list[Finding]:
         findings.append(
             note(
                 'OpenCV',
-                'several distributions of different versions share the '
-                'folder cv2',
+                'several distributions of different versions share the folder cv2',
                 f'pip uninstall -y {" ".join(present)}, then install one',
             )
         )

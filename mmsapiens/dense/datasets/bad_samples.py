@@ -23,15 +23,14 @@ _SEEN, _BAD, _LOGGED = 1, 2, 4
 class BadSamplePolicy(BaseDataset):
     """A choice between stopping at a bad sample and going on without it.
 
-    In a subclass it stands in front of the stock data set. A sample is bad
-    if the pipeline raises :class:`mmsapiens.utils.errors.BadSampleError`.
-    In test mode it always stops: figures of fewer samples are others.
+    In a subclass it stands in front of the stock data set. A sample is bad if the pipeline raises
+    :class:`mmsapiens.utils.errors.BadSampleError`. In test mode it always stops: figures of fewer
+    samples are others.
 
     Args:
         *args: Those of the data set.
-        bad_samples (str): 'raise', or 'skip': log the sample once, count it,
-            and take a random other one as mmengine does. Defaults to
-            'raise'.
+        bad_samples (str): 'raise', or 'skip': log the sample once, count it, and take a random
+            other one as mmengine does. Defaults to 'raise'.
         max_bad_share (float): Under 'skip', the share of bad samples among
             those looked at, in all workers of a process, above which it
             stops after all; from 20 samples on, or all if there are fewer.
@@ -40,26 +39,16 @@ class BadSamplePolicy(BaseDataset):
         **kwargs: Those of the data set.
 
     Raises:
-        ValueError: If ``bad_samples`` is another word, or ``max_bad_share``
-            is not in [0, 1].
+        ValueError: If ``bad_samples`` is another word, or ``max_bad_share`` is not in [0, 1].
     """
 
     def __init__(
-        self,
-        *args: Any,
-        bad_samples: str = 'raise',
-        max_bad_share: float = 0.1,
-        **kwargs: Any,
+        self, *args: Any, bad_samples: str = 'raise', max_bad_share: float = 0.1, **kwargs: Any
     ) -> None:
         if bad_samples not in POLICIES:
-            raise ValueError(
-                f'`bad_samples` must be one of {POLICIES}, but got '
-                f'{bad_samples!r}'
-            )
+            raise ValueError(f'`bad_samples` must be one of {POLICIES}, but got {bad_samples!r}')
         if not 0 <= max_bad_share <= 1:
-            raise ValueError(
-                f'`max_bad_share` must be in [0, 1], but got {max_bad_share}'
-            )
+            raise ValueError(f'`max_bad_share` must be in [0, 1], but got {max_bad_share}')
         self.bad_samples = bad_samples
         self.max_bad_share = max_bad_share
         self._states: Tensor | None = None
@@ -87,8 +76,7 @@ class BadSamplePolicy(BaseDataset):
             idx (int): Index of the sample.
 
         Returns:
-            dict | None: What the pipeline gives; None for a bad sample that
-            is skipped.
+            dict | None: What the pipeline gives; None for a bad sample that is skipped.
 
         Raises:
             BadSampleError: If the sample is bad and may not be skipped.
@@ -125,14 +113,9 @@ class BadSamplePolicy(BaseDataset):
     def _check_share(self, states: Tensor) -> None:
         seen = int((states & _SEEN).count_nonzero())
         bad = int((states & _BAD).count_nonzero())
-        if seen < min(MIN_SEEN, len(states)) or (
-            bad <= self.max_bad_share * seen
-        ):
+        if seen < min(MIN_SEEN, len(states)) or (bad <= self.max_bad_share * seen):
             return
-        first = [
-            self.get_data_info(index).get('img_path')
-            for index in self.bad_indices[:6]
-        ]
+        first = [self.get_data_info(index).get('img_path') for index in self.bad_indices[:6]]
         raise RuntimeError(
             f'{bad} of {seen} samples looked at are bad, more than '
             f'`max_bad_share` ({self.max_bad_share:g}) of them: '

@@ -15,10 +15,10 @@ class BodyParts28Dataset(ParsingDataset):
     """Pictures in ``images/``, labels of 28 classes in ``labels/``.
 
     Args:
-        split (str): Folder of ``data_root`` with the two, such as 'train'.
-            Defaults to '', ``data_root`` itself.
-        raw_34 (bool): Whether the files hold the 34 labels before six of
-            them, and all unknown ones, become ignored. Defaults to False.
+        split (str): Folder of ``data_root`` with the two, such as 'train'. Defaults to '',
+            ``data_root`` itself.
+        raw_34 (bool): Whether the files hold the 34 labels before six of them, and all unknown
+            ones, become ignored. Defaults to False.
         data_prefix (dict, optional): ``img_path`` and ``seg_map_path``.
             Defaults to None, the folders above.
         **kwargs: Those of :class:`ParsingDataset`.
@@ -40,9 +40,6 @@ class BodyParts28Dataset(ParsingDataset):
             stored='goliath34' if raw_34 else 'goliath28',
             vocabulary='goliath28',
             data_prefix=data_prefix
-            or dict(
-                img_path=str(root / 'images'),
-                seg_map_path=str(root / 'labels'),
-            ),
+            or dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels')),
             **kwargs,
         )

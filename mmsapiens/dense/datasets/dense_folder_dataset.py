@@ -39,37 +39,33 @@ def usual_folders(key: str) -> tuple[str, ...]:
 class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     """Pictures in ``images/`` and maps in ``depths/``, ``masks/``, ....
 
-    The folders of renders, ``rgb``, ``mask``, ``depth`` and ``normal``, are
-    found as well; so are ``labels/``, and ``<name>s/`` of a field
-    ``<name>_map`` that was added to ``FIELDS``.
+    The folders of renders, ``rgb``, ``mask``, ``depth`` and ``normal``, are found as well; so are
+    ``labels/``, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
 
     Args:
-        fields (Sequence[str]): Maps that each picture has, keys of
-            ``FIELDS``. Defaults to ('depth_map', 'human_mask').
-        split (str): Folder of ``data_root`` with the folders, such as
-            'train'. Defaults to '', ``data_root`` itself.
+        fields (Sequence[str]): Maps that each picture has, keys of ``FIELDS``. Defaults to
+            ('depth_map', 'human_mask').
+        split (str): Folder of ``data_root`` with the folders, such as 'train'. Defaults to '',
+            ``data_root`` itself.
         data_root (str): Where. Defaults to ''.
-        data_prefix (dict, optional): ``img_path`` or ``<field>_path`` ->
-            folder below that of the split, for those of other names.
-            Defaults to None.
-        suffixes (Mapping[str, Sequence[str]], optional): Likewise ->
-            suffixes of the files, where a folder has several kinds. Defaults
-            to None: jpg, jpeg, png, webp for pictures, png, npy, npz, exr
-            for maps.
-        vocabulary (str, optional): Classes of ``seg_map``; others come by
-            ``metainfo``. Defaults to None.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        data_prefix (dict, optional): ``img_path`` or ``<field>_path`` -> folder below that of the
+            split, for those of other names. Defaults to None.
+        suffixes (Mapping[str, Sequence[str]], optional): Likewise -> suffixes of the files, where a
+            folder has several kinds. Defaults to None: jpg, jpeg, png, webp for pictures, png, npy,
+            npz, exr for maps.
+        vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
+            None.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
         lazy_init (bool): As in stock. Defaults to False.
         metainfo (dict, optional): As in stock. Defaults to None.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
     Raises:
-        KeyError: If a field or the vocabulary is unknown, or ``data_prefix``
-            or ``suffixes`` have a key of no field.
+        KeyError: If a field or the vocabulary is unknown, or ``data_prefix`` or ``suffixes`` have a
+            key of no field.
         FileNotFoundError: If a folder does not exist.
-        ValueError: If a folder is there under two names, or if
-            ``flip_pairs`` contradict the names of the classes.
+        ValueError: If a folder is there under two names, or if ``flip_pairs`` contradict the names
+            of the classes.
     """
 
     LAYOUT = (
@@ -136,14 +132,9 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         folders = {}
         for key in self.data_prefix:
             paths = [
-                os.path.join(self.data_root or '.', base, name)
-                for name in self.folder_names(key)
+                os.path.join(self.data_root or '.', base, name) for name in self.folder_names(key)
             ]
-            there = [
-                path
-                for path in paths
-                if fileio.isdir(path, backend_args=self.backend_args)
-            ]
+            there = [path for path in paths if fileio.isdir(path, backend_args=self.backend_args)]
             if len(there) > 1:
                 raise ValueError(
                     f'{type(self).__name__}: `{key}` may be any of {there}. '

@@ -60,14 +60,13 @@ def validate_dataset(
     Args:
         dataset (PairedFilesDataset): Built with ``lazy_init=True``.
         checks (MapChecks): What its maps are held against.
-        max_samples (int, optional): How many to open, spread over the data
-            set; pairs are always checked. Defaults to None, all.
+        max_samples (int, optional): How many to open, spread over the data set; pairs are always
+            checked. Defaults to None, all.
         workers (int): Threads. Defaults to 1.
         track (Track): Shows progress. Defaults to none.
 
     Returns:
-        list[DenseFault]: In the order of the samples; empty if there are
-        none.
+        list[DenseFault]: In the order of the samples; empty if there are none.
     """
     faults, samples = list_samples(dataset)
     if checks.vocabulary is not None:
@@ -86,9 +85,7 @@ def validate_dataset(
     return faults
 
 
-def list_samples(
-    dataset: PairedFilesDataset,
-) -> tuple[list[DenseFault], list[Sample]]:
+def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sample]]:
     """List the files, with the faults of names and folders.
 
     Args:
@@ -115,9 +112,7 @@ def list_samples(
         samples += listing.samples
         if not listing.samples and not listing.unpaired:
             place = folders[IMAGE_KEY]
-            faults.append(
-                DenseFault('no_samples', place, f'expected: {dataset.LAYOUT}')
-            )
+            faults.append(DenseFault('no_samples', place, f'expected: {dataset.LAYOUT}'))
     return faults, samples
 
 
@@ -129,9 +124,7 @@ def check_pairs(vocabulary: PartVocabulary) -> list[DenseFault]:
     """
     return [
         DenseFault('wrong_flip_pairs', vocabulary.name, message)
-        for message in find_wrong_pairs(
-            vocabulary.classes, vocabulary.flip_pairs
-        )
+        for message in find_wrong_pairs(vocabulary.classes, vocabulary.flip_pairs)
     ]
 
 
@@ -213,11 +206,7 @@ def _find_duplicates(
     for sample, report in zip(samples, reports):
         path = sample[IMAGE_KEY]
         if report.digest and report.digest in first:
-            yield DenseFault(
-                'duplicate_picture',
-                path,
-                f'it is the same as {first[report.digest]}',
-            )
+            yield DenseFault('duplicate_picture', path, f'it is the same as {first[report.digest]}')
         first.setdefault(report.digest, path)
 
 
@@ -228,9 +217,7 @@ def _find_absent(
     for index, name in enumerate(vocabulary.classes):
         if index not in seen:
             yield DenseFault(
-                'absent_class',
-                f'class {index}, {name}',
-                f'in none of {len(reports)} label files',
+                'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'
             )
 
 

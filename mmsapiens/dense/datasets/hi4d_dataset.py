@@ -24,10 +24,9 @@ HI4D_PICTURES = 1195
 class Hi4DDataset(DenseFolderDataset):
     """Pictures of two people, in the folders of the release.
 
-    Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are
-    renders of its meshes from the camera; their folders are ours, see
-    ``docs/dense_datasets.md``. The paper tests on pairs 28, 32 and 37 seen by
-    camera 4, 1195 pictures. Samples also have ``sequence``, as
+    Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
+    from the camera; their folders are ours, see ``docs/dense_datasets.md``. The paper tests on
+    pairs 28, 32 and 37 seen by camera 4, 1195 pictures. Samples also have ``sequence``, as
     'pair28/dance28'.
 
     Args:
@@ -37,8 +36,7 @@ class Hi4DDataset(DenseFolderDataset):
             to True.
 
     Raises:
-        FileNotFoundError: If a pair has no folder, or none with pictures of
-            the camera.
+        FileNotFoundError: If a pair has no folder, or none with pictures of the camera.
         ValueError: If there is no pair, or one twice.
     """
 
@@ -49,16 +47,10 @@ class Hi4DDataset(DenseFolderDataset):
     )
 
     def __init__(
-        self,
-        *,
-        pairs: Sequence[int] = HI4D_PAIRS,
-        camera: int = HI4D_CAMERA,
-        **kwargs: Any,
+        self, *, pairs: Sequence[int] = HI4D_PAIRS, camera: int = HI4D_CAMERA, **kwargs: Any
     ) -> None:
         if not pairs or len(set(pairs)) < len(pairs):
-            raise ValueError(
-                f'`pairs` must be different numbers, but got {tuple(pairs)}'
-            )
+            raise ValueError(f'`pairs` must be different numbers, but got {tuple(pairs)}')
         self.pairs = tuple(int(pair) for pair in pairs)
         self.camera = int(camera)
         kwargs.setdefault('test_mode', True)
@@ -115,9 +107,7 @@ class Hi4DDataset(DenseFolderDataset):
             )
         return samples
 
-    def describe_group(
-        self, index: int, folders: Mapping[str, str]
-    ) -> dict[str, Any]:
+    def describe_group(self, index: int, folders: Mapping[str, str]) -> dict[str, Any]:
         """The sequence."""
         action = os.path.dirname(os.path.dirname(folders[IMAGE_KEY]))
         pair = os.path.basename(os.path.dirname(action))
@@ -127,16 +117,13 @@ class Hi4DDataset(DenseFolderDataset):
         if not fileio.isdir(folder, backend_args=self.backend_args):
             return []
         return sorted(
-            fileio.list_dir_or_file(
-                folder, list_file=False, backend_args=self.backend_args
-            )
+            fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
         )
 
     def _has_pictures(self, action: str) -> bool:
         return any(
             fileio.isdir(
-                os.path.join(action, name, str(self.camera)),
-                backend_args=self.backend_args,
+                os.path.join(action, name, str(self.camera)), backend_args=self.backend_args
             )
             for name in self.folder_names(IMAGE_KEY)
         )

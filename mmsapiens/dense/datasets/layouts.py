@@ -51,23 +51,18 @@ def make_dataset(
         task (str): A key of :data:`LAYOUTS_OF_TASK`.
         root (str): Its ``data_root``.
         layout (str, optional): One of the task. Defaults to None, the first.
-        split (str, optional): As in the data set. Defaults to None, its own
-            default.
-        with_mask (bool): Whether folders of labels have masks as well.
-            Defaults to False.
+        split (str, optional): As in the data set. Defaults to None, its own default.
+        with_mask (bool): Whether folders of labels have masks as well. Defaults to False.
 
     Raises:
         KeyError: If task or layout is unknown.
     """
     if task not in LAYOUTS_OF_TASK:
-        raise KeyError(
-            f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}'
-        )
+        raise KeyError(f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}')
     layout = layout or LAYOUTS_OF_TASK[task][0]
     if layout not in LAYOUTS_OF_TASK[task]:
         raise KeyError(
-            f'`layout` for {task} must be one of {LAYOUTS_OF_TASK[task]}, but '
-            f'got {layout!r}'
+            f'`layout` for {task} must be one of {LAYOUTS_OF_TASK[task]}, but got {layout!r}'
         )
     settings: dict[str, Any] = dict(data_root=root, lazy_init=True)
     if split is not None:

@@ -13,13 +13,12 @@ from .part_vocabularies import get_vocabulary
 class LIPPartsDataset(ParsingDataset):
     """LIP in the folders of its release, with sides for the flip.
 
-    Stock ``LIPDataset`` knows neither the sides nor the folders. Published by
-    Gong et al., "Look into Person", CVPR 2017.
+    Stock ``LIPDataset`` knows neither the sides nor the folders. Published by Gong et al., "Look
+    into Person", CVPR 2017.
 
     Args:
         split (str): 'train' or 'val'. Defaults to 'train'.
-        vocabulary (str): 'lip', or 'goliath28' to convert the labels.
-            Defaults to 'lip'.
+        vocabulary (str): 'lip', or 'goliath28' to convert the labels. Defaults to 'lip'.
         data_prefix (dict, optional): ``img_path`` and ``seg_map_path``.
             Defaults to None, the folders of the split.
         **kwargs: Those of :class:`ParsingDataset`.
@@ -29,10 +28,7 @@ class LIPPartsDataset(ParsingDataset):
     """
 
     METAINFO = get_vocabulary('lip').metainfo()
-    LAYOUT = (
-        'images/{train,val}_images/*.jpg and '
-        'segmentations/{train,val}_segmentations/*.png'
-    )
+    LAYOUT = 'images/{train,val}_images/*.jpg and segmentations/{train,val}_segmentations/*.png'
 
     def __init__(
         self,
@@ -43,9 +39,7 @@ class LIPPartsDataset(ParsingDataset):
         **kwargs: Any,
     ) -> None:
         if split not in ('train', 'val'):
-            raise ValueError(
-                f"`split` must be 'train' or 'val', but got {split!r}"
-            )
+            raise ValueError(f"`split` must be 'train' or 'val', but got {split!r}")
         super().__init__(
             stored='lip',
             vocabulary=vocabulary,

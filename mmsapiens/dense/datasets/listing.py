@@ -1,7 +1,7 @@
 """Which files belong together: pictures and maps of equal names.
 
-A name is the path below the folder without its suffix. Everything is sorted,
-so that each process lists the same samples in the same order.
+A name is the path below the folder without its suffix. Everything is sorted, so that each process
+lists the same samples in the same order.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Listing:
     """Samples of a group of folders.
 
     Attributes:
-        samples (list[dict[str, str]]): ``img_path`` and ``<field>_path`` of
-            each complete sample, sorted by the picture.
+        samples (list[dict[str, str]]): ``img_path`` and ``<field>_path`` of each complete sample,
+            sorted by the picture.
         unpaired (list[Unpaired]): The names that were left out.
     """
 
@@ -49,18 +49,14 @@ class Listing:
 
 
 def list_files(
-    folder: str,
-    suffixes: Collection[str],
-    backend_args: dict | None = None,
+    folder: str, suffixes: Collection[str], backend_args: dict | None = None
 ) -> dict[str, list[str]]:
     """Files of a folder and of those in it, hidden ones left out.
 
     Args:
         folder (str): Where.
-        suffixes (Collection[str]): With the dot, lower case; those of files
-            may be in capitals.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        suffixes (Collection[str]): With the dot, lower case; those of files may be in capitals.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Returns:
         dict[str, list[str]]: Name -> sorted paths, sorted by name.
@@ -72,9 +68,7 @@ def list_files(
         raise FileNotFoundError(f'there is no folder {folder}')
     files: dict[str, list[str]] = {}
     for path in sorted(
-        fileio.list_dir_or_file(
-            folder, list_dir=False, recursive=True, backend_args=backend_args
-        )
+        fileio.list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args)
     ):
         name, suffix = os.path.splitext(path)
         if suffix.lower() in suffixes:
@@ -92,20 +86,17 @@ def pair_files(
     """Find the samples of a group of folders.
 
     Args:
-        folders (Mapping[str, str]): ``img_path`` and ``<field>_path`` ->
-            folder.
+        folders (Mapping[str, str]): ``img_path`` and ``<field>_path`` -> folder.
         suffixes (Mapping[str, Collection[str]]): Likewise -> suffixes.
-        names (Sequence[str], optional): Those to take; a suffix of a picture
-            may be there. Defaults to None, all.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        names (Sequence[str], optional): Those to take; a suffix of a picture may be there. Defaults
+            to None, all.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
         FileNotFoundError: If a folder does not exist.
     """
     files = {
-        key: list_files(folder, suffixes[key], backend_args)
-        for key, folder in folders.items()
+        key: list_files(folder, suffixes[key], backend_args) for key, folder in folders.items()
     }
     if names is None:
         wanted = sorted(set().union(*files.values()))
@@ -129,9 +120,7 @@ def _without_suffix(name: str) -> str:
 
 
 def _find_problem(
-    name: str,
-    found: Mapping[str, Sequence[str]],
-    folders: Mapping[str, str],
+    name: str, found: Mapping[str, Sequence[str]], folders: Mapping[str, str]
 ) -> Unpaired | None:
     for paths in found.values():
         if len(paths) > 1:
@@ -139,8 +128,7 @@ def _find_problem(
             return Unpaired(
                 'several_files',
                 paths[0],
-                f'{others} have one name, so that it is not known which is '
-                'meant',
+                f'{others} have one name, so that it is not known which is meant',
             )
     there = next((paths[0] for paths in found.values() if paths), None)
     for key, paths in found.items():
@@ -150,7 +138,6 @@ def _find_problem(
         return Unpaired(
             'missing_picture' if is_image else 'missing_map',
             there or f'{folders[IMAGE_KEY]}/{name}',
-            f'there is no {"picture" if is_image else "map"} of the name '
-            f'{name} in {folders[key]}',
+            f'there is no {"picture" if is_image else "map"} of the name {name} in {folders[key]}',
         )
     return None

@@ -44,27 +44,22 @@ DENSE_FAULT_KINDS = {
     'wrong_shape': 'a map has another number of channels or dimensions',
     'wrong_type': 'a map holds numbers of another type',
     'nan_values': 'a map has values that are NaN',
-    'infinite_values': 'a map has values that are infinite; in a depth map, '
-    'inside the mask',
+    'infinite_values': 'a map has values that are infinite; in a depth map, inside the mask',
     'size_differs': 'a map is not as wide and high as its picture',
     'colour_labels': 'a label file has colours instead of class ids',
     'unknown_label': 'a label is neither a class nor 255',
     'unlabelled_picture': 'a label file has nothing but background and 255',
-    'labels_outside_mask': 'more than 5 % of the labelled pixels are outside '
-    'the human mask',
+    'labels_outside_mask': 'more than 5 % of the labelled pixels are outside the human mask',
     'empty_mask': 'a human mask has no pixel',
     'full_mask': 'a human mask has every pixel (note)',
     'grey_mask': 'a human mask has other values than 0 and 1, or 0 and 255',
     'constant_depth': 'the depth is the same in the whole mask',
     'not_positive_depth': 'a human pixel has depth 0 or less',
-    'background_in_depth': 'a human pixel is more than 10 times as far as '
-    'the median one',
+    'background_in_depth': 'a human pixel is more than 10 times as far as the median one',
     'zero_normal': 'a human pixel has the normal 0',
     'shifted_normals': 'normals are stored from 0 to 1 or 0 to 255',
-    'not_unit_normal': 'a normal in the mask is longer or shorter than 1 by '
-    'more than 0.02',
-    'normals_face_away': 'more than 2 % of the normals in the mask point away '
-    'from the camera',
+    'not_unit_normal': 'a normal in the mask is longer or shorter than 1 by more than 0.02',
+    'normals_face_away': 'more than 2 % of the normals in the mask point away from the camera',
     'wrong_flip_pairs': '`flip_pairs` contradict the names of the classes',
     'absent_class': 'no label file has a pixel of the class (note)',
 }
@@ -86,8 +81,8 @@ class MapChecks:
     """What maps are held against.
 
     Attributes:
-        vocabulary (PartVocabulary, optional): Classes that label files hold.
-            Defaults to None, labels are not checked.
+        vocabulary (PartVocabulary, optional): Classes that label files hold. Defaults to None,
+            labels are not checked.
         normal_frame (str): Axes of stored normals. Defaults to 'opengl'.
     """
 
@@ -95,9 +90,7 @@ class MapChecks:
     normal_frame: str = 'opengl'
 
 
-def read_checked(
-    path: str, field: Field
-) -> tuple[np.ndarray | None, list[Finding]]:
+def read_checked(path: str, field: Field) -> tuple[np.ndarray | None, list[Finding]]:
     """Read a map, or find out why it cannot be read.
 
     Args:
@@ -105,8 +98,8 @@ def read_checked(
         field (Field): What it shows.
 
     Returns:
-        tuple[np.ndarray | None, list[Finding]]: The map, None if it cannot
-        be used; and what is wrong.
+        tuple[np.ndarray | None, list[Finding]]: The map, None if it cannot be used; and what is
+        wrong.
     """
     if not os.path.getsize(path):
         return None, [('empty_file', 'it has no bytes')]
@@ -167,8 +160,8 @@ def _read_raw(path: str) -> np.ndarray | None:
         if isinstance(loaded, np.ndarray):
             return loaded
         return loaded[loaded.files[0]]
-    # Damaged headers raise errors of many types, and the caller has the
-    # message of the reader for people.
+    # Damaged headers raise errors of many types, and the caller has the message of the reader for
+    # people.
     except Exception:
         return None
 
@@ -192,8 +185,7 @@ def check_labels(
     if unknown.size:
         yield (
             'unknown_label',
-            f'labels must be below {count}, or 255, but there are '
-            f'{unknown[:6].tolist()}',
+            f'labels must be below {count}, or 255, but there are {unknown[:6].tolist()}',
         )
     if not np.any((used > 0) & (used != IGNORED)):
         yield 'unlabelled_picture', f'its labels are {used.tolist()}'
@@ -233,9 +225,7 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
         )
 
 
-def check_depth(
-    depth: np.ndarray, mask: np.ndarray | None
-) -> Iterator[Finding]:
+def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]:
     """Find the faults of a depth map.
 
     Args:
@@ -248,10 +238,7 @@ def check_depth(
     human = _human_values(depth, mask)
     is_infinite = np.isinf(human)
     if is_infinite.any():
-        yield (
-            'infinite_values',
-            f'{is_infinite.sum()} of {human.size} human pixels',
-        )
+        yield ('infinite_values', f'{is_infinite.sum()} of {human.size} human pixels')
         human = human[~is_infinite]
     if not human.size:
         return
@@ -268,14 +255,11 @@ def check_depth(
     if high > MAX_DEPTH_RATIO * middle > 0:
         yield (
             'background_in_depth',
-            f'the farthest human pixel is {high:g}, the median {middle:g}; is '
-            'the mask too large?',
+            f'the farthest human pixel is {high:g}, the median {middle:g}; is the mask too large?',
         )
 
 
-def check_normals(
-    normals: np.ndarray, mask: np.ndarray | None, frame: str
-) -> Iterator[Finding]:
+def check_normals(normals: np.ndarray, mask: np.ndarray | None, frame: str) -> Iterator[Finding]:
     """Find the faults of a normal map.
 
     Args:
@@ -292,10 +276,7 @@ def check_normals(
     length = np.linalg.norm(human, axis=1)
     zero = length == 0
     if zero.any():
-        yield (
-            'zero_normal',
-            f'{zero.sum()} of {len(human)} human pixels have none',
-        )
+        yield ('zero_normal', f'{zero.sum()} of {len(human)} human pixels have none')
     human, length = human[~zero], length[~zero]
     if not len(human):
         return
@@ -303,16 +284,14 @@ def check_normals(
     if wrong.mean() > 0.5 and human.min() >= 0:
         yield (
             'shifted_normals',
-            f'no component is negative, the largest is {human.max():g}; store '
-            '2 n - 1',
+            f'no component is negative, the largest is {human.max():g}; store 2 n - 1',
         )
         return
     if wrong.any():
         worst = length[np.abs(length - 1).argmax()]
         yield (
             'not_unit_normal',
-            f'{wrong.sum()} of {len(length)} in the mask, one has the length '
-            f'{worst:.4g}',
+            f'{wrong.sum()} of {len(length)} in the mask, one has the length {worst:.4g}',
         )
     away = float((convert_normals(human, frame, 'opengl')[:, 2] < 0).mean())
     if away > MAX_AWAY_SHARE:

@@ -25,10 +25,10 @@ from .listing import (
 class PairedFilesDataset(BadSamplePolicy):
     """Pictures and maps of equal names; ``data_prefix`` says where.
 
-    In a subclass it stands in front of the stock data set. Its keys are
-    ``img_path`` and ``<field>_path``, as in the data of a sample, which also
-    get ``flip_label_pairs``, and ``num_classes`` if there are classes. With
-    ``ann_file``, a text file of names, only those are taken.
+    In a subclass it stands in front of the stock data set. Its keys are ``img_path`` and
+    ``<field>_path``, as in the data of a sample, which also get ``flip_label_pairs``, and
+    ``num_classes`` if there are classes. With ``ann_file``, a text file of names, only those are
+    taken.
 
     Args:
         *args: Those of :class:`BadSamplePolicy` and the data set.
@@ -39,8 +39,8 @@ class PairedFilesDataset(BadSamplePolicy):
 
     Raises:
         FileNotFoundError: If a folder or ``ann_file`` does not exist.
-        ValueError: If there is no sample; or if files lack partners, unless
-            ``bad_samples='skip'`` leaves them out.
+        ValueError: If there is no sample; or if files lack partners, unless ``bad_samples='skip'``
+            leaves them out.
     """
 
     LAYOUT = 'pictures and maps of equal names'
@@ -60,9 +60,7 @@ class PairedFilesDataset(BadSamplePolicy):
         """
         suffixes = {key: self.suffixes(key) for key in folders}
         try:
-            return pair_files(
-                folders, suffixes, self._names(), self._backend_args()
-            )
+            return pair_files(folders, suffixes, self._names(), self._backend_args())
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f'{type(self).__name__}: {error}. Expected: {self.LAYOUT}. '
@@ -94,14 +92,11 @@ class PairedFilesDataset(BadSamplePolicy):
         if not samples:
             folder = groups[0][IMAGE_KEY] if groups else self.data_root
             raise ValueError(
-                f'{type(self).__name__} found no sample in {folder}. '
-                f'Expected: {self.LAYOUT}.'
+                f'{type(self).__name__} found no sample in {folder}. Expected: {self.LAYOUT}.'
             )
         return samples
 
-    def describe_group(
-        self, index: int, folders: Mapping[str, str]
-    ) -> dict[str, Any]:
+    def describe_group(self, index: int, folders: Mapping[str, str]) -> dict[str, Any]:
         """What the samples of a group have beside their paths.
 
         Args:
@@ -137,10 +132,7 @@ class PairedFilesDataset(BadSamplePolicy):
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def _report(
-        self,
-        unpaired: Sequence[Unpaired],
-        groups: Sequence[Mapping[str, str]],
-        number: int,
+        self, unpaired: Sequence[Unpaired], groups: Sequence[Mapping[str, str]], number: int
     ) -> None:
         """Complain about what was left out, or log it."""
         places = [path for folders in groups[:2] for path in folders.values()]
@@ -151,11 +143,6 @@ class PairedFilesDataset(BadSamplePolicy):
         )
         if not self.may_skip:
             raise ValueError(
-                f"{text}. Complete the data set, or set `bad_samples='skip'` "
-                'for training.'
+                f"{text}. Complete the data set, or set `bad_samples='skip'` for training."
             )
-        print_log(
-            f'{text}. They are left out.',
-            logger='current',
-            level=logging.WARNING,
-        )
+        print_log(f'{text}. They are left out.', logger='current', level=logging.WARNING)

@@ -8,44 +8,32 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
-from .listing import (
-    IMAGE_KEY,
-    IMAGE_SUFFIXES,
-    MAP_SUFFIXES,
-    REFUSED_SUFFIXES,
-)
+from .listing import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, REFUSED_SUFFIXES
 from .paired_files_dataset import PairedFilesDataset
-from .part_vocabularies import (
-    IGNORED,
-    check_flip_pairs,
-    conversion_table,
-    get_vocabulary,
-)
+from .part_vocabularies import IGNORED, check_flip_pairs, conversion_table, get_vocabulary
 
 
 class ParsingDataset(PairedFilesDataset, BaseSegDataset):
     """Stock data set of label maps, with sides and conversion of classes.
 
-    Its data also have ``label_table``, uint8 (256,), if stored ids are not
-    those of the classes: ``LoadDenseTarget`` looks labels up in it. The stock
-    ``label_map`` says the same for the stock loader.
+    Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes:
+    ``LoadDenseTarget`` looks labels up in it. The stock ``label_map`` says the same for the stock
+    loader.
 
     Args:
         stored (str): Vocabulary of the files.
         vocabulary (str): That of the labels that come out.
-        metainfo (dict, optional): As in stock: fewer classes make the others
-            ignored. Defaults to None.
+        metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
+            None.
         lazy_init (bool): As in stock. Defaults to False.
         **kwargs: Those of :class:`PairedFilesDataset` and
-            ``BaseSegDataset``. ``img_suffix`` and ``seg_map_suffix`` may be
-            several; they default to jpg, jpeg, png, webp and to png, npy,
-            npz, exr.
+            ``BaseSegDataset``. ``img_suffix`` and ``seg_map_suffix`` may be several; they default
+            to jpg, jpeg, png, webp and to png, npy, npz, exr.
 
     Raises:
         KeyError: If a vocabulary is unknown.
-        ValueError: If labels cannot be converted as asked, if ``flip_pairs``
-            contradict the names of the classes, or if
-            ``reduce_zero_label=True``.
+        ValueError: If labels cannot be converted as asked, if ``flip_pairs`` contradict the names
+            of the classes, or if ``reduce_zero_label=True``.
     """
 
     label_map: dict[int, int] | None
@@ -80,9 +68,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         if self.label_map is not None:
             table = self._leave_out(self.label_map, table)
             if not (metainfo and 'flip_pairs' in metainfo):
-                self._metainfo['flip_pairs'] = self._remaining_pairs(
-                    self.label_map
-                )
+                self._metainfo['flip_pairs'] = self._remaining_pairs(self.label_map)
         check_flip_pairs(name, self._metainfo)
         self.label_table = table
         if table is not None:
@@ -99,9 +85,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         """
         info = super().get_data_info(idx)
         info.update(
-            label_map=self.label_map,
-            reduce_zero_label=self.reduce_zero_label,
-            seg_fields=[],
+            label_map=self.label_map, reduce_zero_label=self.reduce_zero_label, seg_fields=[]
         )
         if self.label_table is not None:
             info['label_table'] = self.label_table
@@ -117,19 +101,12 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         return (given,) if isinstance(given, str) else tuple(given)
 
     @staticmethod
-    def _leave_out(
-        label_map: Mapping[int, int], table: np.ndarray | None
-    ) -> np.ndarray:
+    def _leave_out(label_map: Mapping[int, int], table: np.ndarray | None) -> np.ndarray:
         """The table that also makes the classes left out ignored."""
         fewer: np.ndarray = np.arange(256, dtype=np.uint8)
         fewer[list(label_map)] = list(label_map.values())
         return fewer if table is None else fewer[table]
 
-    def _remaining_pairs(
-        self, label_map: Mapping[int, int]
-    ) -> list[tuple[int, int]]:
-        pairs = [
-            (label_map[a], label_map[b])
-            for a, b in self.METAINFO['flip_pairs']
-        ]
+    def _remaining_pairs(self, label_map: Mapping[int, int]) -> list[tuple[int, int]]:
+        pairs = [(label_map[a], label_map[b]) for a, b in self.METAINFO['flip_pairs']]
         return [pair for pair in pairs if pair != (IGNORED, IGNORED)]

@@ -9,9 +9,9 @@ name            C    what it is
 ``cihp``        20   Crowd Instance-level Human Parsing; 10 is torso skin
 ==============  ===  =====================================================
 
-The tables are data, in ``metainfo/``. ``to_goliath28`` names the class that
-each class becomes, or null for pixels to be ignored. The tables for LIP and
-CIHP are our own: those of the reference turn skirts into upper clothing.
+The tables are data, in ``metainfo/``. ``to_goliath28`` names the class that each class becomes, or
+null for pixels to be ignored. The tables for LIP and CIHP are our own: those of the reference turn
+skirts into upper clothing.
 
 Letters: C classes.
 """
@@ -41,10 +41,9 @@ class PartVocabulary:
         name (str): Of the vocabulary.
         classes (tuple[str, ...]): C names.
         palette (tuple[tuple[int, ...], ...]): C colours, RGB.
-        flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip
-            exchanges.
-        to_goliath28 (Mapping[str, str | None]): Class -> class of the 28, or
-            None for ignored. Defaults to an empty one.
+        flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip exchanges.
+        to_goliath28 (Mapping[str, str | None]): Class -> class of the 28, or None for ignored.
+            Defaults to an empty one.
     """
 
     name: str
@@ -66,8 +65,8 @@ def read_vocabulary(path: str | Path) -> PartVocabulary:
     """Read a file such as those in ``metainfo/``.
 
     Args:
-        path (str | Path): JSON with ``classes`` and ``flip_pairs``, and
-            perhaps ``name``, ``palette`` and ``to_goliath28``.
+        path (str | Path): JSON with ``classes`` and ``flip_pairs``, and perhaps ``name``,
+            ``palette`` and ``to_goliath28``.
 
     Raises:
         ValueError: If it is not such a file.
@@ -105,10 +104,7 @@ def get_vocabulary(name: str) -> PartVocabulary:
         KeyError: If there is none of this name.
     """
     if name not in vocabulary_names():
-        raise KeyError(
-            f'a vocabulary must be one of {vocabulary_names()}, but got '
-            f'{name!r}'
-        )
+        raise KeyError(f'a vocabulary must be one of {vocabulary_names()}, but got {name!r}')
     return read_vocabulary(METAINFO_FOLDER / f'{name}.json')
 
 
@@ -120,8 +116,8 @@ def conversion_table(source: str, target: str) -> np.ndarray | None:
         target (str): The same, or 'goliath28'.
 
     Returns:
-        np.ndarray: uint8 (256,); 255 for classes without a partner and for
-        values that are no class. None if there is nothing to convert.
+        np.ndarray: uint8 (256,); 255 for classes without a partner and for values that are no
+        class. None if there is nothing to convert.
 
     Raises:
         KeyError: If one is unknown.
@@ -132,8 +128,7 @@ def conversion_table(source: str, target: str) -> np.ndarray | None:
         return None
     if target != TARGET or not stored.to_goliath28:
         raise ValueError(
-            f'labels of {source!r} can stay as they are or become '
-            f'{TARGET!r}, but got {target!r}'
+            f'labels of {source!r} can stay as they are or become {TARGET!r}, but got {target!r}'
         )
     table: np.ndarray = np.full(256, IGNORED, dtype=np.uint8)
     for index, name in enumerate(stored.classes):
@@ -150,9 +145,7 @@ def _other_side(name: str) -> str | None:
     return f'{_SIDES[side]}_{rest}' if side in _SIDES and rest else None
 
 
-def find_wrong_pairs(
-    classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]
-) -> list[str]:
+def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]) -> list[str]:
     """What is wrong with the pairs that a flip exchanges.
 
     Args:
@@ -174,9 +167,7 @@ def find_wrong_pairs(
             found.append(f'{ids} repeats an id of another pair')
         else:
             partners.update({ids[0]: ids[1], ids[1]: ids[0]})
-    plain = [
-        name.lower().replace('-', '_').replace(' ', '_') for name in classes
-    ]
+    plain = [name.lower().replace('-', '_').replace(' ', '_') for name in classes]
     for index, name in enumerate(classes):
         wanted = _other_side(name)
         partner = partners.get(index)
@@ -185,9 +176,7 @@ def find_wrong_pairs(
             if index < partner and _other_side(got) is None:
                 found.append(f'{name} and {got} have no side, but are a pair')
             continue
-        if wanted is None or (
-            partner is not None and plain[partner] == wanted
-        ):
+        if wanted is None or (partner is not None and plain[partner] == wanted):
             continue
         if partner is None or _SIDES[plain[index].split('_')[0]] == 'right':
             found.append(f'{name} must be exchanged with {wanted}, not {got}')
@@ -204,9 +193,7 @@ def check_flip_pairs(where: str, metainfo: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If a left class is not exchanged with its right one.
     """
-    wrong = find_wrong_pairs(
-        metainfo.get('classes', ()), metainfo.get('flip_pairs', ())
-    )
+    wrong = find_wrong_pairs(metainfo.get('classes', ()), metainfo.get('flip_pairs', ()))
     if wrong:
         raise ValueError(
             f'`flip_pairs` of {where} contradict its classes: '

@@ -19,9 +19,9 @@ THUMAN2_SCANS = 526
 class THuman2Dataset(DenseFolderDataset):
     """One render of each of 526 scans in each of three views.
 
-    The release (Yu et al., "Function4D", CVPR 2021) has scans only; the
-    folders of renders are ours, see ``docs/dense_datasets.md``. The paper
-    tests on 1578 pictures. Samples also have ``view``.
+    The release (Yu et al., "Function4D", CVPR 2021) has scans only; the folders of renders are
+    ours, see ``docs/dense_datasets.md``. The paper tests on 1578 pictures. Samples also have
+    ``view``.
 
     Args:
         views (Sequence[str]): Of 'face', 'upper_body' and 'full_body', in
@@ -38,14 +38,11 @@ class THuman2Dataset(DenseFolderDataset):
         ' depths and normals; views face, upper_body, full_body'
     )
 
-    def __init__(
-        self, *, views: Sequence[str] = THUMAN2_VIEWS, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, views: Sequence[str] = THUMAN2_VIEWS, **kwargs: Any) -> None:
         unknown = set(views) - set(THUMAN2_VIEWS)
         if unknown or not views or len(set(views)) < len(views):
             raise ValueError(
-                f'`views` must be different ones of {THUMAN2_VIEWS}, but got '
-                f'{tuple(views)}'
+                f'`views` must be different ones of {THUMAN2_VIEWS}, but got {tuple(views)}'
             )
         self.views = tuple(views)
         kwargs.setdefault('test_mode', True)
@@ -54,8 +51,7 @@ class THuman2Dataset(DenseFolderDataset):
     def folder_groups(self) -> list[dict[str, str]]:
         """Folders of each view."""
         return [
-            self.find_folders('/'.join(filter(None, (self.split, view))))
-            for view in self.views
+            self.find_folders('/'.join(filter(None, (self.split, view)))) for view in self.views
         ]
 
     def load_data_list(self) -> list[dict]:
@@ -73,8 +69,6 @@ class THuman2Dataset(DenseFolderDataset):
                 )
         return samples
 
-    def describe_group(
-        self, index: int, folders: Mapping[str, str]
-    ) -> dict[str, Any]:
+    def describe_group(self, index: int, folders: Mapping[str, str]) -> dict[str, Any]:
         """The view."""
         return dict(view=self.views[index])

@@ -1,7 +1,7 @@
 """The trunk and the training step that all dense heads share.
 
-Letters: B batch, D width of the backbone, C channels of the output, H W
-height and width in pixels, h w those of the feature map.
+Letters: B batch, D width of the backbone, C channels of the output, H W height and width in pixels,
+h w those of the feature map.
 """
 
 from __future__ import annotations
@@ -23,28 +23,23 @@ from ..fields import get_field
 class DenseHead(BaseDecodeHead):
     """Transposed convolutions, convolutions, and one output for each pixel.
 
-    Every convolution is followed by an instance norm without parameters and
-    by SiLU. Stock weights, and those for another number of channels, are
-    refused. Sapiens, parsing: (B, D, 64, 48) to (B, 28, 512, 384).
+    Every convolution is followed by an instance norm without parameters and by SiLU. Stock weights,
+    and those for another number of channels, are refused. Sapiens, parsing: (B, D, 64, 48) to (B,
+    28, 512, 384).
 
-    A subclass names its field, a row of :data:`mmsapiens.dense.FIELDS`, and
-    changes what differs.
+    A subclass names its field, a row of :data:`mmsapiens.dense.FIELDS`, and changes what differs.
 
     Args:
         in_channels (int): Width D of the backbone.
-        num_classes (int, optional): Channels C of the output. Defaults to
-            None, those of the field.
-        deconv_out_channels (Sequence[int]): Channels after each transposed
-            convolution, which doubles height and width. Defaults to
+        num_classes (int, optional): Channels C of the output. Defaults to None, those of the field.
+        deconv_out_channels (Sequence[int]): Channels after each transposed convolution, which
+            doubles height and width. Defaults to (768, 768, 768).
+        deconv_kernel_sizes (Sequence[int], optional): Their kernel sizes. Defaults to None, 4 each.
+        conv_out_channels (Sequence[int]): Channels of the convolutions that follow. Defaults to
             (768, 768, 768).
-        deconv_kernel_sizes (Sequence[int], optional): Their kernel sizes.
-            Defaults to None, 4 each.
-        conv_out_channels (Sequence[int]): Channels of the convolutions that
-            follow. Defaults to (768, 768, 768).
-        conv_kernel_sizes (Sequence[int], optional): Their kernel sizes.
-            Defaults to None, 1 each.
-        dropout_ratio (float): Share of whole channels that are dropped in
-            front of the last convolution in training. Defaults to 0.1.
+        conv_kernel_sizes (Sequence[int], optional): Their kernel sizes. Defaults to None, 1 each.
+        dropout_ratio (float): Share of whole channels that are dropped in front of the last
+            convolution in training. Defaults to 0.1.
         loss_decode (dict | Sequence[dict]): Losses, called with prediction,
             target and valid pixels.
         **kwargs: ``in_index``, ``ignore_index``, ``align_corners``,
@@ -82,19 +77,14 @@ class DenseHead(BaseDecodeHead):
             deconv_kernel_sizes = [4] * len(deconv_out_channels)
         if conv_kernel_sizes is None:
             conv_kernel_sizes = [1] * len(conv_out_channels)
-        self.deconv_layers = deconv_layers(
-            in_channels, deconv_out_channels, deconv_kernel_sizes
-        )
+        self.deconv_layers = deconv_layers(in_channels, deconv_out_channels, deconv_kernel_sizes)
         self.conv_layers = conv_layers(
-            [in_channels, *deconv_out_channels][-1],
-            conv_out_channels,
-            conv_kernel_sizes,
+            [in_channels, *deconv_out_channels][-1], conv_out_channels, conv_kernel_sizes
         )
-        # Kept from here: inside a sharded model the parameters have other
-        # shapes while weights are loaded.
+        # Kept from here: inside a sharded model the parameters have other shapes while weights are
+        # loaded.
         self._weight_shapes = {
-            f'decode_head.{key}': value.to('meta')
-            for key, value in self.state_dict().items()
+            f'decode_head.{key}': value.to('meta') for key, value in self.state_dict().items()
         }
         self.register_load_state_dict_pre_hook(_refuse_wrong_weights)
 
@@ -145,10 +135,7 @@ class DenseHead(BaseDecodeHead):
         """
         target = self._stack_batch_gt(batch_data_samples)  # (B, C, H, W)
         pred = resize(
-            seg_logits,
-            size=target.shape[2:],
-            mode='bilinear',
-            align_corners=self.align_corners,
+            seg_logits, size=target.shape[2:], mode='bilinear', align_corners=self.align_corners
         )
         pred = self.activate(pred)
         valid = self.valid(target)
@@ -159,9 +146,7 @@ class DenseHead(BaseDecodeHead):
             losses[name] = losses[name] + value if name in losses else value
         return {**losses, **self.statistics(pred, target, valid)}
 
-    def statistics(
-        self, pred: Tensor, target: Tensor, valid: Tensor
-    ) -> dict[str, Tensor]:
+    def statistics(self, pred: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
         """Figures for the log beside the losses; none here."""
         return {}
 
@@ -170,9 +155,7 @@ class DenseHead(BaseDecodeHead):
             return list(self.loss_decode)
         return [self.loss_decode]
 
-    def _stack_batch_gt(
-        self, batch_data_samples: Sequence[SegDataSample]
-    ) -> Tensor:
+    def _stack_batch_gt(self, batch_data_samples: Sequence[SegDataSample]) -> Tensor:
         name = self.row.gt_name
         for sample in batch_data_samples:
             if name not in sample:
@@ -182,9 +165,7 @@ class DenseHead(BaseDecodeHead):
                     f'`{self.row.path_key}` in the pipeline and pack it with '
                     "'mmsapiens.PackDenseInputs'."
                 )
-        return torch.stack(
-            [sample.get(name).data for sample in batch_data_samples]
-        )
+        return torch.stack([sample.get(name).data for sample in batch_data_samples])
 
 
 def _refuse_wrong_weights(

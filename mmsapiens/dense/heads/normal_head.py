@@ -17,8 +17,8 @@ LENGTH_TOLERANCE = 0.5
 class NormalHead(DenseHead):
     """Surface normals: x, y, z in the frame of the training set.
 
-    The data sets of this package give x to the right, y up and z towards the
-    camera. Losses see vectors of any length, predictions have length 1.
+    The data sets of this package give x to the right, y up and z towards the camera. Losses see
+    vectors of any length, predictions have length 1.
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -30,10 +30,7 @@ class NormalHead(DenseHead):
     def __init__(self, in_channels: int, **kwargs: Any) -> None:
         kwargs.setdefault(
             'loss_decode',
-            [
-                dict(type='mmsapiens.NormalCosineLoss'),
-                dict(type='mmsapiens.NormalL1Loss'),
-            ],
+            [dict(type='mmsapiens.NormalCosineLoss'), dict(type='mmsapiens.NormalL1Loss')],
         )
         super().__init__(in_channels, **kwargs)
 

@@ -26,8 +26,7 @@ def pixel_accuracy(pred: Tensor, target: Tensor, ignore_index: int) -> Tensor:
         ignore_index (int): Label of pixels that do not count.
 
     Returns:
-        Tensor: Per cent of the others, (1,), float32; 100 if there is none,
-        as in mmsegmentation.
+        Tensor: Per cent of the others, (1,), float32; 100 if there is none, as in mmsegmentation.
     """
     chosen = torch.stack([choose_class(logits)[0] for logits in pred.detach()])
     counted = target != ignore_index  # (B, H, W)
@@ -40,8 +39,8 @@ def pixel_accuracy(pred: Tensor, target: Tensor, ignore_index: int) -> Tensor:
 class ParsingHead(DenseHead):
     """Body-part segmentation: logits of each class.
 
-    Losses are called as in stock heads, with class ids (B, H, W), so that
-    those of mmsegmentation work as well.
+    Losses are called as in stock heads, with class ids (B, H, W), so that those of mmsegmentation
+    work as well.
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -51,12 +50,8 @@ class ParsingHead(DenseHead):
 
     field = 'seg_map'
 
-    def __init__(
-        self, in_channels: int, num_classes: int, **kwargs: Any
-    ) -> None:
-        kwargs.setdefault(
-            'loss_decode', dict(type='mmsapiens.AllPixelCrossEntropyLoss')
-        )
+    def __init__(self, in_channels: int, num_classes: int, **kwargs: Any) -> None:
+        kwargs.setdefault('loss_decode', dict(type='mmsapiens.AllPixelCrossEntropyLoss'))
         super().__init__(in_channels, num_classes, **kwargs)
 
     def loss_by_feat(
@@ -64,15 +59,10 @@ class ParsingHead(DenseHead):
     ) -> dict[str, Tensor]:
         """Losses, and ``acc_seg`` in per cent of the valid pixels."""
         if self.sampler is not None:
-            return BaseDecodeHead.loss_by_feat(
-                self, seg_logits, batch_data_samples
-            )
+            return BaseDecodeHead.loss_by_feat(self, seg_logits, batch_data_samples)
         target = self._stack_batch_gt(batch_data_samples).squeeze(1)
         pred = resize(
-            seg_logits,
-            size=target.shape[1:],
-            mode='bilinear',
-            align_corners=self.align_corners,
+            seg_logits, size=target.shape[1:], mode='bilinear', align_corners=self.align_corners
         )  # (B, C, H, W)
         losses: dict[str, Tensor] = {}
         for loss in self._losses():

@@ -25,14 +25,13 @@ def leaf_datasets(dataset: Any) -> list[Any]:
 class DenseDataCheckHook(Hook):
     """Refuses data sets that a dense head would train on without sense.
 
-    A parsing head of 28 classes learns from 20 without an error, and a
-    validation set without the map of the head fails hours later. Both are
-    found before the first iteration, in training also for the validation
-    set.
+    A parsing head of 28 classes learns from 20 without an error, and a validation set without the
+    map of the head fails hours later. Both are found before the first iteration, in training also
+    for the validation set.
 
     Raises:
-        ValueError: If a data set has another number of classes than the
-            head, or not the map that the head predicts.
+        ValueError: If a data set has another number of classes than the head, or not the map that
+            the head predicts.
     """
 
     priority = 'VERY_HIGH'
@@ -63,9 +62,7 @@ class DenseDataCheckHook(Hook):
             where = f'`{mode}_dataloader` ({type(dataset).__name__})'
             self._check_dataset(where, dataset, head)
 
-    def _check_dataset(
-        self, where: str, dataset: Any, head: DenseHead
-    ) -> None:
+    def _check_dataset(self, where: str, dataset: Any, head: DenseHead) -> None:
         row = head.row
         classes = dataset.metainfo.get('classes')
         if row.is_labels and classes and len(classes) != head.num_classes:

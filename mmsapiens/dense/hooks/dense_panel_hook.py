@@ -46,26 +46,21 @@ def predict_inputs(
 
     Args:
         model (nn.Module): A segmentor, without a wrapper.
-        data_batch (Mapping[str, Any]): ``inputs`` and ``data_samples`` as the
-            data loader gives them.
+        data_batch (Mapping[str, Any]): ``inputs`` and ``data_samples`` as the data loader gives
+            them.
         count (int): Samples to take, from the first on.
 
     Returns:
-        list[SegDataSample]: The samples with ``gt_*`` and ``pred_*``, of the
-        size of their inputs.
+        list[SegDataSample]: The samples with ``gt_*`` and ``pred_*``, of the size of their inputs.
     """
     pictures = list(data_batch['inputs'][:count])
     samples = list(data_batch['data_samples'][:count])
-    batch = model.data_preprocessor(
-        dict(inputs=pictures, data_samples=samples), training=True
-    )
+    batch = model.data_preprocessor(dict(inputs=pictures, data_samples=samples), training=True)
     shells = []
     for picture, padded in zip(pictures, batch['data_samples']):
         # The way back ends at the input: it is neither turned nor resized.
         size = tuple(picture.shape[1:])
-        meta = dict(
-            padded.metainfo, ori_shape=size, img_shape=size, flip=False
-        )
+        meta = dict(padded.metainfo, ori_shape=size, img_shape=size, flip=False)
         shells.append(SegDataSample(metainfo=meta))
     results = []
     for sample, pred in zip(samples, model.predict(batch['inputs'], shells)):
@@ -81,8 +76,7 @@ def predict_inputs(
 def steps_done(runner: Runner) -> int:
     """Iterations of training so far; 0 in a run that only evaluates.
 
-    There, ``runner.iter`` would build the training set, which need not be
-    at hand.
+    There, ``runner.iter`` would build the training set, which need not be at hand.
     """
     is_unbuilt = isinstance(getattr(runner, '_train_loop', None), dict)
     return 0 if is_unbuilt else runner.iter
@@ -92,30 +86,25 @@ def steps_done(runner: Runner) -> int:
 class DensePanelHook(Hook):
     """Draws panels of truth, prediction and error with ``DenseVisualizer``.
 
-    In validation and test it draws what the model returned. In training it
-    runs the model once more on the batch of the iteration, in evaluation mode
-    and without gradients, with weights just updated; training itself goes on
-    as if nothing had happened. Only the main process draws. A model that is
-    sharded (FSDP, DeepSpeed) is not drawn in training.
+    In validation and test it draws what the model returned. In training it runs the model once more
+    on the batch of the iteration, in evaluation mode and without gradients, with weights just
+    updated; training itself goes on as if nothing had happened. Only the main process draws. A
+    model that is sharded (FSDP, DeepSpeed) is not drawn in training.
 
-    Pictures are those of the batch, in evaluation stretched to the shape of
-    the photograph.
+    Pictures are those of the batch, in evaluation stretched to the shape of the photograph.
 
     Args:
         draw (bool): Whether to do anything. Defaults to True.
-        interval (int): Iterations between drawings in training. In each
-            validation and test, the first batch is drawn and every
-            ``interval``-th one after it. Defaults to 100.
-        max_samples (int): Samples of a batch to draw, the first ones; a test
-            draws all. Defaults to 4.
+        interval (int): Iterations between drawings in training. In each validation and test, the
+            first batch is drawn and every ``interval``-th one after it. Defaults to 100.
+        max_samples (int): Samples of a batch to draw, the first ones; a test draws all. Defaults to
+            4.
         in_train (bool): Whether to draw in training. Defaults to True.
         in_val (bool): Whether to draw in validation. Defaults to True.
-        show (bool): Whether to open a window in validation and test.
-            Defaults to False.
-        wait_time (float): Seconds the window stays; 0 until a key is
-            pressed. Defaults to 0.
-        out_dir (str, optional): Folder for pictures, instead of the
-            visualizer's backends. Defaults to None.
+        show (bool): Whether to open a window in validation and test. Defaults to False.
+        wait_time (float): Seconds the window stays; 0 until a key is pressed. Defaults to 0.
+        out_dir (str, optional): Folder for pictures, instead of the visualizer's backends. Defaults
+            to None.
 
     Raises:
         ValueError: If ``interval`` or ``max_samples`` is not positive.
@@ -133,9 +122,7 @@ class DensePanelHook(Hook):
         wait_time: float = 0,
         out_dir: str | None = None,
     ) -> None:
-        for name, value in dict(
-            interval=interval, max_samples=max_samples
-        ).items():
+        for name, value in dict(interval=interval, max_samples=max_samples).items():
             if value < 1:
                 raise ValueError(f'`{name}` must be above 0, but got {value}')
         self.draw = draw
@@ -173,11 +160,7 @@ class DensePanelHook(Hook):
             )
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Predict and draw the batch of the iteration."""
         if not (self.draw and self.in_train and is_main_process()):
@@ -253,11 +236,5 @@ class DensePanelHook(Hook):
         if self.out_dir is not None:
             out_file = os.path.join(self.out_dir, f'{name}_{step}.png')
         runner.visualizer.add_datasample(
-            name,
-            image,
-            sample,
-            show=show,
-            wait_time=self.wait_time,
-            out_file=out_file,
-            step=step,
+            name, image, sample, show=show, wait_time=self.wait_time, out_file=out_file, step=step
         )

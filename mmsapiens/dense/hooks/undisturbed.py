@@ -16,8 +16,8 @@ from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients, and everything as before after it.
 
-    Restored are the mode of every module and the random states of Python,
-    numpy and torch on the CPU and the current GPU.
+    Restored are the mode of every module and the random states of Python, numpy and torch on the
+    CPU and the current GPU.
 
     Args:
         model (nn.Module): The model to run, without a wrapper.

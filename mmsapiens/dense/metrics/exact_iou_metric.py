@@ -18,27 +18,23 @@ from .sample_maps import image_name
 class ExactIoUMetric(IoUMetric):
     """Stock ``IoUMetric`` that counts in integers.
 
-    The stock one (mmsegmentation 1.2.2) adds areas in float32, which has
-    gaps above 2^24 pixels, less than two photographs of twelve megapixels:
-    later images are counted in part, and the figures depend on their order.
-    It also leaves out labels that are no class without a word.
+    The stock one (mmsegmentation 1.2.2) adds areas in float32, which has gaps above 2^24 pixels,
+    less than two photographs of twelve megapixels: later images are counted in part, and the
+    figures depend on their order. It also leaves out labels that are no class without a word.
 
-    Figures, names and table are those of the stock metric: ``aAcc``,
-    ``mIoU`` and ``mAcc`` in percent, over all classes, background included;
-    a class that occurs neither in the labels nor in the predictions is NaN
-    in the table and left out of the means.
+    Figures, names and table are those of the stock metric: ``aAcc``, ``mIoU`` and ``mAcc`` in
+    percent, over all classes, background included; a class that occurs neither in the labels nor in
+    the predictions is NaN in the table and left out of the means.
 
     Args:
         ignore_index (int): Label of pixels that do not count. Defaults to
             255.
-        iou_metrics (Sequence[str]): 'mIoU', 'mDice', 'mFscore'. Defaults to
-            ('mIoU',).
-        nan_to_num (int, optional): Figure of a class that never occurs.
-            Defaults to None, to leave it out.
+        iou_metrics (Sequence[str]): 'mIoU', 'mDice', 'mFscore'. Defaults to ('mIoU',).
+        nan_to_num (int, optional): Figure of a class that never occurs. Defaults to None, to leave
+            it out.
         beta (int): Weight of the recall in ``mFscore``. Defaults to 1.
         collect_device (str): As in the stock metric. Defaults to 'cpu'.
-        output_dir (str, optional): Folder for the predicted labels as png.
-            Defaults to None.
+        output_dir (str, optional): Folder for the predicted labels as png. Defaults to None.
         format_only (bool): Only write these. Defaults to False.
         prefix (str, optional): Put in front of the names. Defaults to None.
     """
@@ -65,20 +61,16 @@ class ExactIoUMetric(IoUMetric):
             prefix=prefix,
         )
 
-    def process(
-        self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Count the pixels of a batch.
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[Mapping[str, Any]]): Each with
-                ``pred_sem_seg`` and, unless ``format_only``,
-                ``gt_sem_seg``, (1, H, W) class ids.
+            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_sem_seg`` and, unless
+                ``format_only``, ``gt_sem_seg``, (1, H, W) class ids.
 
         Raises:
-            ValueError: If their sizes differ, or an id is none of the
-                classes.
+            ValueError: If their sizes differ, or an id is none of the classes.
         """
         for sample in data_samples:
             pred = sample['pred_sem_seg']['data']
@@ -96,9 +88,7 @@ class ExactIoUMetric(IoUMetric):
             self._check_ids(sample, 'gt_sem_seg', counted)
         super().process(data_batch, data_samples)
 
-    def _check_ids(
-        self, sample: Mapping[str, Any], name: str, ids: Tensor
-    ) -> None:
+    def _check_ids(self, sample: Mapping[str, Any], name: str, ids: Tensor) -> None:
         num_classes = len(self.dataset_meta['classes'])
         if ids.numel() and (ids.min() < 0 or ids.max() >= num_classes):
             raise ValueError(
@@ -121,8 +111,8 @@ class ExactIoUMetric(IoUMetric):
             ignore_index (int): Label of pixels that do not count.
 
         Returns:
-            tuple[Tensor, Tensor, Tensor, Tensor]: Pixels of the
-            intersection, the union, the prediction and the label, int64 (N).
+            tuple[Tensor, Tensor, Tensor, Tensor]: Pixels of the intersection, the union, the
+            prediction and the label, int64 (N).
         """
         counted = label != ignore_index
         pred_label, label = pred_label[counted].long(), label[counted].long()
@@ -154,8 +144,7 @@ class ExactIoUMetric(IoUMetric):
             **kwargs: Likewise.
 
         Returns:
-            dict[str, np.ndarray]: Name -> figures of the classes, as
-            fractions.
+            dict[str, np.ndarray]: Name -> figures of the classes, as fractions.
         """
         return IoUMetric.total_area_to_metrics(
             total_area_intersect.double(),

@@ -27,13 +27,13 @@ def angles_deg(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Angles between vectors.
 
     Args:
-        pred (np.ndarray): Vectors of any length (3, P). One of length 0 has
-            no direction and counts as 90 degrees.
+        pred (np.ndarray): Vectors of any length (3, P). One of length 0 has no direction and counts
+            as 90 degrees.
         target (np.ndarray): Vectors above length 0, likewise.
 
     Returns:
-        np.ndarray: Degrees in [0, 180], float64 (P), exact also near 0 and
-        180, where the arc cosine is not.
+        np.ndarray: Degrees in [0, 180], float64 (P), exact also near 0 and 180, where the arc
+        cosine is not.
     """
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     cross = np.cross(pred, target, axis=0)
@@ -48,20 +48,18 @@ def histogram_median(counts: np.ndarray) -> float:
     """Median of values that were rounded to steps.
 
     Args:
-        counts (np.ndarray): Number of values at each step, int64, from 0 in
-            steps of 1 / STEPS_PER_DEGREE degrees.
+        counts (np.ndarray): Number of values at each step, int64, from 0 in steps of 1 /
+            STEPS_PER_DEGREE degrees.
 
     Returns:
-        float: Degrees, the mean of the two middle values of an even number;
-        NaN of none.
+        float: Degrees, the mean of the two middle values of an even number; NaN of none.
     """
     total = int(counts.sum())
     if not total:
         return math.nan
     below = np.cumsum(counts)  # values up to each step
     low, high = (
-        int(np.searchsorted(below, rank, side='right'))
-        for rank in ((total - 1) // 2, total // 2)
+        int(np.searchsorted(below, rank, side='right')) for rank in ((total - 1) // 2, total // 2)
     )
     return (low + high) / (2 * STEPS_PER_DEGREE)
 
@@ -70,22 +68,19 @@ def histogram_median(counts: np.ndarray) -> float:
 class NormalAngleMetric(BaseMetric):
     """Mean and median angular error, and the share within some angles.
 
-    Every figure is given twice: ``pixel/...`` pools the valid pixels of all
-    images, ``image/...`` is the mean of the images' own figures. The `paper
-    <https://arxiv.org/abs/2408.12569>`_ does not say which it reports. The
-    names are ``mean`` and ``median`` in degrees, and ``a5``, ``a7.5``, ...,
-    the percentage of pixels with an angle below 5, 7.5, ... degrees.
+    Every figure is given twice: ``pixel/...`` pools the valid pixels of all images, ``image/...``
+    is the mean of the images' own figures. The `paper <https://arxiv.org/abs/2408.12569>`_ does not
+    say which it reports. The names are ``mean`` and ``median`` in degrees, and ``a5``, ``a7.5``,
+    ..., the percentage of pixels with an angle below 5, 7.5, ... degrees.
 
-    Valid are pixels whose true normal is longer than 0.5 and shorter than 2,
-    and, if a sample has ``gt_human_mask``, inside the mask. Predictions may
-    have any length; one of length 0 counts as 90 degrees. Prediction and
-    ground truth must be of one frame. An image without a valid pixel is left
-    out and counted in the log.
+    Valid are pixels whose true normal is longer than 0.5 and shorter than 2, and, if a sample has
+    ``gt_human_mask``, inside the mask. Predictions may have any length; one of length 0 counts as
+    90 degrees. Prediction and ground truth must be of one frame. An image without a valid pixel is
+    left out and counted in the log.
 
-    Medians are read from histograms with steps of 0.001 degrees, means and
-    shares from the angles themselves. An image leaves its histogram,
-    compressed to at most some 300 KB, so that a pooled median over thousands
-    of photographs fits in memory and does not depend on the number of ranks.
+    Medians are read from histograms with steps of 0.001 degrees, means and shares from the angles
+    themselves. An image leaves its histogram, compressed to at most some 300 KB, so that a pooled
+    median over thousands of photographs fits in memory and does not depend on the number of ranks.
 
     Args:
         thresholds (Sequence[float]): Angles in degrees. Defaults to (5, 7.5,
@@ -106,25 +101,21 @@ class NormalAngleMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if not all(0 < threshold <= 180 for threshold in thresholds):
             raise ValueError(
-                '`thresholds` must be angles above 0 and up to 180 degrees, '
-                f'but got {thresholds}'
+                f'`thresholds` must be angles above 0 and up to 180 degrees, but got {thresholds}'
             )
         self.thresholds = tuple(thresholds)
 
-    def process(
-        self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Measure the angles of each image of a batch.
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[Mapping[str, Any]]): Each with
-                ``pred_normal_map`` and ``gt_normal_map``, (3, H, W), and
-                perhaps ``gt_human_mask``.
+            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_normal_map`` and
+                ``gt_normal_map``, (3, H, W), and perhaps ``gt_human_mask``.
 
         Raises:
-            ValueError: If a map is missing or of another size, or a
-                prediction is not finite at a valid pixel.
+            ValueError: If a map is missing or of another size, or a prediction is not finite at a
+                valid pixel.
         """
         for sample in data_samples:
             pred, gt, mask = read_pair(sample, NORMAL_MAP)
@@ -154,9 +145,7 @@ class NormalAngleMetric(BaseMetric):
             counts=zlib.compress(counts.tobytes(), 1),
         )
 
-    def compute_metrics(
-        self, results: Sequence[Mapping[str, Any]]
-    ) -> dict[str, float]:
+    def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Pool pixels, and average over images.
 
         Args:
@@ -181,9 +170,7 @@ class NormalAngleMetric(BaseMetric):
             )
         return figures
 
-    def _pooled(
-        self, results: Sequence[Mapping[str, Any]]
-    ) -> Iterator[tuple[str, float]]:
+    def _pooled(self, results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
         counts: np.ndarray = np.zeros(_BINS, dtype=np.int64)
         for result in results:
             counts += np.frombuffer(zlib.decompress(result['counts']), 'u4')

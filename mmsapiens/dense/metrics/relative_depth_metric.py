@@ -16,35 +16,22 @@ from .sample_maps import check_finite, mean, read_pair
 
 ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
 SPACES = ('depth', 'disparity')
-FIGURES = (
-    'rmse',
-    'abs_rel',
-    'd1',
-    'd2',
-    'd3',
-    'sq_rel',
-    'rmse_log',
-    'log10',
-    'silog',
-)
+FIGURES = ('rmse', 'abs_rel', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10', 'silog')
 EPS = 1e-6
 """Smallest aligned depth, or disparity, in figures that divide by it."""
 
 
-def fit_scale_shift(
-    pred: np.ndarray, target: np.ndarray, align: str
-) -> tuple[float, float]:
+def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
     """Scale s and shift t with s * pred + t close to the target.
 
-    What the pixels do not determine is 0: the scale of a constant
-    prediction (also of a single pixel), where the shift alone remains, and
-    for 'scale' and 'median' the scale of one that is 0.
+    What the pixels do not determine is 0: the scale of a constant prediction (also of a single
+    pixel), where the shift alone remains, and for 'scale' and 'median' the scale of one that is 0.
 
     Args:
         pred (np.ndarray): Predicted values, float64 (P).
         target (np.ndarray): True ones, likewise.
-        align (str): 'scale_shift', least squares; 'scale', least squares
-            without a shift; 'median', the ratio of the medians; 'none'.
+        align (str): 'scale_shift', least squares; 'scale', least squares without a shift; 'median',
+            the ratio of the medians; 'none'.
 
     Returns:
         tuple[float, float]: s and t.
@@ -71,14 +58,13 @@ def depth_figures(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """The figures of one image.
 
     Args:
-        pred (np.ndarray): Aligned depth, float64 (P), P > 0. Values below
-            :data:`EPS` are raised to it in the figures with a ratio or a
-            logarithm of it: d1 to d3, rmse_log, log10, silog.
+        pred (np.ndarray): Aligned depth, float64 (P), P > 0. Values below :data:`EPS` are raised to
+            it in the figures with a ratio or a logarithm of it: d1 to d3, rmse_log, log10, silog.
         target (np.ndarray): True depth above 0, likewise.
 
     Returns:
-        dict[str, float]: Name -> figure, as in the stock ``DepthMetric``;
-        d1, d2 and d3 are shares of pixels, in [0, 1].
+        dict[str, float]: Name -> figure, as in the stock ``DepthMetric``; d1, d2 and d3 are shares
+        of pixels, in [0, 1].
     """
     error = pred - target
     positive = np.maximum(pred, EPS)
@@ -101,36 +87,30 @@ def depth_figures(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:
 class RelativeDepthMetric(BaseMetric):
     """RMSE, AbsRel and delta 1-3 of depth that is known up to an affine map.
 
-    For each image, scale and shift are fitted on its valid pixels, the
-    figures are computed on the same pixels, and their means over the images
-    are reported, as in the evaluation of `MiDaS
-    <https://arxiv.org/abs/1907.01341>`_. The `paper
-    <https://arxiv.org/abs/2408.12569>`_ does not say in which space it is
-    solved, nor how images are averaged; see ``docs/dense_outputs.md``.
+    For each image, scale and shift are fitted on its valid pixels, the figures are computed on the
+    same pixels, and their means over the images are reported, as in the evaluation of `MiDaS
+    <https://arxiv.org/abs/1907.01341>`_. The `paper <https://arxiv.org/abs/2408.12569>`_ does not
+    say in which space it is solved, nor how images are averaged; see ``docs/dense_outputs.md``.
 
-    Valid are pixels with min_depth_eval < ground truth < max_depth_eval,
-    and, if a sample has ``gt_human_mask``, inside the mask. The ground truth
-    must be larger where farther and above 0, in metres or any other unit,
-    which is that of RMSE. An image without a valid pixel is left out and
-    counted in the log.
+    Valid are pixels with min_depth_eval < ground truth < max_depth_eval, and, if a sample has
+    ``gt_human_mask``, inside the mask. The ground truth must be larger where farther and above 0,
+    in metres or any other unit, which is that of RMSE. An image without a valid pixel is left out
+    and counted in the log.
 
-    Figures of an image do not depend on the number of ranks, and images are
-    averaged with one rounding, so neither does the result.
+    Figures of an image do not depend on the number of ranks, and images are averaged with one
+    rounding, so neither does the result.
 
     Args:
-        align (str): What is fitted: 'scale_shift' (least squares), 'scale'
-            (least squares), 'median' (ratio of medians), or 'none'. Defaults
-            to 'scale_shift'.
-        space (str): 'depth' fits the prediction to the ground truth.
-            'disparity' fits it to 1 / ground truth, for networks that
-            predict relative disparity, and takes the reciprocal as depth;
-            values below 1 / max_depth_eval, at least 1e-6, are raised to it.
-            Figures are those of depth in both. Defaults to 'depth'.
-        depth_metrics (Sequence[str]): Names of the figures, of 'rmse',
-            'abs_rel', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10',
-            'silog'. Defaults to the first five.
-        min_depth_eval (float): At least 0, as the errors are divided by the
-            ground truth. Defaults to 0.
+        align (str): What is fitted: 'scale_shift' (least squares), 'scale' (least squares),
+            'median' (ratio of medians), or 'none'. Defaults to 'scale_shift'.
+        space (str): 'depth' fits the prediction to the ground truth. 'disparity' fits it to 1 /
+            ground truth, for networks that predict relative disparity, and takes the reciprocal as
+            depth; values below 1 / max_depth_eval, at least 1e-6, are raised to it. Figures are
+            those of depth in both. Defaults to 'depth'.
+        depth_metrics (Sequence[str]): Names of the figures, of 'rmse', 'abs_rel', 'd1', 'd2', 'd3',
+            'sq_rel', 'rmse_log', 'log10', 'silog'. Defaults to the first five.
+        min_depth_eval (float): At least 0, as the errors are divided by the ground truth. Defaults
+            to 0.
         max_depth_eval (float): Defaults to infinity.
         collect_device (str): As in stock metrics. Defaults to 'cpu'.
         prefix (str, optional): Put in front of the names. Defaults to None.
@@ -156,9 +136,7 @@ class RelativeDepthMetric(BaseMetric):
             *(('depth_metrics', name, FIGURES) for name in depth_metrics),
         ):
             if value not in choices:
-                raise ValueError(
-                    f'`{name}` must be of {choices}, but got {value!r}'
-                )
+                raise ValueError(f'`{name}` must be of {choices}, but got {value!r}')
         if not 0 <= min_depth_eval < max_depth_eval:
             raise ValueError(
                 '`min_depth_eval` must be at least 0 and below '
@@ -171,20 +149,17 @@ class RelativeDepthMetric(BaseMetric):
         self.min_depth_eval = min_depth_eval
         self.max_depth_eval = max_depth_eval
 
-    def process(
-        self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Compute the figures of each image of a batch.
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[Mapping[str, Any]]): Each with
-                ``pred_depth_map`` and ``gt_depth_map``, (1, H, W), and
-                perhaps ``gt_human_mask``.
+            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_depth_map`` and
+                ``gt_depth_map``, (1, H, W), and perhaps ``gt_human_mask``.
 
         Raises:
-            ValueError: If a map is missing or of another size, or a
-                prediction is not finite at a valid pixel.
+            ValueError: If a map is missing or of another size, or a prediction is not finite at a
+                valid pixel.
         """
         for sample in data_samples:
             pred, gt, mask = read_pair(sample, DEPTH_MAP)
@@ -192,10 +167,7 @@ class RelativeDepthMetric(BaseMetric):
             valid &= gt[0] < self.max_depth_eval
             check_finite(sample, pred[0][valid])
             self.results.append(
-                self._evaluate(
-                    pred[0][valid].astype(np.float64),
-                    gt[0][valid].astype(np.float64),
-                )
+                self._evaluate(pred[0][valid].astype(np.float64), gt[0][valid].astype(np.float64))
             )
 
     def _evaluate(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
@@ -214,14 +186,12 @@ class RelativeDepthMetric(BaseMetric):
             aligned = 1 / np.maximum(aligned, floor)
         return dict(depth_figures(aligned, gt), raised=raised)
 
-    def compute_metrics(
-        self, results: Sequence[Mapping[str, float]]
-    ) -> dict[str, float]:
+    def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """Average over the images.
 
         Args:
-            results (Sequence[Mapping[str, float]]): Figures of each image,
-                empty for one without a valid pixel.
+            results (Sequence[Mapping[str, float]]): Figures of each image, empty for one without a
+                valid pixel.
 
         Returns:
             dict[str, float]: Name -> figure; NaN if no image counts.
@@ -235,7 +205,4 @@ class RelativeDepthMetric(BaseMetric):
             'were not above 0 after the alignment',
             logger='current',
         )
-        return {
-            name: mean(result[name] for result in counted)
-            for name in self.depth_metrics
-        }
+        return {name: mean(result[name] for result in counted) for name in self.depth_metrics}

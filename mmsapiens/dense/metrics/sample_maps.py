@@ -16,26 +16,22 @@ def image_name(sample: Mapping[str, Any]) -> str:
     return str(sample.get('img_path', '(a sample without `img_path`)'))
 
 
-def read_pair(
-    sample: Mapping[str, Any], field: Field
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_pair(sample: Mapping[str, Any], field: Field) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Prediction, ground truth and human pixels of a sample.
 
-    Everything goes to the CPU and to numpy, whose sums do not depend on the
-    number of threads.
+    Everything goes to the CPU and to numpy, whose sums do not depend on the number of threads.
 
     Args:
-        sample (Mapping[str, Any]): A data sample as a dict. The pixels of
-            ``gt_human_mask`` count if it has one, or else all.
+        sample (Mapping[str, Any]): A data sample as a dict. The pixels of ``gt_human_mask`` count
+            if it has one, or else all.
         field (Field): What to take.
 
     Returns:
-        tuple[np.ndarray, np.ndarray, np.ndarray]: Prediction and ground
-        truth, (C, H, W) float; mask, bool (H, W).
+        tuple[np.ndarray, np.ndarray, np.ndarray]: Prediction and ground truth, (C, H, W) float;
+        mask, bool (H, W).
 
     Raises:
-        ValueError: If a map is missing, or not (C, H, W) of the size of the
-            others.
+        ValueError: If a map is missing, or not (C, H, W) of the size of the others.
     """
     maps = {}
     for name in (field.pred_name, field.gt_name, HUMAN_MASK.gt_name):

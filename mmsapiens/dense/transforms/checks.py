@@ -12,16 +12,13 @@ WAY_OUT = (
 )
 
 
-def check_field_sizes(
-    results: dict[str, Any], step: str, way_out: str = WAY_OUT
-) -> None:
+def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT) -> None:
     """Refuse maps that are not as large as their picture.
 
     Args:
         results (dict): With ``img`` (H, W, 3) and any maps.
         step (str): Name of the step, for the message.
-        way_out (str): The end of the message. Defaults to advice about steps
-            that move pixels.
+        way_out (str): The end of the message. Defaults to advice about steps that move pixels.
 
     Raises:
         ValueError: If the size of a map is another one.

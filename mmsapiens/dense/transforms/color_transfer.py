@@ -1,7 +1,7 @@
 """Colours of a person that fit those of another background.
 
-After Reinhard et al., "Color Transfer between Images", 2001: mean and
-standard deviation of each Lab channel are taken over.
+After Reinhard et al., "Color Transfer between Images", 2001: mean and standard deviation of each
+Lab channel are taken over.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 MIN_STD = 0.5
-"""Of a channel, in Lab units: about the step of 8 bits. Less is no contrast
-that could be scaled, only rounding."""
+"""Of a channel, in Lab units: about the step of 8 bits. Less is no contrast that could be scaled,
+only rounding."""
 
 
 def transfer_colours(img: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -22,9 +22,8 @@ def transfer_colours(img: np.ndarray, person: np.ndarray) -> np.ndarray:
         person (np.ndarray): bool (H, W).
 
     Returns:
-        np.ndarray: A new picture, clipped to the range of colours, and
-        unchanged where ``person`` is False. If all or no pixels are of the
-        person, a copy.
+        np.ndarray: A new picture, clipped to the range of colours, and unchanged where ``person``
+        is False. If all or no pixels are of the person, a copy.
     """
     result = img.copy()
     if person.all() or not person.any():
@@ -43,8 +42,7 @@ def transfer_colours(img: np.ndarray, person: np.ndarray) -> np.ndarray:
 def transfer_colours_8bit(img: np.ndarray, person: np.ndarray) -> np.ndarray:
     """:func:`transfer_colours` with the arithmetic of the reference.
 
-    In 8-bit Lab, where results below zero lose their sign and those above
-    255 are cut.
+    In 8-bit Lab, where results below zero lose their sign and those above 255 are cut.
 
     Args:
         img (np.ndarray): BGR picture, uint8 (H, W, 3). It is not changed.
@@ -56,19 +54,14 @@ def transfer_colours_8bit(img: np.ndarray, person: np.ndarray) -> np.ndarray:
     result = img.copy()
     if person.all() or not person.any():
         return result
-    front, back = (
-        cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)
-        for pixels in _split(img, person)
-    )
+    front, back = (cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB) for pixels in _split(img, person))
     moved = np.minimum(np.rint(np.abs(_match(front, back))), 255)
     bgr = cv2.cvtColor(moved.astype(np.uint8), cv2.COLOR_LAB2BGR)
     result[person] = bgr[:, 0]
     return result
 
 
-def _split(
-    img: np.ndarray, person: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _split(img: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of the person and others, (N, 1, 3): pictures to OpenCV."""
     return img[person][:, None], img[~person][:, None]
 

@@ -14,10 +14,7 @@ EMPTY_CHOICES = ('keep', 'raise')
 
 
 def relative_depth(
-    depth: np.ndarray,
-    mask: np.ndarray,
-    background: float = -1.0,
-    keep_constant: bool = False,
+    depth: np.ndarray, mask: np.ndarray, background: float = -1.0, keep_constant: bool = False
 ) -> np.ndarray:
     """Depth from 0, the nearest pixel of the mask, to 1, the farthest.
 
@@ -25,9 +22,9 @@ def relative_depth(
         depth (np.ndarray): Any unit, larger = farther, (H, W).
         mask (np.ndarray): Pixels of the person, bool (H, W).
         background (float): Value elsewhere. Defaults to -1.
-        keep_constant (bool): Whether a depth without range stays in its own
-            unit, as in the reference implementation, where the loss then
-            learns a number without meaning. Defaults to False: no target.
+        keep_constant (bool): Whether a depth without range stays in its own unit, as in the
+            reference implementation, where the loss then learns a number without meaning. Defaults
+            to False: no target.
 
     Returns:
         np.ndarray: float32 (H, W).
@@ -60,9 +57,7 @@ class _MaskedTarget(BaseTransform):
 
     def __init__(self, field: Field, background: float, empty: str) -> None:
         if empty not in EMPTY_CHOICES:
-            raise ValueError(
-                f'`empty` must be one of {EMPTY_CHOICES}, but got {empty!r}'
-            )
+            raise ValueError(f'`empty` must be one of {EMPTY_CHOICES}, but got {empty!r}')
         self.field = field
         self.background = background
         self.empty = empty
@@ -102,13 +97,12 @@ class GenerateDepthTarget(_MaskedTarget):
     """Relative depth inside the mask: 0 the nearest, 1 the farthest pixel.
 
     Args:
-        normalize (bool): Whether to make depth relative; without, it keeps
-            its unit. Defaults to True.
+        normalize (bool): Whether to make depth relative; without, it keeps its unit. Defaults to
+            True.
         background (float): Value outside the mask. Defaults to -1.
-        empty (str): 'keep' a sample without a person, which then has no
-            valid pixel, or 'raise' BadSampleError. Defaults to 'keep'.
-        keep_constant (bool): As in :func:`relative_depth`. Defaults to
-            False.
+        empty (str): 'keep' a sample without a person, which then has no valid pixel, or 'raise'
+            BadSampleError. Defaults to 'keep'.
+        keep_constant (bool): As in :func:`relative_depth`. Defaults to False.
 
     Raises:
         ValueError: If ``empty`` is another word.
@@ -135,15 +129,13 @@ class GenerateDepthTarget(_MaskedTarget):
             dict: The same.
 
         Raises:
-            BadSampleError: If depth is not finite inside the mask, or, as
-                ``empty`` says, there is no person.
+            BadSampleError: If depth is not finite inside the mask, or, as ``empty`` says, there is
+                no person.
         """
         mask = self._mask(results)
         depth = results[DEPTH_MAP.key]
         if self.normalize:
-            target = relative_depth(
-                depth, mask, self.background, self.keep_constant
-            )
+            target = relative_depth(depth, mask, self.background, self.keep_constant)
         else:
             target = np.where(mask, depth, np.float32(self.background))
         results[DEPTH_MAP.key] = target
@@ -155,8 +147,7 @@ class GenerateNormalTarget(_MaskedTarget):
     """Normals inside the mask.
 
     Args:
-        background (float): Value of all components outside the mask.
-            Defaults to 0.
+        background (float): Value of all components outside the mask. Defaults to 0.
         empty (str): As in :class:`GenerateDepthTarget`. Defaults to 'keep'.
 
     Raises:

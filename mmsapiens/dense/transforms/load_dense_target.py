@@ -34,10 +34,7 @@ def label_table(label_map: Mapping[int, int]) -> np.ndarray:
     table: np.ndarray = np.arange(256, dtype=np.uint8)
     for stored, label in label_map.items():
         if not (0 <= stored <= 255 and 0 <= label <= 255):
-            raise ValueError(
-                '`label_map` must map ids in [0, 255], but got '
-                f'{stored}: {label}'
-            )
+            raise ValueError(f'`label_map` must map ids in [0, 255], but got {stored}: {label}')
         table[stored] = label
     return table
 
@@ -46,26 +43,23 @@ def label_table(label_map: Mapping[int, int]) -> np.ndarray:
 class LoadDenseTarget(BaseTransform):
     """Loads the map of one row of ``FIELDS`` from a file.
 
-    It must have the size of the picture as stored, so that it may stand in
-    front of every resizing step (training) or behind (evaluation at full
-    size). Normals come out in the frame of this package, x to the right, y
-    up, z towards the camera, and with length 1, whatever the file has. The
-    stock ``reduce_zero_label`` is refused: label 0 is the background.
+    It must have the size of the picture as stored, so that it may stand in front of every resizing
+    step (training) or behind (evaluation at full size). Normals come out in the frame of this
+    package, x to the right, y up, z towards the camera, and with length 1, whatever the file has.
+    The stock ``reduce_zero_label`` is refused: label 0 is the background.
 
     Args:
         field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
-        normal_frame (str): Frame of the vectors in the files, 'opengl' or
-            'opencv'. Defaults to 'opengl'.
-        label_map (Mapping[int, int], optional): Stored id -> class id;
-            others stay. Defaults to None: ``results['label_table']``, uint8
-            (256,), or the stock ``results['label_map']``, if there is one.
+        normal_frame (str): Frame of the vectors in the files, 'opengl' or 'opencv'. Defaults to
+            'opengl'.
+        label_map (Mapping[int, int], optional): Stored id -> class id; others stay. Defaults to
+            None: ``results['label_table']``, uint8 (256,), or the stock ``results['label_map']``,
+            if there is one.
         num_classes (int, optional): Labels, after the map, must be below, or
             255. Defaults to None, ``results['num_classes']`` if given.
-        scale (float, optional): Of png files, see :func:`read_map`. Defaults
-            to None.
+        scale (float, optional): Of png files, see :func:`read_map`. Defaults to None.
         offset (float): Likewise. Defaults to 0.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
         KeyError: If the field or the frame is unknown.
@@ -88,12 +82,9 @@ class LoadDenseTarget(BaseTransform):
         is_normal = self.field.is_vector and self.field.channels == 3
         if normal_frame != 'opengl' and not is_normal:
             raise ValueError(
-                f'`normal_frame` is for normals, not for {field!r}, but got '
-                f'{normal_frame!r}'
+                f'`normal_frame` is for normals, not for {field!r}, but got {normal_frame!r}'
             )
-        if not self.field.is_labels and (
-            label_map is not None or num_classes is not None
-        ):
+        if not self.field.is_labels and (label_map is not None or num_classes is not None):
             raise ValueError(
                 '`label_map` and `num_classes` are for labels, not for '
                 f'{field!r}, but got {label_map} and {num_classes}'
@@ -109,8 +100,8 @@ class LoadDenseTarget(BaseTransform):
         """Load the map.
 
         Args:
-            results (dict): With ``<field>_path``, and ``ori_shape`` (H, W)
-                if the picture was loaded.
+            results (dict): With ``<field>_path``, and ``ori_shape`` (H, W) if the picture was
+                loaded.
 
         Returns:
             dict: With ``gt_<field>``, (H, W) or (H, W, C).
@@ -118,8 +109,8 @@ class LoadDenseTarget(BaseTransform):
         Raises:
             KeyError: If there is no path.
             MissingFileError: If there is no such file.
-            BadSampleError: If it cannot be read, is not as large as the
-                picture, or has an unknown label.
+            BadSampleError: If it cannot be read, is not as large as the picture, or has an unknown
+                label.
             ValueError: If ``reduce_zero_label`` is set.
         """
         field = self.field
@@ -131,11 +122,7 @@ class LoadDenseTarget(BaseTransform):
             )
         path = results[field.path_key]
         array = read_map(
-            path,
-            field.name,
-            scale=self.scale,
-            offset=self.offset,
-            backend_args=self.backend_args,
+            path, field.name, scale=self.scale, offset=self.offset, backend_args=self.backend_args
         )
         self._check_size(path, array, results)
         if field.is_labels:
@@ -149,9 +136,7 @@ class LoadDenseTarget(BaseTransform):
         results[field.key] = array
         return results
 
-    def _check_size(
-        self, path: str, array: np.ndarray, results: dict[str, Any]
-    ) -> None:
+    def _check_size(self, path: str, array: np.ndarray, results: dict[str, Any]) -> None:
         # `img_shape` changes with a resize in front; `ori_shape` does not.
         size = results.get('ori_shape', results.get('img_shape'))
         if size is None or tuple(size[:2]) == array.shape[:2]:
@@ -164,9 +149,7 @@ class LoadDenseTarget(BaseTransform):
             'one size, or take the sample out of the data set.'
         )
 
-    def _convert_labels(
-        self, labels: np.ndarray, results: dict[str, Any]
-    ) -> np.ndarray:
+    def _convert_labels(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
         if results.get('reduce_zero_label'):
             raise ValueError(
                 '`reduce_zero_label` must be False for LoadDenseTarget: label '
@@ -179,9 +162,7 @@ class LoadDenseTarget(BaseTransform):
             table = label_table(results['label_map'])
         return labels if table is None else cv2.LUT(labels, table)
 
-    def _check_labels(
-        self, path: str, labels: np.ndarray, results: dict[str, Any]
-    ) -> None:
+    def _check_labels(self, path: str, labels: np.ndarray, results: dict[str, Any]) -> None:
         number = self.num_classes or results.get('num_classes')
         if number is None or labels.max() < number:
             return

@@ -15,9 +15,7 @@ from ...registry import TRANSFORMS
 from ..fields import FIELDS, HUMAN_MASK, Field, present_fields
 
 
-def to_channels_first(
-    array: np.ndarray, field: Field, compact: bool = False
-) -> Tensor:
+def to_channels_first(array: np.ndarray, field: Field, compact: bool = False) -> Tensor:
     """A map as a tensor; of its memory where nothing else owns that.
 
     Args:
@@ -33,10 +31,7 @@ def to_channels_first(
     if packed.base is not None or not packed.flags.writeable:
         packed = packed.copy()  # another one owns this memory
     tensor = torch.from_numpy(packed)
-    if array.ndim == 2:
-        tensor = tensor[None]
-    else:
-        tensor = tensor.permute(2, 0, 1).contiguous()
+    tensor = tensor[None] if array.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
     return tensor.long() if field.is_labels and not compact else tensor
 
 
@@ -44,25 +39,19 @@ def to_channels_first(
 class PackDenseInputs(PackSegInputs):
     """Stock ``PackSegInputs`` for every target of ``FIELDS``.
 
-    ``data_samples`` gets ``gt_<name>`` of each map that is there, as
-    ``PixelData`` (C, H, W).
+    ``data_samples`` gets ``gt_<name>`` of each map that is there, as ``PixelData`` (C, H, W).
 
     Args:
-        meta_keys (Sequence[str], optional): Keys of the results to keep as
-            metainfo. Defaults to None: those of the stock class, the paths
-            of all maps and ``flip_label_pairs``.
-        with_mask (bool): Whether to pack ``gt_human_mask``, which no network
-            predicts, for metrics. Defaults to False.
-        compact (bool): Whether labels keep their 8 bits on the way from the
-            loader; ``DenseDataPreprocessor`` makes them int64 on the device.
+        meta_keys (Sequence[str], optional): Keys of the results to keep as metainfo. Defaults to
+            None: those of the stock class, the paths of all maps and ``flip_label_pairs``.
+        with_mask (bool): Whether to pack ``gt_human_mask``, which no network predicts, for metrics.
             Defaults to False.
+        compact (bool): Whether labels keep their 8 bits on the way from the loader;
+            ``DenseDataPreprocessor`` makes them int64 on the device. Defaults to False.
     """
 
     def __init__(
-        self,
-        meta_keys: Sequence[str] | None = None,
-        with_mask: bool = False,
-        compact: bool = False,
+        self, meta_keys: Sequence[str] | None = None, with_mask: bool = False, compact: bool = False
     ) -> None:
         super().__init__()
         if meta_keys is not None:
@@ -81,8 +70,7 @@ class PackDenseInputs(PackSegInputs):
             results (dict): With ``img`` (H, W, 3) and any maps.
 
         Returns:
-            dict: ``inputs`` (3, H, W), of the picture's type, and
-            ``data_samples``.
+            dict: ``inputs`` (3, H, W), of the picture's type, and ``data_samples``.
         """
         fields = present_fields(results)
         keys = {field.key for field in fields}
@@ -91,10 +79,6 @@ class PackDenseInputs(PackSegInputs):
         )
         for field in fields:
             if field.is_target or (self.with_mask and field == HUMAN_MASK):
-                data = to_channels_first(
-                    results[field.key], field, self.compact
-                )
-                packed['data_samples'].set_data(
-                    {field.gt_name: PixelData(data=data)}
-                )
+                data = to_channels_first(results[field.key], field, self.compact)
+                packed['data_samples'].set_data({field.gt_name: PixelData(data=data)})
         return packed

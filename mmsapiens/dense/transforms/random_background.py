@@ -25,8 +25,7 @@ def list_pictures(folder: str, backend_args: dict | None = None) -> list[str]:
 
     Args:
         folder (str): Where.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no picture in it.
@@ -40,27 +39,20 @@ def list_pictures(folder: str, backend_args: dict | None = None) -> list[str]:
         if name.lower().endswith(SUFFIXES)
     )
     if not names:
-        problem = (
-            f'has no picture {SUFFIXES}' if is_there else 'does not exist'
-        )
+        problem = f'has no picture {SUFFIXES}' if is_there else 'does not exist'
         raise FileNotFoundError(
             f'the `folder` of RandomBackground, {os.path.abspath(folder)}, '
             f'{problem}. Fill it with pictures without people, or set '
             '`prob=0`.'
         )
-    return [
-        fileio.join_path(folder, name, backend_args=backend_args)
-        for name in names
-    ]
+    return [fileio.join_path(folder, name, backend_args=backend_args) for name in names]
 
 
-def fit_background(
-    picture: np.ndarray, size_hw: tuple[int, int]
-) -> np.ndarray:
+def fit_background(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """Bring a picture to a size.
 
-    It is scaled to the height. What is too wide is cut off on both sides;
-    what is too narrow is stretched.
+    It is scaled to the height. What is too wide is cut off on both sides; what is too narrow is
+    stretched.
 
     Args:
         picture (np.ndarray): (h, w, 3).
@@ -80,26 +72,23 @@ def fit_background(
 class RandomBackground(BaseTransform):
     """Puts people in front of a random picture.
 
-    Stands behind the loading of labels or of the mask, and in front of every
-    geometric step. People are what has a label other than the background and
-    255, or is set in the mask. Their outline stays hard; their colours are
-    adapted to the new background.
+    Stands behind the loading of labels or of the mask, and in front of every geometric step. People
+    are what has a label other than the background and 255, or is set in the mask. Their outline
+    stays hard; their colours are adapted to the new background.
 
     Args:
-        folder (str): Pictures without people, jpg, jpeg, png or webp, also
-            in folders below. Not needed with ``prob=0``.
+        folder (str): Pictures without people, jpg, jpeg, png or webp, also in folders below. Not
+            needed with ``prob=0``.
         prob (float): How often, in [0, 1].
         harmonize (bool): Whether to adapt the colours. Defaults to True.
-        use_8bit (bool): Whether to adapt them with the arithmetic of the
-            reference, :func:`transfer_colours_8bit`. Defaults to False.
-        with_ignored (bool): Whether pixels with the label 255 count
-            as people, as in the reference. Defaults to False.
-        backend_args (dict, optional): File backend of mmengine. Defaults to
-            None, the local disk.
+        use_8bit (bool): Whether to adapt them with the arithmetic of the reference,
+            :func:`transfer_colours_8bit`. Defaults to False.
+        with_ignored (bool): Whether pixels with the label 255 count as people, as in the reference.
+            Defaults to False.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
-        ValueError: If ``prob`` is out of range; in use, if a map is not as
-            large as its picture.
+        ValueError: If ``prob`` is out of range; in use, if a map is not as large as its picture.
         FileNotFoundError: If ``prob`` is above 0 and there are no pictures.
     """
 
@@ -133,8 +122,8 @@ class RandomBackground(BaseTransform):
         """Exchange the background, or not.
 
         Args:
-            results (dict): With ``img``, uint8 BGR (H, W, 3), and
-                ``gt_seg_map`` or ``gt_human_mask``.
+            results (dict): With ``img``, uint8 BGR (H, W, 3), and ``gt_seg_map`` or
+                ``gt_human_mask``.
 
         Returns:
             dict: With another ``img``.
@@ -161,13 +150,9 @@ class RandomBackground(BaseTransform):
             )
         foreground = self.find_foreground(results)
         picture = self._load(dict(img_path=path))['img']
-        img = np.where(
-            foreground[..., None], img, fit_background(picture, img.shape[:2])
-        )
+        img = np.where(foreground[..., None], img, fit_background(picture, img.shape[:2]))
         if self.harmonize:
-            transfer = (
-                transfer_colours_8bit if self.use_8bit else transfer_colours
-            )
+            transfer = transfer_colours_8bit if self.use_8bit else transfer_colours
             img = transfer(img, foreground)
         results['img'] = img
         return results
@@ -176,8 +161,8 @@ class RandomBackground(BaseTransform):
         """Where people are.
 
         Args:
-            results (dict): With ``gt_seg_map`` or ``gt_human_mask``; what
-                either of them shows counts.
+            results (dict): With ``gt_seg_map`` or ``gt_human_mask``; what either of them shows
+                counts.
 
         Returns:
             np.ndarray: bool (H, W).

@@ -19,29 +19,24 @@ from .checks import check_field_sizes
 class RandomCropFields(BaseTransform):
     """One random window for the picture and every field.
 
-    The stock ``RandomCrop`` cuts only labels, and needs them for its rule on
-    classes. The draws are the same. A picture that is smaller than the
-    window in a direction is kept whole in this direction, not padded.
+    The stock ``RandomCrop`` cuts only labels, and needs them for its rule on classes. The draws are
+    the same. A picture that is smaller than the window in a direction is kept whole in this
+    direction, not padded.
 
     Args:
         crop_size (Sequence[int]): Height and width of the window.
-        cat_max_ratio (float): The window is drawn again while one class has
-            at least this share of its pixels, ignored ones left out, or while
-            there is only one. Needs labels; without them nothing is asked.
-            Defaults to 1, no rule.
+        cat_max_ratio (float): The window is drawn again while one class has at least this share of
+            its pixels, ignored ones left out, or while there is only one. Needs labels; without
+            them nothing is asked. Defaults to 1, no rule.
         tries (int): Largest number of further draws. Defaults to 10.
 
     Raises:
-        ValueError: If ``crop_size`` is not two positive integers, or
-            ``cat_max_ratio`` not in (0, 1], or ``tries`` negative; in use, if
-            a map is not as large as its picture.
+        ValueError: If ``crop_size`` is not two positive integers, or ``cat_max_ratio`` not in (0,
+            1], or ``tries`` negative; in use, if a map is not as large as its picture.
     """
 
     def __init__(
-        self,
-        crop_size: Sequence[int],
-        cat_max_ratio: float = 1.0,
-        tries: int = 10,
+        self, crop_size: Sequence[int], cat_max_ratio: float = 1.0, tries: int = 10
     ) -> None:
         if (
             isinstance(crop_size, (int, float))
@@ -53,9 +48,7 @@ class RandomCropFields(BaseTransform):
                 f'integers, but got {crop_size}'
             )
         if not 0 < cat_max_ratio <= 1:
-            raise ValueError(
-                f'`cat_max_ratio` must be in (0, 1], but got {cat_max_ratio}'
-            )
+            raise ValueError(f'`cat_max_ratio` must be in (0, 1], but got {cat_max_ratio}')
         if tries < 0:
             raise ValueError(f'`tries` must not be negative, but got {tries}')
         self.crop_size = (int(crop_size[0]), int(crop_size[1]))
@@ -119,6 +112,5 @@ class RandomCropFields(BaseTransform):
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(crop_size={self.crop_size}, '
-            f'cat_max_ratio={self.cat_max_ratio})'
+            f'{type(self).__name__}(crop_size={self.crop_size}, cat_max_ratio={self.cat_max_ratio})'
         )

@@ -46,26 +46,21 @@ def flip_table(label_pairs: Sequence[Sequence[int]]) -> np.ndarray:
 class RandomFlipFields(RandomFlip):
     """Stock ``RandomFlip``, left to right, that carries every field.
 
-    Maps are mirrored; then labels of left and right parts are exchanged, all
-    at once, and channels that point left or right change their sign.
+    Maps are mirrored; then labels of left and right parts are exchanged, all at once, and channels
+    that point left or right change their sign.
 
     Args:
         prob (float): How often, in [0, 1].
-        label_pairs (Sequence[Sequence[int]], optional): Ids that exchange,
-            in every field of labels; () for classes without sides. Defaults
-            to None, ``results['flip_label_pairs']``.
+        label_pairs (Sequence[Sequence[int]], optional): Ids that exchange, in every field of
+            labels; () for classes without sides. Defaults to None, ``results['flip_label_pairs']``.
 
     Raises:
-        ValueError: If ``prob`` is out of range or an id occurs twice; in
-            use, if a map is not as large as its picture.
+        ValueError: If ``prob`` is out of range or an id occurs twice; in use, if a map is not as
+            large as its picture.
         KeyError: In use, if there are labels but no pairs are given.
     """
 
-    def __init__(
-        self,
-        prob: float,
-        label_pairs: Sequence[Sequence[int]] | None = None,
-    ) -> None:
+    def __init__(self, prob: float, label_pairs: Sequence[Sequence[int]] | None = None) -> None:
         super().__init__(prob=check_prob(prob), direction='horizontal')
         self.label_pairs = label_pairs
         if label_pairs is not None:
@@ -98,13 +93,9 @@ class RandomFlipFields(RandomFlip):
         super()._flip(results)
         results['img'] = cv2.flip(img, 1)
         for field in fields:
-            results[field.key] = self._flip_map(
-                maps[field.key], field, results
-            )
+            results[field.key] = self._flip_map(maps[field.key], field, results)
 
-    def _flip_map(
-        self, array: np.ndarray, field: Field, results: dict[str, Any]
-    ) -> np.ndarray:
+    def _flip_map(self, array: np.ndarray, field: Field, results: dict[str, Any]) -> np.ndarray:
         flipped = cv2.flip(array, 1)
         if field.is_labels:
             flipped = cv2.LUT(flipped, flip_table(self._pairs(results)))
@@ -126,7 +117,4 @@ class RandomFlipFields(RandomFlip):
         return results['flip_label_pairs']
 
     def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(prob={self.prob}, '
-            f'label_pairs={self.label_pairs})'
-        )
+        return f'{type(self).__name__}(prob={self.prob}, label_pairs={self.label_pairs})'

@@ -19,9 +19,7 @@ _MAX_CHANNELS = 4
 """OpenCV fills the border of no more channels."""
 
 
-def rotate_array(
-    array: np.ndarray, degree: float, fill: float, interpolation: int
-) -> np.ndarray:
+def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: int) -> np.ndarray:
     """Turn an array about its centre and keep its size.
 
     Args:
@@ -36,8 +34,7 @@ def rotate_array(
     height, width = array.shape[:2]
     if array.ndim == 3 and array.shape[2] > _MAX_CHANNELS:
         parts = [
-            rotate_array(part, degree, fill, interpolation)
-            for part in np.moveaxis(array, 2, 0)
+            rotate_array(part, degree, fill, interpolation) for part in np.moveaxis(array, 2, 0)
         ]
         return np.stack(parts, axis=2)
     centre = ((width - 1) / 2, (height - 1) / 2)
@@ -56,24 +53,23 @@ def rotate_array(
 class RandomRotateFields(BaseTransform):
     """Turns the picture and every field about the centre; the size stays.
 
-    The picture is interpolated bilinearly, maps take the nearest pixel,
-    vectors turn with the picture. The draws are those of stock
-    ``RandomRotate``, which turns only labels.
+    The picture is interpolated bilinearly, maps take the nearest pixel, vectors turn with the
+    picture. The draws are those of stock ``RandomRotate``, which turns only labels.
 
     Args:
         prob (float): How often, in [0, 1].
-        degree (float | Sequence[float]): Smallest and largest angle,
-            clockwise in degrees; one number stands for both signs.
+        degree (float | Sequence[float]): Smallest and largest angle, clockwise in degrees; one
+            number stands for both signs.
         img_fill (float): Value of the picture outside. Defaults to 0.
-        fill (Mapping[str, float], optional): Name of a field -> its value
-            outside, such as ``dict(seg_map=0)`` for background instead of
-            ignored. Defaults to None, that of each field in ``FIELDS``.
+        fill (Mapping[str, float], optional): Name of a field -> its value outside, such as
+            ``dict(seg_map=0)`` for background instead of ignored. Defaults to None, that of each
+            field in ``FIELDS``.
         rotate_vectors (bool): Whether vectors turn. Defaults to True.
 
     Raises:
         KeyError: If ``fill`` names an unknown field.
-        ValueError: If ``prob`` or ``degree`` is out of range; in use, if a
-            map is not as large as its picture.
+        ValueError: If ``prob`` or ``degree`` is out of range; in use, if a map is not as large as
+            its picture.
     """
 
     def __init__(
@@ -86,11 +82,7 @@ class RandomRotateFields(BaseTransform):
         rotate_vectors: bool = True,
     ) -> None:
         self.prob = check_prob(prob)
-        limits = (
-            (-degree, degree)
-            if isinstance(degree, (int, float))
-            else tuple(degree)
-        )
+        limits = (-degree, degree) if isinstance(degree, (int, float)) else tuple(degree)
         if len(limits) != 2 or limits[0] > limits[1]:
             raise ValueError(
                 '`degree` must be a positive number, or the smallest and the '
@@ -98,9 +90,7 @@ class RandomRotateFields(BaseTransform):
             )
         self.degree = limits
         self.img_fill = img_fill
-        self.fill = {
-            get_field(name).name: value for name, value in (fill or {}).items()
-        }
+        self.fill = {get_field(name).name: value for name, value in (fill or {}).items()}
         self.rotate_vectors = rotate_vectors
 
     @cache_randomness
@@ -126,17 +116,13 @@ class RandomRotateFields(BaseTransform):
         degree = self.choose_degree()
         if degree is None:
             return results
-        results['img'] = rotate_array(
-            results['img'], degree, self.img_fill, cv2.INTER_LINEAR
-        )
+        results['img'] = rotate_array(results['img'], degree, self.img_fill, cv2.INTER_LINEAR)
         for field in present_fields(results):
             array = results[field.key]
             if field.is_vector and self.rotate_vectors:
                 array = rotate_vectors(array, degree)
             fill = self.fill.get(field.name, field.fill)
-            results[field.key] = rotate_array(
-                array, degree, fill, cv2.INTER_NEAREST
-            )
+            results[field.key] = rotate_array(array, degree, fill, cv2.INTER_NEAREST)
         return results
 
     def __repr__(self) -> str:

@@ -18,17 +18,15 @@ from .vectors import stretch_vectors
 class ResizeFields(Resize):
     """Stock ``Resize`` that brings every field to the picture's new size.
 
-    Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock
-    ``RandomResize``. Maps take the nearest pixel.
-    Steps that write other values than vectors into a map of vectors, as
+    Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock ``RandomResize``. Maps take the
+    nearest pixel. Steps that write other values than vectors into a map of vectors, as
     ``GenerateNormalTarget(background=-1000)``, stand behind.
 
     Args:
         *args: Those of ``Resize``; ``scale`` is (width, height).
-        compensate_vectors (bool): Whether normals follow a stretch of their
-            picture, see :func:`stretch_vectors`; under ``keep_ratio`` there
-            is none, only rounding. Defaults to True; the reference leaves
-            them as they were.
+        compensate_vectors (bool): Whether normals follow a stretch of their picture, see
+            :func:`stretch_vectors`; under ``keep_ratio`` there is none, only rounding. Defaults to
+            True; the reference leaves them as they were.
         pixel_centres (bool): Whether a pixel takes the map's value at its
             centre, where also the picture's is taken. False is OpenCV's
             ``INTER_NEAREST``, as in the reference, whose maps lie up to half
@@ -41,17 +39,11 @@ class ResizeFields(Resize):
     """
 
     def __init__(
-        self,
-        *args: Any,
-        compensate_vectors: bool = True,
-        pixel_centres: bool = True,
-        **kwargs: Any,
+        self, *args: Any, compensate_vectors: bool = True, pixel_centres: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self.compensate_vectors = compensate_vectors
-        self.interpolation_code = (
-            cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
-        )
+        self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Resize picture and maps.
@@ -77,22 +69,13 @@ class ResizeFields(Resize):
             resized = self._resize_map(array, results['img'].shape[:2])
             is_stretched = self.compensate_vectors and not self.keep_ratio
             if field.is_vector and is_stretched:
-                (height, width), (old_height, old_width) = (
-                    resized.shape[:2],
-                    array.shape[:2],
-                )
-                resized = stretch_vectors(
-                    resized, width / old_width, height / old_height
-                )
+                (height, width), (old_height, old_width) = (resized.shape[:2], array.shape[:2])
+                resized = stretch_vectors(resized, width / old_width, height / old_height)
             results[field.key] = resized
 
-    def _resize_map(
-        self, array: np.ndarray, size_hw: tuple[int, int]
-    ) -> np.ndarray:
+    def _resize_map(self, array: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
         height, width = size_hw
-        return cv2.resize(
-            array, (width, height), interpolation=self.interpolation_code
-        )
+        return cv2.resize(array, (width, height), interpolation=self.interpolation_code)
 
     def __repr__(self) -> str:
         return (

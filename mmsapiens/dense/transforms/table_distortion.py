@@ -15,14 +15,11 @@ from ...transforms.colour_tables import IDENTITY, change_hsv
 class TableDistortion(PhotoMetricDistortion):
     """Stock ``PhotoMetricDistortion``, of 8-bit pictures in half the time.
 
-    Draws and pixels are those of the stock class, which computes in float
-    what a table of 256 values gives. Pictures of another type go through the
-    stock code.
+    Draws and pixels are those of the stock class, which computes in float what a table of 256
+    values gives. Pictures of another type go through the stock code.
     """
 
-    def convert(
-        self, img: np.ndarray, alpha: float = 1, beta: float = 0
-    ) -> np.ndarray:
+    def convert(self, img: np.ndarray, alpha: float = 1, beta: float = 0) -> np.ndarray:
         """Scale and shift.
 
         Args:

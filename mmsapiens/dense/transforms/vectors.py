@@ -1,7 +1,7 @@
 """What happens to directions when their picture is transformed.
 
-Vectors are in the last axis: x to the right and y up in the picture, then
-any further components. Pixels without one are zero and stay zero.
+Vectors are in the last axis: x to the right and y up in the picture, then any further components.
+Pixels without one are zero and stay zero.
 """
 
 from __future__ import annotations
@@ -13,27 +13,24 @@ MIN_LENGTH = 1e-6
 
 
 UNIT_TOLERANCE = 1e-6
-"""Of the squared length: rounding of single precision. Vectors that are
-closer to length 1 stay as they are."""
+"""Of the squared length: rounding of single precision. Vectors that are closer to length 1 stay as
+they are."""
 
 BLOCK_VALUES = 2**18
 """Numbers that are worked on at a time, so that they stay in the cache."""
 
 
-def unit_vectors(
-    vectors: np.ndarray, out: np.ndarray | None = None
-) -> np.ndarray:
+def unit_vectors(vectors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Scale vectors to length 1.
 
     Args:
         vectors (np.ndarray): Floating point, (..., C). It is not changed.
-        out (np.ndarray, optional): Where the result goes, contiguous; may be
-            ``vectors`` itself. Defaults to None, a new array.
+        out (np.ndarray, optional): Where the result goes, contiguous; may be ``vectors`` itself.
+            Defaults to None, a new array.
 
     Returns:
-        np.ndarray: Of the same shape and type; vectors shorter than 1e-6
-        become zero. Those of length 1, within rounding of single precision,
-        are kept.
+        np.ndarray: Of the same shape and type; vectors shorter than 1e-6 become zero. Those of
+        length 1, within rounding of single precision, are kept.
     """
     if out is None:
         out = np.empty(vectors.shape, vectors.dtype)
@@ -77,17 +74,14 @@ def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
     return (wide * wide) @ ones
 
 
-def stretch_vectors(
-    vectors: np.ndarray, scale_x: float, scale_y: float
-) -> np.ndarray:
+def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.ndarray:
     """Unit normals of the surface that a stretched picture shows.
 
-    A picture says nothing about a stretch in depth; the geometric mean of
-    the two in the picture is taken. So a uniform scale changes nothing.
+    A picture says nothing about a stretch in depth; the geometric mean of the two in the picture is
+    taken. So a uniform scale changes nothing.
 
     Args:
-        vectors (np.ndarray): Normals, floating point, (..., C). It is not
-            changed.
+        vectors (np.ndarray): Normals, floating point, (..., C). It is not changed.
         scale_x (float): New width of the picture over its old one.
         scale_y (float): The same of the height.
 

@@ -22,9 +22,7 @@ from ..fields import FIELDS, HUMAN_MASK, Field
 from .field_drawers import Scene, drawer_of
 
 
-def display_size(
-    height: int, width: int, min_side: int, max_side: int
-) -> tuple[int, int]:
+def display_size(height: int, width: int, min_side: int, max_side: int) -> tuple[int, int]:
     """Height and width at which a picture is shown, ratio kept.
 
     Args:
@@ -41,9 +39,7 @@ def display_size(
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def read_map(
-    sample: SegDataSample, name: str, size_hw: tuple[int, int]
-) -> np.ndarray | None:
+def read_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
     """A map of a sample at the size of the display.
 
     Only the pixels that are shown leave the device.
@@ -54,8 +50,8 @@ def read_map(
         size_hw (tuple[int, int]): Height H and width W of the display.
 
     Returns:
-        np.ndarray | None: (C, H, W), integers as they are and others as
-        float32; None if the sample has no such map.
+        np.ndarray | None: (C, H, W), integers as they are and others as float32; None if the sample
+        has no such map.
     """
     if name not in sample:
         return None
@@ -76,19 +72,19 @@ class DenseVisualizer(SegLocalVisualizer):
     """Draws picture, truth, prediction and error beside each other.
 
     There is one row for each field of the sample, drawn as
-    :mod:`mmsapiens.dense.visualization.field_drawers` says. Names and colours
-    of classes are those of the data set.
+    :mod:`mmsapiens.dense.visualization.field_drawers` says. Names and colours of classes are those
+    of the data set.
 
     Args:
         name (str): Name of the instance. Defaults to 'visualizer'.
-        opacity (float): Share of the colours of classes over the picture, in
-            [0, 1]. Defaults to 0.5.
-        with_background (bool): Whether to paint class 0, as the reference
-            implementation does. Defaults to False.
-        with_error (bool): Whether to draw the error where truth and
-            prediction are known. Defaults to True.
-        min_side (int): The longer side of a small picture is enlarged to
-            this, in pixels, so that text has room. Defaults to 320.
+        opacity (float): Share of the colours of classes over the picture, in [0, 1]. Defaults to
+            0.5.
+        with_background (bool): Whether to paint class 0, as the reference implementation does.
+            Defaults to False.
+        with_error (bool): Whether to draw the error where truth and prediction are known. Defaults
+            to True.
+        min_side (int): The longer side of a small picture is enlarged to this, in pixels, so that
+            text has room. Defaults to 320.
         max_side (int): That of a large one is reduced to this. Defaults to
             1024.
         **kwargs: ``vis_backends``, ``save_dir`` and others of the stock
@@ -168,25 +164,22 @@ class DenseVisualizer(SegLocalVisualizer):
         Args:
             name (str): Name of the picture for the backends.
             image (np.ndarray): RGB, uint8 (H, W, 3).
-            data_sample (SegDataSample, optional): Maps of any size; they are
-                stretched to that of the picture. Defaults to None.
+            data_sample (SegDataSample, optional): Maps of any size; they are stretched to that of
+                the picture. Defaults to None.
             draw_gt (bool): Whether to draw the truth. Defaults to True.
             draw_pred (bool): Whether to draw predictions. Defaults to True.
             show (bool): Whether to open a window. Defaults to False.
-            wait_time (float): Seconds the window stays; 0 until a key is
-                pressed. Defaults to 0.
-            out_file (str, optional): Write to this file instead of to the
-                backends. Defaults to None.
+            wait_time (float): Seconds the window stays; 0 until a key is pressed. Defaults to 0.
+            out_file (str, optional): Write to this file instead of to the backends. Defaults to
+                None.
             step (int): Iteration, for the backends. Defaults to 0.
-            with_labels (bool, optional): Of the stock class; classes are
-                always named, in a legend. Defaults to True.
+            with_labels (bool, optional): Of the stock class; classes are always named, in a legend.
+                Defaults to True.
 
         Raises:
             ValueError: If ``image`` has another shape or type.
         """
-        panel = self.draw_panel(
-            image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred
-        )
+        panel = self.draw_panel(image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred)
         self.set_image(panel)
         if show:
             self.show(panel, win_name=name, wait_time=wait_time)
@@ -207,8 +200,7 @@ class DenseVisualizer(SegLocalVisualizer):
 
         Args:
             image (np.ndarray): RGB, uint8 (H, W, 3).
-            data_sample (SegDataSample, optional): As in
-                :meth:`add_datasample`. Defaults to None.
+            data_sample (SegDataSample, optional): As in :meth:`add_datasample`. Defaults to None.
             draw_gt (bool): Whether to draw the truth. Defaults to True.
             draw_pred (bool): Whether to draw predictions. Defaults to True.
 
@@ -220,17 +212,12 @@ class DenseVisualizer(SegLocalVisualizer):
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
-                '`image` must be uint8 (H, W, 3), but got '
-                f'{image.dtype} {image.shape}'
+                f'`image` must be uint8 (H, W, 3), but got {image.dtype} {image.shape}'
             )
-        size_hw = display_size(
-            image.shape[0], image.shape[1], self.min_side, self.max_side
-        )
+        size_hw = display_size(image.shape[0], image.shape[1], self.min_side, self.max_side)
         is_smaller = size_hw[0] < image.shape[0]
         image = cv2.resize(
-            image,
-            size_hw[::-1],
-            interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR,
+            image, size_hw[::-1], interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
         )
         sample = SegDataSample() if data_sample is None else data_sample
         path = sample.metainfo.get('img_path')
@@ -238,11 +225,7 @@ class DenseVisualizer(SegLocalVisualizer):
         rows = []
         for field in FIELDS.values():
             gt = read_map(sample, field.gt_name, size_hw) if draw_gt else None
-            pred = (
-                read_map(sample, field.pred_name, size_hw)
-                if draw_pred
-                else None
-            )
+            pred = read_map(sample, field.pred_name, size_hw) if draw_pred else None
             if pred is None and (gt is None or not field.is_target):
                 continue
             scene = self._scene(sample, image, field, gt, pred)
@@ -250,11 +233,7 @@ class DenseVisualizer(SegLocalVisualizer):
         return stack(rows or [join_row([photo], font_size(*size_hw))])
 
     def _draw_field(
-        self,
-        field: Field,
-        photo: Tile,
-        scene: Scene,
-        pred: np.ndarray | None,
+        self, field: Field, photo: Tile, scene: Scene, pred: np.ndarray | None
     ) -> list[np.ndarray]:
         """A row of pictures and, if there is one, its legend."""
         drawer, what = drawer_of(field), field.name.replace('_', ' ')

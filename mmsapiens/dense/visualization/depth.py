@@ -8,21 +8,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...utils.drawing.colours import (
-    NO_TARGET,
-    apply_colour_map,
-    drawable,
-    to_levels,
-    value_range,
-)
+from ...utils.drawing.colours import NO_TARGET, apply_colour_map, drawable, to_levels, value_range
 from .normals import normals_to_rgb
 
 SOBEL_SIZE = 7
 SOBEL_GAIN = 2048
 """What the filter makes of a slope of 1 per pixel."""
 RELIEF = 0.5
-"""Assumed range of depth, as a share of the side of a square as large as the
-person."""
+"""Assumed range of depth, as a share of the side of a square as large as the person."""
 
 
 def nearness(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -33,26 +26,23 @@ def nearness(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
         mask (np.ndarray): Pixels to look at, bool (H, W), finite there.
 
     Returns:
-        np.ndarray: In [0, 1], float32 (H, W); 1 all over if the depth is
-        constant. Only meaningful in the mask.
+        np.ndarray: In [0, 1], float32 (H, W); 1 all over if the depth is constant. Only meaningful
+        in the mask.
     """
     return 1 - to_levels(depth, mask, value_range(depth, mask))
 
 
-def colour_depth(
-    depth: np.ndarray, mask: np.ndarray | None = None
-) -> np.ndarray:
+def colour_depth(depth: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """Draw depth as in the reference implementation: near is bright.
 
     Args:
-        depth (np.ndarray): Any affine unit, larger is farther, (H, W). NaN
-            and infinity are background.
-        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to
-            None, all.
+        depth (np.ndarray): Any affine unit, larger is farther, (H, W). NaN and infinity are
+            background.
+        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to None, all.
 
     Returns:
-        np.ndarray: RGB, uint8 (H, W, 3): 'inferno' from the farthest to the
-        nearest pixel of the mask, grey 100 outside.
+        np.ndarray: RGB, uint8 (H, W, 3): 'inferno' from the farthest to the nearest pixel of the
+        mask, grey 100 outside.
     """
     mask = drawable(depth, mask)
     picture = apply_colour_map(nearness(depth, mask), 'inferno')
@@ -61,26 +51,20 @@ def colour_depth(
 
 
 def draw_pseudo_normals(
-    depth: np.ndarray,
-    mask: np.ndarray | None = None,
-    *,
-    as_reference: bool = False,
+    depth: np.ndarray, mask: np.ndarray | None = None, *, as_reference: bool = False
 ) -> np.ndarray:
     """Draw the relief of a depth map in the colours of normals.
 
-    It is a picture, not a map of normals: a relative depth has no angles.
-    Colours are those of :func:`normals_to_rgb`: right is red, up is green,
-    and towards the camera is blue.
+    It is a picture, not a map of normals: a relative depth has no angles. Colours are those of
+    :func:`normals_to_rgb`: right is red, up is green, and towards the camera is blue.
 
     Args:
         depth (np.ndarray): Any affine unit, larger is farther, (H, W).
-        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to
-            None, all that are finite.
-        as_reference (bool): Draw as the reference does: y down and z away
-            from the camera, very steep at any size, and the three pixels
-            next to the background black or dark blue. By default the depth
-            is continued outwards at the rim, and its range is taken as half
-            of the size of the person. Defaults to False.
+        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to None, all that are finite.
+        as_reference (bool): Draw as the reference does: y down and z away from the camera, very
+            steep at any size, and the three pixels next to the background black or dark blue. By
+            default the depth is continued outwards at the rim, and its range is taken as half of
+            the size of the person. Defaults to False.
 
     Returns:
         np.ndarray: RGB, uint8 (H, W, 3), black outside the mask.
@@ -93,9 +77,7 @@ def draw_pseudo_normals(
         return _reference_relief(height, mask)
     grad_x, grad_y = _gradients(_continue_outwards(height, mask))
     slope = RELIEF * float(np.sqrt(mask.sum())) / SOBEL_GAIN
-    vectors = np.stack(
-        [-grad_x * slope, grad_y * slope, np.ones_like(grad_x)], axis=-1
-    )
+    vectors = np.stack([-grad_x * slope, grad_y * slope, np.ones_like(grad_x)], axis=-1)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
     return normals_to_rgb(vectors, mask)
 
@@ -120,19 +102,14 @@ def _reference_relief(height: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _continue_outwards(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Values (H, W) with those outside a mask from the nearest inside."""
     _, nearest = cv2.distanceTransformWithLabels(
-        (~mask).astype(np.uint8),
-        cv2.DIST_L2,
-        5,
-        labelType=cv2.DIST_LABEL_PIXEL,
+        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     of_label = np.zeros(int(nearest.max()) + 1, dtype=values.dtype)
     of_label[nearest[mask]] = values[mask]
     return of_label[nearest]
 
 
-def align_depth(
-    pred: np.ndarray, gt: np.ndarray, mask: np.ndarray
-) -> np.ndarray:
+def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scale and shift a prediction to the truth by least squares.
 
     Args:
@@ -141,8 +118,7 @@ def align_depth(
         mask (np.ndarray): Pixels to compare, bool (H, W), finite in both.
 
     Returns:
-        np.ndarray: In the unit of ``gt``, float32 (H, W); a constant
-        prediction is only shifted.
+        np.ndarray: In the unit of ``gt``, float32 (H, W); a constant prediction is only shifted.
     """
     x, y = pred[mask].astype(np.float64), gt[mask].astype(np.float64)
     if not x.size:

@@ -11,13 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...utils.drawing.colours import colour_values, value_range
-from ...utils.drawing.legends import (
-    PAPER,
-    blank,
-    class_legend,
-    line_height,
-    text_strip,
-)
+from ...utils.drawing.legends import PAPER, blank, class_legend, line_height, text_strip
 from ...utils.drawing.panels import Bar, Tile
 from ..fields import DEPTH_MAP, Field
 from .depth import align_depth, colour_depth, draw_pseudo_normals
@@ -37,13 +31,10 @@ class Scene:
 
     Attributes:
         image (np.ndarray): The picture, RGB, uint8 (H, W, 3).
-        human_mask (np.ndarray, optional): Where people are, bool (H, W).
-            Defaults to None, unknown.
-        gt (np.ndarray, optional): The true map of the field, (C, H, W).
-            Defaults to None, unknown.
+        human_mask (np.ndarray, optional): Where people are, bool (H, W). Defaults to None, unknown.
+        gt (np.ndarray, optional): The true map of the field, (C, H, W). Defaults to None, unknown.
         classes (Sequence[str]): Names of the classes. Defaults to none.
-        palette (Sequence[Sequence[int]]): Their RGB colours. Defaults to
-            none.
+        palette (Sequence[Sequence[int]]): Their RGB colours. Defaults to none.
         opacity (float): Share of the colours of classes. Defaults to 0.5.
         with_background (bool): Whether to paint class 0. Defaults to False.
     """
@@ -60,8 +51,7 @@ class Scene:
 class FieldDrawer:
     """The default: numbers as colours, or three channels as RGB.
 
-    A special drawing overrides what differs, and has its name in
-    :data:`DRAWERS`.
+    A special drawing overrides what differs, and has its name in :data:`DRAWERS`.
 
     Args:
         field (Field): What it draws.
@@ -110,9 +100,7 @@ class FieldDrawer:
             scaled = (np.moveaxis(maps, 0, -1) - low) / scale
             return Tile(title, normals_to_rgb(scaled * 2 - 1, mask))
         picture = colour_values(maps.mean(axis=0), mask, limits=(low, high))
-        return Tile(
-            title, picture, Bar('viridis', f'{low:.3g}', f'{high:.3g}')
-        )
+        return Tile(title, picture, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
 
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile | None:
         """Draw how far a prediction is from the truth of the scene.
@@ -152,9 +140,7 @@ class FieldDrawer:
         return None
 
 
-def masked_error(
-    pred: np.ndarray, gt: np.ndarray, mask: np.ndarray
-) -> np.ndarray:
+def masked_error(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Absolute differences in a mask, float32; 0 elsewhere."""
     error = np.zeros(pred.shape, dtype=np.float32)
     error[mask] = np.abs(pred[mask] - gt[mask])
@@ -162,16 +148,10 @@ def masked_error(
 
 
 def error_tile(
-    error: np.ndarray,
-    mask: np.ndarray,
-    high: float,
-    high_text: str,
-    format_mean: str,
+    error: np.ndarray, mask: np.ndarray, high: float, high_text: str, format_mean: str
 ) -> Tile:
     """Draw errors between 0 and ``high`` with their mean in the title."""
-    picture = colour_values(
-        error, mask, limits=(0, high), colour_map=ERROR_COLOURS
-    )
+    picture = colour_values(error, mask, limits=(0, high), colour_map=ERROR_COLOURS)
     inside = error[mask & np.isfinite(error)]
     mean = format_mean.format(inside.mean()) if inside.size else 'none'
     bar = Bar(ERROR_COLOURS, '0', high_text)
@@ -198,16 +178,11 @@ class PartsDrawer(FieldDrawer):
         picture, share = draw_wrong_parts(scene.image, pred[0], scene.gt[0])
         return Tile(f'wrong: {share:.1%}', picture)
 
-    def legend(
-        self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int
-    ) -> np.ndarray:
+    def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
         """Names and colours of the classes that occur."""
         ids = present_classes(maps, len(scene.palette), scene.with_background)
         entries = [
-            (
-                scene.classes[i] if i < len(scene.classes) else f'class {i}',
-                scene.palette[i],
-            )
+            (scene.classes[i] if i < len(scene.classes) else f'class {i}', scene.palette[i])
             for i in ids
         ]
         return class_legend(entries, width, size)
@@ -219,9 +194,7 @@ class DepthDrawer(FieldDrawer):
     def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
         """Without a mask, a depth below 0 is no target."""
         valid = super().valid(maps, scene)
-        return (
-            valid if scene.human_mask is not None else valid & (maps[0] >= 0)
-        )
+        return valid if scene.human_mask is not None else valid & (maps[0] >= 0)
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
         """Draw depth; see :func:`.depth.colour_depth`."""
@@ -256,16 +229,12 @@ class NormalsDrawer(FieldDrawer):
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
         """Draw the angle between prediction and truth."""
         assert scene.gt is not None
-        error = angular_error_deg(
-            np.moveaxis(pred, 0, -1), np.moveaxis(scene.gt, 0, -1)
-        )
+        error = angular_error_deg(np.moveaxis(pred, 0, -1), np.moveaxis(scene.gt, 0, -1))
         mask = self.drawn(pred, scene)
         text = f'≥ {MAX_ANGLE_DEG:.0f}°'
         return error_tile(error, mask, MAX_ANGLE_DEG, text, '{:.1f}°')
 
-    def legend(
-        self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int
-    ) -> np.ndarray:
+    def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
         """A ball with the colours of all directions."""
         ball = normal_ball(2 * line_height(size), PAPER)
         room = max(1, width - ball.shape[1] - size)

@@ -1,7 +1,7 @@
 """Pictures of surface normals.
 
-Normals are in the frame of this package: x to the right, y up, z towards the
-camera. Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Normals are in the frame of this package: x to the right, y up, z towards the camera. Pictures are
+RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -14,20 +14,15 @@ BLACK = (0, 0, 0)
 
 
 def normals_to_rgb(
-    normals: np.ndarray,
-    mask: np.ndarray | None = None,
-    *,
-    background: Sequence[int] = BLACK,
+    normals: np.ndarray, mask: np.ndarray | None = None, *, background: Sequence[int] = BLACK
 ) -> np.ndarray:
     """Draw normals: ``(n + 1) / 2 * 255``, x as red, y as green, z as blue.
 
     Args:
-        normals (np.ndarray): Unit vectors (H, W, 3); vectors that are not
-            finite are background.
-        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to
-            None, all.
-        background (Sequence[int]): RGB of the others. Defaults to black, as
-            the reference implementation has it.
+        normals (np.ndarray): Unit vectors (H, W, 3); vectors that are not finite are background.
+        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to None, all.
+        background (Sequence[int]): RGB of the others. Defaults to black, as the reference
+            implementation has it.
 
     Returns:
         np.ndarray: RGB, uint8 (H, W, 3).
@@ -36,15 +31,12 @@ def normals_to_rgb(
         ValueError: If shapes are others.
     """
     if normals.ndim != 3 or normals.shape[-1] != 3:
-        raise ValueError(
-            f'`normals` must have the shape (H, W, 3), but got {normals.shape}'
-        )
+        raise ValueError(f'`normals` must have the shape (H, W, 3), but got {normals.shape}')
     drawn = np.isfinite(normals).all(axis=-1)
     if mask is not None:
         if mask.shape != drawn.shape:
             raise ValueError(
-                f'`mask` must have the shape {drawn.shape} of the normals, '
-                f'but got {mask.shape}'
+                f'`mask` must have the shape {drawn.shape} of the normals, but got {mask.shape}'
             )
         drawn &= mask > 0
     picture = np.empty((*drawn.shape, 3), dtype=np.uint8)
@@ -62,8 +54,7 @@ def angular_error_deg(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
         gt (np.ndarray): Likewise.
 
     Returns:
-        np.ndarray: Degrees in [0, 180], float32 (H, W); NaN where a vector
-        has no direction.
+        np.ndarray: Degrees in [0, 180], float32 (H, W); NaN where a vector has no direction.
     """
     lengths = np.linalg.norm(pred, axis=-1) * np.linalg.norm(gt, axis=-1)
     with np.errstate(divide='ignore', invalid='ignore'):

@@ -49,8 +49,8 @@ def draw_parts(
 
     Args:
         image (np.ndarray): RGB, uint8 (H, W, 3).
-        labels (np.ndarray): Class ids, integers (H, W). Ids without a colour,
-            such as 255 for ignored, are not painted.
+        labels (np.ndarray): Class ids, integers (H, W). Ids without a colour, such as 255 for
+            ignored, are not painted.
         palette (Sequence[Sequence[int]]): RGB of each class.
         opacity (float): Share of the colours, in [0, 1]. Defaults to 0.5.
         with_background (bool): Whether to paint class 0. Defaults to False.
@@ -75,9 +75,7 @@ def draw_parts(
 
 
 def present_classes(
-    labels: Sequence[np.ndarray],
-    num_classes: int,
-    with_background: bool = False,
+    labels: Sequence[np.ndarray], num_classes: int, with_background: bool = False
 ) -> list[int]:
     """Ids of the classes that occur in some maps, in rising order.
 
@@ -102,9 +100,9 @@ def draw_wrong_parts(
         gt (np.ndarray): True ones; 255 is ignored.
 
     Returns:
-        tuple[np.ndarray, float]: The dimmed grey picture with wrong pixels in
-        red and ignored ones in grey, RGB uint8 (H, W, 3); and the share of
-        the counted pixels that is wrong, NaN if none is counted.
+        tuple[np.ndarray, float]: The dimmed grey picture with wrong pixels in red and ignored ones
+        in grey, RGB uint8 (H, W, 3); and the share of the counted pixels that is wrong, NaN if none
+        is counted.
     """
     check_labels(image, pred)
     check_labels(image, gt)
@@ -140,13 +138,7 @@ def draw_parts_with_legend(
     Returns:
         np.ndarray: RGB, uint8 (at least H, W, 3): the picture, the legend.
     """
-    drawn = draw_parts(
-        image,
-        labels,
-        palette,
-        opacity=opacity,
-        with_background=with_background,
-    )
+    drawn = draw_parts(image, labels, palette, opacity=opacity, with_background=with_background)
     ids = present_classes([labels], len(palette), with_background)
     entries = [(classes[index], palette[index]) for index in ids]
     height, width = labels.shape

@@ -19,9 +19,7 @@ class AtomicLocalBackend(LocalBackend):
         """Write ``obj``; see :func:`write_whole`."""
         write_whole(obj, filepath)
 
-    def put_text(
-        self, obj: str, filepath: str | Path, encoding: str = 'utf-8'
-    ) -> None:
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
         """Write ``obj``; see :func:`write_whole`."""
         write_whole(obj.encode(encoding), filepath)
 

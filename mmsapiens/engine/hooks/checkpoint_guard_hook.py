@@ -16,9 +16,9 @@ from ...utils.checkpoint_fit import check_head
 class CheckpointGuardHook(Hook):
     """Refuses a Sapiens checkpoint that would be silently wrong.
 
-    The runner loads ``load_from`` without strictness: weights of a Sapiens
-    head go into a stock head with batch norms, or of 308 keypoints into 17,
-    with a warning among others. This hook raises an error instead.
+    The runner loads ``load_from`` without strictness: weights of a Sapiens head go into a stock
+    head with batch norms, or of 308 keypoints into 17, with a warning among others. This hook
+    raises an error instead.
     """
 
     priority = 'VERY_HIGH'
@@ -35,19 +35,13 @@ class CheckpointGuardHook(Hook):
         """
         model = runner.model
         # Units of FSDP have states only through the outermost one.
-        if is_model_wrapper(model) and not isinstance(
-            model, FullyShardedDataParallel
-        ):
+        if is_model_wrapper(model) and not isinstance(model, FullyShardedDataParallel):
             model = model.module
         try:
             file = get_state_dict(checkpoint)
             # Not without need: FSDP gathers all weights for `state_dict`.
-            if is_sapiens(file) and any(
-                key.startswith(tuple(HEADS)) for key in file
-            ):
+            if is_sapiens(file) and any(key.startswith(tuple(HEADS)) for key in file):
                 check_head(file, model.state_dict())
         except ValueError as error:
             name = runner.cfg.get('load_from') or 'the checkpoint'
-            raise ValueError(
-                f'{name} does not fit the model: {error}'
-            ) from None
+            raise ValueError(f'{name} does not fit the model: {error}') from None

@@ -16,8 +16,8 @@ from ...registry import HOOKS
 class CompileBlocksHook(Hook):
     """Compiles the transformer blocks of a model before training.
 
-    For pose and dense tasks; pretraining has ``compile_blocks`` of the model.
-    The first steps take longer by the time of compilation.
+    For pose and dense tasks; pretraining has ``compile_blocks`` of the model. The first steps take
+    longer by the time of compilation.
 
     Args:
         **settings (Any): Of ``torch.compile``, see

@@ -26,12 +26,11 @@ from ...registry import HOOKS
 class ProgressHook(Hook):
     """Shows a bar with loss and remaining time for training and evaluation.
 
-    Only the first process draws. Where the output is no terminal, a line is
-    printed for every tenth of the work instead.
+    Only the first process draws. Where the output is no terminal, a line is printed for every tenth
+    of the work instead.
 
     Args:
-        label (str): Word in front of the training bar. Defaults to
-            'training'.
+        label (str): Word in front of the training bar. Defaults to 'training'.
     """
 
     priority = 'VERY_LOW'
@@ -59,9 +58,7 @@ class ProgressHook(Hook):
             self.progress.start()
         if mode not in self.tasks:
             self.tasks[mode] = self.progress.add_task(label, note='')
-        self.progress.reset(
-            self.tasks[mode], total=total, description=label, note=''
-        )
+        self.progress.reset(self.tasks[mode], total=total, description=label, note='')
         self.last_tenth[mode] = 0
 
     def _update(self, mode: str, done: int, note: str = '') -> None:
@@ -73,10 +70,7 @@ class ProgressHook(Hook):
         tenth = int(10 * done / task.total) if task.total else 0
         if self.progress.disable and tenth > self.last_tenth[mode]:
             self.last_tenth[mode] = tenth
-            print(
-                f'{task.description}: {done}/{task.total:.0f} {note}',
-                flush=True,
-            )
+            print(f'{task.description}: {done}/{task.total:.0f} {note}', flush=True)
 
     def _stop(self) -> None:
         if self.progress is not None:
@@ -89,11 +83,7 @@ class ProgressHook(Hook):
         self._start('train', self.label, runner.max_iters)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Advance the training bar."""
         loss = (outputs or {}).get('loss')
@@ -108,9 +98,7 @@ class ProgressHook(Hook):
         """Show the evaluation bar."""
         self._start('val', 'evaluation', len(runner.val_dataloader))
 
-    def after_val_iter(
-        self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
-    ) -> None:
+    def after_val_iter(self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any) -> None:
         """Advance the evaluation bar."""
         self._update('val', batch_idx + 1)
 
@@ -118,9 +106,7 @@ class ProgressHook(Hook):
         """Show the test bar."""
         self._start('test', 'evaluation', len(runner.test_dataloader))
 
-    def after_test_iter(
-        self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any
-    ) -> None:
+    def after_test_iter(self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any) -> None:
         """Advance the test bar."""
         self._update('test', batch_idx + 1)
 

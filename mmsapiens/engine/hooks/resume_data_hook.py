@@ -16,16 +16,15 @@ KEY = 'data_state'
 class ResumeDataHook(Hook):
     """Resumes in the middle of an epoch, with the next sample.
 
-    Counts the steps that the loop has trained, not the samples that workers
-    have drawn ahead. The batch sampler of the training data must offer
-    ``state_after(steps)``, its sampler ``load_state_dict`` and ``epoch``, as
-    ``mmsapiens.ResumableBatchSampler`` does. With a
-    ``ResumableEpochTrainLoop`` or ``ResumableIterTrainLoop``, checkpoints can
-    be saved after any step.
+    Counts the steps that the loop has trained, not the samples that workers have drawn ahead. The
+    batch sampler of the training data must offer ``state_after(steps)``, its sampler
+    ``load_state_dict`` and ``epoch``, as ``mmsapiens.ResumableBatchSampler`` does. With a
+    ``ResumableEpochTrainLoop`` or ``ResumableIterTrainLoop``, checkpoints can be saved after any
+    step.
     """
 
-    # After DistSamplerSeedHook, which sets the epoch, and before
-    # CheckpointHook, which saves the state.
+    # After DistSamplerSeedHook, which sets the epoch, and before CheckpointHook, which saves the
+    # state.
     priority = 'LOW'
 
     def __init__(self) -> None:
@@ -77,11 +76,7 @@ class ResumeDataHook(Hook):
         self.epoch, self.steps = sampler.epoch, 0
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Count the step."""
         epoch = runner.train_loop.dataloader.batch_sampler.sampler.epoch

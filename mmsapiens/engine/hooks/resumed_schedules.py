@@ -33,8 +33,8 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
     """What a resumed run takes from the checkpoint, not from its config.
 
     Args:
-        saved (Any): ``param_schedulers`` of a checkpoint: states in a list,
-            or in lists by the optimizer's name.
+        saved (Any): ``param_schedulers`` of a checkpoint: states in a list, or in lists by the
+            optimizer's name.
         current (Any): Schedulers of the run likewise.
 
     Returns:

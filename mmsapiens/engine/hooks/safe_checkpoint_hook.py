@@ -14,11 +14,7 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from ...registry import HOOKS
 from ...utils.folder_lock import FolderLock
-from ...utils.sharded_checkpoint import (
-    is_sharded,
-    is_whole_archive,
-    is_whole_folder,
-)
+from ...utils.sharded_checkpoint import is_sharded, is_whole_archive, is_whole_folder
 from ...utils.whole_files import TMP_SUFFIX, remove_path, write_whole
 from ...utils.wording import shorten
 from .resumed_schedules import describe_changes
@@ -49,8 +45,7 @@ def find_newest_whole(folder: Path, pattern: str) -> Path | None:
         if is_whole(path):
             if damaged:
                 print_log(
-                    f'resuming from {path}: newer ones are damaged '
-                    f'({shorten(damaged)})',
+                    f'resuming from {path}: newer ones are damaged ({shorten(damaged)})',
                     logger='current',
                     level=logging.WARNING,
                 )
@@ -68,28 +63,22 @@ def find_newest_whole(folder: Path, pattern: str) -> Path | None:
 class SafeCheckpointHook(CheckpointHook):
     """The stock hook; always leaves a good checkpoint, and finds it.
 
-    The stock one writes under the final name, removes an old checkpoint
-    before the new one is there, and resumes from what ``last_checkpoint``
-    says, which may be an empty file after a kill. Here a checkpoint gets its
-    name when it is whole, at least two are kept, and a run resumed without
-    ``load_from`` continues with the newest one that is whole. With a
-    ``strategy`` that takes ``runner_type='mmsapiens.StrategyRunner'``. Two
-    runs at a time in one working directory are refused.
+    The stock one writes under the final name, removes an old checkpoint before the new one is
+    there, and resumes from what ``last_checkpoint`` says, which may be an empty file after a kill.
+    Here a checkpoint gets its name when it is whole, at least two are kept, and a run resumed
+    without ``load_from`` continues with the newest one that is whole. With a ``strategy`` that
+    takes ``runner_type='mmsapiens.StrategyRunner'``. Two runs at a time in one working directory
+    are refused.
 
     Args:
-        max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all.
-            Defaults to -1.
+        max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all. Defaults to -1.
         backend_args (dict, optional): Defaults to None, the local disk with
             files that appear when they are whole.
         **kwargs: Of ``mmengine.hooks.CheckpointHook``.
     """
 
     def __init__(
-        self,
-        *args: Any,
-        max_keep_ckpts: int = -1,
-        backend_args: dict | None = None,
-        **kwargs: Any,
+        self, *args: Any, max_keep_ckpts: int = -1, backend_args: dict | None = None, **kwargs: Any
     ) -> None:
         if max_keep_ckpts in (0, 1):
             raise ValueError(
@@ -139,9 +128,7 @@ class SafeCheckpointHook(CheckpointHook):
         """Say so if the schedules of the config are not those that go on."""
         if not runner._resume or not is_main_process():
             return
-        changes = describe_changes(
-            checkpoint.get('param_schedulers'), runner.param_schedulers
-        )
+        changes = describe_changes(checkpoint.get('param_schedulers'), runner.param_schedulers)
         if changes:
             print_log(
                 'the schedules of the checkpoint go on, not those of the '
@@ -171,8 +158,7 @@ class SafeCheckpointHook(CheckpointHook):
         """Check that no gradients are under way when a checkpoint is saved.
 
         Raises:
-            ValueError: If ``interval`` is no multiple of the number of
-                accumulated steps.
+            ValueError: If ``interval`` is no multiple of the number of accumulated steps.
         """
         count = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         if not self.by_epoch and self.interval > 0 and self.interval % count:

@@ -18,21 +18,16 @@ from ...registry import HOOKS
 class StepSeedHook(Hook):
     """Seeds Python, numpy and torch in front of every training step.
 
-    The seed comes from the runner's seed, the rank and the step. A resumed
-    run therefore draws what the uninterrupted one would have drawn, without
-    a state of each process in the checkpoint, and whatever was drawn in
-    between, by validation for example.
+    The seed comes from the runner's seed, the rank and the step. A resumed run therefore draws what
+    the uninterrupted one would have drawn, without a state of each process in the checkpoint, and
+    whatever was drawn in between, by validation for example.
     """
 
     priority = 'VERY_HIGH'
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed all generators."""
-        source = np.random.SeedSequence(
-            [abs(int(runner.seed or 0)), get_rank(), runner.iter]
-        )
+        source = np.random.SeedSequence([abs(int(runner.seed or 0)), get_rank(), runner.iter])
         words = source.generate_state(4)
         random.seed(int(words[0]))
         np.random.seed(int(words[1]))

@@ -15,33 +15,27 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from ...registry import OPTIM_WRAPPERS
 from .loss_guard import LossGuard
 
-DTYPES = {
-    'bfloat16': torch.bfloat16,
-    'float16': torch.float16,
-    'float32': torch.float32,
-}
+DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16, 'float32': torch.float32}
 
 
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
     """Autocast and, for float16, loss scaling; on CPU and GPU alike.
 
-    The stock ``AmpOptimWrapper`` refuses to run without a GPU. This one may
-    also reject outlier losses and gradients that are not finite, and clips
-    the gradients that FSDP shards by their norm over all processes.
+    The stock ``AmpOptimWrapper`` refuses to run without a GPU. This one may also reject outlier
+    losses and gradients that are not finite, and clips the gradients that FSDP shards by their norm
+    over all processes.
 
     Args:
-        dtype (str): 'bfloat16', 'float16' or 'float32' (no autocast).
-            Defaults to 'bfloat16'.
-        loss_scale (dict, optional): Arguments of ``torch.amp.GradScaler``
-            for float16. Defaults to None.
+        dtype (str): 'bfloat16', 'float16' or 'float32' (no autocast). Defaults to 'bfloat16'.
+        loss_scale (dict, optional): Arguments of ``torch.amp.GradScaler`` for float16. Defaults to
+            None.
         loss_guard (dict, optional): Arguments of :class:`LossGuard`; no
             guard if None. Defaults to None.
         **kwargs: Arguments of ``OptimWrapper``.
 
     Raises:
-        ValueError: If ``dtype`` is another one, or if ``loss_scale`` is
-            given without float16.
+        ValueError: If ``dtype`` is another one, or if ``loss_scale`` is given without float16.
     """
 
     def __init__(
@@ -53,13 +47,9 @@ class AutocastOptimWrapper(OptimWrapper):
     ) -> None:
         super().__init__(**kwargs)
         if dtype not in DTYPES:
-            raise ValueError(
-                f'`dtype` must be one of {list(DTYPES)}, but got {dtype!r}'
-            )
+            raise ValueError(f'`dtype` must be one of {list(DTYPES)}, but got {dtype!r}')
         if loss_scale is not None and dtype != 'float16':
-            raise ValueError(
-                f"`loss_scale` needs `dtype='float16'`, but got {dtype!r}"
-            )
+            raise ValueError(f"`loss_scale` needs `dtype='float16'`, but got {dtype!r}")
         self.dtype = DTYPES[dtype]
         self.device_type = torch.device(get_device()).type
         self.scaler = torch.amp.GradScaler(
@@ -75,35 +65,26 @@ class AutocastOptimWrapper(OptimWrapper):
             self._sharded = model
         with (
             super().optim_context(model),
-            torch.autocast(
-                self.device_type,
-                self.dtype,
-                enabled=self.dtype != torch.float32,
-            ),
+            torch.autocast(self.device_type, self.dtype, enabled=self.dtype != torch.float32),
         ):
             yield
 
     def update_params(
-        self,
-        loss: Tensor,
-        step_kwargs: dict | None = None,
-        zero_kwargs: dict | None = None,
+        self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
     ) -> None:
         """Backward and, when due, step; nothing at all for an outlier.
 
         Args:
             loss (Tensor): The training loss, a scalar.
-            step_kwargs (dict, optional): For ``optimizer.step``. Defaults to
-                None.
-            zero_kwargs (dict, optional): For ``optimizer.zero_grad``.
-                Defaults to None.
+            step_kwargs (dict, optional): For ``optimizer.step``. Defaults to None.
+            zero_kwargs (dict, optional): For ``optimizer.zero_grad``. Defaults to None.
         """
         if self.guard is None or self.guard.accepts(loss):
             super().update_params(loss, step_kwargs, zero_kwargs)
             return
         self._log_rejected()
-        # No backward pass: gradients of a non-finite loss are not finite,
-        # whatever they are multiplied by.
+        # No backward pass: gradients of a non-finite loss are not finite, whatever they are
+        # multiplied by.
         self._inner_count += 1
         if self.should_update():
             self.zero_grad(**(zero_kwargs or {}))
@@ -114,9 +95,7 @@ class AutocastOptimWrapper(OptimWrapper):
 
     def _log_rejected(self) -> None:
         if self.guard is not None:
-            self.message_hub.update_scalar(
-                'train/rejected_losses', self.guard.num_rejected
-            )
+            self.message_hub.update_scalar('train/rejected_losses', self.guard.num_rejected)
 
     def _accepts_gradients(self) -> bool:
         # An overflow in float16 is the business of the loss scale.
@@ -139,8 +118,8 @@ class AutocastOptimWrapper(OptimWrapper):
     def step(self, **kwargs: Any) -> None:
         """Clip gradients, if configured, and update the parameters.
 
-        With a guard, gradients that are not finite are left out and counted;
-        in float16 the loss scale takes care of them.
+        With a guard, gradients that are not finite are left out and counted; in float16 the loss
+        scale takes care of them.
         """
         if not self._accepts_gradients():
             self._log_rejected()

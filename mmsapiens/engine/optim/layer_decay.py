@@ -9,11 +9,7 @@ from torch import nn
 
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-EMBEDDINGS = (
-    'backbone.cls_token',
-    'backbone.mask_token',
-    'backbone.pos_embed',
-)
+EMBEDDINGS = ('backbone.cls_token', 'backbone.mask_token', 'backbone.pos_embed')
 _LAYER = re.compile(r'backbone\.layers\.(\d+)\.')
 _WRAPPERS = re.compile(r'(_fsdp_wrapped_module|_orig_mod|module)\.')
 
@@ -26,8 +22,8 @@ def layer_id(name: str, num_layers: int) -> int:
         num_layers (int): Transformer layers L of the backbone.
 
     Returns:
-        int: 0 for the embeddings, i + 1 for layer i, L + 1 for everything
-        else: the final norm and the head.
+        int: 0 for the embeddings, i + 1 for layer i, L + 1 for everything else: the final norm and
+        the head.
     """
     if name in EMBEDDINGS or name.startswith('backbone.patch_embed.'):
         return 0
@@ -44,9 +40,8 @@ def without_wrappers(name: str) -> str:
 class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
     """Gives layer i of n + 1 the learning rate ``lr * rate ** (n - i)``.
 
-    The idea is from `BEiT <https://arxiv.org/abs/2106.08254>`_, the rule
-    that of the Sapiens recipes. Tensors with one dimension, biases and the
-    position embedding are not decayed.
+    The idea is from `BEiT <https://arxiv.org/abs/2106.08254>`_, the rule that of the Sapiens
+    recipes. Tensors with one dimension, biases and the position embedding are not decayed.
 
     ``paramwise_cfg`` takes two keys, any other is an error:
 
@@ -55,8 +50,8 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
       the backbone.
 
     Args:
-        optim_wrapper_cfg (dict): Config of the optimizer wrapper, with
-            ``optimizer``, which needs ``lr`` and ``weight_decay``.
+        optim_wrapper_cfg (dict): Config of the optimizer wrapper, with ``optimizer``, which needs
+            ``lr`` and ``weight_decay``.
         paramwise_cfg (dict, optional): As above. Defaults to None.
 
     Raises:
@@ -75,14 +70,11 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             )
         rate = self.paramwise_cfg.get('layer_decay_rate')
         if rate is None or not 0 < rate <= 1:
-            raise ValueError(
-                f'`layer_decay_rate` must be in (0, 1], but got {rate}'
-            )
+            raise ValueError(f'`layer_decay_rate` must be in (0, 1], but got {rate}')
         for key in ('lr', 'weight_decay'):
             if self.optimizer_cfg.get(key) is None:
                 raise ValueError(
-                    f'`optimizer` must give `{key}`, but its '
-                    f'keys are {sorted(self.optimizer_cfg)}'
+                    f'`optimizer` must give `{key}`, but its keys are {sorted(self.optimizer_cfg)}'
                 )
 
     def _num_layers(self, model: nn.Module) -> int:
@@ -103,14 +95,12 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             )
         return actual
 
-    def add_params(
-        self, params: list[dict], module: nn.Module, **kwargs: object
-    ) -> None:
+    def add_params(self, params: list[dict], module: nn.Module, **kwargs: object) -> None:
         """Append one group for each depth, with and without decay.
 
         Args:
-            params (list[dict]): Groups, extended in place; each has
-                ``group_name``, ``lr_scale``, ``lr`` and ``weight_decay``.
+            params (list[dict]): Groups, extended in place; each has ``group_name``, ``lr_scale``,
+                ``lr`` and ``weight_decay``.
             module (nn.Module): The model.
         """
         num_layers = self._num_layers(module)
@@ -120,11 +110,7 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             if not param.requires_grad:
                 continue
             name = without_wrappers(full_name)
-            decays = not (
-                param.ndim == 1
-                or name.endswith('.bias')
-                or 'pos_embed' in name
-            )
+            decays = not (param.ndim == 1 or name.endswith('.bias') or 'pos_embed' in name)
             depth = layer_id(name, num_layers)
             scale = rate ** (num_layers + 1 - depth)
             group_name = f'layer_{depth}_{"decay" if decays else "no_decay"}'

@@ -13,8 +13,8 @@ from torch import Tensor
 def _are_finite(tensors: Sequence[Tensor]) -> Tensor:
     """Whether all numbers are finite, bool, a scalar.
 
-    Sums of squares tell it ten times as fast as maxima on a CPU, but may be
-    infinite where no number is.
+    Sums of squares tell it ten times as fast as maxima on a CPU, but may be infinite where no
+    number is.
     """
     finite = torch.ones((), dtype=torch.bool, device=tensors[0].device)
     for order in (2.0, math.inf):
@@ -28,39 +28,31 @@ def _are_finite(tensors: Sequence[Tensor]) -> Tensor:
 class LossGuard:
     """Rejects losses that are not finite or far above the recent ones.
 
-    The reference implementation compares with the last accepted loss, each
-    process for itself (``momentum=1``). One very small loss then rejects all
-    that follow; a running mean, and one decision for all processes, avoid
-    this.
+    The reference implementation compares with the last accepted loss, each process for itself
+    (``momentum=1``). One very small loss then rejects all that follow; a running mean, and one
+    decision for all processes, avoid this.
 
     Args:
-        factor (float): A loss above ``factor`` times the reference value is
-            rejected. Defaults to 25.
-        momentum (float): Weight of the newest accepted loss in the
-            reference value, in (0, 1]. Defaults to 0.1.
-        max_rejected (int, optional): More rejections than these in a run,
-            restarts included, stop it. Defaults to None, no limit.
+        factor (float): A loss above ``factor`` times the reference value is rejected. Defaults to
+            25.
+        momentum (float): Weight of the newest accepted loss in the reference value, in (0, 1].
+            Defaults to 0.1.
+        max_rejected (int, optional): More rejections than these in a run, restarts included, stop
+            it. Defaults to None, no limit.
 
     Raises:
         ValueError: If an argument is out of range.
     """
 
     def __init__(
-        self,
-        factor: float = 25.0,
-        momentum: float = 0.1,
-        max_rejected: int | None = None,
+        self, factor: float = 25.0, momentum: float = 0.1, max_rejected: int | None = None
     ) -> None:
         if factor <= 1:
             raise ValueError(f'`factor` must be above 1, but got {factor}')
         if not 0 < momentum <= 1:
-            raise ValueError(
-                f'`momentum` must be in (0, 1], but got {momentum}'
-            )
+            raise ValueError(f'`momentum` must be in (0, 1], but got {momentum}')
         if max_rejected is not None and max_rejected < 0:
-            raise ValueError(
-                f'`max_rejected` must be at least 0, but got {max_rejected}'
-            )
+            raise ValueError(f'`max_rejected` must be at least 0, but got {max_rejected}')
         self.factor = factor
         self.momentum = momentum
         self.max_rejected = max_rejected
@@ -102,8 +94,7 @@ class LossGuard:
             gradients (Iterable[Tensor]): All of this process, or its shards.
 
         Returns:
-            bool: Whether they are finite on every process; the same on every
-            process.
+            bool: Whether they are finite on every process; the same on every process.
 
         Raises:
             RuntimeError: If it is one rejection too many; on every process.

@@ -46,11 +46,10 @@ def _flatten(state: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
 class ShardedFSDPStrategy(FSDPStrategy):
     """The stock FSDP with checkpoints that no process holds as a whole.
 
-    Each process writes its part into a folder, see
-    :mod:`mmsapiens.utils.sharded_checkpoint`, which any number of processes
-    can resume and ``tools/convert_checkpoint.py`` turns into one file.
-    Unlike the stock strategy it also saves the loss guard and the loss scale
-    of the optimizer wrapper. Files are loaded as by the stock strategy.
+    Each process writes its part into a folder, see :mod:`mmsapiens.utils.sharded_checkpoint`, which
+    any number of processes can resume and ``tools/convert_checkpoint.py`` turns into one file.
+    Unlike the stock strategy it also saves the loss guard and the loss scale of the optimizer
+    wrapper. Files are loaded as by the stock strategy.
 
     Args:
         **kwargs: Of ``mmengine._strategy.FSDPStrategy``, except
@@ -79,13 +78,11 @@ class ShardedFSDPStrategy(FSDPStrategy):
 
         Args:
             filename (str): The folder.
-            save_optimizer (bool): Whether to save the optimizer. Defaults to
-                True.
-            save_param_scheduler (bool): Whether to save the schedules.
-                Defaults to True.
+            save_optimizer (bool): Whether to save the optimizer. Defaults to True.
+            save_param_scheduler (bool): Whether to save the schedules. Defaults to True.
             extra_ckpt (dict, optional): Further entries. Defaults to None.
-            callback (Callable, optional): Called with the checkpoint before
-                it is written. Defaults to None.
+            callback (Callable, optional): Called with the checkpoint before it is written. Defaults
+                to None.
         """
         checkpoint: dict[str, Any] = dict(extra_ckpt or {})
         checkpoint.setdefault('meta', {}).update(
@@ -93,9 +90,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
             time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
             mmengine=mmengine.__version__,
         )
-        checkpoint['state_dict'] = get_model_state_dict(
-            self.model, options=self._options
-        )
+        checkpoint['state_dict'] = get_model_state_dict(self.model, options=self._options)
         if save_optimizer and hasattr(self, 'optim_wrapper'):
             checkpoint['optimizer'] = self._optim_state()
         if save_param_scheduler and hasattr(self, 'param_schedulers'):
@@ -111,17 +106,11 @@ class ShardedFSDPStrategy(FSDPStrategy):
     def _optim_state(self) -> dict[str, Any]:
         """In shards, with what the wrapper has beside the optimizer."""
         wrapper = self.optim_wrapper
-        state = get_optimizer_state_dict(
-            self.model, wrapper.optimizer, options=self._options
-        )
+        state = get_optimizer_state_dict(self.model, wrapper.optimizer, options=self._options)
         return {**wrapper.state_dict(), **state}
 
     def load_checkpoint(
-        self,
-        filename: str,
-        *,
-        callback: Callable | None = None,
-        **kwargs: Any,
+        self, filename: str, *, callback: Callable | None = None, **kwargs: Any
     ) -> dict:
         """Load weights; all processes call it.
 
@@ -138,15 +127,10 @@ class ShardedFSDPStrategy(FSDPStrategy):
             ValueError: If the folder does not fit the model.
         """
         if not is_sharded(filename):
-            return super().load_checkpoint(
-                filename, callback=callback, **kwargs
-            )
+            return super().load_checkpoint(filename, callback=callback, **kwargs)
         self.logger.info(f'Load checkpoint in shards from {filename}')
         weights = get_model_state_dict(self.model, options=self._options)
-        load_tensors(
-            filename,
-            {WEIGHTS + name: value for name, value in weights.items()},
-        )
+        load_tensors(filename, {WEIGHTS + name: value for name, value in weights.items()})
         checkpoint = read_training(filename)
         checkpoint['state_dict'] = weights
         if 'optimizer' in checkpoint:
@@ -168,15 +152,10 @@ class ShardedFSDPStrategy(FSDPStrategy):
         rest = dict(state_dict)
         folder = rest.pop(FOLDER)
         optimizer = self.optim_wrapper.optimizer
-        state = get_optimizer_state_dict(
-            self.model, optimizer, options=self._options
-        )
+        state = get_optimizer_state_dict(self.model, optimizer, options=self._options)
         load_tensors(folder, _flatten(state['state']))
         state['param_groups'] = rest.pop('param_groups')
         set_optimizer_state_dict(
-            self.model,
-            optimizer,
-            optim_state_dict=state,
-            options=self._options,
+            self.model, optimizer, optim_state_dict=state, options=self._options
         )
         self.optim_wrapper.load_state_dict({**rest, **optimizer.state_dict()})

@@ -10,23 +10,18 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import FlexibleRunner
 
 from ...registry import RUNNERS
-from ...utils.whole_files import (
-    TMP_SUFFIX,
-    move_whole,
-    remove_path,
-)
+from ...utils.whole_files import TMP_SUFFIX, move_whole, remove_path
 
 
 @RUNNERS.register_module()
 class StrategyRunner(FlexibleRunner):
     """The stock runner for ``strategy``; checkpoints appear when whole.
 
-    The stock one leaves out ``backend_args`` of the checkpoint hook, so that
-    a kill leaves half a file or folder under its final name; and it resumes
-    before any hook could look for a good one. Here checkpoints of every
-    strategy, files and folders, are written beside their place and moved
-    there by the first process, and hooks with a method ``before_load`` are
-    called before it. Folders need a disk that all processes share.
+    The stock one leaves out ``backend_args`` of the checkpoint hook, so that a kill leaves half a
+    file or folder under its final name; and it resumes before any hook could look for a good one.
+    Here checkpoints of every strategy, files and folders, are written beside their place and moved
+    there by the first process, and hooks with a method ``before_load`` are called before it.
+    Folders need a disk that all processes share.
     """
 
     def load_or_resume(self) -> None:
@@ -53,9 +48,7 @@ class StrategyRunner(FlexibleRunner):
             **kwargs: Of ``FlexibleRunner.save_checkpoint``.
         """
         if (backend_args or {}).get('backend', 'atomic') != 'atomic':
-            super().save_checkpoint(
-                out_dir, filename, *args, backend_args=backend_args, **kwargs
-            )
+            super().save_checkpoint(out_dir, filename, *args, backend_args=backend_args, **kwargs)
             return
         partial = Path(out_dir) / f'.{filename}{TMP_SUFFIX}'
         if is_main_process():

@@ -25,19 +25,16 @@ Sample = dict[str, Any]
 class TaskNetwork(ABC):
     """A network, from pictures to results.
 
-    The steps may run in different threads: :meth:`prepare` in many at a time,
-    :meth:`forward` in :attr:`at_once`, :meth:`finish` in one. Preparing and
-    predicting are the pipeline, the preprocessor and the model of the
-    config, so that results are those of its ``test_step``.
+    The steps may run in different threads: :meth:`prepare` in many at a time, :meth:`forward` in
+    :attr:`at_once`, :meth:`finish` in one. Preparing and predicting are the pipeline, the
+    preprocessor and the model of the config, so that results are those of its ``test_step``.
 
     Args:
-        task (str): Its name, a key of :data:`mmsapiens.inference.tasks.TASKS`
-            or one's own.
+        task (str): Its name, a key of :data:`mmsapiens.inference.tasks.TASKS` or one's own.
         cfg (Config): With its model, pipeline and data set.
         model (nn.Module): Built from it, with weights, in evaluation mode.
         metainfo (Mapping): Of the data set.
-        is_lite (bool): Whether to do as the reference's small demo. Defaults
-            to False.
+        is_lite (bool): Whether to do as the reference's small demo. Defaults to False.
     """
 
     def __init__(
@@ -121,12 +118,7 @@ class TaskNetwork(ABC):
     def frame_data(self, frame: Frame) -> dict[str, Any]:
         """What a pipeline takes, after its loading step."""
         size_hw = frame.size_hw
-        return dict(
-            img=frame.image,
-            img_path=frame.source,
-            img_shape=size_hw,
-            ori_shape=size_hw,
-        )
+        return dict(img=frame.image, img_path=frame.source, img_shape=size_hw, ori_shape=size_hw)
 
     def forward(self, samples: Sequence[Sample]) -> list:
         """Predict a batch; inputs of different sizes go one size at a time.
@@ -164,9 +156,7 @@ class TaskNetwork(ABC):
         return outputs
 
 
-def without_loading(
-    steps: Sequence[Mapping[str, Any]],
-) -> list[Mapping[str, Any]]:
+def without_loading(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The steps of a pipeline that follow the reading of the picture.
 
     Ground truth is not loaded either: there is none.

@@ -19,11 +19,7 @@ from .fixed_batch import FixedBatch
 
 PARTS = {'mmpose': 'pose', 'mmseg': 'dense'}
 """Scope of a config -> part of the package that runs it."""
-DTYPES = {
-    'float32': torch.float32,
-    'bfloat16': torch.bfloat16,
-    'float16': torch.float16,
-}
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 MODES = ('default', 'lite')
 
 
@@ -33,20 +29,18 @@ class Options:
 
     Args:
         device (str): Such as 'cpu' or 'cuda:0'. Defaults to 'cpu'.
-        dtype (str): Type of weights and activations, a key of
-            :data:`DTYPES`. Defaults to 'float32'.
-        flip_test (bool, optional): Whether to average with the output for
-            the mirrored picture. Defaults to None, as the config says.
+        dtype (str): Type of weights and activations, a key of :data:`DTYPES`. Defaults to
+            'float32'.
+        flip_test (bool, optional): Whether to average with the output for the mirrored picture.
+            Defaults to None, as the config says.
         compile (bool): Whether to compile the backbone. Defaults to False.
-        batch_size (int): Samples that a compiled network always takes.
-            Defaults to 4.
-        mode (str): 'default', or 'lite' for the numbers of the reference's
-            small demos. Defaults to 'default'.
+        batch_size (int): Samples that a compiled network always takes. Defaults to 4.
+        mode (str): 'default', or 'lite' for the numbers of the reference's small demos. Defaults to
+            'default'.
 
     Raises:
         KeyError: If ``dtype`` is unknown.
-        ValueError: If ``mode`` is unknown, the device cannot be used, or the
-            mode has no flip test.
+        ValueError: If ``mode`` is unknown, the device cannot be used, or the mode has no flip test.
     """
 
     device: str = 'cpu'
@@ -58,14 +52,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise KeyError(
-                f'`dtype` must be one of {list(DTYPES)}, but got '
-                f'{self.dtype!r}'
-            )
+            raise KeyError(f'`dtype` must be one of {list(DTYPES)}, but got {self.dtype!r}')
         if self.mode not in MODES:
-            raise ValueError(
-                f'`mode` must be one of {MODES}, but got {self.mode!r}'
-            )
+            raise ValueError(f'`mode` must be one of {MODES}, but got {self.mode!r}')
         if self.mode == 'lite' and self.flip_test:
             raise ValueError(
                 "`flip_test` must be False with `mode='lite'`: the small "
@@ -93,10 +82,7 @@ def check_device(device: str) -> None:
         wanted = None
     names = {name.split(':')[0] for name in usable} | set(usable)
     if wanted is None or str(wanted) not in names:
-        raise ValueError(
-            f'`device` must be one of {usable} on this machine, but got '
-            f'{device!r}'
-        )
+        raise ValueError(f'`device` must be one of {usable} on this machine, but got {device!r}')
 
 
 def build_network(
@@ -112,8 +98,8 @@ def build_network(
         config (str | Path | Config): Of a top-down pose estimator or a
             :class:`mmsapiens.dense.DenseEstimator`.
         weights (str | Path, optional): A checkpoint, in any format of
-            :func:`mmsapiens.utils.read_checkpoint`. None leaves the weights
-            random, which is only good for tests.
+            :func:`mmsapiens.utils.read_checkpoint`. None leaves the weights random, which is only
+            good for tests.
         options (Options, optional): Defaults to None, the defaults.
 
     Returns:
@@ -184,15 +170,12 @@ def _network_class(part: str, task: str) -> type[TaskNetwork]:
         ) from error
 
 
-def build_model(
-    cfg: Config, weights: str | Path | None, options: Options
-) -> nn.Module:
+def build_model(cfg: Config, weights: str | Path | None, options: Options) -> nn.Module:
     """The model of a config with its weights, ready to predict.
 
     Args:
         cfg (Config): Of the host that is the default scope.
-        weights (str | Path, optional): A checkpoint; None leaves the model
-            as it was initialized.
+        weights (str | Path, optional): A checkpoint; None leaves the model as it was initialized.
         options (Options): Device and type.
     """
     dtype = DTYPES[options.dtype]
@@ -214,9 +197,6 @@ def read_metainfo(cfg: Config) -> dict[str, Any]:
         cfg (Config): Of the host that is the default scope.
     """
     dataset: Mapping[str, Any] = dict(
-        cfg.test_dataloader.dataset,
-        pipeline=[],
-        lazy_init=True,
-        test_mode=True,
+        cfg.test_dataloader.dataset, pipeline=[], lazy_init=True, test_mode=True
     )
     return dict(DATASETS.build(dataset).metainfo)

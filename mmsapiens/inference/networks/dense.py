@@ -1,7 +1,7 @@
 """Maps of body parts, depth and normals; needs mmsegmentation.
 
-Letters: B batch, C channels, H W height and width of the picture, h w those
-of the network's output.
+Letters: B batch, C channels, H W height and width of the picture, h w those of the network's
+output.
 """
 
 from __future__ import annotations
@@ -71,17 +71,13 @@ class DenseNetwork(TaskNetwork):
         ]
 
     @torch.inference_mode()
-    def finish(
-        self, frame: Frame, people: People, outputs: Sequence[Any]
-    ) -> MapResult:
+    def finish(self, frame: Frame, people: People, outputs: Sequence[Any]) -> MapResult:
         """The map at the size of the picture, made strip by strip."""
         (raw,) = outputs
         if self.is_lite:
             maps = lite_restore(raw.values, self.row, frame.size_hw)
         else:
-            maps = self.model.restore_output(
-                raw.values, raw.meta, raw.input_hw
-            )
+            maps = self.model.restore_output(raw.values, raw.meta, raw.input_hw)
         values = to_array(maps, self.row)
         if not self.row.is_labels:
             return MapResult(values, self.row.name)
@@ -101,8 +97,7 @@ def to_array(maps: Tensor, field: Field) -> np.ndarray:
         field (Field): What it shows.
 
     Returns:
-        np.ndarray: (H, W), or (H, W, C) of several channels, of the type of
-        the field.
+        np.ndarray: (H, W), or (H, W, C) of several channels, of the type of the field.
     """
     if field.is_labels:
         maps = maps.to(torch.uint8)

@@ -60,14 +60,9 @@ class PoseNetwork(TaskNetwork):
             bbox_score=people.scores[rows].astype(np.float32),
         )
         if self.is_lite:
-            crop, center, scale = lite_crop(
-                frame.image, people.boxes[index], self.input_size_wh
-            )
+            crop, center, scale = lite_crop(frame.image, people.boxes[index], self.input_size_wh)
             data.update(
-                img=crop,
-                input_size=self.input_size_wh,
-                input_center=center,
-                input_scale=scale,
+                img=crop, input_size=self.input_size_wh, input_center=center, input_scale=scale
             )
         sample: Sample = self.pipeline(data)
         return sample
@@ -76,13 +71,10 @@ class PoseNetwork(TaskNetwork):
         """Keypoints (K, 2) and scores (K,) of each person."""
         samples = self.model.predict(inputs, data_samples)
         return [
-            (each.pred_instances.keypoints[0], _scores(each.pred_instances))
-            for each in samples
+            (each.pred_instances.keypoints[0], _scores(each.pred_instances)) for each in samples
         ]
 
-    def finish(
-        self, frame: Frame, people: People, outputs: Sequence[Any]
-    ) -> PoseResult:
+    def finish(self, frame: Frame, people: People, outputs: Sequence[Any]) -> PoseResult:
         """People of a picture together, in the order of their boxes."""
         count = int(self.metainfo['num_keypoints'])
         name = str(self.metainfo['dataset_name'])

@@ -14,17 +14,14 @@ class Writer(ABC):
     Args:
         folder (str): Its folder, relative to that of the results.
         suffix (str): Of its files, such as '.json'.
-        for_videos (bool): Whether frames of videos have such a file too.
-            Defaults to True.
+        for_videos (bool): Whether frames of videos have such a file too. Defaults to True.
 
     Attributes:
-        look (dict[str, float]): Settings of drawings; a file that was drawn
-            with others is drawn again.
+        look (dict[str, float]): Settings of drawings; a file that was drawn with others is drawn
+            again.
     """
 
-    def __init__(
-        self, folder: str, suffix: str, for_videos: bool = True
-    ) -> None:
+    def __init__(self, folder: str, suffix: str, for_videos: bool = True) -> None:
         self.folder, self.suffix = folder, suffix
         self.for_videos = for_videos
         self.look: dict[str, float] = {}
@@ -43,10 +40,8 @@ class Writer(ABC):
     def write(self, result: FrameResult, path: Path) -> None:
         """Write the file of a result; it appears when it is whole.
 
-        A power failure soon after may still damage it: whoever calls brings
-        it to the disk, as
-        :class:`~mmsapiens.inference.output_folder.OutputFolder` does with
-        many at a time.
+        A power failure soon after may still damage it: whoever calls brings it to the disk, as
+        :class:`~mmsapiens.inference.output_folder.OutputFolder` does with many at a time.
 
         Args:
             result (FrameResult): Of a picture.

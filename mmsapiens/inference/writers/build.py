@@ -25,13 +25,12 @@ def build_writers(
 
     Args:
         tasks (Sequence[str]): Such as ['pose-308', 'depth'].
-        outputs (Iterable[str]): Some of :data:`OUTPUTS`. Masks need a
-            parsing task. Defaults to all but masks.
+        outputs (Iterable[str]): Some of :data:`OUTPUTS`. Masks need a parsing task. Defaults to all
+            but masks.
         map_format (str): As in :class:`MapWriter`. Defaults to 'npy'.
-        threshold (float): Smallest score of a keypoint that is drawn.
-            Defaults to 0.3.
-        frame_pictures (bool): Whether every frame of a video has overlays
-            and panels of its own. Defaults to False.
+        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
+        frame_pictures (bool): Whether every frame of a video has overlays and panels of its own.
+            Defaults to False.
 
     Returns:
         list[Writer]: In the order of :data:`OUTPUTS`.
@@ -43,8 +42,7 @@ def build_writers(
     wanted = set(outputs)
     if not wanted <= set(OUTPUTS):
         raise KeyError(
-            f'`outputs` must be some of {OUTPUTS}, but got '
-            f'{sorted(wanted - set(OUTPUTS))}'
+            f'`outputs` must be some of {OUTPUTS}, but got {sorted(wanted - set(OUTPUTS))}'
         )
     poses = [task for task in tasks if task.startswith('pose')]
     parsing = [task for task in tasks if task.startswith('seg')]
@@ -56,14 +54,10 @@ def build_writers(
         writers += [MapWriter(task, map_format) for task in dense]
     if 'masks' in wanted:
         if not parsing:
-            raise ValueError(
-                f'masks need a parsing task such as seg-28, but got {tasks}'
-            )
+            raise ValueError(f'masks need a parsing task such as seg-28, but got {tasks}')
         writers.append(MaskWriter(parsing[0]))
     if 'overlays' in wanted:
-        writers += [
-            OverlayWriter(task, threshold, frame_pictures) for task in tasks
-        ]
+        writers += [OverlayWriter(task, threshold, frame_pictures) for task in tasks]
     if 'panels' in wanted:
         writers.append(PanelWriter(tasks, threshold, frame_pictures))
     return writers

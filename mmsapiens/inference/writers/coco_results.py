@@ -18,24 +18,20 @@ PERSON = 1
 
 
 def write_coco_results(
-    folder: Path,
-    task: str,
-    names: Iterable[str],
-    image_ids: ImageIds | None = None,
+    folder: Path, task: str, names: Iterable[str], image_ids: ImageIds | None = None
 ) -> tuple[Path, Path]:
     """Join the files of a task; one at a time is in memory.
 
-    ``coco/<task>_images.json`` is a COCO file with the pictures and without
-    annotations, ``coco/<task>_results.json`` what ``loadRes`` of the COCO
-    tools takes. Keypoints are (x, y, score); the score of a person is that
-    of its box times the mean of its keypoints' scores.
+    ``coco/<task>_images.json`` is a COCO file with the pictures and without annotations,
+    ``coco/<task>_results.json`` what ``loadRes`` of the COCO tools takes. Keypoints are (x, y,
+    score); the score of a person is that of its box times the mean of its keypoints' scores.
 
     Args:
         folder (Path): Of the results.
         task (str): A pose task.
         names (Iterable[str]): Of the pictures, in their order.
-        image_ids (Callable, optional): Name and source of a picture -> its
-            id in a data set. Defaults to None, they are counted from 1.
+        image_ids (Callable, optional): Name and source of a picture -> its id in a data set.
+            Defaults to None, they are counted from 1.
 
     Returns:
         tuple[Path, Path]: The files of the pictures and of the results.
@@ -76,9 +72,7 @@ def write_coco_results(
                 result_list.add(_result(person, number))
         image_list.close()
         result_list.close()
-        images.write(
-            f', "annotations": [], "categories": {json.dumps([category])}}}'
-        )
+        images.write(f', "annotations": [], "categories": {json.dumps([category])}}}')
     return images_path, results_path
 
 
@@ -87,9 +81,7 @@ def _result(person: Mapping[str, Any], image_id: int) -> dict[str, Any]:
     x1, y1, x2, y2 = person['bbox']
     scores = person['keypoint_scores']
     keypoints = [
-        value
-        for (x, y), score in zip(person['keypoints'], scores)
-        for value in (x, y, score)
+        value for (x, y), score in zip(person['keypoints'], scores) for value in (x, y, score)
     ]
     mean = sum(scores) / max(1, len(scores))
     result = dict(

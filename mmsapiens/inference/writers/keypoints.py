@@ -14,9 +14,8 @@ from .base import Writer
 class KeypointWriter(Writer):
     """One file with all people of a picture.
 
-    ``meta_info`` says what the picture and the keypoints are;
-    ``instance_info`` has for each person ``keypoints`` [[x, y], ...] in
-    pixels, ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2] in pixels,
+    ``meta_info`` says what the picture and the keypoints are; ``instance_info`` has for each person
+    ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2] in pixels,
     ``bbox_score``, and ``track_id`` in videos.
 
     Args:

@@ -17,19 +17,14 @@ class MapWriter(Writer):
 
     Args:
         task (str): Such as 'depth'.
-        map_format (str): 'npy', 'png' (16 bits; 8 for class ids) or 'exr'
-            (png for class ids). Defaults to 'npy'.
+        map_format (str): 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
+            Defaults to 'npy'.
         for_videos (bool): As in :class:`Writer`. Defaults to True.
     """
 
-    def __init__(
-        self, task: str, map_format: str = 'npy', for_videos: bool = True
-    ) -> None:
+    def __init__(self, task: str, map_format: str = 'npy', for_videos: bool = True) -> None:
         if map_format not in FORMATS:
-            raise ValueError(
-                f'`map_format` must be one of {FORMATS}, but got '
-                f'{map_format!r}'
-            )
+            raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
         if task.startswith('seg') and map_format == 'exr':
             map_format = 'png'  # exr has no integers of 8 bits
         super().__init__(task, f'.{map_format}', for_videos)

@@ -29,14 +29,11 @@ class OverlayWriter(Writer):
 
     Args:
         task (str): Such as 'pose-308'.
-        threshold (float): Smallest score of a keypoint that is drawn.
-            Defaults to 0.3.
+        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
         for_videos (bool): As in :class:`Writer`. Defaults to False.
     """
 
-    def __init__(
-        self, task: str, threshold: float = 0.3, for_videos: bool = False
-    ) -> None:
+    def __init__(self, task: str, threshold: float = 0.3, for_videos: bool = False) -> None:
         super().__init__(f'{task}_overlay', '.jpg', for_videos)
         self.task, self.threshold = task, threshold
         self.look = dict(threshold=threshold)
@@ -57,10 +54,7 @@ class PanelWriter(Writer):
     """
 
     def __init__(
-        self,
-        tasks: Sequence[str],
-        threshold: float = 0.3,
-        for_videos: bool = False,
+        self, tasks: Sequence[str], threshold: float = 0.3, for_videos: bool = False
     ) -> None:
         super().__init__('panel', '.jpg', for_videos)
         self.tasks, self.threshold = tuple(tasks), threshold

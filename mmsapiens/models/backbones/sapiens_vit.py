@@ -16,21 +16,11 @@ from ...utils.pos_embed import resize_pos_embed
 from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer
 
 SAPIENS_ARCHS: dict[str, dict[str, int]] = {
-    'sapiens_tiny': dict(
-        embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768
-    ),
-    'sapiens_0.3b': dict(
-        embed_dims=1024, num_layers=24, num_heads=16, feedforward_channels=4096
-    ),
-    'sapiens_0.6b': dict(
-        embed_dims=1280, num_layers=32, num_heads=16, feedforward_channels=5120
-    ),
-    'sapiens_1b': dict(
-        embed_dims=1536, num_layers=40, num_heads=24, feedforward_channels=6144
-    ),
-    'sapiens_2b': dict(
-        embed_dims=1920, num_layers=48, num_heads=32, feedforward_channels=7680
-    ),
+    'sapiens_tiny': dict(embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768),
+    'sapiens_0.3b': dict(embed_dims=1024, num_layers=24, num_heads=16, feedforward_channels=4096),
+    'sapiens_0.6b': dict(embed_dims=1280, num_layers=32, num_heads=16, feedforward_channels=5120),
+    'sapiens_1b': dict(embed_dims=1536, num_layers=40, num_heads=24, feedforward_channels=6144),
+    'sapiens_2b': dict(embed_dims=1920, num_layers=48, num_heads=32, feedforward_channels=7680),
 }
 """Name -> width, depth, heads and feed-forward width.
 
@@ -44,37 +34,27 @@ def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
     """Look a size up, or check the dictionary of another one.
 
     Args:
-        arch (str | dict): A key of :data:`SAPIENS_ARCHS`, with or without
-            its prefix, or a dict with the same four entries.
+        arch (str | dict): A key of :data:`SAPIENS_ARCHS`, with or without its prefix, or a dict
+            with the same four entries.
 
     Returns:
-        dict[str, int]: ``embed_dims``, ``num_layers``, ``num_heads`` and
-        ``feedforward_channels``.
+        dict[str, int]: ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
 
     Raises:
         KeyError: If the name is unknown.
-        ValueError: If the dict lacks an entry or has another one, or if one
-            is no positive int.
+        ValueError: If the dict lacks an entry or has another one, or if one is no positive int.
     """
     if isinstance(arch, str):
         name = arch if arch.startswith('sapiens_') else f'sapiens_{arch}'
         if name not in SAPIENS_ARCHS:
             raise KeyError(
-                f'`arch` must be one of {list(SAPIENS_ARCHS)} or a '
-                f'dict, but got {arch!r}'
+                f'`arch` must be one of {list(SAPIENS_ARCHS)} or a dict, but got {arch!r}'
             )
         return dict(SAPIENS_ARCHS[name])
     expected = set(SAPIENS_ARCHS['sapiens_0.3b'])
     if set(arch) != expected:
-        raise ValueError(
-            f'`arch` must have the keys {sorted(expected)}, but '
-            f'got {sorted(arch)}'
-        )
-    wrong = {
-        key: value
-        for key, value in arch.items()
-        if not isinstance(value, int) or value < 1
-    }
+        raise ValueError(f'`arch` must have the keys {sorted(expected)}, but got {sorted(arch)}')
+    wrong = {key: value for key, value in arch.items() if not isinstance(value, int) or value < 1}
     if wrong:
         raise ValueError(f'`arch` must hold positive ints, but got {wrong}')
     return dict(arch)
@@ -82,47 +62,41 @@ def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
 
 @MODELS.register_module()
 class SapiensViT(BaseModule):
-    """Plain pre-norm vision transformer of `Sapiens: Foundation for Human
-    Vision Models <https://arxiv.org/abs/2408.12569>`_.
+    """Plain pre-norm vision transformer of `Sapiens: Foundation for Human Vision Models
+    <https://arxiv.org/abs/2408.12569>`_.
 
-    Parameters have the names of the released checkpoints, which load without
-    renaming: MAE, clean encoder and fine-tuned files, also through
-    ``init_cfg=dict(type='Pretrained', checkpoint=...)``. Weights of another
-    size raise an error; position embeddings are resized.
+    Parameters have the names of the released checkpoints, which load without renaming: MAE, clean
+    encoder and fine-tuned files, also through ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
+    Weights of another size raise an error; position embeddings are resized.
 
-    Letters: B batch, C channels, D width, h w patch rows and columns, L = h *
-    w tokens, one more with a class token.
+    Letters: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
+    with a class token.
 
     Args:
-        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or
-            'sapiens_2b', with or without the prefix, or 'sapiens_tiny'; or a
-            dict with ``embed_dims``, ``num_layers``, ``num_heads`` and
-            ``feedforward_channels``.
-        img_size (int | Sequence[int]): Height and width in pixels that the
-            position embedding is made for. Other inputs are accepted, the
-            embedding is interpolated. Defaults to (1024, 768).
+        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or 'sapiens_2b', with or
+            without the prefix, or 'sapiens_tiny'; or a dict with ``embed_dims``, ``num_layers``,
+            ``num_heads`` and ``feedforward_channels``.
+        img_size (int | Sequence[int]): Height and width in pixels that the position embedding is
+            made for. Other inputs are accepted, the embedding is interpolated. Defaults to (1024,
+            768).
         patch_size (int): Side of a patch in pixels. Defaults to 16.
-        patch_padding (int | str): Zeros around the image: a number of pixels
-            on each side, or 'corner' for the bottom and right up to a
-            multiple of ``patch_size``. Released weights need 2 for pose, LIP
-            and CIHP parsing and normals, and 'corner' for 28-class parsing,
-            depth and pretraining; with the other setting they load and lose
-            accuracy. Defaults to 'corner'.
-        out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token'
-            (B, D) or 'avg_featmap' (B, D). Defaults to 'featmap'.
-        out_indices (int | Sequence[int]): Layers to return; negative ones
-            count from the end. Defaults to -1.
-        with_cls_token (bool): Whether to prepend a class token. Defaults to
-            False.
-        final_norm (bool): Whether to normalize after the last layer.
-            Defaults to True.
-        drop_path_rate (float): Stochastic depth of the last layer; it grows
-            linearly from 0. Defaults to 0.
-        frozen_stages (int): -1 trains everything, 0 freezes the patch and
-            position embeddings, n > 0 the first n layers as well. Defaults
-            to -1.
-        with_cp (bool): Whether to recompute activations in the backward pass
-            to save memory. Defaults to False.
+        patch_padding (int | str): Zeros around the image: a number of pixels on each side, or
+            'corner' for the bottom and right up to a multiple of ``patch_size``. Released weights
+            need 2 for pose, LIP and CIHP parsing and normals, and 'corner' for 28-class parsing,
+            depth and pretraining; with the other setting they load and lose accuracy. Defaults to
+            'corner'.
+        out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token' (B, D) or 'avg_featmap'
+            (B, D). Defaults to 'featmap'.
+        out_indices (int | Sequence[int]): Layers to return; negative ones count from the end.
+            Defaults to -1.
+        with_cls_token (bool): Whether to prepend a class token. Defaults to False.
+        final_norm (bool): Whether to normalize after the last layer. Defaults to True.
+        drop_path_rate (float): Stochastic depth of the last layer; it grows linearly from 0.
+            Defaults to 0.
+        frozen_stages (int): -1 trains everything, 0 freezes the patch and position embeddings, n >
+            0 the first n layers as well. Defaults to -1.
+        with_cp (bool): Whether to recompute activations in the backward pass to save memory.
+            Defaults to False.
         init_cfg (dict, optional): Initialization. Defaults to None.
 
     Raises:
@@ -156,20 +130,15 @@ class SapiensViT(BaseModule):
         self.out_indices = self._check_out_indices(out_indices)
         if not -1 <= frozen_stages <= self.num_layers:
             raise ValueError(
-                f'`frozen_stages` must be in [-1, {self.num_layers}], but '
-                f'got {frozen_stages}'
+                f'`frozen_stages` must be in [-1, {self.num_layers}], but got {frozen_stages}'
             )
         if not 0 <= drop_path_rate < 1:
-            raise ValueError(
-                f'`drop_path_rate` must be in [0, 1), but got {drop_path_rate}'
-            )
+            raise ValueError(f'`drop_path_rate` must be in [0, 1), but got {drop_path_rate}')
         self.frozen_stages = frozen_stages
         self.with_cp = with_cp
         self.num_extra_tokens = int(with_cls_token)
 
-        self.patch_embed = PatchEmbed(
-            self.embed_dims, patch_size, patch_padding
-        )
+        self.patch_embed = PatchEmbed(self.embed_dims, patch_size, patch_padding)
         self.patch_grid = self.patch_embed.grid_size(self.img_size)
         if 0 in self.patch_grid:
             raise ValueError(
@@ -180,19 +149,12 @@ class SapiensViT(BaseModule):
             self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         num_patches = self.patch_grid[0] * self.patch_grid[1]
         self.pos_embed = nn.Parameter(
-            torch.zeros(
-                1, num_patches + self.num_extra_tokens, self.embed_dims
-            )
+            torch.zeros(1, num_patches + self.num_extra_tokens, self.embed_dims)
         )
-        rates = torch.linspace(
-            0, drop_path_rate, self.num_layers, device='cpu'
-        ).tolist()
+        rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
         self.layers = ModuleList(
             TransformerLayer(
-                self.embed_dims,
-                self.arch['num_heads'],
-                self.arch['feedforward_channels'],
-                rate,
+                self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels'], rate
             )
             for rate in rates
         )
@@ -211,34 +173,24 @@ class SapiensViT(BaseModule):
         if isinstance(img_size, int):
             return img_size, img_size
         if len(img_size) != 2:
-            raise ValueError(
-                '`img_size` must be an int or (height, width), '
-                f'but got {img_size!r}'
-            )
+            raise ValueError(f'`img_size` must be an int or (height, width), but got {img_size!r}')
         return int(img_size[0]), int(img_size[1])
 
     @staticmethod
     def _check_out_type(out_type: str, with_cls_token: bool) -> str:
         if out_type not in OUT_TYPES:
-            raise ValueError(
-                f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}'
-            )
+            raise ValueError(f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
         if out_type == 'cls_token' and not with_cls_token:
-            raise ValueError(
-                "`out_type='cls_token'` needs `with_cls_token=True`"
-            )
+            raise ValueError("`out_type='cls_token'` needs `with_cls_token=True`")
         return out_type
 
-    def _check_out_indices(
-        self, out_indices: int | Sequence[int]
-    ) -> tuple[int, ...]:
+    def _check_out_indices(self, out_indices: int | Sequence[int]) -> tuple[int, ...]:
         if isinstance(out_indices, int):
             out_indices = (out_indices,)
         depth = self.num_layers
         if any(not -depth <= index < depth for index in out_indices):
             raise ValueError(
-                f'`out_indices` must be in [{-depth}, {depth}), but got '
-                f'{tuple(out_indices)}'
+                f'`out_indices` must be in [{-depth}, {depth}), but got {tuple(out_indices)}'
             )
         return tuple(index % depth for index in out_indices)
 
@@ -248,16 +200,8 @@ class SapiensViT(BaseModule):
         Raises:
             ValueError: If the checkpoint of ``init_cfg`` does not fit.
         """
-        cfgs = (
-            self.init_cfg
-            if isinstance(self.init_cfg, list)
-            else [self.init_cfg]
-        )
-        files = [
-            str(cfg['checkpoint'])
-            for cfg in cfgs
-            if cfg and 'Pretrained' in cfg['type']
-        ]
+        cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
+        files = [str(cfg['checkpoint']) for cfg in cfgs if cfg and 'Pretrained' in cfg['type']]
         try:
             super().init_weights()
         except ValueError as error:
@@ -294,8 +238,8 @@ class SapiensViT(BaseModule):
     def resized_pos_embed(self, grid: tuple[int, int]) -> Tensor:
         """The position embedding for a patch grid.
 
-        Without gradients it is computed once for each grid, and again after
-        the weights were loaded or written to, or the mode was switched.
+        Without gradients it is computed once for each grid, and again after the weights were loaded
+        or written to, or the mode was switched.
 
         Args:
             grid (tuple[int, int]): Rows and columns.
@@ -307,22 +251,16 @@ class SapiensViT(BaseModule):
         if grid == self.patch_grid:
             return table
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return resize_pos_embed(
-                table, self.patch_grid, grid, self.num_extra_tokens
-            )
+            return resize_pos_embed(table, self.patch_grid, grid, self.num_extra_tokens)
         version = -1 if table.is_inference() else table._version
         key = (grid, table.dtype, table.device, table.data_ptr(), version)
         value = self._pos_cache.get(key)
         if value is None:
-            value = resize_pos_embed(
-                table, self.patch_grid, grid, self.num_extra_tokens
-            )
+            value = resize_pos_embed(table, self.patch_grid, grid, self.num_extra_tokens)
             if value.is_cuda:  # other threads have other streams
                 torch.cuda.current_stream(value.device).synchronize()
             kept = {
-                known: former
-                for known, former in self._pos_cache.items()
-                if known[1:] == key[1:]
+                known: former for known, former in self._pos_cache.items() if known[1:] == key[1:]
             }
             self._pos_cache = {**kept, key: value}
         if value.is_cuda:
@@ -333,13 +271,12 @@ class SapiensViT(BaseModule):
         """Extract features.
 
         Args:
-            img (Tensor): RGB, normalized with the mean and the standard
-                deviation of ImageNet, (B, 3, H, W).
+            img (Tensor): RGB, normalized with the mean and the standard deviation of ImageNet, (B,
+                3, H, W).
 
         Returns:
-            tuple[Tensor, ...]: One tensor for each of ``out_indices``, of
-            the shape that ``out_type`` says; the final norm is applied to
-            the last layer only.
+            tuple[Tensor, ...]: One tensor for each of ``out_indices``, of the shape that
+            ``out_type`` says; the final norm is applied to the last layer only.
         """
         x, grid = self.patch_embed(img)  # (B, h * w, D)
         if self.num_extra_tokens:
@@ -369,9 +306,7 @@ class SapiensViT(BaseModule):
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
 
-def _fit_state_dict(
-    module: SapiensViT, state_dict: dict, prefix: str, *args: object
-) -> None:
+def _fit_state_dict(module: SapiensViT, state_dict: dict, prefix: str, *args: object) -> None:
     """Check and adapt weights before they are copied into ``module``."""
     module._pos_cache.clear()
     fit_encoder(

@@ -12,10 +12,9 @@ from .transformer import TransformerLayer
 def compile_blocks(model: nn.Module, **settings: Any) -> int:
     """Compile the transformer blocks of a model, each by itself.
 
-    Blocks of one shape share one compilation, so that this takes a fraction
-    of the time of the whole model. Names and weights stay as they are. Sizes
-    are not made dynamic: the encoder and the decoder of an autoencoder would
-    otherwise share code that is slower for both.
+    Blocks of one shape share one compilation, so that this takes a fraction of the time of the
+    whole model. Names and weights stay as they are. Sizes are not made dynamic: the encoder and the
+    decoder of an autoencoder would otherwise share code that is slower for both.
 
     Args:
         model (nn.Module): With :class:`TransformerLayer` inside; changed.

@@ -1,9 +1,8 @@
 """The upsampling trunk that all Sapiens heads share.
 
-Every convolution is followed by an instance norm without parameters and
-without running statistics, and by SiLU. The norm layers have no entries in a
-state dict, and layers have the same numbers as in the stock heads, whose
-batch norms would therefore stay untrained without an error.
+Every convolution is followed by an instance norm without parameters and without running statistics,
+and by SiLU. The norm layers have no entries in a state dict, and layers have the same numbers as in
+the stock heads, whose batch norms would therefore stay untrained without an error.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 """Kernel size -> padding and output padding that double the resolution."""
 
 
-def check_lengths(
-    name: str, channels: Sequence[int], kernel_sizes: Sequence[int]
-) -> None:
+def check_lengths(name: str, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
     """Raise ValueError unless both sequences have the same length."""
     if len(channels) != len(kernel_sizes):
         raise ValueError(
@@ -34,8 +31,8 @@ def check_lengths(
 class TrunkSiLU(nn.SiLU):
     """SiLU that overwrites its input unless a gradient needs that.
 
-    In place, autograd copies the input, and the gradient again and again,
-    since the norm's output is a view.
+    In place, autograd copies the input, and the gradient again and again, since the norm's output
+    is a view.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -59,20 +56,17 @@ def deconv_layers(
         kernel_sizes (Sequence[int]): 2, 3 or 4 for each layer.
 
     Returns:
-        Trunk: (B, in_channels, h, w) to
-        (B, out_channels[-1], h * 2^n, w * 2^n) for n layers.
+        Trunk: (B, in_channels, h, w) to (B, out_channels[-1], h * 2^n, w * 2^n) for n layers.
 
     Raises:
-        ValueError: If the sequences differ in length or a kernel size is not
-            supported.
+        ValueError: If the sequences differ in length or a kernel size is not supported.
     """
     check_lengths('deconv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, kernel_size in zip(out_channels, kernel_sizes):
         if kernel_size not in DECONV_GEOMETRY:
             raise ValueError(
-                '`deconv_kernel_sizes` must be of '
-                f'{sorted(DECONV_GEOMETRY)}, but got {kernel_size}'
+                f'`deconv_kernel_sizes` must be of {sorted(DECONV_GEOMETRY)}, but got {kernel_size}'
             )
         padding, output_padding = DECONV_GEOMETRY[kernel_size]
         layers.append(
@@ -105,21 +99,14 @@ def conv_layers(
         Trunk: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
 
     Raises:
-        ValueError: If the sequences differ in length or a kernel size is
-            even.
+        ValueError: If the sequences differ in length or a kernel size is even.
     """
     check_lengths('conv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, kernel_size in zip(out_channels, kernel_sizes):
         if kernel_size % 2 == 0:
-            raise ValueError(
-                f'`conv_kernel_sizes` must be odd, but got {kernel_size}'
-            )
-        layers.append(
-            nn.Conv2d(
-                in_channels, channels, kernel_size, padding=kernel_size // 2
-            )
-        )
+            raise ValueError(f'`conv_kernel_sizes` must be odd, but got {kernel_size}')
+        layers.append(nn.Conv2d(in_channels, channels, kernel_size, padding=kernel_size // 2))
         layers += norm_and_activation(channels)
         in_channels = channels
     return Trunk(*layers)

@@ -1,11 +1,10 @@
 """The trunk of a head on a CPU without gradients, several times faster.
 
-Everything is done on pixels times channels, which oneDNN's instance norm is
-slow on, and in memory that is in the cache. The numbers differ from those of
-the layers by rounding only.
+Everything is done on pixels times channels, which oneDNN's instance norm is slow on, and in memory
+that is in the cache. The numbers differ from those of the layers by rounding only.
 
-Letters: B batch, C channels in, O channels out, H W height and width, h w
-rows and columns of tiles.
+Letters: B batch, C channels in, O channels out, H W height and width, h w rows and columns of
+tiles.
 """
 
 from __future__ import annotations
@@ -58,10 +57,7 @@ def _tile_weights(weight: Tensor) -> list[list[Tensor]]:
         return near, near + far, far
 
     return [
-        [
-            matrix.permute(0, 2, 3, 1).reshape(len(weight), -1)
-            for matrix in one_axis(rows, 3)
-        ]
+        [matrix.permute(0, 2, 3, 1).reshape(len(weight), -1) for matrix in one_axis(rows, 3)]
         for rows in one_axis(weight, 2)
     ]
 
@@ -70,15 +66,14 @@ def _differences(x: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
     """What the products need of pixels -1, 0, 1 of each tile of 2."""
     count = (x.shape[dim] - 1) // 2
     before, here, after = (
-        x.narrow(dim, start, 2 * count - 1).unfold(dim, 1, 2)[..., 0]
-        for start in (0, 1, 2)
+        x.narrow(dim, start, 2 * count - 1).unfold(dim, 1, 2)[..., 0] for start in (0, 1, 2)
     )
     return before - here, here, here - after
 
 
 def _fit(start: int, count: int, size: int) -> tuple[slice, slice]:
-    """Places of ``count`` values, every fourth of ``size`` from ``start`` on,
-    and which of the values are not outside."""
+    """Places of ``count`` values, every fourth of ``size`` from ``start`` on, and which of the
+    values are not outside."""
     skip = int(start < 0)
     end = min(size, start + 4 * count)
     return slice(start + 4 * skip, end, 4), slice(skip, -(-(end - start) // 4))
@@ -87,10 +82,9 @@ def _fit(start: int, count: int, size: int) -> tuple[slice, slice]:
 def double_size(image: Tensor, weight: Tensor, out: Tensor) -> None:
     """Transposed convolution of kernel size 4, stride 2 and padding 1.
 
-    Each tile of 2x2 pixels takes 9 products of matrices instead of 16, after
-    `Fast Algorithms for Convolutional Neural Networks
-    <https://arxiv.org/abs/1509.09308>`_, F(2, 2): the four outputs of a pixel
-    are convolutions of kernel size 2, which share their sums of inputs.
+    Each tile of 2x2 pixels takes 9 products of matrices instead of 16, after `Fast Algorithms for
+    Convolutional Neural Networks <https://arxiv.org/abs/1509.09308>`_, F(2, 2): the four outputs of
+    a pixel are convolutions of kernel size 2, which share their sums of inputs.
 
     Args:
         image (Tensor): (H, W, C), contiguous.
@@ -110,9 +104,7 @@ def double_size(image: Tensor, weight: Tensor, out: Tensor) -> None:
             out[to_y, to_x] = part[from_y, from_x]  # (h, w, O)
 
 
-def _outputs(
-    strip: Tensor, weights: list[list[Tensor]]
-) -> list[tuple[Tensor, int, int]]:
+def _outputs(strip: Tensor, weights: list[list[Tensor]]) -> list[tuple[Tensor, int, int]]:
     """Outputs of some rows of tiles, and where each fourth one goes."""
     channels = strip.shape[2]
     products = []
@@ -165,8 +157,8 @@ def _convolve(layer: nn.Module, x: Tensor) -> Tensor:
 class Trunk(nn.Sequential):
     """Convolutions, each followed by an instance norm and SiLU.
 
-    With gradients, on a GPU, in another precision, for small maps, and while
-    it is compiled, it is the sequence of its layers.
+    With gradients, on a GPU, in another precision, for small maps, and while it is compiled, it is
+    the sequence of its layers.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Blocks of a plain vision transformer.
 
-The parameter names are those of the released checkpoints. Letters: B batch,
-L tokens, D width, N heads, F width of the feed-forward layer.
+The parameter names are those of the released checkpoints. Letters: B batch, L tokens, D width, N
+heads, F width of the feed-forward layer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ LAYER_NORM_EPS = 1e-6
 class DropPath(nn.Module):
     """Stochastic depth: drops the residual branch of whole samples.
 
-    From `Deep Networks with Stochastic Depth
-    <https://arxiv.org/abs/1603.09382>`_.
+    From `Deep Networks with Stochastic Depth <https://arxiv.org/abs/1603.09382>`_.
 
     Args:
         drop_prob (float): Probability of dropping, in [0, 1). Defaults to 0.
@@ -29,9 +28,7 @@ class DropPath(nn.Module):
     def __init__(self, drop_prob: float = 0.0) -> None:
         super().__init__()
         if not 0 <= drop_prob < 1:
-            raise ValueError(
-                f'`drop_prob` must be in [0, 1), but got {drop_prob}'
-            )
+            raise ValueError(f'`drop_prob` must be in [0, 1), but got {drop_prob}')
         self.drop_prob = drop_prob
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,10 +36,7 @@ class DropPath(nn.Module):
         if not self.training or self.drop_prob == 0:
             return x
         keep_prob = 1 - self.drop_prob
-        keep = (
-            torch.rand((x.shape[0],) + (1,) * (x.ndim - 1), device=x.device)
-            < keep_prob
-        )
+        keep = torch.rand((x.shape[0],) + (1,) * (x.ndim - 1), device=x.device) < keep_prob
         return x * keep.to(x.dtype) / keep_prob
 
     def extra_repr(self) -> str:
@@ -59,9 +53,7 @@ class MultiheadAttention(BaseModule):
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
-    def __init__(
-        self, embed_dims: int, num_heads: int, init_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if embed_dims % num_heads:
             raise ValueError(
@@ -96,16 +88,11 @@ class FeedForward(BaseModule):
     """
 
     def __init__(
-        self,
-        embed_dims: int,
-        feedforward_channels: int,
-        init_cfg: dict | None = None,
+        self, embed_dims: int, feedforward_channels: int, init_cfg: dict | None = None
     ) -> None:
         super().__init__(init_cfg)
         self.layers = nn.Sequential(
-            nn.Sequential(
-                nn.Linear(embed_dims, feedforward_channels), nn.GELU()
-            ),
+            nn.Sequential(nn.Linear(embed_dims, feedforward_channels), nn.GELU()),
             nn.Linear(feedforward_channels, embed_dims),
         )
 

@@ -13,9 +13,8 @@ def hard_keypoint_mse_loss(
 ) -> Tensor:
     """Mean squared error of the ``topk`` worst keypoints of each person.
 
-    Prediction and target are multiplied by the weight before squaring. The
-    gradient is 0 for all other keypoints, and only the chosen maps take part
-    in the backward pass.
+    Prediction and target are multiplied by the weight before squaring. The gradient is 0 for all
+    other keypoints, and only the chosen maps take part in the backward pass.
 
     Args:
         pred (Tensor): Heatmaps (B, K, H, W).
@@ -46,13 +45,12 @@ def hard_keypoint_mse_loss(
 class HardKeypointMSELoss(nn.Module):
     """Module form of :func:`hard_keypoint_mse_loss`.
 
-    The numbers are those of stock ``KeypointOHKMMSELoss`` (`online hard
-    keypoint mining <https://arxiv.org/abs/1711.07319>`_), without its loop
-    over keypoints, each of which copies the whole gradient.
+    The numbers are those of stock ``KeypointOHKMMSELoss`` (`online hard keypoint mining
+    <https://arxiv.org/abs/1711.07319>`_), without its loop over keypoints, each of which copies the
+    whole gradient.
 
     Args:
-        use_target_weight (bool): Whether keypoint weights count. Defaults to
-            True.
+        use_target_weight (bool): Whether keypoint weights count. Defaults to True.
         topk (int): Keypoints of each person that count. Defaults to 8.
         loss_weight (float): Factor of the loss. Defaults to 1.
 
@@ -61,10 +59,7 @@ class HardKeypointMSELoss(nn.Module):
     """
 
     def __init__(
-        self,
-        use_target_weight: bool = True,
-        topk: int = 8,
-        loss_weight: float = 1.0,
+        self, use_target_weight: bool = True, topk: int = 8, loss_weight: float = 1.0
     ) -> None:
         super().__init__()
         if topk < 1:
@@ -74,10 +69,7 @@ class HardKeypointMSELoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(
-        self,
-        output: Tensor,
-        target: Tensor,
-        target_weights: Tensor | None = None,
+        self, output: Tensor, target: Tensor, target_weights: Tensor | None = None
     ) -> Tensor:
         """Loss of heatmaps.
 
@@ -100,10 +92,6 @@ class HardKeypointMSELoss(nn.Module):
         if not self.use_target_weight:
             target_weights = None
         elif target_weights is None:
-            raise ValueError(
-                '`target_weights` are needed with `use_target_weight=True`'
-            )
-        loss = hard_keypoint_mse_loss(
-            output, target, target_weights, self.topk
-        )
+            raise ValueError('`target_weights` are needed with `use_target_weight=True`')
+        loss = hard_keypoint_mse_loss(output, target, target_weights, self.topk)
         return loss * self.loss_weight

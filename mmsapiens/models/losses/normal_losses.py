@@ -27,24 +27,19 @@ def normal_l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         Tensor: A scalar, float32; 0 when no pixel is valid.
     """
     mask = valid[:, None]
-    error = torch.where(
-        mask, full_precision(pred) - full_precision(target), 0
-    ).abs()
+    error = torch.where(mask, full_precision(pred) - full_precision(target), 0).abs()
     return error.sum() / valid.sum().clamp(min=1)
 
 
-def normal_cosine_loss(
-    pred: Tensor, target: Tensor, valid: Tensor, eps: float = 1e-6
-) -> Tensor:
+def normal_cosine_loss(pred: Tensor, target: Tensor, valid: Tensor, eps: float = 1e-6) -> Tensor:
     """Mean of ``1 - cos`` between predicted and true normals.
 
     Args:
         pred (Tensor): Vectors of any length (B, 3, H, W).
         target (Tensor): Unit normals in the same frame (B, 3, H, W).
         valid (Tensor): Pixels to count, bool (B, H, W).
-        eps (float): Shorter vectors are divided by this instead of their
-            length. In half precision at least 1e-3, so that gradients stay
-            finite. Defaults to 1e-6.
+        eps (float): Shorter vectors are divided by this instead of their length. In half precision
+            at least 1e-3, so that gradients stay finite. Defaults to 1e-6.
 
     Returns:
         Tensor: A scalar in [0, 2], float32; 0 when no pixel is valid.
@@ -78,9 +73,7 @@ class NormalL1Loss(_NormalLoss):
         loss_name (str): Name in the log. Defaults to 'loss_l1'.
     """
 
-    def __init__(
-        self, loss_weight: float = 1.0, loss_name: str = 'loss_l1'
-    ) -> None:
+    def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_l1') -> None:
         super().__init__(loss_weight, loss_name)
 
     def forward(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -97,9 +90,7 @@ class NormalCosineLoss(_NormalLoss):
         loss_name (str): Name in the log. Defaults to 'loss_cosine'.
     """
 
-    def __init__(
-        self, loss_weight: float = 1.0, loss_name: str = 'loss_cosine'
-    ) -> None:
+    def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_cosine') -> None:
         super().__init__(loss_weight, loss_name)
 
     def forward(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:

@@ -13,43 +13,34 @@ from torch import Tensor
 from ..registry import KEYPOINT_CODECS
 from .heatmap_memory import HeatmapMemory
 from .udp_decoding import decode_udp_heatmaps
-from .udp_encoding import (
-    draw_batch,
-    draw_gaussians,
-    visible_windows,
-)
+from .udp_encoding import draw_batch, draw_gaussians, visible_windows
 
 
 @KEYPOINT_CODECS.register_module()
 class BatchedUDPHeatmap(UDPHeatmap):
     """Stock ``UDPHeatmap`` with Gaussian maps, many times faster.
 
-    Encoding and decoding give stock's numbers. Decoding takes batches of
-    tensors and stays on their device, so that only keypoints and scores are
-    copied to the host. With ``encode_on_device`` the loader ships keypoints
-    instead of heatmaps, and the head draws the maps.
+    Encoding and decoding give stock's numbers. Decoding takes batches of tensors and stays on their
+    device, so that only keypoints and scores are copied to the host. With ``encode_on_device`` the
+    loader ships keypoints instead of heatmaps, and the head draws the maps.
 
-    A map without a peak (maximum not above 0, or NaN) decodes to column and
-    row -1 of the heatmap, unrefined, and its maximum as score, 0 for NaN;
-    stock gives NaN or a point next to the corner.
+    A map without a peak (maximum not above 0, or NaN) decodes to column and row -1 of the heatmap,
+    unrefined, and its maximum as score, 0 for NaN; stock gives NaN or a point next to the corner.
 
     Args:
-        input_size (tuple[int, int]): Width and height in pixels of the input
-            of the network.
+        input_size (tuple[int, int]): Width and height in pixels of the input of the network.
         heatmap_size (tuple[int, int]): Width and height of the heatmaps.
         sigma (float): Standard deviation in heatmap pixels. Defaults to 2.
-        blur_kernel_size (int): Odd width of the blur in the decoding, in
-            heatmap pixels. Defaults to 11.
-        encode_on_device (bool): Whether :meth:`encode` leaves the drawing to
-            the head. Defaults to False.
-        reuse_memory (bool): Whether :meth:`encode` draws on the memory of
-            earlier targets that nobody refers to any more, instead of new
-            zeros each time. Nobody may then write on a target outside of what
-            was drawn; the stock pipeline and collation only read. Each codec
-            keeps at most 256 MiB free in each process, four targets of 308
-            keypoints at 192x256; when a batch has more, the rest is allocated
-            as usual. Without effect with ``encode_on_device``. Defaults to
+        blur_kernel_size (int): Odd width of the blur in the decoding, in heatmap pixels. Defaults
+            to 11.
+        encode_on_device (bool): Whether :meth:`encode` leaves the drawing to the head. Defaults to
             False.
+        reuse_memory (bool): Whether :meth:`encode` draws on the memory of earlier targets that
+            nobody refers to any more, instead of new zeros each time. Nobody may then write on a
+            target outside of what was drawn; the stock pipeline and collation only read. Each codec
+            keeps at most 256 MiB free in each process, four targets of 308 keypoints at 192x256;
+            when a batch has more, the rest is allocated as usual. Without effect with
+            ``encode_on_device``. Defaults to False.
 
     Raises:
         ValueError: If ``blur_kernel_size`` is even or ``sigma`` not positive.
@@ -66,53 +57,42 @@ class BatchedUDPHeatmap(UDPHeatmap):
         encode_on_device: bool = False,
         reuse_memory: bool = False,
     ) -> None:
-        super().__init__(
-            input_size,
-            heatmap_size,
-            sigma=sigma,
-            blur_kernel_size=blur_kernel_size,
-        )
+        super().__init__(input_size, heatmap_size, sigma=sigma, blur_kernel_size=blur_kernel_size)
         if sigma <= 0:
             raise ValueError(f'`sigma` must be positive, but got {sigma}')
         if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
             raise ValueError(
-                '`blur_kernel_size` must be odd and positive, but got '
-                f'{blur_kernel_size}'
+                f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}'
             )
         self.encode_on_device = encode_on_device
         self.reuse_memory = reuse_memory
         self._memory: HeatmapMemory | None = None
         if encode_on_device:
             self.label_mapping_table = dict(
-                keypoint_weights='keypoint_weights',
-                heatmap_keypoints='heatmap_keypoints',
+                keypoint_weights='keypoint_weights', heatmap_keypoints='heatmap_keypoints'
             )
             self.field_mapping_table: dict[str, str] = {}
 
     def encode(
-        self,
-        keypoints: np.ndarray,
-        keypoints_visible: np.ndarray | None = None,
+        self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Targets of one person.
 
         Args:
             keypoints (np.ndarray): (x, y) in pixels of the input, (1, K, 2).
-            keypoints_visible (np.ndarray, optional): Visibility (1, K).
-                Defaults to None, all visible.
+            keypoints_visible (np.ndarray, optional): Visibility (1, K). Defaults to None, all
+                visible.
 
         Returns:
-            dict[str, np.ndarray]: ``keypoint_weights`` (1, K) and
-            ``heatmaps`` (K, H, W), or, with ``encode_on_device``,
-            ``heatmap_keypoints`` (1, K, 2) in pixels of the heatmap.
+            dict[str, np.ndarray]: ``keypoint_weights`` (1, K) and ``heatmaps`` (K, H, W), or, with
+            ``encode_on_device``, ``heatmap_keypoints`` (1, K, 2) in pixels of the heatmap.
 
         Raises:
             ValueError: If there is not exactly one person.
         """
         if len(keypoints) != 1:
             raise ValueError(
-                'heatmaps are encoded for one person at a time, but got '
-                f'{len(keypoints)}'
+                f'heatmaps are encoded for one person at a time, but got {len(keypoints)}'
             )
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
@@ -127,9 +107,7 @@ class BatchedUDPHeatmap(UDPHeatmap):
             encoded['heatmaps'] = self._draw_on_host(points, first, drawn)
         return encoded
 
-    def _draw_on_host(
-        self, points: np.ndarray, first: np.ndarray, drawn: np.ndarray
-    ) -> np.ndarray:
+    def _draw_on_host(self, points: np.ndarray, first: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """Heatmaps (K, H, W) of points (K, 2), in new or earlier memory."""
         shape = (len(points), *self.heatmap_size[::-1])
         if not self.reuse_memory:
@@ -153,9 +131,7 @@ class BatchedUDPHeatmap(UDPHeatmap):
         Returns:
             Tensor: Heatmaps (B, K, H, W), float32.
         """
-        return draw_batch(
-            heatmap_keypoints, weights, self.heatmap_size, self.sigma
-        )
+        return draw_batch(heatmap_keypoints, weights, self.heatmap_size, self.sigma)
 
     def decode(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints (1, K, 2) and scores (1, K) of one person's maps."""
@@ -172,21 +148,15 @@ class BatchedUDPHeatmap(UDPHeatmap):
 
         Args:
             batch_encoded (Tensor): Heatmaps (B, K, H, W).
-            mirrored (Tensor, optional): Heatmaps of the mirrored input.
-                Defaults to None.
-            flip_indices (Sequence[int], optional): Needed with ``mirrored``.
-                Defaults to None.
+            mirrored (Tensor, optional): Heatmaps of the mirrored input. Defaults to None.
+            flip_indices (Sequence[int], optional): Needed with ``mirrored``. Defaults to None.
 
         Returns:
-            tuple: For each person keypoints (1, K, 2), float64, in pixels of
-            the input, and scores (1, K), float32.
+            tuple: For each person keypoints (1, K, 2), float64, in pixels of the input, and scores
+            (1, K), float32.
         """
         points, scores = decode_udp_heatmaps(
-            batch_encoded,
-            self.input_size,
-            self.blur_kernel_size,
-            mirrored,
-            flip_indices,
+            batch_encoded, self.input_size, self.blur_kernel_size, mirrored, flip_indices
         )
         return _people(points), _people(scores)
 

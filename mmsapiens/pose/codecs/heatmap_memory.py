@@ -17,8 +17,8 @@ FREE_BYTES = 256 * 2**20
 class _Loan:
     """What an array on loan and all views of it refer to.
 
-    NumPy makes the views of views refer to the array that owns the memory,
-    so no array in between would tell when the last view is gone.
+    NumPy makes the views of views refer to the array that owns the memory, so no array in between
+    would tell when the last view is gone.
     """
 
     def __init__(self, maps: np.ndarray) -> None:
@@ -28,13 +28,13 @@ class _Loan:
 class HeatmapMemory:
     """Zeros for heatmaps of one shape, without a new allocation each time.
 
-    An array from :meth:`lend` comes back when it and all that was made from
-    it (views, tensors, memory views) have been garbage collected. Only its
-    windows are set to zero then, so nobody may write elsewhere on it.
+    An array from :meth:`lend` comes back when it and all that was made from it (views, tensors,
+    memory views) have been garbage collected. Only its windows are set to zero then, so nobody may
+    write elsewhere on it.
 
-    What is free is bounded by :data:`FREE_BYTES` (one array at least); the
-    rest goes back to the system. Copies, pickled ones too, start empty; a
-    forked process has its own memory anyway. Threads may share one object.
+    What is free is bounded by :data:`FREE_BYTES` (one array at least); the rest goes back to the
+    system. Copies, pickled ones too, start empty; a forked process has its own memory anyway.
+    Threads may share one object.
 
     Args:
         shape (Sequence[int]): Keypoints, height and width, (K, H, W).
@@ -44,11 +44,9 @@ class HeatmapMemory:
         self.shape = tuple(shape)
         size = int(np.prod(self.shape)) * np.dtype(np.float32).itemsize
         limit = max(1, FREE_BYTES // max(1, size))
-        # No lock: a loan may end anywhere, by the garbage collector also
-        # inside of these methods, and single operations of a deque are atomic.
-        self._free: deque[tuple[np.ndarray, Sequence[Window]]] = deque(
-            maxlen=limit
-        )
+        # No lock: a loan may end anywhere, by the garbage collector also inside of these methods,
+        # and single operations of a deque are atomic.
+        self._free: deque[tuple[np.ndarray, Sequence[Window]]] = deque(maxlen=limit)
 
     def __reduce__(self) -> tuple[type[HeatmapMemory], tuple[Sequence[int]]]:
         return HeatmapMemory, (self.shape,)
@@ -70,8 +68,7 @@ class HeatmapMemory:
         """The same maps, to be used again once nobody refers to them.
 
         Args:
-            maps (np.ndarray): From :meth:`take`, (K, H, W). The caller keeps
-                no reference.
+            maps (np.ndarray): From :meth:`take`, (K, H, W). The caller keeps no reference.
             windows (Sequence[tuple]): Where they are not 0.
 
         Returns:

@@ -1,10 +1,9 @@
 """Keypoints from batches of heatmaps, on the device that the heatmaps are on.
 
-The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the
-refinement of `Distribution-Aware Coordinate Representation
-<https://arxiv.org/abs/1910.06278>`_ in its `unbiased form
-<https://arxiv.org/abs/1911.07524>`_. Stock blurs every map and takes its
-logarithm, of which it needs nine pixels; only these are computed here.
+The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the refinement of
+`Distribution-Aware Coordinate Representation <https://arxiv.org/abs/1910.06278>`_ in its `unbiased
+form <https://arxiv.org/abs/1911.07524>`_. Stock blurs every map and takes its logarithm, of which
+it needs nine pixels; only these are computed here.
 
 Letters: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
@@ -31,8 +30,8 @@ def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
     """The blur of stock for the 3 inner of ``kernel_size + 2`` pixels.
 
     Args:
-        kernel_size (int): Odd width of the Gaussian; OpenCV derives its
-            standard deviation (2 pixels for 11).
+        kernel_size (int): Odd width of the Gaussian; OpenCV derives its standard deviation (2
+            pixels for 11).
         device (torch.device): Where it is needed.
 
     Returns:
@@ -48,22 +47,18 @@ def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
 class Maps:
     """Heatmaps, averaged with those of a mirrored input if there are any.
 
-    The average is never stored as a whole on a CPU: each map is averaged
-    while it is in the cache.
+    The average is never stored as a whole on a CPU: each map is averaged while it is in the cache.
 
     Args:
         maps (Tensor): (N, H, W), float32.
-        mirrored (Tensor, optional): Maps of the mirrored input, still
-            mirrored, (N, H, W). Defaults to None.
-        partner (Tensor, optional): For each map its number in ``mirrored``,
-            (N,), int64. Defaults to None.
+        mirrored (Tensor, optional): Maps of the mirrored input, still mirrored, (N, H, W). Defaults
+            to None.
+        partner (Tensor, optional): For each map its number in ``mirrored``, (N,), int64. Defaults
+            to None.
     """
 
     def __init__(
-        self,
-        maps: Tensor,
-        mirrored: Tensor | None = None,
-        partner: Tensor | None = None,
+        self, maps: Tensor, mirrored: Tensor | None = None, partner: Tensor | None = None
     ) -> None:
         self.maps, self.mirrored, self.partner = maps, mirrored, partner
         self.height, self.width = maps.shape[1:]
@@ -89,8 +84,8 @@ class Maps:
         """Maximum of each map and its position.
 
         Returns:
-            tuple[Tensor, Tensor]: Maximum (N,), NaN where a map has NaN, and
-            flat index (N,), int64.
+            tuple[Tensor, Tensor]: Maximum (N,), NaN where a map has NaN, and flat index (N,),
+            int64.
         """
         if self.maps.device.type == 'cpu':
             return self._peaks_cpu()
@@ -143,15 +138,12 @@ def crop_patches(maps: Maps, x: Tensor, y: Tensor, radius: int) -> Tensor:
     return maps.pixels(rows, columns) * inside
 
 
-def log_neighbourhood(
-    maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int
-) -> Tensor:
+def log_neighbourhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
     """Logarithm of the blurred map at the 3x3 pixels around its peak.
 
-    Stock rescales a blurred map to its former maximum and clips it to
-    [1e-3, 50] in front of the logarithm. The scale, a constant summand,
-    vanishes in the derivatives; it matters only to what is clipped, and the
-    maps where that is possible are blurred as a whole.
+    Stock rescales a blurred map to its former maximum and clips it to [1e-3, 50] in front of the
+    logarithm. The scale, a constant summand, vanishes in the derivatives; it matters only to what
+    is clipped, and the maps where that is possible are blurred as a whole.
 
     Args:
         maps (Maps): N maps of H x W pixels.
@@ -173,8 +165,7 @@ def log_neighbourhood(
     number = torch.arange(len(x), device=x.device)[:, None, None]
     near = near[number, rows[:, :, None], columns[:, None]]
 
-    # The true scale is at least 1, as a blur cannot raise a maximum, and at
-    # most this.
+    # The true scale is at least 1, as a blur cannot raise a maximum, and at most this.
     lowest, highest = near.flatten(1).amin(1), near.flatten(1).amax(1)
     largest = peaks / highest.clamp(min=torch.finfo(near.dtype).tiny)
     uncertain = (lowest < LOG_FLOOR) | (highest * largest > LOG_CEILING)
@@ -214,12 +205,9 @@ def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
 def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
     """:func:`blurred_maximum` as products of matrices.
 
-    For these a GPU is made; a convolution of a single channel leaves most of
-    it idle.
+    For these a GPU is made; a convolution of a single channel leaves most of it idle.
     """
-    rows, columns = (
-        _blur_of_all(size, kernel_size, maps.device) for size in maps.shape[1:]
-    )
+    rows, columns = (_blur_of_all(size, kernel_size, maps.device) for size in maps.shape[1:])
     return (rows @ maps @ columns).flatten(1).amax(1)
 
 
@@ -248,13 +236,7 @@ def newton_step(log_maps: Tensor) -> Tensor:
     dxx = f[:, 1, 2] - 2 * centre + f[:, 1, 0] + HESSIAN_EPS
     dyy = f[:, 2, 1] - 2 * centre + f[:, 0, 1] + HESSIAN_EPS
     dxy = 0.5 * (
-        f[:, 2, 2]
-        - f[:, 1, 2]
-        - f[:, 2, 1]
-        + 2 * centre
-        - f[:, 1, 0]
-        - f[:, 0, 1]
-        + f[:, 0, 0]
+        f[:, 2, 2] - f[:, 1, 2] - f[:, 2, 1] + 2 * centre - f[:, 1, 0] - f[:, 0, 1] + f[:, 0, 0]
     )
     determinant = dxx * dyy - dxy * dxy
     step_x = (dyy * dx - dxy * dy) / determinant
@@ -271,26 +253,22 @@ def decode_udp_heatmaps(
 ) -> tuple[Tensor, Tensor]:
     """Keypoints and scores of a batch of heatmaps.
 
-    A map without a peak, whose maximum is not above 0 or that has NaN, gives
-    column and row -1 of the heatmap, unrefined, and its maximum as score, or
-    0 for NaN.
+    A map without a peak, whose maximum is not above 0 or that has NaN, gives column and row -1 of
+    the heatmap, unrefined, and its maximum as score, or 0 for NaN.
 
     Args:
         heatmaps (Tensor): (B, K, H, W), any floating type.
-        input_size_wh (tuple[int, int]): Width and height in pixels of the
-            input of the network.
+        input_size_wh (tuple[int, int]): Width and height in pixels of the input of the network.
         blur_kernel_size (int): Width of the blur, odd. Defaults to 11.
-        mirrored (Tensor, optional): Heatmaps (B, K, H, W) of the mirrored
-            input as the network gives them; they are mirrored back, swapped
-            and averaged with ``heatmaps``. Defaults to None.
-        flip_indices (Sequence[int], optional): For each keypoint its
-            counterpart of the other side, needed with ``mirrored``. Defaults
-            to None.
+        mirrored (Tensor, optional): Heatmaps (B, K, H, W) of the mirrored input as the network
+            gives them; they are mirrored back, swapped and averaged with ``heatmaps``. Defaults to
+            None.
+        flip_indices (Sequence[int], optional): For each keypoint its counterpart of the other side,
+            needed with ``mirrored``. Defaults to None.
 
     Returns:
-        tuple[Tensor, Tensor]: Keypoints (x, y) in pixels of the input,
-        (B, K, 2), float64, and scores (B, K), float32, on the device of
-        ``heatmaps``.
+        tuple[Tensor, Tensor]: Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and
+        scores (B, K), float32, on the device of ``heatmaps``.
 
     Raises:
         ValueError: If shapes or lengths do not fit, or the kernel is even.
@@ -324,14 +302,9 @@ def _check_arguments(
     flip_indices: Sequence[int] | None,
 ) -> None:
     if heatmaps.ndim != 4:
-        raise ValueError(
-            f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}'
-        )
+        raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
     if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
-        raise ValueError(
-            '`blur_kernel_size` must be odd and positive, but got '
-            f'{blur_kernel_size}'
-        )
+        raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
     if mirrored is None:
         return
     if mirrored.shape != heatmaps.shape:
@@ -342,6 +315,4 @@ def _check_arguments(
     count = heatmaps.shape[1]
     if flip_indices is None or len(flip_indices) != count:
         got = None if flip_indices is None else len(flip_indices)
-        raise ValueError(
-            f'`flip_indices` must have {count} entries, but got {got}'
-        )
+        raise ValueError(f'`flip_indices` must have {count} entries, but got {got}')

@@ -1,8 +1,7 @@
-"""Heatmaps of keypoints: one Gaussian for each, without a Python loop over
-pixels.
+"""Heatmaps of keypoints: one Gaussian for each, without a Python loop over pixels.
 
-The numbers are those of stock ``generate_udp_gaussian_heatmaps``: a window of
-three standard deviations around the nearest pixel, sub-pixel mean, 0 outside.
+The numbers are those of stock ``generate_udp_gaussian_heatmaps``: a window of three standard
+deviations around the nearest pixel, sub-pixel mean, 0 outside.
 
 Letters: B people, K keypoints, H W height and width of a map, S window side.
 """
@@ -23,10 +22,7 @@ Window: TypeAlias = tuple[int, slice, slice]
 
 
 def visible_windows(
-    keypoints: np.ndarray,
-    visible: np.ndarray,
-    size_wh: tuple[int, int],
-    sigma: float,
+    keypoints: np.ndarray, visible: np.ndarray, size_wh: tuple[int, int], sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows of keypoints, and the weights of the keypoints.
 
@@ -37,9 +33,8 @@ def visible_windows(
         sigma (float): Standard deviation in pixels of the heatmap.
 
     Returns:
-        tuple: Left and upper pixel of each window (K, 2), int64; whether it
-        is drawn (K,), bool; and weights (K,): the visibility, 0 where a
-        visible keypoint's window is outside the map.
+        tuple: Left and upper pixel of each window (K, 2), int64; whether it is drawn (K,), bool;
+        and weights (K,): the visibility, 0 where a visible keypoint's window is outside the map.
     """
     radius = sigma * WINDOW_SIGMAS
     nearest = (keypoints + 0.5).astype(np.int64)
@@ -52,11 +47,7 @@ def visible_windows(
 
 
 def draw_gaussians(
-    heatmaps: np.ndarray,
-    keypoints: np.ndarray,
-    first: np.ndarray,
-    drawn: np.ndarray,
-    sigma: float,
+    heatmaps: np.ndarray, keypoints: np.ndarray, first: np.ndarray, drawn: np.ndarray, sigma: float
 ) -> list[Window]:
     """Draw one Gaussian on each map, in place.
 
@@ -84,26 +75,19 @@ def draw_gaussians(
     stop = (first + side).clip(0, size_wh)
     windows: list[Window] = [
         (k, slice(top, bottom), slice(left, right))
-        for k, (left, top), (right, bottom) in zip(
-            numbers.tolist(), start.tolist(), stop.tolist()
-        )
+        for k, (left, top), (right, bottom) in zip(numbers.tolist(), start.tolist(), stop.tolist())
     ]
     # The part of each bell that is inside the map.
     starts, stops = (start - first).tolist(), (stop - first).tolist()
     for window, row, column, (left, top), (right, bottom) in zip(
         windows, rows, columns, starts, stops
     ):
-        np.multiply(
-            row[top:bottom], column[:, left:right], out=heatmaps[window]
-        )
+        np.multiply(row[top:bottom], column[:, left:right], out=heatmaps[window])
     return windows
 
 
 def draw_batch(
-    keypoints: Tensor,
-    weights: Tensor,
-    size_wh: tuple[int, int],
-    sigma: float,
+    keypoints: Tensor, weights: Tensor, size_wh: tuple[int, int], sigma: float
 ) -> Tensor:
     """Heatmaps of a batch, drawn on the device of ``keypoints``.
 
@@ -123,18 +107,13 @@ def draw_batch(
     heatmaps = torch.from_numpy(np.zeros(shape, dtype=np.float32))
     for maps, points, weight in zip(heatmaps, keypoints, weights):
         array = points.detach().numpy()
-        first, drawn, _ = visible_windows(
-            array, weight.detach().numpy(), size_wh, sigma
-        )
+        first, drawn, _ = visible_windows(array, weight.detach().numpy(), size_wh, sigma)
         draw_gaussians(maps.numpy(), array, first, drawn, sigma)
     return heatmaps
 
 
 def _draw_whole_maps(
-    keypoints: Tensor,
-    weights: Tensor,
-    size_wh: tuple[int, int],
-    sigma: float,
+    keypoints: Tensor, weights: Tensor, size_wh: tuple[int, int], sigma: float
 ) -> Tensor:
     """:func:`draw_batch` as one product of rows and columns."""
     radius = sigma * WINDOW_SIGMAS

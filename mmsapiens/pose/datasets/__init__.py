@@ -1,10 +1,6 @@
 """Datasets of people with keypoints."""
 
-from .checked_coco_dataset import (
-    AnnotationChecks,
-    CheckedCocoDataset,
-    CheckedCocoWholeBodyDataset,
-)
+from .checked_coco_dataset import AnnotationChecks, CheckedCocoDataset, CheckedCocoWholeBodyDataset
 from .combined_vocabulary_dataset import CombinedVocabularyDataset
 from .goliath308_dataset import Goliath308Dataset
 

@@ -12,13 +12,7 @@ import numpy as np
 
 from ..vocabularies import Vocabulary
 from .faults import EntryId, Finding, entry_id, show, to_float, to_floats
-from .keypoint_faults import (
-    MARGIN_PX,
-    check_count,
-    check_fields,
-    check_points,
-    read_points,
-)
+from .keypoint_faults import MARGIN_PX, check_count, check_fields, check_points, read_points
 from .side_faults import check_sides
 
 MAX_AREA = 1.5
@@ -32,11 +26,9 @@ class Context:
 
     Attributes:
         vocabulary (Vocabulary): Of the file.
-        sizes_wh (Mapping, optional): Id of an image -> its annotated width
-            and height, None if these are unusable. None if the file has no
-            images.
-        categories (frozenset, optional): Ids of the categories. None if the
-            file has none.
+        sizes_wh (Mapping, optional): Id of an image -> its annotated width and height, None if
+            these are unusable. None if the file has no images.
+        categories (frozenset, optional): Ids of the categories. None if the file has none.
     """
 
     vocabulary: Vocabulary
@@ -70,19 +62,12 @@ def read_person(annotation: dict, vocabulary: Vocabulary) -> Person:
         Person: With a box only if that is finite and has an area.
     """
     box = to_floats(annotation.get('bbox'))
-    if (
-        box is None
-        or len(box) != 4
-        or not np.isfinite(box).all()
-        or (box[2:] <= 0).any()
-    ):
+    if box is None or len(box) != 4 or not np.isfinite(box).all() or (box[2:] <= 0).any():
         box = None
     return Person(box, *read_points(annotation, vocabulary))
 
 
-def check_annotation(
-    annotation: dict, person: Person, context: Context
-) -> Iterator[Finding]:
+def check_annotation(annotation: dict, person: Person, context: Context) -> Iterator[Finding]:
     """Find the faults of an annotation.
 
     Args:
@@ -118,23 +103,16 @@ def _check_references(annotation: dict, context: Context) -> Iterator[Finding]:
     for kind, key, ids in known:
         value = entry_id(annotation, key)
         if ids is not None and (value is None or value not in ids):
-            yield (
-                kind,
-                f'`{key}` must be the id of an entry, but got '
-                f'{show(annotation.get(key))}',
-            )
+            yield (kind, f'`{key}` must be the id of an entry, but got {show(annotation.get(key))}')
     if to_float(annotation.get('iscrowd')) not in (0, 1):
         yield (
             'wrong_iscrowd',
-            f'`iscrowd` must be 0 or 1, but got '
-            f'{show(annotation.get("iscrowd"))}',
+            f'`iscrowd` must be 0 or 1, but got {show(annotation.get("iscrowd"))}',
         )
 
 
 def _check_box(
-    annotation: dict,
-    box: np.ndarray | None,
-    size_wh: tuple[float, float] | None,
+    annotation: dict, box: np.ndarray | None, size_wh: tuple[float, float] | None
 ) -> Iterator[Finding]:
     text = f'but got {show(annotation.get("bbox"))}'
     found = to_floats(annotation.get('bbox'))
@@ -145,13 +123,11 @@ def _check_box(
     elif box is None:
         yield 'empty_box', f'`bbox` must have a width and a height, {text}'
     elif size_wh is not None and (
-        (box[:2] < -MARGIN_PX).any()
-        or (box[:2] + box[2:] > np.add(size_wh, MARGIN_PX)).any()
+        (box[:2] < -MARGIN_PX).any() or (box[:2] + box[2:] > np.add(size_wh, MARGIN_PX)).any()
     ):
         yield (
             'box_outside',
-            f'`bbox` must be inside the image of {size_wh[0]:g} x '
-            f'{size_wh[1]:g} pixels, {text}',
+            f'`bbox` must be inside the image of {size_wh[0]:g} x {size_wh[1]:g} pixels, {text}',
         )
 
 
@@ -160,8 +136,7 @@ def _check_area(annotation: dict, box: np.ndarray | None) -> Iterator[Finding]:
     if not 0 < area < float('inf'):
         yield (
             'wrong_area',
-            f'`area` must be a positive number, but got '
-            f'{show(annotation.get("area"))}',
+            f'`area` must be a positive number, but got {show(annotation.get("area"))}',
         )
     elif box is not None and area > MAX_AREA * box[2] * box[3]:
         yield (

@@ -5,61 +5,45 @@ from __future__ import annotations
 import logging
 
 from mmengine.logging import print_log
-from mmpose.datasets.datasets import (
-    BaseCocoStyleDataset,
-    CocoDataset,
-    CocoWholeBodyDataset,
-)
+from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset, CocoWholeBodyDataset
 
 from ...registry import DATASETS
 from ...utils.wording import shorten
 from ..vocabularies import keypoint_fields
-from .checks import (
-    check_annotation,
-    check_detections,
-    check_file,
-    check_json,
-    flat_boxes,
-)
+from .checks import check_annotation, check_detections, check_file, check_json, flat_boxes
 
 
 class AnnotationChecks(BaseCocoStyleDataset):
     """Checks in front of the stock reader; the data are those of stock.
 
-    In a subclass it stands in front of the stock dataset. Each sample also
-    gets ``img_shape`` (H, W) from the annotation file, which
-    :class:`mmsapiens.transforms.LoadCheckedImage` compares with the picture.
+    In a subclass it stands in front of the stock dataset. Each sample also gets ``img_shape`` (H,
+    W) from the annotation file, which :class:`mmsapiens.transforms.LoadCheckedImage` compares with
+    the picture.
 
     Attributes:
-        KEYPOINT_FIELDS (tuple[str, ...]): Lists of an annotation that hold
-            its keypoints together.
+        KEYPOINT_FIELDS (tuple[str, ...]): Lists of an annotation that hold its keypoints together.
 
     Raises:
         FileNotFoundError: If ``ann_file`` or ``bbox_file`` is missing.
-        ValueError: If one of them is not the JSON expected, if an annotation
-            has another number of keypoints than ``metainfo``, or if nobody
-            is left.
+        ValueError: If one of them is not the JSON expected, if an annotation has another number of
+            keypoints than ``metainfo``, or if nobody is left.
     """
 
     KEYPOINT_FIELDS: tuple[str, ...] = ('keypoints',)
 
     def load_data_list(self) -> list[dict]:
         """Read ``ann_file``, or the boxes of ``bbox_file``."""
-        check_file(
-            'ann_file', self.ann_file, 'Check the path and `data_root`.'
-        )
+        check_file('ann_file', self.ann_file, 'Check the path and `data_root`.')
         if self.bbox_file:
             check_file(
                 'bbox_file',
                 self.bbox_file,
-                'Download the detections, or set `bbox_file=None` to use the '
-                'annotated boxes.',
+                'Download the detections, or set `bbox_file=None` to use the annotated boxes.',
             )
         try:
             return super().load_data_list()
         except (AssertionError, KeyError, ValueError):
-            # Which of the files, and why, is found only now: reading a
-            # large one twice takes time.
+            # Which of the files, and why, is found only now: reading a large one twice takes time.
             check_json('ann_file', self.ann_file, ('images', 'annotations'))
             if self.bbox_file:
                 check_json('bbox_file', self.bbox_file)

@@ -31,9 +31,7 @@ def check_file(argument: str, path: str, way_out: str) -> None:
         FileNotFoundError: If there is no such file.
     """
     if is_local(path) and not os.path.isfile(path):
-        raise FileNotFoundError(
-            f'`{argument}` of the dataset does not exist: {path}. {way_out}'
-        )
+        raise FileNotFoundError(f'`{argument}` of the dataset does not exist: {path}. {way_out}')
 
 
 def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
@@ -42,8 +40,8 @@ def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
     Args:
         argument (str): The setting that names it.
         path (str): The file.
-        keys (Sequence[str]): Lists that it must have; a list is expected
-            where none is given. Defaults to ().
+        keys (Sequence[str]): Lists that it must have; a list is expected where none is given.
+            Defaults to ().
 
     Raises:
         ValueError: If it is not.
@@ -55,8 +53,7 @@ def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
         with open(path, 'rb') as file:
             start = file.read(40)
         raise ValueError(
-            f'`{argument}` of the dataset is not JSON: {path} starts with '
-            f'{start!r} ({error})'
+            f'`{argument}` of the dataset is not JSON: {path} starts with {start!r} ({error})'
         ) from None
     if keys and not (isinstance(doc, dict) and set(keys) <= set(doc)):
         got = sorted(doc) if isinstance(doc, dict) else type(doc).__name__
@@ -88,9 +85,7 @@ def check_detections(bbox_file: str, ann_file: str) -> None:
     for index, detection in enumerate(detections):
         lacking = _DETECTION_KEYS - set(detection)
         if lacking:
-            raise ValueError(
-                f'{bbox_file}: detection {index} lacks {sorted(lacking)}'
-            )
+            raise ValueError(f'{bbox_file}: detection {index} lacks {sorted(lacking)}')
         if detection['image_id'] not in known:
             raise ValueError(
                 f'{bbox_file}: detection {index} is of the image '
@@ -113,18 +108,16 @@ def check_annotation(
         annotation (Mapping[str, Any]): One of its ``annotations``.
         image (Mapping[str, Any]): The one of ``images`` it belongs to.
         num_keypoints (int): Keypoints K of the dataset's metainfo.
-        fields (Sequence[str]): Lists that hold the keypoints together.
-            Defaults to ('keypoints',).
+        fields (Sequence[str]): Lists that hold the keypoints together. Defaults to ('keypoints',).
 
     Raises:
-        ValueError: If width or height of the image are missing, if the box
-            has not 4 numbers, or the keypoints not 3 K.
+        ValueError: If width or height of the image are missing, if the box has not 4 numbers, or
+            the keypoints not 3 K.
     """
     for key in ('width', 'height'):
         if not image.get(key):
             raise ValueError(
-                f'{path}: image {image["id"]} must give `{key}` in pixels, '
-                f'but got {image.get(key)}'
+                f'{path}: image {image["id"]} must give `{key}` in pixels, but got {image.get(key)}'
             )
     is_person = any(f in annotation for f in ('keypoints', *fields))
     if 'bbox' not in annotation or not is_person:
@@ -132,8 +125,7 @@ def check_annotation(
     where = f'{path}: annotation {annotation["id"]}'
     if len(annotation['bbox']) != 4:
         raise ValueError(
-            f'{where} must have a `bbox` [x, y, width, height], but got '
-            f'{annotation["bbox"]}'
+            f'{where} must have a `bbox` [x, y, width, height], but got {annotation["bbox"]}'
         )
     lacking = [field for field in fields if field not in annotation]
     if lacking:
@@ -156,8 +148,8 @@ def flat_boxes(instances: Iterable[Mapping[str, Any]]) -> list:
     """Ids of the people whose box has no area inside the image.
 
     Args:
-        instances (Iterable[Mapping[str, Any]]): Parsed annotations, with
-            ``bbox`` (1, 4) as (x1, y1, x2, y2).
+        instances (Iterable[Mapping[str, Any]]): Parsed annotations, with ``bbox`` (1, 4) as (x1,
+            y1, x2, y2).
     """
     return [
         instance['id']
@@ -173,8 +165,8 @@ def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
 
     Args:
         where (str): The dataset, for the message.
-        metainfo (Mapping[str, Any]): Parsed metainfo, with
-            ``num_keypoints``, ``flip_indices`` and ``keypoint_id2name``.
+        metainfo (Mapping[str, Any]): Parsed metainfo, with ``num_keypoints``, ``flip_indices`` and
+            ``keypoint_id2name``.
 
     Raises:
         ValueError: If flipping twice is not the identity.

@@ -14,10 +14,9 @@ from ..vocabularies import read_metainfo
 class CombinedVocabularyDataset(CombinedDataset):
     """Stock ``CombinedDataset`` whose metainfo is that of a vocabulary.
 
-    Each data set of another vocabulary has
-    :class:`mmsapiens.pose.ConvertVocabulary` in its own pipeline; the
-    augmentation, which swaps left and right, belongs into the ``pipeline``
-    of this one.
+    Each data set of another vocabulary has :class:`mmsapiens.pose.ConvertVocabulary` in its own
+    pipeline; the augmentation, which swaps left and right, belongs into the ``pipeline`` of this
+    one.
 
     Args:
         vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308'.
@@ -28,7 +27,5 @@ class CombinedVocabularyDataset(CombinedDataset):
         KeyError: If the vocabulary is unknown.
     """
 
-    def __init__(
-        self, vocabulary: str, datasets: list[dict], **kwargs: Any
-    ) -> None:
+    def __init__(self, vocabulary: str, datasets: list[dict], **kwargs: Any) -> None:
         super().__init__(read_metainfo(vocabulary), datasets, **kwargs)

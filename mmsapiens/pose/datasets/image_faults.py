@@ -19,8 +19,8 @@ class ImageFolder:
 
     Attributes:
         path (str): The folder that ``file_name`` starts from.
-        with_size (bool): Whether to compare the size of each picture; reads
-            the first bytes of all of them. Defaults to True.
+        with_size (bool): Whether to compare the size of each picture; reads the first bytes of all
+            of them. Defaults to True.
     """
 
     path: str
@@ -43,8 +43,7 @@ def check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
 
     Args:
         image (dict): An entry of ``images``.
-        folder (ImageFolder, optional): Where the pictures are. If None, they
-            are not looked at.
+        folder (ImageFolder, optional): Where the pictures are. If None, they are not looked at.
 
     Yields:
         Finding: Kind and message.
@@ -77,8 +76,7 @@ def _check_file(
         return
     try:
         found = read_size_wh(path)
-    # PIL raises errors of many types on damaged headers, SyntaxError and
-    # struct.error among them.
+    # PIL raises errors of many types on damaged headers, SyntaxError and struct.error among them.
     except Exception as error:
         yield 'unreadable_image', f'{path!r} cannot be read: {error}'
         return

@@ -18,9 +18,7 @@ MARGIN_PX = 1.0
 MAX_OUTSIDE = 0.5
 
 
-def read_points(
-    annotation: dict, vocabulary: Vocabulary
-) -> tuple[np.ndarray, np.ndarray]:
+def read_points(annotation: dict, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
     """Read the keypoints as far as possible.
 
     Args:
@@ -28,8 +26,8 @@ def read_points(
         vocabulary (Vocabulary): Of the file.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: x, y and visibility (K, 3), and which
-        of them could be read, bool (K,).
+        tuple[np.ndarray, np.ndarray]: x, y and visibility (K, 3), and which of them could be read,
+        bool (K,).
     """
     points = np.zeros((len(vocabulary), 3))
     given: np.ndarray = np.zeros(len(vocabulary), dtype=bool)
@@ -43,15 +41,12 @@ def read_points(
 
 
 def check_fields(
-    annotation: dict,
-    points: np.ndarray,
-    given: np.ndarray,
-    vocabulary: Vocabulary,
+    annotation: dict, points: np.ndarray, given: np.ndarray, vocabulary: Vocabulary
 ) -> Iterator[Finding]:
     """Find the faults of the fields.
 
-    A crowd may be without keypoints, and 308 keypoints without the fields
-    that repeat a group of them.
+    A crowd may be without keypoints, and 308 keypoints without the fields that repeat a group of
+    them.
 
     Args:
         annotation (dict): An entry of ``annotations``.
@@ -73,8 +68,7 @@ def check_fields(
         if values is None:
             yield (
                 'wrong_keypoint_value',
-                f'`{field}` must be a list of numbers, but got '
-                f'{show(annotation[field])}',
+                f'`{field}` must be a list of numbers, but got {show(annotation[field])}',
             )
         elif len(values) != 3 * len(ids):
             yield (
@@ -83,11 +77,7 @@ def check_fields(
                 f'visibility), {3 * len(ids)} numbers, but got {len(values)} '
                 f'numbers, {len(values) / 3:g} keypoints',
             )
-        elif (
-            is_repeated
-            and given.all()
-            and not _is_same(values.reshape(-1, 3), points[ids])
-        ):
+        elif is_repeated and given.all() and not _is_same(values.reshape(-1, 3), points[ids]):
             yield (
                 'contradictory_group',
                 f'`{field}` must be the keypoints {show(ids)} of '
@@ -100,9 +90,7 @@ def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
     if not np.array_equal(a[:, 2], b[:, 2], equal_nan=True):
         return False
     visible = a[:, 2] > 0
-    return np.allclose(
-        a[visible], b[visible], rtol=0, atol=0.01, equal_nan=True
-    )
+    return np.allclose(a[visible], b[visible], rtol=0, atol=0.01, equal_nan=True)
 
 
 def check_points(
@@ -140,30 +128,25 @@ def check_points(
         ids = np.flatnonzero(mask)
         if len(ids):
             names = [
-                f'{vocabulary.keypoint_names[i]} '
-                f'({", ".join(f"{x:g}" for x in points[i])})'
+                f'{vocabulary.keypoint_names[i]} ({", ".join(f"{x:g}" for x in points[i])})'
                 for i in ids
             ]
             yield kind, f'{len(ids)} of {len(points)} {text}: {shorten(names)}'
 
 
-def _has_allowed_visibility(
-    points: np.ndarray, vocabulary: Vocabulary
-) -> np.ndarray:
+def _has_allowed_visibility(points: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
     """Which points (K, 3) have a visibility of the layout, bool (K,)."""
     flags = points[:, 2]
     allowed = np.isin(flags, (0, 1, 2))
     if vocabulary.name == 'coco_wholebody':
-        # Hands that a model labelled have its scores, which are fractions;
-        # the files use them for feet, face and hands alike.
+        # Hands that a model labelled have its scores, which are fractions; the files use them for
+        # feet, face and hands alike.
         body = np.isin(np.arange(len(flags)), vocabulary.groups['body'])
         allowed |= ~body & (flags >= 0) & (flags <= 2)
     return allowed
 
 
-def _is_outside(
-    points: np.ndarray, size_wh: tuple[float, float] | None
-) -> np.ndarray:
+def _is_outside(points: np.ndarray, size_wh: tuple[float, float] | None) -> np.ndarray:
     """Which points (K, 3) are outside the image, bool (K,)."""
     if size_wh is None:
         return np.zeros(len(points), dtype=bool)
@@ -175,15 +158,11 @@ def _is_far(points: np.ndarray, box: np.ndarray | None) -> np.ndarray:
     """Which points (K, 3) are far outside the box, bool (K,)."""
     if box is None:
         return np.zeros(len(points), dtype=bool)
-    beyond = np.maximum(
-        box[:2] - points[:, :2], points[:, :2] - box[:2] - box[2:]
-    )  # (K, 2)
+    beyond = np.maximum(box[:2] - points[:, :2], points[:, :2] - box[:2] - box[2:])  # (K, 2)
     return beyond.max(axis=1) > MAX_OUTSIDE * box[2:].max()
 
 
-def check_count(
-    annotation: dict, points: np.ndarray, vocabulary: Vocabulary
-) -> Iterator[Finding]:
+def check_count(annotation: dict, points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]:
     """Compare ``num_keypoints`` with the visible keypoints.
 
     Args:

@@ -1,9 +1,8 @@
 """Left and right exchanged, found by geometry.
 
-The tests speak only where the picture leaves little doubt. Image axes: x to
-the right, y down; so for a face that looks at the camera, the left eye is on
-the right, and the nose is clockwise from the vector right eye -> left eye.
-Letters: K keypoints, P those of a part.
+The tests speak only where the picture leaves little doubt. Image axes: x to the right, y down; so
+for a face that looks at the camera, the left eye is on the right, and the nose is clockwise from
+the vector right eye -> left eye. Letters: K keypoints, P those of a part.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from .faults import Finding
 
 MIN_EYES_PX = 4.0
 MAX_NOSE_SHIFT = 0.35
-"""The face looks at the camera if the nose is this near to the middle of the
-eyes, in eye distances along the line through them; at 0.5 it is below one."""
+"""The face looks at the camera if the nose is this near to the middle of the eyes, in eye distances
+along the line through them; at 0.5 it is below one."""
 MIN_NOSE_DROP = 0.3
-"""Distance of the nose from that line, in eye distances, that tells above
-from below; a head thrown back has the nose a little above the eyes."""
+"""Distance of the nose from that line, in eye distances, that tells above from below; a head thrown
+back has the nose a little above the eyes."""
 MIN_SHOULDERS = 0.4
-"""Reversed shoulders count from this width on, in lengths of the torso: a
-head can be turned by about 80 degrees, and a body seen from the side with its
-face to the camera has shoulders of 0.3 or less in either order."""
+"""Reversed shoulders count from this width on, in lengths of the torso: a head can be turned by
+about 80 degrees, and a body seen from the side with its face to the camera has shoulders of 0.3 or
+less in either order."""
 TORSO_PER_EYES = 6.0
 """Least length of a torso in eye distances, for one that is foreshortened."""
 MAX_GAP = 1.5
@@ -48,15 +47,10 @@ def _pair(
 
 
 _SIDES = ('left', 'right')
-_PARTS = (
-    ('swapped_hands', 'wrist', 'hand'),
-    ('swapped_feet', 'ankle', 'foot'),
-)
+_PARTS = (('swapped_hands', 'wrist', 'hand'), ('swapped_feet', 'ankle', 'foot'))
 
 
-def check_sides(
-    points: np.ndarray, vocabulary: Vocabulary
-) -> Iterator[Finding]:
+def check_sides(points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]:
     """Find exchanged sides of a person.
 
     Args:
@@ -69,9 +63,7 @@ def check_sides(
     yield from _check_face_and_body(points, vocabulary)
     for kind, joint, part in _PARTS:
         sides = [
-            side
-            for side in _SIDES
-            if _is_at_other_joint(points, vocabulary, side, joint, part)
+            side for side in _SIDES if _is_at_other_joint(points, vocabulary, side, joint, part)
         ]
         if sides:
             yield (
@@ -81,9 +73,7 @@ def check_sides(
             )
 
 
-def _check_face_and_body(
-    points: np.ndarray, vocabulary: Vocabulary
-) -> Iterator[Finding]:
+def _check_face_and_body(points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]:
     eyes = _pair(points, vocabulary, 'eye')
     nose = points[vocabulary.keypoint_names.index('nose')]
     if eyes is None or nose[2] <= 0:
@@ -99,8 +89,7 @@ def _check_face_and_body(
     if drop < -MIN_NOSE_DROP:
         yield (
             'swapped_face',
-            'eyes and nose of a face that looks at the camera are in '
-            'mirrored order',
+            'eyes and nose of a face that looks at the camera are in mirrored order',
         )
         return
     ears = _pair(points, vocabulary, 'ear')
@@ -114,9 +103,7 @@ def _check_face_and_body(
         )
 
 
-def _is_reversed(
-    points: np.ndarray, vocabulary: Vocabulary, across: np.ndarray
-) -> bool:
+def _is_reversed(points: np.ndarray, vocabulary: Vocabulary, across: np.ndarray) -> bool:
     """Whether the chest contradicts the eyes, and clearly so."""
     shoulders = _pair(points, vocabulary, 'shoulder')
     hips = _pair(points, vocabulary, 'hip')
@@ -131,15 +118,11 @@ def _is_reversed(
     return bool(chest < -MIN_SHOULDERS * scale and waist < 0)
 
 
-def _part(
-    points: np.ndarray, vocabulary: Vocabulary, side: str, part: str
-) -> np.ndarray | None:
+def _part(points: np.ndarray, vocabulary: Vocabulary, side: str, part: str) -> np.ndarray | None:
     """Visible points (P, 2) of a hand or foot, None if they are few."""
     groups = vocabulary.groups
     ids = groups.get(f'{side}_{part}') or [
-        index
-        for index in groups.get(part, ())
-        if vocabulary.keypoint_names[index].startswith(side)
+        index for index in groups.get(part, ()) if vocabulary.keypoint_names[index].startswith(side)
     ]
     visible = [index for index in ids if points[index, 2] > 0]
     if not ids or len(visible) < max(3, len(ids) / 2):
@@ -148,11 +131,7 @@ def _part(
 
 
 def _is_at_other_joint(
-    points: np.ndarray,
-    vocabulary: Vocabulary,
-    side: str,
-    joint: str,
-    part: str,
+    points: np.ndarray, vocabulary: Vocabulary, side: str, joint: str, part: str
 ) -> bool:
     """Whether a hand or foot hangs at the joint of the other side."""
     joints = _pair(points, vocabulary, joint)

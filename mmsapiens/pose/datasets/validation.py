@@ -9,12 +9,7 @@ import numpy as np
 
 from ...utils.fault_report import Track, no_progress
 from ..vocabularies import GROUPS, Vocabulary, field_indices, get_vocabulary
-from .annotation_faults import (
-    Context,
-    Person,
-    check_annotation,
-    read_person,
-)
+from .annotation_faults import Context, Person, check_annotation, read_person
 from .checks import check_file
 from .faults import EntryId, Fault, entry_id, place, show
 from .image_faults import ImageFolder, check_image, image_size_wh
@@ -23,20 +18,15 @@ SECTIONS = ('images', 'annotations', 'categories')
 
 
 def validate_file(
-    path: str,
-    vocabulary: str,
-    *,
-    folder: ImageFolder | None = None,
-    track: Track = no_progress,
+    path: str, vocabulary: str, *, folder: ImageFolder | None = None, track: Track = no_progress
 ) -> list[Fault]:
     """Find the faults of an annotation file.
 
     Args:
         path (str): The file.
-        vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308', whose
-            layout the file should have.
-        folder (ImageFolder, optional): Where the pictures are. If None, they
-            are not looked at.
+        vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308', whose layout the file should
+            have.
+        folder (ImageFolder, optional): Where the pictures are. If None, they are not looked at.
         track (Track): Shows progress. Defaults to none.
 
     Returns:
@@ -68,8 +58,7 @@ def validate_document(
     Args:
         document (object): What the file holds.
         vocabulary (str): As in :func:`validate_file`, and so are the others.
-        folder (ImageFolder, optional): Where the pictures are. If None, they
-            are not looked at.
+        folder (ImageFolder, optional): Where the pictures are. If None, they are not looked at.
         track (Track): Shows progress. Defaults to none.
 
     Returns:
@@ -93,9 +82,7 @@ def validate_document(
     context = Context(
         vocabulary=points,
         sizes_wh=None if 'images' in missing else _sizes(lists['images']),
-        categories=None
-        if 'categories' in missing
-        else frozenset(_ids(lists['categories'])),
+        categories=None if 'categories' in missing else frozenset(_ids(lists['categories'])),
     )
     faults += _check_annotations(lists['annotations'], context, track)
     return faults
@@ -122,14 +109,11 @@ def _check_entry(section: str, index: int, entry: object) -> Iterator[Fault]:
         yield Fault(
             'malformed_entry',
             place(section, index, entry),
-            'it must be an object with an `id`, an integer or text, but got '
-            f'{show(entry)}',
+            f'it must be an object with an `id`, an integer or text, but got {show(entry)}',
         )
 
 
-def _check_duplicate(
-    kind: str, where: str, value: EntryId | None, first: dict
-) -> Iterator[Fault]:
+def _check_duplicate(kind: str, where: str, value: EntryId | None, first: dict) -> Iterator[Fault]:
     """Complain about an id that ``first`` has, or add it there."""
     if value is None:
         return
@@ -156,9 +140,7 @@ def _check_groups(document: dict, vocabulary: Vocabulary) -> Iterator[Fault]:
             )
 
 
-def _check_categories(
-    categories: list, vocabulary: Vocabulary
-) -> Iterator[Fault]:
+def _check_categories(categories: list, vocabulary: Vocabulary) -> Iterator[Fault]:
     names = list(vocabulary.keypoint_names)
     body = [names[index] for index in vocabulary.groups['body']]
     for index, category in enumerate(categories):
@@ -173,32 +155,24 @@ def _check_categories(
             )
 
 
-def _check_images(
-    images: list, folder: ImageFolder | None, track: Track
-) -> Iterator[Fault]:
+def _check_images(images: list, folder: ImageFolder | None, track: Track) -> Iterator[Fault]:
     first: dict[EntryId, str] = {}
     for index, image in enumerate(track(images, 'images')):
         where = place('images', index, image)
         yield from _check_entry('images', index, image)
-        yield from _check_duplicate(
-            'duplicate_image_id', where, entry_id(image), first
-        )
+        yield from _check_duplicate('duplicate_image_id', where, entry_id(image), first)
         if isinstance(image, dict):
             for kind, message in check_image(image, folder):
                 yield Fault(kind, where, message)
 
 
-def _check_annotations(
-    annotations: list, context: Context, track: Track
-) -> Iterator[Fault]:
+def _check_annotations(annotations: list, context: Context, track: Track) -> Iterator[Fault]:
     first: dict[EntryId, str] = {}
     people: dict[tuple, str] = {}
     for index, annotation in enumerate(track(annotations, 'annotations')):
         where = place('annotations', index, annotation)
         yield from _check_entry('annotations', index, annotation)
-        yield from _check_duplicate(
-            'duplicate_annotation_id', where, entry_id(annotation), first
-        )
+        yield from _check_duplicate('duplicate_annotation_id', where, entry_id(annotation), first)
         if not isinstance(annotation, dict):
             continue
         person = read_person(annotation, context.vocabulary)
@@ -208,11 +182,7 @@ def _check_annotations(
         yield from (Fault(kind, where, text) for kind, text in findings)
         key = _identity(annotation, person)
         if key in people:
-            yield Fault(
-                'duplicate_person',
-                where,
-                f'{people[key]} has the same box and keypoints',
-            )
+            yield Fault('duplicate_person', where, f'{people[key]} has the same box and keypoints')
         elif key:
             people[key] = where
 

@@ -12,10 +12,9 @@ THRESHOLD = 0.05
 def heatmap_accuracy(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Share of keypoints whose maximum is where that of the target is.
 
-    The number of stock ``pose_pck_accuracy``, which copies the maps to the
-    CPU: a hit is nearer than 0.05, x measured in heights and y in widths of
-    the map; the mean over people for each keypoint, then over the keypoints
-    that are labelled at all.
+    The number of stock ``pose_pck_accuracy``, which copies the maps to the CPU: a hit is nearer
+    than 0.05, x measured in heights and y in widths of the map; the mean over people for each
+    keypoint, then over the keypoints that are labelled at all.
 
     Args:
         pred (Tensor): Heatmaps (B, K, H, W).

@@ -22,21 +22,18 @@ from .accuracy import heatmap_accuracy
 class InstanceNormHeatmapHead(HeatmapHead):
     """Stock heatmap head with instance norm and SiLU.
 
-    The stock head has batch norm and ReLU at the same layer numbers, so
-    weights of one load into the other without an error and give garbage.
-    Here, such weights and those for another number of keypoints are refused.
-    Sapiens, 308 keypoints: (B, D, 64, 48) to heatmaps (B, 308, 256, 192).
+    The stock head has batch norm and ReLU at the same layer numbers, so weights of one load into
+    the other without an error and give garbage. Here, such weights and those for another number of
+    keypoints are refused. Sapiens, 308 keypoints: (B, D, 64, 48) to heatmaps (B, 308, 256, 192).
 
     Args:
         in_channels (int): Width D of the backbone.
         out_channels (int): Number of keypoints K.
-        deconv_out_channels (Sequence[int]): Channels after each transposed
-            convolution, which doubles the resolution. Defaults to
+        deconv_out_channels (Sequence[int]): Channels after each transposed convolution, which
+            doubles the resolution. Defaults to (768, 768).
+        deconv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to (4, 4).
+        conv_out_channels (Sequence[int]): Channels of the convolutions that follow. Defaults to
             (768, 768).
-        deconv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to
-            (4, 4).
-        conv_out_channels (Sequence[int]): Channels of the convolutions that
-            follow. Defaults to (768, 768).
         conv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to
             (1, 1).
         **kwargs: ``final_layer``, ``loss``, ``decoder`` and ``init_cfg`` of
@@ -53,9 +50,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
         conv_kernel_sizes: Sequence[int] = (1, 1),
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault(
-            'loss', dict(type='mmpose.KeypointMSELoss', use_target_weight=True)
-        )
+        kwargs.setdefault('loss', dict(type='mmpose.KeypointMSELoss', use_target_weight=True))
         super().__init__(
             in_channels,
             out_channels,
@@ -65,11 +60,10 @@ class InstanceNormHeatmapHead(HeatmapHead):
             conv_kernel_sizes=conv_kernel_sizes,
             **kwargs,
         )
-        # Kept from here: inside a sharded model the parameters have other
-        # shapes while weights are loaded.
+        # Kept from here: inside a sharded model the parameters have other shapes while weights are
+        # loaded.
         self._weight_shapes = {
-            f'head.{key}': value.to('meta')
-            for key, value in self.state_dict().items()
+            f'head.{key}': value.to('meta') for key, value in self.state_dict().items()
         }
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
@@ -98,10 +92,10 @@ class InstanceNormHeatmapHead(HeatmapHead):
 
         Args:
             feats (Sequence[Tensor]): Feature maps; the last one counts.
-            batch_data_samples (Sequence[PoseDataSample]): With heatmaps, or
-                with the keypoints that the codec draws them from.
-            train_cfg (Mapping, optional): ``compute_acc=False`` leaves the
-                accuracy out. Defaults to None.
+            batch_data_samples (Sequence[PoseDataSample]): With heatmaps, or with the keypoints that
+                the codec draws them from.
+            train_cfg (Mapping, optional): ``compute_acc=False`` leaves the accuracy out. Defaults
+                to None.
 
         Returns:
             dict[str, Tensor]: ``loss_kpt`` and ``acc_pose``.
@@ -136,8 +130,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
         Args:
             feats (Sequence): Feature maps, or two of them with a flip test.
             batch_data_samples (Sequence[PoseDataSample]): The batch.
-            test_cfg (Mapping, optional): As in the stock head. Defaults to
-                None.
+            test_cfg (Mapping, optional): As in the stock head. Defaults to None.
 
         Returns:
             list[InstanceData]: As in the stock head.
@@ -161,36 +154,22 @@ class InstanceNormHeatmapHead(HeatmapHead):
         ]
 
     def _make_deconv_layers(
-        self,
-        in_channels: int,
-        layer_out_channels: Sequence[int],
-        layer_kernel_sizes: Sequence[int],
+        self, in_channels: int, layer_out_channels: Sequence[int], layer_kernel_sizes: Sequence[int]
     ) -> nn.Module:
-        return deconv_layers(
-            in_channels, layer_out_channels, layer_kernel_sizes
-        )
+        return deconv_layers(in_channels, layer_out_channels, layer_kernel_sizes)
 
     def _make_conv_layers(
-        self,
-        in_channels: int,
-        layer_out_channels: Sequence[int],
-        layer_kernel_sizes: Sequence[int],
+        self, in_channels: int, layer_out_channels: Sequence[int], layer_kernel_sizes: Sequence[int]
     ) -> nn.Module:
         return conv_layers(in_channels, layer_out_channels, layer_kernel_sizes)
 
     @property
     def default_init_cfg(self) -> list[dict]:
         """Normal with std 0.001 for every convolution, zero biases."""
-        return [
-            dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001)
-        ]
+        return [dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001)]
 
     def _load_state_dict_pre_hook(
-        self,
-        state_dict: Mapping[str, Tensor],
-        prefix: str,
-        *args: Any,
-        **kwargs: Any,
+        self, state_dict: Mapping[str, Tensor], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         """Refuse weights that would be silently wrong."""
         check_head(

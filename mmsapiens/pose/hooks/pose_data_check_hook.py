@@ -18,11 +18,7 @@ from torch import nn
 
 from ...registry import HOOKS
 from ...utils.wording import shorten
-from ..datasets.checks import (
-    check_flip_indices,
-    flat_boxes,
-    is_local,
-)
+from ..datasets.checks import check_flip_indices, flat_boxes, is_local
 
 
 def parts(dataset: Any) -> list[Any]:
@@ -40,8 +36,7 @@ def keypoint_counts(dataset: Any) -> set[int]:
     That of its metainfo, or of the ``KeypointConverter`` in its pipeline.
 
     Args:
-        dataset (BaseDataset | ConcatDataset): Any dataset; none is told of
-            those without keypoints.
+        dataset (BaseDataset | ConcatDataset): Any dataset; none is told of those without keypoints.
     """
     if isinstance(dataset, ConcatDataset):
         return set().union(*map(keypoint_counts, dataset.datasets))
@@ -82,14 +77,12 @@ def check_head(where: str, dataset: Any, model: nn.Module) -> None:
 class PoseDataCheckHook(Hook):
     """Refuses datasets that would fail late or train on nonsense.
 
-    Looks at nobody to train on, the number of keypoints of annotations,
-    metainfo and head, left-right pairs, missing pictures and flat boxes; in
-    training also of the validation set. Other datasets than COCO-style ones
-    are only compared with the head.
+    Looks at nobody to train on, the number of keypoints of annotations, metainfo and head,
+    left-right pairs, missing pictures and flat boxes; in training also of the validation set. Other
+    datasets than COCO-style ones are only compared with the head.
 
     Args:
-        max_samples (int): Samples of each dataset to look at, evenly spaced.
-            Defaults to 5000.
+        max_samples (int): Samples of each dataset to look at, evenly spaced. Defaults to 5000.
 
     Raises:
         ValueError: If ``max_samples`` is not positive.
@@ -99,9 +92,7 @@ class PoseDataCheckHook(Hook):
 
     def __init__(self, max_samples: int = 5000) -> None:
         if max_samples < 1:
-            raise ValueError(
-                f'`max_samples` must be above 0, but got {max_samples}'
-            )
+            raise ValueError(f'`max_samples` must be above 0, but got {max_samples}')
         self.max_samples = max_samples
         self._checked: set[str] = set()
 
@@ -176,9 +167,7 @@ def _converts_predictions(evaluator: Any) -> bool:
 
 def _check_pictures(where: str, samples: list[dict]) -> None:
     paths = sorted({sample['img_path'] for sample in samples})
-    missing = [
-        path for path in paths if is_local(path) and not os.path.isfile(path)
-    ]
+    missing = [path for path in paths if is_local(path) and not os.path.isfile(path)]
     if missing:
         raise FileNotFoundError(
             f'{len(missing)} of the {len(paths)} pictures of {where} that '

@@ -16,13 +16,12 @@ from ..vocabularies import convert_keypoints, get_vocabulary, read_metainfo
 class ConvertingCocoMetric(CocoMetric):
     """Stock ``CocoMetric`` in front of which predictions are converted.
 
-    Stock's own ``pred_converter`` needs a data set of the target vocabulary;
-    here a model of 133 or 308 keypoints is evaluated with its own loader on
-    the 17 of COCO, for instance beside :class:`WholeBodyMetric` in one run.
+    Stock's own ``pred_converter`` needs a data set of the target vocabulary; here a model of 133 or
+    308 keypoints is evaluated with its own loader on the 17 of COCO, for instance beside
+    :class:`WholeBodyMetric` in one run.
 
     Args:
-        source (str): Vocabulary of the predictions, see
-            :mod:`mmsapiens.pose.vocabularies`.
+        source (str): Vocabulary of the predictions, see :mod:`mmsapiens.pose.vocabularies`.
         target (str): Vocabulary of ``ann_file``. Defaults to 'coco'.
         **kwargs: Arguments of ``CocoMetric``.
 
@@ -30,9 +29,7 @@ class ConvertingCocoMetric(CocoMetric):
         KeyError: If a vocabulary is unknown.
     """
 
-    def __init__(
-        self, source: str, target: str = 'coco', **kwargs: Any
-    ) -> None:
+    def __init__(self, source: str, target: str = 'coco', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         get_vocabulary(source)  # refuses unknown names
         self.source, self.target = source, target
@@ -47,24 +44,19 @@ class ConvertingCocoMetric(CocoMetric):
     def dataset_meta(self, dataset_meta: dict) -> None:
         self._dataset_meta = self._target_meta
 
-    def process(
-        self, data_batch: Sequence[dict], data_samples: Sequence[dict]
-    ) -> None:
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Convert and collect a batch; the samples are left as they are.
 
         Args:
             data_batch (Sequence[dict]): From the loader.
-            data_samples (Sequence[dict]): From the model, with
-                ``pred_instances`` in the vocabulary ``source``.
+            data_samples (Sequence[dict]): From the model, with ``pred_instances`` in the vocabulary
+                ``source``.
         """
         converted = []
         for sample in data_samples:
             pred = dict(sample['pred_instances'])
             pred['keypoints'], pred['keypoint_scores'] = convert_keypoints(
-                pred['keypoints'],
-                pred['keypoint_scores'],
-                self.source,
-                self.target,
+                pred['keypoints'], pred['keypoint_scores'], self.source, self.target
             )
             converted.append(dict(sample, pred_instances=pred))
         super().process(data_batch, converted)

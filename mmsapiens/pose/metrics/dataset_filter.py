@@ -11,18 +11,15 @@ class DatasetFilter:
     """Takes the samples of one data set, wherever they are in the run.
 
     Args:
-        dataset_name (str, optional): Their ``dataset_name``. Defaults to
-            any.
-        img_folder (str, optional): Folder that their ``img_path`` is below,
-            as it is written there. Defaults to any.
+        dataset_name (str, optional): Their ``dataset_name``. Defaults to any.
+        img_folder (str, optional): Folder that their ``img_path`` is below, as it is written there.
+            Defaults to any.
 
     Attributes:
         others (set[str]): Names or folders of the samples not taken.
     """
 
-    def __init__(
-        self, dataset_name: str | None = None, img_folder: str | None = None
-    ) -> None:
+    def __init__(self, dataset_name: str | None = None, img_folder: str | None = None) -> None:
         self.dataset_name = dataset_name
         self.img_folder = None if img_folder is None else Path(img_folder)
         self.others: set[str] = set()
@@ -31,8 +28,7 @@ class DatasetFilter:
         """Whether a sample belongs to the data set.
 
         Args:
-            data_sample (Mapping[str, Any]): With the keys that the data set
-                is told by.
+            data_sample (Mapping[str, Any]): With the keys that the data set is told by.
 
         Returns:
             bool: False for those of other data sets.

@@ -14,18 +14,7 @@ import numpy as np
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
-FIGURES = (
-    'AP',
-    'AP .5',
-    'AP .75',
-    'AP (M)',
-    'AP (L)',
-    'AR',
-    'AR .5',
-    'AR .75',
-    'AR (M)',
-    'AR (L)',
-)
+FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
 
 _PERSON = 1
@@ -81,37 +70,32 @@ def evaluate_oks(
 ) -> dict[str, float]:
     """AP and AR of a list of keypoints, with the stock ``COCOeval``.
 
-    The keypoints are handed to it as plain ``keypoints`` with their own
-    sigmas, so that it needs no patch for a vocabulary it does not know. A
-    person without any labelled keypoint of the list is ignored, and so is a
-    detection whose keypoints of the list all have score 0 or less.
+    The keypoints are handed to it as plain ``keypoints`` with their own sigmas, so that it needs no
+    patch for a vocabulary it does not know. A person without any labelled keypoint of the list is
+    ignored, and so is a detection whose keypoints of the list all have score 0 or less.
 
     Args:
-        gt (Sequence[Mapping]): Persons: ``image_id``; ``keypoints`` (K, 3)
-            of x, y in pixels and visibility, > 0 is labelled; ``bbox`` x, y,
-            width, height in pixels; ``area`` in px^2, unless ``use_area`` is
-            False; optionally ``iscrowd``.
-        detections (Sequence[Mapping]): Persons found: ``image_id``;
-            ``keypoints`` (K, 3) of x, y in pixels and score; ``score`` of
-            the person; optionally ``area`` in px^2, which decides about
-            unmatched ones in the figures of a size range. The default is
-            the box around the keypoints of the list.
-        keypoint_ids (Sequence[int]): The E keypoints to evaluate, indices
-            into the K.
+        gt (Sequence[Mapping]): Persons: ``image_id``; ``keypoints`` (K, 3) of x, y in pixels and
+            visibility, > 0 is labelled; ``bbox`` x, y, width, height in pixels; ``area`` in px^2,
+            unless ``use_area`` is False; optionally ``iscrowd``.
+        detections (Sequence[Mapping]): Persons found: ``image_id``; ``keypoints`` (K, 3) of x, y in
+            pixels and score; ``score`` of the person; optionally ``area`` in px^2, which decides
+            about unmatched ones in the figures of a size range. The default is the box around the
+            keypoints of the list.
+        keypoint_ids (Sequence[int]): The E keypoints to evaluate, indices into the K.
         sigmas (Sequence[float]): Of these E keypoints.
-        image_ids (Iterable[int], optional): Images that count. Defaults to
-            all that have a person or a detection.
-        use_area (bool): OKS with ``area`` rather than 0.53 times that of
-            ``bbox``. Defaults to True.
+        image_ids (Iterable[int], optional): Images that count. Defaults to all that have a person
+            or a detection.
+        use_area (bool): OKS with ``area`` rather than 0.53 times that of ``bbox``. Defaults to
+            True.
 
     Returns:
-        dict[str, float]: The ten :data:`FIGURES`, from 0 to 1; -1 if there
-        is no ground truth, or none in the size range.
+        dict[str, float]: The ten :data:`FIGURES`, from 0 to 1; -1 if there is no ground truth, or
+        none in the size range.
 
     Raises:
-        ValueError: If there are no ``keypoint_ids``, not one sigma for each,
-            arrays of another shape, persons without area, or detections in
-            images that are not among ``image_ids``.
+        ValueError: If there are no ``keypoint_ids``, not one sigma for each, arrays of another
+            shape, persons without area, or detections in images that are not among ``image_ids``.
     """
     ids = np.asarray(keypoint_ids, dtype=np.int64)
     if len(ids) == 0 or len(ids) != len(sigmas):
@@ -120,9 +104,7 @@ def evaluate_oks(
             f'least one, but got {len(sigmas)} for {len(ids)} keypoints'
         )
     if use_area and any('area' not in person for person in gt):
-        raise ValueError(
-            'persons of `gt` must have an `area`, or set `use_area=False`'
-        )
+        raise ValueError('persons of `gt` must have an `area`, or set `use_area=False`')
     seen = {entry['image_id'] for entry in (*gt, *detections)}
     images = seen if image_ids is None else set(image_ids)
     strangers = {entry['image_id'] for entry in detections} - images
@@ -133,11 +115,7 @@ def evaluate_oks(
         )
     persons, found = [], []
     for person in gt:
-        entry = {
-            key: person[key]
-            for key in ('image_id', 'bbox', 'area')
-            if key in person
-        }
+        entry = {key: person[key] for key in ('image_id', 'bbox', 'area') if key in person}
         entry['iscrowd'] = int(person.get('iscrowd', 0))
         entry['keypoints'] = _selected(person, ids).ravel()
         persons.append(entry)
@@ -162,6 +140,4 @@ def evaluate_oks(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return {
-        name: float(value) for name, value in zip(FIGURES, evaluation.stats)
-    }
+    return {name: float(value) for name, value in zip(FIGURES, evaluation.stats)}

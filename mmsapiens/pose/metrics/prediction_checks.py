@@ -12,22 +12,19 @@ from ..vocabularies import get_vocabulary
 
 
 def check_prediction(
-    data_sample: Mapping[str, Any],
-    images: Mapping[int, Mapping[str, Any]],
-    vocabulary: str,
+    data_sample: Mapping[str, Any], images: Mapping[int, Mapping[str, Any]], vocabulary: str
 ) -> None:
     """Raise if a sample does not fit the annotation file or vocabulary.
 
     Args:
-        data_sample (Mapping): With ``img_id`` and ``pred_instances``, whose
-            ``keypoints`` are (N, K, 2), and optionally ``img_path``.
+        data_sample (Mapping): With ``img_id`` and ``pred_instances``, whose ``keypoints`` are (N,
+            K, 2), and optionally ``img_path``.
         images (Mapping): Image id -> entry of the annotation file.
         vocabulary (str): That of the predictions.
 
     Raises:
-        ValueError: If the image is not in the file, or there under another
-            file name; if K is not that of ``vocabulary``; if a coordinate is
-            not finite.
+        ValueError: If the image is not in the file, or there under another file name; if K is not
+            that of ``vocabulary``; if a coordinate is not finite.
     """
     image_id = data_sample['img_id']
     name = Path(data_sample.get('img_path') or '').name

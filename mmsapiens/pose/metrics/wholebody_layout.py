@@ -22,15 +22,12 @@ from ..vocabularies import (
 )
 
 WHOLEBODY = ('coco_wholebody', 'goliath308')
-"""Vocabularies that can be evaluated, in the order of the pairs of
-:func:`common_keypoints`."""
+"""Vocabularies that can be evaluated, in the order of the pairs of :func:`common_keypoints`."""
 
 PROTOCOLS = ('all', 'common114')
 
 
-def read_keypoints(
-    annotation: Mapping[str, Any], vocabulary: str
-) -> np.ndarray:
+def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
     """Keypoints of an annotation, by index.
 
     Args:
@@ -59,9 +56,7 @@ def read_keypoints(
     return points
 
 
-def write_keypoints(
-    points: np.ndarray, vocabulary: str
-) -> dict[str, list[float]]:
+def write_keypoints(points: np.ndarray, vocabulary: str) -> dict[str, list[float]]:
     """The inverse of :func:`read_keypoints`.
 
     Args:
@@ -71,22 +66,17 @@ def write_keypoints(
     Returns:
         dict[str, list[float]]: Key -> numbers x, y, value of each keypoint.
     """
-    return {
-        key: points[ids].ravel().tolist()
-        for key, ids in field_indices(vocabulary).items()
-    }
+    return {key: points[ids].ravel().tolist() for key, ids in field_indices(vocabulary).items()}
 
 
-def evaluated_keypoints(
-    vocabulary: str, pred_vocabulary: str, protocol: str
-) -> list[int]:
+def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) -> list[int]:
     """Keypoints of the ground truth that predictions are compared on.
 
     Args:
         vocabulary (str): That of the ground truth.
         pred_vocabulary (str): That of the predictions.
-        protocol (str): 'all', those that predictions have, or 'common114',
-            the :func:`common_keypoints`.
+        protocol (str): 'all', those that predictions have, or 'common114', the
+            :func:`common_keypoints`.
 
     Returns:
         list[int]: Ascending indices in ``vocabulary``.
@@ -99,9 +89,7 @@ def evaluated_keypoints(
     return [i for i, partner in enumerate(index) if partner != NO_PARTNER]
 
 
-def evaluated_groups(
-    vocabulary: str, keypoint_ids: Sequence[int]
-) -> dict[str, list[int]]:
+def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, list[int]]:
     """Split keypoints into the groups that are reported.
 
     Args:
@@ -109,14 +97,12 @@ def evaluated_groups(
         keypoint_ids (Sequence[int]): Keypoints to evaluate.
 
     Returns:
-        dict[str, list[int]]: Keypoints of body, foot, face, left_hand,
-        right_hand, hand (both in one instance) and wholebody (all).
+        dict[str, list[int]]: Keypoints of body, foot, face, left_hand, right_hand, hand (both in
+        one instance) and wholebody (all).
     """
     kept = set(keypoint_ids)
     described = get_vocabulary(vocabulary).groups
-    groups = {
-        group: [i for i in described[group] if i in kept] for group in GROUPS
-    }
+    groups = {group: [i for i in described[group] if i in kept] for group in GROUPS}
     groups['hand'] = groups['left_hand'] + groups['right_hand']
     groups['wholebody'] = list(keypoint_ids)
     return groups
@@ -127,10 +113,8 @@ def convert_by_equal_names(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As :func:`convert_keypoints`, but only points of the same name.
 
-    That is what the `reference
-    <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133
-    points of COCO-WholeBody get a prediction from 308, the others are at
-    (0, 0) with score 0.
+    That is what the `reference <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133
+    points of COCO-WholeBody get a prediction from 308, the others are at (0, 0) with score 0.
     """
     points, values = convert_keypoints(keypoints, scores, source, target)
     known = set(get_vocabulary(source).keypoint_names)

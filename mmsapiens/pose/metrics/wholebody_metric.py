@@ -30,53 +30,47 @@ _FIXED = ('iou_type', 'pred_converter', 'gt_converter')
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise ValueError(
-            f'`{name}` must be one of {list(choices)}, but got {value!r}'
-        )
+        raise ValueError(f'`{name}` must be one of {list(choices)}, but got {value!r}')
 
 
 @METRICS.register_module()
 class WholeBodyMetric(CocoMetric):
     """AP and AR of body, feet, face, hands and the whole body.
 
-    Scores, their collection and OKS-NMS are those of ``CocoMetric``. OKS is
-    that of ``xtcocotools``, once for each group, with the person's area; see
-    :func:`evaluate_oks`. ``hand`` is one instance of the points of both
-    hands. The annotation file has the layout of COCO-WholeBody, or that of
-    the 308 evaluation files, with any number of people in an image.
+    Scores, their collection and OKS-NMS are those of ``CocoMetric``. OKS is that of
+    ``xtcocotools``, once for each group, with the person's area; see :func:`evaluate_oks`. ``hand``
+    is one instance of the points of both hands. The annotation file has the layout of
+    COCO-WholeBody, or that of the 308 evaluation files, with any number of people in an image.
 
-    Predictions of another vocabulary are converted. Only the points that
-    they have are then compared, scored and used by the NMS: points without a
-    partner have no influence. See ``docs/pose_metrics.md``.
+    Predictions of another vocabulary are converted. Only the points that they have are then
+    compared, scored and used by the NMS: points without a partner have no influence. See
+    ``docs/pose_metrics.md``.
 
-    Several data sets in one run: one of these for each in a list, all with a
-    ``prefix`` and ``dataset_name``; each takes the samples of its own.
+    Several data sets in one run: one of these for each in a list, all with a ``prefix`` and
+    ``dataset_name``; each takes the samples of its own.
 
     Args:
-        vocabulary (str): That of the annotation file, 'coco_wholebody' or
-            'goliath308'.
-        ann_file (str, optional): Annotation file. Defaults to that of the
-            data set of this ``dataset_name`` that was built last.
-        pred_vocabulary (str, optional): That of the model. Defaults to
-            ``vocabulary``.
-        protocol (str): 'all' compares all points that predictions have;
-            'common114' the points common to both vocabularies, for figures
-            as those of Table 3 of the `paper
+        vocabulary (str): That of the annotation file, 'coco_wholebody' or 'goliath308'.
+        ann_file (str, optional): Annotation file. Defaults to that of the data set of this
+            ``dataset_name`` that was built last.
+        pred_vocabulary (str, optional): That of the model. Defaults to ``vocabulary``.
+        protocol (str): 'all' compares all points that predictions have; 'common114' the points
+            common to both vocabularies, for figures as those of Table 3 of the `paper
             <https://arxiv.org/abs/2408.12569>`_. Defaults to 'all'.
-        dataset_name (str, optional): Take only samples whose
-            ``dataset_name`` is this. Defaults to any.
-        img_folder (str, optional): Take only samples whose ``img_path`` is
-            below this folder; for several sets of one name. Defaults to any.
+        dataset_name (str, optional): Take only samples whose ``dataset_name`` is this. Defaults to
+            any.
+        img_folder (str, optional): Take only samples whose ``img_path`` is below this folder; for
+            several sets of one name. Defaults to any.
         reference_unmapped (bool): Figures of the reference for 308
             predictions on COCO-WholeBody: all 133 points are compared, those
             without a namesake are predicted at (0, 0). Defaults to False.
         **kwargs: ``use_area``, ``score_mode``, ``keypoint_score_thr``,
-            ``nms_mode``, ``nms_thr``, ``format_only``, ``outfile_prefix``,
-            ``collect_device`` and ``prefix`` of ``CocoMetric``.
+            ``nms_mode``, ``nms_thr``, ``format_only``, ``outfile_prefix``, ``collect_device`` and
+            ``prefix`` of ``CocoMetric``.
 
     Raises:
-        ValueError: If an argument is none of its choices, or the annotation
-            file is of another vocabulary.
+        ValueError: If an argument is none of its choices, or the annotation file is of another
+            vocabulary.
     """
 
     # Not None, which is worth a warning: groups tell the names apart.
@@ -132,52 +126,39 @@ class WholeBodyMetric(CocoMetric):
     @property
     def dataset_meta(self) -> dict[str, Any]:
         """What ``CocoMetric`` asks of it: the keypoints to be compared."""
-        return dict(
-            num_keypoints=len(self.keypoint_ids),
-            sigmas=self.sigmas[self.keypoint_ids],
-        )
+        return dict(num_keypoints=len(self.keypoint_ids), sigmas=self.sigmas[self.keypoint_ids])
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         # CocoMetric looks the annotation file up by this name.
         name = self.dataset_filter.dataset_name or dataset_meta['dataset_name']
-        CocoMetric.dataset_meta.fset(
-            self, dict(dataset_meta, dataset_name=name)
-        )
+        CocoMetric.dataset_meta.fset(self, dict(dataset_meta, dataset_name=name))
 
     def _read_persons(self) -> list[dict[str, Any]]:
         """Ground truth of the annotation file, read once."""
         if self.coco is None:
             raise ValueError(
-                '`ann_file` is required: no data set of that name was built '
-                'for testing'
+                '`ann_file` is required: no data set of that name was built for testing'
             )
         if self._persons is None:
             self._persons = [
-                dict(
-                    annotation,
-                    keypoints=read_keypoints(annotation, self.vocabulary),
-                )
+                dict(annotation, keypoints=read_keypoints(annotation, self.vocabulary))
                 for annotation in self.coco.dataset.get('annotations', [])
             ]
         return self._persons
 
-    def process(
-        self, data_batch: Any, data_samples: Sequence[dict[str, Any]]
-    ) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep the predictions for this data set.
 
         Args:
             data_batch (Any): Not used.
-            data_samples (Sequence[dict]): With ``id``, ``img_id``,
-                ``gt_instances`` and ``pred_instances``, whose ``keypoints``
-                are (N, K, 2) in pixels of the picture and
+            data_samples (Sequence[dict]): With ``id``, ``img_id``, ``gt_instances`` and
+                ``pred_instances``, whose ``keypoints`` are (N, K, 2) in pixels of the picture and
                 ``keypoint_scores`` (N, K).
 
         Raises:
-            ValueError: If predictions have not the number of keypoints of
-                ``pred_vocabulary``, are not finite, or are for an image that
-                is not in the annotation file.
+            ValueError: If predictions have not the number of keypoints of ``pred_vocabulary``, are
+                not finite, or are for an image that is not in the annotation file.
         """
         self._read_persons()
         own = [s for s in data_samples if self.dataset_filter.takes(s)]
@@ -185,17 +166,10 @@ class WholeBodyMetric(CocoMetric):
             check_prediction(data_sample, self.coco.imgs, self.pred_vocabulary)
         start = len(self.results)
         super().process(data_batch, own)
-        convert = (
-            convert_by_equal_names
-            if self.reference_unmapped
-            else convert_keypoints
-        )
+        convert = convert_by_equal_names if self.reference_unmapped else convert_keypoints
         for pred, _ in self.results[start:]:
             points, scores = convert(
-                pred['keypoints'],
-                pred['keypoint_scores'],
-                self.pred_vocabulary,
-                self.vocabulary,
+                pred['keypoints'], pred['keypoint_scores'], self.pred_vocabulary, self.vocabulary
             )
             pred['keypoints'] = points[:, self.keypoint_ids]  # (N, E, 2)
             pred['keypoint_scores'] = scores[:, self.keypoint_ids]
@@ -207,8 +181,8 @@ class WholeBodyMetric(CocoMetric):
             results (list): What :meth:`process` kept, of all processes.
 
         Returns:
-            dict[str, float]: Such as ``'hand/AP'``: group, then one of
-            :data:`FIGURES`; 0 without predictions, -1 without ground truth.
+            dict[str, float]: Such as ``'hand/AP'``: group, then one of :data:`FIGURES`; 0 without
+            predictions, -1 without ground truth.
 
         Raises:
             ValueError: If all samples were of other data sets.
@@ -223,27 +197,20 @@ class WholeBodyMetric(CocoMetric):
         self.results2json({}, self.outfile_prefix or '')
         return {} if self.format_only else dict(self._evaluate_groups())
 
-    def results2json(
-        self, keypoints: Mapping[int, list], outfile_prefix: str
-    ) -> None:
+    def results2json(self, keypoints: Mapping[int, list], outfile_prefix: str) -> None:
         """Keep the persons found, and write them if a prefix was given.
 
         Args:
-            keypoints (Mapping[int, list]): Image id -> persons, with
-                ``keypoints`` (E, 3) of x, y, score.
+            keypoints (Mapping[int, list]): Image id -> persons, with ``keypoints`` (E, 3) of x, y,
+                score.
             outfile_prefix (str): The file is ``PREFIX.keypoints.json``.
         """
         self._detections = [
-            self._detection(person)
-            for people in keypoints.values()
-            for person in people
+            self._detection(person) for people in keypoints.values() for person in people
         ]
         if self.outfile_prefix is not None:
             rows = [
-                {
-                    **found,
-                    **write_keypoints(found['keypoints'], self.vocabulary),
-                }
+                {**found, **write_keypoints(found['keypoints'], self.vocabulary)}
                 for found in self._detections
             ]
             dump(rows, f'{outfile_prefix}.keypoints.json')
@@ -252,8 +219,8 @@ class WholeBodyMetric(CocoMetric):
         """A person of ``CocoMetric`` as :func:`evaluate_oks` wants it."""
         points = np.zeros((len(self.sigmas), 3))
         points[self.keypoint_ids] = person['keypoints']
-        # The size of a person found is that of its body, for every group,
-        # as in the whole-body evaluation of stock xtcocotools.
+        # The size of a person found is that of its body, for every group, as in the whole-body
+        # evaluation of stock xtcocotools.
         width, height = np.ptp(points[self.groups['body'], :2], axis=0)
         return dict(
             image_id=person['img_id'],
@@ -263,9 +230,7 @@ class WholeBodyMetric(CocoMetric):
             area=float(width * height),
         )
 
-    def _do_python_keypoint_eval(
-        self, outfile_prefix: str
-    ) -> list[tuple[str, float]]:
+    def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
         """Called by ``CocoMetric.compute_metrics``."""
         return self._evaluate_groups()
 
@@ -283,9 +248,6 @@ class WholeBodyMetric(CocoMetric):
                 use_area=self.use_area,
             )
             figures += [(f'{group}/{key}', v) for key, v in values.items()]
-            table.append(
-                f'{group:<12}{len(ids):>8}'
-                f'{values["AP"]:>8.3f}{values["AR"]:>8.3f}'
-            )
+            table.append(f'{group:<12}{len(ids):>8}{values["AP"]:>8.3f}{values["AR"]:>8.3f}')
         print_log('\n'.join(table), logger='current')
         return figures

@@ -14,13 +14,11 @@ from ..vocabularies import converter_mapping, get_vocabulary
 class ConvertVocabulary(KeypointConverter):
     """Stock ``KeypointConverter`` between two vocabularies.
 
-    Stands in the pipeline of a data set inside a ``CombinedDataset``, whose
-    ``metainfo`` is that of ``target``. Points without a partner have weight
-    0 in the loss.
+    Stands in the pipeline of a data set inside a ``CombinedDataset``, whose ``metainfo`` is that of
+    ``target``. Points without a partner have weight 0 in the loss.
 
     Args:
-        source (str): Vocabulary of the data set, see
-            :mod:`mmsapiens.pose.vocabularies`.
+        source (str): Vocabulary of the data set, see :mod:`mmsapiens.pose.vocabularies`.
         target (str): Vocabulary to train in.
 
     Raises:
@@ -28,15 +26,13 @@ class ConvertVocabulary(KeypointConverter):
     """
 
     def __init__(self, source: str, target: str) -> None:
-        super().__init__(
-            len(get_vocabulary(target)), converter_mapping(source, target)
-        )
+        super().__init__(len(get_vocabulary(target)), converter_mapping(source, target))
         self.source, self.target = source, target
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Convert ``keypoints`` (N, K, 2) and what belongs to them."""
-        # The stock converter takes this key for 3D keypoints whatever it is;
-        # some stock data sets set it to None.
+        # The stock converter takes this key for 3D keypoints whatever it is; some stock data sets
+        # set it to None.
         if results.get('keypoints_3d', 0) is None:
             del results['keypoints_3d']
         return super().transform(results)

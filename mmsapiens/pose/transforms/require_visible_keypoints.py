@@ -13,9 +13,8 @@ from ...registry import TRANSFORMS
 class RequireVisibleKeypoints(BaseTransform):
     """Drops a sample with too few keypoints; another one is drawn instead.
 
-    Stands after ``GenerateTarget``, whose keypoint weights are 0 for points
-    that are not labelled or have left the picture. The recipe of Sapiens
-    asks for 4 of 17, and for 8 of 133 and of 308.
+    Stands after ``GenerateTarget``, whose keypoint weights are 0 for points that are not labelled
+    or have left the picture. The recipe of Sapiens asks for 4 of 17, and for 8 of 133 and of 308.
 
     Required key: ``keypoint_weights`` (1, K).
 
@@ -28,9 +27,7 @@ class RequireVisibleKeypoints(BaseTransform):
 
     def __init__(self, min_visible: int) -> None:
         if min_visible < 1:
-            raise ValueError(
-                f'`min_visible` must be positive, but got {min_visible}'
-            )
+            raise ValueError(f'`min_visible` must be positive, but got {min_visible}')
         self.min_visible = min_visible
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any] | None:

@@ -16,9 +16,9 @@ from ...transforms.colour_tables import IDENTITY, change_hsv
 class PoseTableDistortion(PhotometricDistortion):
     """Stock ``PhotometricDistortion``, of 8-bit pictures in half the time.
 
-    Draws and pixels are those of the stock class, which computes in float
-    what a table of 256 values gives. Contrast of mode 1 is changed twice
-    there, hence here. Pictures of another type go through the stock code.
+    Draws and pixels are those of the stock class, which computes in float what a table of 256
+    values gives. Contrast of mode 1 is changed twice there, hence here. Pictures of another type go
+    through the stock code.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -29,17 +29,15 @@ def build_dataset(cfg: Config, mode: str) -> BaseDataset:
     """Build the dataset of a config so that it packs what is to be drawn.
 
     Args:
-        cfg (Config): A pose config; its ``default_scope`` becomes that of the
-            process.
+        cfg (Config): A pose config; its ``default_scope`` becomes that of the process.
         mode (str): 'train' or 'val'.
 
     Returns:
-        BaseDataset: With its pipeline, which also packs the keypoints after
-        augmentation.
+        BaseDataset: With its pipeline, which also packs the keypoints after augmentation.
 
     Raises:
-        ValueError: If the config has no such dataset, or a pipeline that
-            does not end in ``PackPoseInputs``.
+        ValueError: If the config has no such dataset, or a pipeline that does not end in
+            ``PackPoseInputs``.
     """
     if mode not in MODES:
         raise ValueError(f'`mode` must be one of {MODES}, but got {mode!r}')
@@ -61,9 +59,7 @@ def build_dataset(cfg: Config, mode: str) -> BaseDataset:
 def _pack_transformed(dataset_cfg: dict) -> bool:
     """Turn ``pack_transformed`` on, and say if there was a step to do it."""
     steps = [
-        step
-        for step in dataset_cfg.get('pipeline') or []
-        if step['type'].split('.')[-1] == _PACK
+        step for step in dataset_cfg.get('pipeline') or [] if step['type'].split('.')[-1] == _PACK
     ]
     for step in steps:
         step['pack_transformed'] = True
@@ -78,12 +74,11 @@ class SampleDrawer:
     """Draws packed samples with the visualizer of a config.
 
     Args:
-        visualizer_cfg (Mapping[str, Any], optional): Of a visualizer like
-            ``PoseLocalVisualizer``, which is taken if None. Sizes of points
-            and lines that it leaves open follow the input.
+        visualizer_cfg (Mapping[str, Any], optional): Of a visualizer like ``PoseLocalVisualizer``,
+            which is taken if None. Sizes of points and lines that it leaves open follow the input.
         dataset_meta (dict): ``metainfo`` of the dataset: colours and links.
-        with_heatmaps (bool): Whether to add a second panel with the sum of
-            the target heatmaps over the picture. Defaults to False.
+        with_heatmaps (bool): Whether to add a second panel with the sum of the target heatmaps over
+            the picture. Defaults to False.
     """
 
     def __init__(
@@ -94,8 +89,8 @@ class SampleDrawer:
     ) -> None:
         cfg = dict(visualizer_cfg or dict(type='PoseLocalVisualizer'))
         self.own_sizes = {'radius', 'line_width'} - set(cfg)
-        # Backends write to the working directory of a run. The class is
-        # called directly because a registry hands out one object per name.
+        # Backends write to the working directory of a run. The class is called directly because a
+        # registry hands out one object per name.
         cfg.update(name='browse', vis_backends=None)
         self.visualizer = VISUALIZERS.get(cfg.pop('type'))(**cfg)
         self.visualizer.set_dataset_meta(dataset_meta)
@@ -105,8 +100,7 @@ class SampleDrawer:
         """Draw a sample.
 
         Args:
-            sample (Mapping[str, Any]): ``inputs`` (3, H, W), BGR in
-                [0, 255], and ``data_samples``.
+            sample (Mapping[str, Any]): ``inputs`` (3, H, W), BGR in [0, 255], and ``data_samples``.
 
         Returns:
             np.ndarray: RGB, uint8 (H, W, 3), or (H, 2 W, 3) with heatmaps.
@@ -122,16 +116,11 @@ class SampleDrawer:
         drawn = image
         if 'keypoints' in data_sample.gt_instances:
             drawn = self.visualizer.add_datasample(
-                'browse',
-                image,
-                _visible_sample(data_sample),
-                draw_pred=False,
+                'browse', image, _visible_sample(data_sample), draw_pred=False
             )
         if not self.with_heatmaps:
             return drawn
-        return np.concatenate(
-            [drawn, overlay_heatmaps(image, data_sample)], axis=1
-        )
+        return np.concatenate([drawn, overlay_heatmaps(image, data_sample)], axis=1)
 
 
 def _visible_sample(data_sample: PoseDataSample) -> PoseDataSample:
@@ -147,15 +136,12 @@ def _visible_sample(data_sample: PoseDataSample) -> PoseDataSample:
             visible = visible * (weights > 0)
     shown = PoseDataSample()
     shown.gt_instances = InstanceData(
-        keypoints=np.array(points[..., :2]),
-        keypoints_visible=(visible > 0).astype(np.float32),
+        keypoints=np.array(points[..., :2]), keypoints_visible=(visible > 0).astype(np.float32)
     )
     return shown
 
 
-def overlay_heatmaps(
-    image: np.ndarray, data_sample: PoseDataSample
-) -> np.ndarray:
+def overlay_heatmaps(image: np.ndarray, data_sample: PoseDataSample) -> np.ndarray:
     """Lay the sum of the target heatmaps over a picture.
 
     Args:
@@ -177,9 +163,7 @@ def overlay_heatmaps(
     heat = fields.heatmaps.sum(dim=0).clamp(0, 1).numpy()  # (h, w)
     height, width = image.shape[:2]
     heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap(
-        (heat * 255).astype(np.uint8), cv2.COLORMAP_JET
-    )[..., ::-1]
+    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
     return (image * 0.5 + colours * 0.5).astype(np.uint8)
 
 
@@ -195,11 +179,7 @@ def spread_indices(length: int, number: int) -> list[int]:
 
 
 def browse(
-    cfg: Config,
-    *,
-    mode: str = 'train',
-    number: int = 20,
-    with_heatmaps: bool = False,
+    cfg: Config, *, mode: str = 'train', number: int = 20, with_heatmaps: bool = False
 ) -> Iterator[tuple[str, np.ndarray, SampleDrawer]]:
     """Draw samples of a config's dataset after augmentation.
 
@@ -210,15 +190,13 @@ def browse(
         with_heatmaps (bool): As in :class:`SampleDrawer`.
 
     Yields:
-        tuple[str, np.ndarray, SampleDrawer]: Name of the picture, ending in
-        .png, the picture (RGB, uint8), and what drew it.
+        tuple[str, np.ndarray, SampleDrawer]: Name of the picture, ending in .png, the picture (RGB,
+        uint8), and what drew it.
     """
     if number < 1:
         raise ValueError(f'`number` must be at least 1, but got {number}')
     dataset = build_dataset(cfg, mode)
-    drawer = SampleDrawer(
-        cfg.get('visualizer'), dataset.metainfo, with_heatmaps
-    )
+    drawer = SampleDrawer(cfg.get('visualizer'), dataset.metainfo, with_heatmaps)
     for index in spread_indices(len(dataset), number):
         sample = dataset[index]
         meta = sample['data_samples'].metainfo
@@ -231,8 +209,7 @@ def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
     """Write a picture; its name appears only when the file is complete.
 
     Args:
-        path (str | os.PathLike): A name that ends in .png; its folder is
-            made if need be.
+        path (str | os.PathLike): A name that ends in .png; its folder is made if need be.
         image (np.ndarray): RGB, uint8 (H, W, 3).
     """
     _, data = cv2.imencode('.png', image[..., ::-1])

@@ -22,10 +22,10 @@ class Part:
         pattern (str): Expression that their names match. Defaults to any.
         scale (float): Pixels for a unit of the layout. Defaults to 1.25.
         margin (float): Room around the points, in pixels. Defaults to 45.
-        is_whole (bool): Whether the picture shows the whole person instead
-            of these points only. Defaults to False.
-        zooms (tuple[str, ...]): Charts that have the indices of some of
-            these points. Defaults to none.
+        is_whole (bool): Whether the picture shows the whole person instead of these points only.
+            Defaults to False.
+        zooms (tuple[str, ...]): Charts that have the indices of some of these points. Defaults to
+            none.
     """
 
     title: str
@@ -44,12 +44,7 @@ _HANDS = ('right_hand', 'left_hand')
 
 def _hand(side: str) -> Part:
     names = 'hand|wrist|thumb|forefinger|middle|ring|pinky'
-    return Part(
-        f'{side} hand',
-        (f'{side}_hand', 'body'),
-        f'^{side}_({names})',
-        scale=5,
-    )
+    return Part(f'{side} hand', (f'{side}_hand', 'body'), f'^{side}_({names})', scale=5)
 
 
 def _eye(side: str) -> Part:
@@ -75,20 +70,14 @@ def _ear(side: str) -> Part:
 
 PARTS = {
     'body': Part('body', ('body', 'foot', 'extra'), is_whole=True),
-    'face': Part(
-        'face', _FACE, 'face-|nose|_eye$|_ear$|center_of_pupil', scale=8
-    ),
-    'face_overview': Part(
-        'face', _FACE, '_of_|22_15|_ear$', scale=6, zooms=_ZOOMS
-    ),
+    'face': Part('face', _FACE, 'face-|nose|_eye$|_ear$|center_of_pupil', scale=8),
+    'face_overview': Part('face', _FACE, '_of_|22_15|_ear$', scale=6, zooms=_ZOOMS),
     'right_hand': _hand('right'),
     'left_hand': _hand('left'),
     'right_eye': _eye('right'),
     'left_eye': _eye('left'),
     'nose': Part('nose', _FACE, 'nose|nostril|glabella', scale=14),
-    'mouth': Part(
-        'mouth and chin', _FACE, 'lip|mouth|cupid|labiomental|chin', scale=17
-    ),
+    'mouth': Part('mouth and chin', _FACE, 'lip|mouth|cupid|labiomental|chin', scale=17),
     'right_ear': _ear('right'),
     'left_ear': _ear('left'),
 }
@@ -104,13 +93,7 @@ CHARTS = {
 """Vocabulary -> parts that have a chart, in the order of the page."""
 
 # OpenPose hangs the body on neck and mid-hip instead of closing a box.
-_NOT_OPENPOSE = (
-    {'shoulder'},
-    {'hip'},
-    {'shoulder', 'hip'},
-    {'ear', 'shoulder'},
-    {'eye'},
-)
+_NOT_OPENPOSE = ({'shoulder'}, {'hip'}, {'shoulder', 'hip'}, {'ear', 'shoulder'}, {'eye'})
 _OPENPOSE_LINKS = (
     ('neck', 'nose'),
     ('neck', 'left_shoulder'),
@@ -126,15 +109,8 @@ def links_to_draw(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     if vocabulary.links:
         return list(vocabulary.links)
     model = get_vocabulary('coco_wholebody')
-    pairs = [
-        (model.keypoint_names[start], model.keypoint_names[end])
-        for start, end in model.links
-    ]
-    pairs = [
-        pair
-        for pair in pairs
-        if {name.split('_')[-1] for name in pair} not in _NOT_OPENPOSE
-    ]
+    pairs = [(model.keypoint_names[start], model.keypoint_names[end]) for start, end in model.links]
+    pairs = [pair for pair in pairs if {name.split('_')[-1] for name in pair} not in _NOT_OPENPOSE]
     index = {name: i for i, name in enumerate(vocabulary.keypoint_names)}
     return [
         (index[start], index[end])
@@ -157,18 +133,14 @@ def select(vocabulary: Vocabulary, part: str) -> list[int]:
     return [
         index
         for index, group in enumerate(group_of_each(vocabulary))
-        if group in spec.groups
-        and re.search(spec.pattern, vocabulary.keypoint_names[index])
+        if group in spec.groups and re.search(spec.pattern, vocabulary.keypoint_names[index])
     ]
 
 
 def frame(vocabulary: Vocabulary, part: str) -> np.ndarray:
     """Box of a chart (x1, y1, x2, y2) in units of the layout."""
     spec, points = PARTS[part], layout(vocabulary.name)
-    if spec.is_whole:
-        points = np.concatenate([points, head()])
-    else:
-        points = points[select(vocabulary, part)]
+    points = np.concatenate([points, head()]) if spec.is_whole else points[select(vocabulary, part)]
     margin = spec.margin / spec.scale
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     return np.concatenate([low, high])

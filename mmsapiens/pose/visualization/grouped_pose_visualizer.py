@@ -22,8 +22,8 @@ GROUP_COLORS = {
     'right_hand': (255, 112, 67),
     'extra': (171, 71, 188),
 }
-"""Group -> RGB colour of its points and links. Points of the body that have a
-side take the colour of that hand."""
+"""Group -> RGB colour of its points and links. Points of the body that have a side take the colour
+of that hand."""
 
 BY_SIZE = {17: 'coco', 133: 'coco_wholebody', 308: 'goliath308'}
 POINT_SHARE = 0.006
@@ -45,9 +45,7 @@ def group_of_each(vocabulary: Vocabulary) -> list[str]:
 def point_colors(vocabulary: Vocabulary) -> list[tuple[int, int, int]]:
     """The RGB colour of each keypoint, by index."""
     colors = []
-    for name, group in zip(
-        vocabulary.keypoint_names, group_of_each(vocabulary)
-    ):
+    for name, group in zip(vocabulary.keypoint_names, group_of_each(vocabulary)):
         side = name.split('_')[0]
         is_sided = group == 'body' and side in ('left', 'right')
         colors.append(GROUP_COLORS[f'{side}_hand' if is_sided else group])
@@ -59,8 +57,7 @@ def point_radius(keypoints: np.ndarray, box: np.ndarray | None) -> float:
 
     Args:
         keypoints (np.ndarray): Visible points of a person, (M, 2).
-        box (np.ndarray, optional): Its box (x1, y1, x2, y2); the extent of
-            the points if None.
+        box (np.ndarray, optional): Its box (x1, y1, x2, y2); the extent of the points if None.
     """
     if box is not None:
         extent = np.asarray(box[2:4]) - np.asarray(box[:2])
@@ -80,19 +77,17 @@ def draw_person(
 ) -> None:
     """Draw one person onto an image, in place.
 
-    Colours tell the groups; points of face and hands are smaller than
-    those of the body, and all grow with the box.
+    Colours tell the groups; points of face and hands are smaller than those of the body, and all
+    grow with the box.
 
     Args:
         image (np.ndarray): RGB, uint8, (H, W, 3).
         keypoints (np.ndarray): (x, y) in pixels, (K, 2).
         scores (np.ndarray): Scores or visibilities (K,).
         vocabulary (Vocabulary): What the K keypoints are.
-        threshold (float): Smallest score of a point that is drawn. Defaults
-            to 0.3.
+        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
         box (np.ndarray, optional): (x1, y1, x2, y2). Defaults to None.
-        with_indices (bool): Whether to write the index beside each point.
-            Defaults to False.
+        with_indices (bool): Whether to write the index beside each point. Defaults to False.
     """
     seen = (scores >= threshold) & np.isfinite(keypoints).all(axis=1)
     if not seen.any():
@@ -102,8 +97,8 @@ def draw_person(
     whole = np.round(np.nan_to_num(keypoints)).astype(int)
     for start, end in vocabulary.links:
         if seen[start] and seen[end]:
-            # A wrist belongs to the body, its links to the hand; between two
-            # sides of the body a link has the colour of the middle.
+            # A wrist belongs to the body, its links to the hand; between two sides of the body a
+            # link has the colour of the middle.
             small = [g for g in (groups[start], groups[end]) if g != 'body']
             color = GROUP_COLORS[small[0] if small else 'body']
             if not small and colors[start] == colors[end]:
@@ -120,14 +115,7 @@ def draw_person(
         group = groups[index]
         size = radius * SHARE_OF_BODY.get(group, 1)
         centre = tuple(map(int, whole[index]))
-        cv2.circle(
-            image,
-            centre,
-            max(1, round(size)),
-            colors[index],
-            -1,
-            cv2.LINE_AA,
-        )
+        cv2.circle(image, centre, max(1, round(size)), colors[index], -1, cv2.LINE_AA)
         if with_indices:
             scale = max(0.25, radius / 10)
             cv2.putText(
@@ -146,10 +134,9 @@ def draw_person(
 class GroupedPoseVisualizer(PoseLocalVisualizer):
     """Stock visualizer with colours by group and sizes by box.
 
-    The vocabulary follows from the number of keypoints: 17, 133 or 308;
-    people of other vocabularies are drawn as stock does. With
-    ``skeleton_style='openpose'`` the picture is the black canvas that
-    ControlNet takes, see :func:`draw_openpose`.
+    The vocabulary follows from the number of keypoints: 17, 133 or 308; people of other
+    vocabularies are drawn as stock does. With ``skeleton_style='openpose'`` the picture is the
+    black canvas that ControlNet takes, see :func:`draw_openpose`.
 
     Args:
         **kwargs: Arguments of the stock visualizer.
@@ -174,11 +161,7 @@ class GroupedPoseVisualizer(PoseLocalVisualizer):
         people = _people(instances)
         if skeleton_style == 'openpose':
             return draw_openpose(
-                people['keypoints'],
-                people['scores'],
-                name,
-                image.shape[:2],
-                kpt_thr,
+                people['keypoints'], people['scores'], name, image.shape[:2], kpt_thr
             )
         image = np.ascontiguousarray(image)
         for index, points in enumerate(people['keypoints']):
@@ -198,9 +181,7 @@ class GroupedPoseVisualizer(PoseLocalVisualizer):
 
 def _people(instances: InstanceData) -> Mapping[str, Any]:
     """Keypoints (N, K, 2), scores (N, K) and boxes (N, 4) of instances."""
-    keypoints = np.asarray(
-        instances.get('transformed_keypoints', instances.keypoints)
-    )
+    keypoints = np.asarray(instances.get('transformed_keypoints', instances.keypoints))
     for key in ('keypoints_visible', 'keypoint_scores'):
         if key in instances:
             scores = np.asarray(instances.get(key))

@@ -1,7 +1,6 @@
 """Places for the labels of crowded points.
 
-Letters: N labels, M points, L points along lines, C candidate places of a
-label.
+Letters: N labels, M points, L points along lines, C candidate places of a label.
 """
 
 from __future__ import annotations
@@ -26,16 +25,11 @@ def _candidates(size_wh: np.ndarray) -> np.ndarray:
     """Centres of a box around the origin that leave it free, (C, 2)."""
     angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS - np.pi / 4
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.concatenate(
-        [rays * distance + rays * size_wh / 2 for distance in _DISTANCES]
-    )
+    return np.concatenate([rays * distance + rays * size_wh / 2 for distance in _DISTANCES])
 
 
 def _covered(
-    centers: np.ndarray,
-    size_wh: np.ndarray,
-    points: np.ndarray,
-    gap: float = 0.0,
+    centers: np.ndarray, size_wh: np.ndarray, points: np.ndarray, gap: float = 0.0
 ) -> np.ndarray:
     """How many points a box at each centre covers, (C, )."""
     away = np.abs(centers[:, None] - points[None])
@@ -43,10 +37,7 @@ def _covered(
 
 
 def _overlap(
-    centers: np.ndarray,
-    size_wh: np.ndarray,
-    others: np.ndarray,
-    sizes_wh: np.ndarray,
+    centers: np.ndarray, size_wh: np.ndarray, others: np.ndarray, sizes_wh: np.ndarray
 ) -> np.ndarray:
     """Share of a box at each centre that the other boxes cover, (C, )."""
     reach = (size_wh + sizes_wh) / 2 + _GAP
@@ -89,15 +80,15 @@ def place_labels(
 ) -> np.ndarray:
     """Put labels beside their points, clear of each other and of points.
 
-    Each label in turn takes the best of the places around its point while
-    the others stay; a few sweeps settle it. Equal inputs give equal places.
+    Each label in turn takes the best of the places around its point while the others stay; a few
+    sweeps settle it. Equal inputs give equal places.
 
     Args:
         points (np.ndarray): Points to label, pixels, (N, 2).
         sizes_wh (np.ndarray): Width and height of the labels, (N, 2).
         obstacles (np.ndarray): All points that are drawn, (M, 2).
-        line_points (np.ndarray): Places on lines, a few pixels apart, that
-            are better left free, (L, 2).
+        line_points (np.ndarray): Places on lines, a few pixels apart, that are better left free,
+            (L, 2).
         canvas_wh (tuple[float, float]): Size of the picture.
 
     Returns:
@@ -110,12 +101,7 @@ def place_labels(
         places.append(place)
         costs.append(
             _own_cost(
-                point,
-                place,
-                size_wh,
-                obstacles,
-                line_points[away < _REACH],
-                np.array(canvas_wh),
+                point, place, size_wh, obstacles, line_points[away < _REACH], np.array(canvas_wh)
             )
         )
     centers = np.array([p[np.argmin(c)] for p, c in zip(places, costs)])
@@ -123,9 +109,7 @@ def place_labels(
         before = centers.copy()
         for index, (place, cost) in enumerate(zip(places, costs)):
             rest = np.arange(len(points)) != index
-            crowd = _overlap(
-                place, sizes_wh[index], centers[rest], sizes_wh[rest]
-            )
+            crowd = _overlap(place, sizes_wh[index], centers[rest], sizes_wh[rest])
             centers[index] = place[np.argmin(cost + _OVERLAP_COST * crowd)]
         if np.array_equal(before, centers):
             break

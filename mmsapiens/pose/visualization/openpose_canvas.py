@@ -1,8 +1,7 @@
 """People as coloured sticks on black, the input of ControlNet.
 
-Layout and colours are those of `OpenPose
-<https://arxiv.org/abs/1812.08008>`_: limbs as ellipses, joints as discs,
-hands as a rainbow of fingers, the face as white dots.
+Layout and colours are those of `OpenPose <https://arxiv.org/abs/1812.08008>`_: limbs as ellipses,
+joints as discs, hands as a rainbow of fingers, the face as white dots.
 """
 
 from __future__ import annotations
@@ -66,11 +65,9 @@ def draw_openpose(
     Args:
         keypoints (np.ndarray): (x, y) in pixels, (N, K, 2).
         scores (np.ndarray): Scores or visibilities (N, K).
-        vocabulary (str): What the K keypoints are, see
-            :mod:`mmsapiens.pose.vocabularies`.
+        vocabulary (str): What the K keypoints are, see :mod:`mmsapiens.pose.vocabularies`.
         size_hw (tuple[int, int]): Height and width of the canvas in pixels.
-        threshold (float): Smallest score of a point that is drawn. Defaults
-            to 0.3.
+        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
 
     Returns:
         np.ndarray: RGB, uint8, (H, W, 3).
@@ -80,10 +77,7 @@ def draw_openpose(
     """
     target = get_vocabulary('openpose_wholebody')
     points, values = convert_keypoints(
-        np.asarray(keypoints, dtype=float),
-        np.asarray(scores, dtype=float),
-        vocabulary,
-        target.name,
+        np.asarray(keypoints, dtype=float), np.asarray(scores, dtype=float), vocabulary, target.name
     )
     seen = (values >= threshold) & (values > 0)
     canvas: np.ndarray = np.zeros((*size_hw, 3), dtype=np.uint8)
@@ -105,19 +99,12 @@ def draw_openpose(
     return canvas
 
 
-def _disc(
-    canvas: np.ndarray,
-    point: np.ndarray,
-    radius: int,
-    color: tuple[int, int, int],
-) -> None:
+def _disc(canvas: np.ndarray, point: np.ndarray, radius: int, color: tuple[int, int, int]) -> None:
     centre = (round(float(point[0])), round(float(point[1])))
     cv2.circle(canvas, centre, radius, color, -1)
 
 
-def _draw_limbs(
-    canvas: np.ndarray, joints: np.ndarray, visible: np.ndarray
-) -> None:
+def _draw_limbs(canvas: np.ndarray, joints: np.ndarray, visible: np.ndarray) -> None:
     """Ellipses between the 18 joints."""
     for number, (start, end) in enumerate(_LIMBS):
         if not (visible[start] and visible[end]):
@@ -137,9 +124,7 @@ def _draw_limbs(
         cv2.fillConvexPoly(canvas, np.array(polygon), color)
 
 
-def _draw_hand(
-    canvas: np.ndarray, joints: np.ndarray, visible: np.ndarray
-) -> None:
+def _draw_hand(canvas: np.ndarray, joints: np.ndarray, visible: np.ndarray) -> None:
     """Fingers of a hand of 21 joints, the root first."""
     count = _FINGERS * _FINGER_JOINTS
     for number in range(count):

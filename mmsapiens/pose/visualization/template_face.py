@@ -1,14 +1,13 @@
 """Where the keypoints of a face are drawn: a schematic one, from the front.
 
-Unit: half the width of the head. The origin is between the pupils, x grows
-to the right of the picture, which is the person's left, and y downwards.
+Unit: half the width of the head. The origin is between the pupils, x grows to the right of the
+picture, which is the person's left, and y downwards.
 
-Only the person's left half is written down. The right half is its mirror
-image; the names of a mirrored curve are listed beside those of the curve,
-because numbered points keep their order from left to right in the *picture*
-on either side of the face. Features are larger than life where many points
-share a small place, and points that are one place in a person (eye, iris and
-pupil) are drawn a little apart.
+Only the person's left half is written down. The right half is its mirror image; the names of a
+mirrored curve are listed beside those of the curve, because numbered points keep their order from
+left to right in the *picture* on either side of the face. Features are larger than life where many
+points share a small place, and points that are one place in a person (eye, iris and pupil) are
+drawn a little apart.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ CLOCK_DEG = {
     'midpoint_4': 135,
 }
 
-# Numbers of the midpoints of a curve, in the picture from left to right: 1
-# and 2 halve its two sides, 3 to 6 the quarters.
+# Numbers of the midpoints of a curve, in the picture from left to right: 1 and 2 halve its two
+# sides, 3 to 6 the quarters.
 ALONG = ('3', '1', '4', 'center', '5', '2', '6')
 
 _MIDDLE = {
@@ -82,9 +81,8 @@ _LIPS = {
     'lower_inner': ((0.1, 0.985), (0.2, 0.97), (0.3, 0.95)),
 }
 _LIP_NUMBERS = dict(l=('5', '2', '6'), r=('4', '1', '3'))
-# Height of the lines of the eye above the line of the corners, and their
-# half width. The lash line is the outer edge of the lid, the eyelid line the
-# one at the eyeball.
+# Height of the lines of the eye above the line of the corners, and their half width. The lash line
+# is the outer edge of the lid, the eyelid line the one at the eyeball.
 _EYE_LINES = {
     'upper_lash': (-0.19, _EYE_HALF_WIDTH),
     'lower_lash': (0.185, _EYE_HALF_WIDTH),
@@ -182,11 +180,7 @@ def _eye_line(line: str, side: str) -> Points:
         else f'{side}_midpoint_{number}_of_{line}_line'
         for number in inner_to_outer
     ]
-    names = [
-        f'{side}_inner_end_of_{line}_line',
-        *names,
-        f'{side}_outer_end_of_{line}_line',
-    ]
+    names = [f'{side}_inner_end_of_{line}_line', *names, f'{side}_outer_end_of_{line}_line']
     points = {}
     for name, share in zip(names, np.linspace(-1, 1, len(names))):
         arch = height * (1 - abs(share) ** 2.4)

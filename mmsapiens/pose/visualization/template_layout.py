@@ -1,10 +1,9 @@
 """Where each keypoint is drawn: a schematic person, seen from the front.
 
-The layout of the charts in ``docs/vocabularies.md``. The person stands with
-the arms a little away from the body, the hands open and their backs to the
-front, so that the thumbs point to the body. Unit: a thousandth of the height.
-The origin is in the middle at the top of the head, x grows to the right of
-the picture, which is the person's left, and y downwards.
+The layout of the charts in ``docs/vocabularies.md``. The person stands with the arms a little away
+from the body, the hands open and their backs to the front, so that the thumbs point to the body.
+Unit: a thousandth of the height. The origin is in the middle at the top of the head, x grows to the
+right of the picture, which is the person's left, and y downwards.
 """
 
 from __future__ import annotations
@@ -113,8 +112,7 @@ def layout(vocabulary: str) -> np.ndarray:
     """Positions of the keypoints of a vocabulary.
 
     Args:
-        vocabulary (str): One of
-            :data:`mmsapiens.pose.vocabularies.VOCABULARIES`.
+        vocabulary (str): One of :data:`mmsapiens.pose.vocabularies.VOCABULARIES`.
 
     Returns:
         np.ndarray: (x, y) by index, (K, 2).

@@ -7,15 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .template_face import (
-    ALONG,
-    CLOCK_DEG,
-    HELIX_NUMBERS,
-    JAW,
-    face_points,
-    from_ear,
-    jaw_points,
-)
+from .template_face import ALONG, CLOCK_DEG, HELIX_NUMBERS, JAW, face_points, from_ear, jaw_points
 
 # Edge of the ear, laid flat.
 _EAR_OUTLINE = (
@@ -49,18 +41,10 @@ _NOSE_LINES = (
     'inner_corner_of_l_nostril bottom_center_of_nose '
     'inner_corner_of_r_nostril outer_corner_of_r_nostril '
     'r_outer_corner_of_nose',
-    'inner_corner_of_l_nostril upper_corner_of_l_nostril '
-    'outer_corner_of_l_nostril',
-    'inner_corner_of_r_nostril upper_corner_of_r_nostril '
-    'outer_corner_of_r_nostril',
+    'inner_corner_of_l_nostril upper_corner_of_l_nostril outer_corner_of_l_nostril',
+    'inner_corner_of_r_nostril upper_corner_of_r_nostril outer_corner_of_r_nostril',
 )
-_NOSE_SIDE = (
-    (0.1, -0.06),
-    (0.1, 0.18),
-    (0.18, 0.38),
-    (0.27, 0.47),
-    (0.27, 0.56),
-)
+_NOSE_SIDE = ((0.1, -0.06), (0.1, 0.18), (0.18, 0.38), (0.27, 0.47), (0.27, 0.56))
 _BROW_LINE = (
     'upper_startpoint_of_{0}_eyebrow upper_midpoint_{1}_of_{0}_eyebrow '
     'upper_midpoint_1_of_{0}_eyebrow upper_midpoint_{2}_of_{0}_eyebrow '
@@ -83,9 +67,7 @@ _CROWN_Y = -1.5
 def head_outline() -> np.ndarray:
     """A closed line around the head without the ears, (P, 2)."""
     angles = np.linspace(0.1, np.pi - 0.1, 15)
-    crown = np.stack(
-        [np.cos(angles) * JAW[0][0], np.sin(angles) * _CROWN_Y], axis=1
-    )
+    crown = np.stack([np.cos(angles) * JAW[0][0], np.sin(angles) * _CROWN_Y], axis=1)
     edge = np.array(list(jaw_points().values()))
     line = np.concatenate([edge, crown, edge[:1]])
     return line * (_SIDE_MARGIN, _CHIN_MARGIN)
@@ -105,8 +87,7 @@ def _lip_lines() -> list[list[str]]:
     for lip, center in _LIP_CENTERS.items():
         corner = _CORNERS[lip.split('_')[1]]
         middle = [
-            center if number == 'center' else f'midpoint_{number}_of_{lip}_lip'
-            for number in ALONG
+            center if number == 'center' else f'midpoint_{number}_of_{lip}_lip' for number in ALONG
         ]
         lines.append([f'r_{corner}', *middle, f'l_{corner}'])
     return lines
@@ -161,15 +142,10 @@ def face_lines() -> list[np.ndarray]:
     for side, numbers in (('l', '23'), ('r', '32')):
         lines += _eye_lines(side)
         lines += [line.replace('{}', side).split() for line in _EAR_LINES]
-        helix = [
-            f'{side}_point_{number}_of_inner_helix'
-            for number in HELIX_NUMBERS[side]
-        ]
+        helix = [f'{side}_point_{number}_of_inner_helix' for number in HELIX_NUMBERS[side]]
         lines.append([f'{side}_start_point_of_crus_of_helix', *helix])
         lines.append(_BROW_LINE.format(side, *numbers).split())
     points = face_points()
-    known = [
-        [points[name] for name in line if name in points] for line in lines
-    ]
+    known = [[points[name] for name in line if name in points] for line in lines]
     known += [list(_NOSE_SIDE), [(-x, y) for x, y in _NOSE_SIDE]]
     return [np.array(line) for line in known if line]

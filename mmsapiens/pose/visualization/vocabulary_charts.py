@@ -81,9 +81,7 @@ class _Chart:
             groups = [self.groups[index] for index in link]
             small = [group for group in groups if group != 'body']
             color = self.color(small[0] if small else 'body')
-            self.draw_line(
-                self.points[list(link)], color=color, lw=1.6, alpha=0.6
-            )
+            self.draw_line(self.points[list(link)], color=color, lw=1.6, alpha=0.6)
 
     def draw_points(self) -> None:
         """Draw all points, those that are labelled larger."""
@@ -115,9 +113,7 @@ class _Chart:
                 ends = np.stack([point, center])
                 self.axes.plot(*ends.T, color=color, lw=0.6, zorder=2)
 
-    def write(
-        self, text: str, place: np.ndarray, color: Color, ha: str = 'center'
-    ) -> None:
+    def write(self, text: str, place: np.ndarray, color: Color, ha: str = 'center') -> None:
         """Write a text at a place (x, y), with a white rim."""
         self.axes.text(
             float(place[0]),
@@ -160,8 +156,7 @@ class _Chart:
 def draw_chart(vocabulary: str, part: str) -> Image.Image:
     """Draw a part of a vocabulary with its indices.
 
-    The same arguments give the same pixels, with the same releases of
-    matplotlib and Pillow.
+    The same arguments give the same pixels, with the same releases of matplotlib and Pillow.
 
     Args:
         vocabulary (str): A key of :data:`CHARTS`.

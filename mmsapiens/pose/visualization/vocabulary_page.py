@@ -28,8 +28,7 @@ _ABOUT = {
     'goliath308': 'The vocabulary of Sapiens: body, feet, hands, 238 points '
     'of the face, and seven more of the body.',
     'openpose25': "OpenPose's BODY_25.",
-    'openpose_wholebody': 'OpenPose: BODY_25, the face of iBUG with the '
-    'pupils, hands.',
+    'openpose_wholebody': 'OpenPose: BODY_25, the face of iBUG with the pupils, hands.',
 }
 _INTRO = """\
 # Keypoint vocabularies
@@ -106,15 +105,11 @@ def index_ranges(indices: Iterable[int]) -> str:
             runs[-1].append(index)
         else:
             runs.append([index])
-    return ', '.join(
-        f'{run[0]}-{run[-1]}' if len(run) > 1 else str(run[0]) for run in runs
-    )
+    return ', '.join(f'{run[0]}-{run[-1]}' if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _table(rows: Iterable[Iterable[object]]) -> str:
-    return '\n'.join(
-        '| ' + ' | '.join(str(cell) for cell in row) + ' |' for row in rows
-    )
+    return '\n'.join('| ' + ' | '.join(str(cell) for cell in row) + ' |' for row in rows)
 
 
 def partner_count(source: str, target: str) -> int:
@@ -125,10 +120,7 @@ def partner_count(source: str, target: str) -> int:
 def _relations() -> str:
     names = list(VOCABULARIES)
     head = [['', *(f'`{name}`' for name in names)], ['---'] * (1 + len(names))]
-    rows = [
-        [f'`{name}`', *(partner_count(name, other) for other in names)]
-        for name in names
-    ]
+    rows = [[f'`{name}`', *(partner_count(name, other) for other in names)] for name in names]
     return _table([*head, *rows]).replace('|  |', '| |')
 
 
@@ -138,15 +130,11 @@ def _intro() -> str:
     return _INTRO.format(
         command=COMMAND,
         table=_table(
-            [f'`{name}`', len(get_vocabulary(name)), _ABOUT[name]]
-            for name in VOCABULARIES
+            [f'`{name}`', len(get_vocabulary(name)), _ABOUT[name]] for name in VOCABULARIES
         ),
         relations=_relations(),
         common=sum(counts.values()),
-        groups=', '.join(
-            f'{group.replace("_", " ")} {count}'
-            for group, count in counts.items()
-        ),
+        groups=', '.join(f'{group.replace("_", " ")} {count}' for group, count in counts.items()),
     )
 
 
@@ -180,10 +168,7 @@ def _charts(name: str) -> str:
 
 def _section(name: str) -> str:
     vocabulary = get_vocabulary(name)
-    rows = [
-        [f'`{group}`', len(ids), index_ranges(ids)]
-        for group, ids in vocabulary.groups.items()
-    ]
+    rows = [[f'`{group}`', len(ids), index_ranges(ids)] for group, ids in vocabulary.groups.items()]
     groups = _table([['Group', 'Keypoints', 'Indices'], ['---'] * 3, *rows])
     parts = [
         f'## `{name}`: {len(vocabulary)} keypoints',

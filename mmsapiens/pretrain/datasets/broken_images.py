@@ -19,31 +19,23 @@ class TooManyBrokenImagesError(RuntimeError):
 class BrokenImages:
     """Counts and names broken images, and stops when there are too many.
 
-    All workers of a process share the counts. The names go into one file per
-    process, a line each, appended by one system call, so that lines of
-    several workers do not mix.
+    All workers of a process share the counts. The names go into one file per process, a line each,
+    appended by one system call, so that lines of several workers do not mix.
 
     Args:
-        max_share (float): Share of the images read that may be broken, from
-            0 to 1. Before 1000 images are read it is taken of 1000 (or of
-            ``total`` if that is less).
+        max_share (float): Share of the images read that may be broken, from 0 to 1. Before 1000
+            images are read it is taken of 1000 (or of ``total`` if that is less).
         total (int): Images of the data set.
-        folder (str, optional): For ``broken_images_rank<n>.txt``. Defaults to
-            None, no file.
+        folder (str, optional): For ``broken_images_rank<n>.txt``. Defaults to None, no file.
     """
 
-    def __init__(
-        self, max_share: float, total: int, folder: str | None = None
-    ) -> None:
+    def __init__(self, max_share: float, total: int, folder: str | None = None) -> None:
         if not 0 <= max_share <= 1:
-            raise ValueError(
-                '`max_broken_share` must be between 0 and 1, but got '
-                f'{max_share}'
-            )
+            raise ValueError(f'`max_broken_share` must be between 0 and 1, but got {max_share}')
         self.max_share = max_share
         self.check_after = min(CHECK_AFTER, total)
-        # A row for each worker and one for the process itself: nobody else
-        # writes to it, so no lock is needed.
+        # A row for each worker and one for the process itself: nobody else writes to it, so no lock
+        # is needed.
         self.counts = torch.zeros(NUM_SLOTS, 2, dtype=torch.int64)
         self.counts.share_memory_()
         self.path: str | None = None

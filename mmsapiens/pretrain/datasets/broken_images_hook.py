@@ -16,11 +16,9 @@ from ...registry import HOOKS
 class BrokenImagesHook(Hook):
     """Logs how many images were broken, when there are new ones.
 
-    Their names go into the working directory, unless the data set has a
-    ``broken_dir``.
+    Their names go into the working directory, unless the data set has a ``broken_dir``.
 
-    Each process logs its own. The data set stops the run by itself when too
-    many are broken.
+    Each process logs its own. The data set stops the run by itself when too many are broken.
 
     Args:
         interval (int): Steps between looks. Defaults to 1000.
@@ -39,11 +37,7 @@ class BrokenImagesHook(Hook):
             images.write_to(runner.work_dir)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Look every ``interval`` steps."""
         if self.every_n_train_iters(runner, self.interval):
@@ -59,8 +53,7 @@ class BrokenImagesHook(Hook):
             self.reported = images.broken
             where = f', named in {images.path}' if images.path else ''
             print_log(
-                f'{images.broken} of {images.read} images read by this '
-                f'process are broken{where}',
+                f'{images.broken} of {images.read} images read by this process are broken{where}',
                 logger='current',
                 level=logging.WARNING,
             )

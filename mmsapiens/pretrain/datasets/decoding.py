@@ -22,8 +22,8 @@ REDUCED = {
 def choose_flag(content: bytes, min_size: int | None) -> int:
     """How to decode a file so that both sides keep ``min_size`` pixels.
 
-    Only a JPEG decodes faster when it is reduced: its blocks of 8x8
-    frequencies are turned into fewer pixels.
+    Only a JPEG decodes faster when it is reduced: its blocks of 8x8 frequencies are turned into
+    fewer pixels.
 
     Args:
         content (bytes): The file.
@@ -45,17 +45,14 @@ def choose_flag(content: bytes, min_size: int | None) -> int:
     return cv2.IMREAD_COLOR
 
 
-def decode_image(
-    name: str, content: bytes, min_size: int | None = None
-) -> np.ndarray:
+def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
     """Decode an image file.
 
     Args:
         name (str): For messages.
         content (bytes): The file.
-        min_size (int, optional): A larger JPEG may be decoded to an 1/2, 1/4
-            or 1/8 of its size, but its shorter side keeps at least as many
-            pixels. Defaults to None, full size.
+        min_size (int, optional): A larger JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size,
+            but its shorter side keeps at least as many pixels. Defaults to None, full size.
 
     Returns:
         np.ndarray: BGR uint8 (H, W, 3), turned as its EXIF tag says.
@@ -68,9 +65,7 @@ def decode_image(
     try:
         img = cv2.imdecode(buffer, choose_flag(content, min_size))
     except cv2.error as error:
-        raise BadSampleError(
-            f'the image {name} cannot be decoded: {error}'
-        ) from None
+        raise BadSampleError(f'the image {name} cannot be decoded: {error}') from None
     if img is None:
         raise BadSampleError(
             f'the image {name} cannot be decoded: it is damaged or no image '

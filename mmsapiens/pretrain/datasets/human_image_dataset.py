@@ -24,19 +24,17 @@ def _as_list(value: str | Sequence[str]) -> list[str]:
 class HumanImageDataset(UnlabelledImageDataset):
     """Unlabelled images of folders, or of list files.
 
-    A text list of 300 million names is mapped, not read; each process keeps
-    8 bytes per image. Scan a folder of that size once and keep the names in a
-    list file: every process scans for itself.
+    A text list of 300 million names is mapped, not read; each process keeps 8 bytes per image. Scan
+    a folder of that size once and keep the names in a list file: every process scans for itself.
 
     Args:
-        data_root (str | Sequence[str]): Folders, searched with all folders
-            below them; or, with ``ann_file``, the one folder that its names
-            are relative to, which may be on object storage. Defaults to ''.
+        data_root (str | Sequence[str]): Folders, searched with all folders below them; or, with
+            ``ann_file``, the one folder that its names are relative to, which may be on object
+            storage. Defaults to ''.
         ann_file (str | Sequence[str]): List files, see
-            :func:`~mmsapiens.pretrain.datasets.name_table.read_list`.
-            Defaults to '', none.
-        suffixes (Sequence[str]): Of images in folders. Defaults to
-            ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff').
+            :func:`~mmsapiens.pretrain.datasets.name_table.read_list`. Defaults to '', none.
+        suffixes (Sequence[str]): Of images in folders. Defaults to ('.jpg', '.jpeg', '.png',
+            '.webp', '.bmp', '.tif', '.tiff').
         backend_args (dict, optional): File backend of mmengine for the
             images, ``dict(backend='fsspec')`` for object storage. Defaults
             to None, by the name.
@@ -60,8 +58,7 @@ class HumanImageDataset(UnlabelledImageDataset):
         self.lists = _as_list(ann_file) if ann_file else []
         if self.lists and len(self.roots) > 1:
             raise ValueError(
-                '`data_root` must be one folder where `ann_file` is given, '
-                f'but got {self.roots}'
+                f'`data_root` must be one folder where `ann_file` is given, but got {self.roots}'
             )
         if not self.lists and not all(self.roots):
             raise ValueError('either `data_root` or `ann_file` is needed')
@@ -110,6 +107,4 @@ class HumanImageDataset(UnlabelledImageDataset):
         try:
             return fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError:
-            raise MissingFileError(
-                f'the image {path} does not exist'
-            ) from None
+            raise MissingFileError(f'the image {path} does not exist') from None

@@ -18,8 +18,8 @@ class NameTable:
     """Names, one behind the other in a buffer.
 
     Args:
-        buffer (np.ndarray): UTF-8, uint8; may be mapped from a file. White
-            space around a name does not count.
+        buffer (np.ndarray): UTF-8, uint8; may be mapped from a file. White space around a name does
+            not count.
         ends (np.ndarray): Where each name ends, int64, increasing.
     """
 
@@ -48,8 +48,7 @@ class NameTable:
         buffer = np.memmap(path, dtype=np.uint8, mode='r')
         ends = np.concatenate(
             [
-                np.flatnonzero(buffer[start : start + CHUNK_BYTES] == 10)
-                + start
+                np.flatnonzero(buffer[start : start + CHUNK_BYTES] == 10) + start
                 for start in range(0, size, CHUNK_BYTES)
             ]
         )
@@ -67,9 +66,7 @@ class NameTable:
 
     def __getitem__(self, index: int) -> str:
         start = self.ends[index - 1] if index else 0
-        return os.fsdecode(
-            self.buffer[start : self.ends[index]].tobytes().strip()
-        )
+        return os.fsdecode(self.buffer[start : self.ends[index]].tobytes().strip())
 
 
 class _Int64List:
@@ -89,19 +86,16 @@ class _Int64List:
         return self.values[: self.size].copy()
 
 
-def scan_folder(
-    folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES
-) -> Iterator[str]:
+def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Iterator[str]:
     """Names of images below ``folder``, relative to it, in sorted order.
 
-    Links to folders are followed, but no folder is visited inside itself.
-    Hidden files and folders, those of macOS beside every picture for
-    instance, are left out.
+    Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
+    those of macOS beside every picture for instance, are left out.
 
     Args:
         folder (str | Path): Where to look.
-        suffixes (Sequence[str]): Of images, in small letters; capitals in
-            file names do not matter. Defaults to :data:`IMAGE_SUFFIXES`.
+        suffixes (Sequence[str]): Of images, in small letters; capitals in file names do not matter.
+            Defaults to :data:`IMAGE_SUFFIXES`.
 
     Yields:
         str: A name with '/' between folders.
@@ -148,8 +142,7 @@ def _json_entries(path: str | Path) -> Iterator[object]:
         content = content.get('data_list', content.get('images'))
     if not isinstance(content, list):
         raise ValueError(
-            f'{path} must hold a list of images, or an object with '
-            '`data_list` or `images`'
+            f'{path} must hold a list of images, or an object with `data_list` or `images`'
         )
     yield from content
 
@@ -158,10 +151,9 @@ def read_list(path: str | Path) -> NameTable:
     """Read a list file.
 
     Args:
-        path (str | Path): ``.json`` (a list, or the list ``data_list`` or
-            ``images`` of an object), ``.jsonl``, or anything else: text, one
-            name per line. Objects have a name as ``img_path``, ``file_name``
-            or ``path``.
+        path (str | Path): ``.json`` (a list, or the list ``data_list`` or ``images`` of an object),
+            ``.jsonl``, or anything else: text, one name per line. Objects have a name as
+            ``img_path``, ``file_name`` or ``path``.
 
     Returns:
         NameTable: The names in the order of the file.
@@ -175,8 +167,6 @@ def read_list(path: str | Path) -> NameTable:
     if not str(path).endswith(('.json', '.jsonl')):
         return NameTable.from_lines(path)
     try:
-        return NameTable.from_names(
-            _name_of(path, entry) for entry in _json_entries(path)
-        )
+        return NameTable.from_names(_name_of(path, entry) for entry in _json_entries(path))
     except json.JSONDecodeError as error:
         raise ValueError(f'{path} is not valid JSON: {error}') from None

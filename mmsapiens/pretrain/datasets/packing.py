@@ -16,13 +16,7 @@ from ...utils.errors import BadSampleError
 from ...utils.whole_files import TMP_SUFFIX, whole_file, write_whole
 from .decoding import decode_image
 from .human_image_dataset import HumanImageDataset
-from .shard_index import (
-    INDEX_SUFFIX,
-    MANIFEST,
-    Manifest,
-    ShardIndex,
-    index_shard,
-)
+from .shard_index import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex, index_shard
 
 SETTINGS = 'packing.json'
 SKIPPED_SUFFIX = '.skipped.txt'
@@ -71,10 +65,7 @@ def _check(name: str, content: bytes, verify: bool) -> str:
             if verify:
                 decode_image(name, content)
             return suffix
-    raise BadSampleError(
-        f'{name} is no image of a known format (it starts with '
-        f'{content[:16]!r})'
-    )
+    raise BadSampleError(f'{name} is no image of a known format (it starts with {content[:16]!r})')
 
 
 def _fill(
@@ -122,8 +113,8 @@ def write_shard(
         with_source (bool): Whether to add ``key.json`` with ``source``.
 
     Returns:
-        tuple[int, int, list[str], bool]: Number, images inside, those left
-        out, whether the shard was there.
+        tuple[int, int, list[str], bool]: Number, images inside, those left out, whether the shard
+        was there.
     """
     path = out_dir / shard_name(number)
     index_path = out_dir / (shard_name(number) + INDEX_SUFFIX)
@@ -137,11 +128,7 @@ def write_shard(
     stop = min((number + 1) * per_shard, len(images))
     with whole_file(path) as partial, tarfile.open(partial, 'w') as tar:
         skipped = _fill(
-            tar,
-            images,
-            range(number * per_shard, stop),
-            verify=verify,
-            with_source=with_source,
+            tar, images, range(number * per_shard, stop), verify=verify, with_source=with_source
         )
     if skipped:
         write_whole('\n'.join(skipped).encode(), skipped_path)
@@ -178,18 +165,15 @@ def pack_images(
     Started again after an interruption it keeps the shards that are whole.
 
     Args:
-        images (HumanImageDataset): What to pack, in this order. Shuffle the
-            list if neighbours are alike: a training process reads few shards
-            at a time.
-        out_dir (str | Path): Folder for shards, indexes and the list of
-            shards, made if needed.
+        images (HumanImageDataset): What to pack, in this order. Shuffle the list if neighbours are
+            alike: a training process reads few shards at a time.
+        out_dir (str | Path): Folder for shards, indexes and the list of shards, made if needed.
         per_shard (int): Images per shard. Defaults to 1000.
         num_workers (int): Processes. Defaults to 1.
-        verify (bool): Whether to decode each image, and leave out broken
-            ones. Empty and unknown files are left out in any case. Defaults
-            to False.
-        with_source (bool): Whether to add a ``.json`` with the name that the
-            image had. Defaults to True.
+        verify (bool): Whether to decode each image, and leave out broken ones. Empty and unknown
+            files are left out in any case. Defaults to False.
+        with_source (bool): Whether to add a ``.json`` with the name that the image had. Defaults to
+            True.
         on_shard (Callable, optional): Called with (shards done, all).
 
     Returns:
@@ -198,9 +182,7 @@ def pack_images(
     Raises:
         ValueError: If ``out_dir`` holds shards of other images or settings.
     """
-    for name, value in dict(
-        per_shard=per_shard, num_workers=num_workers
-    ).items():
+    for name, value in dict(per_shard=per_shard, num_workers=num_workers).items():
         if value < 1:
             raise ValueError(f'`{name}` must be positive, but got {value}')
     target = Path(out_dir)

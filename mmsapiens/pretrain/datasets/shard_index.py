@@ -89,8 +89,7 @@ def index_shard(path: str | Path) -> ShardIndex:
         file.seek(-(-end // BLOCK) * BLOCK)
         if file.read(BLOCK) != bytes(BLOCK):
             raise ValueError(
-                f'{path} was cut short: the end of a tar file is missing. '
-                'Copy or pack it again.'
+                f'{path} was cut short: the end of a tar file is missing. Copy or pack it again.'
             )
     return index
 
@@ -110,8 +109,7 @@ class Manifest:
     def dumps(self) -> bytes:
         """As JSON, a shard per line."""
         shards = [
-            json.dumps(dict(name=name, count=count))
-            for name, count in zip(self.names, self.counts)
+            json.dumps(dict(name=name, count=count)) for name, count in zip(self.names, self.counts)
         ]
         lines = ',\n'.join(shards)
         return f'{{"version": {VERSION}, "shards": [\n{lines}\n]}}\n'.encode()

@@ -28,17 +28,15 @@ def _missing(path: str) -> FileNotFoundError:
 class ShardStore:
     """Reads bytes of shards.
 
-    On a disk (network file systems included) and with the 'fsspec' backend it
-    reads where an image is. Other backends only have whole files: such a
-    shard is copied once to ``cache_dir``, which all processes of a machine
-    share, and the ones unused for longest are removed.
+    On a disk (network file systems included) and with the 'fsspec' backend it reads where an image
+    is. Other backends only have whole files: such a shard is copied once to ``cache_dir``, which
+    all processes of a machine share, and the ones unused for longest are removed.
 
     Args:
         root (str): Folder or address of the shards.
         backend_args (dict, optional): Defaults to None, by ``root``.
-        cache_dir (str, optional): A folder on a local disk, needed for
-            backends that only have whole files; with 'fsspec' a choice.
-            Defaults to None.
+        cache_dir (str, optional): A folder on a local disk, needed for backends that only have
+            whole files; with 'fsspec' a choice. Defaults to None.
         cache_gb (float): Its size. Defaults to 100.
     """
 
@@ -52,9 +50,7 @@ class ShardStore:
         self.root = root.rstrip('/')
         self.backend = get_file_backend(root, backend_args=backend_args)
         self.is_local = isinstance(self.backend, LocalBackend)
-        self.in_parts = cache_dir is None and isinstance(
-            self.backend, FsspecBackend
-        )
+        self.in_parts = cache_dir is None and isinstance(self.backend, FsspecBackend)
         if not (self.is_local or self.in_parts or cache_dir):
             raise ValueError(
                 f'`cache_dir` is needed for {root}: a folder on a local disk '
@@ -105,11 +101,7 @@ class ShardStore:
                 raise _missing(path) from None
         content = os.pread(self._file_number(name), size, offset)
         while content and len(content) < size:
-            more = os.pread(
-                self._file_number(name),
-                size - len(content),
-                offset + len(content),
-            )
+            more = os.pread(self._file_number(name), size - len(content), offset + len(content))
             if not more:
                 break
             content += more

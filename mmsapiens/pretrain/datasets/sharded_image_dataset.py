@@ -20,21 +20,19 @@ NUM_INDEXES = 64
 class ShardedImageDataset(UnlabelledImageDataset):
     """Unlabelled images in tar shards (webdataset layout) with an index.
 
-    The index makes any image a seek away, so that the order is the
-    sampler's: exact, the same for any number of workers, and resumable at
-    any sample. ``ResumableSampler`` reads few shards at a time. A process
-    holds the list of shards and the indexes of those it reads.
+    The index makes any image a seek away, so that the order is the sampler's: exact, the same for
+    any number of workers, and resumable at any sample. ``ResumableSampler`` reads few shards at a
+    time. A process holds the list of shards and the indexes of those it reads.
 
     Args:
-        data_root (str): Folder with ``shards.json``, written by
-            ``tools/dataset/pack_shards.py``; may be on object storage.
-        subset_file (str, optional): List file of the names inside the shards
-            to use; reads all indexes. Defaults to None, all.
-        backend_args (dict, optional): File backend of mmengine;
-            ``dict(backend='fsspec')`` reads images out of shards on object
-            storage. Defaults to None, by ``data_root``.
-        cache_dir (str, optional): For object storage: folder on a local disk
-            that takes copies of shards. Defaults to None.
+        data_root (str): Folder with ``shards.json``, written by ``tools/dataset/pack_shards.py``;
+            may be on object storage.
+        subset_file (str, optional): List file of the names inside the shards to use; reads all
+            indexes. Defaults to None, all.
+        backend_args (dict, optional): File backend of mmengine; ``dict(backend='fsspec')`` reads
+            images out of shards on object storage. Defaults to None, by ``data_root``.
+        cache_dir (str, optional): For object storage: folder on a local disk that takes copies of
+            shards. Defaults to None.
         cache_gb (float): Its size. It should hold a few times ``window`` of
             the sampler for each process of the machine. Defaults to 100.
         **kwargs: See :class:`UnlabelledImageDataset`.
@@ -78,9 +76,7 @@ class ShardedImageDataset(UnlabelledImageDataset):
             self._choose_names(self.subset_file)
             assert self._chosen is not None
             if self.max_samples is not None:
-                raise ValueError(
-                    'give `subset_file` or `max_samples`, not both'
-                )
+                raise ValueError('give `subset_file` or `max_samples`, not both')
         return int(self.ends[-1])
 
     def _load_index(self, shard: int) -> ShardIndex:
@@ -138,8 +134,4 @@ class ShardedImageDataset(UnlabelledImageDataset):
     def read(self, number: int) -> bytes:
         """File of an image."""
         shard, index, entry = self._locate(number)
-        return self.store.read(
-            self.manifest.names[shard],
-            index.offsets[entry],
-            index.sizes[entry],
-        )
+        return self.store.read(self.manifest.names[shard], index.offsets[entry], index.sizes[entry])

@@ -25,27 +25,23 @@ NUM_FINGERPRINT_NAMES = 64
 class UnlabelledImageDataset(BaseDataset):
     """Images without labels, as many as you like.
 
-    No image costs a Python object: subclasses keep their names in buffers or
-    read them when needed. What a pipeline draws for a sample depends on the
-    sample, the epoch and the seed of the sampler, not on the worker.
+    No image costs a Python object: subclasses keep their names in buffers or read them when needed.
+    What a pipeline draws for a sample depends on the sample, the epoch and the seed of the sampler,
+    not on the worker.
 
-    An image that cannot be read is counted, named in a file and replaced by
-    another one, always the same for a sample of an epoch; that one is then
-    seen twice.
+    An image that cannot be read is counted, named in a file and replaced by another one, always the
+    same for a sample of an epoch; that one is then seen twice.
 
     Args:
-        pipeline (Sequence[dict | Callable]): Transforms of
-            ``dict(img, img_shape, ori_shape, img_path, sample_idx)``, ``img``
-            BGR uint8 (H, W, 3). Defaults to ().
-        min_size (int, optional): JPEGs are decoded no larger than needed for
-            this shorter side, see
-            :func:`~mmsapiens.pretrain.datasets.decoding.decode_image`.
-            Defaults to None, full size.
+        pipeline (Sequence[dict | Callable]): Transforms of ``dict(img, img_shape, ori_shape,
+            img_path, sample_idx)``, ``img`` BGR uint8 (H, W, 3). Defaults to ().
+        min_size (int, optional): JPEGs are decoded no larger than needed for this shorter side, see
+            :func:`~mmsapiens.pretrain.datasets.decoding.decode_image`. Defaults to None, full size.
         max_samples (int, optional): Size of a subset. Defaults to None, all.
-        subset_seed (int, optional): Of a random subset; smaller ones are part
-            of larger ones of the same seed. Defaults to None, the first ones.
-        max_broken_share (float): The run stops with an error when more images
-            than this share are broken. Defaults to 0.01.
+        subset_seed (int, optional): Of a random subset; smaller ones are part of larger ones of the
+            same seed. Defaults to None, the first ones.
+        max_broken_share (float): The run stops with an error when more images than this share are
+            broken. Defaults to 0.01.
         broken_dir (str, optional): Folder for the names of broken images, one
             file per process. Defaults to None, names are not kept; the
             ``mmsapiens.BrokenImagesHook`` sets the working directory.
@@ -68,9 +64,7 @@ class UnlabelledImageDataset(BaseDataset):
         lazy_init: bool = False,
         **kwargs: Any,
     ) -> None:
-        for name, value in dict(
-            min_size=min_size, max_samples=max_samples
-        ).items():
+        for name, value in dict(min_size=min_size, max_samples=max_samples).items():
             if value is not None and value < 1:
                 raise ValueError(f'`{name}` must be positive, but got {value}')
         self.min_size = min_size
@@ -105,15 +99,12 @@ class UnlabelledImageDataset(BaseDataset):
         self._fully_initialized = True
         if self._indices is not None:
             self.get_subset_(self._indices)
-        self.broken = BrokenImages(
-            self.max_broken_share, len(self), self.broken_dir
-        )
+        self.broken = BrokenImages(self.max_broken_share, len(self), self.broken_dir)
 
     def _choose_samples(self, number: int) -> None:
         if number > self.source_size:
             raise ValueError(
-                f'`max_samples` is {number}, but there are only '
-                f'{self.source_size} images'
+                f'`max_samples` is {number}, but there are only {self.source_size} images'
             )
         chosen = np.arange(number)
         if self.subset_seed is not None:
@@ -139,9 +130,7 @@ class UnlabelledImageDataset(BaseDataset):
         self._chosen = chosen if self._chosen is None else self._chosen[chosen]
 
     @force_full_init
-    def get_subset(
-        self, indices: int | Sequence[int]
-    ) -> UnlabelledImageDataset:
+    def get_subset(self, indices: int | Sequence[int]) -> UnlabelledImageDataset:
         """A data set of some of the images; see :meth:`get_subset_`."""
         subset = copy.copy(self)
         subset.get_subset_(indices)
@@ -168,8 +157,7 @@ class UnlabelledImageDataset(BaseDataset):
             idx (int): Its index; negative ones count from the end.
 
         Returns:
-            dict: ``img``, ``img_shape``, ``ori_shape``, ``img_path``,
-            ``sample_idx``.
+            dict: ``img``, ``img_shape``, ``ori_shape``, ``img_path``, ``sample_idx``.
 
         Raises:
             BadSampleError: If it is broken.
@@ -181,21 +169,15 @@ class UnlabelledImageDataset(BaseDataset):
         name = self.get_name(number)
         img = decode_image(name, self.read(number), self.min_size)
         shape = img.shape[:2]
-        return dict(
-            img=img,
-            img_path=name,
-            img_shape=shape,
-            ori_shape=shape,
-            sample_idx=idx % size,
-        )
+        return dict(img=img, img_path=name, img_shape=shape, ori_shape=shape, sample_idx=idx % size)
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
         """The sample after the pipeline.
 
         Args:
-            idx (int): Of a :class:`SampleIndex` the seed of the epoch is
-                taken; the pipeline draws from random numbers of its own.
+            idx (int): Of a :class:`SampleIndex` the seed of the epoch is taken; the pipeline draws
+                from random numbers of its own.
 
         Raises:
             TooManyBrokenImagesError: If too many images are broken.

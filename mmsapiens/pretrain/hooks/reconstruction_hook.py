@@ -18,15 +18,13 @@ from ..visualization import Style, draw_sweep, draw_triplets
 class ReconstructionHook(Hook):
     """Draws original, masked and reconstructed images of the batch.
 
-    They go to all backends of the visualizer: files and TensorBoard, for
-    instance. The masks are the same every time, and training is not
-    disturbed.
+    They go to all backends of the visualizer: files and TensorBoard, for instance. The masks are
+    the same every time, and training is not disturbed.
 
     Args:
         interval (int): Iterations between drawings. Defaults to 1000.
         num_images (int): Images to draw. Defaults to 4.
-        mask_ratios (Sequence[float]): If given, also a sweep over these.
-            Defaults to ().
+        mask_ratios (Sequence[float]): If given, also a sweep over these. Defaults to ().
         seed (int): Of the masks. Defaults to 0.
 
     Raises:
@@ -42,13 +40,9 @@ class ReconstructionHook(Hook):
         mask_ratios: tuple[float, ...] = (),
         seed: int = 0,
     ) -> None:
-        for name, value in dict(
-            interval=interval, num_images=num_images
-        ).items():
+        for name, value in dict(interval=interval, num_images=num_images).items():
             if value < 1:
-                raise ValueError(
-                    f'`{name}` must be at least 1, but got {value}'
-                )
+                raise ValueError(f'`{name}` must be at least 1, but got {value}')
         self.interval = interval
         self.num_images = num_images
         self.mask_ratios = tuple(mask_ratios)
@@ -56,20 +50,14 @@ class ReconstructionHook(Hook):
 
     @torch.no_grad()
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Draw, at every ``interval`` iterations."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         wrapped = runner.model
         model = wrapped.module if is_model_wrapper(wrapped) else wrapped
-        data = dict(
-            inputs=data_batch['inputs'][: self.num_images], data_samples=None
-        )
+        data = dict(inputs=data_batch['inputs'][: self.num_images], data_samples=None)
         generator = torch.Generator().manual_seed(self.seed)
         inputs = model.data_preprocessor(data, False)['inputs']
         shape = (len(inputs), model.backbone.num_patches)
@@ -88,8 +76,6 @@ class ReconstructionHook(Hook):
         style = Style(preprocessor.mean, preprocessor.std)
         pictures = {'reconstruction': draw_triplets(result, style)}
         if others:
-            pictures['mask_ratios'] = draw_sweep(
-                dict(zip(self.mask_ratios, others)), style
-            )
+            pictures['mask_ratios'] = draw_sweep(dict(zip(self.mask_ratios, others)), style)
         for name, picture in pictures.items():
             runner.visualizer.add_image(name, picture, step=runner.iter + 1)

@@ -1,8 +1,5 @@
 """Training loops."""
 
-from .resumable_train_loops import (
-    ResumableEpochTrainLoop,
-    ResumableIterTrainLoop,
-)
+from .resumable_train_loops import ResumableEpochTrainLoop, ResumableIterTrainLoop
 
 __all__ = ['ResumableEpochTrainLoop', 'ResumableIterTrainLoop']

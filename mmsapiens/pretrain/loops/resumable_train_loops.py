@@ -15,8 +15,8 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     """Counts the batches of a resumed epoch from where it was left.
 
     The data loader needs a :class:`ResumableBatchSampler`, the runner the
-    ``mmsapiens.ResumeDataHook``, which tells the sampler where to start.
-    Without an interruption it is the stock loop.
+    ``mmsapiens.ResumeDataHook``, which tells the sampler where to start. Without an interruption it
+    is the stock loop.
     """
 
     def run_epoch(self) -> None:
@@ -77,7 +77,7 @@ class ResumableIterTrainLoop(IterBasedTrainLoop):
 
     @dataloader_iterator.setter
     def dataloader_iterator(self, value: Any) -> None:
-        # The stock constructor opens an iterator at the first sample, before
-        # the state is loaded: end its workers, open another when needed.
+        # The stock constructor opens an iterator at the first sample, before the state is loaded:
+        # end its workers, open another when needed.
         self._batches = None
         self.dataloader._iterator = None

@@ -52,11 +52,9 @@ class TailTransformerLayer(TransformerLayer):
 class MaskedPatchDecoder(MAEPretrainDecoder):
     """The stock decoder, with a shorter way for training.
 
-    Attention does not depend on the order of tokens, so the kept and the
-    masked patches stay in the order of the mask, each with its own position.
-    The last block and the projection to pixels then work on the masked
-    patches only, one slice. Weights and numbers are those of the stock
-    class.
+    Attention does not depend on the order of tokens, so the kept and the masked patches stay in the
+    order of the mask, each with its own position. The last block and the projection to pixels then
+    work on the masked patches only, one slice. Weights and numbers are those of the stock class.
 
     Letters: B batch, L patches, K kept, M masked, P numbers of a patch.
 
@@ -66,8 +64,7 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         decoder_embed_dim (int): Width. Defaults to 512.
         decoder_depth (int): Blocks, at least 1. Defaults to 8.
         decoder_num_heads (int): Heads. Defaults to 16.
-        mlp_ratio (float): Inner width of the feed-forward layers over the
-            width. Defaults to 4.
+        mlp_ratio (float): Inner width of the feed-forward layers over the width. Defaults to 4.
         with_cp (bool): Whether to recompute activations in the backward pass
             to save memory. Defaults to False.
         **kwargs: Other arguments of ``MAEPretrainDecoder``.
@@ -88,9 +85,7 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         **kwargs: Any,
     ) -> None:
         if decoder_depth < 1:
-            raise ValueError(
-                f'`decoder_depth` must be at least 1, but got {decoder_depth}'
-            )
+            raise ValueError(f'`decoder_depth` must be at least 1, but got {decoder_depth}')
         super().__init__(
             num_patches=num_patches,
             embed_dim=embed_dim,
@@ -99,13 +94,11 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
             **kwargs,
         )
         self.with_cp = with_cp
-        # Not mmengine's list: as in the stock class, the `init_cfg` of the
-        # model alone initializes the blocks.
+        # Not mmengine's list: as in the stock class, the `init_cfg` of the model alone initializes
+        # the blocks.
         self.decoder_blocks = nn.ModuleList(
             TailTransformerLayer(
-                decoder_embed_dim,
-                decoder_num_heads,
-                int(mlp_ratio * decoder_embed_dim),
+                decoder_embed_dim, decoder_num_heads, int(mlp_ratio * decoder_embed_dim)
             )
             for _ in range(decoder_depth)
         )

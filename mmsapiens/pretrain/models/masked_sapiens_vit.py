@@ -12,24 +12,16 @@ from torch.utils.checkpoint import checkpoint
 
 from ...models import SapiensViT
 from ...registry import MODELS
-from .masking import (
-    PatchMask,
-    check_mask_ratio,
-    gather_patches,
-    mask_from_noise,
-)
+from .masking import PatchMask, check_mask_ratio, gather_patches, mask_from_noise
 
 
-def sincos_pos_embed(
-    grid: tuple[int, int], dims: int, with_cls_token: bool = False
-) -> Tensor:
+def sincos_pos_embed(grid: tuple[int, int], dims: int, with_cls_token: bool = False) -> Tensor:
     """Fixed position table: sin and cos of the row, then of the column.
 
     Args:
         grid (tuple[int, int]): Rows and columns.
         dims (int): Width D, a multiple of 4.
-        with_cls_token (bool): Whether to prepend a row of zeros. Defaults to
-            False.
+        with_cls_token (bool): Whether to prepend a row of zeros. Defaults to False.
 
     Returns:
         Tensor: (1, rows * columns, D), or one row more.
@@ -40,33 +32,31 @@ def sincos_pos_embed(
     if dims % 4:
         raise ValueError(f'`dims` must be a multiple of 4, but got {dims}')
     # The stock function lets what it calls the width vary slowest.
-    return build_2d_sincos_position_embedding(
-        (grid[1], grid[0]), dims, cls_token=with_cls_token
-    )
+    return build_2d_sincos_position_embedding((grid[1], grid[0]), dims, cls_token=with_cls_token)
 
 
 @MODELS.register_module()
 class MaskedSapiensViT(SapiensViT):
     """SapiensViT that sees a random part of the patches.
 
-    Masked patches are not even embedded: the pixels of the kept ones are
-    gathered and projected with one matrix product.
+    Masked patches are not even embedded: the pixels of the kept ones are gathered and projected
+    with one matrix product.
 
     Letters: B batch, D width, L patches, K kept patches.
 
     Args:
         arch (str | dict): See :class:`mmsapiens.models.SapiensViT`.
-        img_size (int | Sequence[int]): Height and width in pixels; multiples
-            of ``patch_size``. Defaults to 1024.
+        img_size (int | Sequence[int]): Height and width in pixels; multiples of ``patch_size``.
+            Defaults to 1024.
         mask_ratio (float): Share of the patches to mask, in (0, 1); may be
             changed at any time. Defaults to 0.75.
         **kwargs: Other arguments of :class:`mmsapiens.models.SapiensViT`,
-            except ``with_cls_token`` and ``out_indices``. ``out_type``
-            defaults to 'raw' and is that of whole images.
+            except ``with_cls_token`` and ``out_indices``. ``out_type`` defaults to 'raw' and is
+            that of whole images.
 
     Attributes:
-        generator (torch.Generator | None): Source of the masks; the global
-            one of the device if None.
+        generator (torch.Generator | None): Source of the masks; the global one of the device if
+            None.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -80,13 +70,7 @@ class MaskedSapiensViT(SapiensViT):
         out_type: str = 'raw',
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            arch,
-            img_size=img_size,
-            out_type=out_type,
-            with_cls_token=True,
-            **kwargs,
-        )
+        super().__init__(arch, img_size=img_size, out_type=out_type, with_cls_token=True, **kwargs)
         size = self.patch_embed.patch_size
         if self.patch_embed.padding not in ('corner', 0):
             raise ValueError(
@@ -95,8 +79,7 @@ class MaskedSapiensViT(SapiensViT):
             )
         if self.img_size[0] % size or self.img_size[1] % size:
             raise ValueError(
-                f'`img_size` must be divisible by `patch_size` ({size}), but '
-                f'got {self.img_size}'
+                f'`img_size` must be divisible by `patch_size` ({size}), but got {self.img_size}'
             )
         self.num_patches = self.patch_grid[0] * self.patch_grid[1]
         self.mask_ratio = mask_ratio
@@ -139,20 +122,17 @@ class MaskedSapiensViT(SapiensViT):
         Args:
             batch_size (int): Images B.
             device (torch.device | str): Where the mask is needed.
-            mask_ratio (float, optional): In (0, 1). Defaults to the
-                attribute.
-            noise (Tensor, optional): One number for each patch, (B, L); the
-                smallest are kept. Defaults to uniform random numbers.
-            generator (torch.Generator, optional): Source of the noise.
-                Defaults to the attribute, and without that to the global one
-                of ``device``.
+            mask_ratio (float, optional): In (0, 1). Defaults to the attribute.
+            noise (Tensor, optional): One number for each patch, (B, L); the smallest are kept.
+                Defaults to uniform random numbers.
+            generator (torch.Generator, optional): Source of the noise. Defaults to the attribute,
+                and without that to the global one of ``device``.
 
         Returns:
             PatchMask: The mask.
 
         Raises:
-            ValueError: If the ratio is out of range, or ``noise`` is of
-                another shape.
+            ValueError: If the ratio is out of range, or ``noise`` is of another shape.
         """
         ratio = self.mask_ratio if mask_ratio is None else mask_ratio
         shape = (batch_size, self.num_patches)
@@ -168,10 +148,7 @@ class MaskedSapiensViT(SapiensViT):
         return mask_from_noise(noise.to(device), ratio)
 
     def forward(  # type: ignore[override]
-        self,
-        img: Tensor,
-        mask: bool | PatchMask = True,
-        **draw: Any,
+        self, img: Tensor, mask: bool | PatchMask = True, **draw: Any
     ) -> tuple[Tensor, ...]:
         """Encode masked or whole images.
 
@@ -185,9 +162,9 @@ class MaskedSapiensViT(SapiensViT):
         Returns:
             tuple[Tensor, ...]: Of masked images three tensors: latent (B, 1
             + K, D), class token first, then the kept patches in the order of
-            the mask; the mask, 1 for masked patches, (B, L); and the place
-            of each patch in the order of the mask, (B, L). Of whole images
-            what :class:`mmsapiens.models.SapiensViT` returns.
+            the mask; the mask, 1 for masked patches, (B, L); and the place of each patch in the
+            order of the mask, (B, L). Of whole images what :class:`mmsapiens.models.SapiensViT`
+            returns.
 
         Raises:
             TypeError: If ``mask`` is neither bool nor a mask.
@@ -195,9 +172,7 @@ class MaskedSapiensViT(SapiensViT):
         """
         if mask is False:
             if draw:
-                raise ValueError(
-                    f'{sorted(draw)} need `mask=True`, but got `mask=False`'
-                )
+                raise ValueError(f'{sorted(draw)} need `mask=True`, but got `mask=False`')
             return super().forward(img)
         if mask is True:
             mask = self.draw_mask(len(img), img.device, **draw)
@@ -227,9 +202,7 @@ class MaskedSapiensViT(SapiensViT):
                 f'got {tuple(img.shape[2:])}. Crop or resize in the pipeline.'
             )
         projection = self.patch_embed.projection
-        patches = gather_patches(
-            img, mask.ids_keep, self.patch_embed.patch_size, False
-        )
+        patches = gather_patches(img, mask.ids_keep, self.patch_embed.patch_size, False)
         weight = projection.weight.flatten(1)
         # FSDP may hold the weights in bfloat16, also outside autocast.
         x = F.linear(patches.to(weight.dtype), weight, projection.bias)

@@ -1,7 +1,7 @@
 """Random masks of patches, and the pixels of some patches.
 
-Letters: B batch, L patches, K kept, M = L - K masked, P = patch_size ** 2 *
-3 numbers of a patch. Patches are numbered row by row.
+Letters: B batch, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a patch.
+Patches are numbered row by row.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ class PatchMask(NamedTuple):
     """Which patches of each image are kept, and in which order.
 
     Attributes:
-        ids (Tensor): Numbers of the patches, the kept ones first, int64
-            (B, L).
+        ids (Tensor): Numbers of the patches, the kept ones first, int64 (B, L).
         num_kept (int): Kept patches K of each image.
     """
 
@@ -66,8 +65,7 @@ def check_mask_ratio(mask_ratio: float, num_patches: int) -> int:
     num_kept = int(num_patches * (1 - mask_ratio))
     if num_kept == 0:
         raise ValueError(
-            f'`mask_ratio` must leave at least one of {num_patches} patches, '
-            f'but got {mask_ratio}'
+            f'`mask_ratio` must leave at least one of {num_patches} patches, but got {mask_ratio}'
         )
     return num_kept
 
@@ -89,27 +87,22 @@ def mask_from_noise(noise: Tensor, mask_ratio: float) -> PatchMask:
     return PatchMask(noise.argsort(dim=1), num_kept)
 
 
-def gather_patches(
-    images: Tensor, ids: Tensor, patch_size: int, channels_last: bool
-) -> Tensor:
+def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: bool) -> Tensor:
     """Pixels of some patches.
 
     Args:
         images (Tensor): (B, 3, H, W), sizes divisible by ``patch_size``.
         ids (Tensor): Numbers of the patches, (B, N).
         patch_size (int): Side of a patch in pixels.
-        channels_last (bool): Order of the numbers of a patch: row, column,
-            channel, as targets have it, or channel, row, column, as the
-            weights of a convolution have it.
+        channels_last (bool): Order of the numbers of a patch: row, column, channel, as targets have
+            it, or channel, row, column, as the weights of a convolution have it.
 
     Returns:
         Tensor: (B, N, P).
     """
     columns = images.shape[3] // patch_size
     # (B, C, h, p, w, p): a view
-    blocks = images.unflatten(3, (columns, patch_size)).unflatten(
-        2, (-1, patch_size)
-    )
+    blocks = images.unflatten(3, (columns, patch_size)).unflatten(2, (-1, patch_size))
     order = (0, 2, 4, 3, 5, 1) if channels_last else (0, 2, 4, 1, 3, 5)
     blocks = blocks.permute(order)  # (B, h, w, ...)
     batch = torch.arange(len(ids), device=ids.device)[:, None]

@@ -42,16 +42,15 @@ class SapiensMAE(MAE):
     """Masked autoencoder of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
 
     The method is that of `Masked Autoencoders Are Scalable Vision Learners
-    <https://arxiv.org/abs/2111.06377>`_. The numbers are those of the stock
-    class; with :class:`MaskedPatchDecoder` as the neck, predictions and
-    targets are computed for masked patches only.
+    <https://arxiv.org/abs/2111.06377>`_. The numbers are those of the stock class; with
+    :class:`MaskedPatchDecoder` as the neck, predictions and targets are computed for masked patches
+    only.
 
     Args:
         backbone (dict): Config of :class:`MaskedSapiensViT`, square images.
-        neck (dict): Config of :class:`MaskedPatchDecoder` or of the stock
-            ``MAEPretrainDecoder``.
-        head (dict): Config of the stock ``MAEPretrainHead``; its
-            ``norm_pix`` says whether targets are normalized.
+        neck (dict): Config of :class:`MaskedPatchDecoder` or of the stock ``MAEPretrainDecoder``.
+        head (dict): Config of the stock ``MAEPretrainHead``; its ``norm_pix`` says whether targets
+            are normalized.
         compile_blocks (bool | dict): Whether to compile the transformer
             blocks, each by itself, which takes less time than the whole
             model; or arguments of ``torch.compile``. Defaults to False.
@@ -75,39 +74,25 @@ class SapiensMAE(MAE):
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         if not isinstance(self.backbone, MaskedSapiensViT):
             raise TypeError(
-                '`backbone` must be a MaskedSapiensViT, but got '
-                f'{type(self.backbone).__name__}'
+                f'`backbone` must be a MaskedSapiensViT, but got {type(self.backbone).__name__}'
             )
         rows, columns = self.backbone.patch_grid
         if rows != columns:
             raise ValueError(
-                '`img_size` must be square for the stock head, but got '
-                f'{self.backbone.img_size}'
+                f'`img_size` must be square for the stock head, but got {self.backbone.img_size}'
             )
         pairs = {
-            'neck.num_patches': (
-                self.neck.num_patches,
-                self.backbone.num_patches,
-            ),
-            'neck.embed_dim': (
-                self.neck.decoder_embed.in_features,
-                self.backbone.embed_dims,
-            ),
+            'neck.num_patches': (self.neck.num_patches, self.backbone.num_patches),
+            'neck.embed_dim': (self.neck.decoder_embed.in_features, self.backbone.embed_dims),
             'neck.patch_size ** 2 * neck.in_chans': (
                 self.neck.decoder_pred.out_features,
                 3 * self.backbone.patch_embed.patch_size**2,
             ),
-            'head.patch_size': (
-                self.head.patch_size,
-                self.backbone.patch_embed.patch_size,
-            ),
+            'head.patch_size': (self.head.patch_size, self.backbone.patch_embed.patch_size),
         }
         for name, (actual, expected) in pairs.items():
             if actual != expected:
-                raise ValueError(
-                    f'`{name}` must be {expected} for this backbone, but got '
-                    f'{actual}'
-                )
+                raise ValueError(f'`{name}` must be {expected} for this backbone, but got {actual}')
         if compile_blocks is not False:
             settings = {} if compile_blocks is True else compile_blocks
             compile_all(self, **settings)
@@ -123,15 +108,14 @@ class SapiensMAE(MAE):
 
         Args:
             inputs (Tensor): RGB, normalized, (B, 3, H, W).
-            data_samples (list[DataSample], optional): Not used. Defaults to
-                None.
+            data_samples (list[DataSample], optional): Not used. Defaults to None.
             mode (str): 'tensor', 'loss' or 'reconstruct'. Defaults to
                 'tensor'.
             **kwargs: Of :meth:`loss` or :meth:`reconstruct`.
 
         Returns:
-            tuple | dict | Reconstruction: See :meth:`extract_feat`,
-            :meth:`loss` and :meth:`reconstruct`.
+            tuple | dict | Reconstruction: See :meth:`extract_feat`, :meth:`loss` and
+            :meth:`reconstruct`.
         """
         if mode == 'reconstruct':
             return self.reconstruct(inputs, **kwargs)
@@ -151,10 +135,7 @@ class SapiensMAE(MAE):
         return self.backbone(inputs, mask=False)
 
     def loss(
-        self,
-        inputs: Tensor,
-        data_samples: list[DataSample] | None,
-        **kwargs: Any,
+        self, inputs: Tensor, data_samples: list[DataSample] | None, **kwargs: Any
     ) -> dict[str, Tensor]:
         """The reconstruction loss of masked patches.
 
@@ -174,9 +155,7 @@ class SapiensMAE(MAE):
             return dict(loss=self.head.loss(pred, inputs, binary))
         pred = self.neck.predict_masked(latent, mask)  # (B, M, P)
         with torch.no_grad():
-            target = gather_patches(
-                inputs, mask.ids_masked, self.head.patch_size, True
-            )
+            target = gather_patches(inputs, mask.ids_masked, self.head.patch_size, True)
             if self.head.norm_pix:
                 target = normalize_patches(target)
         everywhere = target.new_ones(target.shape[:2])  # (B, M)
@@ -193,8 +172,8 @@ class SapiensMAE(MAE):
                 :meth:`MaskedSapiensViT.draw_mask`.
 
         Returns:
-            Reconstruction: If targets are normalized, predictions are scaled
-            back with mean and variance of the original patches.
+            Reconstruction: If targets are normalized, predictions are scaled back with mean and
+            variance of the original patches.
         """
         latent, mask, ids_restore = self.backbone(inputs, **kwargs)
         pred = self.neck(latent, ids_restore).float()  # (B, L, P)

@@ -7,9 +7,7 @@ from torch import nn
 from ...models.layers import TransformerLayer
 
 
-def wrap_blocks(
-    module: nn.Module, recurse: bool, nonwrapped_numel: int
-) -> bool:
+def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
     """An ``auto_wrap_policy`` of FSDP: each transformer block is a unit.
 
     Args:

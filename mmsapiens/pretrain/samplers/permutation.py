@@ -9,21 +9,17 @@ ROUNDS = 8
 
 def _scramble(values: np.ndarray) -> np.ndarray:
     """The finaliser of SplitMix64 (Steele et al., 2014), on uint64."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(
-        0xBF58476D1CE4E5B9
-    )
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(
-        0x94D049BB133111EB
-    )
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
 
 
 class Permutation:
     """A random order of ``range(size)``, computed where it is asked for.
 
-    A table for 300 million images would take 2.4 GB in every process. A
-    Feistel network permutes the next power of four; results outside of
-    ``range(size)`` go through it again until they are inside.
+    A table for 300 million images would take 2.4 GB in every process. A Feistel network permutes
+    the next power of four; results outside of ``range(size)`` go through it again until they are
+    inside.
 
     Args:
         size (int): Number of elements, at most ``2**62``.

@@ -16,26 +16,20 @@ from .sample_index import SampleIndex
 class ResumableBatchSampler(BatchSampler):
     """The same number of batches in each process, nothing lost or repeated.
 
-    All batches are full but the last: it takes what is left, between 1 and
-    ``batch_size + 1`` samples. (One more than a batch occurs where a process
-    has one sample more than the others, whose last batch is just full.)
+    All batches are full but the last: it takes what is left, between 1 and ``batch_size + 1``
+    samples. (One more than a batch occurs where a process has one sample more than the others,
+    whose last batch is just full.)
 
     Args:
         sampler (ResumableSampler): The order of the samples.
         batch_size (int): Samples per process and step.
-        drop_last (bool): Leave out the last batch of each process if it is
-            not full, for steps of equal shapes; other samples in each epoch.
-            Defaults to False.
+        drop_last (bool): Leave out the last batch of each process if it is not full, for steps of
+            equal shapes; other samples in each epoch. Defaults to False.
     """
 
     sampler: ResumableSampler
 
-    def __init__(
-        self,
-        sampler: ResumableSampler,
-        batch_size: int,
-        drop_last: bool = False,
-    ) -> None:
+    def __init__(self, sampler: ResumableSampler, batch_size: int, drop_last: bool = False) -> None:
         if not isinstance(sampler, ResumableSampler):
             raise TypeError(
                 '`sampler` must be a ResumableSampler, but got '
@@ -69,8 +63,8 @@ class ResumableBatchSampler(BatchSampler):
         return self.sampler.taken + steps * self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:  # type: ignore
-        # The number of steps is fixed here: a state may be loaded while the
-        # last batches of another iterator are still being asked for.
+        # The number of steps is fixed here: a state may be loaded while the last batches of another
+        # iterator are still being asked for.
         sampler = self.sampler
         for step in range(self.steps_left):
             stop = sampler.taken + (step + 1) * self.batch_size

@@ -24,9 +24,8 @@ def cut(total: int, num_parts: int) -> np.ndarray:
 class Rest:
     """What several processes have left of a sequence.
 
-    Each of ``world_size`` processes had one part of ``range(total)`` (see
-    :func:`cut`) and took the first ``taken`` elements of it. What is left,
-    one process after the other, is a sequence again.
+    Each of ``world_size`` processes had one part of ``range(total)`` (see :func:`cut`) and took the
+    first ``taken`` elements of it. What is left, one process after the other, is a sequence again.
 
     Args:
         total (int): Length of the sequence.
@@ -52,36 +51,29 @@ class Rest:
 class ResumableSampler(Sampler):
     """Each sample once per epoch, in an order that is a pure function.
 
-    The order of an epoch depends on the seed, the epoch and the data set
-    alone, and can be computed at any position without what is in front of
-    it. The processes take one contiguous part each (sizes differ by at most
-    one). Hence the whole state of an epoch is how many samples each process
-    took. If the number of processes changes, what is left is divided anew.
+    The order of an epoch depends on the seed, the epoch and the data set alone, and can be computed
+    at any position without what is in front of it. The processes take one contiguous part each
+    (sizes differ by at most one). Hence the whole state of an epoch is how many samples each
+    process took. If the number of processes changes, what is left is divided anew.
 
-    A data set with ``block_sizes`` (int64, entries of each shard) has its
-    shards shuffled, then the entries inside windows of ``window``
-    consecutive ones, so that a process reads from few shards at a time.
-    Other data sets are shuffled entry by entry.
+    A data set with ``block_sizes`` (int64, entries of each shard) has its shards shuffled, then the
+    entries inside windows of ``window`` consecutive ones, so that a process reads from few shards
+    at a time. Other data sets are shuffled entry by entry.
 
-    Use it with :class:`ResumableBatchSampler`. Iterated by itself it gives
-    all processes the same number of samples, and so leaves out up to
-    ``world_size - 1``, others in each epoch.
+    Use it with :class:`ResumableBatchSampler`. Iterated by itself it gives all processes the same
+    number of samples, and so leaves out up to ``world_size - 1``, others in each epoch.
 
     Args:
         dataset (Sized): The data set.
         shuffle (bool): Whether to shuffle. Defaults to True.
-        seed (int, optional): Of the order and of what the data set draws.
-            Defaults to None, a random one, the same in all processes.
-        window (int): Entries that are shuffled among each other, for data
-            sets of shards. Defaults to 8192.
+        seed (int, optional): Of the order and of what the data set draws. Defaults to None, a
+            random one, the same in all processes.
+        window (int): Entries that are shuffled among each other, for data sets of shards. Defaults
+            to 8192.
     """
 
     def __init__(
-        self,
-        dataset: Sized,
-        shuffle: bool = True,
-        seed: int | None = None,
-        window: int = 8192,
+        self, dataset: Sized, shuffle: bool = True, seed: int | None = None, window: int = 8192
     ) -> None:
         if window < 1:
             raise ValueError(f'`window` must be at least 1, but got {window}')
@@ -154,9 +146,7 @@ class ResumableSampler(Sampler):
 
     def share(self, rank: int) -> range:
         """Positions of process ``rank`` in what was left for all."""
-        start, stop = (
-            each * self.left // self.world_size for each in (rank, rank + 1)
-        )
+        start, stop = (each * self.left // self.world_size for each in (rank, rank + 1))
         return range(start, stop)
 
     @property
@@ -180,9 +170,7 @@ class ResumableSampler(Sampler):
             list[SampleIndex]: The samples.
         """
         share = self.share(self.rank)[start:stop]
-        positions: np.ndarray = np.arange(
-            share.start, share.stop, dtype=np.int64
-        )
+        positions: np.ndarray = np.arange(share.start, share.stop, dtype=np.int64)
         for rest in reversed(self._rests):
             positions = rest(positions)
         chosen = self.order(positions).tolist()
@@ -215,20 +203,15 @@ class ResumableSampler(Sampler):
         """The state after each process took ``taken`` samples of its share.
 
         Args:
-            taken (int, optional): Defaults to None, where iterating starts.
-                Samples drawn ahead by workers do not count.
+            taken (int, optional): Defaults to None, where iterating starts. Samples drawn ahead by
+                workers do not count.
 
         Returns:
             dict: For :meth:`load_state_dict`, in any number of processes.
         """
         taken = self.taken if taken is None else taken
         shares = [*self.earlier, (self.world_size, taken)]
-        return dict(
-            seed=self.seed,
-            epoch=self.epoch,
-            shares=shares,
-            **self.fingerprint(),
-        )
+        return dict(seed=self.seed, epoch=self.epoch, shares=shares, **self.fingerprint())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Start where ``state`` was taken.

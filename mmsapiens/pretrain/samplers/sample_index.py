@@ -14,8 +14,8 @@ def derive_seed(*parts: int | str) -> int:
 class SampleIndex(int):
     """An int for any data set; ours also read the seed of its epoch.
 
-    The epoch travels with the index because workers that persist hold a copy
-    of the data set that nobody can tell the epoch.
+    The epoch travels with the index because workers that persist hold a copy of the data set that
+    nobody can tell the epoch.
 
     Attributes:
         epoch_seed (int): Derived from the seed of the sampler and the epoch.

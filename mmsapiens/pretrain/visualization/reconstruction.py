@@ -39,18 +39,15 @@ class Style(NamedTuple):
     Attributes:
         mean (Tensor): Of the preprocessor, three numbers.
         std (Tensor): Likewise.
-        paste_visible (bool): Whether visible patches are those of the image
-            instead of predictions, which are never trained. Defaults to
-            True.
+        paste_visible (bool): Whether visible patches are those of the image instead of predictions,
+            which are never trained. Defaults to True.
     """
 
     mean: Tensor
     std: Tensor
     paste_visible: bool = True
 
-    def apply(
-        self, result: Reconstruction
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def apply(self, result: Reconstruction) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Original, masked and reconstructed pictures, each (B, H, W, 3)."""
         original = to_pictures(result.original, self.mean, self.std)
         hidden = result.mask[:, 0, :, :, None].cpu().numpy() > 0
@@ -63,14 +60,7 @@ def _label(picture: np.ndarray, text: str) -> np.ndarray:
     """A line of text above a picture."""
     strip = np.full((LABEL_HEIGHT, picture.shape[1], 3), 255, np.uint8)
     cv2.putText(
-        strip,
-        text,
-        (2, LABEL_HEIGHT - 6),
-        cv2.FONT_HERSHEY_SIMPLEX,
-        0.4,
-        (0, 0, 0),
-        1,
-        cv2.LINE_AA,
+        strip, text, (2, LABEL_HEIGHT - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA
     )
     return np.concatenate([strip, picture])
 
@@ -114,14 +104,12 @@ def draw_triplets(result: Reconstruction, style: Style) -> np.ndarray:
     return _column(rows)
 
 
-def draw_sweep(
-    results: Mapping[float, Reconstruction], style: Style
-) -> np.ndarray:
+def draw_sweep(results: Mapping[float, Reconstruction], style: Style) -> np.ndarray:
     """Two rows for each image: masked and reconstructed, by mask ratio.
 
     Args:
-        results (Mapping[float, Reconstruction]): Mask ratio -> what the
-            model made of the same images.
+        results (Mapping[float, Reconstruction]): Mask ratio -> what the model made of the same
+            images.
         style (Style): How to draw.
 
     Returns:

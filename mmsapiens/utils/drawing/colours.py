@@ -27,8 +27,7 @@ def apply_colour_map(levels: np.ndarray, colour_map: str) -> np.ndarray:
     """Colours of levels.
 
     Args:
-        levels (np.ndarray): In [0, 1], (H, W); times 255, truncated, it is
-            the entry of the map.
+        levels (np.ndarray): In [0, 1], (H, W); times 255, truncated, it is the entry of the map.
         colour_map (str): A key of :data:`COLOUR_MAPS`.
 
     Returns:
@@ -38,10 +37,7 @@ def apply_colour_map(levels: np.ndarray, colour_map: str) -> np.ndarray:
         KeyError: If the colour map is unknown.
     """
     if colour_map not in COLOUR_MAPS:
-        raise KeyError(
-            f'`colour_map` must be one of {sorted(COLOUR_MAPS)}, but got '
-            f'{colour_map!r}'
-        )
+        raise KeyError(f'`colour_map` must be one of {sorted(COLOUR_MAPS)}, but got {colour_map!r}')
     entries: np.ndarray = (levels * 255).astype(np.uint8)
     if not entries.size:
         return np.zeros((*entries.shape, 3), dtype=np.uint8)
@@ -60,16 +56,13 @@ def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         ValueError: If the shapes are not (H, W) and equal.
     """
     if values.ndim != 2:
-        raise ValueError(
-            f'a map to draw must have the shape (H, W), but got {values.shape}'
-        )
+        raise ValueError(f'a map to draw must have the shape (H, W), but got {values.shape}')
     finite = np.isfinite(values)
     if mask is None:
         return finite
     if mask.shape != values.shape:
         raise ValueError(
-            f'`mask` must have the shape of the map, {values.shape}, but got '
-            f'{mask.shape}'
+            f'`mask` must have the shape of the map, {values.shape}, but got {mask.shape}'
         )
     return finite & (mask > 0)
 
@@ -82,16 +75,14 @@ def value_range(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     return float(inside.min()), float(inside.max())
 
 
-def to_levels(
-    values: np.ndarray, mask: np.ndarray, limits: tuple[float, float]
-) -> np.ndarray:
+def to_levels(values: np.ndarray, mask: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Values as levels between the limits.
 
     Args:
         values (np.ndarray): (H, W).
         mask (np.ndarray): Pixels to look at, bool (H, W); others get 0.
-        limits (tuple[float, float]): Values of level 0 and level 1. If they
-            are equal, the level is 0.
+        limits (tuple[float, float]): Values of level 0 and level 1. If they are equal, the level is
+            0.
 
     Returns:
         np.ndarray: In [0, 1], float32 (H, W).
@@ -117,10 +108,9 @@ def colour_values(
 
     Args:
         values (np.ndarray): (H, W); NaN and infinity are background.
-        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to
-            None, all.
-        limits (tuple[float, float], optional): Values of the two ends of the
-            colour map. Defaults to None, the range in the mask.
+        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to None, all.
+        limits (tuple[float, float], optional): Values of the two ends of the colour map. Defaults
+            to None, the range in the mask.
         colour_map (str): A key of :data:`COLOUR_MAPS`. Defaults to 'viridis'.
         background (Sequence[int]): RGB of the other pixels. Defaults to grey.
 

@@ -1,7 +1,6 @@
 """Text, legends of classes and colour bars, readable at every size.
 
-Everything scales with the size of the font. Pictures are RGB, uint8
-(H, W, 3). Letters: H W pixels.
+Everything scales with the size of the font. Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -60,13 +59,7 @@ def blank(height: int, width: int) -> np.ndarray:
     return paper
 
 
-def text_strip(
-    text: str,
-    width: int,
-    size: int,
-    *,
-    align: str = 'left',
-) -> np.ndarray:
+def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.ndarray:
     """A line of text on paper.
 
     Args:
@@ -83,15 +76,11 @@ def text_strip(
     start = {'left': 0, 'centre': free // 2, 'right': free}[align]
     image = Image.fromarray(blank(line_height(size), width))
     middle = line_height(size) / 2
-    ImageDraw.Draw(image).text(
-        (start, middle), text, fill=INK, font=_font(size), anchor='lm'
-    )
+    ImageDraw.Draw(image).text((start, middle), text, fill=INK, font=_font(size), anchor='lm')
     return np.array(image)
 
 
-def class_legend(
-    entries: Sequence[tuple[str, Sequence[int]]], width: int, size: int
-) -> np.ndarray:
+def class_legend(entries: Sequence[tuple[str, Sequence[int]]], width: int, size: int) -> np.ndarray:
     """Names of classes beside their colours, in as many columns as fit.
 
     Args:
@@ -116,12 +105,7 @@ def class_legend(
     for index, (name, (_, colour)) in enumerate(zip(names, entries)):
         left, top = index // rows * step, index % rows * line
         draw.rectangle(
-            (
-                left,
-                top + (line - box) // 2,
-                left + box,
-                top + (line + box) // 2,
-            ),
+            (left, top + (line - box) // 2, left + box, top + (line + box) // 2),
             fill=tuple(int(value) for value in colour),
             outline=INK,
         )
@@ -137,14 +121,11 @@ def class_legend(
     return np.array(image)
 
 
-def colour_bar(
-    colour_map: str, low: str, high: str, width: int, size: int
-) -> np.ndarray:
+def colour_bar(colour_map: str, low: str, high: str, width: int, size: int) -> np.ndarray:
     """A colour map from left to right between the names of its ends.
 
     Args:
-        colour_map (str): A key of
-            :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
+        colour_map (str): A key of :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
         low (str): What its first colour means.
         high (str): What its last one means.
         width (int): Width W of the strip.
@@ -164,7 +145,5 @@ def colour_bar(
     strip[:, width - right + gap :] = text_strip(high, right - gap, size)
     top = (strip.shape[0] - size) // 2
     levels = np.linspace(0, 1, length, dtype=np.float32)[None]
-    strip[top : top + size, left : left + length] = apply_colour_map(
-        levels, colour_map
-    )
+    strip[top : top + size, left : left + length] = apply_colour_map(levels, colour_map)
     return strip

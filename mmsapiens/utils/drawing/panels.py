@@ -18,8 +18,7 @@ class Bar:
     """What the colours of a picture mean.
 
     Attributes:
-        colour_map (str): A key of
-            :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
+        colour_map (str): A key of :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
         low (str): Meaning of its first colour.
         high (str): Meaning of its last colour.
     """
@@ -103,9 +102,7 @@ def stack(pieces: Sequence[np.ndarray]) -> np.ndarray:
     """
     width = max(piece.shape[1] for piece in pieces)
     widened = [
-        np.concatenate(
-            [piece, blank(piece.shape[0], width - piece.shape[1])], axis=1
-        )
+        np.concatenate([piece, blank(piece.shape[0], width - piece.shape[1])], axis=1)
         for piece in pieces
     ]
     return np.concatenate(widened)

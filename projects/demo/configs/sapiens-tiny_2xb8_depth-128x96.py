@@ -1,6 +1,5 @@
-# Small pictures and patches: as many tokens as at 256x192 with patches of 16,
-# on a quarter of the pixels. For the CPU of anyone; `projects/demo` fills in
-# the data and the number of epochs.
+# Small pictures and patches: as many tokens as at 256x192 with patches of 16, on a quarter of the
+# pixels. For the CPU of anyone; `projects/demo` fills in the data and the number of epochs.
 _base_ = [
     '../../../configs/dense/depth/sapiens-tiny_2xb4-300e_depth-256x192.py',
     './_base_/dense_128x96.py',
@@ -8,11 +7,9 @@ _base_ = [
 
 model = dict(
     decode_head=dict(
-        # Absolute error of one channel. The logarithm of the recipe minds the
-        # nearest parts most and needs a longer training.
-        loss_decode=dict(
-            _delete_=True, type='mmsapiens.NormalL1Loss', loss_weight=3.0
-        ),
+        # Absolute error of one channel. The logarithm of the recipe minds the nearest parts most
+        # and needs a longer training.
+        loss_decode=dict(_delete_=True, type='mmsapiens.NormalL1Loss', loss_weight=3.0),
         **_base_.demo_head,
     ),
     **_base_.demo_model,

@@ -1,6 +1,5 @@
-# Small pictures and patches: as many tokens as at 256x192 with patches of 16,
-# on a quarter of the pixels. For the CPU of anyone; `projects/demo` fills in
-# the data and the number of epochs.
+# Small pictures and patches: as many tokens as at 256x192 with patches of 16, on a quarter of the
+# pixels. For the CPU of anyone; `projects/demo` fills in the data and the number of epochs.
 _base_ = '../../../configs/pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py'
 
 codec = dict(
@@ -15,10 +14,7 @@ codec = dict(
 model = dict(
     backbone=dict(img_size=(128, 96), patch_size=8, patch_padding='corner'),
     head=dict(
-        deconv_out_channels=(96, 64),
-        conv_out_channels=(64,),
-        conv_kernel_sizes=(1,),
-        decoder=codec,
+        deconv_out_channels=(96, 64), conv_out_channels=(64,), conv_kernel_sizes=(1,), decoder=codec
     ),
 )
 

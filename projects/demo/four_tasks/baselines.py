@@ -15,13 +15,11 @@ def mean_pose(keypoints: NDArray, boxes: NDArray) -> NDArray:
     """Mean place of each keypoint in the box.
 
     Args:
-        keypoints (NDArray): x, y and visibility in pixels, (N, K, 3);
-            visibility 0 does not count.
+        keypoints (NDArray): x, y and visibility in pixels, (N, K, 3); visibility 0 does not count.
         boxes (NDArray): x, y, width, height (N, 4).
 
     Returns:
-        NDArray: Shares of width and height, (K, 2); the middle for a
-        keypoint that is never seen.
+        NDArray: Shares of width and height, (K, 2); the middle for a keypoint that is never seen.
     """
     shares = keypoints[..., :2] - boxes[:, None, :2]
     shares = shares / boxes[:, None, 2:]  # (N, K, 2)
@@ -44,14 +42,11 @@ def place_pose(pose: NDArray, box: NDArray) -> NDArray:
     return box[:2] + pose * (box[2:] - box[:2])
 
 
-def most_frequent_class(
-    labels: Iterable[NDArray], num_classes: int
-) -> NDArray:
+def most_frequent_class(labels: Iterable[NDArray], num_classes: int) -> NDArray:
     """The most frequent class at each place of the picture.
 
     Args:
-        labels (Iterable[NDArray]): Class ids, each (H, W); others than the
-            classes do not count.
+        labels (Iterable[NDArray]): Class ids, each (H, W); others than the classes do not count.
         num_classes (int): Number of classes C.
 
     Returns:
@@ -68,18 +63,16 @@ def most_frequent_class(
     return counts.argmax(0).astype(np.uint8)
 
 
-def mean_map(
-    maps: Iterable[tuple[NDArray, NDArray]],
-) -> tuple[NDArray, NDArray]:
+def mean_map(maps: Iterable[tuple[NDArray, NDArray]]) -> tuple[NDArray, NDArray]:
     """Mean of maps of people, over everything and at each place.
 
     Args:
-        maps (Iterable[tuple[NDArray, NDArray]]): A map (H, W, _) and the
-            pixels that count, bool (H, W).
+        maps (Iterable[tuple[NDArray, NDArray]]): A map (H, W, _) and the pixels that count, bool
+            (H, W).
 
     Returns:
-        tuple[NDArray, NDArray]: The mean (_) of all pixels, and that of each
-        place (H, W, _); the first where there was never anyone.
+        tuple[NDArray, NDArray]: The mean (_) of all pixels, and that of each place (H, W, _); the
+        first where there was never anyone.
     """
     total: NDArray | None = None
     for values, mask in maps:

@@ -38,8 +38,7 @@ def data_lines(task: str, data: Path, lists: Path) -> list[str]:
     if task == 'pose':
         lines += [
             'val_evaluator = [',
-            "    dict(type='CocoMetric', ann_file="
-            f'{str(lists / "val.json")!r}),',
+            f"    dict(type='CocoMetric', ann_file={str(lists / 'val.json')!r}),",
             "    dict(type='PCKAccuracy', thr=0.1, norm_item='bbox')]",
             'test_evaluator = val_evaluator',
         ]
@@ -47,11 +46,7 @@ def data_lines(task: str, data: Path, lists: Path) -> list[str]:
 
 
 def config_text(
-    task: str,
-    variant: Variant,
-    data: Path,
-    lists: Path,
-    encoder: Path | None = None,
+    task: str, variant: Variant, data: Path, lists: Path, encoder: Path | None = None
 ) -> str:
     """The config of a task.
 
@@ -60,8 +55,8 @@ def config_text(
         variant (Variant): Sizes of the run.
         data (Path): Folder of the renders.
         lists (Path): Folder of the lists.
-        encoder (Path, optional): Weights of a network whose encoder is the
-            start. Defaults to None, random ones.
+        encoder (Path, optional): Weights of a network whose encoder is the start. Defaults to None,
+            random ones.
     """
     base = base_config(task)
     epochs = variant.epochs[task]
@@ -89,7 +84,5 @@ def config_text(
             f'    checkpoint={str(encoder)!r})))',
         ]
     if variant.on_gpu:
-        lines += [
-            'train_dataloader.update(num_workers=4, persistent_workers=True)'
-        ]
+        lines += ['train_dataloader.update(num_workers=4, persistent_workers=True)']
     return '\n'.join(lines) + '\n'

@@ -26,19 +26,13 @@ def read_index(root: Path, count: int) -> list[dict[str, Any]]:
     """
     lines = (root / 'index.jsonl').read_text('utf-8').splitlines()
     if len(lines) < count:
-        raise ValueError(
-            f'{root} must have {count} pictures, but has {len(lines)}'
-        )
+        raise ValueError(f'{root} must have {count} pictures, but has {len(lines)}')
     entries = [json.loads(line) for line in lines[:count]]
-    sides = [
-        {s for e in entries if e['split'] == split for s in e['subjects']}
-        for split in SPLITS
-    ]
+    sides = [{s for e in entries if e['split'] == split for s in e['subjects']} for split in SPLITS]
     shared = sides[0] & sides[1]
     if shared:
         raise ValueError(
-            f'{len(shared)} people of {root} are in both parts, for instance '
-            f'{min(shared)}'
+            f'{len(shared)} people of {root} are in both parts, for instance {min(shared)}'
         )
     return entries
 
@@ -60,9 +54,7 @@ def only_images(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
     Returns:
         dict: Likewise, shorter.
     """
-    images = [
-        i for i in document['images'] if Path(i['file_name']).stem in names
-    ]
+    images = [i for i in document['images'] if Path(i['file_name']).stem in names]
     ids = {image['id'] for image in images}
     people = [a for a in document['annotations'] if a['image_id'] in ids]
     return {**document, 'images': images, 'annotations': people}
@@ -74,8 +66,7 @@ def write_lists(root: Path, count: int, out: Path) -> None:
     Args:
         root (Path): Folder of the renders.
         count (int): Number of pictures to use, the first ones.
-        out (Path): Folder for ``{train,val}.{txt,json}``; ``val.json`` comes
-            last.
+        out (Path): Folder for ``{train,val}.{txt,json}``; ``val.json`` comes last.
     """
     entries = read_index(root, count)
     path = root / 'annotations/person_keypoints.json'

@@ -18,13 +18,7 @@ from numpy.typing import NDArray
 from mmsapiens.dense.map_io import read_map
 from mmsapiens.dense.metrics import ExactIoUMetric
 
-from .baselines import (
-    mean_map,
-    mean_pose,
-    most_frequent_class,
-    place_pose,
-    relative,
-)
+from .baselines import mean_map, mean_pose, most_frequent_class, place_pose, relative
 from .data import read_views
 from .networks import PREDICTIONS, Network, prediction
 
@@ -46,9 +40,7 @@ def _labels(data: Path, lists: Path) -> Iterator[NDArray]:
         yield cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
 
 
-def _people(
-    task: str, data: Path, lists: Path
-) -> Iterator[tuple[NDArray, NDArray]]:
+def _people(task: str, data: Path, lists: Path) -> Iterator[tuple[NDArray, NDArray]]:
     """Maps of the training pictures and their masks."""
     for name in _names(lists):
         path = data / 'masks' / f'{name}.png'
@@ -142,17 +134,14 @@ class ForegroundIoU:
     def add(self, sample: Any) -> None:
         """Count a data sample."""
         pred, true = (
-            (sample.get(name).data[0].cpu() > 0).long()
-            for name in ('pred_sem_seg', 'gt_sem_seg')
+            (sample.get(name).data[0].cpu() > 0).long() for name in ('pred_sem_seg', 'gt_sem_seg')
         )
         parts = ExactIoUMetric.intersect_and_union(pred, true, 2, 255)
         self.areas = [old + new for old, new in zip(self.areas, parts)]
 
     def value(self) -> float:
         """IoU of the person, in [0, 1]."""
-        figures = ExactIoUMetric.total_area_to_metrics(
-            *self.areas, ['mIoU'], None, 1
-        )
+        figures = ExactIoUMetric.total_area_to_metrics(*self.areas, ['mIoU'], None, 1)
         return float(figures['IoU'][1])
 
 
@@ -167,9 +156,7 @@ class Score:
         cfg = network.cfg.val_evaluator
         self.evaluator = Evaluator(cfg if isinstance(cfg, list) else [cfg])
         self.evaluator.dataset_meta = network.metainfo
-        self.foreground = (
-            ForegroundIoU() if network.task == 'parsing' else None
-        )
+        self.foreground = ForegroundIoU() if network.task == 'parsing' else None
         self.points: list[tuple[NDArray, NDArray, NDArray]] = []
         self.count = 0
 
@@ -232,8 +219,8 @@ def evaluate(
         shown (set[str]): Names of pictures whose predictions to keep.
 
     Returns:
-        tuple: Way of predicting -> its figures, 'network' being ours; and
-        name of a picture -> way -> prediction.
+        tuple: Way of predicting -> its figures, 'network' being ours; and name of a picture -> way
+        -> prediction.
     """
     guesses = fit_baselines(network.task, data, lists)
     scores = {way: Score(network) for way in ('network', *guesses)}
@@ -247,7 +234,5 @@ def evaluate(
             for sample in answers:
                 name = Path(sample.metainfo['img_path']).stem
                 if name in shown:
-                    kept.setdefault(name, {})[way] = prediction(
-                        network.task, sample
-                    )
+                    kept.setdefault(name, {})[way] = prediction(network.task, sample)
     return {way: score.figures() for way, score in scores.items()}, kept

@@ -17,11 +17,7 @@ from torch import nn
 
 from mmsapiens.utils import load_checkpoint
 
-PREDICTIONS = {
-    'parsing': 'pred_sem_seg',
-    'depth': 'pred_depth_map',
-    'normal': 'pred_normal_map',
-}
+PREDICTIONS = {'parsing': 'pred_sem_seg', 'depth': 'pred_depth_map', 'normal': 'pred_normal_map'}
 """Dense task -> name of its map in a data sample."""
 
 

@@ -9,9 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsapiens.dense.datasets.part_vocabularies import (
-    get_vocabulary as get_parts,
-)
+from mmsapiens.dense.datasets.part_vocabularies import get_vocabulary as get_parts
 from mmsapiens.dense.visualization.depth import align_depth
 from mmsapiens.dense.visualization.normals import normals_to_rgb
 from mmsapiens.dense.visualization.parts import draw_parts
@@ -41,16 +39,13 @@ def enlarge(image: NDArray, nearest: bool = False) -> NDArray:
     return cv2.resize(image, size_wh, interpolation=method)
 
 
-def draw_pose(
-    image: NDArray, points: NDArray, threshold: float = 0.0
-) -> NDArray:
+def draw_pose(image: NDArray, points: NDArray, threshold: float = 0.0) -> NDArray:
     """A skeleton on a picture.
 
     Args:
         image (NDArray): The picture.
         points (NDArray): x, y in its pixels and score, (17, 3).
-        threshold (float): Points of this score or less are left out.
-            Defaults to 0.
+        threshold (float): Points of this score or less are left out. Defaults to 0.
     """
     scale = TALLEST / image.shape[0]
     canvas = np.ascontiguousarray(enlarge(image))
@@ -72,30 +67,22 @@ def draw_labels(image: NDArray, labels: NDArray) -> NDArray:
     return draw_parts(enlarge(image), labels, palette, opacity=0.75)
 
 
-def draw_depth(
-    depth: NDArray,
-    mask: NDArray,
-    limits: tuple[float, float] | None = None,
-) -> NDArray:
+def draw_depth(depth: NDArray, mask: NDArray, limits: tuple[float, float] | None = None) -> NDArray:
     """Depth in colours, near is bright.
 
     Args:
         depth (NDArray): Larger is farther, (H, W).
         mask (NDArray): Pixels to draw, bool (H, W).
-        limits (tuple[float, float], optional): Nearest and farthest depth.
-            Defaults to None, those of the mask.
+        limits (tuple[float, float], optional): Nearest and farthest depth. Defaults to None, those
+            of the mask.
     """
     if limits is None:
         inside = depth[mask]
-        limits = (
-            tuple(np.percentile(inside, (1, 99))) if inside.size else (0, 1)
-        )
+        limits = tuple(np.percentile(inside, (1, 99))) if inside.size else (0, 1)
     low, high = limits
     shown = np.clip(depth, low, high)
     picture = colour_values(
-        -enlarge(shown.astype(np.float32)),
-        limits=(-high, -low),
-        colour_map='inferno',
+        -enlarge(shown.astype(np.float32)), limits=(-high, -low), colour_map='inferno'
     )
     return _on_background(picture, mask)
 
@@ -115,9 +102,7 @@ def _on_background(picture: NDArray, mask: NDArray) -> NDArray:
 def depth_error(pred: NDArray, true: NDArray, mask: NDArray) -> float:
     """AbsRel of a person after alignment by scale and shift."""
     aligned = align_depth(pred, true, mask)
-    return float(
-        (np.abs(aligned - true) / np.maximum(true, 1e-6))[mask].mean()
-    )
+    return float((np.abs(aligned - true) / np.maximum(true, 1e-6))[mask].mean())
 
 
 def angle_error(pred: NDArray, true: NDArray, mask: NDArray) -> float:
@@ -132,10 +117,7 @@ def part_legend(labels: list[NDArray]) -> list[tuple[str, str]]:
     meta = get_parts('goliath28').metainfo()
     found = sorted({int(i) for one in labels for i in np.unique(one)} - {0})
     return [
-        (
-            meta['classes'][i].replace('_', ' '),
-            '#{:02x}{:02x}{:02x}'.format(*meta['palette'][i]),
-        )
+        (meta['classes'][i].replace('_', ' '), '#{:02x}{:02x}{:02x}'.format(*meta['palette'][i]))
         for i in found
         if i < len(meta['classes'])
     ]

@@ -53,9 +53,7 @@ def cut_person(photo: NDArray, box: NDArray, margin: float) -> Cut:
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     if scale < 0.5:  # a soft photograph, or warping skips pixels
         photo = cv2.GaussianBlur(photo, (0, 0), 0.35 / scale)
-    picture = cv2.warpAffine(
-        photo, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE
-    )
+    picture = cv2.warpAffine(photo, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE)
     placed = np.concatenate([box[:2] * scale + shift, box[2:] * scale + shift])
     return Cut('', picture, placed)
 
@@ -90,8 +88,7 @@ def read_boxes(folder: Path) -> dict[str, list[NDArray]]:
 def find_people(folder: Path, most: int) -> Iterator[Cut]:
     """People in the photographs of a folder.
 
-    Where a COCO file gives boxes, one for each of the largest; or else the
-    whole photograph.
+    Where a COCO file gives boxes, one for each of the largest; or else the whole photograph.
 
     Args:
         folder (Path): Searched with its sub-folders.
@@ -106,9 +103,7 @@ def find_people(folder: Path, most: int) -> Iterator[Cut]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
     ]
     if not paths:
-        raise FileNotFoundError(
-            f'no photograph ({", ".join(SUFFIXES)}) under {folder}'
-        )
+        raise FileNotFoundError(f'no photograph ({", ".join(SUFFIXES)}) under {folder}')
     boxes = read_boxes(folder)
     count = 0
     for turn in range(most):  # the largest of each first

@@ -67,8 +67,7 @@ class Figure:
     Args:
         path (Path): The picture.
         caption (str): The line. Defaults to ''.
-        alt (str): What it shows, for those who do not see it. Defaults to
-            ''.
+        alt (str): What it shows, for those who do not see it. Defaults to ''.
     """
 
     path: Path
@@ -82,14 +81,13 @@ class Result:
 
     Args:
         task (str): What was learned; '' continues the line above.
-        metric (str): Name of the figure, with the unit; '' if it is that of
-            the line above.
+        metric (str): Name of the figure, with the unit; '' if it is that of the line above.
         baseline (float): Of the guess.
         guess (str): What the guess is.
         ours (float): Of the network.
         smaller_is_better (bool): Direction of the figure.
-        target (float | None): Ratio of ours to the baseline to be reached,
-            or with ``absolute`` the figure itself. Defaults to None.
+        target (float | None): Ratio of ours to the baseline to be reached, or with ``absolute`` the
+            figure itself. Defaults to None.
         absolute (bool): See ``target``. Defaults to False.
         digits (int): After the point. Defaults to 1.
     """
@@ -170,9 +168,7 @@ def figure(item: Figure) -> str:
     )
 
 
-def grid(
-    rows: Sequence[Sequence[Figure]], heads: Sequence[str], least: int = 104
-) -> str:
+def grid(rows: Sequence[Sequence[Figure]], heads: Sequence[str], least: int = 104) -> str:
     """HTML of rows of pictures.
 
     Args:
@@ -230,9 +226,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         return f'<td>{html.escape(text)}</td>'
 
     head = ''.join(f'<th>{html.escape(h)}</th>' for h in heads)
-    body = ''.join(
-        f'<tr>{"".join(cell(text) for text in row)}</tr>' for row in rows
-    )
+    body = ''.join(f'<tr>{"".join(cell(text) for text in row)}</tr>' for row in rows)
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f'<tbody>{body}</tbody></table></div>'
@@ -242,8 +236,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def legend(entries: Iterable[tuple[str, str]]) -> str:
     """HTML of names beside colours, ``#rrggbb``."""
     items = ''.join(
-        f'<li><i style="background:{html.escape(colour, quote=True)}"></i>'
-        f'{html.escape(name)}</li>'
+        f'<li><i style="background:{html.escape(colour, quote=True)}"></i>{html.escape(name)}</li>'
         for name, colour in entries
     )
     return f'<ul class="legend">{items}</ul>'

@@ -1,7 +1,7 @@
 """Steps of the demo, each done once.
 
-A step is done when its last file is there and was made by the same command
-with the same inputs. Files are renamed into place when they are complete.
+A step is done when its last file is there and was made by the same command with the same inputs.
+Files are renamed into place when they are complete.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Stage:
         command (Sequence[str]): What to run.
         result (Path): The file that exists when it is done.
         inputs (str): Whatever else decides about the result. Defaults to ''.
-        finish (Callable[[], None], optional): Makes ``result`` after the
-            command. Defaults to None, the command does.
+        finish (Callable[[], None], optional): Makes ``result`` after the command. Defaults to None,
+            the command does.
     """
 
     name: str
@@ -137,8 +137,7 @@ class Runner:
                 stage.finish()
             if not stage.result.is_file():
                 raise SystemExit(
-                    f'{stage.title} ended without {stage.result}; '
-                    f'{self._log(stage)} has its output'
+                    f'{stage.title} ended without {stage.result}; {self._log(stage)} has its output'
                 )
             done = True
         finally:
@@ -152,8 +151,7 @@ class Runner:
                 done,
             )
             write_atomically(
-                self.folder / f'{stage.name}.json',
-                json.dumps(asdict(record), indent=1),
+                self.folder / f'{stage.name}.json', json.dumps(asdict(record), indent=1)
             )
         return record
 
@@ -163,16 +161,11 @@ class Runner:
     def _call(self, stage: Stage) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         env = dict(
-            os.environ,
-            PYTHON=sys.executable,
-            PYTHONWARNINGS='ignore',
-            NO_ALBUMENTATIONS_UPDATE='1',
+            os.environ, PYTHON=sys.executable, PYTHONWARNINGS='ignore', NO_ALBUMENTATIONS_UPDATE='1'
         )
         log = self._log(stage)
         with log.open('w', encoding='utf-8') as errors:
-            code = subprocess.call(
-                list(stage.command), env=env, cwd=self.cwd, stderr=errors
-            )
+            code = subprocess.call(list(stage.command), env=env, cwd=self.cwd, stderr=errors)
         if code:
             tail = log.read_text('utf-8', 'replace').splitlines()[-40:]
             print('\n'.join(tail), file=sys.stderr)

@@ -9,17 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .report import (
-    Figure,
-    Result,
-    grid,
-    legend,
-    page,
-    paragraph,
-    results_table,
-    section,
-    table,
-)
+from .report import Figure, Result, grid, legend, page, paragraph, results_table, section, table
 from .stages import Record
 from .variants import TASKS, TITLES, Variant
 
@@ -37,8 +27,7 @@ ABOUT = {
     'pose': 'Dots are the 17 COCO keypoints: green the left and orange the '
     'right side of the person, blue the middle. The network gets the box of '
     'the person; the baseline puts the mean pose into it.',
-    'parsing': 'The baseline is the most frequent class at each place of '
-    'the picture.',
+    'parsing': 'The baseline is the most frequent class at each place of the picture.',
     'depth': 'Near is bright. The prediction is relative; scale and shift '
     'are fitted to the truth, as in the figures, and both have one colour '
     'scale. The mean depth is then the middle of the person.',
@@ -56,9 +45,7 @@ def results(tasks: dict[str, Any], variant: str) -> list[Result]:
     target = TARGETS.get(variant, TARGETS['long'])
     out = []
 
-    def add(
-        task: str, key: str, metric: str, head: str, scale: float = 1, **more
-    ) -> None:
+    def add(task: str, key: str, metric: str, head: str, scale: float = 1, **more) -> None:
         figures = tasks[task]['figures']
         for number, (way, found) in enumerate(figures.items()):
             if way == 'network':
@@ -129,9 +116,7 @@ def task_section(task: str, heldout: dict[str, Any], folder: Path) -> str:
 
 
 def _column(way: str) -> str:
-    return {'truth': 'Truth', 'network': 'Network'}.get(
-        way, f'Baseline: {way}'
-    )
+    return {'truth': 'Truth', 'network': 'Network'}.get(way, f'Baseline: {way}')
 
 
 def photograph_section(photos: dict[str, Any], folder: Path) -> str:
@@ -215,12 +200,7 @@ def write_page(
         f'{hardware()}; variant “{name}”',
     ]
     rows = [
-        (
-            record.title,
-            f'{record.wall_s:.0f}',
-            f'{record.cpu_s:.0f}',
-            f'code:{record.command}',
-        )
+        (record.title, f'{record.wall_s:.0f}', f'{record.cpu_s:.0f}', f'code:{record.command}')
         for record in records
     ]
     rows.append(('in all', f'{wall:.0f}', f'{cpu:.0f}', ''))

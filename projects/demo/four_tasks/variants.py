@@ -13,9 +13,9 @@ STARTS_FROM: dict[str, str | None] = {
     'normal': 'parsing',
     'depth': 'normal',
 }
-"""Task -> the task whose encoder its training starts from, None for random
-weights; in the order in which they are trained. What one task has learned of
-people helps the next: relative depth, the slowest to learn, comes last."""
+"""Task -> the task whose encoder its training starts from, None for random weights; in the order in
+which they are trained. What one task has learned of people helps the next: relative depth, the
+slowest to learn, comes last."""
 
 TITLES = {
     'pose': 'Pose, 17 keypoints',
@@ -49,16 +49,9 @@ class Variant:
 
 VARIANTS: dict[str, Variant] = {
     'fast': Variant(700, dict(pose=5, parsing=4, normal=5, depth=7), 4, 7e-4),
-    'long': Variant(
-        1600, dict(pose=8, parsing=9, normal=11, depth=14), 4, 7e-4
-    ),
+    'long': Variant(1600, dict(pose=8, parsing=9, normal=11, depth=14), 4, 7e-4),
     'gpu': Variant(
-        6000,
-        dict(pose=60, parsing=60, normal=60, depth=60),
-        32,
-        1.5e-3,
-        amp=True,
-        on_gpu=True,
+        6000, dict(pose=60, parsing=60, normal=60, depth=60), 32, 1.5e-3, amp=True, on_gpu=True
     ),
 }
 """Name -> sizes; the first is the default."""
@@ -74,7 +67,5 @@ def get_variant(name: str) -> Variant:
         KeyError: If there is none of this name.
     """
     if name not in VARIANTS:
-        raise KeyError(
-            f'`DEMO` must be one of {list(VARIANTS)}, but got {name!r}'
-        )
+        raise KeyError(f'`DEMO` must be one of {list(VARIANTS)}, but got {name!r}')
     return VARIANTS[name]

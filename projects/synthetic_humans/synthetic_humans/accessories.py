@@ -8,15 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import (
-    clip_mesh,
-    compact,
-    noise,
-    subdivide,
-    unit,
-    vertex_normals,
-    with_midpoints,
-)
+from .geometry import clip_mesh, compact, noise, subdivide, unit, vertex_normals, with_midpoints
 from .looks import Look
 from .people import Person
 from .surfaces import Surface, make_attributes, make_surface
@@ -39,9 +31,7 @@ def make_face_parts(template: Template, person: Person) -> list[Surface]:
     for group, material in _PARTS.items():
         ids, faces = compact(body.triangles_of(group), len(points))
         part = points[ids]
-        attributes = make_attributes(
-            part, vertex_normals(part, faces), body.rest[ids]
-        )
+        attributes = make_attributes(part, vertex_normals(part, faces), body.rest[ids])
         out.append(make_surface(attributes, faces, material))
     for side in 'lr':
         out.append(_lashes(template, points, side))
@@ -69,9 +59,7 @@ def _lashes(template: Template, points: NDArray, side: str) -> Surface:
     return make_surface(attributes, faces, 'lash')
 
 
-def make_accessories(
-    template: Template, person: Person, look: Look
-) -> list[Surface]:
+def make_accessories(template: Template, person: Person, look: Look) -> list[Surface]:
     """Cap, scarf and glasses of a look."""
     out: list[Surface] = []
     if look.cap:
@@ -84,11 +72,7 @@ def make_accessories(
 
 
 def _skin_shell(
-    template: Template,
-    person: Person,
-    field: NDArray,
-    offset: NDArray | float,
-    margin: float,
+    template: Template, person: Person, field: NDArray, offset: NDArray | float, margin: float
 ) -> Surface:
     """The skin where a field is positive, pushed outwards."""
     faces = template.body.skin_faces
@@ -99,10 +83,7 @@ def _skin_shell(
     offset = np.broadcast_to(offset, field.shape)[ids]
     edges, fine = subdivide(faces, len(points))
     points, rest = with_midpoints(points, edges), with_midpoints(rest, edges)
-    inside, offset = (
-        with_midpoints(inside, edges),
-        with_midpoints(offset, edges),
-    )
+    inside, offset = (with_midpoints(inside, edges), with_midpoints(offset, edges))
     points = points + vertex_normals(points, fine) * offset[:, None]
     attributes = make_attributes(points, vertex_normals(points, fine), rest)
     attributes, fine = clip_mesh(attributes, fine, inside)
@@ -113,9 +94,7 @@ def _cap(template: Template, person: Person, look: Look) -> Surface:
     height = template.body.rest[:, 2] - (template.eye[2] + 0.045)
     field = np.where(template.scalp > -0.03, height, -1.0)
     hair = 0 if look.hair in ('bald', 'buzz') else 0.004
-    return _skin_shell(
-        template, person, field, (0.013 + hair) * person.scale, 0.02
-    )
+    return _skin_shell(template, person, field, (0.013 + hair) * person.scale, 0.02)
 
 
 def _scarf(template: Template, person: Person, look: Look) -> Surface:
@@ -124,9 +103,7 @@ def _scarf(template: Template, person: Person, look: Look) -> Surface:
     near = (np.abs(rest[:, 0]) < 0.16) & (template.arm_weight < 0.01)
     folds = noise(rest, [14, 14, 60], look.seed)
     offset = (0.024 + 0.007 * folds) * person.scale
-    return _skin_shell(
-        template, person, np.where(near, field, -1.0), offset, 0.03
-    )
+    return _skin_shell(template, person, np.where(near, field, -1.0), offset, 0.03)
 
 
 @dataclass(frozen=True)
@@ -145,17 +122,14 @@ class Glasses:
         for path, closed in self._paths():
             points, faces = bend_tube(path, radius, forward, closed)
             rest = np.tile(self.template.head_centre, (len(points), 1))
-            attributes = make_attributes(
-                points, vertex_normals(points, faces), rest
-            )
+            attributes = make_attributes(points, vertex_normals(points, faces), rest)
             out.append(make_surface(attributes, faces, 'apparel'))
         return out
 
     def _paths(self) -> Iterator[tuple[NDArray, bool]]:
         body, scale = self.person.body.vertices, self.person.scale
         left, right = (
-            body[self.template.body.vertices_of(f'helper-{side}-eye')].mean(0)
-            for side in 'lr'
+            body[self.template.body.vertices_of(f'helper-{side}-eye')].mean(0) for side in 'lr'
         )
         across = unit(left - right)
         up = unit(np.cross(across, self.person.head_forward))
@@ -180,12 +154,7 @@ class Glasses:
         for eye, sign in ((left, 1), (right, -1)):
             start = eye + 0.024 * scale * front + sign * side
             end = eye + sign * 0.62 * width * across - 0.085 * scale * front
-            yield (
-                np.linspace(
-                    start + 0.004 * scale * up, end + 0.002 * scale * up, 8
-                ),
-                False,
-            )
+            yield (np.linspace(start + 0.004 * scale * up, end + 0.002 * scale * up, 8), False)
 
 
 def bend_tube(
@@ -203,17 +172,11 @@ def bend_tube(
         tuple: Vertices (6N, 3) and triangles.
     """
     count, sides = len(path), _TUBE_SIDES
-    if closed:
-        along = unit(np.roll(path, -1, 0) - path)
-    else:
-        along = unit(np.gradient(path, axis=0))
+    along = unit(np.roll(path, -1, 0) - path) if closed else unit(np.gradient(path, axis=0))
     a = unit(np.cross(along, normal + 0.01))
     b = np.cross(along, a)
     turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
-    ring = (
-        a[:, None] * np.cos(turn)[None, :, None]
-        + b[:, None] * np.sin(turn)[None, :, None]
-    )
+    ring = a[:, None] * np.cos(turn)[None, :, None] + b[:, None] * np.sin(turn)[None, :, None]
     points = (path[:, None] + radius * ring).reshape(-1, 3)
     i = np.arange(count if closed else count - 1)
     after: NDArray = (i + 1) % count

@@ -12,14 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .geometry import smoothstep, unit
-from .lights import (
-    SMALL,
-    KeyLight,
-    panorama_directions,
-    read_panorama,
-    split_panorama,
-    turned,
-)
+from .lights import SMALL, KeyLight, panorama_directions, read_panorama, split_panorama, turned
 from .looks import linear, sample_colour
 
 KINDS = ('room', 'sky', 'studio', 'panorama')
@@ -50,8 +43,8 @@ class Setting:
         size (NDArray): Half width, half depth and height of the room.
         walls (NDArray): Colours (4, 3).
         rects (NDArray): Things on walls (N, 12).
-        ambient, floor, ceiling, colour (NDArray): Colours (3,); ``ceiling``
-            is the haze in open air and the second colour of a screen.
+        ambient, floor, ceiling, colour (NDArray): Colours (3,); ``ceiling`` is the haze in open air
+            and the second colour of a screen.
         cloud, skyline (float): Of the sky.
         panorama (NDArray | None): Environment map behind people.
         picture (Path | None): Photograph behind people.
@@ -87,8 +80,8 @@ def sample_setting(
     Args:
         rng (Generator): Source of all randomness.
         camera (NDArray): Position of the camera, which is inside the room.
-        panoramas (Sequence[Path]): Environment maps to choose from; they
-            give light, and the background where there are no pictures.
+        panoramas (Sequence[Path]): Environment maps to choose from; they give light, and the
+            background where there are no pictures.
         pictures (Sequence[Path]): Photographs to choose from.
     """
     if panoramas:
@@ -117,9 +110,7 @@ def _key(
 ) -> KeyLight:
     direction = unit([*rng.uniform(-1, 1, 2), rng.uniform(*height)])
     warm = np.array([1, rng.uniform(0.85, 1), rng.uniform(0.65, 1.1)])
-    return KeyLight(
-        direction, warm * rng.uniform(*power), float(rng.uniform(*spread))
-    )
+    return KeyLight(direction, warm * rng.uniform(*power), float(rng.uniform(*spread)))
 
 
 def _room(rng: Generator, camera: NDArray) -> Setting:
@@ -148,19 +139,14 @@ def _room(rng: Generator, camera: NDArray) -> Setting:
         )
     floor = linear(_FLOORS[rng.integers(len(_FLOORS))])
     ceiling = linear([0.9, 0.9, 0.88])
-    ambient = uniform(0.35, 0.8) * np.array(
-        [1, uniform(0.9, 1), uniform(0.78, 1.05)]
-    )
+    ambient = uniform(0.35, 0.8) * np.array([1, uniform(0.9, 1), uniform(0.78, 1.05)])
     directions = panorama_directions(SMALL)
     axis = np.argmax(np.abs(directions) / size, -1)
     x, y, z = (directions[..., k] > 0 for k in range(3))
     light = np.where(z[..., None], ceiling, floor)
     light = np.where((axis == 0)[..., None], np.array(walls)[x * 1], light)
     light = np.where((axis == 1)[..., None], np.array(walls)[2 + y * 1], light)
-    keys = [
-        _key(rng, (0.25, 1.3), (0.5, 1.8), (0.08, 0.35))
-        for _ in range(rng.integers(1, 4))
-    ]
+    keys = [_key(rng, (0.25, 1.3), (0.5, 1.8), (0.08, 0.35)) for _ in range(rng.integers(1, 4))]
     return Setting(
         'room',
         light * ambient * 1.2,
@@ -179,13 +165,7 @@ def _room(rng: Generator, camera: NDArray) -> Setting:
 def _sky(rng: Generator, camera: NDArray) -> Setting:
     uniform = rng.uniform
     height, turn = np.radians(uniform(12, 70)), uniform(0, 2 * np.pi)
-    sun = np.array(
-        [
-            np.cos(height) * np.cos(turn),
-            np.cos(height) * np.sin(turn),
-            np.sin(height),
-        ]
-    )
+    sun = np.array([np.cos(height) * np.cos(turn), np.cos(height) * np.sin(turn), np.sin(height)])
     overcast = rng.random() < 0.35
     if overcast:
         zenith = np.ones(3) * uniform(0.5, 0.8)
@@ -218,10 +198,7 @@ def _studio(rng: Generator, camera: NDArray) -> Setting:
     second = linear(sample_colour(rng)) * 0.9 + 0.05
     ambient = rng.uniform(0.25, 0.8) * rng.uniform(0.85, 1.1, 3)
     mix = 0.5 + 0.5 * panorama_directions(SMALL)[..., 2:]
-    keys = [
-        _key(rng, (-0.2, 1.2), (0.4, 2.0), (0.1, 0.45))
-        for _ in range(rng.integers(1, 4))
-    ]
+    keys = [_key(rng, (-0.2, 1.2), (0.4, 2.0), (0.1, 0.45)) for _ in range(rng.integers(1, 4))]
     return Setting(
         'studio',
         (first * (1 - mix) + second * mix + 0.25) * ambient,
@@ -234,9 +211,7 @@ def _studio(rng: Generator, camera: NDArray) -> Setting:
     )
 
 
-def read_background(
-    path: Path, size_hw: tuple[int, int], rng: Generator
-) -> NDArray[np.float32]:
+def read_background(path: Path, size_hw: tuple[int, int], rng: Generator) -> NDArray[np.float32]:
     """A random crop of a photograph in linear light.
 
     Args:
@@ -260,11 +235,7 @@ def read_background(
     crop = picture[top : top + crop_h, left : left + crop_w, ::-1]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
-    crop = cv2.resize(
-        np.ascontiguousarray(crop),
-        (width, height),
-        interpolation=cv2.INTER_AREA,
-    )
+    crop = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_AREA)
     return ((crop / 255.0) ** 2.2).astype(np.float32)
 
 
@@ -277,9 +248,7 @@ def list_pictures(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
     endings = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.hdr'}
-    found = sorted(
-        path for path in folder.rglob('*') if path.suffix.lower() in endings
-    )
+    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in endings)
     if not found:
         raise FileNotFoundError(f'there are no pictures in {folder}')
     return found

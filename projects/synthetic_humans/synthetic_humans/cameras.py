@@ -1,7 +1,7 @@
 """Pinhole cameras that look at people, as in the evaluation of the paper.
 
-Camera frame of OpenCV: x right, y down, z forward; middle of the first pixel
-at (0.5, 0.5); no distortion.
+Camera frame of OpenCV: x right, y down, z forward; middle of the first pixel at (0.5, 0.5); no
+distortion.
 """
 
 from __future__ import annotations
@@ -21,19 +21,14 @@ YAWS: dict[str, tuple[float, float, float]] = {
     'frontal': (20.0, 20.0, 1.0),
     'any': (35.0, 40.0, 0.0),
 }
-"""Directions from which people are seen -> deviation in degrees of views of
-the face and of other views, and share of the latter that are meant to be from
-the front; the rest comes from any side.
+"""Directions from which people are seen -> deviation in degrees of views of the face and of other
+views, and share of the latter that are meant to be from the front; the rest comes from any side.
 """
 
 FOCAL_RANGE = (28.0, 100.0)
 """Focal length in millimetres on a film of 36 mm along the longer side."""
 
-_MARGINS = {
-    'face': (1.15, 1.9),
-    'upper_body': (1.02, 1.3),
-    'full_body': (1.05, 1.4),
-}
+_MARGINS = {'face': (1.15, 1.9), 'upper_body': (1.02, 1.3), 'full_body': (1.05, 1.4)}
 _NEAREST = 0.15
 
 
@@ -104,9 +99,7 @@ class Aim:
     margin: float
 
 
-def sample_aim(
-    view: str, facing_degrees: float, rng: Generator, yaw_kind: str = 'mixed'
-) -> Aim:
+def sample_aim(view: str, facing_degrees: float, rng: Generator, yaw_kind: str = 'mixed') -> Aim:
     """A random direction, focal length and roll.
 
     Args:
@@ -122,9 +115,7 @@ def sample_aim(
     if view not in VIEWS:
         raise ValueError(f'`view` must be one of {VIEWS}, but got {view!r}')
     if yaw_kind not in YAWS:
-        raise KeyError(
-            f'`yaw_kind` must be one of {list(YAWS)}, but got {yaw_kind!r}'
-        )
+        raise KeyError(f'`yaw_kind` must be one of {list(YAWS)}, but got {yaw_kind!r}')
     face_spread, spread, front_share = YAWS[yaw_kind]
     if view == 'face':
         yaw = facing_degrees + np.clip(rng.normal(0, face_spread), -100, 100)
@@ -136,24 +127,16 @@ def sample_aim(
     roll = rng.normal(0, 4)
     turn = np.radians(yaw)
     backward = np.array(
-        [
-            np.sin(turn) * np.cos(pitch),
-            -np.cos(turn) * np.cos(pitch),
-            np.sin(pitch),
-        ]
+        [np.sin(turn) * np.cos(pitch), -np.cos(turn) * np.cos(pitch), np.sin(pitch)]
     )
     right = unit(np.cross(-backward, [0, 0, 1.0]))
     down = np.cross(-backward, right)
     matrix = rotation([0, 0, 1], roll) @ np.stack([right, down, -backward])
     focal = rng.uniform(*FOCAL_RANGE)
-    return Aim(
-        backward, matrix, float(focal), float(rng.uniform(*_MARGINS[view]))
-    )
+    return Aim(backward, matrix, float(focal), float(rng.uniform(*_MARGINS[view])))
 
 
-def fit_camera(
-    aim: Aim, points: NDArray, size_hw: tuple[int, int], shift: NDArray
-) -> Camera:
+def fit_camera(aim: Aim, points: NDArray, size_hw: tuple[int, int], shift: NDArray) -> Camera:
     """Move back until points fill the picture.
 
     Args:

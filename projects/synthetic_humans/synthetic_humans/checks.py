@@ -19,9 +19,7 @@ _FACE = ('Face_Neck', 'Hair', 'Apparel', 'Upper_Lip', 'Lower_Lip',
          'Upper_Teeth', 'Lower_Teeth', 'Tongue')  # fmt: skip
 
 
-def normal_errors(
-    depth: NDArray, normals: NDArray, camera: dict[str, Any]
-) -> NDArray:
+def normal_errors(depth: NDArray, normals: NDArray, camera: dict[str, Any]) -> NDArray:
     """Degrees between normals and finite differences of the depth.
 
     Args:
@@ -30,19 +28,11 @@ def normal_errors(
         camera (dict[str, Any]): With ``K``.
 
     Returns:
-        NDArray: One angle for each pixel whose neighbours lie on the same
-        smooth piece of surface.
+        NDArray: One angle for each pixel whose neighbours lie on the same smooth piece of surface.
     """
     focal, cx, cy = camera['K'][0][0], camera['K'][0][2], camera['K'][1][2]
     rows, columns = np.indices(depth.shape) + 0.5
-    points = np.stack(
-        [
-            (columns - cx) / focal * depth,
-            -(rows - cy) / focal * depth,
-            -depth,
-        ],
-        -1,
-    )
+    points = np.stack([(columns - cx) / focal * depth, -(rows - cy) / focal * depth, -depth], -1)
     right = points[1:-1, 2:] - points[1:-1, :-2]
     up = points[:-2, 1:-1] - points[2:, 1:-1]
     found = np.cross(right, up)
@@ -51,10 +41,7 @@ def normal_errors(
     pixel = middle / focal
     near = middle > 0
     for shift in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        other = depth[
-            shift[0] : shift[0] + middle.shape[0],
-            shift[1] : shift[1] + middle.shape[1],
-        ]
+        other = depth[shift[0] : shift[0] + middle.shape[0], shift[1] : shift[1] + middle.shape[1]]
         near &= (other > 0) & (np.abs(other - middle) < 3 * pixel)
     label = normals[1:-1, 1:-1]
     cosine = (found * label).sum(-1)[near]

@@ -39,11 +39,7 @@ _WHOLEBODY_PARTS = {
     'lefthand_kpts': (91, 112),
     'righthand_kpts': (112, 133),
 }
-_BOXES = {
-    'face': 'face_kpts',
-    'lefthand': 'lefthand_kpts',
-    'righthand': 'righthand_kpts',
-}
+_BOXES = {'face': 'face_kpts', 'lefthand': 'lefthand_kpts', 'righthand': 'righthand_kpts'}
 _GOLIATH_GROUPS = {
     'body': 'keypoints',
     'foot': 'foot_kpts',
@@ -117,8 +113,7 @@ def goliath_groups() -> dict[str, list[int]]:
     """Group -> ids of its keypoints among the 308; the body as in COCO."""
     points = metainfo_308()['keypoints']
     out = {
-        group: [i for i, p in enumerate(points) if p['group'] == group]
-        for group in _GOLIATH_GROUPS
+        group: [i for i, p in enumerate(points) if p['group'] == group] for group in _GOLIATH_GROUPS
     }
     out['body'] = [names_308().index(name) for name in BODY]
     return out
@@ -133,9 +128,7 @@ def annotate_308(person: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def build_annotations(
-    entries: Iterable[dict[str, Any]],
-) -> dict[str, dict[str, Any]]:
+def build_annotations(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The three annotation files of some pictures.
 
     Args:
@@ -159,15 +152,11 @@ def build_annotations(
             basic.append(row)
             wholebody.append({**row, **annotate_wholebody(person)})
             goliath.append({**row, **annotate_308(person)})
-    groups = {
-        f'{group}_keypoint_ids': ids for group, ids in goliath_groups().items()
-    }
+    groups = {f'{group}_keypoint_ids': ids for group, ids in goliath_groups().items()}
     return {
         'person_keypoints': _document(images, basic, BODY, {}),
         'coco_wholebody': _document(images, wholebody, BODY, {}),
-        'goliath308': _document(
-            images, goliath, names_308(), {'goliath_info': groups}
-        ),
+        'goliath308': _document(images, goliath, names_308(), {'goliath_info': groups}),
     }
 
 
@@ -185,11 +174,7 @@ def _document(
         'skeleton': [list(link) for link in SKELETON],
     }
     return {
-        'info': {
-            'description': 'synthetic humans',
-            'licence': LICENCE,
-            **info,
-        },
+        'info': {'description': 'synthetic humans', 'licence': LICENCE, **info},
         'licenses': [],
         'images': images,
         'annotations': annotations,
@@ -197,9 +182,7 @@ def _document(
     }
 
 
-def write_annotations(
-    folder: AtomicFolder, names: list[str], val_share: float
-) -> None:
+def write_annotations(folder: AtomicFolder, names: list[str], val_share: float) -> None:
     """Annotation files, listing and split of finished pictures.
 
     Args:
@@ -220,11 +203,7 @@ def write_annotations(
     for ending, part in parts.items():
         if any('keypoints_17' in p for e in part for p in e['people']):
             for vocabulary, document in build_annotations(part).items():
-                _put(
-                    folder,
-                    f'annotations/{vocabulary}{ending}.json',
-                    encode_json(document),
-                )
+                _put(folder, f'annotations/{vocabulary}{ending}.json', encode_json(document))
         if ending:
             text = ''.join(f'{entry["name"]}\n' for entry in part)
             _put(folder, f'splits/{ending[1:]}.txt', text.encode())

@@ -42,9 +42,7 @@ def normal_picture(normals: NDArray, mask: NDArray) -> NDArray[np.uint8]:
     return out
 
 
-def keypoint_picture(
-    picture: NDArray, people: Sequence[dict[str, Any]]
-) -> NDArray[np.uint8]:
+def keypoint_picture(picture: NDArray, people: Sequence[dict[str, Any]]) -> NDArray[np.uint8]:
     """Skeletons in the person's colour; points green if seen, else red."""
     out = (picture * 0.55 + 60).astype(np.uint8)
     size = max(1, picture.shape[1] // 320)
@@ -122,11 +120,7 @@ def make_contact_sheet(
         panels = []
         for panel in draw_sample(root, name):
             height = round(panel.shape[0] * width / panel.shape[1])
-            panels.append(
-                cv2.resize(
-                    panel, (width, height), interpolation=cv2.INTER_AREA
-                )
-            )
+            panels.append(cv2.resize(panel, (width, height), interpolation=cv2.INTER_AREA))
         strips.append(np.concatenate(panels))
     rows = []
     for start in range(0, len(strips), columns):

@@ -33,9 +33,7 @@ def choose_device(name: str | None = None) -> str:
         return str(wp.get_device(name))
     except ValueError as error:
         known = [str(device) for device in wp.get_devices()]
-        raise ValueError(
-            f'`device` must be one of {known}, but got {name!r}'
-        ) from error
+        raise ValueError(f'`device` must be one of {known}, but got {name!r}') from error
 
 
 @cache
@@ -106,9 +104,7 @@ def to_backdrop(setting: Setting, reach: float, device: str) -> Any:
     out.cloud, out.skyline = setting.cloud, setting.skyline
     out.reach = reach
     panorama = setting.panorama
-    out.panorama = to_picture(
-        setting.light if panorama is None else panorama, device
-    )
+    out.panorama = to_picture(setting.light if panorama is None else panorama, device)
     return out
 
 

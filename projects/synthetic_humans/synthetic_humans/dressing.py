@@ -37,9 +37,7 @@ def make_seat(person: Person) -> Surface:
     up = np.array([0, 0, 1.0])
     top = hips[2] - 0.115 * person.scale
     centre = hips * [1, 1, 0] + 0.08 * ahead
-    corners = np.array(
-        [[x, y, z] for z in (0, 1) for y in (-1, 1) for x in (-1, 1)], float
-    )
+    corners = np.array([[x, y, z] for z in (0, 1) for y in (-1, 1) for x in (-1, 1)], float)
     points = (
         centre
         + 0.24 * corners[:, :1] * ahead

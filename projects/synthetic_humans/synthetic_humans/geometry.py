@@ -33,9 +33,7 @@ def rotation(axis: ArrayLike, degrees: float) -> NDArray:
     x, y, z = unit(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angle = np.radians(degrees)
-    return (
-        np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    )
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
 def rotation_between(a: ArrayLike, b: ArrayLike) -> NDArray:
@@ -56,9 +54,7 @@ def vertex_normals(vertices: NDArray, faces: NDArray) -> NDArray:
     out = np.zeros((count, 3))
     for axis in range(3):
         for corner in range(3):
-            out[:, axis] += np.bincount(
-                faces[:, corner], face_normals[:, axis], minlength=count
-            )
+            out[:, axis] += np.bincount(faces[:, corner], face_normals[:, axis], minlength=count)
     return unit(out)
 
 
@@ -66,8 +62,7 @@ def face_sums(faces: NDArray, count: int) -> sparse.csr_matrix:
     """Matrix (V, F) that adds values of triangles at their vertices."""
     columns: NDArray = np.repeat(np.arange(len(faces)), 3)
     return sparse.csr_matrix(
-        (np.ones(faces.size), (faces.reshape(-1), columns)),
-        shape=(count, len(faces)),
+        (np.ones(faces.size), (faces.reshape(-1), columns)), shape=(count, len(faces))
     )
 
 
@@ -101,12 +96,10 @@ def subdivide(faces: NDArray, count: int) -> tuple[NDArray, NDArray]:
         count (int): Number of vertices.
 
     Returns:
-        tuple: Edges (E, 2), whose midpoints are vertices ``count`` and up,
-        and the triangles (4F, 3).
+        tuple: Edges (E, 2), whose midpoints are vertices ``count`` and up, and the triangles (4F,
+        3).
     """
-    sides = np.concatenate(
-        [faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]
-    )
+    sides = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     sides.sort(axis=1)
     key = sides[:, 0].astype(np.int64) * (count + 1) + sides[:, 1]
     unique, inverse = np.unique(key, return_inverse=True)
@@ -136,9 +129,7 @@ def phong_midpoints(
 
 def with_midpoints(values: NDArray, edges: NDArray) -> NDArray:
     """Values of vertices followed by the means over edges."""
-    return np.concatenate(
-        [values, (values[edges[:, 0]] + values[edges[:, 1]]) / 2]
-    )
+    return np.concatenate([values, (values[edges[:, 0]] + values[edges[:, 1]]) / 2])
 
 
 def mean_of_neighbours(faces: NDArray, count: int) -> sparse.csr_matrix:
@@ -146,24 +137,20 @@ def mean_of_neighbours(faces: NDArray, count: int) -> sparse.csr_matrix:
     i = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
     j = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
     pairs = (np.r_[i, j], np.r_[j, i])
-    matrix = sparse.coo_matrix(
-        (np.ones(2 * len(i)), pairs), shape=(count, count)
-    ).tocsr()
+    matrix = sparse.coo_matrix((np.ones(2 * len(i)), pairs), shape=(count, count)).tocsr()
     matrix.data[:] = 1
     degree = np.asarray(matrix.sum(1)).ravel()
     return (sparse.diags(1 / np.maximum(degree, 1)) @ matrix).tocsr()
 
 
-def clip_mesh(
-    attributes: NDArray, faces: NDArray, field: NDArray
-) -> tuple[NDArray, NDArray]:
+def clip_mesh(attributes: NDArray, faces: NDArray, field: NDArray) -> tuple[NDArray, NDArray]:
     """Keep the part of a mesh where a field is positive.
 
     Args:
         attributes (NDArray): Values of the vertices (V, K).
         faces (NDArray): Triangles (F, 3).
-        field (NDArray): One value for each vertex, (V,). Triangles are cut
-            where its linear interpolation is 0.
+        field (NDArray): One value for each vertex, (V,). Triangles are cut where its linear
+            interpolation is 0.
 
     Returns:
         tuple: Attributes with new vertices at the end, and the triangles.
@@ -203,9 +190,7 @@ def noise_volume() -> NDArray[np.float32]:
     white = np.random.default_rng(7).normal(size=shape)
     steps = np.fft.fftfreq(NOISE_CELLS) * NOISE_CELLS
     radius = np.sqrt(
-        steps[:, None, None] ** 2
-        + steps[None, :, None] ** 2
-        + steps[None, None, :] ** 2
+        steps[:, None, None] ** 2 + steps[None, :, None] ** 2 + steps[None, None, :] ** 2
     )
     pink = np.fft.ifftn(np.fft.fftn(white) / (1 + radius) ** 1.6).real
     return ((pink - pink.mean()) / pink.std()).astype(np.float32)
@@ -215,9 +200,7 @@ def noise(points: ArrayLike, cells_per_metre: ArrayLike, seed: int) -> NDArray:
     """Fractal noise at points (N, 3), about normal with deviation 1."""
     offset = np.random.default_rng(seed).uniform(0, NOISE_CELLS, 3)
     scaled = np.asarray(points) * np.asarray(cells_per_metre) + offset
-    return map_coordinates(
-        noise_volume(), scaled.T, order=1, mode='grid-wrap', prefilter=False
-    )
+    return map_coordinates(noise_volume(), scaled.T, order=1, mode='grid-wrap', prefilter=False)
 
 
 def sphere_directions(count: int) -> NDArray:

@@ -63,9 +63,7 @@ def _shell(template: Template, person: Person, look: Look) -> Surface:
     for _ in range(1 if style == 'buzz' else 2):
         normals = vertex_normals(points, faces)
         edges, fine = subdivide(faces, len(points))
-        points = np.concatenate(
-            [points, phong_midpoints(points, normals, edges)]
-        )
+        points = np.concatenate([points, phong_midpoints(points, normals, edges)])
         rest = with_midpoints(rest, edges)
         scalp = with_midpoints(scalp, edges)
         faces = fine
@@ -104,21 +102,15 @@ def _strands(template: Template, person: Person, look: Look) -> Surface:
     sheet, seed, scale = template.strands, look.seed, person.scale
     points = person.body.vertices[sheet.vertices]
     normals = vertex_normals(points, sheet.faces)
-    points = np.concatenate(
-        [points, phong_midpoints(points, normals, sheet.edges, 0.5)]
-    )
+    points = np.concatenate([points, phong_midpoints(points, normals, sheet.edges, 0.5)])
     rest, faces = sheet.rest, sheet.fine_faces
     normals = vertex_normals(points, faces)
     edges, fine = subdivide(faces, len(points))
-    points = np.concatenate(
-        [points, phong_midpoints(points, normals, edges, 0.5)]
-    )
+    points = np.concatenate([points, phong_midpoints(points, normals, edges, 0.5)])
     rest, faces = with_midpoints(rest, edges), fine
     normals = vertex_normals(points, faces)
     centre = template.head_centre
-    azimuth = np.degrees(
-        np.abs(np.arctan2(rest[:, 0] - centre[0], centre[1] - rest[:, 1]))
-    )
+    azimuth = np.degrees(np.abs(np.arctan2(rest[:, 0] - centre[0], centre[1] - rest[:, 1])))
     length = 0.14 if look.hair == 'medium' else 0.31
     ends = 0.022 * noise(rest, [70, 70, 1], seed)
     field = rest[:, 2] - (template.eye[2] - length) + ends

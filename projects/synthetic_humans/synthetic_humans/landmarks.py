@@ -1,8 +1,8 @@
 """Keypoints of the mesh in the vocabularies of 17, 133 and 308 points.
 
-A landmark is a weighted sum of vertices (``landmarks.json``), so it follows
-every shape, pose and expression. Rims of irises and pupils are computed from
-the eyeballs. Letters: K keypoints, V vertices.
+A landmark is a weighted sum of vertices (``landmarks.json``), so it follows every shape, pose and
+expression. Rims of irises and pupils are computed from the eyeballs. Letters: K keypoints, V
+vertices.
 """
 
 from __future__ import annotations
@@ -22,17 +22,9 @@ from .raycast import Renderer
 from .template import Template
 
 TABLE = Path(__file__).with_name('landmarks.json')
-METAINFO = (
-    Path(__file__).parents[3] / 'mmsapiens/pose/metainfo/goliath308.json'
-)
+METAINFO = Path(__file__).parents[3] / 'mmsapiens/pose/metainfo/goliath308.json'
 
-_FINGERS = (
-    'thumb',
-    'forefinger',
-    'middle_finger',
-    'ring_finger',
-    'pinky_finger',
-)
+_FINGERS = ('thumb', 'forefinger', 'middle_finger', 'ring_finger', 'pinky_finger')
 _JOINTS = ('_third_joint', '2', '3', '4')
 FEET = (
     'left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe',
@@ -56,8 +48,7 @@ TOLERANCES = {
 
 SURFACE_TOLERANCE = 0.006
 HIDDEN_REACH = 0.25
-"""How far from the visible box hidden points are labelled, in shares of its
-longer side."""
+"""How far from the visible box hidden points are labelled, in shares of its longer side."""
 
 _RIMS = {'iris': 24.0, 'pupil': 9.0}
 _CLOCK = {
@@ -99,8 +90,7 @@ def flip_indices_308() -> tuple[int, ...]:
     """For each of the 308 keypoints the one on the other side."""
     names = names_308()
     return tuple(
-        names.index(point['swap'] or point['name'])
-        for point in metainfo_308()['keypoints']
+        names.index(point['swap'] or point['name']) for point in metainfo_308()['keypoints']
     )
 
 
@@ -124,8 +114,7 @@ class Keypoints:
 
     Args:
         pixels (dict[str, NDArray]): Name -> x and y.
-        visibility (dict[str, int]): Name -> 2 visible, 1 hidden, 0 outside
-            of the picture.
+        visibility (dict[str, int]): Name -> 2 visible, 1 hidden, 0 outside of the picture.
     """
 
     pixels: dict[str, NDArray]
@@ -140,18 +129,14 @@ class Keypoints:
                 out[row, 2] = self.visibility[name]
         return out
 
-    def guessable(
-        self, box: tuple[int, int, int, int], *, faces_away: bool
-    ) -> Keypoints:
+    def guessable(self, box: tuple[int, int, int, int], *, faces_away: bool) -> Keypoints:
         """The same without hidden points that the picture says nothing of.
 
-        These are hidden points far from the visible box, and those of a face
-        that is turned away. Readers that count every point above 0 as
-        labelled would learn from them.
+        These are hidden points far from the visible box, and those of a face that is turned away.
+        Readers that count every point above 0 as labelled would learn from them.
 
         Args:
-            box (tuple[int, int, int, int]): x, y, width, height of what is
-                seen of the person.
+            box (tuple[int, int, int, int]): x, y, width, height of what is seen of the person.
             faces_away (bool): Whether the face is turned away.
         """
         x, y, width, height = box
@@ -172,8 +157,7 @@ class Landmarks:
 
     Args:
         template (Template): The body in its rest pose.
-        path (Path): Table of vertices and weights. Defaults to that of the
-            project.
+        path (Path): Table of vertices and weights. Defaults to that of the project.
 
     Attributes:
         names (tuple[str, ...]): What can be placed.
@@ -187,9 +171,7 @@ class Landmarks:
             rows += [row] * len(vertices)
             columns += vertices
             weights += shares
-        matrix = sparse.csr_matrix(
-            (weights, (rows, columns)), shape=(len(points), count)
-        )
+        matrix = sparse.csr_matrix((weights, (rows, columns)), shape=(len(points), count))
         total = np.asarray(matrix.sum(1)).ravel()
         self._matrix = sparse.diags(1 / total) @ matrix
         self._fixed = tuple(points)
@@ -221,24 +203,15 @@ class Landmarks:
                 a = np.radians(degrees)
                 for name, clock in _CLOCK.items():
                     b = np.radians(clock)
-                    local = [
-                        np.sin(a) * np.cos(b),
-                        -np.cos(a),
-                        np.sin(a) * np.sin(b),
-                    ]
-                    out[f'{side}_border_of_{part}_{name}'] = (
-                        centre + radius * turn @ np.array(local)
+                    local = [np.sin(a) * np.cos(b), -np.cos(a), np.sin(a) * np.sin(b)]
+                    out[f'{side}_border_of_{part}_{name}'] = centre + radius * turn @ np.array(
+                        local
                     )
         return out
 
 
 def see_keypoints(
-    renderer: Renderer,
-    camera: Camera,
-    points: dict[str, NDArray],
-    *,
-    person: int,
-    scale: float,
+    renderer: Renderer, camera: Camera, points: dict[str, NDArray], *, person: int, scale: float
 ) -> Keypoints:
     """Project points and test what hides them.
 
@@ -261,7 +234,4 @@ def see_keypoints(
     tolerance = np.where(owner == person, tolerance, SURFACE_TOLERANCE)
     seen = (first < 0) | (first > depth - tolerance)
     visibility = np.where(inside, np.where(seen, 2, 1), 0)
-    return Keypoints(
-        dict(zip(names, pixels)),
-        {name: int(v) for name, v in zip(names, visibility)},
-    )
+    return Keypoints(dict(zip(names, pixels)), {name: int(v) for name, v in zip(names, visibility)})

@@ -1,7 +1,7 @@
 """Light: a panorama of radiance and a few key lights.
 
-Panoramas are (H, W, 3), linear: row 0 is straight up, the middle column -y,
-columns further right turn towards +x.
+Panoramas are (H, W, 3), linear: row 0 is straight up, the middle column -y, columns further right
+turn towards +x.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def read_panorama(path: Path, width: int = 2048) -> NDArray[np.float32]:
     """An environment map from a file, at most ``width`` pixels wide.
 
     Args:
-        path (Path): Radiance HDR, or any picture that OpenCV reads, which is
-            taken as sRGB. Twice as wide as high.
+        path (Path): Radiance HDR, or any picture that OpenCV reads, which is taken as sRGB. Twice
+            as wide as high.
         width (int): Defaults to 2048.
 
     Raises:
@@ -69,9 +69,7 @@ def read_panorama(path: Path, width: int = 2048) -> NDArray[np.float32]:
     else:
         linear = np.nan_to_num(picture.astype(np.float32), posinf=1e4)
     if linear.shape[1] > width:
-        linear = cv2.resize(
-            linear, (width, width // 2), interpolation=cv2.INTER_AREA
-        )
+        linear = cv2.resize(linear, (width, width // 2), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(linear, np.float32)
 
 
@@ -80,13 +78,11 @@ def turned(panorama: NDArray, share: float) -> NDArray:
     return np.roll(panorama, round(share * panorama.shape[1]), axis=1)
 
 
-def split_panorama(
-    panorama: NDArray, count: int = 3
-) -> tuple[NDArray, list[KeyLight]]:
+def split_panorama(panorama: NDArray, count: int = 3) -> tuple[NDArray, list[KeyLight]]:
     """Soft light and key lights of an environment map.
 
-    Bright spots make noise if they are found by chance rays; they become key
-    lights and are cut out of the map.
+    Bright spots make noise if they are found by chance rays; they become key lights and are cut out
+    of the map.
 
     Args:
         panorama (NDArray): Radiance (H, W, 3).
@@ -96,14 +92,11 @@ def split_panorama(
         tuple: The rest at the size :data:`SMALL`, and the lights.
     """
     rows, columns = 128, 256
-    work = cv2.resize(
-        panorama, (columns, rows), interpolation=cv2.INTER_AREA
-    ).astype(np.float64)
+    work = cv2.resize(panorama, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
     directions = panorama_directions((rows, columns))
     polar = np.pi * (np.arange(rows) + 0.5) / rows
     area = np.broadcast_to(
-        (np.sin(polar) * np.pi / rows * 2 * np.pi / columns)[:, None],
-        (rows, columns),
+        (np.sin(polar) * np.pi / rows * 2 * np.pi / columns)[:, None], (rows, columns)
     )
     grey = work.mean(-1)
     level = 4 * float((grey * area).sum() / area.sum()) + 1e-6
@@ -116,9 +109,7 @@ def split_panorama(
         near = (directions @ directions[peak] > 0.94) & (grey > level)
         excess = work[near] * (1 - level / grey[near])[:, None]
         colour = (excess * area[near][:, None]).sum(0)
-        direction = (
-            directions[near] * (area[near] * excess.sum(1))[:, None]
-        ).sum(0)
+        direction = (directions[near] * (area[near] * excess.sum(1))[:, None]).sum(0)
         direction /= np.linalg.norm(direction)
         spread = float(np.sqrt(area[near].sum() / np.pi))
         lights.append(KeyLight(direction, colour, max(spread, 0.02)))

@@ -1,8 +1,7 @@
 """What a person looks like: colours, garments, hair, accessories, sampled.
 
-Everybody wears an upper and a lower garment. Lengths of sleeves and legs are
-in the limb coordinates of the template: 0 shoulder or hip, 1 elbow or knee,
-2 wrist or ankle.
+Everybody wears an upper and a lower garment. Lengths of sleeves and legs are in the limb
+coordinates of the template: 0 shoulder or hip, 1 elbow or knee, 2 wrist or ankle.
 """
 
 from __future__ import annotations
@@ -181,9 +180,7 @@ def _colours(person: Person, hair: str, rng: Generator) -> NDArray:
     total = sum(shape[k] for k in ('african', 'asian', 'caucasian'))
     centre = 1.9 + 3.4 * shape['african'] / total
     tone = SKINS[int(np.clip(rng.normal(centre, 1.0), 0, len(SKINS) - 1))]
-    skin = linear(
-        np.clip(np.array(tone) * rng.uniform(0.93, 1.07, 3), 0.05, 1)
-    )
+    skin = linear(np.clip(np.array(tone) * rng.uniform(0.93, 1.07, 3), 0.05, 1))
     if person.years > 60:
         strands = HAIRS[rng.choice([0, 1, 2, 7, 7, 8])]
     else:
@@ -231,10 +228,7 @@ def sample_look(person: Person, heights: Heights, rng: Generator) -> Look:
         legs = {'shorts': 0.20, 'knee': 0.14, 'long': 0.66}
     shirt = _choose(rng, shirts)
     trousers = 'skirt' if shirt == 'dress' else _choose(rng, legs)
-    styles = {
-        name: chances[person.is_female]
-        for name, chances in HAIR_STYLES.items()
-    }
+    styles = {name: chances[person.is_female] for name, chances in HAIR_STYLES.items()}
     hair = _choose(rng, styles)
     cap = bool(rng.random() < 0.08)
     if cap and hair in ('afro', 'bun'):

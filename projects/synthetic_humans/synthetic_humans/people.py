@@ -18,8 +18,8 @@ from .poses import sample_expression, sample_pose
 ADULT_YEARS = (18.0, 80.0)
 MAX_TRIES = 12
 MAX_CROSSING_FACES = 160
-"""Pairs of skin triangles that may cross: skin that merely touches, as at
-the groin and the arm pits, gives up to about 100."""
+"""Pairs of skin triangles that may cross: skin that merely touches, as at the groin and the arm
+pits, gives up to about 100."""
 
 _HEIGHT_OF_TRUNK = 0.66
 
@@ -186,15 +186,7 @@ def sample_person(rng: Generator, pose: str | None = None) -> Person:
     lowest = body.vertices[model.skin_vertices, 2].min()
     root = body.joint('root')
     offset = np.array([-root[0], -root[1], -lowest])
-    return Person(
-        body.moved(np.eye(3), offset),
-        phenotype,
-        years,
-        kind,
-        face,
-        tries,
-        crossings,
-    )
+    return Person(body.moved(np.eye(3), offset), phenotype, years, kind, face, tries, crossings)
 
 
 def placed(person: Person, degrees: float, position: NDArray) -> Person:

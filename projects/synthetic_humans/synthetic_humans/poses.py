@@ -1,7 +1,7 @@
 """Poses and facial expressions, sampled.
 
-Rotations are in the axes of the canonical pose (x to the person's left, y to
-the back, z up) and follow the rotation of the parent. Angles in degrees.
+Rotations are in the axes of the canonical pose (x to the person's left, y to the back, z up) and
+follow the rotation of the parent. Angles in degrees.
 """
 
 from __future__ import annotations
@@ -96,16 +96,13 @@ def sample_expression(rng: Generator) -> dict[str, float]:
     return out
 
 
-def sample_pose(
-    joints: Joints, rng: Generator, kind: str | None = None
-) -> tuple[str, Rotations]:
+def sample_pose(joints: Joints, rng: Generator, kind: str | None = None) -> tuple[str, Rotations]:
     """A pose of the whole body.
 
     Args:
         joints (Joints): Bone -> position of its head in the rest pose.
         rng (Generator): Source of randomness.
-        kind (str, optional): A key of :data:`KINDS`. Defaults to None, a
-            random one.
+        kind (str, optional): A key of :data:`KINDS`. Defaults to None, a random one.
 
     Returns:
         tuple: The kind, and bone -> rotation (3, 3).
@@ -116,15 +113,11 @@ def sample_pose(
     if kind is None:
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
     if kind not in KINDS:
-        raise KeyError(
-            f'`kind` must be one of {list(KINDS)}, but got {kind!r}'
-        )
+        raise KeyError(f'`kind` must be one of {list(KINDS)}, but got {kind!r}')
     draw = Draw(rng)
     out = _trunk(draw, kind)
     phase = draw.uniform(0, 2 * np.pi)
-    gait = {'walk': draw.uniform(18, 30), 'run': draw.uniform(35, 50)}.get(
-        kind, 0.0
-    )
+    gait = {'walk': draw.uniform(18, 30), 'run': draw.uniform(35, 50)}.get(kind, 0.0)
     front = 'LR'[rng.integers(2)]
     for side in 'LR':
         sign = 1 if side == 'L' else -1
@@ -149,30 +142,18 @@ def _trunk(draw: Draw, kind: str) -> Rotations:
     side, twist = draw.normal(5), draw.normal(10)
     out: Rotations = {}
     for bone in ('spine05', 'spine04', 'spine03', 'spine02', 'spine01'):
-        out[bone] = (
-            rotation(Z, twist / 5)
-            @ rotation(Y, side / 5)
-            @ rotation(X, flexion / 5)
-        )
+        out[bone] = rotation(Z, twist / 5) @ rotation(Y, side / 5) @ rotation(X, flexion / 5)
     yaw, pitch, roll = draw.normal(22), draw.normal(12), draw.normal(7)
     shares = {'neck01': 0.15, 'neck02': 0.15, 'neck03': 0.2, 'head': 0.5}
     for bone, share in shares.items():
         out[bone] = (
-            rotation(Z, yaw * share)
-            @ rotation(Y, roll * share)
-            @ rotation(X, pitch * share)
+            rotation(Z, yaw * share) @ rotation(Y, roll * share) @ rotation(X, pitch * share)
         )
     return out
 
 
 def _leg(
-    draw: Draw,
-    kind: str,
-    side: str,
-    sign: int,
-    at: float,
-    gait: float,
-    is_front: bool,
+    draw: Draw, kind: str, side: str, sign: int, at: float, gait: float, is_front: bool
 ) -> Rotations:
     # The canonical stance is wide: about 3 degrees inwards to stand.
     normal = draw.normal
@@ -225,48 +206,33 @@ def _arm_target(draw: Draw, kind: str, at: float, gait: float) -> Arm:
         'walk': lambda: _walk_arm(draw, at, gait, 20),
         'run': lambda: _walk_arm(draw, at, gait, 80),
         'reach': lambda: Arm(
-            (uniform(-0.1, 1), uniform(-0.25, 1), uniform(-1, 0.75)),
-            uniform(5, 110),
-            normal(30),
+            (uniform(-0.1, 1), uniform(-0.25, 1), uniform(-1, 0.75)), uniform(5, 110), normal(30)
         ),
         'arms_up': lambda: Arm(
-            (uniform(0.1, 0.9), uniform(-0.1, 0.6), uniform(0.3, 1)),
-            uniform(5, 100),
-            normal(25),
+            (uniform(0.1, 0.9), uniform(-0.1, 0.6), uniform(0.3, 1)), uniform(5, 100), normal(25)
         ),
         'hips': lambda: Arm(
-            (0.78 + normal(0.08), -0.25 + normal(0.08), -0.75),
-            86 + normal(8),
-            -62 + normal(6),
+            (0.78 + normal(0.08), -0.25 + normal(0.08), -0.75), 86 + normal(8), -62 + normal(6)
         ),
         'sit': lambda: Arm(
-            (0.22 + abs(normal(0.06)), 0.3 + normal(0.1), -1),
-            42 + normal(16),
-            normal(10),
+            (0.22 + abs(normal(0.06)), 0.3 + normal(0.1), -1), 42 + normal(16), normal(10)
         ),
         'fold': lambda: Arm(
-            (0.3 + normal(0.05), 0.45 + normal(0.08), -0.9),
-            78 + normal(10),
-            45 + normal(8),
+            (0.3 + normal(0.05), 0.45 + normal(0.08), -0.9), 78 + normal(10), 45 + normal(8)
         ),
     }
     if kind in targets:
         return targets[kind]()
     if draw.rng.random() < 0.25:
         return Arm(
-            (uniform(0.15, 0.7), uniform(-0.1, 0.8), uniform(-1, 0.2)),
-            uniform(20, 120),
-            normal(25),
+            (uniform(0.15, 0.7), uniform(-0.1, 0.8), uniform(-1, 0.2)), uniform(20, 120), normal(25)
         )
     return _hanging_arm(draw)
 
 
-def _arm(
-    draw: Draw, joints: Joints, side: str, sign: int, arm: Arm
-) -> Rotations:
+def _arm(draw: Draw, joints: Joints, side: str, sign: int, arm: Arm) -> Rotations:
     shoulder, elbow, wrist = (
-        joints[f'{bone}.{side}']
-        for bone in ('upperarm01', 'lowerarm01', 'wrist')
+        joints[f'{bone}.{side}'] for bone in ('upperarm01', 'lowerarm01', 'wrist')
     )
     upper, lower = unit(elbow - shoulder), unit(wrist - elbow)
     rest_bend = np.degrees(np.arccos(np.clip(upper @ lower, -1, 1)))

@@ -53,9 +53,7 @@ class Anatomy:
     masks: NDArray
 
 
-NO_ANATOMY = Anatomy(
-    np.zeros(3), np.zeros(3), 0.0, 0.0, np.zeros((1, 1, 4), np.uint8)
-)
+NO_ANATOMY = Anatomy(np.zeros(3), np.zeros(3), 0.0, 0.0, np.zeros((1, 1, 4), np.uint8))
 """For scenes without parametric people."""
 
 
@@ -82,8 +80,8 @@ class Maps:
         label (NDArray): Class ids, uint8 (H, W).
         instance (NDArray): Person from 1, 0 outside, uint8 (H, W).
         depth (NDArray): Metres along the axis, 0 outside, float32 (H, W).
-        normal (NDArray): Unit vectors, x right, y up, z to the camera, 0
-            outside, float32 (H, W, 3).
+        normal (NDArray): Unit vectors, x right, y up, z to the camera, 0 outside, float32 (H, W,
+            3).
     """
 
     label: NDArray[np.uint8]
@@ -101,8 +99,7 @@ class Renderer:
         looks (NDArray): Rows (P, 20) of the people.
         patterns (NDArray): Rows (5 P, 10).
         anatomy (Anatomy): Of parametric people.
-        texture (NDArray | None): Of a scan, uint8 (h, w, 3). Defaults to
-            None.
+        texture (NDArray | None): Of a scan, uint8 (h, w, 3). Defaults to None.
         device (str): A Warp device. Defaults to 'cpu'.
     """
 
@@ -122,9 +119,7 @@ class Renderer:
         self.surface = surface
         attributes = surface.attributes
         self._points = self._vectors(surface.positions)
-        self._mesh = wp.Mesh(
-            self._points, self._numbers(surface.faces.reshape(-1), wp.int32)
-        )
+        self._mesh = wp.Mesh(self._points, self._numbers(surface.faces.reshape(-1), wp.int32))
         scene: Any = structs.Scene()
         scene.mesh = self._mesh.id
         scene.faces = self._numbers(surface.faces, wp.int32)
@@ -153,14 +148,10 @@ class Renderer:
     def _vectors(self, values: ArrayLike) -> wp.array:
         return to_vectors(values, self.device)
 
-    def _launch(
-        self, kernel: Any, size: int | tuple[int, ...], *inputs: Any
-    ) -> None:
+    def _launch(self, kernel: Any, size: int | tuple[int, ...], *inputs: Any) -> None:
         wp.launch(kernel, dim=size, inputs=list(inputs), device=self.device)
 
-    def first_hits(
-        self, origin: NDArray, directions: NDArray
-    ) -> tuple[NDArray, NDArray]:
+    def first_hits(self, origin: NDArray, directions: NDArray) -> tuple[NDArray, NDArray]:
         """What rays from one point meet first.
 
         Args:
@@ -168,8 +159,8 @@ class Renderer:
             directions (NDArray): (N, 3), any length.
 
         Returns:
-            tuple: Distances (N,) in lengths of the directions and the people
-            they belong to; -1 for nothing.
+            tuple: Distances (N,) in lengths of the directions and the people they belong to; -1 for
+            nothing.
         """
         count = len(directions)
         distance = wp.empty(count, wp.float32, device=self.device)
@@ -256,9 +247,7 @@ class Renderer:
     def _soften_skin(self, used: NDArray) -> None:
         """Blur the red light on the skin: it spreads below the surface."""
         surface = self.surface
-        faces = surface.faces[
-            (surface.material == MATERIAL['skin']) & used[surface.faces].all(1)
-        ]
+        faces = surface.faces[(surface.material == MATERIAL['skin']) & used[surface.faces].all(1)]
         if not len(faces):
             return
         ids, local = np.unique(faces, return_inverse=True)
@@ -303,12 +292,7 @@ class Renderer:
         return cv2.GaussianBlur(out, (0, 0), sigma) if sigma > 0.2 else out
 
     def colour(
-        self,
-        camera: Camera,
-        setting: Setting,
-        bands: list[_Band],
-        backdrop: NDArray,
-        seed: int,
+        self, camera: Camera, setting: Setting, bands: list[_Band], backdrop: NDArray, seed: int
     ) -> NDArray[np.float32]:
         """Linear colours (H, W, 3), with four more rays at edges."""
         height, width = camera.size_hw
@@ -328,13 +312,7 @@ class Renderer:
         return out
 
     def develop(
-        self,
-        linear: NDArray[np.float32],
-        *,
-        gain: NDArray,
-        blur: float,
-        grain: float,
-        seed: int,
+        self, linear: NDArray[np.float32], *, gain: NDArray, blur: float, grain: float, seed: int
     ) -> NDArray[np.uint8]:
         """Exposure, curve, blur of the lens and noise.
 
@@ -348,12 +326,8 @@ class Renderer:
         height, width = linear.shape[:2]
         picture = self._vectors(linear.reshape(-1, 3))
         count = height * width
-        self._launch(
-            tones.tone, count, picture, wp.vec3(*(float(x) for x in gain))
-        )
-        soft = cv2.GaussianBlur(
-            picture.numpy().reshape(height, width, 3), (0, 0), blur
-        )
+        self._launch(tones.tone, count, picture, wp.vec3(*(float(x) for x in gain)))
+        soft = cv2.GaussianBlur(picture.numpy().reshape(height, width, 3), (0, 0), blur)
         out = wp.empty((count, 3), wp.uint8, device=self.device)
         self._launch(
             tones.quantise, count, self._vectors(soft.reshape(-1, 3)),

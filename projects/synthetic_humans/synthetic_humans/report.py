@@ -124,9 +124,7 @@ def check_folder(root: Path, names: Sequence[str]) -> Report:
             counts += row
             present += row > 0
             for number, person in enumerate(entry['people'], 1):
-                one, all_, missed = _check_person(
-                    labels, instances == number, person
-                )
+                one, all_, missed = _check_person(labels, instances == number, person)
                 hits, total = hits + one, total + all_
                 for point in missed:
                     report.missed[point] = report.missed.get(point, 0) + 1
@@ -160,9 +158,7 @@ def _summarise(
         report.faults.append('keypoints lie beside their parts')
 
 
-def _check_maps(
-    depth: NDArray, normals: NDArray, mask: NDArray, instances: NDArray
-) -> list[str]:
+def _check_maps(depth: NDArray, normals: NDArray, mask: NDArray, instances: NDArray) -> list[str]:
     faults = []
     if ((depth > 0) != mask).any():
         faults.append('depth and mask differ')
@@ -181,13 +177,8 @@ def _check_person(
 ) -> tuple[int, int, list[str]]:
     hits, total = 0, 0
     missed: list[str] = []
-    for key, names in (
-        ('keypoints_133', WHOLEBODY),
-        ('keypoints_308', names_308()),
-    ):
-        one, all_, others = keypoint_hits(
-            labels, mask, names, np.array(person[key])
-        )
+    for key, names in (('keypoints_133', WHOLEBODY), ('keypoints_308', names_308())):
+        one, all_, others = keypoint_hits(labels, mask, names, np.array(person[key]))
         hits, total, missed = hits + one, total + all_, missed + others
     return hits, total, missed
 

@@ -1,7 +1,7 @@
 """Render a data set: many processes or machines, restartable.
 
-The work is a function of the number of a picture; who does it when makes no
-difference to the files.
+The work is a function of the number of a picture; who does it when makes no difference to the
+files.
 """
 
 from __future__ import annotations
@@ -42,13 +42,10 @@ class Job:
         count (int): Number of pictures.
         settings (Settings): What they have in common.
         formats (Formats): How maps are stored.
-        scans (tuple[Path, ...]): Scans instead of parametric people.
-            Defaults to ().
+        scans (tuple[Path, ...]): Scans instead of parametric people. Defaults to ().
         scan_up (str): Upward axis of the scans. Defaults to 'auto'.
-        scan_unit (float | None): Metres in a unit of the scans. Defaults to
-            None, guessed.
-        shard (tuple[int, int]): This part and the number of parts.
-            Defaults to (0, 1).
+        scan_unit (float | None): Metres in a unit of the scans. Defaults to None, guessed.
+        shard (tuple[int, int]): This part and the number of parts. Defaults to (0, 1).
         val_share (float): Share of the subjects for validation. Defaults to
             0.1.
     """
@@ -66,15 +63,11 @@ class Job:
     def __post_init__(self) -> None:
         part, parts = self.shard
         if not 0 <= part < parts:
-            raise ValueError(
-                f'`shard` must be i/n with 0 <= i < n, but got {part}/{parts}'
-            )
+            raise ValueError(f'`shard` must be i/n with 0 <= i < n, but got {part}/{parts}')
         if self.count < 1:
             raise ValueError(f'`count` must be positive, but got {self.count}')
         if not 0 <= self.val_share <= 1:
-            raise ValueError(
-                f'`val_share` must be in [0, 1], but got {self.val_share}'
-            )
+            raise ValueError(f'`val_share` must be in [0, 1], but got {self.val_share}')
 
     def name(self, index: int) -> str:
         """Name of a picture, without an ending."""
@@ -92,9 +85,7 @@ class Job:
     def folder(self) -> AtomicFolder:
         """Where files are written."""
         part, parts = self.shard
-        return AtomicFolder(
-            self.out, self.out / '.unfinished' / f'{part}-{parts}'
-        )
+        return AtomicFolder(self.out, self.out / '.unfinished' / f'{part}-{parts}')
 
     def identity(self) -> dict[str, Any]:
         """What must not change between runs into one folder."""
@@ -125,9 +116,7 @@ def render(job: Job, index: int) -> Sample:
     if job.scans:
         from .scans import render_scan
 
-        return render_scan(
-            job.settings, job.scans, index, job.scan_up, job.scan_unit
-        )
+        return render_scan(job.settings, job.scans, index, job.scan_up, job.scan_unit)
     return render_sample(job.settings, index)
 
 
@@ -182,14 +171,10 @@ def _in_turn(job: Job, todo: Sequence[int]) -> Iterator[dict[str, float]]:
         yield render_one(job, index)[1]
 
 
-def _with_processes(
-    job: Job, todo: Sequence[int], workers: int
-) -> Iterator[dict[str, float]]:
+def _with_processes(job: Job, todo: Sequence[int], workers: int) -> Iterator[dict[str, float]]:
     # Forked children would share the parent's Warp and torch threads.
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=start_worker
-    ) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool:
         futures = [pool.submit(render_one, job, index) for index in todo]
         try:
             for future in as_completed(futures):
@@ -212,9 +197,7 @@ def _with_ray(job: Job, todo: Sequence[int]) -> Iterator[dict[str, float]]:
             yield result[1]
 
 
-def run(
-    job: Job, *, workers: int = 1, use_ray: bool = False
-) -> dict[str, float]:
+def run(job: Job, *, workers: int = 1, use_ray: bool = False) -> dict[str, float]:
     """Render what is missing and write the annotation files.
 
     Args:
@@ -242,9 +225,7 @@ def run(
         TimeRemainingColumn(),
     ) as progress:
         mine = len(job.mine())
-        bar = progress.add_task(
-            'rendering', total=mine, completed=mine - len(todo)
-        )
+        bar = progress.add_task('rendering', total=mine, completed=mine - len(todo))
         for seconds in results:
             for stage, value in seconds.items():
                 totals[stage] = totals.get(stage, 0.0) + value

@@ -1,7 +1,7 @@
 """One picture with all labels, from a seed.
 
-``render_sample`` is a function of its settings, the seed and the number of
-the picture: nothing else, whatever process calls it.
+``render_sample`` is a function of its settings, the seed and the number of the picture: nothing
+else, whatever process calls it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class PersonLabels:
     Args:
         subject (str): Who it is, for splits by subject.
         keypoints (Keypoints | None): None for scans.
-        box (tuple[int, int, int, int] | None): x, y, width, height of the
-            visible pixels; None if there are none.
+        box (tuple[int, int, int, int] | None): x, y, width, height of the visible pixels; None if
+            there are none.
         area (int): Visible pixels.
         outline (list[list[int]]): Polygons x, y, x, y, ... around them.
         facts (dict[str, object]): Age, pose, clothes and the like.
@@ -163,10 +163,7 @@ def paint(
         tuple: The picture, the maps, and facts about the setting.
     """
     setting = sample_setting(
-        rng,
-        camera=camera.centre,
-        panoramas=settings.panoramas,
-        pictures=settings.pictures,
+        rng, camera=camera.centre, panoramas=settings.panoramas, pictures=settings.pictures
     )
     with watch.stage('labels'):
         maps, bands = renderer.trace(camera)
@@ -201,9 +198,7 @@ def _exposure(linear: NDArray, mask: NDArray, rng: Generator) -> NDArray:
     return 0.9 * gain * np.exp(rng.normal(0, 0.05, 3))
 
 
-def visible_box(
-    mask: NDArray,
-) -> tuple[tuple[int, int, int, int] | None, int]:
+def visible_box(mask: NDArray) -> tuple[tuple[int, int, int, int] | None, int]:
     """Box x, y, width, height around set pixels, and their number."""
     rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
     if not len(rows):
@@ -215,9 +210,7 @@ def visible_box(
 
 def trace_outline(mask: NDArray) -> list[list[int]]:
     """Polygons x, y, x, y, ... around the parts of a mask."""
-    found, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [c.reshape(-1).tolist() for c in found if len(c) >= 3]
 
 
@@ -239,8 +232,7 @@ def _facts(person: Person, look: Look) -> dict[str, object]:
 def is_dressed(sample: Sample) -> bool:
     """Whether everybody seen at full length wears both garments.
 
-    Each visible person whose hips and shoulders are seen must show upper
-    and lower clothing.
+    Each visible person whose hips and shoulders are seen must show upper and lower clothing.
     """
     upper, lower = CLASS_ID['Upper_Clothing'], CLASS_ID['Lower_Clothing']
     for row, person in enumerate(sample.people):
@@ -249,13 +241,10 @@ def is_dressed(sample: Sample) -> bool:
         seen = person.keypoints.visibility
         sides = ('left', 'right')
         whole = all(
-            seen[f'{side}_{part}'] == 2
-            for side in sides
-            for part in ('shoulder', 'hip', 'knee')
+            seen[f'{side}_{part}'] == 2 for side in sides for part in ('shoulder', 'hip', 'knee')
         )
         counts = np.bincount(
-            sample.maps.label[sample.maps.instance == row + 1],
-            minlength=len(CLASSES),
+            sample.maps.label[sample.maps.instance == row + 1], minlength=len(CLASSES)
         )
         if whole and not (counts[upper] and counts[lower]):
             return False

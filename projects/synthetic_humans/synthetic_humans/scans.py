@@ -1,8 +1,7 @@
 """Scans of the user: pictures, masks, depth and normals.
 
-Parts and keypoints are not known. Each scan is rendered in the views of the
-settings, one after the other: picture ``i`` shows scan ``i % scans`` in view
-``i // scans % views``.
+Parts and keypoints are not known. Each scan is rendered in the views of the settings, one after the
+other: picture ``i`` shows scan ``i % scans`` in view ``i // scans % views``.
 """
 
 from __future__ import annotations
@@ -19,21 +18,9 @@ from .cameras import fit_camera, sample_aim
 from .geometry import unit, vertex_normals
 from .looks import LOOK_COLUMNS, PATTERN_COLUMNS
 from .raycast import NO_ANATOMY, Renderer, Stopwatch
-from .sample import (
-    PersonLabels,
-    Sample,
-    paint,
-    trace_outline,
-    visible_box,
-)
+from .sample import PersonLabels, Sample, paint, trace_outline, visible_box
 from .settings import Settings
-from .surfaces import (
-    NORMAL,
-    POSITION,
-    Surface,
-    make_attributes,
-    make_surface,
-)
+from .surfaces import NORMAL, POSITION, Surface, make_attributes, make_surface
 
 ENDINGS = ('.obj', '.glb', '.gltf', '.ply')
 TOP_SHARE = {'face': 0.13, 'upper_body': 0.52, 'full_body': 1.0}
@@ -57,8 +44,7 @@ class Scan:
 
     Args:
         surface (Surface): Its triangles.
-        texture (NDArray | None): uint8 (h, w, 3), None for coloured
-            vertices.
+        texture (NDArray | None): uint8 (h, w, 3), None for coloured vertices.
         name (str): Of the file.
     """
 
@@ -98,23 +84,18 @@ def find_unit(height: float, path: Path) -> float:
         if low <= height < high:
             return metres
     raise ValueError(
-        f'the unit of {path} is not clear: it is {height:g} high; give '
-        f'`unit`, the metres in a unit'
+        f'the unit of {path} is not clear: it is {height:g} high; give `unit`, the metres in a unit'
     )
 
 
 @lru_cache(maxsize=2)
-def load_scan(
-    path: Path, up: str = 'auto', metres: float | None = None
-) -> Scan:
+def load_scan(path: Path, up: str = 'auto', metres: float | None = None) -> Scan:
     """Read a scan.
 
     Args:
-        path (Path): OBJ, GLB, glTF or PLY, with a texture or with coloured
-            vertices.
+        path (Path): OBJ, GLB, glTF or PLY, with a texture or with coloured vertices.
         up (str): Upward axis 'x', 'y', 'z' or 'auto'. Defaults to 'auto'.
-        metres (float, optional): Metres in a unit. Defaults to None, guessed
-            from the height.
+        metres (float, optional): Metres in a unit. Defaults to None, guessed from the height.
 
     Raises:
         ValueError: If the file has no triangles, or its unit is not clear.
@@ -172,9 +153,7 @@ def _weld(points: NDArray) -> NDArray:
     return place.reshape(-1)
 
 
-def _split_creases(
-    attributes: NDArray, faces: NDArray, place: NDArray
-) -> tuple[NDArray, NDArray]:
+def _split_creases(attributes: NDArray, faces: NDArray, place: NDArray) -> tuple[NDArray, NDArray]:
     """Sharp edges: a corner's normal is the mean over its side of the edge.
 
     Args:
@@ -202,18 +181,12 @@ def _split_creases(
     own_start: NDArray = np.repeat(start, count)
     own_count: NDArray = np.repeat(count, count)
     first: NDArray = np.repeat(np.arange(len(face)), own_count)
-    rank = np.arange(len(first)) - np.repeat(
-        np.cumsum(own_count) - own_count, own_count
-    )
+    rank = np.arange(len(first)) - np.repeat(np.cumsum(own_count) - own_count, own_count)
     second = np.repeat(own_start, own_count) + rank
     same_side = (flat[face[first]] * flat[face[second]]).sum(1) > _CREASE
     first, second = first[same_side], second[same_side]
     normals = np.stack(
-        [
-            np.bincount(first, areas[face[second], k], minlength=len(face))
-            for k in range(3)
-        ],
-        1,
+        [np.bincount(first, areas[face[second], k], minlength=len(face)) for k in range(3)], 1
     )
     extra = attributes[faces[face, corner]].copy()
     extra[:, NORMAL] = unit(normals)
@@ -248,9 +221,7 @@ def render_scan(
     top = points[:, 2].max()
     points = points[points[:, 2] >= top * (1 - TOP_SHARE[view])]
     aim = sample_aim(view, 0.0, rng, settings.yaw)
-    camera = fit_camera(
-        aim, points, settings.size_hw, rng.uniform(-0.05, 0.05, 2)
-    )
+    camera = fit_camera(aim, points, settings.size_hw, rng.uniform(-0.05, 0.05, 2))
     with watch.stage('bvh'):
         renderer = Renderer(
             scan.surface,

@@ -61,9 +61,7 @@ def _place_others(
     return people
 
 
-def sample_people(
-    settings: Settings, view: str, rng: Generator
-) -> tuple[list[Person], Aim]:
+def sample_people(settings: Settings, view: str, rng: Generator) -> tuple[list[Person], Aim]:
     """People in their places, and the direction from which they are seen."""
     count = int(rng.integers(settings.people[0], settings.people[1] + 1))
     first = sample_person(rng)
@@ -72,9 +70,7 @@ def sample_people(
     return _place_others(first, others, aim, view, rng), aim
 
 
-def assemble(
-    people: list[Person], looks: list[Look]
-) -> tuple[Surface, NDArray]:
+def assemble(people: list[Person], looks: list[Look]) -> tuple[Surface, NDArray]:
     """All triangles of a scene, and the person each belongs to."""
     template = load_template()
     surfaces, owners = [], []
@@ -89,11 +85,7 @@ def assemble(
 
 
 def fit_people(
-    people: list[Person],
-    aim: Aim,
-    view: str,
-    size_hw: tuple[int, int],
-    rng: Generator,
+    people: list[Person], aim: Aim, view: str, size_hw: tuple[int, int], rng: Generator
 ) -> tuple[list[Person], Camera]:
     """The camera; people who stand in its way are left out."""
     points = _view_points(people[0], view)

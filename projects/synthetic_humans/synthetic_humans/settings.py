@@ -35,21 +35,15 @@ class Settings:
     def __post_init__(self) -> None:
         unknown = [view for view in self.views if view not in VIEWS]
         if unknown or not self.views:
-            raise ValueError(
-                f'`views` must be some of {VIEWS}, but got {self.views}'
-            )
+            raise ValueError(f'`views` must be some of {VIEWS}, but got {self.views}')
         if self.yaw not in YAWS:
-            raise ValueError(
-                f'`yaw` must be one of {list(YAWS)}, but got {self.yaw!r}'
-            )
+            raise ValueError(f'`yaw` must be one of {list(YAWS)}, but got {self.yaw!r}')
         low, high = self.people
         if not 1 <= low <= high <= 20:
             raise ValueError(
-                f'`people` must be two increasing numbers from 1 to 20, '
-                f'but got {self.people}'
+                f'`people` must be two increasing numbers from 1 to 20, but got {self.people}'
             )
         if min(self.size_hw) < 16:
             raise ValueError(
-                f'`size_hw` must be at least 16 pixels each way, but got '
-                f'{self.size_hw}'
+                f'`size_hw` must be at least 16 pixels each way, but got {self.size_hw}'
             )

@@ -19,8 +19,8 @@ REST = slice(6, 9)
 UV = slice(9, 11)
 ARM, LEG, JAW, SCALP = 11, 12, 13, 14
 ATTRIBUTES = 15
-"""Columns of the attributes of a vertex: position and normal in the world,
-rest position, texture coordinate, limb coordinates, jaw and hair line."""
+"""Columns of the attributes of a vertex: position and normal in the world, rest position, texture
+coordinate, limb coordinates, jaw and hair line."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Surface:
         attributes (NDArray): (V, 15), see the columns of this module.
         faces (NDArray): Vertices of the triangles (F, 3).
         material (NDArray): Row of ``MATERIALS`` for each triangle.
-        region (NDArray): Row of ``SKIN_REGIONS``; of sheets that belong to
-            a leg, whether it is the left one.
+        region (NDArray): Row of ``SKIN_REGIONS``; of sheets that belong to a leg, whether it is the
+            left one.
     """
 
     attributes: NDArray
@@ -55,8 +55,7 @@ def make_attributes(
         position (NDArray): (V, 3).
         normal (NDArray): (V, 3).
         rest (NDArray): (V, 3).
-        columns (NDArray): ``uv`` (V, 2), ``arm``, ``leg``, ``jaw``,
-            ``scalp`` (V,). Default to 0.
+        columns (NDArray): ``uv`` (V, 2), ``arm``, ``leg``, ``jaw``, ``scalp`` (V,). Default to 0.
     """
     out = np.zeros((len(position), ATTRIBUTES))
     out[:, POSITION], out[:, NORMAL] = position, normal
@@ -68,10 +67,7 @@ def make_attributes(
 
 
 def make_surface(
-    attributes: NDArray,
-    faces: NDArray,
-    material: str,
-    region: NDArray | int = 0,
+    attributes: NDArray, faces: NDArray, material: str, region: NDArray | int = 0
 ) -> Surface:
     """A surface of one material, without unused vertices."""
     used, inverse = np.unique(faces, return_inverse=True)

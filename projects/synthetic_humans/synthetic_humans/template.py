@@ -11,14 +11,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from .bodies import NEUTRAL, BodyModel, load_body_model
-from .geometry import (
-    compact,
-    face_sums,
-    mean_of_neighbours,
-    subdivide,
-    unit,
-    with_midpoints,
-)
+from .geometry import compact, face_sums, mean_of_neighbours, subdivide, unit, with_midpoints
 
 
 @dataclass(frozen=True)
@@ -93,8 +86,7 @@ class Template:
     """Fields on the base mesh in its rest pose, one value for each vertex.
 
     Attributes:
-        arm (NDArray): Along an arm: 0 shoulder, 1 elbow, 2 wrist; -0.3 on
-            the rest of the body.
+        arm (NDArray): Along an arm: 0 shoulder, 1 elbow, 2 wrist; -0.3 on the rest of the body.
         leg (NDArray): Along a leg: 0 hip, 1 knee, 2 ankle.
         arm_weight (NDArray): How much a vertex moves with an arm.
         trunk_height (NDArray): z, raised on the arms above any hem.
@@ -128,9 +120,7 @@ class Template:
 
     def _add_limbs(self) -> None:
         rest, joints = self.body.rest, self.body.rest_joints
-        weight = self.body.weight_of(
-            'upperarm', 'lowerarm', 'wrist', 'finger', 'metacarpal'
-        )
+        weight = self.body.weight_of('upperarm', 'lowerarm', 'wrist', 'finger', 'metacarpal')
         along = np.full(len(rest), -0.3)
         for side in 'LR':
             shoulder = joints[f'upperarm01.{side}']
@@ -141,18 +131,14 @@ class Template:
             on_upper = (rest - shoulder) @ upper / (upper @ upper)
             on_lower = (rest - elbow) @ lower / (lower @ lower)
             value = np.where(
-                (rest - elbow) @ bisector < 0,
-                np.minimum(on_upper, 1),
-                1 + np.maximum(on_lower, 0),
+                (rest - elbow) @ bisector < 0, np.minimum(on_upper, 1), 1 + np.maximum(on_lower, 0)
             )
             mine = (rest[:, 0] > 0) == (side == 'L')
             along[mine] = value[mine]
         self.arm_weight: NDArray = weight
         self.arm: NDArray = weight * along + (1 - weight) * -0.3
         tall = self.heights
-        self.trunk_height: NDArray = rest[:, 2] * (1 - weight) + weight * (
-            tall.hip + 0.3
-        )
+        self.trunk_height: NDArray = rest[:, 2] * (1 - weight) + weight * (tall.hip + 0.3)
         self.leg: NDArray = self.leg_coordinate(self.trunk_height)
 
     def leg_coordinate(self, height: NDArray) -> NDArray:
@@ -172,9 +158,7 @@ class Template:
         self.jaw: NDArray = np.clip((rest[:, 2] - opened[:, 2]) / 0.012, 0, 1)
         weight = body.weights[:, body.bone_names.index('head')]
         y = rest[weight > 0.9, 1]
-        self.head_centre: NDArray = np.array(
-            [0, 0.5 * (y.min() + y.max()) + 0.01, self.eye[2]]
-        )
+        self.head_centre: NDArray = np.array([0, 0.5 * (y.min() + y.max()) + 0.01, self.eye[2]])
         self.head_weight: NDArray = weight
         to_head = rest - self.head_centre
         azimuth = np.degrees(np.abs(np.arctan2(to_head[:, 0], -to_head[:, 1])))
@@ -183,9 +167,7 @@ class Template:
             [0, 25, 45, 58, 70, 80, 88, 100, 112, 125, 180],
             [.068, .066, .056, .035, .018, -.012, .03, .035, 0, -.045, -.075],
         )  # fmt: skip
-        self.scalp: NDArray = np.where(
-            weight > 0.3, to_head[:, 2] - hair_line, -1.0
-        )
+        self.scalp: NDArray = np.where(weight > 0.3, to_head[:, 2] - hair_line, -1.0)
 
 
 @cache

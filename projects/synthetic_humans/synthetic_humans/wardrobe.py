@@ -1,8 +1,7 @@
 """Clothes and skin of a person as surfaces.
 
-Garments are cut from a suit that follows the body at a few millimetres: a
-field that is positive inside the garment says where, an offset along the
-normals how far from the skin.
+Garments are cut from a suit that follows the body at a few millimetres: a field that is positive
+inside the garment says where, an offset along the normals how far from the skin.
 """
 
 from __future__ import annotations
@@ -14,13 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import (
-    clip_mesh,
-    noise,
-    phong_midpoints,
-    smoothstep,
-    vertex_normals,
-)
+from .geometry import clip_mesh, noise, phong_midpoints, smoothstep, vertex_normals
 from .labels import SKIN_REGIONS
 from .looks import Look
 from .people import Person
@@ -133,9 +126,7 @@ def _folds(rest: NDArray, depth: float, seed: int) -> NDArray | float:
     wide = noise(rest, [9, 9, 3.2], seed)
     fine = noise(rest, [24, 24, 15], seed + 5)
     ridge = 1 - np.abs(noise(rest, [14, 14, 6], seed + 9))
-    return depth * np.clip(
-        0.3 + 0.45 * wide + 0.2 * fine + 0.3 * ridge, -0.2, 1.6
-    )
+    return depth * np.clip(0.3 + 0.45 * wide + 0.2 * fine + 0.3 * ridge, -0.2, 1.6)
 
 
 @dataclass(frozen=True)
@@ -150,8 +141,8 @@ class Tailor:
         """Vertices and midpoints (N, 3) of the suit on the body.
 
         Args:
-            smooth (int): Rounds of smoothing; hollows are bridged, but the
-                cloth stays outside of the body. Defaults to 0.
+            smooth (int): Rounds of smoothing; hollows are bridged, but the cloth stays outside of
+                the body. Defaults to 0.
         """
         suit = self.template.suit
         skin = self.person.body.vertices[suit.vertices]
@@ -182,8 +173,8 @@ class Tailor:
             material (str): What it is made of.
             field (NDArray): Positive inside, on the refined suit.
             offset (NDArray | float): Metres off the suit.
-            shape (NDArray, optional): Of the refined suit, from
-                :meth:`shape`. Defaults to None, close to the body.
+            shape (NDArray, optional): Of the refined suit, from :meth:`shape`. Defaults to None,
+                close to the body.
             folds (float): Depth of folds. Defaults to 0.0.
             seed (int): Of the folds. Defaults to 0.
         """
@@ -197,11 +188,7 @@ class Tailor:
         points = points + normals * distance[:, None]
         fields = suit_fields(self.template)
         attributes = make_attributes(
-            points,
-            suit.normals(points),
-            suit.rest,
-            arm=fields['arm'],
-            leg=fields['leg'],
+            points, suit.normals(points), suit.rest, arm=fields['arm'], leg=fields['leg']
         )
         attributes, faces = clip_mesh(attributes, suit.fine_faces, field)
         if not len(faces):
@@ -216,9 +203,7 @@ class Tailor:
         assert look.skirt is not None
         points = self.person.body.vertices[sheet.vertices]
         normals = sheet.normals(points)
-        points = np.concatenate(
-            [points, phong_midpoints(points, normals, sheet.edges)]
-        )
+        points = np.concatenate([points, phong_midpoints(points, normals, sheet.edges)])
         normals = sheet.normals(points)
         rest = sheet.rest
         around = np.arctan2(rest[:, 0], -rest[:, 1])
@@ -229,12 +214,8 @@ class Tailor:
         points = points + normals * distance[:, None]
         leg = template.leg_coordinate(rest[:, 2])
         # Above the hem the shirt hides it, and it must not show through.
-        field = np.minimum(
-            look.skirt - leg, look.hem + HIDDEN_MARGIN - rest[:, 2]
-        )
-        attributes = make_attributes(
-            points, sheet.normals(points), rest, leg=leg
-        )
+        field = np.minimum(look.skirt - leg, look.hem + HIDDEN_MARGIN - rest[:, 2])
+        attributes = make_attributes(points, sheet.normals(points), rest, leg=leg)
         attributes, faces = clip_mesh(attributes, sheet.fine_faces, field)
         return [make_surface(attributes, faces, 'lower')]
 
@@ -252,8 +233,8 @@ class Tailor:
             sock = np.minimum(sock, 0.03 - cut.shoe)
         loose = self.shape(8)
         out = []
-        # The hidden part is left out: two layers of cloth at nearly the
-        # same depth would show through each other.
+        # The hidden part is left out: two layers of cloth at nearly the same depth would show
+        # through each other.
         out += self.from_suit(
             'lower',
             np.minimum(lower, HIDDEN_MARGIN - upper),
@@ -283,8 +264,7 @@ class Tailor:
             out += self.skirt()
         if look.belt:
             band = np.minimum(
-                fields['height'] - (look.waist - 0.045),
-                look.waist - 0.01 - fields['height'],
+                fields['height'] - (look.waist - 0.045), look.waist - 0.01 - fields['height']
             )
             band = np.minimum(band, 0.2 - fields['arm_weight'])
             out += self.from_suit('apparel', band, offset + 0.009, shape=loose)

@@ -10,8 +10,7 @@
     instances/NAME.png     0 or the person's number from 1
     samples/NAME.json      camera, people, keypoints; written last
 
-A file is written under a temporary name and renamed; one that is there is
-never written again.
+A file is written under a temporary name and renamed; one that is there is never written again.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ class Formats:
     Args:
         image (str): 'png' or 'jpg'. Defaults to 'png'.
         normal (str): 'npy' or 'png'. Defaults to 'npy'.
-        axes (str): 'opengl', x right, y up, z towards the camera, or
-            'opencv', x right, y down, z forward. Defaults to 'opengl'.
+        axes (str): 'opengl', x right, y up, z towards the camera, or 'opencv', x right, y down, z
+            forward. Defaults to 'opengl'.
     """
 
     image: str = 'png'
@@ -53,16 +52,11 @@ class Formats:
     axes: str = 'opengl'
 
     def __post_init__(self) -> None:
-        allowed = {
-            'image': ('png', 'jpg'),
-            'normal': ('npy', 'png'),
-            'axes': ('opengl', 'opencv'),
-        }
+        allowed = {'image': ('png', 'jpg'), 'normal': ('npy', 'png'), 'axes': ('opengl', 'opencv')}
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ValueError(
-                    f'`{name}` must be one of {values}, but got '
-                    f'{getattr(self, name)!r}'
+                    f'`{name}` must be one of {values}, but got {getattr(self, name)!r}'
                 )
 
 
@@ -78,9 +72,7 @@ class AtomicFolder:
         self.root, self.scratch = root, scratch
         scratch.mkdir(parents=True, exist_ok=True)
 
-    def write(
-        self, name: str, content: Callable[[], bytes], *, replace: bool = False
-    ) -> None:
+    def write(self, name: str, content: Callable[[], bytes], *, replace: bool = False) -> None:
         """Write a file unless it is there.
 
         Args:
@@ -125,8 +117,8 @@ def encode_json(data: Any) -> bytes:
 def encode_normals(normals: NDArray, ending: str) -> bytes:
     """Bytes of unit normals: floats, or 16 bits from -1 to 1.
 
-    The three channels of the PNG are x, y, z as R, G, B; decode with
-    ``value / 65535 * 2 - 1`` inside the mask.
+    The three channels of the PNG are x, y, z as R, G, B; decode with ``value / 65535 * 2 - 1``
+    inside the mask.
     """
     if ending == 'npy':
         return encode_array(normals)
@@ -148,9 +140,7 @@ def decode_normals(path: Path) -> NDArray[np.float32]:
     return (picture[:, :, ::-1] / SCALE_16 * 2 - 1).astype(np.float32)
 
 
-def write_sample(
-    folder: AtomicFolder, name: str, sample: Sample, formats: Formats
-) -> None:
+def write_sample(folder: AtomicFolder, name: str, sample: Sample, formats: Formats) -> None:
     """Write all files of a picture; the listing's entry comes last."""
     maps = sample.maps
     normal = maps.normal
@@ -158,14 +148,10 @@ def write_sample(
         normal = normal * np.array([1, -1, -1], np.float32)
     mask = np.where(maps.instance > 0, 255, 0).astype(np.uint8)
     files: dict[str, Callable[[], bytes]] = {
-        f'images/{name}.{formats.image}': lambda: encode_picture(
-            sample.rgb, formats.image
-        ),
+        f'images/{name}.{formats.image}': lambda: encode_picture(sample.rgb, formats.image),
         f'masks/{name}.png': lambda: encode_picture(mask, 'png'),
         f'depths/{name}.npy': lambda: encode_array(maps.depth),
-        f'normals/{name}.{formats.normal}': lambda: encode_normals(
-            normal, formats.normal
-        ),
+        f'normals/{name}.{formats.normal}': lambda: encode_normals(normal, formats.normal),
         f'instances/{name}.png': lambda: encode_picture(maps.instance, 'png'),
     }
     if sample.has_parts:
@@ -176,9 +162,7 @@ def write_sample(
     folder.write(f'samples/{name}.json', lambda: encode_json(entry))
 
 
-def describe_sample(
-    name: str, sample: Sample, formats: Formats
-) -> dict[str, Any]:
+def describe_sample(name: str, sample: Sample, formats: Formats) -> dict[str, Any]:
     """Everything about a picture that is not a map."""
     height, width = sample.maps.label.shape
     return {
@@ -209,8 +193,5 @@ def _describe_person(person: PersonLabels) -> dict[str, Any]:
             ('keypoints_308', names_308()),
         ):
             table = person.keypoints.table(list(names))
-            out[key] = [
-                [round(float(x), 3), round(float(y), 3), int(v)]
-                for x, y, v in table
-            ]
+            out[key] = [[round(float(x), 3), round(float(y), 3), int(v)] for x, y, v in table]
     return out

@@ -35,8 +35,8 @@ class Analysis:
 
     Args:
         picture (NDArray): RGB, uint8 (H, W, 3).
-        layers (dict[str, NDArray]): Task -> its drawing, likewise, which
-            hides the picture where there is something to see.
+        layers (dict[str, NDArray]): Task -> its drawing, likewise, which hides the picture where
+            there is something to see.
         found (dict[str, str]): Task -> what was found, in a few words.
         archive (Path): A zip of all files that `mmsapiens infer` writes.
     """
@@ -63,10 +63,7 @@ def blend(picture: NDArray, layer: NDArray, opacity: float) -> NDArray:
 
 
 def analyse(
-    inferencer: SapiensInferencer,
-    path: str | Path | None,
-    people: str,
-    folder: Path,
+    inferencer: SapiensInferencer, path: str | Path | None, people: str, folder: Path
 ) -> Analysis:
     """Show a picture to the networks.
 
@@ -87,9 +84,7 @@ def analyse(
     if isinstance(result, Unreadable):
         raise NoPictureError(result.reason)
     small = shrink(result)
-    layers = {
-        task: draw_overlay(small, task, opacity=1.0) for task in result.tasks
-    }
+    layers = {task: draw_overlay(small, task, opacity=1.0) for task in result.tasks}
     return Analysis(
         np.ascontiguousarray(small.frame.image[..., ::-1]),
         layers,
@@ -112,9 +107,7 @@ def shrink(result: FrameResult) -> FrameResult:
     if scale >= 1:
         return result
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    image = cv2.resize(
-        result.frame.image, size_wh, interpolation=cv2.INTER_AREA
-    )
+    image = cv2.resize(result.frame.image, size_wh, interpolation=cv2.INTER_AREA)
     ratio = np.array(size_wh, dtype=np.float32) / (width, height)
     tasks = {}
     for task, found in result.tasks.items():
@@ -122,15 +115,11 @@ def shrink(result: FrameResult) -> FrameResult:
             points = (found.keypoints + 0.5) * ratio - 0.5
             tasks[task] = replace(found, keypoints=points.astype(np.float32))
         else:
-            values = cv2.resize(
-                found.values, size_wh, interpolation=cv2.INTER_NEAREST
-            )
+            values = cv2.resize(found.values, size_wh, interpolation=cv2.INTER_NEAREST)
             tasks[task] = replace(found, values=values)
     boxes = result.people.boxes * np.tile(ratio, 2)
     return FrameResult(
-        replace(result.frame, image=image),
-        replace(result.people, boxes=boxes),
-        tasks,
+        replace(result.frame, image=image), replace(result.people, boxes=boxes), tasks
     )
 
 
@@ -145,9 +134,7 @@ def describe(result: FrameResult, task: str) -> str:
     height, width = found.values.shape[:2]
     if found.field == 'seg_map':
         ids = [int(i) for i in np.unique(found.values) if i > 0]
-        names = [
-            found.classes[i] if i < len(found.classes) else str(i) for i in ids
-        ]
+        names = [found.classes[i] if i < len(found.classes) else str(i) for i in ids]
         share = (found.values > 0).mean()
         shown = ', '.join(name.replace('_', ' ') for name in names)
         return f'{100 * share:.0f} % of the picture: {shown or "nobody"}'

@@ -12,13 +12,7 @@ from numpy.typing import NDArray
 from mmsapiens import SapiensInferencer
 from mmsapiens.inference.engine import FrameError
 
-from .analysis import (
-    Analysis,
-    NoPictureError,
-    analyse,
-    blend,
-    first_opacity,
-)
+from .analysis import Analysis, NoPictureError, analyse, blend, first_opacity
 
 TITLES = {
     'pose': 'Pose',
@@ -26,10 +20,7 @@ TITLES = {
     'depth': 'Relative depth',
     'normal': 'Surface normals',
 }
-PEOPLE = {
-    'find them': 'detect',
-    'one, who fills the picture': 'image',
-}
+PEOPLE = {'find them': 'detect', 'one, who fills the picture': 'image'}
 KEPT_S = 3600
 """How long the files of a visitor are kept."""
 CSS = """
@@ -40,10 +31,7 @@ footer {display: none !important}
 
 def theme() -> gr.themes.Base:
     """Fonts of the visitor's machine: nothing is fetched."""
-    return gr.themes.Soft(
-        font=['system-ui', 'sans-serif'],
-        font_mono=['ui-monospace', 'monospace'],
-    )
+    return gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])
 
 
 def title_of(task: str) -> str:
@@ -57,25 +45,18 @@ def title_of(task: str) -> str:
     return name
 
 
-def build_page(
-    inferencer: SapiensInferencer, folder: Path, people: str = 'detect'
-) -> gr.Blocks:
+def build_page(inferencer: SapiensInferencer, folder: Path, people: str = 'detect') -> gr.Blocks:
     """Build the page.
 
     Args:
         inferencer (SapiensInferencer): The networks.
         folder (Path): For the files that visitors download.
-        people (str): 'detect', or 'image' where there is no detector.
-            Defaults to 'detect'.
+        people (str): 'detect', or 'image' where there is no detector. Defaults to 'detect'.
     """
     tasks = inferencer.tasks
-    choices = [
-        text for text, way in PEOPLE.items() if people in ('detect', way)
-    ]
+    choices = [text for text, way in PEOPLE.items() if people in ('detect', way)]
     with gr.Blocks(
-        title='mmsapiens',
-        analytics_enabled=False,
-        delete_cache=(KEPT_S, KEPT_S),
+        title='mmsapiens', analytics_enabled=False, delete_cache=(KEPT_S, KEPT_S)
     ) as page:
         gr.Markdown(
             f'# mmsapiens\n{inferencer.model} on {inferencer.options.device}: '
@@ -97,14 +78,10 @@ def build_page(
                     label='People',
                     visible=inferencer.has_pose and len(choices) > 1,
                 )
-                start = gr.Button(
-                    'Analyse', variant='primary', elem_id='analyse'
-                )
+                start = gr.Button('Analyse', variant='primary', elem_id='analyse')
                 found = gr.Markdown(elem_id='found')
                 download = gr.DownloadButton(
-                    'Download all results',
-                    interactive=False,
-                    elem_id='download',
+                    'Download all results', interactive=False, elem_id='download'
                 )
             with gr.Column(scale=3):
                 views, sliders = _build_views(tasks)
@@ -116,17 +93,12 @@ def build_page(
         )
         for task, view, slider in zip(tasks, views, sliders):
             slider.release(
-                partial(_blend_again, task),
-                [memory, slider],
-                view,
-                show_progress='hidden',
+                partial(_blend_again, task), [memory, slider], view, show_progress='hidden'
             )
     return page
 
 
-def _build_views(
-    tasks: tuple[str, ...],
-) -> tuple[list[gr.Image], list[gr.Slider]]:
+def _build_views(tasks: tuple[str, ...]) -> tuple[list[gr.Image], list[gr.Slider]]:
     """A picture and a slider for each task, two in a row."""
     views, sliders = [], []
     for first in range(0, len(tasks), 2):
@@ -157,11 +129,7 @@ def _build_views(
 
 
 def _show(
-    inferencer: SapiensInferencer,
-    folder: Path,
-    path: str | None,
-    way: str,
-    *opacities: float,
+    inferencer: SapiensInferencer, folder: Path, path: str | None, way: str, *opacities: float
 ) -> list[Any]:
     """Analyse a picture; values of state, text, button and views."""
     try:
@@ -173,16 +141,11 @@ def _show(
         blend(analysis.picture, analysis.layers[task], opacity)
         for task, opacity in zip(inferencer.tasks, opacities)
     ]
-    found = '\n\n'.join(
-        f'**{title_of(task)}**: {text}'
-        for task, text in analysis.found.items()
-    )
+    found = '\n\n'.join(f'**{title_of(task)}**: {text}' for task, text in analysis.found.items())
     return [analysis, found, button, *views]
 
 
-def _blend_again(
-    task: str, analysis: Analysis | None, opacity: float
-) -> NDArray | None:
+def _blend_again(task: str, analysis: Analysis | None, opacity: float) -> NDArray | None:
     """The view of a task at another opacity."""
     if analysis is None:
         return None

@@ -50,12 +50,7 @@ def test_skip_takes_another_sample_and_logs_once(messages):
     dataset = Numbers(40, {2}, bad_samples='skip')
     for _ in range(5):
         assert dataset[2] != 2
-    assert messages == [
-        (
-            logging.WARNING,
-            'sample 2, 002.png, is left out: 002.png is broken',
-        )
-    ]
+    assert messages == [(logging.WARNING, 'sample 2, 002.png, is left out: 002.png is broken')]
     assert dataset.bad_indices == [2]
 
 
@@ -114,14 +109,10 @@ def test_a_sample_that_is_good_again_does_not_count(messages):
     assert len(messages) == 1
 
 
-@pytest.mark.parametrize(
-    'context', ['fork', pytest.param('spawn', marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize('context', ['fork', pytest.param('spawn', marks=pytest.mark.slow)])
 def test_workers_share_the_count(context):
     dataset = Numbers(30, {2, 9}, bad_samples='skip')
-    loader = DataLoader(
-        dataset, num_workers=2, multiprocessing_context=context
-    )
+    loader = DataLoader(dataset, num_workers=2, multiprocessing_context=context)
     assert len(list(loader)) == 30
     assert dataset.bad_indices == [2, 9]
 

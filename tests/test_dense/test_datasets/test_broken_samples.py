@@ -81,9 +81,7 @@ def test_raise_says_what_is_wrong_with_which_file(name, tmp_path):
 def test_skip_counts_and_goes_on(name, tmp_path, messages):
     planted = REFUSED[name]
     planted.edit(write_good(tmp_path, planted.task))
-    dataset = build(
-        tmp_path, planted.task, bad_samples='skip', max_bad_share=0.5
-    )
+    dataset = build(tmp_path, planted.task, bad_samples='skip', max_bad_share=0.5)
     for index in (0, 1, 2, 1):
         assert dataset[index]['inputs'].shape == (3, 64, 48)
     assert dataset.bad_indices == [1]
@@ -95,8 +93,6 @@ def test_skip_counts_and_goes_on(name, tmp_path, messages):
 def test_doubtful_samples_end_no_run(name, tmp_path, messages):
     planted = ACCEPTED[name]
     planted.edit(write_good(tmp_path, planted.task))
-    dataset = build(
-        tmp_path, planted.task, bad_samples='skip', max_bad_share=0.5
-    )
+    dataset = build(tmp_path, planted.task, bad_samples='skip', max_bad_share=0.5)
     for index in range(3):
         assert dataset[index]['inputs'].shape == (3, 64, 48)

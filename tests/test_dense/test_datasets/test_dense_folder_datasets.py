@@ -4,11 +4,7 @@ import pytest
 from dense_figures import write_figures
 from planted_maps import SIZE_HW, write_good
 
-from mmsapiens.dense.datasets import (
-    DenseFolderDataset,
-    Hi4DDataset,
-    THuman2Dataset,
-)
+from mmsapiens.dense.datasets import DenseFolderDataset, Hi4DDataset, THuman2Dataset
 from mmsapiens.dense.fields import FIELDS, Field, add_field
 
 
@@ -54,9 +50,7 @@ def test_folders_of_renders_are_found(tmp_path):
     for old, new in (('images', 'rgb'), ('masks', 'mask')):
         (tmp_path / old).rename(tmp_path / new)
     (tmp_path / 'normals').rename(tmp_path / 'normal')
-    dataset = DenseFolderDataset(
-        data_root=str(tmp_path), fields=('human_mask', 'normal_map')
-    )
+    dataset = DenseFolderDataset(data_root=str(tmp_path), fields=('human_mask', 'normal_map'))
     info = dataset.get_data_info(0)
     assert info['normal_map_path'] == f'{tmp_path}/normal/0000.npy'
     assert info['img_path'] == f'{tmp_path}/rgb/0000.png'
@@ -67,9 +61,7 @@ def test_folders_of_two_names_must_be_chosen(tmp_path):
     shutil.copytree(tmp_path / 'images', tmp_path / 'rgb')
     with pytest.raises(ValueError, match='`img_path` may be any of .*rgb'):
         DenseFolderDataset(data_root=str(tmp_path))
-    dataset = DenseFolderDataset(
-        data_root=str(tmp_path), data_prefix=dict(img_path='rgb')
-    )
+    dataset = DenseFolderDataset(data_root=str(tmp_path), data_prefix=dict(img_path='rgb'))
     assert '/rgb/' in dataset.get_data_info(0)['img_path']
 
 
@@ -79,9 +71,7 @@ def test_folders_may_have_other_names(tmp_path):
     settings = dict(data_root=str(tmp_path), split='val')
     with pytest.raises(FileNotFoundError, match='no folder .*val/depths'):
         DenseFolderDataset(**settings)
-    dataset = DenseFolderDataset(
-        data_prefix=dict(depth_map_path='z'), **settings
-    )
+    dataset = DenseFolderDataset(data_prefix=dict(depth_map_path='z'), **settings)
     assert len(dataset) == 3
 
 
@@ -91,9 +81,7 @@ def test_previews_beside_maps_need_a_choice(tmp_path):
         path.with_suffix('.png').write_bytes(b'preview')
     with pytest.raises(ValueError, match='0000.npy, 0000.png have one name'):
         DenseFolderDataset(data_root=str(tmp_path))
-    dataset = DenseFolderDataset(
-        data_root=str(tmp_path), suffixes=dict(depth_map_path='.npy')
-    )
+    dataset = DenseFolderDataset(data_root=str(tmp_path), suffixes=dict(depth_map_path='.npy'))
     assert len(dataset) == 3
 
 
@@ -102,9 +90,7 @@ def test_a_further_field_has_a_folder_of_its_name(tmp_path):
     (tmp_path / 'depths').rename(tmp_path / 'alphas')
     add_field(Field('alpha_map', channels=1, dtype='float32', fill=-1))
     try:
-        dataset = DenseFolderDataset(
-            data_root=str(tmp_path), fields=('alpha_map',)
-        )
+        dataset = DenseFolderDataset(data_root=str(tmp_path), fields=('alpha_map',))
         path = dataset.get_data_info(0)['alpha_map_path']
         assert path == f'{tmp_path}/alphas/0000.npy'
     finally:
@@ -138,9 +124,7 @@ def test_wrong_settings_are_refused(settings, error, message):
 def test_renders_of_thuman2_by_view(tmp_path, warnings):
     for view in ('face', 'upper_body', 'full_body'):
         write_good(tmp_path / view, 'normal', count=2)
-    settings = dict(
-        data_root=str(tmp_path), fields=('normal_map', 'human_mask')
-    )
+    settings = dict(data_root=str(tmp_path), fields=('normal_map', 'human_mask'))
     dataset = THuman2Dataset(**settings)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [info['view'] for info in infos] == (
@@ -148,9 +132,7 @@ def test_renders_of_thuman2_by_view(tmp_path, warnings):
     )
     assert infos[3]['img_path'] == f'{tmp_path}/upper_body/images/0001.png'
     assert dataset.test_mode and len(warnings) == 3
-    assert '2 renders of the view face, but the paper tests on 526' in str(
-        warnings
-    )
+    assert '2 renders of the view face, but the paper tests on 526' in str(warnings)
     assert len(THuman2Dataset(views=('full_body',), **settings)) == 2
 
 
@@ -188,9 +170,7 @@ def test_sequences_of_hi4d(tmp_path, warnings):
         'pair37_2/hug37',
     ]
     assert infos[0]['img_path'] == f'{root}/pair28/dance28/images/4/0000.png'
-    assert infos[0]['depth_map_path'] == (
-        f'{root}/pair28/dance28/depths/4/0000.npy'
-    )
+    assert infos[0]['depth_map_path'] == (f'{root}/pair28/dance28/depths/4/0000.npy')
     assert dataset.test_mode and '8 pictures, but the paper' in warnings[0]
 
 

@@ -4,15 +4,8 @@ import pytest
 from parity import ROOT
 from planted_maps import PLANTED, path_of, write_good
 
-from mmsapiens.dense.datasets.dense_validation import (
-    check_pairs,
-    validate_dataset,
-)
-from mmsapiens.dense.datasets.layouts import (
-    LAYOUTS_OF_TASK,
-    make_dataset,
-    stored_vocabulary,
-)
+from mmsapiens.dense.datasets.dense_validation import check_pairs, validate_dataset
+from mmsapiens.dense.datasets.layouts import LAYOUTS_OF_TASK, make_dataset, stored_vocabulary
 from mmsapiens.dense.datasets.map_faults import (
     DENSE_FAULT_KINDS,
     NOTES,
@@ -21,18 +14,13 @@ from mmsapiens.dense.datasets.map_faults import (
     check_labels,
     check_normals,
 )
-from mmsapiens.dense.datasets.part_vocabularies import (
-    PartVocabulary,
-    get_vocabulary,
-)
+from mmsapiens.dense.datasets.part_vocabularies import PartVocabulary, get_vocabulary
 
 HANDS = ('Background', 'Left_Hand', 'Right_Hand')
 
 
 def find(folder, task, layout='folders', with_mask=False, **kwargs):
-    checks = MapChecks(
-        get_vocabulary('goliath28') if task == 'parsing' else None
-    )
+    checks = MapChecks(get_vocabulary('goliath28') if task == 'parsing' else None)
     dataset = make_dataset(task, str(folder), layout, with_mask=with_mask)
     return validate_dataset(dataset, checks, **kwargs)
 
@@ -57,9 +45,7 @@ def test_each_planted_fault_is_found_and_nothing_else(name, tmp_path):
     faults = find(folder, planted.task, with_mask=with_mask)
     assert kinds(faults) == {planted.kind}
     if planted.kind not in ('missing_folder', 'no_samples'):
-        assert all(
-            '0001' in f.where for f in faults if f.kind in kinds(faults)
-        )
+        assert all('0001' in f.where for f in faults if f.kind in kinds(faults))
 
 
 def test_every_kind_is_planted_or_tested_here():
@@ -135,9 +121,7 @@ def test_frame_of_normals_decides_which_face_away():
     normals = np.zeros((4, 4, 3), np.float32)
     normals[..., 2] = -1
     mask = np.ones((4, 4), np.uint8)
-    assert [k for k, _ in check_normals(normals, mask, 'opengl')] == [
-        'normals_face_away'
-    ]
+    assert [k for k, _ in check_normals(normals, mask, 'opengl')] == ['normals_face_away']
     assert not list(check_normals(normals, mask, 'opencv'))
 
 

@@ -1,11 +1,6 @@
 import pytest
 
-from mmsapiens.dense.datasets.listing import (
-    IMAGE_SUFFIXES,
-    MAP_SUFFIXES,
-    list_files,
-    pair_files,
-)
+from mmsapiens.dense.datasets.listing import IMAGE_SUFFIXES, MAP_SUFFIXES, list_files, pair_files
 
 SUFFIXES = dict(img_path=IMAGE_SUFFIXES, depth_map_path=MAP_SUFFIXES)
 
@@ -18,9 +13,7 @@ def touch(folder, *names):
 
 
 def folders_of(folder):
-    return dict(
-        img_path=str(folder / 'images'), depth_map_path=str(folder / 'depths')
-    )
+    return dict(img_path=str(folder / 'images'), depth_map_path=str(folder / 'depths'))
 
 
 def test_files_are_sorted_by_name_with_subfolders(tmp_path):
@@ -38,8 +31,7 @@ def test_pairs_have_equal_names(tmp_path):
     names = [sample['img_path'] for sample in listing.samples]
     assert names == sorted(names) and len(names) == 3
     assert listing.samples[-1] == dict(
-        img_path=str(tmp_path / 'images/s/1.png'),
-        depth_map_path=str(tmp_path / 'depths/s/1.exr'),
+        img_path=str(tmp_path / 'images/s/1.png'), depth_map_path=str(tmp_path / 'depths/s/1.exr')
     )
 
 

@@ -13,9 +13,7 @@ def build(folder, task, **kwargs):
     if task == 'parsing':
         return BodyParts28Dataset(data_root=str(folder), **kwargs)
     fields = dict(depth='depth_map', normal='normal_map')[task]
-    return DenseFolderDataset(
-        data_root=str(folder), fields=(fields, 'human_mask'), **kwargs
-    )
+    return DenseFolderDataset(data_root=str(folder), fields=(fields, 'human_mask'), **kwargs)
 
 
 @pytest.mark.parametrize('name', list(AT_BUILD))
@@ -28,12 +26,8 @@ def test_incomplete_data_sets_are_refused_when_built(name, tmp_path):
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    'name', [n for n in AT_BUILD if not n.startswith('folder')]
-)
-def test_skip_leaves_incomplete_samples_out_and_says_so(
-    name, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize('name', [n for n in AT_BUILD if not n.startswith('folder')])
+def test_skip_leaves_incomplete_samples_out_and_says_so(name, tmp_path, monkeypatch):
     messages = []
     monkeypatch.setattr(
         'mmsapiens.dense.datasets.paired_files_dataset.print_log',
@@ -94,8 +88,4 @@ def test_indices_and_subsets_are_those_of_stock(tmp_path):
     write_good(tmp_path, 'depth', count=4)
     dataset = build(tmp_path, 'depth', indices=3)
     assert len(dataset) == 3 and len(dataset.get_subset([0, 2])) == 2
-    assert (
-        dataset.get_subset([2])
-        .get_data_info(0)['img_path']
-        .endswith('0002.png')
-    )
+    assert dataset.get_subset([2]).get_data_info(0)['img_path'].endswith('0002.png')

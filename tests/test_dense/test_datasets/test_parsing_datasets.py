@@ -4,11 +4,7 @@ import pytest
 from mmseg.datasets.transforms import LoadAnnotations
 from planted_maps import write_good
 
-from mmsapiens.dense.datasets import (
-    BodyParts28Dataset,
-    CIHPDataset,
-    LIPPartsDataset,
-)
+from mmsapiens.dense.datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 from mmsapiens.dense.datasets.part_vocabularies import get_vocabulary
 from mmsapiens.registry import DATASETS
 
@@ -75,9 +71,7 @@ def test_body_parts_in_two_folders(tmp_path):
     assert dataset.metainfo['classes'][23] == 'Lower_Lip'
     assert BodyParts28Dataset.METAINFO['palette'][23] == [235, 205, 119]
     whole = BodyParts28Dataset(data_root=str(tmp_path / 'train'))
-    assert whole.get_data_info(0)['img_path'] == info['img_path'].replace(
-        '0002', '0000'
-    )
+    assert whole.get_data_info(0)['img_path'] == info['img_path'].replace('0002', '0000')
 
 
 def test_raw_34_labels_become_28(tmp_path):
@@ -142,12 +136,7 @@ def test_suffixes_are_those_of_stock_arguments(tmp_path):
             ValueError,
             'not both',
         ),
-        (
-            BodyParts28Dataset,
-            dict(reduce_zero_label=True),
-            ValueError,
-            'label 0 is the background',
-        ),
+        (BodyParts28Dataset, dict(reduce_zero_label=True), ValueError, 'label 0 is the background'),
         (BodyParts28Dataset, dict(raw34=True), TypeError, 'raw34'),
         (
             BodyParts28Dataset,

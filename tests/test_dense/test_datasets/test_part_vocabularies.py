@@ -114,10 +114,7 @@ def test_reading_a_file_of_ones_own(tmp_path):
     ],
 )
 def test_pairs_are_checked_against_names(pairs, message):
-    metainfo = dict(
-        classes=['Background', 'left hand', 'Right-hand', 'Hair'],
-        flip_pairs=pairs,
-    )
+    metainfo = dict(classes=['Background', 'left hand', 'Right-hand', 'Hair'], flip_pairs=pairs)
     if message is None:
         check_flip_pairs('set', metainfo)
         return

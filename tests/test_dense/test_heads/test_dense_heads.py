@@ -28,9 +28,7 @@ def test_initial_weights_are_distributed_like_the_reference(name):
     compare_stats(entry['stats'], case.tolerance, 'decode_head.', head)
 
 
-@pytest.mark.parametrize(
-    ('name', 'channels'), [('parsing', 5), ('depth', 1), ('normal', 3)]
-)
+@pytest.mark.parametrize(('name', 'channels'), [('parsing', 5), ('depth', 1), ('normal', 3)])
 def test_each_deconvolution_doubles_the_resolution(name, channels):
     output = heads()[name]([torch.zeros(2, 16, 4, 3)])
     assert output.shape == (2, channels, 16, 12)

@@ -40,17 +40,13 @@ def check_all(head, dataset):
 
 
 def test_fitting_data_pass(folder):
-    check_all(
-        ParsingHead(8, 28, **SMALL), BodyParts28Dataset(data_root=folder)
-    )
+    check_all(ParsingHead(8, 28, **SMALL), BodyParts28Dataset(data_root=folder))
     check_all(DepthHead(8, **SMALL), DenseFolderDataset(data_root=folder))
 
 
 def test_other_number_of_classes_is_refused(folder):
     with pytest.raises(ValueError, match='BodyParts28Dataset.*28, but got 20'):
-        check_all(
-            ParsingHead(8, 20, **SMALL), BodyParts28Dataset(data_root=folder)
-        )
+        check_all(ParsingHead(8, 20, **SMALL), BodyParts28Dataset(data_root=folder))
 
 
 def test_missing_map_is_refused(folder):

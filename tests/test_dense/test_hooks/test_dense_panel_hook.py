@@ -14,11 +14,7 @@ from torch import nn
 
 from mmsapiens.dense import DenseDataPreprocessor
 from mmsapiens.dense.hooks import DensePanelHook
-from mmsapiens.dense.hooks.dense_panel_hook import (
-    predict_inputs,
-    steps_done,
-    to_image,
-)
+from mmsapiens.dense.hooks.dense_panel_hook import predict_inputs, steps_done, to_image
 from mmsapiens.dense.hooks.undisturbed import is_sharded, undisturbed
 from mmsapiens.dense.visualization import DenseVisualizer
 
@@ -63,9 +59,7 @@ def batch(count=2, size_hw=SIZE, ori_shape=(99, 77)):
 
 def runner(tmp_path, model=None, iteration=0):
     visualizer = DenseVisualizer(
-        'hook',
-        vis_backends=[dict(type='LocalVisBackend')],
-        save_dir=str(tmp_path),
+        'hook', vis_backends=[dict(type='LocalVisBackend')], save_dir=str(tmp_path)
     )
     return SimpleNamespace(
         model=model or NoisyModel(),
@@ -114,9 +108,7 @@ def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
     before = random_states()
     modes = [module.training for module in model.modules()]
     state = {key: value.clone() for key, value in model.state_dict().items()}
-    DensePanelHook(interval=1).after_train_iter(
-        runner(tmp_path, model), 0, data
-    )
+    DensePanelHook(interval=1).after_train_iter(runner(tmp_path, model), 0, data)
     assert model.calls == [(False, False)]
     assert random_states() == before
     assert [module.training for module in model.modules()] == modes
@@ -152,20 +144,13 @@ def test_prediction_lies_over_the_augmented_input(tiny_arch):
     """A mirrored and resized sample is not mirrored back or resized."""
     register_all_modules(init_default_scope=True)
     head = dict(
-        type='mmsapiens.DepthHead',
-        in_channels=32,
-        deconv_out_channels=(8,),
-        conv_out_channels=(),
+        type='mmsapiens.DepthHead', in_channels=32, deconv_out_channels=(8,), conv_out_channels=()
     )
     model = MODELS.build(
         dict(
             type='mmsapiens.DenseEstimator',
-            data_preprocessor=dict(
-                type='mmsapiens.DenseDataPreprocessor', size=(64, 48)
-            ),
-            backbone=dict(
-                type='mmsapiens.SapiensViT', arch=tiny_arch, img_size=(64, 48)
-            ),
+            data_preprocessor=dict(type='mmsapiens.DenseDataPreprocessor', size=(64, 48)),
+            backbone=dict(type='mmsapiens.SapiensViT', arch=tiny_arch, img_size=(64, 48)),
             decode_head=head,
         )
     ).eval()
@@ -256,9 +241,7 @@ def test_wrapped_model_is_run_without_its_wrapper(tmp_path):
     wrapper = MMDistributedDataParallel.__new__(MMDistributedDataParallel)
     nn.Module.__init__(wrapper)
     wrapper.module = inner
-    DensePanelHook(interval=1).after_train_iter(
-        runner(tmp_path, wrapper), 0, batch()
-    )
+    DensePanelHook(interval=1).after_train_iter(runner(tmp_path, wrapper), 0, batch())
     assert len(inner.calls) == 1
 
 

@@ -1,7 +1,6 @@
 """Evaluates invented predictions, in one process or as one of several.
 
-As a script: `distributed_figures.py OUT` writes the figures of rank 0 as
-JSON.
+As a script: `distributed_figures.py OUT` writes the figures of rank 0 as JSON.
 """
 # ruff: noqa: I001
 
@@ -27,10 +26,7 @@ METRICS = [
     dict(type='mmsapiens.ExactIoUMetric', prefix='seg'),
     dict(type='mmsapiens.RelativeDepthMetric', prefix='depth'),
     dict(
-        type='mmsapiens.RelativeDepthMetric',
-        prefix='disparity',
-        align='median',
-        space='disparity',
+        type='mmsapiens.RelativeDepthMetric', prefix='disparity', align='median', space='disparity'
     ),
     dict(type='mmsapiens.NormalAngleMetric', prefix='normal'),
 ]

@@ -32,8 +32,8 @@ def random_ids(generator, size=(9, 11), low=0):
 
 
 def test_a_case_by_hand():
-    # Class 0: 2 of a union of 3; class 1: 1 of 3; class 2: 1 of 1.
-    # The ignored pixel counts nowhere.
+    # Class 0: 2 of a union of 3; class 1: 1 of 3; class 2: 1 of 1. The ignored pixel counts
+    # nowhere.
     label = [[0, 0, 1], [1, 2, 255]]
     pred = [[0, 0, 1], [0, 2, 1]]
     figures = evaluate([sample(pred, label)])
@@ -89,8 +89,7 @@ def test_parity_with_reference():
     case = Case('metric_iou')
     num_classes = int(case.scalar('num_classes'))
     samples = [
-        sample(pred, label)
-        for pred, label in zip(case['inputs/pred'], case['inputs/label'])
+        sample(pred, label) for pred, label in zip(case['inputs/pred'], case['inputs/label'])
     ]
     names = [str(i) for i in range(num_classes)]
     everything = ['mIoU', 'mDice', 'mFscore']
@@ -111,9 +110,7 @@ def test_areas_are_those_of_the_reference():
         [
             [
                 area.numpy()
-                for area in ExactIoUMetric.intersect_and_union(
-                    pred, label, num_classes, 255
-                )
+                for area in ExactIoUMetric.intersect_and_union(pred, label, num_classes, 255)
             ]
             for pred, label in zip(case['inputs/pred'], case['inputs/label'])
         ],

@@ -22,11 +22,7 @@ def turned(degrees):
 
 def sample(pred, gt=None, mask=None, name='a.png'):
     gt = turned([0.0] * pred.shape[-1]) if gt is None else gt
-    result = dict(
-        img_path=name,
-        pred_normal_map=dict(data=pred),
-        gt_normal_map=dict(data=gt),
-    )
+    result = dict(img_path=name, pred_normal_map=dict(data=pred), gt_normal_map=dict(data=gt))
     if mask is not None:
         result['gt_human_mask'] = dict(data=mask)
     return result
@@ -39,9 +35,7 @@ def evaluate(*samples, **kwargs):
 
 
 def test_a_case_by_hand():
-    figures = evaluate(
-        sample(turned([0.0, 6.0, 10.0, 20.0, 90.0])), sample(turned([25.0]))
-    )
+    figures = evaluate(sample(turned([0.0, 6.0, 10.0, 20.0, 90.0])), sample(turned([25.0])))
     expected = {
         'pixel/mean': (126 + 25) / 6,
         'pixel/median': (10 + 20) / 2,
@@ -104,9 +98,7 @@ def test_median_of_values_is_within_half_a_step():
     generator = torch.Generator().manual_seed(1)
     degrees = torch.rand(4001, generator=generator).mul(60)
     pred = turned(degrees.tolist())
-    exact = np.median(
-        angles_deg(pred[:, 0].numpy(), turned([0.0])[:, 0].numpy())
-    )
+    exact = np.median(angles_deg(pred[:, 0].numpy(), turned([0.0])[:, 0].numpy()))
     figures = evaluate(sample(pred))
     assert abs(figures['pixel/median'] - exact) <= 0.5001 / STEPS_PER_DEGREE
     assert figures['image/median'] == figures['pixel/median']
@@ -117,9 +109,7 @@ def test_blocks_do_not_change_the_figures(monkeypatch):
     pred = torch.randn(3, 10, 10, generator=generator)
     gt = torch.nn.functional.normalize(pred.flip(0), dim=0)
     whole = evaluate(sample(pred, gt))
-    monkeypatch.setattr(
-        'mmsapiens.dense.metrics.normal_angle_metric._BLOCK', 7
-    )
+    monkeypatch.setattr('mmsapiens.dense.metrics.normal_angle_metric._BLOCK', 7)
     assert evaluate(sample(pred, gt)) == pytest.approx(whole, rel=1e-12)
 
 

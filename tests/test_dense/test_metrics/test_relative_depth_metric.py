@@ -6,10 +6,7 @@ import torch
 from parity import Case
 
 from mmsapiens.dense.metrics import RelativeDepthMetric
-from mmsapiens.dense.metrics.relative_depth_metric import (
-    FIGURES,
-    fit_scale_shift,
-)
+from mmsapiens.dense.metrics.relative_depth_metric import FIGURES, fit_scale_shift
 from mmsapiens.registry import METRICS
 
 
@@ -17,9 +14,7 @@ def sample(pred, gt, mask=None, name='a.png'):
     def maps(values):
         return dict(data=torch.as_tensor(values)[None])
 
-    result = dict(
-        img_path=name, pred_depth_map=maps(pred), gt_depth_map=maps(gt)
-    )
+    result = dict(img_path=name, pred_depth_map=maps(pred), gt_depth_map=maps(gt))
     if mask is not None:
         result['gt_human_mask'] = maps(mask)
     return result
@@ -27,9 +22,7 @@ def sample(pred, gt, mask=None, name='a.png'):
 
 def evaluate(*samples, **kwargs):
     kwargs.setdefault('depth_metrics', FIGURES)
-    metric = METRICS.build(
-        dict(type='mmsapiens.RelativeDepthMetric', **kwargs)
-    )
+    metric = METRICS.build(dict(type='mmsapiens.RelativeDepthMetric', **kwargs))
     metric.process({}, samples)
     return metric.evaluate(len(samples))
 
@@ -41,16 +34,12 @@ def random_depth(seed=0, size=(6, 7)):
 
 def test_a_case_by_hand():
     # Ratios 1, 1.5 and 2, the first within each bound, the last in none.
-    figures = evaluate(
-        sample([[1.0, 3.0, 8.0]], [[1.0, 2.0, 4.0]]), align='none'
-    )
+    figures = evaluate(sample([[1.0, 3.0, 8.0]], [[1.0, 2.0, 4.0]]), align='none')
     assert figures['rmse'] == pytest.approx(math.sqrt((1 + 16) / 3))
     assert figures['abs_rel'] == pytest.approx((0 + 0.5 + 1) / 3)
     assert figures['sq_rel'] == pytest.approx((0 + 0.5 + 4) / 3)
     assert figures['log10'] == pytest.approx(math.log10(3) / 3)
-    assert [figures[f'd{i}'] for i in (1, 2, 3)] == pytest.approx(
-        [1 / 3, 2 / 3, 2 / 3]
-    )
+    assert [figures[f'd{i}'] for i in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 2 / 3])
 
 
 def test_least_squares_by_hand():
@@ -90,9 +79,7 @@ def test_only_valid_pixels_count():
     pred[1], gt[1] = -99, -1  # no target
     gt[2] = math.nan
     pred[2] = math.nan  # not looked at: not valid
-    assert evaluate(sample(pred, gt, mask))['rmse'] == pytest.approx(
-        0, abs=1e-6
-    )
+    assert evaluate(sample(pred, gt, mask))['rmse'] == pytest.approx(0, abs=1e-6)
     gt[3], pred[3] = 50, 7
     assert evaluate(sample(pred, gt, mask))['rmse'] > 1
     limited = evaluate(sample(pred, gt, mask), max_depth_eval=10.0)
@@ -107,10 +94,7 @@ def test_nearest_pixel_of_relative_ground_truth_is_left_out():
 
 @pytest.mark.parametrize(
     'name, options',
-    [
-        ('default', {}),
-        ('min_0.5_max_3', dict(min_depth_eval=0.5, max_depth_eval=3.0)),
-    ],
+    [('default', {}), ('min_0.5_max_3', dict(min_depth_eval=0.5, max_depth_eval=3.0))],
 )
 def test_parity_with_reference(name, options):
     case = Case('metric_depth')
@@ -134,9 +118,7 @@ def test_a_negative_prediction_is_wrong_instead_of_nan():
     # The reference takes the ratio -0.1 for less than 1.25.
     assert figures['d1'] < reference['d1']
     for name in ('rmse', 'abs_rel', 'sq_rel'):
-        assert figures[name] == pytest.approx(
-            reference[name], rel=case.tolerance['rtol']
-        )
+        assert figures[name] == pytest.approx(reference[name], rel=case.tolerance['rtol'])
 
 
 @pytest.mark.parametrize('align', ['scale_shift', 'scale', 'median', 'none'])
@@ -144,9 +126,7 @@ def test_a_negative_prediction_is_wrong_instead_of_nan():
 @pytest.mark.parametrize('level', [0.0, 2.0, -2.0])
 def test_constant_predictions_have_defined_figures(align, space, level):
     depth = random_depth().float()
-    figures = evaluate(
-        sample(torch.full_like(depth, level), depth), align=align, space=space
-    )
+    figures = evaluate(sample(torch.full_like(depth, level), depth), align=align, space=space)
     assert all(math.isfinite(value) for value in figures.values())
     if (align, space) == ('scale_shift', 'depth'):
         spread = depth.double().std(correction=0).item()

@@ -32,9 +32,7 @@ def test_maps_of_another_size_are_refused(step):
         step(results)
 
 
-@pytest.mark.parametrize(
-    'pairs', [[(1, 2), (2, 3)], [(1, 1)], [(1, 255)], [(1, 2, 3)]]
-)
+@pytest.mark.parametrize('pairs', [[(1, 2), (2, 3)], [(1, 1)], [(1, 255)], [(1, 2, 3)]])
 def test_contradicting_pairs_are_refused(pairs):
     with pytest.raises(ValueError, match='`label_pairs` must be pairs'):
         RandomFlipFields(1.0, label_pairs=pairs)

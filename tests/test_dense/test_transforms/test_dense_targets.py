@@ -68,15 +68,11 @@ def test_relative_depth_equals_the_plain_formula(keep_constant):
     for low in (-3.0, 5.0):
         depth = rng.uniform(low, 5, (41, 37)).astype(np.float32)
         mask = rng.uniform(size=depth.shape) < 0.4
-        depth[~mask] = np.where(
-            rng.uniform(size=(~mask).sum()) < 0.5, np.inf, 7
-        )
+        depth[~mask] = np.where(rng.uniform(size=(~mask).sum()) < 0.5, np.inf, 7)
         expected = np.full(depth.shape, -1, np.float32)
         inside = depth[mask]
         if inside.max() > inside.min():
-            expected[mask] = (inside - inside.min()) / (
-                inside.max() - inside.min()
-            )
+            expected[mask] = (inside - inside.min()) / (inside.max() - inside.min())
         elif keep_constant:
             expected[mask] = inside
         actual = relative_depth(depth, mask, keep_constant=keep_constant)

@@ -59,8 +59,8 @@ def test_rotated_sphere_is_a_sphere(degree):
     expected, mask = sphere()
     both = (mask > 0) & (results['gt_human_mask'] > 0)
     error = angles_deg(results['gt_normal_map'], expected)[both]
-    # Nearest neighbours are up to 0.7 pixels of a radius of 50 away; at the
-    # rim, a pixel is many degrees.
+    # Nearest neighbours are up to 0.7 pixels of a radius of 50 away; at the rim, a pixel is many
+    # degrees.
     assert np.median(error) < 1.2
     assert np.percentile(error, 95) < 6
 
@@ -85,19 +85,14 @@ def test_stretched_sphere_is_an_ellipsoid():
     inside = (np.linalg.norm(normals, axis=-1) > 0.5) & (x**2 + y**2 < 0.9)
     error = angles_deg(normals, expected)[inside]
     assert np.median(error) < 1.5
-    np.testing.assert_allclose(
-        np.linalg.norm(normals[inside], axis=-1), 1, atol=1e-6
-    )
+    np.testing.assert_allclose(np.linalg.norm(normals[inside], axis=-1), 1, atol=1e-6)
 
 
 def test_stretching_can_be_left_out():
     before = with_sphere()
-    results = ResizeFields(scale=(242, 121), compensate_vectors=False)(
-        dict(before)
-    )
+    results = ResizeFields(scale=(242, 121), compensate_vectors=False)(dict(before))
     assert np.array_equal(
-        np.unique(results['gt_normal_map'][..., 0]),
-        np.unique(before['gt_normal_map'][..., 0]),
+        np.unique(results['gt_normal_map'][..., 0]), np.unique(before['gt_normal_map'][..., 0])
     )
 
 
@@ -185,11 +180,7 @@ def test_everything_stays_aligned(further_field):
 def test_outside_of_a_rotated_picture_is_filled_by_field():
     rotate = RandomRotateFields(1.0, (45, 45), fill=dict(seg_map=0))
     results = rotate(figure_results())
-    corner = {
-        key: np.ravel(results[key][0, 0])
-        for key in results
-        if key.startswith('gt_')
-    }
+    corner = {key: np.ravel(results[key][0, 0]) for key in results if key.startswith('gt_')}
     assert corner['gt_seg_map'] == [0]
     assert corner['gt_depth_map'] == [-1]
     assert corner['gt_human_mask'] == [0]

@@ -30,9 +30,7 @@ def test_normals_come_in_the_frame_of_the_project(tmp_path):
     step = LoadDenseTarget('normal_map', normal_frame='opencv')
     results = step(dict(normal_map_path=str(tmp_path / 'a.npy')))
     np.testing.assert_allclose(
-        results['gt_normal_map'],
-        [[[0, -0.6, 0.8], [0, 0.6, -0.8], [0, 0, 0]]],
-        atol=1e-6,
+        results['gt_normal_map'], [[[0, -0.6, 0.8], [0, 0.6, -0.8], [0, 0, 0]]], atol=1e-6
     )
 
 
@@ -40,9 +38,7 @@ def test_labels_are_converted_by_the_table_of_the_data_set(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.uint8([[0, 3, 255]]))
     table = np.arange(256, dtype=np.uint8)
     table[3] = 1
-    results = load(
-        'seg_map', tmp_path / 'a.png', label_table=table, num_classes=2
-    )
+    results = load('seg_map', tmp_path / 'a.png', label_table=table, num_classes=2)
     assert results['gt_seg_map'].tolist() == [[0, 1, 255]]
 
 
@@ -55,12 +51,7 @@ def test_labels_that_are_no_class_are_named(tmp_path):
 def test_size_must_be_that_of_the_picture(tmp_path):
     np.save(tmp_path / 'a.npy', np.ones((4, 5), np.float32))
     with pytest.raises(BadSampleError, match='a.jpg, 5 high and 4 wide'):
-        load(
-            'depth_map',
-            tmp_path / 'a.npy',
-            ori_shape=(5, 4),
-            img_path='a.jpg',
-        )
+        load('depth_map', tmp_path / 'a.npy', ori_shape=(5, 4), img_path='a.jpg')
 
 
 def test_a_resized_picture_does_not_matter(tmp_path):

@@ -27,9 +27,7 @@ def test_every_target_is_packed_channels_first():
     assert sample.gt_depth_map.data.shape == (1, 32, 24)
     assert sample.gt_normal_map.data.shape == (3, 32, 24)
     assert sample.gt_sem_seg.data.dtype == torch.int64
-    assert np.array_equal(
-        sample.gt_normal_map.data.permute(1, 2, 0), before['gt_normal_map']
-    )
+    assert np.array_equal(sample.gt_normal_map.data.permute(1, 2, 0), before['gt_normal_map'])
     assert sample.ori_shape == (64, 48)
     assert sample.flip_label_pairs == [(5, 14)]
 

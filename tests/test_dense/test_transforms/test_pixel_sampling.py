@@ -12,9 +12,7 @@ from mmsapiens.dense.transforms.random_rotate_fields import rotate_array
 def ramp(pixel_centres):
     """A ramp made five times smaller: picture and map side by side."""
     values = np.tile(np.arange(200, dtype=np.float32), (10, 1))
-    results = dict(
-        img=np.repeat(values[..., None], 3, -1), gt_depth_map=values
-    )
+    results = dict(img=np.repeat(values[..., None], 3, -1), gt_depth_map=values)
     step = ResizeFields(scale=(40, 2), pixel_centres=pixel_centres)
     results = step(results)
     return results['img'][..., 0], results['gt_depth_map']

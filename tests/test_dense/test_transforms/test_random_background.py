@@ -89,17 +89,13 @@ def test_ignored_pixels_are_no_person(folder):
         labels[3], labels[4] = 7, 255
         results['gt_seg_map'] = labels
         before = results['img'].copy()
-        step = RandomBackground(
-            str(folder), 1.0, harmonize=False, with_ignored=with_ignored
-        )
+        step = RandomBackground(str(folder), 1.0, harmonize=False, with_ignored=with_ignored)
         img = step(results)['img']
         assert (img[3] == before[3]).all()
         assert (img[4] == before[4]).all() == with_ignored
 
 
-@pytest.mark.parametrize(
-    ('size', 'expected'), [((10, 40), (0, 3)), ((10, 4), (0, 1))]
-)
+@pytest.mark.parametrize(('size', 'expected'), [((10, 40), (0, 3)), ((10, 4), (0, 1))])
 def test_background_is_cut_or_stretched(size, expected):
     columns = np.linspace(0, 255, size[1]).astype(np.uint8)
     picture = np.repeat(np.tile(columns, (size[0], 1))[..., None], 3, -1)

@@ -51,14 +51,10 @@ def compare(case, results, expected):
         elif key == 'gt_human_mask':
             assert np.array_equal(results[key], value)
         else:
-            np.testing.assert_allclose(
-                results[key], value, rtol=0, atol=case.tolerance['gt_atol']
-            )
+            np.testing.assert_allclose(results[key], value, rtol=0, atol=case.tolerance['gt_atol'])
 
 
-@pytest.mark.parametrize(
-    'step', ['resize_compensate_up', 'resize_compensate_down']
-)
+@pytest.mark.parametrize('step', ['resize_compensate_up', 'resize_compensate_down'])
 def test_maps_follow_a_resized_picture(case, step):
     results = arrays(case, 'inputs', step)
     resize = ResizeFields(scale=1, keep_ratio=True, pixel_centres=False)
@@ -71,9 +67,7 @@ def test_maps_follow_a_resized_picture(case, step):
     compare(case, results, expected)
 
 
-@pytest.mark.parametrize(
-    'step', ['crop_a', 'crop_b', 'crop_larger_than_image']
-)
+@pytest.mark.parametrize('step', ['crop_a', 'crop_b', 'crop_larger_than_image'])
 def test_windows_equal_the_reference(case, step):
     results = arrays(case, 'inputs', step)
     crop = RandomCropFields(tuple(case.config[step]['crop_size']))
@@ -102,9 +96,7 @@ def test_rotation_equals_the_reference(step):
     case = Case('depth_transforms')
     cfg = case.config[step]
     rotate = RandomRotateFields(
-        prob=cfg['prob'],
-        degree=cfg['degree'],
-        fill=dict(depth_map=cfg['depth_pad_val']),
+        prob=cfg['prob'], degree=cfg['degree'], fill=dict(depth_map=cfg['depth_pad_val'])
     )
     np.random.seed(case.scalar(f'{step}.numpy_seed'))
     results = rotate(arrays(case, 'inputs', step))
@@ -114,9 +106,7 @@ def test_rotation_equals_the_reference(step):
             assert difference.mean() <= ROTATION_MEAN
             assert difference.max() <= ROTATION_MAX
         else:
-            equal = np.isclose(
-                results[key], expected, atol=case.tolerance['gt_atol']
-            )
+            equal = np.isclose(results[key], expected, atol=case.tolerance['gt_atol'])
             assert equal.mean() >= ROTATION_SHARE
 
 
@@ -173,9 +163,7 @@ def test_sides_of_labels_equal_the_reference():
         for name, tensor in case.tensors.items()
         if name.startswith('inputs/')
     }
-    flip = RandomFlipFields(
-        prob=1.0, label_pairs=case.config['swap_seg_labels']
-    )
+    flip = RandomFlipFields(prob=1.0, label_pairs=case.config['swap_seg_labels'])
     results = flip(results)
     for key in ('img', 'gt_seg_map'):
         assert np.array_equal(results[key], case[f'outputs/{key}'].numpy())
@@ -183,6 +171,4 @@ def test_sides_of_labels_equal_the_reference():
 
 def test_rotated_vectors_turn_clockwise():
     right = np.array([[1.0, 0.0, 0.0]])
-    np.testing.assert_allclose(
-        rotate_vectors(right, 90), [[0, -1, 0]], atol=1e-12
-    )
+    np.testing.assert_allclose(rotate_vectors(right, 90), [[0, -1, 0]], atol=1e-12)

@@ -1,11 +1,7 @@
 import numpy as np
 import pytest
 
-from mmsapiens.dense.transforms import (
-    rotate_vectors,
-    stretch_vectors,
-    unit_vectors,
-)
+from mmsapiens.dense.transforms import rotate_vectors, stretch_vectors, unit_vectors
 
 
 def test_length_becomes_one_and_nothing_stays_nothing():
@@ -30,12 +26,8 @@ def test_stretch_and_back_is_identity():
     np.testing.assert_allclose(stretch_vectors(vectors, 3, 3), vectors)
 
 
-@pytest.mark.parametrize(
-    ('degree', 'expected'), [(90, [0, -1, 5]), (-90, [0, 1, 5])]
-)
-def test_what_points_right_points_down_after_a_clockwise_turn(
-    degree, expected
-):
+@pytest.mark.parametrize(('degree', 'expected'), [(90, [0, -1, 5]), (-90, [0, 1, 5])])
+def test_what_points_right_points_down_after_a_clockwise_turn(degree, expected):
     vectors = np.array([[1.0, 0.0, 5.0]])
     turned = rotate_vectors(vectors, degree)
     np.testing.assert_allclose(turned, [expected], atol=1e-12)
@@ -50,9 +42,7 @@ def test_unit_vectors_equal_the_plain_formula(dtype):
     vectors[7:9] *= 1e-9
     if dtype != 'float16':
         vectors[9:11] *= 1e25  # its square is no float32
-    vectors[100:200] /= np.linalg.norm(
-        vectors[100:200], axis=-1, keepdims=True
-    )
+    vectors[100:200] /= np.linalg.norm(vectors[100:200], axis=-1, keepdims=True)
     vectors = vectors.astype(dtype)
     exact = vectors.astype(np.float64)
     length = np.linalg.norm(exact, axis=-1, keepdims=True)

@@ -6,23 +6,10 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmsapiens.dense.fields import FIELDS, Field
-from mmsapiens.dense.visualization import (
-    DRAWERS,
-    DenseVisualizer,
-    FieldDrawer,
-    Tile,
-    drawer_of,
-)
-from mmsapiens.dense.visualization.dense_visualizer import (
-    display_size,
-    read_map,
-)
+from mmsapiens.dense.visualization import DRAWERS, DenseVisualizer, FieldDrawer, Tile, drawer_of
+from mmsapiens.dense.visualization.dense_visualizer import display_size, read_map
 from mmsapiens.utils.drawing.legends import class_legend, font_size
-from mmsapiens.utils.drawing.panels import (
-    gap_of,
-    join_row,
-    row_width,
-)
+from mmsapiens.utils.drawing.panels import gap_of, join_row, row_width
 
 META = dict(classes=['bg', 'left', 'right'], palette=[[9] * 3, [255, 0, 0]])
 META['palette'].append([0, 0, 255])
@@ -138,9 +125,7 @@ def test_degenerate_maps_are_drawn(visualizer, value):
 
 
 @pytest.mark.parametrize('channels', [1, 3, 5])
-def test_unknown_field_is_drawn_without_code(
-    visualizer, monkeypatch, channels
-):
+def test_unknown_field_is_drawn_without_code(visualizer, monkeypatch, channels):
     field = Field('shine', channels=channels, dtype='float32', fill=-1)
     monkeypatch.setitem(FIELDS, 'shine', field)
     data = sample(gt_shine=[0.2] * channels, pred_shine=[0.4] * channels)
@@ -173,12 +158,7 @@ def test_stretching_takes_the_pixels_at_the_same_place():
     data = SegDataSample()
     rows = torch.arange(8, dtype=torch.bfloat16).view(1, 8, 1).expand(1, 8, 8)
     data.set_data(dict(pred_depth_map=PixelData(data=rows)))
-    assert read_map(data, 'pred_depth_map', (4, 2))[0].tolist() == [
-        [1, 1],
-        [3, 3],
-        [5, 5],
-        [7, 7],
-    ]
+    assert read_map(data, 'pred_depth_map', (4, 2))[0].tolist() == [[1, 1], [3, 3], [5, 5], [7, 7]]
 
 
 @pytest.mark.parametrize(
@@ -196,9 +176,7 @@ def test_size_of_the_display_is_bounded(size_hw, shown):
 
 def test_local_backend_gets_the_panel(tmp_path):
     backends = [dict(type='LocalVisBackend')]
-    made = DenseVisualizer(
-        'local', vis_backends=backends, save_dir=str(tmp_path)
-    )
+    made = DenseVisualizer('local', vis_backends=backends, save_dir=str(tmp_path))
     made.add_datasample('panel', image(), sample(**DEPTH), step=7)
     path = tmp_path / 'vis_data' / 'vis_image' / 'panel_7.png'
     written = cv2.imread(str(path))[..., ::-1]
@@ -210,9 +188,7 @@ def test_tensorboard_gets_the_panel(tmp_path):
     from tensorboard.backend.event_processing import event_accumulator
 
     backends = [dict(type='TensorboardVisBackend')]
-    made = DenseVisualizer(
-        'board', vis_backends=backends, save_dir=str(tmp_path)
-    )
+    made = DenseVisualizer('board', vis_backends=backends, save_dir=str(tmp_path))
     made.add_datasample('panel', image(), sample(**DEPTH), step=7)
     made.close()
     events = event_accumulator.EventAccumulator(str(tmp_path / 'vis_data'))

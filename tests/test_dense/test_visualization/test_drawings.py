@@ -18,11 +18,7 @@ from mmsapiens.dense.visualization import (
 from mmsapiens.dense.visualization.depth import align_depth
 from mmsapiens.dense.visualization.normals import normal_ball
 from mmsapiens.dense.visualization.parts import WRONG
-from mmsapiens.utils.drawing.colours import (
-    NO_TARGET,
-    apply_colour_map,
-    spread_palette,
-)
+from mmsapiens.utils.drawing.colours import NO_TARGET, apply_colour_map, spread_palette
 from mmsapiens.utils.drawing.legends import (
     PAPER,
     class_legend,
@@ -86,12 +82,7 @@ def test_parts_are_mixed_by_opacity():
     image = np.full((1, 4, 3), 100, dtype=np.uint8)
     labels = np.array([[0, 1, 2, 255]])
     drawn = draw_parts(image, labels, PALETTE, opacity=0.25)
-    assert drawn[0].tolist() == [
-        [100, 100, 100],
-        [125, 75, 75],
-        [75, 100, 75],
-        [100, 100, 100],
-    ]
+    assert drawn[0].tolist() == [[100, 100, 100], [125, 75, 75], [75, 100, 75], [100, 100, 100]]
     drawn = draw_parts(image, labels, PALETTE, with_background=True)
     assert drawn[0, 0].tolist() == [75, 75, 75]
     assert image.min() == 100
@@ -111,9 +102,7 @@ def test_near_is_bright_and_the_background_grey():
     drawn = colour_depth(depth, np.array([[1, 1, 1, 0, 1, 1]]))
     ends = apply_colour_map(np.array([[1.0, 0.0]]), 'inferno')[0]
     assert (drawn[0, 0] == ends[0]).all() and (drawn[0, 2] == ends[1]).all()
-    assert drawn[0, :3].sum(axis=-1).tolist() == sorted(
-        drawn[0, :3].sum(axis=-1), reverse=True
-    )
+    assert drawn[0, :3].sum(axis=-1).tolist() == sorted(drawn[0, :3].sum(axis=-1), reverse=True)
     assert (drawn[0, 3:] == NO_TARGET).all()
 
 
@@ -146,9 +135,7 @@ def test_relief_of_a_ramp_points_away_from_the_far_side_up_to_the_rim():
 
 def test_axes_of_normals_are_red_green_and_blue():
     drawn = normals_to_rgb(np.eye(3)[None])
-    assert drawn[0].tolist() == [[255, 127, 127], [127, 255, 127]] + [
-        [127, 127, 255]
-    ]
+    assert drawn[0].tolist() == [[255, 127, 127], [127, 255, 127]] + [[127, 127, 255]]
     bad = np.array([[[np.nan, 0, 1], [0, 0, 1]]])
     drawn = normals_to_rgb(bad, background=(9, 9, 9))
     assert drawn[0].tolist() == [[9, 9, 9], [127, 127, 255]]

@@ -31,10 +31,7 @@ def test_matching_checkpoint_passes(tiny_arch):
 
 
 def test_checkpoints_of_other_projects_pass(tiny_arch):
-    check(
-        {'backbone.conv1.weight': torch.zeros(1)},
-        make_state_dict('pose', tiny_arch),
-    )
+    check({'backbone.conv1.weight': torch.zeros(1)}, make_state_dict('pose', tiny_arch))
 
 
 def test_stock_head_is_refused(tiny_arch):
@@ -48,18 +45,12 @@ def test_stock_head_is_refused(tiny_arch):
 
 def test_other_task_is_refused(tiny_arch):
     with pytest.raises(ValueError, match='head of another task'):
-        check(
-            make_state_dict('seg', tiny_arch),
-            make_state_dict('pose', tiny_arch),
-        )
+        check(make_state_dict('seg', tiny_arch), make_state_dict('pose', tiny_arch))
 
 
 def test_other_number_of_classes_is_refused(tiny_arch):
     with pytest.raises(ValueError, match='20 output channels.* has 28'):
-        check(
-            make_state_dict('seg', tiny_arch, out_channels=20),
-            make_state_dict('seg', tiny_arch),
-        )
+        check(make_state_dict('seg', tiny_arch, out_channels=20), make_state_dict('seg', tiny_arch))
 
 
 def test_model_is_not_asked_without_need(tiny_arch):

@@ -9,9 +9,7 @@ def schedules(steps):
     optimizer = torch.optim.SGD([weight], lr=1.0)
     return [
         LinearLR(optimizer, start_factor=0.1, end=2, by_epoch=False),
-        CosineAnnealingLR(
-            optimizer, T_max=steps, begin=2, end=2 + steps, by_epoch=False
-        ),
+        CosineAnnealingLR(optimizer, T_max=steps, begin=2, end=2 + steps, by_epoch=False),
     ]
 
 

@@ -16,9 +16,7 @@ from mmsapiens.utils.whole_files import write_whole
 
 @pytest.fixture
 def runner(tmp_path):
-    return SimpleNamespace(
-        work_dir=str(tmp_path), _resume=True, _load_from=None
-    )
+    return SimpleNamespace(work_dir=str(tmp_path), _resume=True, _load_from=None)
 
 
 def save(folder, step, mtime, keep=None):
@@ -125,9 +123,7 @@ def test_schedules_of_the_checkpoint_are_told(runner, resume, monkeypatch):
         lambda message, **kwargs: messages.append(message),
     )
     runner._resume = resume
-    runner.param_schedulers = [
-        SimpleNamespace(state_dict=lambda: dict(end=20, last_step=3))
-    ]
+    runner.param_schedulers = [SimpleNamespace(state_dict=lambda: dict(end=20, last_step=3))]
     checkpoint = dict(param_schedulers=[dict(end=10, last_step=9)])
     hook().after_load_checkpoint(runner, checkpoint)
     assert len(messages) == resume

@@ -12,20 +12,13 @@ from torch import nn
 from mmsapiens.engine.optim import AutocastOptimWrapper
 from mmsapiens.registry import OPTIM_WRAPPERS
 
-DTYPES = {
-    'bfloat16': torch.bfloat16,
-    'float16': torch.float16,
-    'float32': torch.float32,
-}
+DTYPES = {'bfloat16': torch.bfloat16, 'float16': torch.float16, 'float32': torch.float32}
 
 
 @pytest.fixture(autouse=True)
 def on_cpu(monkeypatch):
     """The same test on a machine with a GPU."""
-    monkeypatch.setattr(
-        'mmsapiens.engine.optim.autocast_optim_wrapper.get_device',
-        lambda: 'cpu',
-    )
+    monkeypatch.setattr('mmsapiens.engine.optim.autocast_optim_wrapper.get_device', lambda: 'cpu')
 
 
 @pytest.fixture
@@ -168,9 +161,7 @@ def test_state_returns_with_scale_guard_and_momentum(net, feats):
     assert other.scaler.state_dict() == wrapper.scaler.state_dict()
     assert other.guard.num_rejected == 1
     assert other.guard.reference == wrapper.guard.reference
-    torch.testing.assert_close(
-        other.optimizer.state_dict(), wrapper.optimizer.state_dict()
-    )
+    torch.testing.assert_close(other.optimizer.state_dict(), wrapper.optimizer.state_dict())
     assert state.keys() == other.state_dict().keys()
 
 
@@ -185,9 +176,7 @@ def test_state_of_a_stock_wrapper_loads(net, feats, dtype):
     assert wrapper.guard.reference is None
 
 
-@pytest.mark.parametrize(
-    'before, after', [('float16', 'bfloat16'), ('bfloat16', 'float16')]
-)
+@pytest.mark.parametrize('before, after', [('float16', 'bfloat16'), ('bfloat16', 'float16')])
 def test_state_of_another_dtype_loads(net, feats, before, after):
     wrapper = build(net, dtype=before, loss_guard={})
     train_step(wrapper, net, feats)

@@ -42,9 +42,7 @@ def constructed(model, optim_wrapper):
     optim_wrapper = build_optim_wrapper(model, optim_wrapper)
     names = {param: name for name, param in model.named_parameters()}
     groups = optim_wrapper.optimizer.param_groups
-    return groups, {
-        names[param]: group for group in groups for param in group['params']
-    }
+    return groups, {names[param]: group for group in groups for param in group['params']}
 
 
 def our_cfg(case):
@@ -67,22 +65,16 @@ def test_rates_and_decay_equal_the_reference(name):
         group = by_name[key]
         assert group['group_name'] == expected['group'], key
         assert group['lr'] == pytest.approx(expected['lr'], rel=rtol), key
-        assert group['lr_scale'] == pytest.approx(
-            expected['lr_mult'], rel=rtol
-        ), key
+        assert group['lr_scale'] == pytest.approx(expected['lr_mult'], rel=rtol), key
         assert group['weight_decay'] == expected['weight_decay'], key
     sizes = {g['group_name']: len(g['params']) for g in groups}
-    assert sizes == {
-        g['group']: g['num_params'] for g in case.doc['groups_in_order']
-    }
+    assert sizes == {g['group']: g['num_params'] for g in case.doc['groups_in_order']}
 
 
 def test_class_token_counts_as_an_embedding():
     case = Case('layer_decay_pose')
     _, by_name = constructed(build(case, with_cls_token=True), our_cfg(case))
-    for key, expected in case.doc[
-        'params_of_a_model_with_class_token'
-    ].items():
+    for key, expected in case.doc['params_of_a_model_with_class_token'].items():
         assert by_name[key]['group_name'] == expected['group']
         assert by_name[key]['lr'] == pytest.approx(expected['lr'])
         assert by_name[key]['weight_decay'] == expected['weight_decay']
@@ -139,10 +131,7 @@ def test_number_of_layers_may_be_given(tiny_model):
 @pytest.mark.parametrize(
     'paramwise_cfg, message',
     [
-        (
-            dict(layer_decay_rate=0.5, num_layers=4),
-            'the backbone, 2, but got 4',
-        ),
+        (dict(layer_decay_rate=0.5, num_layers=4), 'the backbone, 2, but got 4'),
         (dict(layer_decay_rate=0.5, custom_keys={}), 'custom_keys'),
         (dict(layer_decay_rate=0.5, decay_multi=0), 'decay_multi'),
         (dict(num_layers=2), r'`layer_decay_rate` must be in \(0, 1\]'),
@@ -157,9 +146,7 @@ def test_bad_settings_are_refused(tiny_model, paramwise_cfg, message):
 def test_missing_weight_decay_is_refused(tiny_model):
     cfg = cfg_with(layer_decay_rate=0.5)
     del cfg['optimizer']['weight_decay']
-    with pytest.raises(
-        ValueError, match='`optimizer` must give `weight_decay`'
-    ):
+    with pytest.raises(ValueError, match='`optimizer` must give `weight_decay`'):
         build_optim_wrapper(tiny_model, cfg)
 
 

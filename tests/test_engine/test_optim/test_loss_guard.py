@@ -40,13 +40,7 @@ def test_state_survives_a_restart():
 
 
 @pytest.mark.parametrize(
-    'settings',
-    [
-        dict(factor=1),
-        dict(momentum=0),
-        dict(momentum=1.1),
-        dict(max_rejected=-1),
-    ],
+    'settings', [dict(factor=1), dict(momentum=0), dict(momentum=1.1), dict(max_rejected=-1)]
 )
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -87,9 +81,7 @@ def test_a_bad_process_rejects_for_all(monkeypatch):
         assert op == 'max'
         value.fill_(1 if value == 0 else math.inf)
 
-    monkeypatch.setattr(
-        'mmsapiens.engine.optim.loss_guard.all_reduce', another_has_a_bad_one
-    )
+    monkeypatch.setattr('mmsapiens.engine.optim.loss_guard.all_reduce', another_has_a_bad_one)
     guard = LossGuard()
     assert not guard.accepts_gradients([torch.ones(2)])
     assert not guard.accepts(torch.tensor(1.0))
@@ -99,9 +91,7 @@ def test_a_bad_process_rejects_for_all(monkeypatch):
 def _guard_losses(rank, port, results):
     """A process whose losses break at steps 1 and 4, or 3."""
     rendezvous = f'tcp://127.0.0.1:{port}'
-    dist.init_process_group(
-        'gloo', init_method=rendezvous, rank=rank, world_size=2
-    )
+    dist.init_process_group('gloo', init_method=rendezvous, rank=rank, world_size=2)
     guard = LossGuard(max_rejected=2)
     broken = ({1, 4}, {3})[rank]
     decisions, message = [], ''
@@ -120,8 +110,7 @@ def test_processes_skip_and_stop_together():
     results = context.Queue()
     port = free_port()
     processes = [
-        context.Process(target=_guard_losses, args=(rank, port, results))
-        for rank in range(2)
+        context.Process(target=_guard_losses, args=(rank, port, results)) for rank in range(2)
     ]
     for process in processes:
         process.start()

@@ -54,9 +54,7 @@ def build(tmp_path):
                 train_cfg=dict(by_epoch=True, max_epochs=epochs),
                 optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
                 default_hooks=dict(
-                    checkpoint=dict(
-                        type='mmsapiens.SafeCheckpointHook', **checkpoint
-                    )
+                    checkpoint=dict(type='mmsapiens.SafeCheckpointHook', **checkpoint)
                 ),
                 env_cfg=dict(),
                 experiment_name=f'{tmp_path.name}-{epochs}',
@@ -71,10 +69,7 @@ def build(tmp_path):
 def test_resumes_from_the_newest_whole_one(build, tmp_path):
     build(3, interval=1, max_keep_ckpts=2).train()
     work = tmp_path / 'work'
-    assert {path.name for path in work.glob('*.pth')} == {
-        'epoch_2.pth',
-        'epoch_3.pth',
-    }
+    assert {path.name for path in work.glob('*.pth')} == {'epoch_2.pth', 'epoch_3.pth'}
     newest = work / 'epoch_3.pth'
     newest.write_bytes(newest.read_bytes()[:500])
     (work / '.epoch_4.pth.partial').mkdir()

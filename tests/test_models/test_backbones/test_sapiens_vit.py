@@ -11,8 +11,8 @@ from mmsapiens.models import SAPIENS_ARCHS, SapiensViT
 from mmsapiens.registry import MODELS
 
 PAPER_SIZES = ('sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b', 'sapiens_2b')
-# Encoder at 1024x768 without, and at 1024x1024 with a class token, counted
-# on the reference modules.
+# Encoder at 1024x768 without, and at 1024x1024 with a class token, counted on the reference
+# modules.
 PARAMETERS = {
     'sapiens_0.3b': (306244608, 307295232),
     'sapiens_0.6b': (634597120, 635910400),
@@ -54,9 +54,7 @@ def test_features_equal_the_reference(name):
         case.assert_close(with_grad.detach(), expected)
 
 
-@pytest.mark.parametrize(
-    'out_type', ['raw', 'cls_token', 'featmap', 'avg_featmap']
-)
+@pytest.mark.parametrize('out_type', ['raw', 'cls_token', 'featmap', 'avg_featmap'])
 def test_output_types_equal_the_reference(out_type):
     case = Case('backbone_cls')
     cfg = sapiens_vit_cfg(case.config)
@@ -123,8 +121,7 @@ def test_looked_up_size_is_a_copy():
 
 
 @pytest.mark.parametrize(
-    'padding, grid',
-    [(0, (4, 3)), ('corner', (5, 4)), (2, (4, 3)), (9, (5, 4))],
+    'padding, grid', [(0, (4, 3)), ('corner', (5, 4)), (2, (4, 3)), (9, (5, 4))]
 )
 def test_patch_grid_follows_the_padding(tiny_arch, padding, grid):
     model = build(tiny_arch, (70, 50), patch_padding=padding)
@@ -152,15 +149,9 @@ def test_position_embedding_is_resized_once_per_size(tiny_arch, monkeypatch):
     'change',
     [
         lambda model: model.pos_embed.add_(1),
-        lambda model: model.load_state_dict(
-            {k: v + 1 for k, v in model.state_dict().items()}
-        ),
+        lambda model: model.load_state_dict({k: v + 1 for k, v in model.state_dict().items()}),
         lambda model: model.double(),
-        lambda model: (
-            model.train(),
-            model.pos_embed.data.add_(1),
-            model.eval(),
-        ),
+        lambda model: (model.train(), model.pos_embed.data.add_(1), model.eval()),
     ],
     ids=['in_place', 'load', 'dtype', 'data_between_modes'],
 )
@@ -170,9 +161,7 @@ def test_resized_embedding_follows_the_weights(tiny_arch, change):
         model.init_weights()
         model.resized_pos_embed((5, 3))
         change(model)
-        expected = sapiens_vit.resize_pos_embed(
-            model.pos_embed, (4, 3), (5, 3)
-        )
+        expected = sapiens_vit.resize_pos_embed(model.pos_embed, (4, 3), (5, 3))
         torch.testing.assert_close(model.resized_pos_embed((5, 3)), expected)
 
 
@@ -219,9 +208,7 @@ def test_activation_checkpointing_keeps_gradients(tiny_arch, generator):
 
 @pytest.mark.parametrize('stages', [-1, 0, 1, 2])
 def test_frozen_stages_do_not_train(tiny_arch, stages):
-    model = SapiensViT(
-        tiny_arch, (64, 48), frozen_stages=stages, with_cls_token=True
-    )
+    model = SapiensViT(tiny_arch, (64, 48), frozen_stages=stages, with_cls_token=True)
     assert model.train() is model
     trained = {n for n, p in model.named_parameters() if p.requires_grad}
     assert ('pos_embed' in trained) == (stages < 0)
@@ -272,9 +259,7 @@ def test_compiles_without_graph_breaks(tiny_arch, size, generator):
 def test_exports_with_a_dynamic_batch(tiny_arch, generator):
     model = build(tiny_arch)
     image = torch.rand(2, 3, 64, 48, generator=generator)
-    program = torch.export.export(
-        model, (image,), dynamic_shapes=({0: torch.export.Dim('batch')},)
-    )
+    program = torch.export.export(model, (image,), dynamic_shapes=({0: torch.export.Dim('batch')},))
     more = torch.rand(5, 3, 64, 48, generator=generator)
     torch.testing.assert_close(program.module()(more)[0], model(more)[0])
 
@@ -296,10 +281,7 @@ def test_pretrained_weights_are_not_overwritten(tiny_arch, tmp_path):
     class Model(BaseModule):
         def __init__(self):
             super().__init__()
-            self.backbone = build(
-                tiny_arch,
-                init_cfg=dict(type='Pretrained', checkpoint=str(path)),
-            )
+            self.backbone = build(tiny_arch, init_cfg=dict(type='Pretrained', checkpoint=str(path)))
 
     model = Model()
     model.init_weights()

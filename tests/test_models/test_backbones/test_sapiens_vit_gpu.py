@@ -29,9 +29,7 @@ def vit(width, **kwargs):
 
 def loss_of(out):
     """Any function; the mean square of normalized numbers is constant."""
-    weights = torch.randn(
-        out.shape, generator=torch.Generator().manual_seed(1)
-    )
+    weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
     return (out.float() * weights.to(out.device)).mean()
 
 

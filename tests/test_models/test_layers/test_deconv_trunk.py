@@ -8,10 +8,7 @@ from mmsapiens.models.layers.deconv_trunk import TrunkSiLU
 def test_gradients_equal_those_of_silu_in_place(generator):
     trunk = deconv_layers(8, (6, 4), (4, 4))
     plain = nn.Sequential(
-        *(
-            nn.SiLU(inplace=True) if isinstance(layer, nn.SiLU) else layer
-            for layer in trunk
-        )
+        *(nn.SiLU(inplace=True) if isinstance(layer, nn.SiLU) else layer for layer in trunk)
     )
     image = torch.randn(2, 8, 5, 3, generator=generator, requires_grad=True)
     results = []

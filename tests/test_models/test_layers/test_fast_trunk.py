@@ -13,32 +13,21 @@ from mmsapiens.models.layers import (
     conv_layers,
     deconv_layers,
 )
-from mmsapiens.models.layers.fast_trunk import (
-    double_size,
-    normalize_and_activate_,
-)
+from mmsapiens.models.layers.fast_trunk import double_size, normalize_and_activate_
 from mmsapiens.models.layers.plain_inference import is_plain_inference
 
 
 @pytest.mark.parametrize('tiles', [1, 7, 512])
 @pytest.mark.parametrize('size', [(1, 1), (2, 3), (5, 4), (8, 6), (13, 10)])
-def test_doubling_is_the_transposed_convolution(
-    size, tiles, generator, monkeypatch
-):
-    monkeypatch.setattr(
-        'mmsapiens.models.layers.fast_trunk.TILES_AT_A_TIME', tiles
-    )
+def test_doubling_is_the_transposed_convolution(size, tiles, generator, monkeypatch):
+    monkeypatch.setattr('mmsapiens.models.layers.fast_trunk.TILES_AT_A_TIME', tiles)
     height, width = size
     image = torch.randn(1, 6, height, width, generator=generator)
     weight = torch.randn(6, 5, 4, 4, generator=generator)
-    expected = F.conv_transpose2d(
-        image.double(), weight.double(), stride=2, padding=1
-    )
+    expected = F.conv_transpose2d(image.double(), weight.double(), stride=2, padding=1)
     out = torch.full((2 * height, 2 * width, 5), float('nan'))
     double_size(image[0].permute(1, 2, 0).contiguous(), weight, out)
-    torch.testing.assert_close(
-        out.permute(2, 0, 1)[None].double(), expected, atol=2e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(out.permute(2, 0, 1)[None].double(), expected, atol=2e-5, rtol=1e-5)
 
 
 def test_norm_and_activation_in_place(generator):
@@ -46,9 +35,7 @@ def test_norm_and_activation_in_place(generator):
     expected = F.silu(F.instance_norm(image.double()))
     pixels = image[0].flatten(1).T.contiguous()
     assert normalize_and_activate_(pixels, 1e-5) is pixels
-    torch.testing.assert_close(
-        pixels.T.reshape(1, 4, 40, 30).double(), expected, atol=1e-5, rtol=0
-    )
+    torch.testing.assert_close(pixels.T.reshape(1, 4, 40, 30).double(), expected, atol=1e-5, rtol=0)
 
 
 @pytest.fixture
@@ -57,9 +44,7 @@ def every_size(monkeypatch):
 
 
 @pytest.mark.parametrize('kernel', [2, 3, 4])
-def test_trunk_without_gradients_equals_its_layers(
-    kernel, generator, every_size
-):
+def test_trunk_without_gradients_equals_its_layers(kernel, generator, every_size):
     trunk = deconv_layers(6, [8, 4], [kernel, 4])
     convs = conv_layers(4, [8, 8], [1, 3])
     x = torch.randn(2, 6, 5, 4, generator=generator)

@@ -19,9 +19,7 @@ def test_numbers_and_gradients_of_normalize(dim, shape, scale):
     torch.testing.assert_close(found, wanted, rtol=5e-7, atol=2e-7)
     (found * weights).sum().backward()
     (wanted * weights).sum().backward()
-    torch.testing.assert_close(
-        ours.grad, stock.grad, rtol=1e-5, atol=2e-6 / max(scale, 1e-6)
-    )
+    torch.testing.assert_close(ours.grad, stock.grad, rtol=1e-5, atol=2e-6 / max(scale, 1e-6))
 
 
 def test_gradients():

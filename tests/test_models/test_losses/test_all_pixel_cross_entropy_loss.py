@@ -5,10 +5,7 @@ import torch
 import torch.nn.functional as F
 from parity import Case
 
-from mmsapiens.models import (
-    AllPixelCrossEntropyLoss,
-    all_pixel_cross_entropy_loss,
-)
+from mmsapiens.models import AllPixelCrossEntropyLoss, all_pixel_cross_entropy_loss
 
 
 @pytest.fixture
@@ -24,16 +21,11 @@ def test_default_is_the_mean_of_the_reference_map(case, name):
 
 
 @pytest.mark.parametrize(
-    ('name', 'divisor'),
-    [('ce_mean', 'pixels'), ('ce_mean_avg_non_ignore', 'valid_pixels')],
+    ('name', 'divisor'), [('ce_mean', 'pixels'), ('ce_mean_avg_non_ignore', 'valid_pixels')]
 )
 def test_divisors_equal_the_reference(case, name, divisor):
-    value = AllPixelCrossEntropyLoss(divisor=divisor)(
-        case['inputs/logits'], case['inputs/labels']
-    )
-    assert value.item() == pytest.approx(
-        case.scalar(name), rel=case.tolerance['rtol']
-    )
+    value = AllPixelCrossEntropyLoss(divisor=divisor)(case['inputs/logits'], case['inputs/labels'])
+    assert value.item() == pytest.approx(case.scalar(name), rel=case.tolerance['rtol'])
 
 
 def test_weighted_sum_equals_the_reference(case):
@@ -48,9 +40,7 @@ def test_weighted_sum_equals_the_reference(case):
 def test_weights_divisor_equals_pytorch(case):
     weight = torch.tensor(case.config['ce_mean_weighted']['class_weight'])
     logits, labels = case['inputs/logits'], case['inputs/labels']
-    value = AllPixelCrossEntropyLoss(weight.tolist(), divisor='weights')(
-        logits, labels
-    )
+    value = AllPixelCrossEntropyLoss(weight.tolist(), divisor='weights')(logits, labels)
     expected = F.cross_entropy(logits, labels, weight, ignore_index=255)
     torch.testing.assert_close(value, expected)
 
@@ -91,9 +81,7 @@ def test_gradient_is_exact(divisor, generator):
     labels[0, 0, 0] = 255
     weight = torch.tensor([0.1, 1.0, 4.0])
     assert torch.autograd.gradcheck(
-        lambda x: all_pixel_cross_entropy_loss(
-            x, labels, weight, divisor=divisor
-        ),
+        lambda x: all_pixel_cross_entropy_loss(x, labels, weight, divisor=divisor),
         logits.requires_grad_(),
     )
 

@@ -11,12 +11,8 @@ def test_loss_and_gradient_equal_the_reference(name):
     case = Case('pose_losses')
     cfg = {k: v for k, v in case.config[name].items() if k != 'type'}
     output = case['inputs/output'].clone().requires_grad_()
-    loss = HardKeypointMSELoss(**cfg)(
-        output, case['inputs/target'], case['inputs/weights']
-    )
-    assert loss.item() == pytest.approx(
-        case.scalar(name), rel=case.tolerance['rtol']
-    )
+    loss = HardKeypointMSELoss(**cfg)(output, case['inputs/target'], case['inputs/weights'])
+    assert loss.item() == pytest.approx(case.scalar(name), rel=case.tolerance['rtol'])
     if f'grads/{name}' in case.tensors:
         loss.backward()
         case.assert_grad_close(output.grad, case[f'grads/{name}'])

@@ -59,8 +59,6 @@ def test_value_and_gradient_equal_the_cpu(number, dtype, generator):
         results.append((value.detach().cpu().float(), leaf.grad.cpu().float()))
     (expected, expected_grad), (actual, actual_grad) = results
     exact = dtype == torch.float32
-    torch.testing.assert_close(
-        actual, expected, rtol=1e-5 if exact else 1e-2, atol=1e-6
-    )
+    torch.testing.assert_close(actual, expected, rtol=1e-5 if exact else 1e-2, atol=1e-6)
     error = (actual_grad - expected_grad).norm() / expected_grad.norm()
     assert error < (1e-5 if exact else 2e-2)

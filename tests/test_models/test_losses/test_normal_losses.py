@@ -2,12 +2,7 @@ import pytest
 import torch
 from parity import Case
 
-from mmsapiens.models import (
-    NormalCosineLoss,
-    NormalL1Loss,
-    normal_cosine_loss,
-    normal_l1_loss,
-)
+from mmsapiens.models import NormalCosineLoss, NormalL1Loss, normal_cosine_loss, normal_l1_loss
 
 LOSSES = dict(cosine=normal_cosine_loss, l1=normal_l1_loss)
 
@@ -28,9 +23,7 @@ def test_loss_and_gradient_equal_the_reference(case, name):
     value = LOSSES[name](pred, case['inputs/target'], valid)
     rel = case.tolerance['rtol']
     assert value.item() == pytest.approx(case.scalar(name), rel=rel)
-    assert value.item() * valid.sum().item() == pytest.approx(
-        case.scalar(f'{name}_sum'), rel=rel
-    )
+    assert value.item() * valid.sum().item() == pytest.approx(case.scalar(f'{name}_sum'), rel=rel)
     value.backward()
     case.assert_grad_close(pred.grad, case[f'grads/{name}'])
 
@@ -39,9 +32,7 @@ def test_loss_and_gradient_equal_the_reference(case, name):
 def test_explicit_mask_equals_the_reference(case, name):
     mask = case['inputs/valid_mask'][:, 0].bool()
     value = LOSSES[name](case['inputs/pred'], case['inputs/target'], mask)
-    assert value.item() == pytest.approx(
-        case.scalar(f'{name}_mask'), rel=case.tolerance['rtol']
-    )
+    assert value.item() == pytest.approx(case.scalar(f'{name}_mask'), rel=case.tolerance['rtol'])
 
 
 def test_weight_multiplies(case):
@@ -49,9 +40,7 @@ def test_weight_multiplies(case):
     value = NormalCosineLoss(loss_weight=weight)(
         case['inputs/pred'], case['inputs/target'], valid_of(case)
     )
-    assert value.item() == pytest.approx(
-        case.scalar('cosine_weight_3'), rel=case.tolerance['rtol']
-    )
+    assert value.item() == pytest.approx(case.scalar('cosine_weight_3'), rel=case.tolerance['rtol'])
 
 
 def test_opposite_normals_cost_two():
@@ -98,9 +87,7 @@ def test_invalid_pixels_have_no_gradient(loss, generator):
 def test_gradient_is_exact(loss, generator):
     pred, target = torch.rand(2, 1, 3, 2, 2, generator=generator).double()
     valid = torch.tensor([[[True, False], [True, True]]])
-    assert torch.autograd.gradcheck(
-        lambda x: loss(x, target, valid), pred.requires_grad_()
-    )
+    assert torch.autograd.gradcheck(lambda x: loss(x, target, valid), pred.requires_grad_())
 
 
 def test_nan_at_a_valid_pixel_is_not_hidden():

@@ -19,21 +19,15 @@ def reference(**cfg):
 
 @pytest.mark.parametrize('name', ['mean', 'weight_half', 'eps_1e-3'])
 def test_loss_equals_the_reference(case, name):
-    value = reference(**case.config[name])(
-        case['inputs/pred'], case['inputs/target']
-    )
-    assert value.item() == pytest.approx(
-        case.scalar(name), rel=case.tolerance['rtol']
-    )
+    value = reference(**case.config[name])(case['inputs/pred'], case['inputs/target'])
+    assert value.item() == pytest.approx(case.scalar(name), rel=case.tolerance['rtol'])
 
 
 def test_samples_and_gradient_equal_the_reference(case):
     pred = case['inputs/pred'].clone().requires_grad_()
     losses = scale_invariant_log_loss(pred, case['inputs/target'])
     case.assert_close(losses, case['outputs/none'])
-    assert losses.sum().item() == pytest.approx(
-        case.scalar('sum'), rel=case.tolerance['rtol']
-    )
+    assert losses.sum().item() == pytest.approx(case.scalar('sum'), rel=case.tolerance['rtol'])
     losses.mean().backward()
     case.assert_grad_close(pred.grad, case['grads/mean'])
 
@@ -55,8 +49,7 @@ def test_common_factor_costs_half(case):
     target = case['inputs/target'].abs() + 0.5
     value = reference()(target / 2, target)
     assert value.item() == pytest.approx(
-        case.scalar('constant_factor_2_everywhere'),
-        rel=case.tolerance['rtol'],
+        case.scalar('constant_factor_2_everywhere'), rel=case.tolerance['rtol']
     )
     assert math.sqrt(0.5) * math.log(2) == pytest.approx(value.item())
 
@@ -109,9 +102,7 @@ def test_negative_predictions_learn_unless_told_otherwise():
 
 
 def test_gradient_is_exact(generator):
-    pred, target = (
-        torch.rand(2, 2, 5, generator=generator).double().add(0.1).unbind()
-    )
+    pred, target = torch.rand(2, 2, 5, generator=generator).double().add(0.1).unbind()
     assert torch.autograd.gradcheck(
         lambda x: scale_invariant_log_loss(x, target), pred.requires_grad_()
     )

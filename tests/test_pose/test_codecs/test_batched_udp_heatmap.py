@@ -68,26 +68,18 @@ def test_encoding_equals_the_reference(name):
     for index in range(len(keypoints)):
         rows = slice(index, index + 1)
         encoded = codec.encode(keypoints[rows], visible[rows])
-        for key, stored in (
-            ('heatmaps', 'heatmaps'),
-            ('keypoint_weights', 'weights'),
-        ):
+        for key, stored in (('heatmaps', 'heatmaps'), ('keypoint_weights', 'weights')):
             case.assert_close(
-                torch.as_tensor(encoded[key]),
-                case[f'outputs/encode{name}.{stored}'][index],
+                torch.as_tensor(encoded[key]), case[f'outputs/encode{name}.{stored}'][index]
             )
 
 
 def test_decoding_equals_the_reference():
     case = Case('pose_codec')
-    codec = KEYPOINT_CODECS.build(
-        dict(case.config['B'], type='BatchedUDPHeatmap')
-    )
+    codec = KEYPOINT_CODECS.build(dict(case.config['B'], type='BatchedUDPHeatmap'))
     keypoints, scores = codec.batch_decode(case['inputs/decodeB.heatmaps'])
     expected = case['outputs/decodeB.scores'].nan_to_num(0).numpy()
-    np.testing.assert_allclose(
-        np.stack(scores), expected, atol=case.tolerance['scores_atol']
-    )
+    np.testing.assert_allclose(np.stack(scores), expected, atol=case.tolerance['scores_atol'])
     stable = case['outputs/decodeB.stable'].bool().numpy()
     assert stable.any()
     np.testing.assert_allclose(
@@ -102,15 +94,11 @@ def test_encoding_equals_stock(stock, ours, seed):
     keypoints, visible = people(200, seed=seed)
     expected = stock.encode(keypoints, visible)
     encoded = ours.encode(keypoints, visible)
-    np.testing.assert_allclose(
-        encoded['heatmaps'], expected['heatmaps'], atol=1e-6
-    )
+    np.testing.assert_allclose(encoded['heatmaps'], expected['heatmaps'], atol=1e-6)
     for key, value in expected.items():
         assert encoded[key].dtype == value.dtype
         assert encoded[key].shape == value.shape
-    np.testing.assert_array_equal(
-        encoded['keypoint_weights'], expected['keypoint_weights']
-    )
+    np.testing.assert_array_equal(encoded['keypoint_weights'], expected['keypoint_weights'])
 
 
 def border_people():
@@ -125,12 +113,8 @@ def test_windows_at_the_border_equal_stock(stock, ours):
     keypoints, visible = border_people()
     expected = stock.encode(keypoints, visible)
     encoded = ours.encode(keypoints, visible)
-    np.testing.assert_allclose(
-        encoded['heatmaps'], expected['heatmaps'], atol=1e-6
-    )
-    np.testing.assert_array_equal(
-        encoded['keypoint_weights'], expected['keypoint_weights']
-    )
+    np.testing.assert_allclose(encoded['heatmaps'], expected['heatmaps'], atol=1e-6)
+    np.testing.assert_array_equal(encoded['keypoint_weights'], expected['keypoint_weights'])
 
 
 def test_reused_memory_gives_the_same_maps(ours, reusing):
@@ -152,9 +136,7 @@ def test_other_numbers_of_keypoints_in_between(ours, reusing):
         sample = people(count, seed=seed)
         kept = [*kept[-1:], (reusing.encode(*sample), ours.encode(*sample))]
         for encoded, expected in kept:
-            np.testing.assert_array_equal(
-                encoded['heatmaps'], expected['heatmaps']
-            )
+            np.testing.assert_array_equal(encoded['heatmaps'], expected['heatmaps'])
 
 
 @pytest.mark.parametrize(
@@ -191,22 +173,17 @@ def test_error_while_drawing_leaves_no_trace(ours, reusing, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    'duplicate',
-    [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))],
+    'duplicate', [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
 )
 def test_copies_of_the_codec_do_not_share_targets(ours, reusing, duplicate):
     reusing.encode(*people(seed=0))
     other = duplicate(reusing)
     for seed in range(1, 4):
         sample = people(seed=seed)
-        pair = [
-            codec.encode(*sample)['heatmaps'] for codec in (reusing, other)
-        ]
+        pair = [codec.encode(*sample)['heatmaps'] for codec in (reusing, other)]
         assert not np.shares_memory(*pair)
         for heatmaps in pair:
-            np.testing.assert_array_equal(
-                heatmaps, ours.encode(*sample)['heatmaps']
-            )
+            np.testing.assert_array_equal(heatmaps, ours.encode(*sample)['heatmaps'])
 
 
 def test_threads_share_a_codec_that_reuses_memory(ours, reusing):
@@ -229,9 +206,7 @@ class Targets(Dataset):
         return 24
 
     def __getitem__(self, seed):
-        return torch.from_numpy(
-            self.codec.encode(*people(seed=seed))['heatmaps']
-        )
+        return torch.from_numpy(self.codec.encode(*people(seed=seed))['heatmaps'])
 
 
 @pytest.mark.parametrize('collate', [default_collate, pseudo_collate])
@@ -249,9 +224,7 @@ def test_reused_memory_in_forked_workers(ours, reusing, collate):
     expected = Targets(ours)
     for seed, target in enumerate(t for batch in batches for t in batch):
         torch.testing.assert_close(target, expected[seed], atol=0, rtol=0)
-    np.testing.assert_array_equal(
-        in_use, ours.encode(*people(seed=100))['heatmaps']
-    )
+    np.testing.assert_array_equal(in_use, ours.encode(*people(seed=100))['heatmaps'])
 
 
 def test_all_keypoints_are_visible_by_default(ours):
@@ -265,8 +238,7 @@ def test_maps_drawn_on_the_device_are_the_same(ours):
     shipped = late.encode(keypoints, visible)
     assert set(shipped) == {'heatmap_keypoints', 'keypoint_weights'}
     drawn = late.draw(
-        torch.as_tensor(shipped['heatmap_keypoints']),
-        torch.as_tensor(shipped['keypoint_weights']),
+        torch.as_tensor(shipped['heatmap_keypoints']), torch.as_tensor(shipped['keypoint_weights'])
     )
     expected = ours.encode(keypoints, visible)['heatmaps']
     np.testing.assert_allclose(drawn[0].numpy(), expected, atol=1e-5)
@@ -281,9 +253,7 @@ def test_product_of_rows_and_columns_gives_the_same_maps(ours):
         ours.heatmap_size,
         ours.sigma,
     )
-    np.testing.assert_allclose(
-        drawn[0].numpy(), encoded['heatmaps'], atol=1e-5
-    )
+    np.testing.assert_allclose(drawn[0].numpy(), encoded['heatmaps'], atol=1e-5)
 
 
 @pytest.mark.parametrize('noise', [0.0, 0.02])
@@ -302,8 +272,8 @@ def test_decoding_equals_stock_on_peaked_maps(stock, ours, noise):
 
 
 def test_decoding_equals_stock_where_the_logarithm_is_clipped(stock, ours):
-    # A peak of a few thousandths, one above 50, and a sharp one beside a
-    # broad hill that the blur makes the higher one.
+    # A peak of a few thousandths, one above 50, and a sharp one beside a broad hill that the blur
+    # makes the higher one.
     rows, columns = np.mgrid[:64, :48]
     bell = np.exp(-((columns - 20.3) ** 2 + (rows - 30.6) ** 2) / 18)
     heatmaps = np.stack([0.004 * bell, 80 * bell, 0.9 * bell])
@@ -321,9 +291,7 @@ def test_blur_kernel_is_a_parameter(kernel):
     stock = UDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel)
     ours = BatchedUDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel)
     heatmaps = stock.encode(people(spread=0)[0])['heatmaps']
-    difference = in_heatmap_pixels(
-        ours.decode(heatmaps)[0] - stock.decode(heatmaps)[0]
-    )
+    difference = in_heatmap_pixels(ours.decode(heatmaps)[0] - stock.decode(heatmaps)[0])
     assert abs(difference).max() < TOLERANCE
 
 
@@ -333,9 +301,7 @@ def test_whole_maps_are_blurred_with_zeros_around(kernel, blur):
     maps = torch.rand(5, 24, 40, generator=torch.Generator().manual_seed(0))
     taps = blur_matrix(kernel, maps.device)[0, :kernel]
     window = torch.outer(taps, taps)[None, None]
-    expected = torch.nn.functional.conv2d(
-        maps[:, None], window, padding=kernel // 2
-    )
+    expected = torch.nn.functional.conv2d(maps[:, None], window, padding=kernel // 2)
     torch.testing.assert_close(blur(maps, kernel), expected.flatten(1).amax(1))
 
 
@@ -362,9 +328,7 @@ def test_flip_test_equals_stock(stock, ours, dtype):
     )
     mean = (plain.float() + restored) * 0.5
     expected, scores = stock.decode(mean[0].numpy())
-    (actual,), (our_scores,) = ours.batch_decode(
-        plain, mirrored, flip_indices.tolist()
-    )
+    (actual,), (our_scores,) = ours.batch_decode(plain, mirrored, flip_indices.tolist())
     assert abs(in_heatmap_pixels(actual - expected)).max() < TOLERANCE
     np.testing.assert_allclose(our_scores, scores, rtol=1e-6)
 
@@ -473,6 +437,4 @@ def test_cuda_gives_the_same(ours):
 @pytest.mark.gpu
 def test_cuda_blurs_the_same():
     maps = torch.rand(5, 24, 40, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(
-        blurred_maximum(maps.cuda(), 11).cpu(), blurred_maximum(maps, 11)
-    )
+    torch.testing.assert_close(blurred_maximum(maps.cuda(), 11).cpu(), blurred_maximum(maps, 11))

@@ -48,6 +48,4 @@ def test_decoding_equals_the_cpu(batch, dtype):
         np.testing.assert_allclose(
             actual[person][0, chosen], expected[person][0, chosen], atol=0.02
         )
-        np.testing.assert_allclose(
-            actual_scores[person], scores[person], atol=1e-5
-        )
+        np.testing.assert_allclose(actual_scores[person], scores[person], atol=1e-5)

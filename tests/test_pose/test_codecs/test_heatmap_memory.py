@@ -91,9 +91,7 @@ def test_free_memory_is_bounded(memory, monkeypatch):
     assert len(small._free) == 2
 
 
-@pytest.mark.parametrize(
-    'duplicate', [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
-)
+@pytest.mark.parametrize('duplicate', [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_start_empty(memory, duplicate):
     borrow(memory)  # comes back at once
     other = duplicate(memory)

@@ -23,16 +23,9 @@ PEOPLE = [
 def folder(tmp_path):
     """A COCO file of four people, one of them a crowd."""
     images = [dict(id=1, file_name='1.jpg', width=48, height=64)]
-    doc = dict(
-        images=images,
-        annotations=PEOPLE,
-        categories=[dict(id=1, name='person')],
-    )
+    doc = dict(images=images, annotations=PEOPLE, categories=[dict(id=1, name='person')])
     (tmp_path / 'people.json').write_text(json.dumps(doc))
-    boxes = [
-        dict(image_id=1, category_id=1, bbox=[1, 1, 9, 9], score=s / 4)
-        for s in range(4)
-    ]
+    boxes = [dict(image_id=1, category_id=1, bbox=[1, 1, 9, 9], score=s / 4) for s in range(4)]
     (tmp_path / 'boxes.json').write_text(json.dumps(boxes))
     return tmp_path
 
@@ -44,12 +37,9 @@ def build(folder, kind, **changes):
 
 @pytest.mark.filterwarnings('ignore:The metainfo config')
 @pytest.mark.parametrize(
-    'data_mode, with_boxes',
-    [('topdown', False), ('topdown', True), ('bottomup', False)],
+    'data_mode, with_boxes', [('topdown', False), ('topdown', True), ('bottomup', False)]
 )
-def test_samples_are_those_of_stock(
-    folder, mmpose_scope, data_mode, with_boxes
-):
+def test_samples_are_those_of_stock(folder, mmpose_scope, data_mode, with_boxes):
     changes = dict(data_mode=data_mode, test_mode=True)
     if with_boxes:
         changes['bbox_file'] = str(folder / 'boxes.json')

@@ -20,21 +20,11 @@ def dataset(mmpose_scope):
             data_root=str(folder),
             ann_file=name,
             data_prefix=dict(img=''),
-            pipeline=[
-                dict(
-                    type='mmsapiens.ConvertVocabulary',
-                    source=source,
-                    target='goliath308',
-                )
-            ],
+            pipeline=[dict(type='mmsapiens.ConvertVocabulary', source=source, target='goliath308')],
         )
         for kind, name, source in (
             ('CheckedCocoDataset', 'test_coco.json', 'coco'),
-            (
-                'CheckedCocoWholeBodyDataset',
-                'test_coco_wholebody.json',
-                'coco_wholebody',
-            ),
+            ('CheckedCocoWholeBodyDataset', 'test_coco_wholebody.json', 'coco_wholebody'),
         )
     ]
     return DATASETS.build(
@@ -42,10 +32,7 @@ def dataset(mmpose_scope):
             type='mmsapiens.CombinedVocabularyDataset',
             vocabulary='goliath308',
             datasets=parts,
-            pipeline=[
-                dict(type='LoadImage'),
-                dict(type='RandomFlip', prob=1.0),
-            ],
+            pipeline=[dict(type='LoadImage'), dict(type='RandomFlip', prob=1.0)],
         )
     )
 
@@ -84,11 +71,7 @@ def test_points_without_a_partner_do_not_count(dataset):
 def test_unknown_vocabulary_is_refused():
     with pytest.raises(KeyError, match="but got 'coco133'"):
         DATASETS.build(
-            dict(
-                type='mmsapiens.CombinedVocabularyDataset',
-                vocabulary='coco133',
-                datasets=[],
-            )
+            dict(type='mmsapiens.CombinedVocabularyDataset', vocabulary='coco133', datasets=[])
         )
 
 

@@ -12,9 +12,7 @@ SIZE = 308
 def person(image_id, number, shift=0.0, visible=2):
     """An annotation with keypoints on a grid."""
     index = np.arange(SIZE)
-    points = np.stack(
-        [20 + index % 20 + shift, 20 + index // 20, np.full(SIZE, visible)], 1
-    )
+    points = np.stack([20 + index % 20 + shift, 20 + index // 20, np.full(SIZE, visible)], 1)
     return dict(
         id=number,
         image_id=image_id,
@@ -44,12 +42,7 @@ def write(folder, annotations):
 
 def build(path, **kwargs):
     return DATASETS.build(
-        dict(
-            type='mmsapiens.Goliath308Dataset',
-            ann_file=str(path),
-            pipeline=[],
-            **kwargs,
-        )
+        dict(type='mmsapiens.Goliath308Dataset', ann_file=str(path), pipeline=[], **kwargs)
     )
 
 

@@ -36,19 +36,12 @@ def side_kinds(doc):
             'swapped_body',
             {442619, 230195, 1724673, 437295, 467657, 531914, 533949, 543117},
         ),
-        (
-            ('left_hand', 'right_hand'),
-            'swapped_hands',
-            {442619, 437295, 533949},
-        ),
+        (('left_hand', 'right_hand'), 'swapped_hands', {442619, 437295, 533949}),
         (('foot',), 'swapped_feet', {460541, 437295, 467657, 531914}),
         (
             ('eye', 'ear'),
             'swapped_face',
-            {
-                *(442619, 198196, 230195, 1724673, 437295),
-                *(467657, 531914, 533949, 543117),
-            },
+            {*(442619, 198196, 230195, 1724673, 437295), *(467657, 531914, 533949, 543117)},
         ),
     ],
 )
@@ -62,14 +55,10 @@ def test_exchanged_sides_of_real_people_are_found(groups, kind, people):
 
 @pytest.mark.parametrize('angle_deg', range(0, 360, 30))
 @pytest.mark.parametrize('is_flipped', [False, True])
-def test_sides_of_turned_and_flipped_real_people_are_right(
-    angle_deg, is_flipped
-):
+def test_sides_of_turned_and_flipped_real_people_are_right(angle_deg, is_flipped):
     vocabulary = get_vocabulary('coco_wholebody')
     angle = np.deg2rad(angle_deg)
-    turn = np.array(
-        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    )
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     doc = real_document()
     for annotation in doc['annotations']:
         points, _ = read_points(annotation, vocabulary)

@@ -9,19 +9,12 @@ from parity import ROOT, data_folder
 from planted_faults import damage_file, write_broken
 
 from mmsapiens.pose.datasets.faults import FAULT_KINDS, Fault
-from mmsapiens.pose.datasets.validation import (
-    ImageFolder,
-    validate_document,
-    validate_file,
-)
+from mmsapiens.pose.datasets.validation import ImageFolder, validate_document, validate_file
 from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS
 from mmsapiens.utils.fault_report import format_faults
 
 NAN, INF = float('nan'), float('inf')
-REAL = {
-    'coco': 'test_coco.json',
-    'coco_wholebody': 'test_coco_wholebody.json',
-}
+REAL = {'coco': 'test_coco.json', 'coco_wholebody': 'test_coco_wholebody.json'}
 
 
 @pytest.mark.parametrize('vocabulary', ANNOTATION_FIELDS)
@@ -46,9 +39,7 @@ def test_a_good_file_has_no_faults(tmp_path, vocabulary):
 def test_real_files_have_no_faults(vocabulary):
     folder = data_folder() / 'coco_sample'
     faults = validate_file(
-        str(folder / REAL[vocabulary]),
-        vocabulary,
-        folder=ImageFolder(str(folder)),
+        str(folder / REAL[vocabulary]), vocabulary, folder=ImageFolder(str(folder))
     )
     assert faults == []
 
@@ -109,8 +100,7 @@ def test_pictures_are_not_opened_unless_wanted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'content',
-    [b'', b'{"images": [', b'[1, 2]', b'7', b'\xff\xfe', b'[' * 9999],
+    'content', [b'', b'{"images": [', b'[1, 2]', b'7', b'\xff\xfe', b'[' * 9999]
 )
 def test_what_is_no_json_object_is_one_fault(tmp_path, content):
     path = tmp_path / 'file.json'
@@ -142,11 +132,7 @@ def mutate(node, rng):
     """Replace a random place of a tree by junk."""
     keys = list(node) if isinstance(node, dict) else list(range(len(node)))
     key = rng.choice(keys)
-    if (
-        isinstance(node[key], (dict, list))
-        and node[key]
-        and rng.random() < 0.8
-    ):
+    if isinstance(node[key], (dict, list)) and node[key] and rng.random() < 0.8:
         mutate(node[key], rng)
     else:
         node[key] = rng.choice(JUNK)
@@ -173,9 +159,7 @@ def test_no_malformed_input_crashes(tmp_path, vocabulary):
         doc = json.loads(source)
         for _ in range(rng.randint(1, 6)):
             mutate(doc, rng)
-        faults = validate_document(
-            doc, vocabulary, folder=ImageFolder(str(tmp_path))
-        )
+        faults = validate_document(doc, vocabulary, folder=ImageFolder(str(tmp_path)))
         json.dumps([fault.message for fault in faults]).encode()
         format_faults(faults).encode()
 

@@ -13,9 +13,7 @@ def test_accuracy_equals_stock(seed):
     target[0, 0], pred[1, 1] = 0, -1
     weights = (torch.rand(3, 9, generator=generator) > 0.3).float()
     weights[:, 4] = 0
-    _, expected, _ = pose_pck_accuracy(
-        pred.numpy(), target.numpy(), weights.numpy() > 0
-    )
+    _, expected, _ = pose_pck_accuracy(pred.numpy(), target.numpy(), weights.numpy() > 0)
     actual = heatmap_accuracy(pred, target, weights)
     assert actual.item() == pytest.approx(expected)
 

@@ -54,10 +54,7 @@ def data_samples(case):
 
 def preprocess(model, case):
     return model.data_preprocessor(
-        dict(
-            inputs=list(case['inputs/image_uint8_bgr']),
-            data_samples=data_samples(case),
-        )
+        dict(inputs=list(case['inputs/image_uint8_bgr']), data_samples=data_samples(case))
     )
 
 
@@ -87,8 +84,7 @@ def test_predictions_equal_the_reference(model, case, flip):
             rtol=0,
         )
         case.assert_close(
-            torch.as_tensor(pred.keypoint_scores),
-            case[f'outputs/{kind}.scores'][index],
+            torch.as_tensor(pred.keypoint_scores), case[f'outputs/{kind}.scores'][index]
         )
     if flip:
         expected = case['outputs/flip.heatmaps_sample0_first48']
@@ -97,22 +93,14 @@ def test_predictions_equal_the_reference(model, case, flip):
 
 
 def test_loss_and_gradients_equal_the_reference(model, case):
-    codec = UDPHeatmap(
-        **{
-            k: v
-            for k, v in case.config['head']['decoder'].items()
-            if k != 'type'
-        }
-    )
+    codec = UDPHeatmap(**{k: v for k, v in case.config['head']['decoder'].items() if k != 'type'})
     data = preprocess(model, case)
     for index, sample in enumerate(data['data_samples']):
         encoded = codec.encode(
             case['inputs/gt_keypoints'][index : index + 1].numpy(),
             case['inputs/gt_visible'][index : index + 1].numpy(),
         )
-        sample.gt_fields = PixelData(
-            heatmaps=torch.as_tensor(encoded['heatmaps'])
-        )
+        sample.gt_fields = PixelData(heatmaps=torch.as_tensor(encoded['heatmaps']))
         sample.gt_instance_labels = InstanceData(
             keypoint_weights=torch.as_tensor(encoded['keypoint_weights'])
         )
@@ -137,10 +125,7 @@ def test_fresh_weights_have_the_std_of_the_reference():
 
 def small_head(**kwargs):
     settings = dict(
-        in_channels=8,
-        out_channels=17,
-        deconv_out_channels=(6, 5),
-        conv_out_channels=(5, 4),
+        in_channels=8, out_channels=17, deconv_out_channels=(6, 5), conv_out_channels=(5, 4)
     )
     return InstanceNormHeatmapHead(**{**settings, **kwargs})
 
@@ -212,10 +197,7 @@ def test_trains_on_cuda_in_bfloat16():
 
 
 SMALL_CODEC = dict(
-    type='mmsapiens.BatchedUDPHeatmap',
-    input_size=(48, 64),
-    heatmap_size=(12, 16),
-    sigma=2,
+    type='mmsapiens.BatchedUDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2
 )
 
 
@@ -232,9 +214,7 @@ def encoded_samples(codec_cfg, count=2):
                 labels.set_field(torch.as_tensor(encoded[key]), key)
         sample.gt_instance_labels = labels
         if 'heatmaps' in encoded:
-            sample.gt_fields = PixelData(
-                heatmaps=torch.as_tensor(encoded['heatmaps'])
-            )
+            sample.gt_fields = PixelData(heatmaps=torch.as_tensor(encoded['heatmaps']))
         samples.append(sample)
     return samples
 
@@ -270,19 +250,13 @@ def test_fused_flip_test_equals_stock(model, case):
     data = preprocess(model, case)
     results = []
     for kind in ('UDPHeatmap', 'BatchedUDPHeatmap'):
-        model.head.decoder = KEYPOINT_CODECS.build(
-            dict(case.config['head']['decoder'], type=kind)
-        )
+        model.head.decoder = KEYPOINT_CODECS.build(dict(case.config['head']['decoder'], type=kind))
         model.test_cfg = dict(flip_test=True, flip_mode='heatmap')
         with torch.no_grad():
-            results.append(
-                model(data['inputs'], data['data_samples'], mode='predict')
-            )
+            results.append(model(data['inputs'], data['data_samples'], mode='predict'))
             results[-1] = [sample.pred_instances for sample in results[-1]]
     for index, (stock, ours) in enumerate(zip(*results)):
-        np.testing.assert_allclose(
-            ours.keypoint_scores, stock.keypoint_scores, rtol=1e-5
-        )
+        np.testing.assert_allclose(ours.keypoint_scores, stock.keypoint_scores, rtol=1e-5)
         stable = case['outputs/flip.stable'][index].bool().numpy()
         np.testing.assert_allclose(
             ours.keypoints[:, stable],

@@ -10,9 +10,7 @@ from mmpose.evaluation.metrics import CocoMetric
 from mmsapiens.pose import PoseDataCheckHook
 from mmsapiens.pose.hooks.pose_data_check_hook import keypoint_counts, parts
 
-CONVERTER = dict(
-    type='KeypointConverter', num_keypoints=26, mapping=[(0, 1), (1, 0)]
-)
+CONVERTER = dict(type='KeypointConverter', num_keypoints=26, mapping=[(0, 1), (1, 0)])
 
 pytestmark = pytest.mark.filterwarnings('ignore:The metainfo config')
 
@@ -89,9 +87,7 @@ def test_combined_dataset_counts_its_own_keypoints(mmpose_scope):
         pipeline=[CONVERTER],
     )
     metainfo = dict(from_file='configs/_base_/datasets/halpe26.py')
-    data = DATASETS.build(
-        dict(type='CombinedDataset', metainfo=metainfo, datasets=[part])
-    )
+    data = DATASETS.build(dict(type='CombinedDataset', metainfo=metainfo, datasets=[part]))
     assert len(parts(data)) == 1
     PoseDataCheckHook().before_train(runner(data, 26))
 

@@ -20,9 +20,7 @@ def samples_of(ann_file, vocabulary):
         if not person['num_keypoints']:
             continue
         points = np.array(person['keypoints'], dtype=float).reshape(1, 17, 3)
-        keypoints, scores = convert_keypoints(
-            points[..., :2], np.ones((1, 17)), 'coco', vocabulary
-        )
+        keypoints, scores = convert_keypoints(points[..., :2], np.ones((1, 17)), 'coco', vocabulary)
         x, y, width, height = person['bbox']
         samples.append(
             dict(

@@ -24,13 +24,9 @@ def distances(oks):
     return 2 * np.array(SIGMAS) * np.sqrt(-2 * AREA * np.log(oks))
 
 
-@pytest.mark.parametrize(
-    'oks, ap', [(0.99, 1.0), (0.82, 0.7), (0.52, 0.1), (0.48, 0.0)]
-)
+@pytest.mark.parametrize('oks, ap', [(0.99, 1.0), (0.82, 0.7), (0.52, 0.1), (0.48, 0.0)])
 def test_ap_is_the_share_of_thresholds_that_are_met(oks, ap):
-    figures = evaluate_oks(
-        [person()], [found(distances(oks))], [0, 1, 2], SIGMAS
-    )
+    figures = evaluate_oks([person()], [found(distances(oks))], [0, 1, 2], SIGMAS)
     assert figures['AP'] == pytest.approx(ap)
     assert figures['AR'] == pytest.approx(ap)
     assert figures['AP .5'] == pytest.approx(float(oks > 0.5))
@@ -40,8 +36,8 @@ def test_ap_is_the_share_of_thresholds_that_are_met(oks, ap):
 
 
 def test_ap_of_a_good_and_a_poor_person():
-    # The poor one, OKS 0.62, counts at .5, .55 and .6. Above, precision is
-    # 1 up to recall 0.5, that is for 51 of the 101 recalls.
+    # The poor one, OKS 0.62, counts at .5, .55 and .6. Above, precision is 1 up to recall 0.5, that
+    # is for 51 of the 101 recalls.
     figures = evaluate_oks(
         [person(1), person(2)],
         [found(score=0.9), found(distances(0.62), 2, score=0.4)],
@@ -132,11 +128,6 @@ def test_inputs_are_left_alone_and_nothing_is_printed(capsys):
     ],
 )
 def test_wrong_input_is_named(changes, message):
-    kwargs = dict(
-        gt=[person()],
-        detections=[found()],
-        keypoint_ids=[0, 1, 2],
-        sigmas=SIGMAS,
-    )
+    kwargs = dict(gt=[person()], detections=[found()], keypoint_ids=[0, 1, 2], sigmas=SIGMAS)
     with pytest.raises(ValueError, match=message):
         evaluate_oks(**{**kwargs, **changes})

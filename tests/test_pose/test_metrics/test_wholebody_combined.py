@@ -57,9 +57,7 @@ def test_data_sets_are_split_by_name_in_any_order(order, tmp_path):
 
 
 def test_data_sets_are_split_by_folder(tmp_path):
-    samples, metrics = combined(
-        tmp_path, dataset_name=None, img_folder='data/coco_wholebody'
-    )
+    samples, metrics = combined(tmp_path, dataset_name=None, img_folder='data/coco_wholebody')
     figures = evaluate(metrics[0], samples)
     assert figures['coco_wholebody/wholebody/AP'] == pytest.approx(1)
 
@@ -111,12 +109,8 @@ def test_combined_data_set_of_stock_carries_the_names(mmpose_scope, tmp_path):
         truth = data_sample.gt_instances
         points, visible = truth.keypoints, truth.keypoints_visible
         source = VOCABULARIES[points.shape[1] == 308]
-        points, visible = convert_keypoints(
-            points, visible, source, 'goliath308'
-        )
-        data_sample.pred_instances = InstanceData(
-            keypoints=points, keypoint_scores=visible
-        )
+        points, visible = convert_keypoints(points, visible, source, 'goliath308')
+        data_sample.pred_instances = InstanceData(keypoints=points, keypoint_scores=visible)
         evaluator.process([data_sample], {})
     figures = evaluator.evaluate(len(combined_set))
     for vocabulary in VOCABULARIES:
@@ -127,9 +121,7 @@ def test_combined_data_set_of_stock_carries_the_names(mmpose_scope, tmp_path):
 
 def _evaluate_half(rank, folder, results):
     os.chdir(folder)
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2
-    )
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     mmengine.dist.init_local_group(0, 2)
     samples, metrics = combined(folder / str(rank))
     # As a sampler does: by turns, the first once more at the end.
@@ -151,9 +143,7 @@ def test_two_processes_give_the_figures_of_one(tmp_path):
         alone.update(evaluate(metric, samples))
     # Forked: what takes long is to import everything once more.
     queue = mp.get_context('fork').SimpleQueue()
-    mp.start_processes(
-        _evaluate_half, (tmp_path, queue), nprocs=2, start_method='fork'
-    )
+    mp.start_processes(_evaluate_half, (tmp_path, queue), nprocs=2, start_method='fork')
     for _ in range(2):
         rank, figures = queue.get()
         assert figures == alone, rank

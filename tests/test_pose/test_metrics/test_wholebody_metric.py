@@ -53,14 +53,10 @@ def test_groups_have_the_points_of_the_protocol(vocabulary, protocol):
 
 @pytest.mark.parametrize('vocabulary', VOCABULARIES)
 @pytest.mark.parametrize('oks, ap', [(0.82, 0.7), (0.62, 0.3), (0.4, 0.0)])
-def test_shifted_points_give_the_figure_worked_out(
-    vocabulary, oks, ap, tmp_path
-):
+def test_shifted_points_give_the_figure_worked_out(vocabulary, oks, ap, tmp_path):
     annotations, ann_file = people(vocabulary, tmp_path)
     metric = WholeBodyMetric(vocabulary, ann_file)
-    figures = evaluate(
-        metric, [shifted(a, vocabulary, oks) for a in annotations]
-    )
+    figures = evaluate(metric, [shifted(a, vocabulary, oks) for a in annotations])
     for group in GROUPS:
         assert figures[f'{group}/AP'] == pytest.approx(ap), group
         assert figures[f'{group}/AR'] == pytest.approx(ap), group
@@ -69,9 +65,7 @@ def test_shifted_points_give_the_figure_worked_out(
 def test_hands_are_joined_into_one_instance(tmp_path):
     annotations, ann_file = people('goliath308', tmp_path)
     metric = WholeBodyMetric('goliath308', ann_file)
-    samples = [
-        shifted(a, 'goliath308', 0.34, ['right_hand']) for a in annotations
-    ]
+    samples = [shifted(a, 'goliath308', 0.34, ['right_hand']) for a in annotations]
     figures = evaluate(metric, samples)
     assert figures['left_hand/AP'] == pytest.approx(1)
     assert figures['right_hand/AP'] == 0
@@ -89,8 +83,8 @@ def test_several_people_in_a_picture(tmp_path):
         sample(annotations[1], annotations[1]['points'], score=0.8),
     ]
     figures = evaluate(WholeBodyMetric('goliath308', ann_file), samples)
-    # Recalls up to 2/3 are 67 of 101. Above .8 the better scored one is
-    # wrong: precision is 1/2 up to recall 1/3, that is for 34 of them.
+    # Recalls up to 2/3 are 67 of 101. Above .8 the better scored one is wrong: precision is 1/2 up
+    # to recall 1/3, that is for 34 of them.
     expected = (7 * 67 + 3 * 34 / 2) / 10 / 101
     assert figures['wholebody/AP'] == pytest.approx(expected)
     assert figures['wholebody/AR'] == pytest.approx((7 * 2 + 3) / 30)
@@ -135,35 +129,28 @@ def test_no_predictions_give_zero(tmp_path):
 
 def test_score_is_the_mean_above_the_threshold(tmp_path):
     annotations, ann_file = people('goliath308', tmp_path, count=1)
-    # A wrong person in the same picture takes precedence if its score is
-    # higher: box score 0.9 against 0.8 of the right one.
+    # A wrong person in the same picture takes precedence if its score is higher: box score 0.9
+    # against 0.8 of the right one.
     right = sample(annotations[0], annotations[0]['points'], score=0.8)
     wrong = shifted(annotations[0], 'goliath308', 0.01, score=0.9)
     wrong = dict(wrong, id=50)
     wrong['pred_instances']['keypoint_scores'][:, ::2] = 0.5
     for thr, ap in ((0.2, 1.0), (0.7, 0.5)):
-        metric = WholeBodyMetric(
-            'goliath308', ann_file, keypoint_score_thr=thr
-        )
+        metric = WholeBodyMetric('goliath308', ann_file, keypoint_score_thr=thr)
         figures = evaluate(metric, [right, wrong])
         assert figures['wholebody/AP'] == pytest.approx(ap)
 
 
 @pytest.mark.parametrize('vocabulary', VOCABULARIES)
 @pytest.mark.parametrize('pred_vocabulary', VOCABULARIES)
-def test_common_protocol_takes_either_vocabulary(
-    vocabulary, pred_vocabulary, tmp_path
-):
+def test_common_protocol_takes_either_vocabulary(vocabulary, pred_vocabulary, tmp_path):
     annotations, ann_file = people(vocabulary, tmp_path)
     samples = []
     for annotation in annotations:
         points, _ = converted(annotation, vocabulary, pred_vocabulary)
         samples.append(sample(annotation, points[0]))
     metric = WholeBodyMetric(
-        vocabulary,
-        ann_file,
-        pred_vocabulary=pred_vocabulary,
-        protocol='common114',
+        vocabulary, ann_file, pred_vocabulary=pred_vocabulary, protocol='common114'
     )
     figures = evaluate(metric, samples)
     for group in GROUPS:
@@ -195,9 +182,7 @@ def test_points_without_a_partner_have_no_influence(tmp_path):
     figures = evaluate(WholeBodyMetric('coco_wholebody', **kwargs), samples)
     for group in GROUPS:
         assert figures[f'{group}/AP'] == pytest.approx(1), group
-    reference = WholeBodyMetric(
-        'coco_wholebody', reference_unmapped=True, **kwargs
-    )
+    reference = WholeBodyMetric('coco_wholebody', reference_unmapped=True, **kwargs)
     figures = evaluate(reference, samples)
     assert figures['body/AP'] == pytest.approx(1)
     assert figures['face/AP'] == 0
@@ -218,17 +203,12 @@ def test_annotation_file_of_the_data_set_built_last(tmp_path):
 def test_results_are_written_in_the_layout_of_the_file(tmp_path):
     annotations, ann_file = people('goliath308', tmp_path, count=1)
     metric = WholeBodyMetric(
-        'goliath308',
-        ann_file,
-        format_only=True,
-        outfile_prefix=str(tmp_path / 'out'),
+        'goliath308', ann_file, format_only=True, outfile_prefix=str(tmp_path / 'out')
     )
     points = annotations[0]['points']
     assert evaluate(metric, [sample(annotations[0], points)]) == {}
     (row,) = json.loads((tmp_path / 'out.keypoints.json').read_text())
-    for key, size in dict(
-        keypoints=17, face_kpts=238, goliath_wholebody_kpts=308
-    ).items():
+    for key, size in dict(keypoints=17, face_kpts=238, goliath_wholebody_kpts=308).items():
         expected = np.array(annotations[0][key]).reshape(size, 3)
         written = np.array(row[key]).reshape(size, 3)
         np.testing.assert_allclose(written[:, :2], expected[:, :2])
@@ -268,10 +248,7 @@ def _nan(data_sample):
 @pytest.mark.parametrize(
     'change, message',
     [
-        (
-            _wrong_number,
-            r"\(N, 308, 2\), `pred_vocabulary` being 'goliath308'",
-        ),
+        (_wrong_number, r"\(N, 308, 2\), `pred_vocabulary` being 'goliath308'"),
         (_nan, 'must be finite, but got 2 other values for image 0'),
         (lambda s: dict(s, img_id=77), 'image 77 .*not in the annotation'),
         (lambda s: dict(s, img_path='b/other.jpg'), 'image 0 other.jpg'),

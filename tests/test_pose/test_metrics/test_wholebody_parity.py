@@ -76,10 +76,7 @@ def metric(case, name, **changes):
 
 def test_every_group_of_both_sets_in_one_run(case):
     evaluator = Evaluator(
-        [
-            metric(case, 'goliath'),
-            metric(case, 'coco_wholebody', reference_unmapped=True),
-        ]
+        [metric(case, 'goliath'), metric(case, 'coco_wholebody', reference_unmapped=True)]
     )
     samples = predictions(case)
     for data_sample in samples:
@@ -90,18 +87,16 @@ def test_every_group_of_both_sets_in_one_run(case):
         name, group = reference.split('/')
         for figure, value in expected.items():
             actual = figures[f'{name}/{GROUPS[group]}/{figure}']
-            assert actual == pytest.approx(
-                value, abs=case.tolerance['atol'], rel=0
-            ), (reference, figure)
+            assert actual == pytest.approx(value, abs=case.tolerance['atol'], rel=0), (
+                reference,
+                figure,
+            )
             compared += 1
     assert compared == sum(map(len, case.doc['groups'].values())) > 0
 
 
 def test_sigmas_groups_and_names_are_those_of_the_reference(case):
-    for name, key in (
-        ('goliath', 'sigmas_308'),
-        ('coco_wholebody', 'sigmas_coco_wholebody'),
-    ):
+    for name, key in (('goliath', 'sigmas_308'), ('coco_wholebody', 'sigmas_coco_wholebody')):
         sigmas = metric(case, name).sigmas
         np.testing.assert_allclose(sigmas, case.doc[key], atol=1e-7)
     groups = metric(case, 'goliath').groups
@@ -122,9 +117,7 @@ def test_whole_body_equals_stock_metric_on_real_annotations():
     ann_file = str(data_folder() / 'coco_sample/test_coco_wholebody.json')
     ours = WholeBodyMetric('coco_wholebody', ann_file)
     stock = CocoWholeBodyMetric(ann_file)
-    stock.dataset_meta = CocoWholeBodyDataset(
-        ann_file=ann_file, test_mode=True
-    ).metainfo
+    stock.dataset_meta = CocoWholeBodyDataset(ann_file=ann_file, test_mode=True).metainfo
     rng = np.random.default_rng(0)
     samples = []
     for annotation in ours.coco.anns.values():
@@ -139,9 +132,7 @@ def test_whole_body_equals_stock_metric_on_real_annotations():
                     bbox_scores=rng.uniform(0.3, 1, 1),
                     bbox_scales=np.array([annotation['bbox'][2:]]),
                 ),
-                pred_instances=dict(
-                    keypoints=points + noise, keypoint_scores=scores
-                ),
+                pred_instances=dict(keypoints=points + noise, keypoint_scores=scores),
             )
         )
     expected = evaluate(stock, samples)

@@ -51,9 +51,7 @@ def make_config(folder, vocabulary='coco', **codec):
             dict(type='PackPoseInputs'),
         ],
     )
-    return Config(
-        dict(default_scope='mmpose', train_dataloader=dict(dataset=dataset))
-    )
+    return Config(dict(default_scope='mmpose', train_dataloader=dict(dataset=dataset)))
 
 
 def make_sample(visible, weights):
@@ -65,9 +63,7 @@ def make_sample(visible, weights):
         transformed_keypoints=points,
         keypoints_visible=np.array([visible], dtype=np.float32),
     )
-    sample.gt_instance_labels = InstanceData(
-        keypoint_weights=torch.tensor([weights])
-    )
+    sample.gt_instance_labels = InstanceData(keypoint_weights=torch.tensor([weights]))
     inputs = torch.full((3, HEIGHT, WIDTH), 100, dtype=torch.uint8)
     return dict(inputs=inputs, data_samples=sample)
 
@@ -84,8 +80,7 @@ def test_visible_keypoints_are_drawn_where_the_transform_put_them():
 
 
 @pytest.mark.parametrize(
-    'visible, weights',
-    [([1, 0, 1], [1.0, 1.0, 1.0]), ([1, 1, 1], [1.0, 0.0, 1.0])],
+    'visible, weights', [([1, 0, 1], [1.0, 1.0, 1.0]), ([1, 1, 1], [1.0, 0.0, 1.0])]
 )
 def test_invisible_or_unweighted_keypoints_are_not_drawn(visible, weights):
     image = SampleDrawer(None, META).draw(make_sample(visible, weights))

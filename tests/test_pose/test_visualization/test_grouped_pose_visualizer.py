@@ -86,12 +86,7 @@ def test_indices_are_written_on_demand():
     drawn = []
     for with_indices in (False, True):
         image = canvas()
-        draw_person(
-            image,
-            *one_point(vocabulary, 5),
-            vocabulary,
-            with_indices=with_indices,
-        )
+        draw_person(image, *one_point(vocabulary, 5), vocabulary, with_indices=with_indices)
         drawn.append((image > 0).sum())
     assert drawn[1] > drawn[0]
 
@@ -118,17 +113,13 @@ def test_stock_interface_draws_every_vocabulary(kind, count):
 
 
 def test_other_vocabularies_are_drawn_as_stock_does():
-    visualizer = VISUALIZERS.build(
-        dict(type='GroupedPoseVisualizer', name='test21', radius=3)
-    )
+    visualizer = VISUALIZERS.build(dict(type='GroupedPoseVisualizer', name='test21', radius=3))
     visualizer.add_datasample('x', canvas(), sample(21), draw_gt=False)
     assert (visualizer.get_image() == (255, 0, 0)).all(axis=2).any()
 
 
 def test_openpose_style_gives_the_canvas():
-    visualizer = VISUALIZERS.build(
-        dict(type='GroupedPoseVisualizer', name='testopenpose')
-    )
+    visualizer = VISUALIZERS.build(dict(type='GroupedPoseVisualizer', name='testopenpose'))
     picture = canvas() + 200
     visualizer.set_dataset_meta({}, skeleton_style='mmpose')
     drawn = visualizer._draw_instances_kpts(

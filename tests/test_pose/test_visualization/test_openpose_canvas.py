@@ -26,9 +26,7 @@ def test_joints_have_the_colours_of_openpose():
 
 
 def test_limbs_are_drawn_darker_between_both_joints():
-    points, scores = points_of(
-        'coco', left_elbow=(40, 100), left_wrist=(120, 100)
-    )
+    points, scores = points_of('coco', left_elbow=(40, 100), left_wrist=(120, 100))
     canvas = draw_openpose(points, scores, 'coco', SIZE)
     assert tuple(canvas[100, 80]) == (51, 153, 0)
     scores[0, get_vocabulary('coco').keypoint_names.index('left_wrist')] = 0
@@ -36,9 +34,7 @@ def test_limbs_are_drawn_darker_between_both_joints():
 
 
 def test_neck_stands_between_the_shoulders():
-    points, scores = points_of(
-        'coco', left_shoulder=(120, 60), right_shoulder=(40, 60)
-    )
+    points, scores = points_of('coco', left_shoulder=(120, 60), right_shoulder=(40, 60))
     canvas = draw_openpose(points, scores, 'coco', SIZE)
     assert tuple(canvas[60, 80]) == (255, 85, 0)
 
@@ -57,9 +53,7 @@ def test_hands_are_rainbows_and_faces_white(vocabulary):
 
 
 def test_nobody_gives_a_black_canvas():
-    canvas = draw_openpose(
-        np.zeros((0, 17, 2)), np.zeros((0, 17)), 'coco', SIZE
-    )
+    canvas = draw_openpose(np.zeros((0, 17, 2)), np.zeros((0, 17)), 'coco', SIZE)
     assert canvas.shape == (*SIZE, 3) and not canvas.any()
 
 

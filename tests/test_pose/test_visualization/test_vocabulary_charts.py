@@ -10,31 +10,13 @@ from parity import ROOT
 from PIL import Image
 
 from mmsapiens.pose.visualization import vocabulary_charts
-from mmsapiens.pose.visualization.chart_parts import (
-    CHARTS,
-    PARTS,
-    frame,
-    links_to_draw,
-    select,
-)
+from mmsapiens.pose.visualization.chart_parts import CHARTS, PARTS, frame, links_to_draw, select
 from mmsapiens.pose.visualization.label_placement import place_labels
 from mmsapiens.pose.visualization.template_layout import head, layout, sketch
 from mmsapiens.pose.visualization.template_sketch import smooth
-from mmsapiens.pose.visualization.vocabulary_charts import (
-    chart_file,
-    draw_chart,
-)
-from mmsapiens.pose.visualization.vocabulary_page import (
-    index_ranges,
-    page_text,
-    partner_count,
-)
-from mmsapiens.pose.vocabularies import (
-    NO_PARTNER,
-    VOCABULARIES,
-    get_vocabulary,
-    partners,
-)
+from mmsapiens.pose.visualization.vocabulary_charts import chart_file, draw_chart
+from mmsapiens.pose.visualization.vocabulary_page import index_ranges, page_text, partner_count
+from mmsapiens.pose.vocabularies import NO_PARTNER, VOCABULARIES, get_vocabulary, partners
 
 # A thousandth of the height; the centres of eye, iris and pupil are closest.
 SMALLEST_DISTANCE = 1.0
@@ -70,22 +52,16 @@ def test_counterparts_mirror_each_other(name):
 def test_partners_have_one_place(source, target):
     index = np.array(partners(source, target))
     found = index != NO_PARTNER
-    np.testing.assert_array_equal(
-        layout(source)[index[found]], layout(target)[found]
-    )
+    np.testing.assert_array_equal(layout(source)[index[found]], layout(target)[found])
 
 
-@pytest.mark.parametrize(
-    'name', ['coco_wholebody', 'goliath308', 'openpose_wholebody']
-)
+@pytest.mark.parametrize('name', ['coco_wholebody', 'goliath308', 'openpose_wholebody'])
 def test_face_is_inside_the_head(name):
     vocabulary = get_vocabulary(name)
     face = [
         index
         for index in vocabulary.groups['face']
-        if not any(
-            word in vocabulary.keypoint_names[index] for word in EAR_WORDS
-        )
+        if not any(word in vocabulary.keypoint_names[index] for word in EAR_WORDS)
     ]
     assert Polygon(head()).contains_points(layout(name)[face]).all()
 
@@ -189,8 +165,7 @@ def test_labels_leave_points_and_each_other_free():
     between[np.arange(9), np.arange(9)] = np.inf
     assert not (between < sizes[0]).all(axis=-1).any()
     np.testing.assert_array_equal(
-        np.linalg.norm(centers[:, None] - points[None], axis=-1).argmin(1),
-        np.arange(9),
+        np.linalg.norm(centers[:, None] - points[None], axis=-1).argmin(1), np.arange(9)
     )
 
 
@@ -208,9 +183,7 @@ def png_bytes(*chart):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    'chart', [('openpose25', 'body'), ('goliath308', 'face_overview')]
-)
+@pytest.mark.parametrize('chart', [('openpose25', 'body'), ('goliath308', 'face_overview')])
 def test_chart_is_the_same_twice(chart):
     assert png_bytes(*chart) == png_bytes(*chart)
 
@@ -253,7 +226,5 @@ def test_tool_writes_page_and_pictures(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(vocabulary_charts, 'VOCABULARIES', ['coco'])
     tool.main(['--output-dir', str(tmp_path)])
     assert (tmp_path / 'vocabularies.md').read_text() == page_text()
-    assert [p.name for p in (tmp_path / 'images').iterdir()] == [
-        'vocabulary_coco.png'
-    ]
+    assert [p.name for p in (tmp_path / 'images').iterdir()] == ['vocabulary_coco.png']
     assert 'vocabulary_coco.png' in capsys.readouterr().out

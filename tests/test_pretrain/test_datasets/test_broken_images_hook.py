@@ -11,9 +11,7 @@ from mmsapiens.pretrain.datasets.broken_images import BrokenImages
 def test_names_go_to_the_working_directory(tmp_path, caplog):
     images = BrokenImages(0.5, 10)
     loader = SimpleNamespace(dataset=SimpleNamespace(broken=images))
-    runner = SimpleNamespace(
-        work_dir=str(tmp_path), train_loop=SimpleNamespace(dataloader=loader)
-    )
+    runner = SimpleNamespace(work_dir=str(tmp_path), train_loop=SimpleNamespace(dataloader=loader))
     hook = BrokenImagesHook()
     hook.before_run(runner)
     for _ in range(4):

@@ -20,19 +20,12 @@ def folder(tmp_path):
 
 
 def paths(dataset):
-    return [
-        dataset.get_name(dataset.number_of(i)) for i in range(len(dataset))
-    ]
+    return [dataset.get_name(dataset.number_of(i)) for i in range(len(dataset))]
 
 
 def draw(results):
     """A transform that draws from all generators."""
-    return (
-        results['img_path'],
-        random.random(),
-        float(np.random.rand()),
-        float(torch.rand(())),
-    )
+    return (results['img_path'], random.random(), float(np.random.rand()), float(torch.rand(())))
 
 
 def same(batch):
@@ -70,11 +63,7 @@ def test_lists(folder, tmp_path):
     (tmp_path / 'b.json').write_text('["002/00011.jpg"]')
     lists = [str(tmp_path / 'a.txt'), str(tmp_path / 'b.json')]
     dataset = HumanImageDataset(str(folder), lists)
-    assert [path[-9:] for path in paths(dataset)] == [
-        '00009.jpg',
-        '00002.jpg',
-        '00011.jpg',
-    ]
+    assert [path[-9:] for path in paths(dataset)] == ['00009.jpg', '00002.jpg', '00011.jpg']
     assert dataset[2]['img'].shape == (8, 8, 3)
 
 
@@ -86,10 +75,7 @@ def test_subsets(folder):
     random_8 = paths(HumanImageDataset(root, max_samples=8, subset_seed=1))
     assert random_5 != whole[:5]
     assert set(random_5) < set(random_8)
-    assert paths(HumanImageDataset(root, indices=[3, 1])) == [
-        whole[3],
-        whole[1],
-    ]
+    assert paths(HumanImageDataset(root, indices=[3, 1])) == [whole[3], whole[1]]
     subset = HumanImageDataset(root, max_samples=5).get_subset([4, 0])
     assert paths(subset) == [whole[4], whole[0]]
 
@@ -124,11 +110,7 @@ def test_broken_images_are_named_and_replaced(folder, tmp_path):
     shown = [dataset[i]['img_path'] for i in range(12)]
     assert dataset.broken.broken >= 2
     assert dataset.broken.read >= 14
-    assert all(
-        shown[i] == path
-        for i, path in enumerate(paths(dataset))
-        if i not in (0, 3)
-    )
+    assert all(shown[i] == path for i, path in enumerate(paths(dataset)) if i not in (0, 3))
     again = HumanImageDataset(str(folder), **kwargs)
     assert [again[i]['img_path'] for i in range(12)] == shown
     lines = (tmp_path / 'broken' / 'broken_images_rank0.txt').read_text()
@@ -141,9 +123,7 @@ def test_broken_images_are_named_and_replaced(folder, tmp_path):
 
 def test_workers_share_the_count(folder, tmp_path):
     break_images(folder, 1, 2, 3)
-    dataset = HumanImageDataset(
-        str(folder), max_broken_share=0.5, broken_dir=str(tmp_path)
-    )
+    dataset = HumanImageDataset(str(folder), max_broken_share=0.5, broken_dir=str(tmp_path))
     loader = DataLoader(dataset, num_workers=2, collate_fn=same)
     assert len(list(loader)) == 12
     assert dataset.broken.broken >= 3
@@ -175,10 +155,7 @@ def test_workers_draw_what_the_process_draws(folder):
     dataset = HumanImageDataset(str(folder), pipeline=[draw])
     order = [SampleIndex(i, 5) for i in (3, 11, 0, 7, 2)]
     drawn = [
-        list(
-            DataLoader(dataset, sampler=order, num_workers=n, collate_fn=same)
-        )
-        for n in (0, 1, 2)
+        list(DataLoader(dataset, sampler=order, num_workers=n, collate_fn=same)) for n in (0, 1, 2)
     ]
     assert drawn[0] == drawn[1] == drawn[2]
 
@@ -210,8 +187,6 @@ def test_more_samples_than_images(folder):
 
 def test_missing_image(folder, tmp_path):
     (tmp_path / 'a.txt').write_text('000/00000.jpg\nnowhere.jpg\n')
-    dataset = HumanImageDataset(
-        str(folder), str(tmp_path / 'a.txt'), max_broken_share=1
-    )
+    dataset = HumanImageDataset(str(folder), str(tmp_path / 'a.txt'), max_broken_share=1)
     assert dataset[1]['img_path'].endswith('00000.jpg')
     assert dataset.broken.broken >= 1

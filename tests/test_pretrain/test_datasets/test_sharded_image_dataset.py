@@ -46,10 +46,7 @@ def shards(packed, tmp_path):
 
 
 def numbers(dataset):
-    return [
-        round(float(dataset[i]['img'][..., 0].mean()))
-        for i in range(len(dataset))
-    ]
+    return [round(float(dataset[i]['img'][..., 0].mean())) for i in range(len(dataset))]
 
 
 def test_images_are_those_that_were_packed(packed):
@@ -77,9 +74,7 @@ def test_subsets(packed, tmp_path):
     assert some.block_sizes.sum() == 12
     assert numbers(some) == sorted(numbers(some)) != numbers(first)
     (tmp_path / 'names.txt').write_text('000000021.jpg\n000000003.jpg\n')
-    named = ShardedImageDataset(
-        packed, subset_file=str(tmp_path / 'names.txt')
-    )
+    named = ShardedImageDataset(packed, subset_file=str(tmp_path / 'names.txt'))
     assert [named[i]['img_path'][-6:] for i in (0, 1)] == ['03.jpg', '21.jpg']
     assert list(named.block_sizes) == [1, 0, 1]
     (tmp_path / 'names.txt').write_text('nobody.jpg\n')
@@ -126,9 +121,7 @@ def test_object_storage_in_parts(packed, tmp_path):
             assert np.array_equal(image, local[index]['img'])
         tars = [name for name in server.requests if name.endswith('.tar')]
         assert len(tars) == 25  # a part for each image
-        copies = ShardedImageDataset(
-            server.address, cache_dir=str(tmp_path / 'cache'), **kwargs
-        )
+        copies = ShardedImageDataset(server.address, cache_dir=str(tmp_path / 'cache'), **kwargs)
         assert numbers(copies) == numbers(local)
         assert len(list((tmp_path / 'cache').glob('*.tar'))) == 3
 
@@ -154,9 +147,7 @@ def test_list_of_images_on_object_storage(packed, tmp_path):
     (tmp_path / 'list.txt').write_text('000/00003.jpg\n000/00004.jpg\n')
     with serve(images) as server:
         dataset = HumanImageDataset(
-            server.address,
-            str(tmp_path / 'list.txt'),
-            backend_args=dict(backend='fsspec'),
+            server.address, str(tmp_path / 'list.txt'), backend_args=dict(backend='fsspec')
         )
         assert np.allclose(numbers(dataset), [30, 40], atol=2)
 

@@ -14,21 +14,12 @@ def runner(tmp_path):
     backend = LocalVisBackend(save_dir=str(tmp_path))
     visualizer = Visualizer(vis_backends=None, save_dir=None)
     visualizer._vis_backends = {'local': backend}
-    return SimpleNamespace(
-        model=tiny_mae().train(),
-        iter=0,
-        visualizer=visualizer,
-        max_iters=100,
-    )
+    return SimpleNamespace(model=tiny_mae().train(), iter=0, visualizer=visualizer, max_iters=100)
 
 
-def test_pictures_are_written_and_training_is_not_disturbed(
-    runner, tmp_path, generator
-):
+def test_pictures_are_written_and_training_is_not_disturbed(runner, tmp_path, generator):
     hook = ReconstructionHook(2, num_images=1, mask_ratios=(0.5, 0.75))
-    pixels = torch.randint(
-        0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=generator
-    )
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=generator)
     batch = dict(inputs=pixels, data_samples=[])
     state = torch.get_rng_state()
     for runner.iter in range(4):
@@ -44,8 +35,7 @@ def test_pictures_are_written_and_training_is_not_disturbed(
         'reconstruction_4.png',
     ]
     first, second = (
-        (tmp_path / f'vis_image/reconstruction_{step}.png').read_bytes()
-        for step in (2, 4)
+        (tmp_path / f'vis_image/reconstruction_{step}.png').read_bytes() for step in (2, 4)
     )
     assert first == second
 

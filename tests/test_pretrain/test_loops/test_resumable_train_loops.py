@@ -61,9 +61,7 @@ def test_resume_in_the_middle_of_an_epoch(shards, tmp_path, loop):
 
 @pytest.mark.slow
 def test_kills_change_nothing(tmp_path):
-    figures = kill_training.kill_test(
-        tmp_path, 2, 42, 0, kinds=['training', 'saving']
-    )
+    figures = kill_training.kill_test(tmp_path, 2, 42, 0, kinds=['training', 'saving'])
     assert figures['kills'] == dict(training=1, saving=1)
     first, second = figures['after_steps']
     assert 1 <= first < second < 42

@@ -24,14 +24,10 @@ def images(generator):
 def test_position_tables_are_those_of_the_reference():
     case = Case('sincos_pos_embed')
     for name, expected in case.group('outputs').items():
-        sides, dims = re.match(
-            r'(?:side|grid)([\dx]+)_dim(\d+)', name
-        ).groups()
+        sides, dims = re.match(r'(?:side|grid)([\dx]+)_dim(\d+)', name).groups()
         # The reference was called with (width, height) of such a grid.
         columns, rows = (sides.split('x') * 2)[:2]
-        table = sincos_pos_embed(
-            (int(rows), int(columns)), int(dims), name.endswith('cls')
-        )
+        table = sincos_pos_embed((int(rows), int(columns)), int(dims), name.endswith('cls'))
         case.assert_close(table, expected)
 
 
@@ -59,9 +55,7 @@ def test_kept_tokens_equal_those_of_all_patches_embedded(model, images):
     assert torch.equal(ids_restore, mask.ids.argsort(dim=1))
 
 
-@pytest.mark.parametrize(
-    'ratio, kept', [(0.001, 15), (0.5, 8), (0.75, 4), (0.9, 1), (0.93, 1)]
-)
+@pytest.mark.parametrize('ratio, kept', [(0.001, 15), (0.5, 8), (0.75, 4), (0.9, 1), (0.93, 1)])
 def test_ratio_may_change_at_run_time(model, images, ratio, kept):
     assert model(images, mask_ratio=ratio)[0].shape == (2, 1 + kept, 32)
     model.mask_ratio = ratio
@@ -87,9 +81,7 @@ def test_masks_follow_the_seed(model, images):
         return torch.Generator().manual_seed(seed)
 
     assert torch.equal(masks(generator=seeded(1)), masks(generator=seeded(1)))
-    assert not torch.equal(
-        masks(generator=seeded(1)), masks(generator=seeded(2))
-    )
+    assert not torch.equal(masks(generator=seeded(1)), masks(generator=seeded(2)))
     model.generator = seeded(3)
     state = torch.get_rng_state()
     assert torch.equal(masks(), masks(generator=seeded(3)))
@@ -103,9 +95,7 @@ def test_masks_are_uniform_and_each_image_has_its_own(model, generator):
     masks = model.draw_mask(2000, 'cpu', generator=generator).to_binary()
     assert len(masks.unique(dim=0)) > 1000  # of 1820 possible ones
     share = masks.mean(dim=0)
-    torch.testing.assert_close(
-        share, torch.full((16,), 0.75), rtol=0, atol=0.05
-    )
+    torch.testing.assert_close(share, torch.full((16,), 0.75), rtol=0, atol=0.05)
 
 
 def test_false_means_no_mask(model, images):

@@ -31,9 +31,7 @@ def preprocess(model, case):
 
 def test_input_is_normalized(case):
     inputs = preprocess(load(case), case)
-    case.assert_close(
-        inputs[0], case['outputs/normalised_sample0'], 'normalised_'
-    )
+    case.assert_close(inputs[0], case['outputs/normalised_sample0'], 'normalised_')
 
 
 def test_mask_latent_and_prediction(case):
@@ -127,9 +125,7 @@ def test_fresh_parameters_have_the_statistics_of_the_reference():
             rtol = tolerance['uniform_bound_rtol']
             assert bound == pytest.approx(expected, rel=rtol), name
     pos_embed = stats['backbone.pos_embed']
-    assert model.backbone.pos_embed.mean().item() == pytest.approx(
-        pos_embed['mean'], abs=1e-6
-    )
+    assert model.backbone.pos_embed.mean().item() == pytest.approx(pos_embed['mean'], abs=1e-6)
 
 
 @pytest.mark.parametrize('mask_ratio', [0.3, 0.75, 0.93])

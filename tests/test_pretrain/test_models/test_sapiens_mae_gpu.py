@@ -15,17 +15,13 @@ def train(device, dtype=torch.float32, compiled=False, steps=4):
     if compiled:
         compile_blocks(model)
     noise = torch.rand(8, 16, generator=torch.Generator().manual_seed(1))
-    images = torch.randn(
-        8, 3, 64, 64, generator=torch.Generator().manual_seed(2)
-    )
+    images = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-3, fused=True)
     losses = []
     for _ in range(steps):
         with torch.autocast(device, dtype, enabled=dtype != torch.float32):
-            loss = model(
-                images.to(device), [], mode='loss', noise=noise.to(device)
-            )['loss']
+            loss = model(images.to(device), [], mode='loss', noise=noise.to(device))['loss']
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -20,9 +20,7 @@ def test_seeds_give_different_orders():
 
 
 def test_every_element_can_come_first():
-    counts = np.bincount(
-        [int(Permutation(10, seed)(np.array([0]))[0]) for seed in range(3000)]
-    )
+    counts = np.bincount([int(Permutation(10, seed)(np.array([0]))[0]) for seed in range(3000)])
     assert counts.min() > 230  # 300 expected, standard deviation 16
     assert counts.max() < 370
 

@@ -5,11 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mmsapiens.pretrain.samplers import (
-    ResumableBatchSampler,
-    ResumableSampler,
-    SampleIndex,
-)
+from mmsapiens.pretrain.samplers import ResumableBatchSampler, ResumableSampler, SampleIndex
 
 
 class Shards:
@@ -27,8 +23,7 @@ UNEVEN = Shards(40, 1, 0, 25, 17, 0, 30, 0)
 
 def sampler(dataset, rank=0, world_size=1, monkeypatch=None, **kwargs):
     monkeypatch.setattr(
-        'mmsapiens.pretrain.samplers.resumable_sampler.get_dist_info',
-        lambda: (rank, world_size),
+        'mmsapiens.pretrain.samplers.resumable_sampler.get_dist_info', lambda: (rank, world_size)
     )
     kwargs = dict(seed=0, window=16) | kwargs
     return ResumableSampler(dataset, **kwargs)
@@ -41,9 +36,7 @@ def build(monkeypatch):
     def build_all(dataset, world_size, batch_size=4, drop_last=False, **kw):
         return [
             ResumableBatchSampler(
-                sampler(dataset, rank, world_size, monkeypatch, **kw),
-                batch_size,
-                drop_last,
+                sampler(dataset, rank, world_size, monkeypatch, **kw), batch_size, drop_last
             )
             for rank in range(world_size)
         ]
@@ -68,9 +61,7 @@ DATASETS = pytest.mark.parametrize('dataset', [UNEVEN, range(113)])
 @DATASETS
 @pytest.mark.parametrize('world_size', [1, 2, 3, 7])
 @pytest.mark.parametrize('batch_size', [1, 4, 37])
-def test_each_sample_once_in_equal_steps(
-    build, dataset, world_size, batch_size
-):
+def test_each_sample_once_in_equal_steps(build, dataset, world_size, batch_size):
     samplers = build(dataset, world_size, batch_size)
     batches = draw(samplers)
     assert sorted(flat(batches)) == list(range(113))

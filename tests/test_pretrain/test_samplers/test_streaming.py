@@ -26,9 +26,7 @@ def build_loader(folder, seed):
             prefetch_factor=4,
             sampler=dict(type='mmsapiens.ResumableSampler', window=500),
             batch_sampler=dict(type='mmsapiens.ResumableBatchSampler'),
-            dataset=dict(
-                type='mmsapiens.ShardedImageDataset', data_root=folder
-            ),
+            dataset=dict(type='mmsapiens.ShardedImageDataset', data_root=folder),
         ),
         seed=seed,
     )

@@ -3,12 +3,7 @@ import pytest
 import torch
 from mae_models import tiny_mae
 
-from mmsapiens.pretrain.visualization import (
-    Style,
-    draw_sweep,
-    draw_triplets,
-    to_pictures,
-)
+from mmsapiens.pretrain.visualization import Style, draw_sweep, draw_triplets, to_pictures
 
 MEAN, STD = torch.tensor([120.0, 110.0, 100.0]), torch.tensor([60.0, 50.0, 40])
 
@@ -60,10 +55,7 @@ def test_sweep_hides_more_and_more(model, inputs):
     }
     picture = draw_sweep(results, Style(MEAN, STD))
     assert picture.shape == (4 + 88 + 3 * 68, 4 * 68 + 4, 3)
-    grey = [
-        (picture[24:88, x : x + 64] == 128).all(axis=2).mean()
-        for x in (72, 140, 208)
-    ]
+    grey = [(picture[24:88, x : x + 64] == 128).all(axis=2).mean() for x in (72, 140, 208)]
     assert grey == pytest.approx([0.25, 0.5, 0.75], abs=0.01)
     with pytest.raises(ValueError, match='must not be empty'):
         draw_sweep({}, Style(MEAN, STD))

@@ -44,9 +44,7 @@ def write_sample(root, number, rng):
     keypoints = [[*map(float, point), 2] for point in points]
     person = dict(subject=f's{number}', bbox=box, keypoints_17=keypoints)
     (root / 'samples').mkdir(exist_ok=True)
-    (root / 'samples' / f'{name}.json').write_text(
-        json.dumps(dict(people=[person]))
-    )
+    (root / 'samples' / f'{name}.json').write_text(json.dumps(dict(people=[person])))
     image = dict(id=number, file_name=f'{name}.png', width=48, height=64)
     annotation = dict(
         id=number,
@@ -76,12 +74,8 @@ def renders(tmp_path_factory):
         annotations=[row[1] for row in rows],
         categories=[dict(id=1, name='person')],
     )
-    (root / 'annotations/person_keypoints.json').write_text(
-        json.dumps(document)
-    )
-    (root / 'index.jsonl').write_text(
-        ''.join(f'{json.dumps(row[2])}\n' for row in rows)
-    )
+    (root / 'annotations/person_keypoints.json').write_text(json.dumps(document))
+    (root / 'index.jsonl').write_text(''.join(f'{json.dumps(row[2])}\n' for row in rows))
     return root
 
 

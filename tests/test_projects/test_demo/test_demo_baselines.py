@@ -2,20 +2,12 @@
 
 import numpy as np
 import pytest
-from four_tasks.baselines import (
-    mean_map,
-    mean_pose,
-    most_frequent_class,
-    place_pose,
-    relative,
-)
+from four_tasks.baselines import mean_map, mean_pose, most_frequent_class, place_pose, relative
 
 
 def test_mean_pose_is_in_shares_of_the_box():
     boxes = np.array([[10, 20, 100, 200], [0, 0, 10, 10]])
-    keypoints = np.array(
-        [[[60, 70, 2], [10, 20, 0]], [[10, 5, 1], [99, 99, 0]]]
-    )
+    keypoints = np.array([[[60, 70, 2], [10, 20, 0]], [[10, 5, 1], [99, 99, 0]]])
     pose = mean_pose(keypoints, boxes)
     # (0.5, 0.25) and (1, 0.5); the second keypoint is never seen.
     np.testing.assert_allclose(pose, [[0.75, 0.375], [0.5, 0.5]])
@@ -38,9 +30,7 @@ def test_mean_map_counts_the_mask_only():
     np.testing.assert_allclose(placed[..., 0], [[3, 8, 14 / 3]])
 
 
-@pytest.mark.parametrize(
-    'empty', [lambda: mean_map([]), lambda: most_frequent_class([], 2)]
-)
+@pytest.mark.parametrize('empty', [lambda: mean_map([]), lambda: most_frequent_class([], 2)])
 def test_nothing_to_learn_from_is_an_error(empty):
     with pytest.raises(ValueError, match='must not be empty'):
         empty()

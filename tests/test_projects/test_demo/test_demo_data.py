@@ -15,10 +15,7 @@ from mmengine.config import Config
 
 
 def test_lists_keep_the_splits(renders, lists):
-    train, val = (
-        (lists / f'{split}.txt').read_text().split()
-        for split in ('train', 'val')
-    )
+    train, val = ((lists / f'{split}.txt').read_text().split() for split in ('train', 'val'))
     assert val == ['0004', '0008', '0012'] and len(train) == 9
     document = json.loads((lists / 'val.json').read_text())
     files = [image['file_name'] for image in document['images']]
@@ -60,9 +57,7 @@ def test_configs_load(task, name, renders, lists, tmp_path):
 
 
 @pytest.mark.parametrize('task', TASKS)
-def test_the_encoder_of_another_task_is_the_start(
-    task, renders, lists, tmp_path
-):
+def test_the_encoder_of_another_task_is_the_start(task, renders, lists, tmp_path):
     path, encoder = tmp_path / 'config.py', tmp_path / 'other.pth'
     variant = get_variant('fast')
     path.write_text(config_text(task, variant, renders, lists, encoder))
@@ -78,9 +73,7 @@ def test_every_task_starts_from_one_that_was_trained_before():
     assert set(trained[1:]) == set(TASKS)
 
 
-def test_trainings_are_repeated_when_their_start_or_config_changes(
-    renders, lists, tmp_path
-):
+def test_trainings_are_repeated_when_their_start_or_config_changes(renders, lists, tmp_path):
     def key(start='', **changes):
         variant = replace(get_variant('fast'), **changes)
         text = config_text('depth', variant, renders, lists)

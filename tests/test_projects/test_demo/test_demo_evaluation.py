@@ -35,9 +35,7 @@ def run(renders, lists, tmp_path_factory):
         init_default_scope(cfg.default_scope)
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
-        torch.save(
-            dict(state_dict=model.state_dict()), folder / f'weights/{task}.pth'
-        )
+        torch.save(dict(state_dict=model.state_dict()), folder / f'weights/{task}.pth')
     return folder
 
 
@@ -50,9 +48,7 @@ def run(renders, lists, tmp_path_factory):
         ('normal', 'normal/pixel/mean', 2),
     ],
 )
-def test_figures_of_network_and_baselines(
-    task, key, guesses, run, renders, lists
-):
+def test_figures_of_network_and_baselines(task, key, guesses, run, renders, lists):
     network = predict.load_network(run, task)
     figures, kept = evaluate(network, renders, lists, {'0008'})
     assert len(figures) == 1 + guesses
@@ -62,11 +58,7 @@ def test_figures_of_network_and_baselines(
 
 def test_mean_pose_of_a_view_by_hand(renders, lists):
     document = json.loads((lists / 'train.json').read_text())
-    faces = [
-        person
-        for person in document['annotations']
-        if person['image_id'] // 2 % 2 == 0
-    ]
+    faces = [person for person in document['annotations'] if person['image_id'] // 2 % 2 == 0]
     points = np.array([p['keypoints'] for p in faces]).reshape(-1, 17, 3)
     boxes = np.array([p['bbox'] for p in faces])
     shares = (points[..., :2] - boxes[:, None, :2]) / boxes[:, None, 2:]
@@ -78,20 +70,16 @@ def test_mean_pose_of_a_view_by_hand(renders, lists):
 
 
 def test_mean_normal_by_hand(run, renders, lists):
-    figures, _ = evaluate(
-        predict.load_network(run, 'normal'), renders, lists, set()
-    )
-    # Training: four even and five odd people, of as many pixels each; the
-    # test: even ones, which face the camera.
+    figures, _ = evaluate(predict.load_network(run, 'normal'), renders, lists, set())
+    # Training: four even and five odd people, of as many pixels each; the test: even ones, which
+    # face the camera.
     mean = (np.array([0, 0, 1]) * 3 + np.array([0.6, 0, 0.8]) * 6) / 9
     angle = np.degrees(np.arccos(mean[2] / np.linalg.norm(mean)))
     found = figures['mean normal']['normal/pixel/mean']
     assert found == pytest.approx(angle, abs=0.01)
 
 
-def test_prediction_writes_pictures_and_its_result_last(
-    run, renders, tmp_path, monkeypatch
-):
+def test_prediction_writes_pictures_and_its_result_last(run, renders, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, 'SHOWN', 2)
     predict.run_heldout(run, renders)
     document = json.loads((run / 'heldout.json').read_text())

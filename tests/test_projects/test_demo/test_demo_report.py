@@ -32,9 +32,7 @@ def picture(tmp_path):
 
 def test_pictures_are_embedded(picture):
     uri = embed(picture)
-    kind, data = re.fullmatch(
-        r'data:image/(png|jpeg);base64,(.*)', uri
-    ).groups()
+    kind, data = re.fullmatch(r'data:image/(png|jpeg);base64,(.*)', uri).groups()
     decoded = np.frombuffer(base64.b64decode(data), np.uint8)
     assert cv2.imdecode(decoded, cv2.IMREAD_COLOR).shape == (40, 30, 3)
 
@@ -73,16 +71,9 @@ def make_result(ours, baseline=40.0, **kwargs):
         (make_result(34.0), '15 % lower', '≥ 15 % lower', True),
         (make_result(36.0), '10 % lower', '≥ 15 % lower', False),
         (make_result(44.0), '10 % higher', '≥ 15 % lower', False),
+        (make_result(0.75, 0.25, smaller_is_better=False, target=3), '3.0 x', '≥ 3 x', True),
         (
-            make_result(0.75, 0.25, smaller_is_better=False, target=3),
-            '3.0 x',
-            '≥ 3 x',
-            True,
-        ),
-        (
-            make_result(
-                0.5, 0.0, smaller_is_better=False, target=0.6, absolute=True
-            ),
+            make_result(0.5, 0.0, smaller_is_better=False, target=0.6, absolute=True),
             '–',
             '≥ 0.6',
             False,
@@ -103,20 +94,13 @@ def test_missed_targets_are_shown():
 
 def make_heldout(picture):
     figures = {
-        'pose': {
-            'coco/AP': 0.3,
-            'PCK': 0.9,
-            'pck_shorter_0.1': 0.8,
-        },
+        'pose': {'coco/AP': 0.3, 'PCK': 0.9, 'pck_shorter_0.1': 0.8},
         'parsing': {'foreground_iou': 0.7, 'mIoU': 9.0},
         'depth': {'depth/abs_rel': 0.02},
         'normal': {'normal/pixel/mean': 25.0},
     }
     ways = ('network', 'guess', 'other guess')
-    cells = [
-        dict(file=picture.name, way=way, caption='1.0')
-        for way in ('truth', *ways)
-    ]
+    cells = [dict(file=picture.name, way=way, caption='1.0') for way in ('truth', *ways)]
     return dict(
         count=3,
         train_count=9,
@@ -125,9 +109,7 @@ def make_heldout(picture):
         legend=[['Hair', '#102030']],
         tasks={
             task: dict(
-                figures=dict.fromkeys(
-                    ('network', 'guess', 'other guess'), figures[task]
-                ),
+                figures=dict.fromkeys(('network', 'guess', 'other guess'), figures[task]),
                 rows=[cells],
             )
             for task in TASKS

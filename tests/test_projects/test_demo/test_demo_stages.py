@@ -84,11 +84,7 @@ def test_missing_result_is_an_error(tmp_path):
 
 def test_finish_makes_the_result(tmp_path):
     runner = Runner(tmp_path / 'stages', tmp_path)
-    stage = make_stage(
-        tmp_path,
-        'pass',
-        finish=lambda: write_atomically(tmp_path / 'done', 'x'),
-    )
+    stage = make_stage(tmp_path, 'pass', finish=lambda: write_atomically(tmp_path / 'done', 'x'))
     assert runner.run(stage).done
 
 

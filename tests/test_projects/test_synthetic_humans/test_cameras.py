@@ -2,13 +2,7 @@
 
 import numpy as np
 import pytest
-from synthetic_humans.cameras import (
-    VIEWS,
-    YAWS,
-    Camera,
-    fit_camera,
-    sample_aim,
-)
+from synthetic_humans.cameras import VIEWS, YAWS, Camera, fit_camera, sample_aim
 
 # Looks from -y to the origin; x stays to the right.
 FRONT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
@@ -59,8 +53,7 @@ def test_unknown_view_raises(rng):
 
 
 @pytest.mark.parametrize(
-    ('kind', 'least', 'most'),
-    [('frontal', 0.95, 1), ('mixed', 0.5, 0.7), ('any', 0.15, 0.35)],
+    ('kind', 'least', 'most'), [('frontal', 0.95, 1), ('mixed', 0.5, 0.7), ('any', 0.15, 0.35)]
 )
 def test_share_of_views_from_the_front(kind, least, most, rng):
     aims = [sample_aim('full_body', 0, rng, kind) for _ in range(400)]

@@ -4,13 +4,7 @@ import json
 
 import numpy as np
 from synthetic_humans.checks import mirror_errors
-from synthetic_humans.landmarks import (
-    TABLE,
-    WHOLEBODY,
-    Keypoints,
-    flip_indices_308,
-    names_308,
-)
+from synthetic_humans.landmarks import TABLE, WHOLEBODY, Keypoints, flip_indices_308, names_308
 from synthetic_humans.sample import load_landmarks
 
 
@@ -66,9 +60,7 @@ def test_keypoints_lie_on_their_parts(samples):
             for names in (WHOLEBODY, names_308()):
                 table = person.keypoints.table(list(names))
                 mask = sample.maps.instance == row + 1
-                good, seen, _ = keypoint_hits(
-                    sample.maps.label, mask, names, table
-                )
+                good, seen, _ = keypoint_hits(sample.maps.label, mask, names, table)
                 hits, total = hits + good, total + seen
     assert total > 300
     assert hits / total > 0.98

@@ -3,16 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from synthetic_humans.backgrounds import (
-    list_pictures,
-    read_background,
-    sample_setting,
-)
-from synthetic_humans.lights import (
-    panorama_directions,
-    read_panorama,
-    split_panorama,
-)
+from synthetic_humans.backgrounds import list_pictures, read_background, sample_setting
+from synthetic_humans.lights import panorama_directions, read_panorama, split_panorama
 
 
 def test_middle_of_a_panorama_is_in_front():

@@ -23,9 +23,7 @@ def test_rotation_between_reaches_the_target(b):
 def test_normal_follows_the_order_of_corners():
     normals = g.vertex_normals(TRIANGLE, FACES)
     np.testing.assert_allclose(normals, [[0, 0, 1]] * 3)
-    np.testing.assert_allclose(
-        g.vertex_normals(TRIANGLE, FACES[:, ::-1]), [[0, 0, -1]] * 3
-    )
+    np.testing.assert_allclose(g.vertex_normals(TRIANGLE, FACES[:, ::-1]), [[0, 0, -1]] * 3)
 
 
 def test_subdivision_keeps_the_area():
@@ -37,9 +35,7 @@ def test_subdivision_keeps_the_area():
     np.testing.assert_allclose(areas, 0.125)
 
 
-@pytest.mark.parametrize(
-    ('level', 'area'), [(0.5, 0.125), (-1.0, 0.5), (2.0, 0.0)]
-)
+@pytest.mark.parametrize(('level', 'area'), [(0.5, 0.125), (-1.0, 0.5), (2.0, 0.0)])
 def test_clipping_leaves_the_part_above_a_level(level, area):
     points, faces = g.clip_mesh(TRIANGLE, FACES, TRIANGLE[:, 0] - level)
     a, b, c = (points[faces[:, k]] for k in range(3))

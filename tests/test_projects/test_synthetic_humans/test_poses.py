@@ -40,10 +40,7 @@ def test_people_are_adults_on_the_floor(template):
 
 
 def test_bad_poses_are_rejected(template):
-    crossings = [
-        sample_person(np.random.default_rng(seed)).crossings
-        for seed in range(8)
-    ]
+    crossings = [sample_person(np.random.default_rng(seed)).crossings for seed in range(8)]
     assert np.mean(np.array(crossings) <= 160) >= 0.85
 
 

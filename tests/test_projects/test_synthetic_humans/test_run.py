@@ -22,9 +22,7 @@ COUNT = 5
 def digest(root):
     """Path -> hash of the content, of all files."""
     return {
-        path.relative_to(root).as_posix(): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob('*'))
         if path.is_file()
     }
@@ -77,9 +75,7 @@ def test_killed_run_continues(finished, tmp_path, project):
         '--people', '1-2', '--val-share', '0.4', '--sheet', '0',
         '--device', 'cpu',
     ]  # fmt: skip
-    child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.time() + 120
     while time.time() < deadline and child.poll() is None:
         if len(list(tmp_path.glob('samples/*.json'))) >= 2:
@@ -87,10 +83,7 @@ def test_killed_run_continues(finished, tmp_path, project):
         time.sleep(0.02)
     os.killpg(child.pid, signal.SIGKILL) if child.poll() is None else None
     child.wait()
-    before = {
-        path: path.stat().st_mtime_ns
-        for path in tmp_path.glob('samples/*.json')
-    }
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob('samples/*.json')}
     assert len(before) >= 2
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -113,8 +106,7 @@ def test_other_settings_in_the_same_folder_raise(finished):
 
 def test_folders_from_before_there_was_a_choice_of_yaw_continue(tmp_path):
     usual, frontal = (
-        Job(tmp_path, COUNT, replace(SMALL, yaw=yaw)).identity()
-        for yaw in ('mixed', 'frontal')
+        Job(tmp_path, COUNT, replace(SMALL, yaw=yaw)).identity() for yaw in ('mixed', 'frontal')
     )
     assert 'yaw' not in usual['settings']
     assert frontal['settings']['yaw'] == 'frontal'
@@ -217,10 +209,7 @@ def test_scans_make_a_data_set(tmp_path):
     scans = tuple(sorted((tmp_path / 'scans').iterdir()))
     job = Job(tmp_path / 'set', 6, SMALL, scans=scans, val_share=0.5)
     run(job)
-    entries = [
-        json.loads(line)
-        for line in (job.out / 'index.jsonl').read_text().splitlines()
-    ]
+    entries = [json.loads(line) for line in (job.out / 'index.jsonl').read_text().splitlines()]
     by_subject = {}
     for entry in entries:
         by_subject.setdefault(entry['subjects'][0], set()).add(entry['split'])
@@ -233,11 +222,7 @@ def test_scans_make_a_data_set(tmp_path):
 
 @pytest.mark.parametrize(
     ('field', 'shape'),
-    [
-        ('seg_map', (96, 72)),
-        ('depth_map', (96, 72)),
-        ('normal_map', (96, 72, 3)),
-    ],
+    [('seg_map', (96, 72)), ('depth_map', (96, 72)), ('normal_map', (96, 72, 3))],
 )
 def test_dense_data_set_reads_the_split(field, shape, finished):
     pytest.importorskip('mmseg')

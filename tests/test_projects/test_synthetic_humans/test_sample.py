@@ -29,10 +29,7 @@ def test_labels_cover_the_same_pixels(samples):
 
 def test_normals_agree_with_the_depth(samples):
     angles = np.concatenate(
-        [
-            normal_errors(s.maps.depth, s.maps.normal, s.camera.to_dict())
-            for s in samples
-        ]
+        [normal_errors(s.maps.depth, s.maps.normal, s.camera.to_dict()) for s in samples]
     )
     # Facets against smooth normals; a wrong sign gives more than 30.
     assert np.median(angles) < 8
@@ -102,8 +99,7 @@ def test_left_hand_is_near_the_left_wrist(template):
             rows, columns = np.nonzero(hand)
             middle = np.array([columns.mean(), rows.mean()])
             own, far = (
-                np.linalg.norm(keypoints.pixels[f'{s}_wrist'] - middle)
-                for s in (side, other)
+                np.linalg.norm(keypoints.pixels[f'{s}_wrist'] - middle) for s in (side, other)
             )
             assert own < far
             checked += 1
@@ -137,12 +133,8 @@ def test_large_picture_is_made_in_bands(template, monkeypatch):
 
 
 def test_photograph_is_behind_people(template, tmp_path):
-    cv2.imwrite(
-        str(tmp_path / 'a.png'), np.full((64, 64, 3), (200, 60, 60), np.uint8)
-    )
-    settings = Settings(
-        (96, 72), views=('full_body',), pictures=(tmp_path / 'a.png',)
-    )
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((64, 64, 3), (200, 60, 60), np.uint8))
+    settings = Settings((96, 72), views=('full_body',), pictures=(tmp_path / 'a.png',))
     sample = render_sample(settings, 0)
     outside = sample.rgb[sample.maps.instance == 0].mean(0)
     assert outside[2] > 1.5 * outside[0]

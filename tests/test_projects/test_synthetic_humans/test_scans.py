@@ -6,12 +6,7 @@ import trimesh
 from PIL import Image
 from synthetic_humans.cameras import VIEWS
 from synthetic_humans.checks import normal_errors
-from synthetic_humans.scans import (
-    find_unit,
-    list_scans,
-    load_scan,
-    render_scan,
-)
+from synthetic_humans.scans import find_unit, list_scans, load_scan, render_scan
 from synthetic_humans.settings import Settings
 
 RADIUS = 0.9
@@ -83,10 +78,7 @@ def test_depth_of_a_textured_box_is_exact(view, ending, tmp_path):
 def test_one_scan_gives_three_views(tmp_path):
     path = tmp_path / 'box.glb'
     write_box(path, [0.5, 1.8, 0.4])
-    views = [
-        render_scan(Settings((32, 24)), (path,), index).view
-        for index in range(3)
-    ]
+    views = [render_scan(Settings((32, 24)), (path,), index).view for index in range(3)]
     assert tuple(views) == VIEWS
 
 
@@ -95,9 +87,7 @@ def test_scan_has_no_parts_and_no_keypoints(tmp_path):
     sample = render_scan(Settings((32, 24)), (tmp_path / 'a.ply',), 0)
     assert not sample.has_parts
     assert sample.people[0].subject == 'scan-a'
-    angles = normal_errors(
-        sample.maps.depth, sample.maps.normal, sample.camera.to_dict()
-    )
+    angles = normal_errors(sample.maps.depth, sample.maps.normal, sample.camera.to_dict())
     assert np.median(angles) < 8
 
 

@@ -53,9 +53,7 @@ def test_layout_is_that_of_the_data_sets(samples, tmp_path):
 @pytest.mark.parametrize('ending', ['npy', 'png'])
 def test_normals_come_back(axes, ending, samples, tmp_path):
     folder = AtomicFolder(tmp_path, tmp_path / 'unfinished')
-    write_sample(
-        folder, 'a', samples[0], Formats('jpg', normal=ending, axes=axes)
-    )
+    write_sample(folder, 'a', samples[0], Formats('jpg', normal=ending, axes=axes))
     found = decode_normals(tmp_path / f'normals/a.{ending}')
     mask = samples[0].maps.instance > 0
     expected = samples[0].maps.normal[mask]

@@ -29,8 +29,7 @@ def source_of(browser, task):
         if not images:
             return False
         width = driver.execute_script(
-            'return arguments[0].complete && arguments[0].naturalWidth',
-            images[0],
+            'return arguments[0].complete && arguments[0].naturalWidth', images[0]
         )
         return images[0].get_attribute('src') if width else False
 
@@ -38,13 +37,9 @@ def source_of(browser, task):
 
 
 @pytest.mark.slow
-def test_a_visitor_sees_and_downloads_results(
-    page_url, browser, screenshot, tmp_path
-):
+def test_a_visitor_sees_and_downloads_results(page_url, browser, screenshot, tmp_path):
     browser.get(page_url)
-    (upload,) = wait_for(
-        browser, lambda d: find(d, '#picture input[type=file]')
-    )[:1]
+    (upload,) = wait_for(browser, lambda d: find(d, '#picture input[type=file]'))[:1]
     photo = data_folder() / 'coco_sample/000000197388.jpg'
     upload.send_keys(str(photo))
     wait_for(browser, lambda d: find(d, '#picture img'))
@@ -70,9 +65,7 @@ def test_a_visitor_sees_and_downloads_results(
 
     find(browser, '#download')[0].click()
     folder = tmp_path / 'downloads'
-    (archive,) = wait_for(
-        browser, lambda _: list(folder.glob('*-mmsapiens.zip'))
-    )
+    (archive,) = wait_for(browser, lambda _: list(folder.glob('*-mmsapiens.zip')))
     with zipfile.ZipFile(archive) as bundle:
         names = bundle.namelist()
     assert sum(name.endswith('.npy') for name in names) == 3
@@ -84,9 +77,7 @@ def test_a_file_that_is_no_picture_is_explained(tmp_path):
 
     from mmsapiens import SapiensInferencer
 
-    inferencer = SapiensInferencer(
-        'sapiens-tiny', ['depth'], device='cpu', random_weights=True
-    )
+    inferencer = SapiensInferencer('sapiens-tiny', ['depth'], device='cpu', random_weights=True)
     path = tmp_path / 'notes.jpg'
     path.write_text('no picture')
     with pytest.raises(NoPictureError, match=r'notes\.jpg cannot be read'):
@@ -99,13 +90,7 @@ def test_large_pictures_shrink_with_their_results(tmp_path):
     import numpy as np
     from web_demo.analysis import LONGER_SIDE, shrink
 
-    from mmsapiens.inference.frames import (
-        Frame,
-        FrameResult,
-        MapResult,
-        People,
-        PoseResult,
-    )
+    from mmsapiens.inference.frames import Frame, FrameResult, MapResult, People, PoseResult
 
     height, width = 2 * LONGER_SIDE, LONGER_SIDE
     frame = Frame(np.zeros((height, width, 3), np.uint8), 'a', 'a.jpg')
@@ -116,18 +101,13 @@ def test_large_pictures_shrink_with_their_results(tmp_path):
         People.whole_image(frame.size_hw),
         {
             'pose-17': PoseResult(points, scores, 'coco'),
-            'depth': MapResult(
-                np.ones((height, width), np.float32), 'depth_map'
-            ),
+            'depth': MapResult(np.ones((height, width), np.float32), 'depth_map'),
         },
     )
     small = shrink(result)
     assert small.frame.size_hw == (LONGER_SIDE, LONGER_SIDE // 2)
     assert small.tasks['depth'].values.shape == small.frame.size_hw
     np.testing.assert_allclose(
-        small.tasks['pose-17'].keypoints[0, 0],
-        (LONGER_SIDE / 2 - 0.75, LONGER_SIDE - 0.75),
+        small.tasks['pose-17'].keypoints[0, 0], (LONGER_SIDE / 2 - 0.75, LONGER_SIDE - 0.75)
     )
-    np.testing.assert_allclose(
-        small.people.boxes[0], (0, 0, LONGER_SIDE / 2, LONGER_SIDE)
-    )
+    np.testing.assert_allclose(small.people.boxes[0], (0, 0, LONGER_SIDE / 2, LONGER_SIDE))

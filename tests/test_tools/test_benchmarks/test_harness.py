@@ -38,9 +38,7 @@ def table():
             against='the weights',
             status='ok',
             reason='',
-            lines=[
-                dict(ours=1.1, unit='GiB', ratio=1.1, target=1.2, at_most=True)
-            ],
+            lines=[dict(ours=1.1, unit='GiB', ratio=1.1, target=1.2, at_most=True)],
         ),
         dict(
             name='broken',
@@ -88,9 +86,7 @@ def test_each_way_is_called_once_more_than_the_rounds():
     from harness import alternate
 
     calls = []
-    timings = alternate(
-        {name: lambda name=name: calls.append(name) for name in 'ab'}, repeat=2
-    )
+    timings = alternate({name: lambda name=name: calls.append(name) for name in 'ab'}, repeat=2)
     assert calls == ['a', 'b', 'b', 'a', 'a', 'b']
     assert all(len(t.seconds) == 2 for t in timings.values())
     stopped = alternate({'a': lambda: None}, repeat=9, most_s=-1)['a']
@@ -150,12 +146,7 @@ def test_new_rows_replace_old_ones(table):
     new = copy.deepcopy(table)
     new['rows'] = [dict(table['rows'][1], work='more'), dict(name='new')]
     merged = merge(table, new, ['new', 'fast'])
-    assert [r['name'] for r in merged['rows']] == [
-        'new',
-        'fast',
-        'memory',
-        'broken',
-    ]
+    assert [r['name'] for r in merged['rows']] == ['new', 'fast', 'memory', 'broken']
     assert merged['rows'][2]['work'] == 'more'
 
 
@@ -215,9 +206,7 @@ def dies(settings):
 
 
 @pytest.mark.slow
-def test_rows_that_fail_hang_or_die_do_not_stop_the_others(
-    tmp_path, monkeypatch, capfd
-):
+def test_rows_that_fail_hang_or_die_do_not_stop_the_others(tmp_path, monkeypatch, capfd):
     from harness import Limits, Settings
     from harness.worker import Worker
 
@@ -245,11 +234,7 @@ def test_rows_that_fail_hang_or_die_do_not_stop_the_others(
     assert results['good'][2][0]['ratio'] == 2
     assert results['raises'][:2] == ('failed', 'ValueError: after one line')
     assert results['hangs'][:2] == ('stopped', 'it ran past its time limit')
-    assert [len(results[n][2]) for n in ('raises', 'hangs', 'dies')] == [
-        1,
-        1,
-        0,
-    ]
+    assert [len(results[n][2]) for n in ('raises', 'hangs', 'dies')] == [1, 1, 0]
     assert 'exit code 7' in results['dies'][1]
     assert 'made_up_rows' not in sys.modules
 
@@ -283,7 +268,5 @@ def test_rows_run_at_tiny_sizes(tmp_path):
         capture_output=True,
     )
     rows = json.loads(path.read_text())['rows']
-    assert {row['name']: row['reason'] for row in rows} == dict.fromkeys(
-        names, ''
-    )
+    assert {row['name']: row['reason'] for row in rows} == dict.fromkeys(names, '')
     assert all(row['lines'] for row in rows)

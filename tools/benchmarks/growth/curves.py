@@ -46,8 +46,7 @@ class Bench:
         if task == 'pose':
             height, width = img_hw
             cfg.model.head.decoder.update(
-                input_size=(width, height),
-                heatmap_size=(width // 4, height // 4),
+                input_size=(width, height), heatmap_size=(width // 4, height // 4)
             )
         scope = DefaultScope.overwrite_default_scope(cfg.default_scope)
         with scope, torch.device(self.device):
@@ -127,10 +126,7 @@ def people(bench: Bench, count: int) -> Work:
         outputs = []
         for start in range(0, count, PEOPLE_AT_A_TIME):
             stop = min(start + PEOPLE_AT_A_TIME, count)
-            samples = [
-                network.prepare(frame, found, index)
-                for index in range(start, stop)
-            ]
+            samples = [network.prepare(frame, found, index) for index in range(start, stop)]
             outputs += network.forward(samples)
         return network.finish(frame, found, outputs)
 
@@ -194,8 +190,7 @@ CURVES = {
         'people in a photograph of 2048x1536',
         (1, 2, 5, 10, 20, 50),
         people,
-        f'crops of the config, network in batches of {PEOPLE_AT_A_TIME}, '
-        'keypoints',
+        f'crops of the config, network in batches of {PEOPLE_AT_A_TIME}, keypoints',
     ),
     'batch': Curve(
         'people in a batch',
@@ -204,10 +199,7 @@ CURVES = {
         'input 1024x768, 308 keypoints: network and decoding',
     ),
     'keypoints': Curve(
-        'keypoints',
-        (17, 133, 308),
-        keypoints,
-        'one person, input 1024x768: network and decoding',
+        'keypoints', (17, 133, 308), keypoints, 'one person, input 1024x768: network and decoding'
     ),
     'classes': Curve(
         'classes',

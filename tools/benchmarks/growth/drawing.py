@@ -36,9 +36,7 @@ def draw(doc: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     for name, points in doc['curves'].items():
         curve = CURVES[name]
         values = [point['value'] for point in points]
-        figure, axes = plt.subplots(
-            1, len(PANELS), figsize=(9, 3.6), layout='constrained'
-        )
+        figure, axes = plt.subplots(1, len(PANELS), figsize=(9, 3.6), layout='constrained')
         for axis, (key, label, colour) in zip(axes, PANELS):
             figures = [point[key] for point in points]
             axis.plot(values, figures, 'o-', color=colour, lw=2, ms=5)
@@ -59,10 +57,7 @@ def draw(doc: Mapping[str, Any], folder: Path) -> Iterator[Path]:
             axis.set_xticks(values if len(values) < 4 else _apart(values))
             axis.grid(alpha=0.25)
             axis.spines[['top', 'right']].set_visible(False)
-        figure.suptitle(
-            f'{curve.note}\nmodel {doc["size"]}, {dtype}, {machine}',
-            fontsize=10,
-        )
+        figure.suptitle(f'{curve.note}\nmodel {doc["size"]}, {dtype}, {machine}', fontsize=10)
         suffix = 'gpu' if not threads else 'cpu'
         path = folder / f'growth_{name}_{suffix}.png'
         figure.savefig(path, dpi=120, metadata={'Software': None})

@@ -31,13 +31,8 @@ def run_in_child(module: str, function: str, *args: object) -> Any:
         RuntimeError: If it failed.
     """
     command = [sys.executable, '-c', _CODE, TOOLS, module, function, *args]
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True
-    )
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
-        raise RuntimeError(
-            f'{module}.{function} ended with {done.returncode}: '
-            f'{" ".join(last)}'
-        )
+        raise RuntimeError(f'{module}.{function} ended with {done.returncode}: {" ".join(last)}')
     return json.loads(done.stdout.splitlines()[-1])

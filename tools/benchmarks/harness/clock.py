@@ -29,8 +29,8 @@ class Timing:
 def clock_of(device: str, threads: int) -> Callable[[], float]:
     """The clock for work in this process.
 
-    Other processes disturb that of the process less, which only one thread
-    may use, as it adds the times of all.
+    Other processes disturb that of the process less, which only one thread may use, as it adds the
+    times of all.
 
     Args:
         device (str): 'cpu' or 'cuda'.
@@ -63,11 +63,9 @@ def alternate(
         ways (Mapping[str, Callable]): Name -> what does the work.
         repeat (int): Rounds after the first calls. Defaults to 5.
         device (str): Where the work is done. Defaults to 'cpu'.
-        most_s (float): No round begins when all together took longer.
-            Defaults to infinity.
-        clock (Callable): Seconds. ``time.process_time``, for work of one
-            thread, is disturbed less by other processes. Defaults to
-            ``time.perf_counter``.
+        most_s (float): No round begins when all together took longer. Defaults to infinity.
+        clock (Callable): Seconds. ``time.process_time``, for work of one thread, is disturbed less
+            by other processes. Defaults to ``time.perf_counter``.
 
     Returns:
         dict[str, Timing]: Of each way.

@@ -18,9 +18,7 @@ def _ratios(doc: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def falls(
-    committed: Mapping[str, Any],
-    measured: Mapping[str, Any],
-    tolerance: float = TOLERANCE,
+    committed: Mapping[str, Any], measured: Mapping[str, Any], tolerance: float = TOLERANCE
 ) -> Iterator[str]:
     """Say what got worse.
 

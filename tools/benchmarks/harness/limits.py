@@ -15,8 +15,7 @@ class Limits:
     """Rates of a device.
 
     Args:
-        flops_per_s (dict[str, float]): Name of a dtype -> rate of matrix
-            products.
+        flops_per_s (dict[str, float]): Name of a dtype -> rate of matrix products.
         bytes_per_s (float): Read and written by a copy.
         device (str): Its name.
         software (str): Versions.
@@ -30,10 +29,7 @@ class Limits:
     threads: int = 1
 
     def least_seconds(
-        self,
-        flops: float | None,
-        num_bytes: float | None,
-        dtype: str = 'float32',
+        self, flops: float | None, num_bytes: float | None, dtype: str = 'float32'
     ) -> float | None:
         """Time below which work cannot be done; None where not known."""
         times = []
@@ -68,8 +64,7 @@ def measure_limits(device: str, threads: int, small: bool = False) -> Limits:
     Args:
         device (str): 'cpu' or 'cuda'.
         threads (int): Of torch on the CPU.
-        small (bool): Whether to be quick instead of exact. Defaults to
-            False.
+        small (bool): Whether to be quick instead of exact. Defaults to False.
 
     Returns:
         Limits: The rates; bfloat16 only on a GPU, as few CPUs have it.

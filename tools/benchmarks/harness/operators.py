@@ -50,9 +50,7 @@ class OperatorMode(TorchDispatchMode):
         self.clock = clock
         self.usage: dict[str, Usage] = {}
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run and count an operator."""
         start = self.clock()
         result = func(*args, **(kwargs or {}))
@@ -68,9 +66,7 @@ class OperatorMode(TorchDispatchMode):
             usage.flops += count(*args, **(kwargs or {}), out_val=result)
         if seconds > 1e-5 or usage.flops:  # views move nothing
             tensors = tree_leaves((args, kwargs, result))
-            usage.num_bytes += sum(
-                each.nbytes for each in tensors if isinstance(each, Tensor)
-            )
+            usage.num_bytes += sum(each.nbytes for each in tensors if isinstance(each, Tensor))
         return result
 
 
@@ -93,10 +89,7 @@ def count_operators(call: Callable[[], Any]) -> tuple[OperatorMode, float]:
 
 
 def operator_table(
-    mode: OperatorMode,
-    seconds: float,
-    limits: Limits,
-    least_share: float = 0.01,
+    mode: OperatorMode, seconds: float, limits: Limits, least_share: float = 0.01
 ) -> Iterator[str]:
     """Lines in Markdown, the slowest operator first.
 
@@ -133,7 +126,4 @@ def operator_table(
     yield f'| everything else | | {rest:.2f} | {100 * rest / seconds:.0f} % |'
     total = sum(usage.flops for usage in mode.usage.values())
     share = total / limits.flops_per_s['float32'] / seconds
-    yield (
-        f'| together | | {seconds:.2f} | 100 % | {total / 1e12:.2f} | | '
-        f'{100 * share:.0f} % |'
-    )
+    yield (f'| together | | {seconds:.2f} | 100 % | {total / 1e12:.2f} | | {100 * share:.0f} % |')

@@ -110,8 +110,8 @@ def write_photo(path: Path, size_hw: tuple[int, int] = PHOTO_HW) -> Path:
 def plant_peaks(model: nn.Module, inputs: Tensor, seed: int = 0) -> None:
     """Fit the last layer so that the heatmaps of an input have peaks.
 
-    Random networks have no peaks, and the error of keypoints would be that
-    of a coin. The last layer is fitted to a Gaussian for each keypoint.
+    Random networks have no peaks, and the error of keypoints would be that of a coin. The last
+    layer is fitted to a Gaussian for each keypoint.
 
     Args:
         model (nn.Module): Changed.
@@ -131,9 +131,7 @@ def plant_peaks(model: nn.Module, inputs: Tensor, seed: int = 0) -> None:
         dx = (x[None] - places[:, :1]) ** 2  # (K, W)
         dy = (y[None] - places[:, 1:]) ** 2  # (K, H)
         sigma = head.decoder.sigma
-        target = torch.exp(
-            -(dy[:, :, None] + dx[:, None]) / (2 * sigma**2)
-        ).flatten(1)
+        target = torch.exp(-(dy[:, :, None] + dx[:, None]) / (2 * sigma**2)).flatten(1)
         design = feats.flatten(1).double()  # (C, H * W)
         design = torch.cat([design, torch.ones_like(design[:1])])
         gram = design @ design.T

@@ -23,27 +23,23 @@ class Measurement:
     Args:
         ours (float): What ours takes or reaches.
         unit (str): Of ``ours`` and ``stock``, such as 's' or 'images/s'.
-        stock (float, optional): The same of what it is measured against.
-            Defaults to None.
-        mode (str): What tells lines of a row apart, such as 'float32'.
-            Defaults to ''.
-        higher_is_better (bool): Whether ``ours`` should be large, as a rate.
-            Defaults to False, as a time.
-        ratio (float, optional): How much better ours is. Defaults to None,
-            computed from ``ours`` and ``stock``.
-        target (float, optional): What ``ratio`` should be. Defaults to None,
-            a line without a target.
-        at_most (bool): Whether ``ratio`` should be at most ``target``.
-            Defaults to False.
+        stock (float, optional): The same of what it is measured against. Defaults to None.
+        mode (str): What tells lines of a row apart, such as 'float32'. Defaults to ''.
+        higher_is_better (bool): Whether ``ours`` should be large, as a rate. Defaults to False, as
+            a time.
+        ratio (float, optional): How much better ours is. Defaults to None, computed from ``ours``
+            and ``stock``.
+        target (float, optional): What ``ratio`` should be. Defaults to None, a line without a
+            target.
+        at_most (bool): Whether ``ratio`` should be at most ``target``. Defaults to False.
         flops (float, optional): Operations of one call of ours.
         num_bytes (float, optional): Bytes that one call must move.
-        seconds (float, optional): Time of one call. Defaults to None, that
-            is ``ours`` where its unit is 's'.
+        seconds (float, optional): Time of one call. Defaults to None, that is ``ours`` where its
+            unit is 's'.
         dtype (str): Whose matrix rate is the limit. Defaults to 'float32'.
-        error (str): Largest difference to the plain way, with its unit.
-            Defaults to ''.
-        first_s (float, optional): Time of the first call, compiling and
-            warming up included. Defaults to None.
+        error (str): Largest difference to the plain way, with its unit. Defaults to ''.
+        first_s (float, optional): Time of the first call, compiling and warming up included.
+            Defaults to None.
         note (str): Anything else. Defaults to ''.
     """
 
@@ -74,16 +70,10 @@ class Measurement:
         """Everything that is not empty, and the share of the limit."""
         share = None
         if limits is not None and self.seconds:
-            least = limits.least_seconds(
-                self.flops, self.num_bytes, self.dtype
-            )
+            least = limits.least_seconds(self.flops, self.num_bytes, self.dtype)
             share = least and least / self.seconds
         doc = dict(asdict(self), limit_share=share)
-        return {
-            key: value
-            for key, value in doc.items()
-            if value not in (None, '', False)
-        }
+        return {key: value for key, value in doc.items() if value not in (None, '', False)}
 
 
 @dataclass(frozen=True)
@@ -93,8 +83,8 @@ class Settings:
     Args:
         device (str): 'cpu' or 'cuda'. Defaults to 'cpu'.
         threads (int): Of torch and OpenCV. Defaults to 1.
-        small (bool): Whether models and pictures are so small that only the
-            code is tried out. Defaults to False.
+        small (bool): Whether models and pictures are so small that only the code is tried out.
+            Defaults to False.
         repeat (int): Rounds of each comparison. Defaults to 5.
         limits (Limits, optional): Of the device. Defaults to None.
         scratch (Path): Folder for large files.
@@ -160,17 +150,13 @@ def benchmark(
     if side not in SIDES:
         raise ValueError(f'`side` must be one of {SIDES}, but got {side!r}')
     if not set(devices) <= set(DEVICES):
-        raise ValueError(
-            f'`devices` must be of {DEVICES}, but got {devices!r}'
-        )
+        raise ValueError(f'`devices` must be of {DEVICES}, but got {devices!r}')
 
     def register(run: Run) -> Run:
         known = _ROWS.get(name)
         if known is not None and known.run.__module__ != run.__module__:
             raise KeyError(f'the name {name!r} is taken')
-        _ROWS[name] = Benchmark(
-            name, work, against, side, devices, limit_s, run
-        )
+        _ROWS[name] = Benchmark(name, work, against, side, devices, limit_s, run)
         return run
 
     return register
@@ -189,10 +175,7 @@ def load_rows(package: str = 'rows') -> dict[str, Benchmark]:
 
 
 def select_rows(
-    rows: dict[str, Benchmark],
-    device: str,
-    side: str | None = None,
-    only: Iterable[str] = (),
+    rows: dict[str, Benchmark], device: str, side: str | None = None, only: Iterable[str] = ()
 ) -> Iterator[Benchmark]:
     """The rows to run.
 
@@ -210,9 +193,7 @@ def select_rows(
     """
     only = set(only)
     if unknown := only - set(rows):
-        raise KeyError(
-            f'no benchmarks {sorted(unknown)}; there are {sorted(rows)}'
-        )
+        raise KeyError(f'no benchmarks {sorted(unknown)}; there are {sorted(rows)}')
     for row in rows.values():
         if only and row.name not in only:
             continue

@@ -68,9 +68,7 @@ def render_row(row: Mapping[str, Any]) -> list[str]:
         lines.append('| ' + ' | '.join(cells) + ' |')
         work = ''
     if row['status'] != 'ok':
-        lines.append(
-            f'| | {row["status"]}: {row.get("reason", "")} | | | | | | | |'
-        )
+        lines.append(f'| | {row["status"]}: {row.get("reason", "")} | | | | | | | |')
     return lines
 
 
@@ -78,8 +76,7 @@ def render(doc: Mapping[str, Any]) -> str:
     """The whole table of a run, in Markdown, with what it ran on."""
     limits = doc['limits']
     rates = ', '.join(
-        f'{rate / 1e12:.3g} TFLOP/s in {dtype}'
-        for dtype, rate in limits['flops_per_s'].items()
+        f'{rate / 1e12:.3g} TFLOP/s in {dtype}' for dtype, rate in limits['flops_per_s'].items()
     )
     head = (
         f'{limits["device"]}, {limits["threads"]} thread(s), '
@@ -105,10 +102,9 @@ def merge(
 
     Args:
         old (Mapping): Earlier results.
-        new (Mapping): Those that replace rows of the same name; its limits
-            are kept.
-        order (Iterable[str]): Names in the order of the table. Defaults to
-            the earlier order, new names last.
+        new (Mapping): Those that replace rows of the same name; its limits are kept.
+        order (Iterable[str]): Names in the order of the table. Defaults to the earlier order, new
+            names last.
 
     Returns:
         dict: Together.
@@ -128,8 +124,7 @@ def put_into_document(text: str, name: str, table: str) -> str:
     """Replace the table between two marks of a document.
 
     Args:
-        text (str): The document, with ``<!-- table NAME -->`` and
-            ``<!-- end of NAME -->``.
+        text (str): The document, with ``<!-- table NAME -->`` and ``<!-- end of NAME -->``.
         name (str): Of the table.
         table (str): What to put there.
 

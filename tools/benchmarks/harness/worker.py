@@ -43,9 +43,7 @@ def _serve(pipe: Connection, settings: Settings, package: str) -> None:
     cv2.setNumThreads(settings.threads)
     limits = settings.limits
     if limits is None:
-        limits = measure_limits(
-            settings.device, settings.threads, settings.small
-        )
+        limits = measure_limits(settings.device, settings.threads, settings.small)
         settings = replace(settings, limits=limits)
     rows = load_rows(package)
     pipe.send(('limits', limits))
@@ -88,9 +86,7 @@ class Worker:
             context = multiprocessing.get_context('spawn')
             self._pipe, theirs = context.Pipe()
             settings = replace(self.settings, limits=self.limits)
-            self._process = context.Process(
-                target=_serve, args=(theirs, settings, self.package)
-            )
+            self._process = context.Process(target=_serve, args=(theirs, settings, self.package))
             self._process.start()
             theirs.close()
             kind, value = self._receive(time.monotonic() + START_LIMIT_S)
@@ -110,9 +106,7 @@ class Worker:
             code = self._process.exitcode
             return 'failed', f'its process ended with exit code {code}'
 
-    def run(
-        self, name: str, limit_s: float, on_line: Callable[[dict], None]
-    ) -> tuple[str, str]:
+    def run(self, name: str, limit_s: float, on_line: Callable[[dict], None]) -> tuple[str, str]:
         """Run a row.
 
         Args:
@@ -121,8 +115,7 @@ class Worker:
             on_line (Callable): Takes each line when it is known.
 
         Returns:
-            tuple[str, str]: Its status, 'ok', 'failed' or 'stopped', and
-            the reason.
+            tuple[str, str]: Its status, 'ok', 'failed' or 'stopped', and the reason.
         """
         self.start()
         self._pipe.send(name)

@@ -14,12 +14,7 @@ from harness.children import run_in_child
 
 def _run(*args: str) -> None:
     environment = dict(os.environ, OMP_NUM_THREADS='1')
-    subprocess.run(
-        [sys.executable, *args],
-        check=True,
-        capture_output=True,
-        env=environment,
-    )
+    subprocess.run([sys.executable, *args], check=True, capture_output=True, env=environment)
 
 
 @benchmark(
@@ -33,17 +28,11 @@ def cold_import(settings: Settings) -> Iterator[Measurement]:
     """Interpreter start included on both sides."""
     stock = 'import mmsapiens, mmpose.apis'  # ours makes it importable
     timings = alternate(
-        {
-            'ours': lambda: _run('-c', 'import mmsapiens'),
-            'stock': lambda: _run('-c', stock),
-        },
+        {'ours': lambda: _run('-c', 'import mmsapiens'), 'stock': lambda: _run('-c', stock)},
         repeat=2,
     )
     yield Measurement(
-        timings['ours'].median,
-        's',
-        timings['stock'].median,
-        first_s=timings['ours'].first_s,
+        timings['ours'].median, 's', timings['stock'].median, first_s=timings['ours'].first_s
     )
 
 
@@ -56,16 +45,8 @@ def cold_import(settings: Settings) -> Iterator[Measurement]:
 )
 def cold_help(settings: Settings) -> Iterator[Measurement]:
     """Interpreter start included."""
-    timings = alternate(
-        {'ours': lambda: _run('-m', 'mmsapiens', '--help')}, repeat=4
-    )
-    yield Measurement(
-        timings['ours'].median,
-        's',
-        1.0,
-        target=1,
-        first_s=timings['ours'].first_s,
-    )
+    timings = alternate({'ours': lambda: _run('-m', 'mmsapiens', '--help')}, repeat=4)
+    yield Measurement(timings['ours'].median, 's', 1.0, target=1, first_s=timings['ours'].first_s)
 
 
 def first_prediction(side: str, photo: str) -> float:
@@ -102,21 +83,12 @@ def cold_first(settings: Settings) -> Iterator[Measurement]:
     cv2.imwrite(photo, np.full((256, 192, 3), 128, np.uint8))
     timings = alternate(
         {
-            side: partial(
-                run_in_child,
-                'rows.cold_start',
-                'first_prediction',
-                side,
-                photo,
-            )
+            side: partial(run_in_child, 'rows.cold_start', 'first_prediction', side, photo)
             for side in ('ours', 'stock')
         },
         repeat=1 if settings.small else 2,
         most_s=60,
     )
     yield Measurement(
-        timings['ours'].median,
-        's',
-        timings['stock'].median,
-        first_s=timings['ours'].first_s,
+        timings['ours'].median, 's', timings['stock'].median, first_s=timings['ours'].first_s
     )

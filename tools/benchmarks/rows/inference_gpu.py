@@ -74,9 +74,7 @@ def _forward(size: str, settings: Settings) -> Iterator[Measurement]:
             compile_blocks(model.backbone, backend=backend)
         with prefer(kernel):
             call()  # or the second call would still compile
-            timing = alternate(
-                {'ours': call}, repeat=8, device=settings.device, most_s=20
-            )['ours']
+            timing = alternate({'ours': call}, repeat=8, device=settings.device, most_s=20)['ours']
         yield Measurement(
             shape[0] / timing.median,
             'people/s',

@@ -24,8 +24,8 @@ RESERVE_BYTES = 2 * 2**30
 def weights_file(side: str, config: Path, folder: Path) -> Iterator[Path]:
     """Weights of a model in a file, which is gone after the block.
 
-    Only that file is in the page cache: that of the other side could push it
-    out, and the disk would be measured.
+    Only that file is in the page cache: that of the other side could push it out, and the disk
+    would be measured.
 
     Args:
         side (str): 'ours' has safetensors, 'stock' a file of torch.
@@ -115,22 +115,14 @@ def load_2b(settings: Settings) -> Iterator[Measurement]:
     results = {}
     for side in SUFFIXES:
         with weights_file(side, config, settings.scratch) as path:
-            results[side] = run_in_child(
-                'rows.loading', 'load', side, config, path
-            )
+            results[side] = run_in_child('rows.loading', 'load', side, config, path)
     ours, stock = results['ours'], results['stock']
     if ours['total'] != stock['total']:
         raise RuntimeError('the two sides have other weights')
     weights = ours['weights']
     note = f'{size}, {weights / 2**30:.3g} GiB'
     yield Measurement(
-        ours['ready_s'],
-        's',
-        stock['ready_s'],
-        mode='mapped',
-        target=5,
-        note=note,
-        error='none',
+        ours['ready_s'], 's', stock['ready_s'], mode='mapped', target=5, note=note, error='none'
     )
     yield Measurement(
         ours['touched_s'],

@@ -25,9 +25,7 @@ def make(side: str, small: bool) -> tuple[Callable[[], Any], Any]:
 
     input_hw = SMALL_INPUT_HW if small else INPUT_HW
     photo_hw = SMALL_PHOTO_HW if small else PHOTO_HW
-    arch = dict(
-        embed_dims=32, num_layers=1, num_heads=2, feedforward_channels=32
-    )
+    arch = dict(embed_dims=32, num_layers=1, num_heads=2, feedforward_channels=32)
     head = dict(
         type='mmsapiens.ParsingHead',
         in_channels=32,
@@ -35,9 +33,7 @@ def make(side: str, small: bool) -> tuple[Callable[[], Any], Any]:
         deconv_out_channels=(8,),
         conv_out_channels=(8,),
     )
-    model = dict(
-        type='mmsapiens.DenseEstimator' if side == 'ours' else 'EncoderDecoder'
-    )
+    model = dict(type='mmsapiens.DenseEstimator' if side == 'ours' else 'EncoderDecoder')
     model.update(
         backbone=dict(type='mmsapiens.SapiensViT', arch=arch, img_size=64),
         decode_head=head,
@@ -51,17 +47,12 @@ def make(side: str, small: bool) -> tuple[Callable[[], Any], Any]:
     output = F.interpolate(noise, size=output_hw, mode='bicubic')
     inputs = torch.zeros(1, 3, *input_hw)
     meta = dict(
-        img_shape=input_hw,
-        ori_shape=photo_hw,
-        pad_shape=input_hw,
-        padding_size=[0, 0, 0, 0],
+        img_shape=input_hw, ori_shape=photo_hw, pad_shape=input_hw, padding_size=[0, 0, 0, 0]
     )
     if side == 'ours':
         model._forward = lambda *_: output
     else:
-        model.encode_decode = lambda _, metas: (
-            model.decode_head.predict_by_feat(output, metas)
-        )
+        model.encode_decode = lambda _, metas: model.decode_head.predict_by_feat(output, metas)
 
     def restore() -> torch.Tensor:
         sample = SegDataSample(metainfo=meta)
@@ -113,11 +104,7 @@ def parsing_restore(settings: Settings) -> Iterator[Measurement]:
     )
     peaks = {
         side: run_in_child(
-            'rows.parsing_restore',
-            'peak_bytes',
-            side,
-            settings.small,
-            settings.threads,
+            'rows.parsing_restore', 'peak_bytes', side, settings.small, settings.threads
         )
         for side in ways
     }

@@ -72,11 +72,7 @@ def slow_disk() -> Iterator[None]:
 
     with (
         patch.object(os, 'fsync', wait),
-        patch.object(
-            durability,
-            'sync_file_system',
-            lambda folder: time.sleep(SYNC_SECONDS),
-        ),
+        patch.object(durability, 'sync_file_system', lambda folder: time.sleep(SYNC_SECONDS)),
     ):
         yield
 
@@ -115,10 +111,7 @@ def pipeline_stand_in(settings: Settings) -> Iterator[Measurement]:
         network = StandIn(real, SECONDS)
         inferencer.networks['pose-308'] = network
         inferencer.run(
-            paths,
-            folder / out,
-            people='image',
-            write=WriteOptions(outputs=('keypoints',)),
+            paths, folder / out, people='image', write=WriteOptions(outputs=('keypoints',))
         )
         return len(paths) / (time.perf_counter() - network.start)
 

@@ -30,9 +30,7 @@ def pose_decode(settings: Settings) -> Iterator[Measurement]:
     )
     flipped = alternate(
         {
-            'ours': lambda: work.ours.batch_decode(
-                work.maps, work.mirrored, work.flip
-            ),
+            'ours': lambda: work.ours.batch_decode(work.maps, work.mirrored, work.flip),
             'stock': work.stock_flip_test,
         },
         repeat=settings.repeat,
@@ -43,10 +41,7 @@ def pose_decode(settings: Settings) -> Iterator[Measurement]:
     faint = maps.copy()
     faint[1::2] = noise[1::2] * 1e-3
     half = alternate(
-        {
-            'ours': lambda: work.ours.decode(faint),
-            'stock': lambda: work.stock.decode(faint),
-        },
+        {'ours': lambda: work.ours.decode(faint), 'stock': lambda: work.stock.decode(faint)},
         repeat=settings.repeat,
         clock=settings.clock,
     )

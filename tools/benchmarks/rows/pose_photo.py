@@ -18,9 +18,7 @@ def has_bfloat16() -> bool:
     """Whether the CPU multiplies matrices of bfloat16."""
     import torch
 
-    return torch.cpu._is_avx512_bf16_supported() or (
-        torch.cpu._is_amx_tile_supported()
-    )
+    return torch.cpu._is_avx512_bf16_supported() or (torch.cpu._is_amx_tile_supported())
 
 
 class Comparison:
@@ -60,9 +58,7 @@ class Comparison:
         pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
         height, width = imread(self.photo).shape[:2]
         box = np.array([[0, 0, width, height]], dtype=np.float32)
-        sample = dict(
-            img_path=self.photo, bbox=box, bbox_score=np.ones(1, np.float32)
-        )
+        sample = dict(img_path=self.photo, bbox=box, bbox_score=np.ones(1, np.float32))
         sample = pipeline(dict(sample, **model.dataset_meta))
         return model.data_preprocessor(pseudo_collate([sample]))['inputs']
 
@@ -79,10 +75,7 @@ class Comparison:
 
         difference = self.keypoints['ours'] - self.keypoints['stock']
         distance = np.linalg.norm(difference, axis=-1)
-        return (
-            f'{np.median(distance):.2g} px median, '
-            f'{distance.max():.2g} px at most'
-        )
+        return f'{np.median(distance):.2g} px median, {distance.max():.2g} px at most'
 
     def flops(self) -> float:
         """Of one forward pass."""
@@ -93,9 +86,7 @@ class Comparison:
 
         twin = copy.deepcopy(self.models['ours']).to('meta')
         like = torch.empty_like(self.inputs, device='meta')
-        cost = count_operations(
-            lambda: twin.head.forward(twin.extract_feat(like))
-        )
+        cost = count_operations(lambda: twin.head.forward(twin.extract_feat(like)))
         return 2.0 * cost.total
 
 
@@ -109,14 +100,10 @@ def compare(
     work.set_flip_test(flip_test)
     ways = {name: partial(work.run, name) for name in ('ours', 'stock')}
     flops = work.flops() * (1 + flip_test)
-    timings = alternate(
-        ways, repeat=settings.repeat, most_s=MOST_S, clock=settings.clock
-    )
+    timings = alternate(ways, repeat=settings.repeat, most_s=MOST_S, clock=settings.clock)
     stock = timings['stock'].median
 
-    def line(
-        timing: Timing, dtype: str, target: float | None, mode: str = ''
-    ) -> Measurement:
+    def line(timing: Timing, dtype: str, target: float | None, mode: str = '') -> Measurement:
         return Measurement(
             timing.median,
             's',

@@ -19,9 +19,7 @@ SMALL_HW = (256, 192)
 """Input of 0.3B here: at 1024x768 a step takes minutes on a few cores."""
 
 
-def _steps(
-    task: str, size: str, batch: int, settings: Settings
-) -> Iterator[Measurement]:
+def _steps(task: str, size: str, batch: int, settings: Settings) -> Iterator[Measurement]:
     import torch
     from training.batches import make_batch
     from training.models import build, build_stock, config_of, stock_config
@@ -35,8 +33,7 @@ def _steps(
         if task == 'pose':
             height, width = SMALL_HW
             cfg.model.head.decoder.update(
-                input_size=(width, height),
-                heatmap_size=(width // 4, height // 4),
+                input_size=(width, height), heatmap_size=(width // 4, height // 4)
             )
         else:
             cfg.model.data_preprocessor.size = SMALL_HW
@@ -46,36 +43,27 @@ def _steps(
     stock = build_stock(task, stock_cfg, ours)
     with torch.no_grad():
         image = torch.randn(1, 3, *cfg.model.backbone.img_size)
-        pair = [
-            model.eval()(image, None, mode='tensor') for model in (ours, stock)
-        ]
+        pair = [model.eval()(image, None, mode='tensor') for model in (ours, stock)]
     for model in (ours, stock):
         model.train()
     error = (pair[0] - pair[1]).abs().max() / pair[1].abs().max()
     ways = {
-        'ours': Stepper(
-            ours, optimizer_of(ours, cfg), make_batch(task, cfg, batch)
-        ),
+        'ours': Stepper(ours, optimizer_of(ours, cfg), make_batch(task, cfg, batch)),
         'stock': Stepper(
-            stock,
-            optimizer_of(stock, stock_cfg),
-            make_batch(task, cfg, batch, stock=True),
+            stock, optimizer_of(stock, stock_cfg), make_batch(task, cfg, batch, stock=True)
         ),
     }
     timings = alternate(
         ways,
         repeat=1 if settings.small else settings.repeat,
         most_s=240,
-        clock=time.process_time
-        if settings.threads == 1
-        else time.perf_counter,
+        clock=time.process_time if settings.threads == 1 else time.perf_counter,
     )
     yield Measurement(
         timings['ours'].median,
         's',
         timings['stock'].median,
-        mode=f'batch {batch}, input '
-        f'{"x".join(map(str, cfg.model.backbone.img_size))}, float32',
+        mode=f'batch {batch}, input {"x".join(map(str, cfg.model.backbone.img_size))}, float32',
         target=1.1,
         flops=flops,
         error=f'{float(error):.0e} of the largest output',
@@ -89,8 +77,7 @@ def _register(name: str) -> None:
     @benchmark(
         f'train-step-{name}',
         work=f'training step, {task}, {size}',
-        against='the same network, stock backbone, estimator, loss, '
-        'targets and optimizer',
+        against='the same network, stock backbone, estimator, loss, targets and optimizer',
         side='training',
         limit_s=420,
     )

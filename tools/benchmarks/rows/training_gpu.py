@@ -50,13 +50,9 @@ def best_kernel(
 
     totals: dict[str, float] = {}
     for shape, count in shapes.items():
-        for name, seconds in attention_seconds(
-            shape, settings.device, repeat=3
-        ).items():
+        for name, seconds in attention_seconds(shape, settings.device, repeat=3).items():
             totals[name] = totals.get(name, 0) + count * seconds
-    words = ', '.join(
-        f'{name} {1e3 * total:.1f} ms' for name, total in totals.items()
-    )
+    words = ', '.join(f'{name} {1e3 * total:.1f} ms' for name, total in totals.items())
     if not totals:
         return '', 'no kernel was timed'
     best = min(totals, key=lambda name: totals[name])
@@ -82,9 +78,7 @@ def gpu_attention(settings: Settings) -> Iterator[Measurement]:
     if settings.small:
         shapes = {'small': (1, 2, 64, 32)}
     for work, shape in shapes.items():
-        for kernel, seconds in attention_seconds(
-            shape, settings.device
-        ).items():
+        for kernel, seconds in attention_seconds(shape, settings.device).items():
             yield Measurement(
                 1e3 * seconds,
                 'ms',
@@ -104,12 +98,7 @@ def _steps(task: str, size: str, settings: Settings) -> Iterator[Measurement]:
     from training.attention import prefer
     from training.batches import make_batch
     from training.models import build, config_of
-    from training.steps import (
-        Stepper,
-        compile_model,
-        optimizer_of,
-        training_flops,
-    )
+    from training.steps import Stepper, compile_model, optimizer_of, training_flops
 
     cfg = config_of(task, size)
     batch_size = STEP_BATCH[size]
@@ -122,12 +111,7 @@ def _steps(task: str, size: str, settings: Settings) -> Iterator[Measurement]:
     arch = model.backbone.arch
     grid = model.backbone.patch_grid
     heads = arch['num_heads']
-    shape = (
-        batch_size,
-        heads,
-        grid[0] * grid[1],
-        arch['embed_dims'] // heads,
-    )
+    shape = (batch_size, heads, grid[0] * grid[1], arch['embed_dims'] // heads)
     kernel, words = best_kernel({shape: arch['num_layers']}, settings)
     rate = settings.limits.flops_per_s.get('bfloat16', 1e12)
     variants = [
@@ -142,9 +126,7 @@ def _steps(task: str, size: str, settings: Settings) -> Iterator[Measurement]:
         if settings.device == 'cuda':
             torch.cuda.reset_peak_memory_stats()
         with prefer(preferred):
-            timing = alternate(
-                {'ours': step}, repeat=8, device=settings.device, most_s=25
-            )['ours']
+            timing = alternate({'ours': step}, repeat=8, device=settings.device, most_s=25)['ours']
         peak = 0.0
         if settings.device == 'cuda':
             peak = torch.cuda.max_memory_allocated() / 1e9
@@ -159,8 +141,7 @@ def _steps(task: str, size: str, settings: Settings) -> Iterator[Measurement]:
             seconds=timing.median,
             dtype='bfloat16',
             first_s=timing.first_s,
-            note=f'peak {peak:.1f} GB, attention {preferred or "default"} '
-            f'({words})',
+            note=f'peak {peak:.1f} GB, attention {preferred or "default"} ({words})',
         )
 
 

@@ -36,18 +36,13 @@ def _loaders(task: str, settings: Settings) -> Iterator[Measurement]:
     cfg = config_of(task, '0.3b')
     for size in ((256, 192),) if settings.small else PICTURES:
         height, width = size
-        folder = Folder(
-            Path(settings.scratch) / f'pictures_{height}x{width}', size
-        )
+        folder = Folder(Path(settings.scratch) / f'pictures_{height}x{width}', size)
         loaders = {
-            name: Loader(task, cfg, folder, name == 'stock', meta)
-            for name in ('ours', 'stock')
+            name: Loader(task, cfg, folder, name == 'stock', meta) for name in ('ours', 'stock')
         }
         rounds = {'ours': 0, 'stock': 0}
 
-        def load(
-            name: str, loaders: dict = loaders, rounds: dict = rounds
-        ) -> None:
+        def load(name: str, loaders: dict = loaders, rounds: dict = rounds) -> None:
             # Both sides see the same draws, other ones in each round.
             random.seed(rounds[name])
             loaders[name].batch(BATCH, rounds[name])
@@ -77,8 +72,7 @@ def _loaders(task: str, settings: Settings) -> Iterator[Measurement]:
 def _register(task: str) -> None:
     @benchmark(
         f'train-loader-{task}',
-        work=f'loader, {task}, files to a batch of {BATCH} in shared memory, '
-        'one core',
+        work=f'loader, {task}, files to a batch of {BATCH} in shared memory, one core',
         against='stock transforms of the same recipe',
         side='training',
         limit_s=240,

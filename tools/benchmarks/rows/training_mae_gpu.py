@@ -16,25 +16,13 @@ BATCH = 16
 def _options(settings: Settings) -> argparse.Namespace:
     """What `mae_step.py` would get from its command line."""
     sizes = (
-        dict(
-            arch='sapiens_tiny',
-            img_size=64,
-            batch=2,
-            decoder_dims=64,
-            decoder_depth=2,
-        )
+        dict(arch='sapiens_tiny', img_size=64, batch=2, decoder_dims=64, decoder_depth=2)
         if settings.small
         else dict(
-            arch='sapiens_0.3b',
-            img_size=1024,
-            batch=BATCH,
-            decoder_dims=512,
-            decoder_depth=8,
+            arch='sapiens_0.3b', img_size=1024, batch=BATCH, decoder_dims=512, decoder_depth=8
         )
     )
-    return argparse.Namespace(
-        mask_ratio=0.75, dtype='bfloat16', fused=True, compile=False, **sizes
-    )
+    return argparse.Namespace(mask_ratio=0.75, dtype='bfloat16', fused=True, compile=False, **sizes)
 
 
 @benchmark(
@@ -72,9 +60,7 @@ def gpu_mae(settings: Settings) -> Iterator[Measurement]:
     decoder_heads = neck.decoder_blocks[0].attn.num_heads
     kernel, words = best_kernel(
         {
-            (args.batch, heads, kept, encoder.embed_dims // heads): (
-                encoder.num_layers
-            ),
+            (args.batch, heads, kept, encoder.embed_dims // heads): (encoder.num_layers),
             (
                 args.batch,
                 decoder_heads,
@@ -98,9 +84,7 @@ def gpu_mae(settings: Settings) -> Iterator[Measurement]:
                 # In front of the clock: compilation may take half a minute.
                 firsts[name] = trainer.step_seconds()
             timings = alternate(
-                {name: t.step for name, t in trainers.items()},
-                repeat=6,
-                device=settings.device,
+                {name: t.step for name, t in trainers.items()}, repeat=6, device=settings.device
             )
         seconds = timings['ours'].median
         stock_seconds = timings['stock'].median

@@ -48,8 +48,7 @@ def gpu_memory(settings: Settings) -> Iterator[Measurement]:
                 yield Measurement(
                     peak / 1e9,
                     'GB',
-                    mode=f'{size.upper()}, batch {batch_size}, {how} '
-                    'checkpointing',
+                    mode=f'{size.upper()}, batch {batch_size}, {how} checkpointing',
                     ratio=peak / 1e9 / CARD_GB,
                     target=1.0,
                     at_most=True,

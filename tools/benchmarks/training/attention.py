@@ -38,8 +38,7 @@ def attention_seconds(
     """Time forward and backward passes of attention alone.
 
     Args:
-        shape (tuple[int, int, int, int]): Batch B, heads N, tokens L and
-            width of a head.
+        shape (tuple[int, int, int, int]): Batch B, heads N, tokens L and width of a head.
         device (str): 'cuda' or 'cpu'.
         repeat (int): Rounds. Defaults to 5.
 
@@ -48,10 +47,7 @@ def attention_seconds(
     """
     batch, heads, tokens, width = shape
     packed = torch.randn(
-        (batch, tokens, 3, heads, width),
-        device=device,
-        dtype=torch.bfloat16,
-        requires_grad=True,
+        (batch, tokens, 3, heads, width), device=device, dtype=torch.bfloat16, requires_grad=True
     )
     gradient = torch.randn_like(packed[:, :, 0]).transpose(1, 2)
 

@@ -12,17 +12,15 @@ from mmengine.structures import InstanceData, PixelData
 Batch = dict[str, Any]
 
 
-def make_batch(
-    task: str, cfg: Config, size: int, stock: bool = False
-) -> Batch:
+def make_batch(task: str, cfg: Config, size: int, stock: bool = False) -> Batch:
     """A batch for ``train_step``.
 
     Args:
         task (str): 'pose', 'parsing', 'depth' or 'normal'.
         cfg (Config): Ours.
         size (int): Pictures.
-        stock (bool): Whether targets are those of stock transforms: heatmaps
-            instead of keypoints. Defaults to False.
+        stock (bool): Whether targets are those of stock transforms: heatmaps instead of keypoints.
+            Defaults to False.
 
     Returns:
         dict: ``inputs``, uint8 (3, H, W) each, and ``data_samples``.
@@ -38,18 +36,13 @@ def make_batch(
     return dict(inputs=inputs, data_samples=samples)
 
 
-def _pose_sample(
-    task: str, cfg: Config, rng: np.random.Generator, stock: bool
-) -> Any:
+def _pose_sample(task: str, cfg: Config, rng: np.random.Generator, stock: bool) -> Any:
     from mmpose.registry import KEYPOINT_CODECS
     from mmpose.structures import PoseDataSample
 
     codec_cfg = dict(cfg.model.head.decoder)
     if stock:
-        codec_cfg = {
-            key: codec_cfg[key]
-            for key in ('input_size', 'heatmap_size', 'sigma')
-        }
+        codec_cfg = {key: codec_cfg[key] for key in ('input_size', 'heatmap_size', 'sigma')}
         codec_cfg['type'] = 'UDPHeatmap'
     codec = KEYPOINT_CODECS.build(codec_cfg)
     count = cfg.model.head.out_channels
@@ -57,11 +50,7 @@ def _pose_sample(
     visible = (rng.uniform(size=(1, count)) < 0.9).astype('f4')
     encoded = codec.encode(points.astype('f4'), visible)
     sample = PoseDataSample()
-    labels = {
-        key: torch.from_numpy(value)
-        for key, value in encoded.items()
-        if key != 'heatmaps'
-    }
+    labels = {key: torch.from_numpy(value) for key, value in encoded.items() if key != 'heatmaps'}
     sample.gt_instance_labels = InstanceData(**labels)
     if 'heatmaps' in encoded:
         maps = torch.from_numpy(encoded['heatmaps'])
@@ -69,9 +58,7 @@ def _pose_sample(
     return sample
 
 
-def _dense_sample(
-    task: str, cfg: Config, rng: np.random.Generator, stock: bool
-) -> Any:
+def _dense_sample(task: str, cfg: Config, rng: np.random.Generator, stock: bool) -> Any:
     from mmseg.structures import SegDataSample
 
     size = tuple(cfg.model.backbone.img_size)

@@ -65,10 +65,7 @@ def plain_pack(results: dict) -> dict:
     def pack(array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
 
-    return dict(
-        inputs=pack(results['img']),
-        data_samples=pack(results['gt_depth_map']),
-    )
+    return dict(inputs=pack(results['img']), data_samples=pack(results['gt_depth_map']))
 
 
 def _stock_step(task: str, step: dict[str, Any]) -> list[Step]:
@@ -79,11 +76,7 @@ def _stock_step(task: str, step: dict[str, Any]) -> list[Step]:
     if name == 'LoadDenseTarget':
         if step['field'] in ('seg_map', 'human_mask'):
             return [dict(type='LoadAnnotations')]
-        load = dict(
-            type='LoadDepthAnnotation',
-            decode_backend='numpy',
-            depth_rescale_factor=1.0,
-        )
+        load = dict(type='LoadDepthAnnotation', decode_backend='numpy', depth_rescale_factor=1.0)
         return [load] + ([plain_unit_normals] if task == 'normal' else [])
     if name == 'GenerateDepthTarget':
         return [plain_depth_target]
@@ -96,10 +89,7 @@ def _stock_step(task: str, step: dict[str, Any]) -> list[Step]:
         arguments = {key: step[key] for key in ('prob', 'degree')}
         return [dict(type='RandomRotate', seg_pad_val=0, **arguments)]
     if name == 'GenerateTarget':
-        codec = {
-            key: step['encoder'][key]
-            for key in ('input_size', 'heatmap_size', 'sigma')
-        }
+        codec = {key: step['encoder'][key] for key in ('input_size', 'heatmap_size', 'sigma')}
         return [dict(step, encoder=dict(type='UDPHeatmap', **codec))]
     if 'resize_type' in step:
         step['resize_type'] = 'Resize'
@@ -118,18 +108,14 @@ def our_pipeline(cfg: Config) -> list[Step]:
 def stock_pipeline(task: str, cfg: Config) -> list[Step]:
     """The recipe of a config in stock steps.
 
-    Stock has no targets inside a mask and no normals; plain numpy takes
-    their place, and normals go under the name of depth.
+    Stock has no targets inside a mask and no normals; plain numpy takes their place, and normals go
+    under the name of depth.
 
     Args:
         task (str): 'pose', 'parsing', 'depth' or 'normal'.
         cfg (Config): Ours.
     """
-    return [
-        stock
-        for step in cfg.train_pipeline
-        for stock in _stock_step(task, dict(step))
-    ]
+    return [stock for step in cfg.train_pipeline for stock in _stock_step(task, dict(step))]
 
 
 def share_memory(batch: Any) -> None:

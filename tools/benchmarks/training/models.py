@@ -21,12 +21,7 @@ FOLDERS = {
     'depth': 'dense/depth',
     'normal': 'dense/normal',
 }
-DATA = {
-    'pose': 'goliath308',
-    'parsing': 'bodyparts28',
-    'depth': 'depth',
-    'normal': 'normal',
-}
+DATA = {'pose': 'goliath308', 'parsing': 'bodyparts28', 'depth': 'depth', 'normal': 'normal'}
 
 
 def config_of(task: str, size: str) -> Config:
@@ -88,8 +83,8 @@ def stock_backbone(backbone: Any) -> dict[str, Any]:
 def stock_config(task: str, cfg: Config) -> Config:
     """The same model from stock parts.
 
-    No stock head has the layers of ours; :func:`build_stock` puts them into
-    the stock head, whose loss and targets stay.
+    No stock head has the layers of ours; :func:`build_stock` puts them into the stock head, whose
+    loss and targets stay.
 
     Args:
         task (str): 'pose', 'parsing' or 'depth'.
@@ -107,10 +102,7 @@ def stock_config(task: str, cfg: Config) -> Config:
     cfg.optim_wrapper.pop('dtype', None)
     cfg.optim_wrapper.optimizer.pop('fused', None)
     if task == 'pose':
-        codec = {
-            key: ours.decoder[key]
-            for key in ('input_size', 'heatmap_size', 'sigma')
-        }
+        codec = {key: ours.decoder[key] for key in ('input_size', 'heatmap_size', 'sigma')}
         model.head = dict(
             type='HeatmapHead',
             in_channels=ours.in_channels,
@@ -119,11 +111,7 @@ def stock_config(task: str, cfg: Config) -> Config:
             deconv_kernel_sizes=ours.get('deconv_kernel_sizes', (4, 4)),
             conv_out_channels=ours.get('conv_out_channels', (768, 768)),
             conv_kernel_sizes=ours.get('conv_kernel_sizes', (1, 1)),
-            loss=dict(
-                type='KeypointOHKMMSELoss',
-                use_target_weight=True,
-                topk=ours.loss.topk,
-            ),
+            loss=dict(type='KeypointOHKMMSELoss', use_target_weight=True, topk=ours.loss.topk),
             decoder=dict(type='UDPHeatmap', **codec),
         )
         return cfg
@@ -153,9 +141,7 @@ def _stock_layers(layers: nn.Sequential) -> nn.Sequential:
     """Copies of convolutions and norms, and the activation of mmcv."""
     return nn.Sequential(
         *(
-            nn.SiLU(inplace=True)
-            if isinstance(layer, nn.SiLU)
-            else deepcopy(layer)
+            nn.SiLU(inplace=True) if isinstance(layer, nn.SiLU) else deepcopy(layer)
             for layer in layers
         )
     )

@@ -19,9 +19,9 @@ def photograph(size_hw: tuple[int, int], seed: int) -> np.ndarray:
     picture = np.zeros((height, width, 3), 'f4')
     for cells in (4, 16, 64):
         coarse = rng.uniform(0, 1, (cells, cells, 3)).astype('f4')
-        picture += cv2.resize(
-            coarse, (width, height), interpolation=cv2.INTER_CUBIC
-        ) * (60 if cells < 64 else 30)
+        picture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * (
+            60 if cells < 64 else 30
+        )
     picture += rng.normal(0, 4, (height, width, 1)).astype('f4')
     return picture.clip(0, 255).astype('u1')
 
@@ -46,9 +46,7 @@ class Folder:
         number (int): Of pictures. Defaults to 4.
     """
 
-    def __init__(
-        self, folder: Path, size_hw: tuple[int, int], number: int = 4
-    ) -> None:
+    def __init__(self, folder: Path, size_hw: tuple[int, int], number: int = 4) -> None:
         self.folder, self.size_hw, self.number = folder, size_hw, number
         folder.mkdir(parents=True, exist_ok=True)
         labels = person_labels(size_hw, 28)
@@ -57,9 +55,7 @@ class Folder:
         slope = np.linspace(1, 3, height, dtype='f4')[:, None]
         depth = np.broadcast_to(slope, size_hw).copy()
         x = np.linspace(-0.7, 0.7, width, dtype='f4')[None]
-        normals = np.stack(
-            np.broadcast_arrays(x, np.float32(0.2) * slope / 3, 1 - x**2), -1
-        )
+        normals = np.stack(np.broadcast_arrays(x, np.float32(0.2) * slope / 3, 1 - x**2), -1)
         normals = normals.astype('f4')
         normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
         for index in range(number):
@@ -102,9 +98,7 @@ class Folder:
             bbox=box,
             bbox_score=np.ones(1, 'f4'),
             keypoints=points.astype('f4'),
-            keypoints_visible=(rng.uniform(size=(1, count)) < 0.9).astype(
-                'f4'
-            ),
+            keypoints_visible=(rng.uniform(size=(1, count)) < 0.9).astype('f4'),
             id=index,
             img_id=index,
             category_id=[1],

@@ -5,9 +5,7 @@ demo_model = dict(
     data_preprocessor=dict(size=demo_size_hw),
     backbone=dict(img_size=demo_size_hw, patch_size=8, patch_padding='corner'),
 )
-demo_head = dict(
-    deconv_out_channels=(96, 64), conv_out_channels=(64,), dropout_ratio=0.0
-)
+demo_head = dict(deconv_out_channels=(96, 64), conv_out_channels=(64,), dropout_ratio=0.0)
 
 demo_geometry = [
     dict(

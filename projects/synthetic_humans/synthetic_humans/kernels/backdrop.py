@@ -1,32 +1,17 @@
 """Analytic surroundings behind people: a room, open air, a studio."""
 
 # ruff: noqa: SIM102, UP018
-# A variable that a loop changes starts with a cast in Warp, and both sides
-# of `and` are evaluated.
+# A variable that a loop changes starts with a cast in Warp, and both sides of `and` are evaluated.
 
 import warp as wp
 
-from .common import (
-    fract,
-    hash_at,
-    noise_at,
-    panorama_at,
-    scaled,
-    step,
-    view_ray,
-)
+from .common import fract, hash_at, noise_at, panorama_at, scaled, step, view_ray
 from .skin import lerp
 from .structs import Backdrop, Light, Scene, View
 
 
 @wp.func
-def floor_light(
-    scene: Scene,
-    light: Light,
-    backdrop: Backdrop,
-    p: wp.vec3,
-    state: wp.uint32,
-):
+def floor_light(scene: Scene, light: Light, backdrop: Backdrop, p: wp.vec3, state: wp.uint32):
     """What people leave of the light on the floor, about [0, 1]."""
     result = float(1.0)
     if p[0] * p[0] + p[1] * p[1] < backdrop.reach * backdrop.reach:
@@ -47,12 +32,8 @@ def floor_light(
                 share = strength / (strength + 1.5 * (a[0] + a[1] + a[2]))
                 seen = float(0.0)
                 for _ in range(3):
-                    jitter = wp.vec3(
-                        wp.randn(state), wp.randn(state), wp.randn(state)
-                    )
-                    d = wp.normalize(
-                        direction + jitter * (light.spreads[k] * 0.5)
-                    )
+                    jitter = wp.vec3(wp.randn(state), wp.randn(state), wp.randn(state))
+                    d = wp.normalize(direction + jitter * (light.spreads[k] * 0.5))
                     if not wp.mesh_query_ray_anyhit(scene.mesh, o, d, 20.0):
                         seen += 1.0
                 result *= 1.0 - share * (1.0 - seen / 3.0)
@@ -68,28 +49,20 @@ def floor_colour(scene: Scene, backdrop: Backdrop, q: wp.vec3):
         k = wp.floor(q[0] / 0.12)
         grain = wp.vec3(k * 13.2, q[1] * 1.6, k * 4.0)
         shade += 0.12 * noise_at(scene.noise, grain)
-        shade += 0.06 * noise_at(
-            scene.noise, scaled(q, 60.0, 5.0, 60.0, offset)
-        )
+        shade += 0.06 * noise_at(scene.noise, scaled(q, 60.0, 5.0, 60.0, offset))
         if fract(q[0] / 0.12) < 0.03:
             shade *= 0.6
     elif backdrop.style == 1:
-        shade += 0.05 * noise_at(
-            scene.noise, scaled(q, 12.0, 12.0, 12.0, offset)
-        )
+        shade += 0.05 * noise_at(scene.noise, scaled(q, 12.0, 12.0, 12.0, offset))
         if fract(q[0] / 0.45) < 0.02 or fract(q[1] / 0.45) < 0.02:
             shade *= 0.65
     else:
-        shade += 0.12 * noise_at(
-            scene.noise, scaled(q, 60.0, 60.0, 60.0, offset)
-        )
+        shade += 0.12 * noise_at(scene.noise, scaled(q, 60.0, 60.0, 60.0, offset))
     return backdrop.floor * shade
 
 
 @wp.func
-def wall_colour(
-    scene: Scene, backdrop: Backdrop, q: wp.vec3, wall: int, a: float, z: float
-):
+def wall_colour(scene: Scene, backdrop: Backdrop, q: wp.vec3, wall: int, a: float, z: float):
     """A wall with pictures, shelves and windows on it."""
     n = noise_at(scene.noise, scaled(q, 9.0, 9.0, 9.0, backdrop.offset))
     colour = backdrop.walls[wall] * (1.0 + 0.03 * n)
@@ -107,17 +80,13 @@ def wall_colour(
             if kind == 1:
                 t = (z - rects[r, 2]) / (2.0 * sz) + 0.5
             elif kind == 2:
-                t = 0.5 + 0.3 * noise_at(
-                    scene.noise, scaled(q, 6.0, 6.0, 6.0, backdrop.offset)
-                )
+                t = 0.5 + 0.3 * noise_at(scene.noise, scaled(q, 6.0, 6.0, 6.0, backdrop.offset))
             elif kind == 3:
                 if fract(a * 9.0) < 0.12 or fract(z * 9.0) < 0.12:
                     t = 1.0
             colour = lerp(first, second, wp.clamp(t, 0.0, 1.0))
             if kind == 4:
-                n2 = noise_at(
-                    scene.noise, scaled(q, 3.0, 3.0, 3.0, backdrop.offset)
-                )
+                n2 = noise_at(scene.noise, scaled(q, 3.0, 3.0, 3.0, backdrop.offset))
                 colour = wp.vec3(1.5, 1.7, 2.2) * (1.0 + 0.2 * n2)
             if da > sa - 0.012 or dz > sz - 0.012:
                 colour = wp.vec3(0.08, 0.08, 0.08)
@@ -128,12 +97,7 @@ def wall_colour(
 
 @wp.func
 def room_at(
-    scene: Scene,
-    light: Light,
-    backdrop: Backdrop,
-    origin: wp.vec3,
-    d: wp.vec3,
-    state: wp.uint32,
+    scene: Scene, light: Light, backdrop: Backdrop, origin: wp.vec3, d: wp.vec3, state: wp.uint32
 ):
     """Radiance of a box room around the origin."""
     best = float(1.0e6)
@@ -190,12 +154,7 @@ def room_at(
 
 @wp.func
 def sky_at(
-    scene: Scene,
-    light: Light,
-    backdrop: Backdrop,
-    origin: wp.vec3,
-    d: wp.vec3,
-    state: wp.uint32,
+    scene: Scene, light: Light, backdrop: Backdrop, origin: wp.vec3, d: wp.vec3, state: wp.uint32
 ):
     """Radiance of open air: ground, a skyline of houses and trees, clouds."""
     offset = backdrop.offset
@@ -218,9 +177,7 @@ def sky_at(
             c = wp.max(light.directions[k][2], 0.0)
             lit += light.colours[k] * (0.3 * c)
         fog = 1.0 - wp.exp(-t / 120.0)
-        colour = lerp(
-            wp.cw_mul(backdrop.floor, lit) * shade, backdrop.ceiling * 0.8, fog
-        )
+        colour = lerp(wp.cw_mul(backdrop.floor, lit) * shade, backdrop.ceiling * 0.8, fog)
     else:
         z = d[2]
         q = wp.vec3(d[0] / (wp.abs(z) + 0.15), d[1] / (wp.abs(z) + 0.15), 0.0)
@@ -238,9 +195,7 @@ def sky_at(
             if column > 0.45 and fract(z * 60.0) > 0.5:
                 colour = colour * 0.5
             if hash_at(block, offset + 9.0) > 0.55:
-                leaf = noise_at(
-                    scene.noise, scaled(d, 40.0, 40.0, 40.0, offset)
-                )
+                leaf = noise_at(scene.noise, scaled(d, 40.0, 40.0, 40.0, offset))
                 colour = wp.vec3(0.05, 0.1, 0.03) * (1.0 + 0.5 * leaf)
     return colour
 
@@ -250,13 +205,9 @@ def studio_at(scene: Scene, backdrop: Backdrop, d: wp.vec3):
     """Radiance of a painted screen."""
     t = 0.5 + d[2] + 0.4 * d[0]
     if backdrop.style == 1:
-        t = 0.5 + 0.6 * noise_at(
-            scene.noise, scaled(d, 9.0, 9.0, 9.0, backdrop.offset)
-        )
+        t = 0.5 + 0.6 * noise_at(scene.noise, scaled(d, 9.0, 9.0, 9.0, backdrop.offset))
     elif backdrop.style == 2:
-        t = 0.5 + 0.45 * noise_at(
-            scene.noise, scaled(d, 60.0, 60.0, 60.0, backdrop.offset)
-        )
+        t = 0.5 + 0.45 * noise_at(scene.noise, scaled(d, 60.0, 60.0, 60.0, backdrop.offset))
     colour = lerp(backdrop.colour, backdrop.ceiling, wp.clamp(t, 0.0, 1.0))
     return wp.cw_mul(colour, backdrop.ambient) * 1.3
 

@@ -23,11 +23,7 @@ def fract(x: float):
 @wp.func
 def scaled(p: wp.vec3, x: float, y: float, z: float, offset: float):
     """Cells of the noise volume at a point."""
-    return wp.vec3(
-        p[0] * x + offset,
-        p[1] * y + 1.7 * offset,
-        p[2] * z + 2.3 * offset,
-    )
+    return wp.vec3(p[0] * x + offset, p[1] * y + 1.7 * offset, p[2] * z + 2.3 * offset)
 
 
 @wp.func
@@ -49,9 +45,7 @@ def noise_at(volume: wp.array3d(dtype=float), p: wp.vec3):
     b = volume[x0, y1, z0] * (1.0 - fz) + volume[x0, y1, z1] * fz
     c = volume[x1, y0, z0] * (1.0 - fz) + volume[x1, y0, z1] * fz
     d = volume[x1, y1, z0] * (1.0 - fz) + volume[x1, y1, z1] * fz
-    return (a * (1.0 - fy) + b * fy) * (1.0 - fx) + (
-        c * (1.0 - fy) + d * fy
-    ) * fx
+    return (a * (1.0 - fy) + b * fy) * (1.0 - fx) + (c * (1.0 - fy) + d * fy) * fx
 
 
 @wp.func
@@ -101,9 +95,7 @@ def picture_at(picture: wp.array2d(dtype=wp.vec3), u: float, v: float):
 
 
 @wp.func
-def texel(
-    picture: wp.array3d(dtype=wp.uint8), u: float, v: float, channel: int
-):
+def texel(picture: wp.array3d(dtype=wp.uint8), u: float, v: float, channel: int):
     """Bilinear value in [0, 1] of a texture whose row 0 is v = 1."""
     rows = picture.shape[0]
     columns = picture.shape[1]
@@ -139,9 +131,7 @@ def corner_weights(u: float, v: float):
 
 
 @wp.func
-def mixed(
-    values: wp.array(dtype=wp.vec3), scene: Scene, face: int, w: wp.vec3
-):
+def mixed(values: wp.array(dtype=wp.vec3), scene: Scene, face: int, w: wp.vec3):
     """A vector interpolated over a triangle."""
     a = scene.faces[face, 0]
     b = scene.faces[face, 1]
@@ -172,8 +162,8 @@ def is_sheet(material: int):
 def facing_normal(scene: Scene, face: int, w: wp.vec3, ray: wp.vec3):
     """Unit normal, on the visible side of the surface.
 
-    Interpolated normals at the outline may point away from the viewer; they
-    are turned back until they are perpendicular to the ray.
+    Interpolated normals at the outline may point away from the viewer; they are turned back until
+    they are perpendicular to the ray.
     """
     n = wp.normalize(mixed(scene.normals, scene, face, w))
     d = wp.normalize(ray)
@@ -183,9 +173,7 @@ def facing_normal(scene: Scene, face: int, w: wp.vec3, ray: wp.vec3):
         a = scene.faces[face, 0]
         points = wp.mesh_get(scene.mesh).points
         p = points[a]
-        side = wp.cross(
-            points[scene.faces[face, 1]] - p, points[scene.faces[face, 2]] - p
-        )
+        side = wp.cross(points[scene.faces[face, 1]] - p, points[scene.faces[face, 2]] - p)
         if wp.dot(side, d) > 0.0:
             n = -n
             along = -along

@@ -1,20 +1,11 @@
 """Colour and gloss of a point, by its material."""
 
 # ruff: noqa: SIM102, UP018
-# A variable that a loop changes starts with a cast in Warp, and both sides
-# of `and` are evaluated.
+# A variable that a loop changes starts with a cast in Warp, and both sides of `and` are evaluated.
 
 import warp as wp
 
-from .common import (
-    fract,
-    mixed,
-    mixed_extra,
-    noise_at,
-    scaled,
-    step,
-    texel,
-)
+from .common import fract, mixed, mixed_extra, noise_at, scaled, step, texel
 from .skin import Paint, eye_paint, lerp, look_colour, skin_paint
 from .structs import Scene
 
@@ -53,10 +44,7 @@ def pattern_value(scene: Scene, row: int, p: wp.vec3, arm: float):
     elif kind == 6:
         if noise_at(scene.noise, scaled(p, 14.0, 14.0, 14.0, seed)) > 0.2:
             t += 0.6
-        if (
-            noise_at(scene.noise, scaled(p, 14.0, 14.0, 14.0, seed + 7.0))
-            > 0.7
-        ):
+        if noise_at(scene.noise, scaled(p, 14.0, 14.0, 14.0, seed + 7.0)) > 0.7:
             t += 0.4
     elif kind == 7:
         inside = wp.abs(p[0]) < 0.09 and wp.abs(p[2] - 0.36) < 0.08
@@ -67,26 +55,18 @@ def pattern_value(scene: Scene, row: int, p: wp.vec3, arm: float):
 
 
 @wp.func
-def cloth_paint(
-    scene: Scene, face: int, w: wp.vec3, person: int, p: wp.vec3, slot: int
-):
+def cloth_paint(scene: Scene, face: int, w: wp.vec3, person: int, p: wp.vec3, slot: int):
     """A cloth; ``slot`` is its row among a person's patterns."""
     row = 5 * person + slot
     arm = mixed_extra(scene, face, w, 2)
     seed = scene.patterns[row, 8]
-    first = wp.vec3(
-        scene.patterns[row, 0], scene.patterns[row, 1], scene.patterns[row, 2]
-    )
-    second = wp.vec3(
-        scene.patterns[row, 3], scene.patterns[row, 4], scene.patterns[row, 5]
-    )
+    first = wp.vec3(scene.patterns[row, 0], scene.patterns[row, 1], scene.patterns[row, 2])
+    second = wp.vec3(scene.patterns[row, 3], scene.patterns[row, 4], scene.patterns[row, 5])
     colour = lerp(first, second, pattern_value(scene, row, p, arm))
     weave = noise_at(scene.noise, scaled(p, 300.0, 300.0, 300.0, seed + 4.0))
     worn = noise_at(scene.noise, scaled(p, 12.0, 12.0, 12.0, seed + 6.0))
     paint = Paint()
-    paint.colour = colour * wp.clamp(
-        1.0 + 0.05 * weave + 0.05 * worn, 0.3, 1.7
-    )
+    paint.colour = colour * wp.clamp(1.0 + 0.05 * weave + 0.05 * worn, 0.3, 1.7)
     paint.roughness = scene.patterns[row, 9]
     paint.gloss = 0.02
     paint.bump = 0.06
@@ -107,20 +87,14 @@ def hair_paint(scene: Scene, person: int, p: wp.vec3):
     t = float(0.0)
     if scene.looks[person, 16] > 0.5:
         t = noise_at(scene.noise, scaled(p, 230.0, 230.0, 120.0, seed))
-        t += 0.5 * noise_at(
-            scene.noise, scaled(p, 60.0, 60.0, 40.0, seed + 1.0)
-        )
+        t += 0.5 * noise_at(scene.noise, scaled(p, 60.0, 60.0, 40.0, seed + 1.0))
     else:
         turn = wp.atan2(d[0], -d[1]) * 0.2
         q = wp.vec3(turn, 0.06 * d[2], 0.05 * d[1])
         t = noise_at(scene.noise, scaled(q, 260.0, 200.0, 200.0, seed))
-        t += 0.7 * noise_at(
-            scene.noise, scaled(q, 900.0, 400.0, 400.0, seed + 3.0)
-        )
+        t += 0.7 * noise_at(scene.noise, scaled(q, 900.0, 400.0, 400.0, seed + 3.0))
     paint = Paint()
-    paint.colour = look_colour(scene, person, 3) * wp.clamp(
-        1.0 + 0.38 * t, 0.2, 2.4
-    )
+    paint.colour = look_colour(scene, person, 3) * wp.clamp(1.0 + 0.38 * t, 0.2, 2.4)
     paint.roughness = 0.5
     paint.gloss = 0.035
     paint.bump = 0.16

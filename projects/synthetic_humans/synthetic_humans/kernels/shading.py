@@ -1,8 +1,7 @@
 """Light on people: colours of pixels in linear light."""
 
 # ruff: noqa: SIM102, SIM114, UP018
-# A variable that a loop changes starts with a cast in Warp, and both sides
-# of `and` are evaluated.
+# A variable that a loop changes starts with a cast in Warp, and both sides of `and` are evaluated.
 
 import warp as wp
 
@@ -38,9 +37,7 @@ def light_at(scene: Scene, face: int, w: wp.vec3):
 
 
 @wp.func
-def is_open(
-    scene: Scene, light: Light, k: int, origin: wp.vec3, state: wp.uint32
-):
+def is_open(scene: Scene, light: Light, k: int, origin: wp.vec3, state: wp.uint32):
     """1 if a random point of a key light is seen from a point, else 0."""
     jitter = wp.vec3(wp.randn(state), wp.randn(state), wp.randn(state))
     d = wp.normalize(light.directions[k] + jitter * (light.spreads[k] * 0.5))
@@ -51,18 +48,10 @@ def is_open(
 
 
 @wp.func
-def visible_share(
-    scene: Scene,
-    light: Light,
-    k: int,
-    origin: wp.vec3,
-    state: wp.uint32,
-    rays: int,
-):
+def visible_share(scene: Scene, light: Light, k: int, origin: wp.vec3, state: wp.uint32, rays: int):
     """Share of a key light that is seen from a point.
 
-    Two rays decide; where they disagree the point is in a half shadow and
-    gets four more.
+    Two rays decide; where they disagree the point is in a half shadow and gets four more.
     """
     base = int(state) + k * 97
     total = is_open(scene, light, k, origin, wp.rand_init(base, 0))
@@ -71,9 +60,7 @@ def visible_share(
         second = is_open(scene, light, k, origin, wp.rand_init(base, 1))
         if second != total:
             for extra in range(4):
-                total += is_open(
-                    scene, light, k, origin, wp.rand_init(base, extra + 2)
-                )
+                total += is_open(scene, light, k, origin, wp.rand_init(base, extra + 2))
             count += 4.0
         total += second
         count += 1.0
@@ -115,9 +102,7 @@ def shade(
     sharp = panorama_at(light.panorama, wp.normalize(mirror))
     blur = wp.clamp(paint.roughness / 0.5, 0.0, 1.0)
     reflected = sharp * (1.0 - blur) + diffuse * blur
-    colour += reflected * (
-        fresnel * open * open * (1.0 - 0.6 * wp.min(paint.roughness, 1.0))
-    )
+    colour += reflected * (fresnel * open * open * (1.0 - 0.6 * wp.min(paint.roughness, 1.0)))
     is_skin = material == 0
     rough = wp.max(paint.roughness, 0.06)
     alpha2 = rough * rough * rough * rough
@@ -132,9 +117,7 @@ def shade(
             if around[3] > FREE:
                 seen = 1.0
             else:
-                seen = visible_share(
-                    scene, light, k, position + n * 0.003, state, count
-                )
+                seen = visible_share(scene, light, k, position + n * 0.003, state, count)
         w0 = wp.max(nl, 0.0)
         lit = wp.vec3(w0, w0, w0) * seen
         if is_skin:
@@ -149,9 +132,7 @@ def shade(
                 )
                 * share
             )
-        colour += wp.cw_mul(wp.cw_mul(paint.colour, light.colours[k]), lit) * (
-            1.0 / PI
-        )
+        colour += wp.cw_mul(wp.cw_mul(paint.colour, light.colours[k]), lit) * (1.0 / PI)
         half = wp.normalize(direction + view)
         nh = wp.clamp(wp.dot(bent, half), 0.0, 1.0)
         q = nh * nh * (alpha2 - 1.0) + 1.0
@@ -180,9 +161,7 @@ def radiance_at(
         p = view.centre + d * q.t
         colour = shade(scene, light, q.face, w, p, d, state, 1)
     return wp.vec3(
-        wp.min(colour[0], BRIGHTEST),
-        wp.min(colour[1], BRIGHTEST),
-        wp.min(colour[2], BRIGHTEST),
+        wp.min(colour[0], BRIGHTEST), wp.min(colour[1], BRIGHTEST), wp.min(colour[2], BRIGHTEST)
     )
 
 
@@ -225,49 +204,19 @@ def colour_band(
         colour = shade(scene, light, face, w, p, d, state, 2)
     if edge[i] > wp.uint8(0):
         colour = wp.vec3(
-            wp.min(colour[0], BRIGHTEST),
-            wp.min(colour[1], BRIGHTEST),
-            wp.min(colour[2], BRIGHTEST),
+            wp.min(colour[0], BRIGHTEST), wp.min(colour[1], BRIGHTEST), wp.min(colour[2], BRIGHTEST)
         )
         colour += radiance_at(
-            scene,
-            light,
-            view,
-            backdrop,
-            x - 0.25,
-            y - 0.375,
-            size,
-            state + wp.uint32(1),
+            scene, light, view, backdrop, x - 0.25, y - 0.375, size, state + wp.uint32(1)
         )
         colour += radiance_at(
-            scene,
-            light,
-            view,
-            backdrop,
-            x + 0.375,
-            y - 0.125,
-            size,
-            state + wp.uint32(2),
+            scene, light, view, backdrop, x + 0.375, y - 0.125, size, state + wp.uint32(2)
         )
         colour += radiance_at(
-            scene,
-            light,
-            view,
-            backdrop,
-            x - 0.375,
-            y + 0.25,
-            size,
-            state + wp.uint32(3),
+            scene, light, view, backdrop, x - 0.375, y + 0.25, size, state + wp.uint32(3)
         )
         colour += radiance_at(
-            scene,
-            light,
-            view,
-            backdrop,
-            x + 0.125,
-            y + 0.375,
-            size,
-            state + wp.uint32(4),
+            scene, light, view, backdrop, x + 0.125, y + 0.375, size, state + wp.uint32(4)
         )
         colour = colour * 0.2
     out[i] = colour

@@ -59,14 +59,7 @@ def brow_distance(scene: Scene, p: wp.vec3):
 
 
 @wp.func
-def face_paint(
-    scene: Scene,
-    person: int,
-    p: wp.vec3,
-    scalp: float,
-    lips: float,
-    base: wp.vec3,
-):
+def face_paint(scene: Scene, person: int, p: wp.vec3, scalp: float, lips: float, base: wp.vec3):
     """Skin of the head: cheeks, brows, beard, shadow of the hair."""
     seed = scene.looks[person, 12]
     hair = look_colour(scene, person, 3)
@@ -78,9 +71,7 @@ def face_paint(
     if p[1] < -0.1:
         nose_z = 0.04 - z
         red += wp.exp(-(p[0] * p[0] + nose_z * nose_z) / 0.0002)
-    colour = wp.cw_mul(
-        colour, wp.vec3(1.0, 1.0, 1.0) + wp.vec3(0.12, -0.1, -0.08) * red
-    )
+    colour = wp.cw_mul(colour, wp.vec3(1.0, 1.0, 1.0) + wp.vec3(0.12, -0.1, -0.08) * red)
     colour = lerp(colour, look_colour(scene, person, 9), lips)
     strands = noise_at(scene.noise, scaled(p, 420.0, 420.0, 147.0, seed))
     brow = brow_distance(scene, p) + 0.22 * strands
@@ -90,9 +81,7 @@ def face_paint(
     if beard > 0.0 and p[1] < -0.01:
         side = 0.02 * step(0.03, 0.06, wp.abs(p[0]))
         t = step(0.055, 0.075, z + side) * step(0.175, 0.14, z)
-        stubble = noise_at(
-            scene.noise, scaled(p, 420.0, 420.0, 420.0, seed + 5.0)
-        )
+        stubble = noise_at(scene.noise, scaled(p, 420.0, 420.0, 420.0, seed + 5.0))
         t *= step(0.0, 0.25, 0.9 - lips) * beard * 0.85
         t *= wp.clamp(0.85 + 0.15 * stubble, 0.0, 1.0)
         colour = lerp(colour, hair, t)
@@ -109,9 +98,7 @@ def skin_paint(scene: Scene, face: int, w: wp.vec3, person: int, p: wp.vec3):
     v = mixed_extra(scene, face, w, 1)
     coarse = noise_at(scene.noise, scaled(p, 18.0, 18.0, 18.0, seed))
     fine = noise_at(scene.noise, scaled(p, 140.0, 140.0, 140.0, seed + 1.0))
-    colour = look_colour(scene, person, 0) * wp.clamp(
-        1.0 + 0.06 * coarse + 0.035 * fine, 0.5, 1.6
-    )
+    colour = look_colour(scene, person, 0) * wp.clamp(1.0 + 0.06 * coarse + 0.035 * fine, 0.5, 1.6)
     paint = Paint()
     paint.roughness = 0.42
     paint.gloss = 0.028
@@ -127,17 +114,13 @@ def skin_paint(scene: Scene, face: int, w: wp.vec3, person: int, p: wp.vec3):
         colour = face_paint(scene, person, p, scalp, lips, colour)
         paint.roughness = 0.42 - 0.12 * lips
     elif region >= 2 and region <= 5:
-        nails = wp.max(
-            texel(scene.masks, u, v, 2), texel(scene.masks, u, v, 3)
-        )
+        nails = wp.max(texel(scene.masks, u, v, 2), texel(scene.masks, u, v, 3))
         warm = wp.vec3(1.06, 0.95, 0.96)
         colour = wp.cw_mul(colour, warm)
         nail = colour * 0.6 + wp.vec3(0.25, 0.22, 0.2)
         colour = lerp(colour, nail, nails)
         paint.roughness = 0.42 - 0.2 * nails
-    freckles = noise_at(
-        scene.noise, scaled(p, 900.0, 900.0, 900.0, seed + 9.0)
-    )
+    freckles = noise_at(scene.noise, scaled(p, 900.0, 900.0, 900.0, seed + 9.0))
     paint.colour = colour * (1.0 - 0.2 * step(2.6, 3.1, freckles))
     return paint
 

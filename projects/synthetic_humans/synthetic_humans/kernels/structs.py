@@ -7,8 +7,8 @@ import warp as wp
 class Scene:
     """Triangles of all people. Letters: V vertices, F faces, P people.
 
-    Attributes of vertices and faces are those of ``surfaces.py``. Vertices
-    of scans keep their colour in ``rest``.
+    Attributes of vertices and faces are those of ``surfaces.py``. Vertices of scans keep their
+    colour in ``rest``.
     """
 
     mesh: wp.uint64

@@ -21,16 +21,12 @@ def tone(picture: wp.array(dtype=wp.vec3), gain: wp.vec3):
 
 @wp.kernel
 def quantise(
-    picture: wp.array(dtype=wp.vec3),
-    noise: float,
-    seed: int,
-    out: wp.array2d(dtype=wp.uint8),
+    picture: wp.array(dtype=wp.vec3), noise: float, seed: int, out: wp.array2d(dtype=wp.uint8)
 ):
     """Add the noise of a sensor and round to bytes (N, 3)."""
     i = wp.tid()
     state = wp.rand_init(seed, i)
-    # Differences of uniform numbers: cheaper than normal ones, and of
-    # deviation 1 after the factor.
+    # Differences of uniform numbers: cheaper than normal ones, and of deviation 1 after the factor.
     grey = (wp.randf(state) - wp.randf(state)) * 2.44949
     for k in range(3):
         own = (wp.randf(state) - wp.randf(state)) * 2.44949

@@ -5,15 +5,7 @@
 
 import warp as wp
 
-from .common import (
-    corner_weights,
-    facing_normal,
-    mixed,
-    mixed_extra,
-    panorama_at,
-    texel,
-    view_ray,
-)
+from .common import corner_weights, facing_normal, mixed, mixed_extra, panorama_at, texel, view_ray
 from .structs import Light, Scene, View
 
 FAR = wp.constant(1.0e4)
@@ -163,11 +155,7 @@ def first_hits(
 
 
 @wp.kernel
-def look_up(
-    light: Light,
-    directions: wp.array(dtype=wp.vec3),
-    out: wp.array(dtype=wp.vec3),
-):
+def look_up(light: Light, directions: wp.array(dtype=wp.vec3), out: wp.array(dtype=wp.vec3)):
     """Radiance from directions."""
     i = wp.tid()
     out[i] = panorama_at(light.panorama, directions[i])
@@ -185,8 +173,8 @@ def gather_light(
 ):
     """Irradiance and openness of vertices.
 
-    What blocks a direction sends back a part of the light from there.
-    Directions along the surface weigh little and are left out.
+    What blocks a direction sends back a part of the light from there. Directions along the surface
+    weigh little and are left out.
     """
     i = vertices[wp.tid()]
     n = scene.normals[i]
@@ -207,6 +195,4 @@ def gather_light(
                 total += radiance * c
     weight = wp.max(weight, 1.0e-6)
     scale = 3.14159265 / weight
-    out[i] = wp.vec4(
-        total[0] * scale, total[1] * scale, total[2] * scale, open / weight
-    )
+    out[i] = wp.vec4(total[0] * scale, total[1] * scale, total[2] * scale, open / weight)
