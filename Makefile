@@ -33,7 +33,7 @@ $(DEMO_STAMP): $(STAMP) requirements/synthetic.txt
 	    -r requirements/synthetic.txt
 	touch $@
 
-# Four tasks from nothing, and a page with pictures. DEMO=long takes an hour,
+# Four tasks from nothing, and a page with images. DEMO=long takes an hour,
 # DEMO=gpu needs one; DATA=... is a folder with photographs of people.
 demo: $(DEMO_STAMP)
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python projects/demo/demo.py \

@@ -1,14 +1,14 @@
-"""Annotation files of people who stand and face the camera, with pictures."""
+"""Annotation files of people who stand and face the camera, with images."""
 
 import json
 
 import cv2
 import numpy as np
 
-from mmsapiens.pose.vocabularies import field_indices, get_vocabulary
+from mmsapiens.pose.vocabularies import field_indices, get_keypoint_set
 
 SIZE_WH = (100, 140)
-# Right side of the person, on the left of the picture; x from the middle.
+# Right side of the person, on the left of the image; x from the middle.
 _MIDDLE = {'nose': (0, 24)}
 _SIDE = {
     'eye': (5, 20),
@@ -40,8 +40,8 @@ def _point(name, group, number):
 
 
 def standing_points(vocabulary):
-    """x, y, visibility (K, 3) of a person in the middle of a picture."""
-    described = get_vocabulary(vocabulary)
+    """x, y, visibility (K, 3) of a person in the middle of an image."""
+    described = get_keypoint_set(vocabulary)
     points = np.full((len(described), 3), 2.0)
     for group, ids in described.groups.items():
         for number, index in enumerate(ids):
@@ -82,12 +82,12 @@ def make_document(vocabulary, count):
 
 
 def write_document(folder, doc, name='people.json'):
-    """Write file and pictures, and return the file's path as text."""
+    """Write file and images, and return the file's path as text."""
     rng = np.random.default_rng(0)
     width, height = SIZE_WH
     for index in range(len(doc['images'])):
-        picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / f'{index}.png'), picture)
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'{index}.png'), image)
     path = folder / name
     path.write_text(json.dumps(doc))
     return str(path)

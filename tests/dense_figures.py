@@ -1,7 +1,7 @@
 """Figures of ellipsoids with exact depth, normals and body parts.
 
 Seen along parallel rays. A figure faces the camera, so that its left is on the right of the
-picture.
+image.
 """
 
 import argparse
@@ -14,8 +14,8 @@ import numpy as np
 METRES_PER_PIXEL = 0.008
 DISTANCE_M = 3.0
 
-# name of the class: label, centre (x, y), radii (x, y) and how far it sticks out, all in parts of
-# the height of the figure, and colour (B, G, R).
+# name of the class: label, center (x, y), radii (x, y) and how far it sticks out, all in parts of
+# the height of the figure, and color (B, G, R).
 PARTS = [
     ('Hair', 3, (0, 0.075), (0.075, 0.075), 0.0, (30, 40, 70)),
     ('Face_Neck', 2, (0, 0.095), (0.06, 0.08), 0.04, (140, 170, 220)),
@@ -35,7 +35,7 @@ PARTS = [
 
 @dataclass
 class Figure:
-    """One picture with its maps, all (H, W, ...)."""
+    """One image with its maps, all (H, W, ...)."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -60,10 +60,10 @@ def draw_figure(seed=0, size_hw=(256, 192)):
     light = np.array([rng.uniform(-0.5, 0.5), 0.5, 0.7])
     light /= np.linalg.norm(light)
     rows, columns = np.mgrid[:height, :width]
-    for _, label, centre, radii, forward, colour in PARTS:
+    for _, label, center, radii, forward, color in PARTS:
         scale = tall * METRES_PER_PIXEL
-        right = (columns - left - centre[0] * tall) * METRES_PER_PIXEL
-        up = -(rows - top - centre[1] * tall) * METRES_PER_PIXEL
+        right = (columns - left - center[0] * tall) * METRES_PER_PIXEL
+        up = -(rows - top - center[1] * tall) * METRES_PER_PIXEL
         a, b = radii[0] * scale, radii[1] * scale
         c = min(a, b)
         inside = 1 - (right / a) ** 2 - (up / b) ** 2
@@ -76,7 +76,7 @@ def draw_figure(seed=0, size_hw=(256, 192)):
         normals[seen] = normal[seen]
         labels[seen] = label
         shade = 0.45 + 0.55 * np.maximum(normal @ light, 0)
-        image[seen] = (np.array(colour) * shade[..., None])[seen]
+        image[seen] = (np.array(color) * shade[..., None])[seen]
     mask = (labels > 0).astype(np.uint8)
     depth[mask == 0] = 0
     image += rng.normal(0, 3, image.shape)

@@ -10,13 +10,13 @@ from mmsapiens.pretrain.datasets.packing import pack_images
 
 
 def write_images(folder, number, size_hw=(8, 8), per_folder=100):
-    """Write JPEGs of one colour each, a different one for each."""
+    """Write JPEGs of one color each, a different one for each."""
     folder = Path(folder)
     for index in range(number):
         path = folder / f'{index // per_folder:03d}' / f'{index:05d}.jpg'
         path.parent.mkdir(parents=True, exist_ok=True)
-        colour = (index * 10 % 251, index // 251 % 251, 40)
-        cv2.imwrite(str(path), np.full((*size_hw, 3), colour, np.uint8))
+        color = (index * 10 % 251, index // 251 % 251, 40)
+        cv2.imwrite(str(path), np.full((*size_hw, 3), color, np.uint8))
     return folder
 
 

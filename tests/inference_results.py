@@ -20,7 +20,7 @@ PALETTE = (
 
 
 def made_frame(name='a', size_hw=(48, 64), **kwargs):
-    """A picture with a gradient."""
+    """An image with a gradient."""
     height, width = size_hw
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(0, 255, width)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Kill runs that write results again and again, and compare the folders.
 
-Results of pictures and videos are written by the code of ``mmsapiens infer``, without networks:
+Results of images and videos are written by the code of ``mmsapiens infer``, without networks:
 once without interruption, and in folders whose runs are killed by SIGKILL at random moments, each
 continued by the next. After half of the kills, and after every end, the power fails as well: what
 was not brought to the disk is emptied, zeroed, cut, as it was before, or gone. A run that came to
@@ -24,7 +24,7 @@ import mmsapiens  # noqa: F401  # isort: skip  before the hosts
 import av
 import cv2
 from inference_results import made_maps, made_people, made_pose
-from odd_inputs.describe import picture
+from odd_inputs.describe import make_image
 from odd_inputs.videos import make_video
 from simulated_disk import SimulatedDisk
 
@@ -37,21 +37,21 @@ from mmsapiens.inference.temporal import TemporalFilter
 from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, MapWriter, OverlayWriter
 
 KINDS = {'many': (12, {'long.mp4': 30, 'inner/short.mp4': 7}), 'few': (4, {'inner/short.mp4': 7})}
-"""Pictures, and frames of videos; few files are synced one by one."""
+"""Images, and frames of videos; few files are synced one by one."""
 CHECKPOINT_FRAMES = 4
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
 SUFFIXES = ('.json', '.npy', '.jpg')
-"""Of the files of a picture."""
+"""Of the files of an image."""
 UNLIKE = ('manifest.json', 'manifest.jsonl', '.run.lock')
 """What says when and how the results were made."""
 
 
 def write_inputs(folder, kind):
-    """Pictures and videos to work on."""
+    """Images and videos to work on."""
     (folder / 'inner').mkdir(parents=True)
     number, videos = KINDS[kind]
     for index in range(number):
-        picture().save(folder / f'{index:02d}.png')
+        make_image().save(folder / f'{index:02d}.png')
     for name, count in videos.items():
         make_video(folder / name, count)
 
@@ -142,7 +142,7 @@ def progress(folder):
         return 'nothing noted'
     if 'settled' in lines[-1]:
         return 'all on the disk'
-    return 'video' if any('"video"' in line for line in lines) else 'pictures'
+    return 'video' if any('"video"' in line for line in lines) else 'images'
 
 
 class Expected:
@@ -226,7 +226,7 @@ class Killer:
 
 
 def remove_some(out, generator):
-    """Somebody removes one of the files of some pictures and frames."""
+    """Somebody removes one of the files of some images and frames."""
     files = [p for p in sorted(out.rglob('*')) if p.suffix in SUFFIXES]
     for path in generator.sample(files, len(files) // 4):
         path.unlink()

@@ -28,7 +28,7 @@ def fixture_folder():
 
 
 def data_folder():
-    """Folder of real pictures; skips the test where it is missing."""
+    """Folder of real images; skips the test where it is missing."""
     return _folder('MMSAPIENS_TEST_DATA', '../shared/data')
 
 

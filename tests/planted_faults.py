@@ -1,6 +1,6 @@
 """Annotation files with planted faults of every kind.
 
-An edit takes an image, its annotation, the document and the folder of the pictures, and changes
+An edit takes an image, its annotation, the document and the folder of the images, and changes
 them.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from annotated_people import SIZE_WH, keypoint_fields, make_document, write_document
 
 from mmsapiens.pose.datasets.keypoint_faults import read_points
-from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS, get_vocabulary
+from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS, get_keypoint_set
 
 NAN, INF = float('nan'), float('inf')
 
@@ -21,7 +21,7 @@ def edit_keypoints(vocabulary, **changes):
     """Change keypoints by name, and the groups that repeat them."""
 
     def edit(image, annotation, doc, folder):
-        described = get_vocabulary(vocabulary)
+        described = get_keypoint_set(vocabulary)
         points, _ = read_points(annotation, described)
         for name, values in changes.items():
             index = described.keypoint_names.index(name)
@@ -35,7 +35,7 @@ def exchange(vocabulary, *groups):
     """Exchange left and right of some names or groups."""
 
     def edit(image, annotation, doc, folder):
-        described = get_vocabulary(vocabulary)
+        described = get_keypoint_set(vocabulary)
         points, _ = read_points(annotation, described)
         old = points.copy()
         for index, name in enumerate(described.keypoint_names):
@@ -76,7 +76,7 @@ def remove_file(image, annotation, doc, folder):
 
 
 def damage_file(image, annotation, doc, folder):
-    (folder / image['file_name']).write_bytes(b'not a picture')
+    (folder / image['file_name']).write_bytes(b'not an image')
 
 
 def replace_file(image, annotation, doc, folder):

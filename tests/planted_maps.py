@@ -1,6 +1,6 @@
-"""Data sets of figures with planted faults of every kind.
+"""Datasets of figures with planted faults of every kind.
 
-An edit takes the folder of a good data set of three samples, whose folders are those of
+An edit takes the folder of a good dataset of three samples, whose folders are those of
 `dense_figures`, and breaks the sample `0001`.
 """
 
@@ -76,7 +76,7 @@ def change_array(kind, change):
     return edit
 
 
-def change_picture(kind, change):
+def change_image(kind, change):
     def edit(folder):
         path = str(path_of(folder, kind))
         cv2.imwrite(path, change(cv2.imread(path, cv2.IMREAD_UNCHANGED)))
@@ -85,7 +85,7 @@ def change_picture(kind, change):
 
 
 def rename(kind, suffix):
-    """Store a picture in another format, without the first one."""
+    """Store an image in another format, without the first one."""
 
     def edit(folder):
         path = path_of(folder, kind)
@@ -111,9 +111,9 @@ def set_pixels(value, number=1):
 
 
 def set_corner(value):
-    def change(picture):
-        picture[:3, :3] = value
-        return picture
+    def change(image):
+        image[:3, :3] = value
+        return image
 
     return change
 
@@ -132,7 +132,7 @@ def empty_all(folder):
         path.unlink()
 
 
-def copy_picture(folder):
+def copy_image(folder):
     shutil.copy(folder / 'images/0000.png', path_of(folder, 'images'))
 
 
@@ -140,7 +140,7 @@ def copy_picture(folder):
 class Planted:
     """A fault: how it is made, what the checker and the loader say.
 
-    `refusal` is a part of the message of the data set or its pipeline; None if training goes on
+    `refusal` is a part of the message of the dataset or its pipeline; None if training goes on
     with such a sample.
     """
 
@@ -156,8 +156,8 @@ PLANTED = {
         'missing_folder', 'depth', remove_folder('depths'), 'there is no folder .*depths', True
     ),
     'folders-empty': Planted('no_samples', 'depth', empty_all, 'found no sample in .*images', True),
-    'picture-missing': Planted(
-        'missing_picture', 'parsing', remove('images'), 'no picture of the name 0001', True
+    'image-missing': Planted(
+        'missing_image', 'parsing', remove('images'), 'no image of the name 0001', True
     ),
     'label-missing': Planted(
         'missing_map', 'parsing', remove('labels'), 'no map of the name 0001', True
@@ -175,14 +175,14 @@ PLANTED = {
         '0001.jpg, 0001.png have one name',
         True,
     ),
-    'picture-empty': Planted('empty_file', 'parsing', empty('images'), 'is an empty file'),
+    'image-empty': Planted('empty_file', 'parsing', empty('images'), 'is an empty file'),
     'depth-empty': Planted('empty_file', 'depth', empty('depths'), 'is an empty file'),
     'label-empty': Planted('empty_file', 'parsing', empty('labels'), 'is an empty file'),
-    'picture-cut': Planted('damaged_picture', 'depth', cut('images'), 'was cut short'),
-    'picture-text': Planted(
-        'damaged_picture', 'normal', overwrite('images', b'<html>'), 'cannot be decoded'
+    'image-cut': Planted('damaged_image', 'depth', cut('images'), 'was cut short'),
+    'image-text': Planted(
+        'damaged_image', 'normal', overwrite('images', b'<html>'), 'cannot be decoded'
     ),
-    'picture-twice': Planted('duplicate_picture', 'depth', copy_picture),
+    'image-twice': Planted('duplicate_image', 'depth', copy_image),
     'label-jpeg': Planted('jpeg_map', 'parsing', rename('labels', '.jpg'), 'is a JPEG'),
     'mask-jpeg': Planted('jpeg_map', 'depth', rename('masks', '.jpg'), 'is a JPEG'),
     'depth-pickled': Planted(
@@ -222,30 +222,30 @@ PLANTED = {
         'infinite_values', 'depth', change_array('depths', set_pixels(np.inf)), 'NaN or infinite'
     ),
     'depth-size': Planted('size_differs', 'depth', change_array('depths', smaller), 'high'),
-    'label-size': Planted('size_differs', 'parsing', change_picture('labels', smaller), 'high'),
-    'label-colours': Planted(
-        'colour_labels',
+    'label-size': Planted('size_differs', 'parsing', change_image('labels', smaller), 'high'),
+    'label-colors': Planted(
+        'color_labels',
         'parsing',
-        change_picture('labels', lambda p: np.dstack([p, p, p])),
+        change_image('labels', lambda p: np.dstack([p, p, p])),
         r'must have the shape \(H, W\)',
     ),
     'label-unknown': Planted(
-        'unknown_label', 'parsing', change_picture('labels', set_corner(200)), '200'
+        'unknown_label', 'parsing', change_image('labels', set_corner(200)), '200'
     ),
     'label-16-bits': Planted(
         'unknown_label',
         'parsing',
-        change_picture('labels', lambda p: set_corner(999)(p.astype('u2'))),
+        change_image('labels', lambda p: set_corner(999)(p.astype('u2'))),
         'from 0 to 254',
     ),
     'label-background': Planted(
-        'unlabelled_picture', 'parsing', change_picture('labels', np.zeros_like)
+        'unlabelled_image', 'parsing', change_image('labels', np.zeros_like)
     ),
     'mask-empty': Planted(
-        'empty_mask', 'depth', change_picture('masks', np.zeros_like), 'no human pixel'
+        'empty_mask', 'depth', change_image('masks', np.zeros_like), 'no human pixel'
     ),
     'mask-full': Planted('full_mask', 'parsing', lambda folder: add_masks(folder, full=True)),
-    'mask-grey': Planted('grey_mask', 'depth', change_picture('masks', lambda p: p // 2)),
+    'mask-gray': Planted('gray_mask', 'depth', change_image('masks', lambda p: p // 2)),
     'labels-outside': Planted(
         'labels_outside_mask', 'parsing', lambda folder: add_masks(folder, full=False)
     ),

@@ -15,7 +15,7 @@ ARCH = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
 
 
 def tiny_config(task, folder, **changes):
-    """A config file of two layers of width 32 for pictures of 64x48."""
+    """A config file of two layers of width 32 for images of 64x48."""
     cfg = Config.fromfile(ROOT / 'configs' / TASKS[task].tiny)
     cfg.model.backbone.update(arch=ARCH, img_size=SIZE_HW)
     height, width = SIZE_HW
@@ -64,14 +64,14 @@ def tiny_task(task, folder, **changes):
     return config, random_weights(config, folder / f'{task}.pth')
 
 
-def picture(height=60, width=80, seed=0, **fields):
-    """A frame of smooth random colours."""
+def make_image(height=60, width=80, seed=0, **fields):
+    """A frame of smooth random colors."""
     import cv2
 
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    name = fields.pop('name', f'picture_{seed}')
+    name = fields.pop('name', f'image_{seed}')
     return Frame(image, name, f'{name}.png', **fields)
 
 

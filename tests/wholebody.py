@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from mmsapiens.pose.metrics.wholebody_layout import write_keypoints
-from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.pose.vocabularies import get_keypoint_set
 
 AREA = 100.0 * 100
 VOCABULARIES = ('coco_wholebody', 'goliath308')
@@ -20,7 +20,7 @@ def person(vocabulary, number, image_id=None, unlabelled=()):
 
     The person is a square of 100 pixels, `number` squares to the right.
     """
-    described = get_vocabulary(vocabulary)
+    described = get_keypoint_set(vocabulary)
     points = np.full((len(described), 3), 2.0)
     rng = np.random.default_rng(number)
     points[:, :2] = rng.uniform(0, 100, (len(described), 2)).round(2)
@@ -57,7 +57,7 @@ def write_annotations(path, annotations):
 
 def shift_for(oks, vocabulary):
     """Distances, px (K,), at which each point of a person has this OKS."""
-    sigmas = np.array(get_vocabulary(vocabulary).sigmas)
+    sigmas = np.array(get_keypoint_set(vocabulary).sigmas)
     return 2 * sigmas * np.sqrt(-2 * AREA * np.log(oks))
 
 
@@ -78,7 +78,7 @@ def sample(annotation, points, score=1.0, **meta):
 def shifted(annotation, vocabulary, oks, groups=None, **kwargs):
     """A data sample shifted so that points of `groups` have this OKS."""
     points = np.array(annotation['points'])[:, :2]
-    described = get_vocabulary(vocabulary)
+    described = get_keypoint_set(vocabulary)
     ids = list(range(len(described)))
     if groups is not None:
         ids = [i for group in groups for i in described.groups[group]]
@@ -94,7 +94,7 @@ def evaluate(metric, data_samples, size=None):
 
 
 def people(vocabulary, tmp_path, count=3, **kwargs):
-    """`count` people in pictures of their own, and their file."""
+    """`count` people in images of their own, and their file."""
     annotations = [person(vocabulary, i, **kwargs) for i in range(count)]
     name = f'{vocabulary}.json'
     return annotations, write_annotations(tmp_path / name, annotations)

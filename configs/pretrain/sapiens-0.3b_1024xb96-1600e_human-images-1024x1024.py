@@ -60,7 +60,7 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=96,
     dataset=dict(
-        # The smallest crops have 0.2 of the area: larger pictures than this are decoded at a half,
+        # The smallest crops have 0.2 of the area: larger images than this are decoded at a half,
         # quarter or eighth of their size.
         min_size=round(img_size / 0.2**0.5),
         pipeline=train_pipeline,

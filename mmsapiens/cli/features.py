@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .output import json_option
-from .progress import RunProgress, conclude, make_read_options, picture_errors, read_options
+from .progress import RunProgress, conclude, image_errors, make_read_options, read_options
 
 
 @click.command('features')
@@ -39,7 +39,7 @@ from .progress import RunProgress, conclude, make_read_options, picture_errors, 
     default=(1024, 1024),
     show_default=True,
     metavar='HEIGHT WIDTH',
-    help='What pictures are resized to.',
+    help='What images are resized to.',
 )
 @click.option('--device', help='Such as cuda:0 or cpu.')
 @click.option(
@@ -76,16 +76,16 @@ def command(
     """
     from mmsapiens.inference.features import FeatureExtractor
 
-    from .quiet import few_messages
+    from .quiet import warnings_only
 
     names = ('weights', 'device', 'dtype', 'batch_size', 'workers', 'mode')
-    with few_messages():
+    with warnings_only():
         extractor = FeatureExtractor(
             options['model'],
             size_hw=tuple(options['size_hw']),
             **{name: options[name] for name in names},
         )
-        with picture_errors(), RunProgress(quiet or json) as progress:
+        with image_errors(), RunProgress(quiet or json) as progress:
             summary = extractor.run(
                 inputs[0] if len(inputs) == 1 else list(inputs),
                 out,

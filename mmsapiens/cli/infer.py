@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .output import json_option
-from .progress import RunProgress, conclude, make_read_options, pairs, picture_errors, read_options
+from .progress import RunProgress, conclude, image_errors, make_read_options, pairs, read_options
 
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
 
@@ -66,7 +66,7 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help='People, or pictures, that a network sees at once.',
+    help='People, or images, that a network sees at once.',
 )
 @click.option(
     '--workers',
@@ -79,7 +79,7 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     '--flip/--no-flip',
     'flip_test',
     default=None,
-    help='Average with the mirrored picture, or not; otherwise as the configs say.',
+    help='Average with the mirrored image, or not; otherwise as the configs say.',
 )
 @click.option('--compile', is_flag=True, help='Compile the networks.')
 @click.option(
@@ -98,7 +98,7 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=click.Choice(['none', 'image']),
     default='none',
     show_default=True,
-    help='What a picture is in which nobody is found.',
+    help='What an image is in which nobody is found.',
 )
 @click.option('--detector', help='Checkpoint of the person detector.')
 @click.option(
@@ -109,7 +109,7 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=click.FloatRange(0, 1),
     help='Overlap at which of two people one is dropped.  [default: 0.3]',
 )
-@click.option('--max-people', type=click.IntRange(min=1), help='In a picture.')
+@click.option('--max-people', type=click.IntRange(min=1), help='In an image.')
 @click.option('--track', is_flag=True, help='Number people in videos.')
 @click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
 @click.option(
@@ -156,7 +156,7 @@ def command(
     json: bool,
     **options: Any,
 ) -> int:
-    """Run tasks on INPUTS: pictures, folders, patterns, URLs, videos, webcam.
+    """Run tasks on INPUTS: images, folders, patterns, URLs, videos, webcam.
 
     Results go to a folder. The same command again goes on where it was stopped, and makes nothing
     twice. Ctrl-C keeps what is done.
@@ -168,7 +168,7 @@ def command(
     from mmsapiens.inference.running import WriteOptions
     from mmsapiens.inference.writers.build import DEFAULT_OUTPUTS
 
-    from .quiet import few_messages
+    from .quiet import warnings_only
 
     detector = dict(
         weights=options['detector'],
@@ -185,7 +185,7 @@ def command(
         overwrite=options['overwrite'],
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
     )
-    with few_messages():
+    with warnings_only():
         inferencer = SapiensInferencer(
             model,
             tasks,
@@ -201,7 +201,7 @@ def command(
             mode=options['mode'],
             random_weights=options['random_weights'],
         )
-        with picture_errors(), RunProgress(quiet or json) as progress:
+        with image_errors(), RunProgress(quiet or json) as progress:
             summary = inferencer.run(
                 inputs[0] if len(inputs) == 1 else list(inputs),
                 out,

@@ -14,7 +14,7 @@ from .exit_codes import OK, report
 from .lazy_group import LazyGroup
 
 COMMANDS = {
-    'infer': ('mmsapiens.cli.infer', 'Pose, body parts, depth and normals of pictures and videos.'),
+    'infer': ('mmsapiens.cli.infer', 'Pose, body parts, depth and normals of images and videos.'),
     'features': ('mmsapiens.cli.features', 'Features of the encoder as files.'),
     'list': ('mmsapiens.cli.list_models', 'Tasks, models and released checkpoints.'),
     'download': ('mmsapiens.cli.download', 'Fetch released checkpoints and verify them.'),

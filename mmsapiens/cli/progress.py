@@ -1,4 +1,4 @@
-"""What a run over pictures shows, and how it ends."""
+"""What a run over images shows, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .exit_codes import FAILED, UNEXPECTED, USAGE
 from .output import as_json, console
 
 if TYPE_CHECKING:
-    from mmsapiens.inference.frames import FrameResult, Unreadable
+    from mmsapiens.inference.frames import FrameResult, ReadFailure
     from mmsapiens.inference.read_options import ReadOptions
     from mmsapiens.inference.running import RunSummary
 
@@ -40,7 +40,7 @@ class RunProgress:
             disable=quiet,
             transient=False,
         )
-        self._task = self._bar.add_task('pictures', total=None, rate='')
+        self._task = self._bar.add_task('images', total=None, rate='')
 
     def __enter__(self) -> RunProgress:
         self._bar.start()
@@ -50,10 +50,10 @@ class RunProgress:
         self._bar.stop()
 
     def start(self, total: int | None) -> None:
-        """Take the number of pictures, None if it is unknown."""
+        """Take the number of images, None if it is unknown."""
         self._bar.update(self._task, total=total)
 
-    def item(self, item: FrameResult | Unreadable) -> None:
+    def item(self, item: FrameResult | ReadFailure) -> None:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
@@ -65,8 +65,8 @@ class RunProgress:
             self._bar.update(self._task, rate=f'{speed:.2f}/s')
 
 
-class PictureError(click.ClickException):
-    """What ends a command at a picture.
+class ImageError(click.ClickException):
+    """What ends a command at an image.
 
     Args:
         text (str): What went wrong.
@@ -81,14 +81,14 @@ class PictureError(click.ClickException):
 
 
 @contextmanager
-def picture_errors() -> Iterator[None]:
-    """Errors about a picture end the command with a line.
+def image_errors() -> Iterator[None]:
+    """Errors about an image end the command with a line.
 
     Raises:
-        PictureError: Instead of a :class:`mmsapiens.inference.engine.FrameError`.
+        ImageError: Instead of a :class:`mmsapiens.inference.engine.FrameError`.
     """
     from mmsapiens.inference.engine import FrameError
-    from mmsapiens.inference.errors import UnreadableError
+    from mmsapiens.inference.errors import ReadError
 
     try:
         yield
@@ -97,9 +97,9 @@ def picture_errors() -> Iterator[None]:
         code = UNEXPECTED
         if isinstance(cause, (ValueError, KeyError, OSError)):
             code = USAGE
-        if error.doing == 'reading' or isinstance(cause, UnreadableError):
+        if error.doing == 'reading' or isinstance(cause, ReadError):
             code = FAILED
-        raise PictureError(str(error), code) from error
+        raise ImageError(str(error), code) from error
 
 
 def conclude(summary: RunSummary, json: bool, **more: Any) -> int:
@@ -138,7 +138,7 @@ def _say(summary: RunSummary) -> None:
     if summary.done and summary.seconds:
         rate = f', {summary.done / summary.seconds:.2f} a second'
     click.echo(
-        f'{summary.done} pictures and frames done in '
+        f'{summary.done} images and frames done in '
         f'{summary.seconds:.1f} s{rate}; {summary.skipped} inputs were done '
         f'before; {len(summary.failed)} failed; {summary.people} people'
     )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def few_messages() -> Iterator[None]:
+def warnings_only() -> Iterator[None]:
     """Only warnings of loggers, and no Python warnings, inside the block.
 
     The hosts log what they build and load, and warn about each other.

@@ -49,7 +49,7 @@ def _with_test_pipeline(stock: Any) -> Any:
 
 
 def _with_metainfo(stock: Any) -> Any:
-    """Classes of the config's data set, where the checkpoint has none."""
+    """Classes of the config's dataset, where the checkpoint has none."""
 
     @wraps(stock)
     def load(self: Any, model: Any, checkpoint: Any, cfg: Any) -> None:

@@ -1,4 +1,4 @@
-"""Batches of pictures and of every map that belongs to them."""
+"""Batches of images and of every map that belongs to them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         """A normalized batch.
 
         Args:
-            data (dict): ``inputs``, pictures (3, h, w) in [0, 255], and ``data_samples``, which may
+            data (dict): ``inputs``, images (3, h, w) in [0, 255], and ``data_samples``, which may
                 be missing in a test.
             training (bool): Whether to pad to ``size``; a test pads only with ``test_cfg``.
                 Defaults to False.
@@ -54,20 +54,20 @@ class DenseDataPreprocessor(SegDataPreProcessor):
             of the inputs in training.
 
         Raises:
-            ValueError: If there is no ``size`` and pictures differ in size, or if a field is not as
-                large as its picture in training.
+            ValueError: If there is no ``size`` and images differ in size, or if a field is not as
+                large as its image in training.
         """
         data = self.cast_data(data)
-        inputs = [self._normalize(picture) for picture in data['inputs']]
+        inputs = [self._normalize(image) for image in data['inputs']]
         samples = data.get('data_samples')
         for sample in samples or []:
             _widen_labels(sample)
         pad_cfg = self._pad_cfg(training)
         if not pad_cfg:
-            sizes = {tuple(picture.shape[1:]) for picture in inputs}
+            sizes = {tuple(image.shape[1:]) for image in inputs}
             if len(sizes) > 1:
                 raise ValueError(
-                    'the pictures of a batch must have one size, but got '
+                    'the images of a batch must have one size, but got '
                     f'{sorted(sizes)}. Resize them in the pipeline, set '
                     '`size` of the data preprocessor, or use a batch size '
                     'of 1.'
@@ -82,13 +82,13 @@ class DenseDataPreprocessor(SegDataPreProcessor):
                 _pad_fields(sample, pad['img_padding_size'])
         return dict(inputs=batch, data_samples=samples)
 
-    def _normalize(self, picture: Tensor) -> Tensor:
-        if self.channel_conversion and picture.shape[0] == 3:
-            picture = picture[[2, 1, 0]]
-        picture = picture.float()
+    def _normalize(self, image: Tensor) -> Tensor:
+        if self.channel_conversion and image.shape[0] == 3:
+            image = image[[2, 1, 0]]
+        image = image.float()
         if self._enable_normalize:
-            picture = (picture - self.mean) / self.std
-        return picture
+            image = (image - self.mean) / self.std
+        return image
 
     def _pad_cfg(self, training: bool) -> dict[str, Any]:
         source = (
@@ -99,14 +99,14 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         return {key: value for key, value in source.items() if value}
 
     def _check_sizes(self, inputs: Sequence[Tensor], samples: Sequence[SegDataSample]) -> None:
-        for picture, sample in zip(inputs, samples):
+        for image, sample in zip(inputs, samples):
             for field in FIELDS.values():
                 maps = sample.get(field.gt_name)
-                if maps is None or maps.shape == picture.shape[1:]:
+                if maps is None or maps.shape == image.shape[1:]:
                     continue
                 raise ValueError(
                     f'`{field.gt_name}` of {sample.get("img_path")} must be '
-                    f'as large as its picture, {tuple(picture.shape[1:])}, '
+                    f'as large as its image, {tuple(image.shape[1:])}, '
                     f'but got {tuple(maps.shape)}. Every geometric step of a '
                     'training pipeline must be one that carries the fields '
                     "(such as 'mmsapiens.ResizeFields')."

@@ -35,7 +35,7 @@ class DenseEstimator(EncoderDecoder):
             :class:`DenseDataPreprocessor`. Defaults to None.
         train_cfg (dict, optional): As in the stock model. Defaults to None.
         test_cfg (dict, optional): ``flip_test`` (False) averages with the output for the mirrored
-            picture; ``resize_once`` (False) goes from the output straight to the photograph, as the
+            image; ``resize_once`` (False) goes from the output straight to the photograph, as the
             reference's small demo does, instead of over the size of the input, as its evaluation
             does. Defaults to None.
         init_cfg (dict, optional): Initialization. Defaults to None.
@@ -63,7 +63,7 @@ class DenseEstimator(EncoderDecoder):
             raise ValueError(
                 "`test_cfg['mode']` must be 'whole', but got "
                 f'{test_cfg["mode"]!r}: the position embedding is that of a '
-                'whole picture'
+                'whole image'
             )
         super().__init__(
             backbone,
@@ -80,7 +80,7 @@ class DenseEstimator(EncoderDecoder):
         """Predictions of a batch.
 
         Args:
-            inputs (Tensor): Normalized pictures (B, 3, H, W).
+            inputs (Tensor): Normalized images (B, 3, H, W).
             data_samples (Sequence[SegDataSample], optional): With ``ori_shape``; without them
                 predictions have the size of ``inputs``. Defaults to None.
 
@@ -101,7 +101,7 @@ class DenseEstimator(EncoderDecoder):
         """What the network says, before it is brought back to a photograph.
 
         Args:
-            inputs (Tensor): Normalized pictures (B, 3, H, W).
+            inputs (Tensor): Normalized images (B, 3, H, W).
             data_samples (Sequence[SegDataSample]): With ``flip_label_pairs`` for the flip test of
                 labels.
 
@@ -119,7 +119,7 @@ class DenseEstimator(EncoderDecoder):
     def restore_output(
         self, maps: Tensor, meta: Mapping[str, Any], input_hw: Sequence[int]
     ) -> Tensor:
-        """The prediction of one picture at its original size.
+        """The prediction of one image at its original size.
 
         Args:
             maps (Tensor): Its part of :meth:`raw_output`, (C, h, w).
@@ -162,7 +162,7 @@ class DenseEstimator(EncoderDecoder):
         if 'flip_label_pairs' not in meta:
             raise ValueError(
                 '`flip_test` needs `flip_label_pairs` in the metainfo of a '
-                'sample, the classes that a mirror exchanges. The data sets '
+                'sample, the classes that a mirror exchanges. The datasets '
                 'of this package give them; otherwise put them there, `()` '
                 'for classes without sides.'
             )

@@ -14,20 +14,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Field:
-    """How one kind of map is stored and how it follows its picture.
+    """How one kind of map is stored and how it follows its image.
 
     Args:
         name (str): The name, as in ``gt_<name>`` and ``<name>_path`` of a pipeline's results.
         channels (int): Channels of an array: 1 is stored as (H, W), more as (H, W, C).
         dtype (str): Name of the numpy type of the loaded array.
-        fill (float): Value of pixels without a target: outside the picture after a rotation, and in
+        fill (float): Value of pixels without a target: outside the image after a rotation, and in
             padding.
         sample_name (str, optional): Name in a data sample, after ``gt_`` or ``pred_``. Defaults to
             None, the name itself.
         is_labels (bool): Whether values are class ids, which exchange left and right under a flip.
             Defaults to False.
         is_vector (bool): Whether the first two channels are x (to the right) and y (up) of a
-            direction that turns and stretches with the picture. Defaults to False.
+            direction that turns and stretches with the image. Defaults to False.
         negate_on_hflip (tuple[int, ...]): Channels that change sign under a horizontal flip.
             Defaults to ().
         may_be_infinite (bool): Whether a file may hold infinity, where there is nothing to measure.

@@ -9,7 +9,7 @@ import numpy as np
 from ..utils.errors import BadSampleError
 from .fields import Field
 
-DAMAGED = 'Copy it again, or take it out of the data set.'
+DAMAGED = 'Copy it again, or take it out of the dataset.'
 
 
 def check_map(
@@ -52,7 +52,7 @@ def check_map(
         wanted = 'real numbers' if is_scalar else 'floating point numbers'
         raise BadSampleError(
             f'the {field.name} in {path} must hold {wanted}, but its type is '
-            f'{array.dtype}. Store the values themselves, not a picture of '
+            f'{array.dtype}. Store the values themselves, not an image of '
             'them.'
         )
     with np.errstate(over='ignore'):

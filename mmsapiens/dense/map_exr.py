@@ -24,7 +24,7 @@ def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
         path (str | Path): Its name, for messages.
         content (bytes): The file.
         field (Field): What it shows. A field of one channel may be the only channel, or one of 'Z',
-            'Y', 'V', 'depth', or grey as R, G, B; vectors are in R, G, B or X, Y, Z.
+            'Y', 'V', 'depth', or gray as R, G, B; vectors are in R, G, B or X, Y, Z.
 
     Returns:
         np.ndarray: As stored, (H, W) or (H, W, C).
@@ -54,9 +54,9 @@ def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: F
         names = [name for name in _SCALAR_CHANNELS if name in channels]
         if len(channels) == 1 or len(names) == 1:
             return channels[(names or list(channels))[0]]
-        grey = [channels[name] for name in 'RGB' if name in channels]
-        if len(grey) == 3 and all((c == grey[0]).all() for c in grey):
-            return grey[0]
+        gray = [channels[name] for name in 'RGB' if name in channels]
+        if len(gray) == 3 and all((c == gray[0]).all() for c in gray):
+            return gray[0]
         expected = f'one channel, or one of {_SCALAR_CHANNELS}'
     else:
         choices = [_channel_names(field)]

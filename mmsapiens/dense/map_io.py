@@ -14,7 +14,7 @@ import numpy as np
 from mmengine import fileio
 
 from ..utils.errors import BadSampleError, MissingFileError
-from ..utils.whole_files import write_whole
+from ..utils.whole_files import atomic_write
 from .fields import Field, get_field
 from .map_checks import DAMAGED, check_map
 from .map_exr import decode_exr, encode_exr
@@ -203,5 +203,5 @@ def write_map(
             arrays: dict[str, Any] = {field.name: array}
             np.savez_compressed(buffer, **arrays)
         content = buffer.getvalue()
-    write_whole(content, path, is_durable=is_durable)
+    atomic_write(content, path, is_durable=is_durable)
     return path

@@ -56,16 +56,16 @@ def _decode(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, Any
         keyword, _, text = data.partition(b'\0')
         if name == b'tEXt' and keyword == KEYWORD:
             notes = _read_notes(path, text)
-    depth, colour = chunks[0][1][8:10]
-    if colour == 0 and depth in (2, 4):
+    depth, color = chunks[0][1][8:10]
+    if color == 0 and depth in (2, 4):
         raise BadSampleError(
-            f'{path} is a grey PNG of {depth} bits, which programs read as '
+            f'{path} is a gray PNG of {depth} bits, which programs read as '
             'different numbers. Store it with 8 bits.'
         )
     try:
         if depth < 16:
             return np.asarray(Image.open(io.BytesIO(content))), notes
-        # Pillow has no colours of 16 bits.
+        # Pillow has no colors of 16 bits.
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
         raise BadSampleError(
@@ -106,7 +106,7 @@ def decode_png(
         offset (float): See ``scale``.
 
     Returns:
-        np.ndarray: Labels or a mask as stored (of a mask in colour, the first channel), or numbers
+        np.ndarray: Labels or a mask as stored (of a mask in color, the first channel), or numbers
         or vectors in float64; (H, W) or (H, W, C).
 
     Raises:
@@ -117,7 +117,7 @@ def decode_png(
     if notes.get('field', field.name) != field.name:
         raise BadSampleError(
             f'{path} was written as a {notes["field"]}, but is read as a '
-            f'{field.name}. Check the folders of the data set.'
+            f'{field.name}. Check the folders of the dataset.'
         )
     if field.dtype == 'uint8':
         is_mask = not field.is_labels

@@ -1,7 +1,7 @@
 """Conversion of normals between the axes of different programs.
 
-All frames are those of the camera that took the picture, right-handed, with x to the right of the
-picture.
+All frames are those of the camera that took the image, right-handed, with x to the right of the
+image.
 """
 
 from __future__ import annotations

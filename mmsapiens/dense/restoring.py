@@ -1,6 +1,6 @@
-"""From the output of a network back to the picture.
+"""From the output of a network back to the image.
 
-Letters: C channels, H W height and width of the picture, h w those of the output.
+Letters: C channels, H W height and width of the image, h w those of the output.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def resized_strips(
             Defaults to None.
 
     Yields:
-        tuple[slice, Tensor]: Rows of the picture, and (C, rows, W).
+        tuple[slice, Tensor]: Rows of the image, and (C, rows, W).
     """
     height, width = size_hw
     sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
@@ -147,7 +147,7 @@ def restore(
 
     Args:
         maps (Tensor): Output (C, h, w).
-        size_hw (tuple[int, int]): Height H and width W of the picture.
+        size_hw (tuple[int, int]): Height H and width W of the image.
         finish (Callable): Takes (C, rows, W), gives the prediction of these rows, such as class ids
             (1, rows, W). It must treat each pixel by itself.
         max_values (int, optional): As in :func:`resized_strips`.
@@ -168,7 +168,7 @@ def restore(
 
 
 def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Output for a mirrored picture, as if it had not been mirrored.
+    """Output for a mirrored image, as if it had not been mirrored.
 
     Args:
         maps (Tensor): Output (..., C, h, w), as a function of x mirrored.

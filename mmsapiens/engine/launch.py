@@ -135,7 +135,7 @@ def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
 
     Args:
         cfg (Config): The config, changed in place.
-        show_dir (str, optional): Folder for the pictures.
+        show_dir (str, optional): Folder for the images.
         show (bool): Whether to open windows.
 
     Raises:

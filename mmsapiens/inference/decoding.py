@@ -1,8 +1,8 @@
-"""Files of pictures as BGR, uint8.
+"""Files of images as BGR, uint8.
 
 The header is read by Pillow, so that the size is known before anything is decoded. Ordinary JPEG
 and PNG files are decoded by OpenCV, whose pixels are those of training; Pillow decodes all others.
-Colour profiles are ignored, as in training.
+Color profiles are ignored, as in training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .arrays import array_to_bgr
-from .errors import UnreadableError
+from .errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 _OPENCV_MODES = {'JPEG': ('L', 'RGB'), 'MPO': ('L', 'RGB'), 'PNG': ('L', 'RGB', 'I', 'I;16')}
@@ -39,7 +39,7 @@ _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
 
-def decode_picture(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
+def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
     """Decode a file.
 
     Args:
@@ -52,22 +52,22 @@ def decode_picture(content: bytes, source: str, options: ReadOptions = DEFAULTS)
         frames or pages.
 
     Raises:
-        UnreadableError: If it is empty, cut short, damaged, too large, of an unknown format or no
-            picture.
+        ReadError: If it is empty, cut short, damaged, too large, of an unknown format or no
+            image.
     """
     if not content:
-        raise UnreadableError(f'{source} is an empty file. {AGAIN}')
+        raise ReadError(f'{source} is an empty file. {AGAIN}')
     header = _open(content, source)
     width, height = header.size
     if width * height > options.max_pixels:
-        raise UnreadableError(
+        raise ReadError(
             f'{source} has {width} x {height} pixels, more than `max_pixels` '
             f'({options.max_pixels}). Make it smaller, or raise the limit if '
             'you trust the file.'
         )
     if header.mode in _OPENCV_MODES.get(header.format or '', ()):
         return _decode_opencv(content, header, source, options)
-    return picture_to_bgr(header, source, options)
+    return image_to_bgr(header, source, options)
 
 
 def _open(content: bytes, source: str) -> Image.Image:
@@ -85,7 +85,7 @@ def _open(content: bytes, source: str) -> Image.Image:
     # Damaged headers end in whatever the parsers of Pillow meet.
     except Exception as error:
         reason = f'its header is damaged ({error}). {AGAIN}'
-    raise UnreadableError(f'{source} cannot be read: {reason}')
+    raise ReadError(f'{source} cannot be read: {reason}')
 
 
 def _foreign_reason(content: bytes) -> str:
@@ -93,16 +93,15 @@ def _foreign_reason(content: bytes) -> str:
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
         return (
             'HEIC needs a decoder. Install one (`pip install pillow-heif`), '
-            'or export the picture as JPEG.'
+            'or export the image as JPEG.'
         )
     if content.startswith(b'version https://git-lfs'):
         return (
-            'it is a pointer of Git LFS instead of the picture. Fetch the '
-            'files with `git lfs pull`.'
+            'it is a pointer of Git LFS instead of the image. Fetch the files with `git lfs pull`.'
         )
     if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
-        return 'it is a text or drawing, not a picture of pixels.'
-    return f'it is damaged or no picture (it starts with {content[:16]!r}). {AGAIN}'
+        return 'it is a text or drawing, not an image of pixels.'
+    return f'it is damaged or no image (it starts with {content[:16]!r}). {AGAIN}'
 
 
 def register_heif() -> None:
@@ -120,7 +119,7 @@ register_heif()
 def _decode_opencv(
     content: bytes, header: Image.Image, source: str, options: ReadOptions
 ) -> NDArray:
-    # OpenCV fills what is missing of a JPEG with grey. The marks cannot occur among its pixels, but
+    # OpenCV fills what is missing of a JPEG with gray. The marks cannot occur among its pixels, but
     # in what some cameras append to it.
     for start, (data_mark, end_mark) in _ENDS.items():
         if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
@@ -130,9 +129,9 @@ def _decode_opencv(
     try:
         array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
-        raise UnreadableError(f'{source} cannot be decoded: {error}') from error
+        raise ReadError(f'{source} cannot be decoded: {error}') from error
     if array is None:
-        raise UnreadableError(f'{source} is damaged. {AGAIN}')
+        raise ReadError(f'{source} is damaged. {AGAIN}')
     return turn(
         array_to_bgr(array, source, alpha_background=options.alpha_background),
         header.getexif().get(_ORIENTATION, 1),
@@ -140,7 +139,7 @@ def _decode_opencv(
 
 
 def turn(image: NDArray, orientation: int) -> NDArray:
-    """Turn a picture as an EXIF orientation says.
+    """Turn an image as an EXIF orientation says.
 
     Args:
         image (NDArray): (H, W, 3).
@@ -155,20 +154,20 @@ def turn(image: NDArray, orientation: int) -> NDArray:
     return image if flip is None else cv2.flip(image, flip)
 
 
-def _load(picture: Image.Image, source: str) -> None:
+def _load(image: Image.Image, source: str) -> None:
     """Decode by Pillow, which refuses what was cut short."""
     try:
-        picture.load()
+        image.load()
     # The decoders of Pillow raise errors of many kinds.
     except Exception as error:
-        raise UnreadableError(f'{source} was cut short or is damaged ({error}). {AGAIN}') from error
+        raise ReadError(f'{source} was cut short or is damaged ({error}). {AGAIN}') from error
 
 
-def picture_to_bgr(picture: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
-    """A picture of Pillow as an array.
+def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
+    """An image of Pillow as an array.
 
     Args:
-        picture (Image.Image): Of any mode.
+        image (Image.Image): Of any mode.
         source (str): For messages.
         options (ReadOptions): What is behind transparency.
 
@@ -176,21 +175,21 @@ def picture_to_bgr(picture: Image.Image, source: str, options: ReadOptions = DEF
         NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says.
 
     Raises:
-        UnreadableError: If it cannot be decoded.
+        ReadError: If it cannot be decoded.
     """
-    _load(picture, source)
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith('I;16'):
-        array = np.asarray(picture).astype(np.uint16)
-    elif picture.mode in ('I', 'F'):
-        array = np.asarray(picture)
-        if picture.mode == 'I' and 255 < array.max() < 65536:
+    _load(image, source)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith('I;16'):
+        array = np.asarray(image).astype(np.uint16)
+    elif image.mode in ('I', 'F'):
+        array = np.asarray(image)
+        if image.mode == 'I' and 255 < array.max() < 65536:
             array = array.astype(np.uint16)
     else:
         see_through = (
-            picture.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in picture.info
+            image.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in image.info
         )
-        array = np.asarray(picture.convert('RGBA' if see_through else 'RGB'))
+        array = np.asarray(image.convert('RGBA' if see_through else 'RGB'))
     return array_to_bgr(
         array, source, channel_order='rgb', alpha_background=options.alpha_background
     )

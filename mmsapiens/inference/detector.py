@@ -1,6 +1,6 @@
 """Boxes of people from stock RTMDet; needs mmdet, which comes with mmpose.
 
-Letters: N boxes, H W height and width of a picture.
+Letters: N boxes, H W height and width of an image.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import torchvision
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import MODELS, DefaultScope
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torchvision.ops import nms
 
 from ..utils import get_state_dict, read_checkpoint
 from ..zoo import config_path, resolve_checkpoint
@@ -32,7 +32,7 @@ PERSON = 0
 """Class id of people, in COCO's classes and where it is the only one."""
 
 
-def keep_apart(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Non-maximum suppression as in the reference implementation.
 
     Boxes count their last pixel: width is ``x2 - x1 + 1``.
@@ -46,7 +46,7 @@ def keep_apart(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
         Tensor: Numbers of the kept boxes, best first.
     """
     inclusive = boxes + boxes.new_tensor([0, 0, 1, 1])
-    return nms(inclusive, scores, iou_threshold)
+    return torchvision.ops.nms(inclusive, scores, iou_threshold)
 
 
 class PersonDetector:
@@ -63,7 +63,7 @@ class PersonDetector:
         nms_threshold (float): Of two boxes that overlap by more the better one stays. The
             reference's demos have 0.3, which can lose people in close contact; RTMDet itself has
             0.6. Defaults to 0.3.
-        max_people (int, optional): Most people of a picture, the best ones. Defaults to None, all.
+        max_people (int, optional): Most people of an image, the best ones. Defaults to None, all.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -119,7 +119,7 @@ class PersonDetector:
         )
 
     def prepare(self, frame: Frame) -> dict[str, Any]:
-        """A picture as the network wants it."""
+        """An image as the network wants it."""
         size_hw = frame.size_hw
         packed: dict[str, Any] = self.pipeline(
             dict(
@@ -134,7 +134,7 @@ class PersonDetector:
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Frame]) -> list[People]:
-        """Find the people of some pictures.
+        """Find the people of some images.
 
         Args:
             frames (Sequence[Frame]): A batch, of any sizes.
@@ -152,7 +152,7 @@ class PersonDetector:
     def _people(self, found: Any, size_hw: tuple[int, int]) -> People:
         chosen = (found.labels == PERSON) & (found.scores > self.score_threshold)
         boxes, scores = found.bboxes[chosen], found.scores[chosen]
-        kept = keep_apart(boxes, scores, self.nms_threshold)
+        kept = nms(boxes, scores, self.nms_threshold)
         kept = kept[: self.max_people]
         return clipped_people(
             boxes[kept].cpu().numpy(), scores[kept].cpu().numpy(), size_hw, 'detector'
@@ -186,12 +186,12 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> Locato
 def clipped_people(
     boxes: NDArray, scores: NDArray, size_hw: tuple[int, int], origin: str
 ) -> People:
-    """People whose boxes lie in the picture; those outside are left out.
+    """People whose boxes lie in the image; those outside are left out.
 
     Args:
         boxes (NDArray): (N, 4).
         scores (NDArray): (N,).
-        size_hw (tuple[int, int]): Of the picture.
+        size_hw (tuple[int, int]): Of the image.
         origin (str): As in :class:`People`.
     """
     height, width = size_hw

@@ -1,10 +1,10 @@
-"""Pictures and videos from the web."""
+"""Images and videos from the web."""
 
 from __future__ import annotations
 
 import re
 
-from .errors import UnreadableError
+from .errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 _URL = re.compile(r'([a-z][a-z0-9+.-]+)://', re.IGNORECASE)
@@ -40,7 +40,7 @@ def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
         bytes: The whole file.
 
     Raises:
-        UnreadableError: If the server does not answer, says no, sends too much, or less than it
+        ReadError: If the server does not answer, says no, sends too much, or less than it
             announced.
     """
     import requests
@@ -57,14 +57,14 @@ def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
             response.raise_for_status()
             announced = response.headers.get('Content-Length', '')
             if announced.isdigit() and int(announced) > limit:
-                raise UnreadableError(too_large)
+                raise ReadError(too_large)
             response.raw.enforce_content_length = True
             for chunk in response.iter_content(_CHUNK):
                 content += chunk
                 if len(content) > limit:
-                    raise UnreadableError(too_large)
+                    raise ReadError(too_large)
     except requests.RequestException as error:
-        raise UnreadableError(
+        raise ReadError(
             f'{url} cannot be downloaded: {error}. Check the address and the connection.'
         ) from error
     return bytes(content)

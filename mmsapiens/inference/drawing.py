@@ -1,6 +1,6 @@
-"""Results of one task drawn over their picture.
+"""Results of one task drawn over their image.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: N people, H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: N people, H W pixels.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from .frames import FrameResult, MapResult, People, PoseResult
 
-BOX_COLOUR = (255, 255, 255)
+BOX_COLOR = (255, 255, 255)
 MAP_OPACITY = 0.9
 PART_OPACITY = 0.6
-TRACK_COLOURS = (
+TRACK_COLORS = (
     (66, 133, 244),
     (219, 68, 55),
     (244, 180, 0),
@@ -28,7 +28,7 @@ TRACK_COLOURS = (
 
 
 def to_rgb(result: FrameResult) -> NDArray:
-    """The picture of a result, RGB, uint8 (H, W, 3), a copy."""
+    """The image of a result, RGB, uint8 (H, W, 3), a copy."""
     return np.ascontiguousarray(result.frame.image[..., ::-1])
 
 
@@ -47,18 +47,18 @@ def draw_pose(
         pose (PoseResult): Of N people.
         people (People): The same people.
         threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
-        with_boxes (bool): Whether to draw boxes, except one around the whole picture. Defaults to
+        with_boxes (bool): Whether to draw boxes, except one around the whole image. Defaults to
             True.
 
     Returns:
-        NDArray: The same picture.
+        NDArray: The same image.
     """
     from ..pose.visualization import draw_person
-    from ..pose.vocabularies import get_vocabulary
+    from ..pose.vocabularies import get_keypoint_set
 
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
-    vocabulary = get_vocabulary(pose.vocabulary)
+    vocabulary = get_keypoint_set(pose.vocabulary)
     for points, scores, box in zip(pose.keypoints, pose.scores, people.boxes):
         draw_person(image, points, scores, vocabulary, threshold, box)
     return image
@@ -73,11 +73,11 @@ def draw_boxes(image: NDArray, people: People) -> None:
     size = font_size(height, width)
     for index, box in enumerate(people.boxes):
         x1, y1, x2, y2 = (int(round(float(value))) for value in box)
-        colour = BOX_COLOUR
+        color = BOX_COLOR
         if people.track_ids is not None:
             number = int(people.track_ids[index])
-            colour = TRACK_COLOURS[number % len(TRACK_COLOURS)]
-        cv2.rectangle(image, (x1, y1), (x2, y2), colour, line, cv2.LINE_AA)
+            color = TRACK_COLORS[number % len(TRACK_COLORS)]
+        cv2.rectangle(image, (x1, y1), (x2, y2), color, line, cv2.LINE_AA)
         if people.track_ids is None:
             continue
         text = f' {number} '
@@ -92,7 +92,7 @@ def draw_boxes(image: NDArray, people: People) -> None:
 def map_tile(
     result: MapResult, scene_of: FrameResult, title: str, opacity: float = PART_OPACITY
 ) -> object:
-    """Draw a map as our evaluations do; a ``Tile`` with its colour bar."""
+    """Draw a map as our evaluations do; a ``Tile`` with its color bar."""
     from ..dense.fields import get_field
     from ..dense.visualization import Scene, drawer_of
 
@@ -109,8 +109,8 @@ def map_tile(
 
 
 def _palette(result: MapResult) -> list[tuple[int, int, int]]:
-    """RGB colours of the classes, spread if it has none."""
-    from ..utils.drawing.colours import spread_palette
+    """RGB colors of the classes, spread if it has none."""
+    from ..utils.drawing.colors import spread_palette
 
     if result.palette or result.field != 'seg_map':
         return list(result.palette)
@@ -120,15 +120,15 @@ def _palette(result: MapResult) -> list[tuple[int, int, int]]:
 def draw_overlay(
     result: FrameResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
-    """Lay the result of a task over its picture.
+    """Lay the result of a task over its image.
 
-    Depth and normals cover the people where a parsing task was run, else the whole picture.
+    Depth and normals cover the people where a parsing task was run, else the whole image.
 
     Args:
         result (FrameResult): With that task.
         task (str): Such as 'pose-308'.
         threshold (float): As in :func:`draw_pose`. Defaults to 0.3.
-        opacity (float, optional): Of a map, from 0 to 1, where it hides the picture. Defaults to
+        opacity (float, optional): Of a map, from 0 to 1, where it hides the image. Defaults to
             None, :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others.
 
     Returns:
@@ -140,7 +140,7 @@ def draw_overlay(
     if opacity is None:
         opacity = PART_OPACITY if found.field == 'seg_map' else MAP_OPACITY
     tile = map_tile(found, result, task, opacity)
-    drawn: NDArray = tile.picture  # type: ignore[attr-defined]
+    drawn: NDArray = tile.image  # type: ignore[attr-defined]
     if found.field == 'seg_map':
         return drawn
     mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)

@@ -20,7 +20,7 @@ class Durability:
     """Brings the files of a run to the disk together, at its end.
 
     Files of a run that was killed are read by the next one: what a power failure has damaged, or
-    somebody has changed, is set aside, and its picture is not done any more.
+    somebody has changed, is set aside, and its image is not done any more.
 
     Args:
         folder (Path): Of the results.
@@ -47,9 +47,9 @@ class Durability:
         """
         end, video = 0, frame.video
         with self._claiming:
-            entry = self.manifest.pictures.get(frame.name)
+            entry = self.manifest.images.get(frame.name)
             if entry is not None and entry.status == 'done':
-                end = self.manifest.void_picture(frame.name)
+                end = self.manifest.void_image(frame.name)
             if video is not None and video not in self._claimed:
                 self._claimed.add(video)
                 if video in self.manifest.videos:

@@ -11,7 +11,7 @@ import torch
 
 from ..models import SAPIENS_ARCHS, SapiensViT
 from ..utils import CheckpointInfo, describe, get_state_dict, read_checkpoint
-from ..utils.ready_model import ready_model
+from ..utils.load_model import load_model
 
 PADDED_LAYOUTS = ('pose', 'normal')
 PADDED_CLASSES = 20
@@ -114,6 +114,6 @@ def ready_encoder(
         out_type='raw',
         with_cls_token=info.has_cls_token,
     )
-    model = ready_model(config, weights, device, dtype)
+    model = load_model(config, weights, device, dtype)
     encoder: SapiensViT = model.requires_grad_(False)
     return encoder

@@ -1,4 +1,4 @@
-"""What a source consists of: pictures, videos, cameras.
+"""What a source consists of: images, videos, cameras.
 
 An entry knows its name and where it is; it is read when its turn comes.
 """
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import array_to_bgr
-from .decoding import decode_picture, picture_to_bgr
+from .decoding import decode_image, image_to_bgr
 from .downloads import fetch
-from .errors import MissingInputError, UnreadableError
-from .frames import Frame, Unread, Unreadable
+from .errors import MissingInputError, ReadError
+from .frames import Frame, LazyImage, ReadFailure
 from .read_options import ReadOptions
 from .video_reader import VideoFrame, VideoReader, is_video_content, is_video_file
 from .webcam import read_camera
@@ -29,7 +29,7 @@ class Progress:
     """What a run has already done.
 
     Args:
-        skip (Callable): Whether the picture of a name and source needs nothing more.
+        skip (Callable): Whether the image of a name and source needs nothing more.
         resume (Callable): The first frame of the video of a name and source that is still needed; 0
             for all, None for none.
     """
@@ -38,11 +38,11 @@ class Progress:
     resume: Callable[[str, str], int | None] = lambda name, source: 0
 
 
-Read = Iterator[Frame | Unreadable | Unread]
+Read = Iterator[Frame | ReadFailure | LazyImage]
 
 
 def read_file(path: Path, name: str, options: ReadOptions, progress: Progress) -> Read:
-    """A picture or the frames of a video file."""
+    """An image or the frames of a video file."""
     source = str(path)
     if is_video_file(path):
         first = progress.resume(name, source)
@@ -51,7 +51,7 @@ def read_file(path: Path, name: str, options: ReadOptions, progress: Progress) -
         return
     if progress.skip(name, source):
         return
-    yield Unread(name, source, lambda: decode_picture(_bytes(path), source, options))
+    yield LazyImage(name, source, lambda: decode_image(_bytes(path), source, options))
 
 
 def _bytes(path: Path) -> bytes:
@@ -60,23 +60,23 @@ def _bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise MissingInputError(f'{path} does not exist. Check the path.') from None
     except OSError as error:
-        raise UnreadableError(f'{path} cannot be read: {error.strerror or error}') from error
+        raise ReadError(f'{path} cannot be read: {error.strerror or error}') from error
 
 
 def read_url(url: str, name: str, options: ReadOptions, progress: Progress) -> Read:
-    """A picture or video from the web."""
+    """An image or video from the web."""
     first = progress.resume(name, url)
     if first is None or progress.skip(name, url):
         return
     try:
         content = fetch(url, options)
-    except UnreadableError as error:
-        yield Unreadable(name, url, str(error))
+    except ReadError as error:
+        yield ReadFailure(name, url, str(error))
         return
     if is_video_content(content[:16]):
         yield from _read_video(content, name, url, options, first)
     else:
-        yield Unread(name, url, lambda: decode_picture(content, url, options))
+        yield LazyImage(name, url, lambda: decode_image(content, url, options))
 
 
 def _read_video(
@@ -92,10 +92,10 @@ def _read_video(
                 'out; frames may be missing there.',
                 stacklevel=2,
             )
-    except UnreadableError as error:
-        yield Unreadable(name, source, str(error))
+    except ReadError as error:
+        yield ReadFailure(name, source, str(error))
     except OSError as error:
-        yield Unreadable(name, source, f'{source} cannot be read: {error}')
+        yield ReadFailure(name, source, f'{source} cannot be read: {error}')
 
 
 def _frame_of(frame: VideoFrame, name: str, source: str, fps: float | None = None) -> Frame:
@@ -110,14 +110,14 @@ def read_webcam(number: int, name: str, options: ReadOptions) -> Read:
     try:
         for frame in read_camera(number, options):
             yield _frame_of(frame, name, source)
-    except UnreadableError as error:
-        yield Unreadable(name, source, str(error))
+    except ReadError as error:
+        yield ReadFailure(name, source, str(error))
 
 
 def read_array(
     array: NDArray, name: str, source: str, options: ReadOptions, progress: Progress
 ) -> Read:
-    """A picture that the caller has as an array."""
+    """An image that the caller has as an array."""
 
     def decode() -> NDArray:
         image = array_to_bgr(
@@ -126,16 +126,16 @@ def read_array(
             channel_order=options.channel_order,
             alpha_background=options.alpha_background,
         )
-        # The caller may write the next picture into the same array.
+        # The caller may write the next image into the same array.
         return image.copy() if np.may_share_memory(image, array) else image
 
     if not progress.skip(name, source):
-        yield Unread(name, source, decode).read()
+        yield LazyImage(name, source, decode).read()
 
 
-def read_picture(
-    picture: Any, name: str, source: str, options: ReadOptions, progress: Progress
+def read_image(
+    image: Any, name: str, source: str, options: ReadOptions, progress: Progress
 ) -> Read:
-    """A picture that the caller has as one of Pillow."""
+    """An image that the caller has as one of Pillow."""
     if not progress.skip(name, source):
-        yield Unread(name, source, lambda: picture_to_bgr(picture, source, options)).read()
+        yield LazyImage(name, source, lambda: image_to_bgr(image, source, options)).read()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-class UnreadableError(ValueError):
-    """A picture or video cannot be read; the message says why."""
+class ReadError(ValueError):
+    """An image or video cannot be read; the message says why."""
 
 
-class MissingInputError(UnreadableError, FileNotFoundError):
+class MissingInputError(ReadError, FileNotFoundError):
     """There is no such file or folder."""

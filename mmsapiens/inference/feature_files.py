@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.whole_files import write_whole
+from ..utils.whole_files import atomic_write
 from .frames import FrameResult
 from .writers import Writer
 
@@ -21,7 +21,7 @@ KINDS = ('dense', 'mean', 'cls')
 
 @dataclass
 class FrameFeatures(FrameResult):
-    """Features of a picture.
+    """Features of an image.
 
     Args:
         features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of all patches, float32
@@ -33,7 +33,7 @@ class FrameFeatures(FrameResult):
 
 
 class FeatureWriter(Writer):
-    """One array of each picture, as npy.
+    """One array of each image, as npy.
 
     Args:
         kind (str): One of :data:`KINDS`.
@@ -47,4 +47,4 @@ class FeatureWriter(Writer):
         assert isinstance(result, FrameFeatures)
         content = BytesIO()
         np.save(content, result.features[self.folder])
-        write_whole(content.getvalue(), path, is_durable=False)
+        atomic_write(content.getvalue(), path, is_durable=False)

@@ -1,4 +1,4 @@
-"""Features of pictures: maps and vectors of the encoder.
+"""Features of images: maps and vectors of the encoder.
 
 Letters: B batch, D width of the encoder, L tokens, h w rows and columns of patches, H W height and
 width of the input.
@@ -25,7 +25,7 @@ from ..zoo import resolve_checkpoint
 from .encoders import ready_encoder
 from .engine import in_chunks, map_ahead, naming, run_ahead
 from .feature_files import KINDS, FeatureWriter, FrameFeatures
-from .frames import Frame, FrameResult, People, Unreadable
+from .frames import Frame, FrameResult, People, ReadFailure
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import model_size, weights_identity
@@ -44,7 +44,7 @@ STD = (58.395, 57.12, 57.375)
 
 
 class FeatureExtractor:
-    """The encoder alone, from pictures to features.
+    """The encoder alone, from images to features.
 
     Args:
         model (str): Whose pretrained encoder is downloaded without ``weights``, as in
@@ -52,13 +52,13 @@ class FeatureExtractor:
         weights (str | Path, optional): A pretrained or fine-tuned checkpoint. Defaults to None.
         device (str, optional): Defaults to None, a GPU if there is one.
         dtype (str): As in the inferencer. Defaults to 'float32'.
-        size_hw (tuple[int, int]): Height and width that pictures are resized to, whatever their
+        size_hw (tuple[int, int]): Height and width that images are resized to, whatever their
             aspect. Defaults to (1024, 1024), as in the pretraining.
         mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
             and normalizes as the reference's small demo does. Defaults to 'default'.
-        batch_size (int): Pictures that the encoder sees at once. Defaults to
+        batch_size (int): Images that the encoder sees at once. Defaults to
             4.
-        workers (int): Threads that decode files, and as many that prepare pictures. Defaults to 2.
+        workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         arch (str | Mapping, optional): Size of ``weights`` that are of none of the known ones.
             Defaults to None.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
@@ -132,33 +132,33 @@ class FeatureExtractor:
         )
 
     def prepare(self, frame: Frame) -> Tensor:
-        """A picture at the size of the input, normalized, (3, H, W)."""
+        """An image at the size of the input, normalized, (3, H, W)."""
         height, width = self.size_hw
         rgb = np.ascontiguousarray(frame.image[..., ::-1])
         if self.mode == 'lite':
             resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
         else:
-            picture = Image.fromarray(rgb)
-            resized = np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
+            image = Image.fromarray(rgb)
+            resized = np.array(image.resize((width, height), Image.Resampling.BICUBIC))
         pixels = torch.from_numpy(resized).float()
         return ((pixels - self.mean) / self.std).permute(2, 0, 1)
 
-    def forward(self, pictures: Sequence[Tensor]) -> list[dict[str, NDArray]]:
+    def forward(self, images: Sequence[Tensor]) -> list[dict[str, NDArray]]:
         """Features of a batch; several threads may ask at a time.
 
         Args:
-            pictures (Sequence[Tensor]): From :meth:`prepare`.
+            images (Sequence[Tensor]): From :meth:`prepare`.
 
         Returns:
             list[dict[str, NDArray]]: As in :class:`FrameFeatures`.
         """
         with torch.inference_mode(), own_stream(self.device):
-            return self._features(pictures)
+            return self._features(images)
 
-    def _features(self, pictures: Sequence[Tensor]) -> list[dict]:
+    def _features(self, images: Sequence[Tensor]) -> list[dict]:
         encoder = self.encoder
         dtype = next(encoder.parameters()).dtype
-        img = torch.stack(list(pictures)).to(self.device, dtype)
+        img = torch.stack(list(images)).to(self.device, dtype)
         (tokens,) = encoder(img)  # (B, L, D)
         tokens = tokens.float()
         extra = encoder.num_extra_tokens
@@ -171,23 +171,23 @@ class FeatureExtractor:
         arrays = {kind: values.contiguous().cpu().numpy() for kind, values in found.items()}
         return [
             {kind: values[row].copy() for kind, values in arrays.items()}
-            for row in range(len(pictures))
+            for row in range(len(images))
         ]
 
     def stream(
         self, inputs: Any, *, read: ReadOptions | None = None
-    ) -> Generator[FrameFeatures | Unreadable, None, None]:
-        """Features, one picture after the other.
+    ) -> Generator[FrameFeatures | ReadFailure, None, None]:
+        """Features, one image after the other.
 
         Args:
             inputs (Any): As in the inferencer.
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
         Yields:
-            FrameFeatures | Unreadable: In the order of the inputs.
+            FrameFeatures | ReadFailure: In the order of the inputs.
 
         Raises:
-            FrameError: With the picture's name, if something went wrong.
+            FrameError: With the image's name, if something went wrong.
         """
         return self._results(open_source(inputs, read).read(threads=self.workers))
 
@@ -200,7 +200,7 @@ class FeatureExtractor:
         read: ReadOptions | None = None,
         overwrite: bool = False,
         on_start: Callable[[int | None], None] | None = None,
-        on_item: Callable[[FrameResult | Unreadable], None] | None = None,
+        on_item: Callable[[FrameResult | ReadFailure], None] | None = None,
     ) -> RunSummary:
         """Write features; what is already there is not made again.
 
@@ -211,7 +211,7 @@ class FeatureExtractor:
             read (ReadOptions, optional): As in :meth:`stream`.
             overwrite (bool): Whether to replace features of other weights or options. Defaults to
                 False.
-            on_start (Callable, optional): Told the number of pictures, None if that is unknown.
+            on_start (Callable, optional): Told the number of images, None if that is unknown.
                 Defaults to None.
             on_item (Callable, optional): Told each result once it is written. Defaults to None.
 
@@ -238,7 +238,7 @@ class FeatureExtractor:
         results = self._results(source.read(folder.progress, self.workers))
         return write_results(folder, results, on_item=on_item)
 
-    def _results(self, source: Any) -> Generator[FrameFeatures | Unreadable, None, None]:
+    def _results(self, source: Any) -> Generator[FrameFeatures | ReadFailure, None, None]:
         chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
         read = run_ahead(chunks, 1, 'mmsapiens-reading')
         at_once = batches_at_once(self.device)
@@ -255,19 +255,19 @@ class FeatureExtractor:
                     del results
 
     def _prepare(
-        self, chunk: list[Frame | Unreadable]
-    ) -> tuple[list[Frame | Unreadable], list[Tensor]]:
+        self, chunk: list[Frame | ReadFailure]
+    ) -> tuple[list[Frame | ReadFailure], list[Tensor]]:
         frames = [item for item in chunk if isinstance(item, Frame)]
         with naming([frame.name for frame in frames], 'preparing'):
             return chunk, [self.prepare(frame) for frame in frames]
 
     def _forward(
-        self, prepared: tuple[list[Frame | Unreadable], list[Tensor]]
-    ) -> list[FrameFeatures | Unreadable]:
-        chunk, pictures = prepared
+        self, prepared: tuple[list[Frame | ReadFailure], list[Tensor]]
+    ) -> list[FrameFeatures | ReadFailure]:
+        chunk, images = prepared
         names = [item.name for item in chunk if isinstance(item, Frame)]
         with naming(names, 'features'):
-            found = iter(self.forward(pictures) if pictures else ())
+            found = iter(self.forward(images) if images else ())
         return [
             FrameFeatures(item, _nobody(), features=next(found))
             if isinstance(item, Frame)
@@ -281,5 +281,5 @@ def _nobody() -> People:
     return People(boxes, boxes[:, 0], 'image')
 
 
-def _bytes(item: Frame | Unreadable) -> int:
+def _bytes(item: Frame | ReadFailure) -> int:
     return item.image.nbytes if isinstance(item, Frame) else 0

@@ -1,6 +1,6 @@
-"""A picture on its way through inference, and what was found in it.
+"""An image on its way through inference, and what was found in it.
 
-Letters: N people, K keypoints, H W height and width of the picture.
+Letters: N people, K keypoints, H W height and width of the image.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UnreadableError
+from .errors import ReadError
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a source.
+    """One image of a source.
 
     Args:
         image (NDArray): BGR, uint8 (H, W, 3), turned as its EXIF orientation says.
@@ -24,7 +24,7 @@ class Frame:
             as 'holiday/beach' or 'clip/000012'. Unique in a run.
         source (str): Path or URL, or 'array 3' for the fourth array.
         index (int): Place in its source, from 0.
-        time_s (float, optional): Seconds since the start of its video. Defaults to None, a picture
+        time_s (float, optional): Seconds since the start of its video. Defaults to None, an image
             of its own.
         video (str, optional): Name of the video's results, such as 'clip'. Defaults to None.
         fps (float, optional): Average frames per second of its video file. Defaults to None,
@@ -46,8 +46,8 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """A picture that could not be read.
+class ReadFailure:
+    """An image that could not be read.
 
     Args:
         name (str): As in :class:`Frame`.
@@ -61,36 +61,36 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class Unread:
-    """A picture that waits to be read, by whichever thread is free.
+class LazyImage:
+    """An image that waits to be read, by whichever thread is free.
 
     Args:
         name (str): As in :class:`Frame`.
         source (str): As in :class:`Frame`.
         decode (Callable): Gives its pixels, or raises
-            :class:`~mmsapiens.inference.errors.UnreadableError`.
+            :class:`~mmsapiens.inference.errors.ReadError`.
     """
 
     name: str
     source: str
     decode: Callable[[], NDArray]
 
-    def read(self) -> Frame | Unreadable:
+    def read(self) -> Frame | ReadFailure:
         """Read it now."""
         try:
             return Frame(self.decode(), self.name, self.source)
-        except UnreadableError as error:
-            return Unreadable(self.name, self.source, str(error))
+        except ReadError as error:
+            return ReadFailure(self.name, self.source, str(error))
 
 
 @dataclass
 class People:
-    """Boxes of the people in a picture.
+    """Boxes of the people in an image.
 
     Args:
-        boxes (NDArray): x1, y1, x2, y2 in pixels of the picture, float32 (N, 4).
+        boxes (NDArray): x1, y1, x2, y2 in pixels of the image, float32 (N, 4).
         scores (NDArray): Confidence in [0, 1], float32 (N,).
-        origin (str): 'detector', 'file', 'caller' or 'image', the last for the whole picture as one
+        origin (str): 'detector', 'file', 'caller' or 'image', the last for the whole image as one
             box.
         track_ids (NDArray, optional): The same person has the same number in every frame of a
             video, int64 (N,). Defaults to None.
@@ -106,7 +106,7 @@ class People:
 
     @classmethod
     def whole_image(cls, size_hw: tuple[int, int]) -> People:
-        """One box around the whole picture."""
+        """One box around the whole image."""
         height, width = size_hw
         box = np.array([[0, 0, width, height]], dtype=np.float32)
         return cls(box, np.ones(1, dtype=np.float32), 'image')
@@ -114,10 +114,10 @@ class People:
 
 @dataclass
 class PoseResult:
-    """Keypoints of all people in a picture, in the order of their boxes.
+    """Keypoints of all people in an image, in the order of their boxes.
 
     Args:
-        keypoints (NDArray): x, y in pixels of the picture, float32 (N, K, 2); pixel centres have
+        keypoints (NDArray): x, y in pixels of the image, float32 (N, K, 2); pixel centers have
             whole numbers.
         scores (NDArray): float32 (N, K).
         vocabulary (str): Name of the keypoint set, as in :mod:`mmsapiens.pose.vocabularies`.
@@ -130,14 +130,14 @@ class PoseResult:
 
 @dataclass
 class MapResult:
-    """A value for each pixel of a picture.
+    """A value for each pixel of an image.
 
     Args:
         values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32 (H, W,
             3) unit normals; see ``docs/dense_outputs.md``.
         field (str): Row of :mod:`mmsapiens.dense.fields`: 'seg_map', 'depth_map' or 'normal_map'.
         classes (tuple[str, ...]): Names of the class ids. Defaults to none.
-        palette (tuple[tuple[int, int, int], ...]): Their colours, RGB. Defaults to none.
+        palette (tuple[tuple[int, int, int], ...]): Their colors, RGB. Defaults to none.
     """
 
     values: NDArray
@@ -148,10 +148,10 @@ class MapResult:
 
 @dataclass
 class FrameResult:
-    """Everything found in one picture.
+    """Everything found in one image.
 
     Args:
-        frame (Frame): The picture.
+        frame (Frame): The image.
         people (People): Its people; possibly none.
         tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308',
             -> result.

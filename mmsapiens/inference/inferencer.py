@@ -1,6 +1,6 @@
-"""The inferencer: any pictures, any of the tasks, results or files.
+"""The inferencer: any images, any of the tasks, results or files.
 
-Letters: N people, H W height and width of a picture.
+Letters: N people, H W height and width of an image.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import torch
 from ..utils.whole_files import sync_files
 from .detector import make_detector
 from .engine import FrameError
-from .errors import UnreadableError
-from .frames import Frame, FrameResult, Unreadable
+from .errors import ReadError
+from .frames import Frame, FrameResult, ReadFailure
 from .locating import DETECT, IMAGE, Locator, WithFallback, image_ids_of, make_locator
 from .model_files import (
     ModelFiles,
@@ -46,13 +46,13 @@ class SapiensInferencer:
     Three ways to use it:
 
     - ``for result in inferencer.stream(inputs)``: a :class:`FrameResult` for
-      each picture, as soon as it is there;
+      each image, as soon as it is there;
     - ``inferencer.run(inputs, folder)``: files, which a second run does not
       make again;
     - ``for answer in inferencer(inputs)``: dictionaries with 'predictions'
       and 'visualization', as MMPose's inferencers give them.
 
-    Pictures are read, prepared, seen by the networks and finished at the same time, with a fixed
+    Images are read, prepared, seen by the networks and finished at the same time, with a fixed
     number of them in memory however many there are.
 
     Args:
@@ -71,9 +71,9 @@ class SapiensInferencer:
         detector (Mapping | PersonDetector | str | Path, optional): Finds people with
             ``people='detect'``: one that is there, its checkpoint, or arguments of
             :class:`PersonDetector`. Defaults to None, the released one.
-        batch_size (int): People, or pictures, that a network sees at once. Defaults to 4.
-        workers (int): Threads that decode files, and as many that prepare pictures. Defaults to 2.
-        flip_test (bool, optional): Whether to average with the output for the mirrored picture.
+        batch_size (int): People, or images, that a network sees at once. Defaults to 4.
+        workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
+        flip_test (bool, optional): Whether to average with the output for the mirrored image.
             Defaults to None, as the configs say: pose does, the other tasks do not.
         compile (bool): Whether to compile the backbones, which takes a minute each. Defaults to
             False.
@@ -160,32 +160,32 @@ class SapiensInferencer:
         strict: bool = False,
         read: ReadOptions | None = None,
     ) -> Generator[Item, None, None]:
-        """Results, one picture after the other.
+        """Results, one image after the other.
 
         Closing the generator, or an error in its consumer, stops everything.
 
         Args:
             inputs (Any): As :func:`mmsapiens.inference.sources.open_source` takes them: paths,
-                folders, patterns, URLs, arrays (BGR), Pillow pictures, videos, cameras, or an
+                folders, patterns, URLs, arrays (BGR), Pillow images, videos, cameras, or an
                 iterator of these.
-            people (Any, optional): 'detect', 'image' for one box around each picture, a file of
-                boxes, boxes (N, 4) as x1, y1, x2, y2 for every picture, a mapping of them by
-                picture, or a function of a :class:`Frame`. Defaults to None: 'detect' for poses,
+            people (Any, optional): 'detect', 'image' for one box around each image, a file of
+                boxes, boxes (N, 4) as x1, y1, x2, y2 for every image, a mapping of them by
+                image, or a function of a :class:`Frame`. Defaults to None: 'detect' for poses,
                 'image' otherwise.
-            fallback (str): What a picture is in which nobody is found: 'none', nobody, or 'image',
+            fallback (str): What an image is in which nobody is found: 'none', nobody, or 'image',
                 as in the reference's demos. Defaults to 'none'.
             track (bool): Whether people keep their numbers through a video. Defaults to False.
             smooth (bool | Mapping): Whether to smooth keypoints of a video, with arguments of
                 :class:`mmsapiens.inference.smoothing.OneEuroSmoother`; this tracks as well.
                 Defaults to False.
-            strict (bool): Whether a picture that cannot be read is an error. Defaults to False.
+            strict (bool): Whether an image that cannot be read is an error. Defaults to False.
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
         Yields:
-            FrameResult | Unreadable: In the order of the inputs.
+            FrameResult | ReadFailure: In the order of the inputs.
 
         Raises:
-            FrameError: With the picture's name, if something went wrong.
+            FrameError: With the image's name, if something went wrong.
         """
         locator, _ = self._locator(people, fallback)
         source = open_source(inputs, read)
@@ -225,7 +225,7 @@ class SapiensInferencer:
             read (ReadOptions, optional): Likewise.
             write (WriteOptions, optional): What is written. Defaults to None, keypoints, maps,
                 overlays and panels.
-            on_start (Callable, optional): Told the number of pictures, None if that is unknown.
+            on_start (Callable, optional): Told the number of images, None if that is unknown.
                 Defaults to None.
             on_item (Callable, optional): Told each result once it is written. Defaults to None.
 
@@ -233,7 +233,7 @@ class SapiensInferencer:
             RunSummary: What was done.
 
         Raises:
-            FrameError: With the picture's name, if something went wrong.
+            FrameError: With the image's name, if something went wrong.
             ValueError: If the folder has results of other models or options.
         """
         locator, people_name = self._locator(people, fallback)
@@ -283,7 +283,7 @@ class SapiensInferencer:
             **kwargs: Those of :meth:`stream`.
 
         Yields:
-            dict[str, list]: For each picture 'predictions', one dictionary of
+            dict[str, list]: For each image 'predictions', one dictionary of
             :func:`.predictions.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
             it was asked for.
         """
@@ -335,20 +335,20 @@ class SapiensInferencer:
 
     def _results(
         self,
-        source: Iterator[Frame | Unreadable],
+        source: Iterator[Frame | ReadFailure],
         locator: Locator,
         temporal: TemporalFilter | None,
         strict: bool,
         is_live: bool,
     ) -> Generator[Item, None, None]:
-        # A picture of a camera should not wait for its followers.
+        # An image of a camera should not wait for its followers.
         batch_size = 1 if is_live else self.batch_size
         pipeline = Pipeline(self.networks, locator, batch_size, self.workers, is_live)
         with closing(pipeline.run(source)) as results:
             for item in results:
-                if isinstance(item, Unreadable):
+                if isinstance(item, ReadFailure):
                     if strict:
-                        error = UnreadableError(item.reason)
+                        error = ReadError(item.reason)
                         raise FrameError([item.name], 'reading', error)
                 elif temporal is not None:
                     item = temporal(item)

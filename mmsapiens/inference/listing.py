@@ -13,8 +13,8 @@ _VIDEOS = """
 """
 _OTHERS = '.bufr .emf .eps .fit .fits .grib .h5 .hdf .pdf .ps .wmf'
 VIDEO_SUFFIXES = frozenset(_VIDEOS.split())
-_NOT_PICTURES = VIDEO_SUFFIXES.union(_OTHERS.split())
-_MORE_PICTURES = frozenset(('.heic', '.heif', '.avif', '.jpg', '.png'))
+_NOT_IMAGES = VIDEO_SUFFIXES.union(_OTHERS.split())
+_MORE_IMAGES = frozenset(('.heic', '.heif', '.avif', '.jpg', '.png'))
 
 
 def is_video_name(path: str | os.PathLike[str]) -> bool:
@@ -22,16 +22,16 @@ def is_video_name(path: str | os.PathLike[str]) -> bool:
     return f'_{os.fspath(path)}'.lower().endswith(tuple(VIDEO_SUFFIXES))
 
 
-def is_picture_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a name ends like that of a picture."""
+def is_image_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a name ends like that of an image."""
     suffix = Path(path).suffix.lower()
-    if suffix in _MORE_PICTURES:
+    if suffix in _MORE_IMAGES:
         return True
-    return suffix not in _NOT_PICTURES and (suffix in Image.registered_extensions())
+    return suffix not in _NOT_IMAGES and (suffix in Image.registered_extensions())
 
 
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
-    """Pictures and videos of a folder, in the order of their paths.
+    """Images and videos of a folder, in the order of their paths.
 
     Hidden files and folders, and files of other kinds, are left out; links to folders are not
     followed.
@@ -56,7 +56,7 @@ def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = 
         found += [
             Path(place, name)
             for name in files
-            if not name.startswith('.') and (is_picture_name(name) or is_video_name(name))
+            if not name.startswith('.') and (is_image_name(name) or is_video_name(name))
         ]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 

@@ -5,7 +5,7 @@ They are ``lite/demo`` of the `reference implementation
 numbers. ``docs/inference.md`` says where and why the default mode differs, and which defects are
 not repeated.
 
-Letters: C channels, H W height and width of the picture, h w those of the network's output.
+Letters: C channels, H W height and width of the image, h w those of the network's output.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LENGTH_EPS = 1e-5
 """What the small demo adds to the length of a normal."""
 
 
-def use_lite_colours(model: nn.Module) -> None:
-    """Let a model normalize pictures as the small demos do."""
+def use_lite_colors(model: nn.Module) -> None:
+    """Let a model normalize images as the small demos do."""
     preprocessor = model.data_preprocessor
     for name, values in (('mean', MEAN), ('std', STD)):
         buffer = getattr(preprocessor, name)
@@ -41,11 +41,11 @@ def use_lite_colours(model: nn.Module) -> None:
 def lite_box(
     box: NDArray, size_hw: tuple[int, int], padding: float = PADDING
 ) -> tuple[NDArray, NDArray]:
-    """Centre and size of the crop of a small demo.
+    """Center and size of the crop of a small demo.
 
     Args:
         box (NDArray): x1, y1, x2, y2.
-        size_hw (tuple[int, int]): Of the picture, whose aspect the crop gets.
+        size_hw (tuple[int, int]): Of the image, whose aspect the crop gets.
         padding (float): Factor of the size. Defaults to 1.25.
 
     Returns:
@@ -65,7 +65,7 @@ def lite_box(
 def lite_crop(
     image: NDArray, box: NDArray, input_size_wh: tuple[int, int]
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """The crop of a small demo: of the picture's aspect, then squeezed.
+    """The crop of a small demo: of the image's aspect, then squeezed.
 
     Args:
         image (NDArray): uint8 (H, W, 3).
@@ -73,7 +73,7 @@ def lite_crop(
         input_size_wh (tuple[int, int]): Of the network.
 
     Returns:
-        tuple: The crop, uint8 (h, w, 3), and centre and size of what it shows, float64 (2,).
+        tuple: The crop, uint8 (h, w, 3), and center and size of what it shows, float64 (2,).
     """
     height, width = image.shape[:2]
     center, scale = lite_box(box, (height, width))
@@ -87,12 +87,12 @@ def lite_crop(
 
 
 def lite_restore(maps: Tensor, field: Field, size_hw: tuple[int, int]) -> Tensor:
-    """Resize an output once, straight to the picture, and finish it.
+    """Resize an output once, straight to the image, and finish it.
 
     Args:
         maps (Tensor): Output of the network (C, h, w).
         field (Field): What it shows.
-        size_hw (tuple[int, int]): Of the picture.
+        size_hw (tuple[int, int]): Of the image.
 
     Returns:
         Tensor: Class ids (1, H, W), or values (C, H, W); vectors have length 1, but for the small

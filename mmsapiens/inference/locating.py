@@ -1,4 +1,4 @@
-"""Where the people of a picture come from."""
+"""Where the people of an image come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .people_boxes import CallerPeople, people_of_boxes
 from .people_files import PeopleFile
 
 Locator = Callable[[Sequence[Frame]], list[People]]
-"""From some pictures, in the order of the stream, to their people."""
+"""From some images, in the order of the stream, to their people."""
 FALLBACKS = ('image', 'none')
 DETECT, IMAGE = 'detect', 'image'
 
@@ -22,16 +22,16 @@ class KnowsPeople(Protocol):
     """Such as :class:`PeopleFile` or :class:`CallerPeople`."""
 
     def people(self, frame: Frame) -> People:
-        """The people of a picture."""
+        """The people of an image."""
 
 
 def whole_images(frames: Sequence[Frame]) -> list[People]:
-    """Every picture is one person."""
+    """Every image is one person."""
     return [People.whole_image(frame.size_hw) for frame in frames]
 
 
 class KnownPeople:
-    """People that somebody knows picture by picture.
+    """People that somebody knows image by image.
 
     Args:
         source (KnowsPeople): Who.
@@ -41,7 +41,7 @@ class KnownPeople:
         self.source = source
 
     def __call__(self, frames: Sequence[Frame]) -> list[People]:
-        """People of each picture."""
+        """People of each image."""
         return [self.source.people(frame) for frame in frames]
 
 
@@ -65,7 +65,7 @@ class AskedPeople:
 
 
 def image_ids_of(locator: Locator) -> Callable[[str, str], int | None] | None:
-    """Ids of pictures in the file that people come from, None without one.
+    """Ids of images in the file that people come from, None without one.
 
     Args:
         locator (Callable): As :func:`make_locator` gives it.
@@ -77,11 +77,11 @@ def image_ids_of(locator: Locator) -> Callable[[str, str], int | None] | None:
 
 
 class WithFallback:
-    """Another locator, and what a picture is in which it finds nobody.
+    """Another locator, and what an image is in which it finds nobody.
 
     Args:
         locator (Callable): The other one.
-        fallback (str): 'image' takes the whole picture for a person, as the reference's demos do;
+        fallback (str): 'image' takes the whole image for a person, as the reference's demos do;
             'none' nobody.
 
     Raises:
@@ -95,7 +95,7 @@ class WithFallback:
         self.fallback = fallback
 
     def __call__(self, frames: Sequence[Frame]) -> list[People]:
-        """People of each picture."""
+        """People of each image."""
         found = self.locator(frames)
         if self.fallback == 'none':
             return found
@@ -110,7 +110,7 @@ def make_locator(people: Any, detector: Callable[[], Locator]) -> tuple[Locator,
 
     Args:
         people (Any): 'detect'; 'image'; a COCO file or detections as :class:`PeopleFile` reads
-            them; boxes (N, 4) for every picture, or a mapping of them by picture; a function of a
+            them; boxes (N, 4) for every image, or a mapping of them by image; a function of a
             frame; or something with a method ``people``.
         detector (Callable): Makes the detector, if it is needed.
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..utils.whole_files import write_whole
+from ..utils.whole_files import atomic_write
 from .file_checks import Checks
 from .journal import Journal
 
@@ -31,14 +31,14 @@ PACKAGES = (
     'mmdet',
 )
 CONVENTIONS = {
-    'pixels': 'x to the right, y down, in pixels of the picture after its '
-    'EXIF orientation was applied; pixel centres have whole numbers',
+    'pixels': 'x to the right, y down, in pixels of the image after its '
+    'EXIF orientation was applied; pixel centers have whole numbers',
     'bbox': 'x1, y1, x2, y2 in pixels; in coco files x, y, width, height',
     'seg': 'class ids, 0 is the background',
     'depth': 'relative to the person, larger is farther, no unit',
     'normal': 'unit vectors, x to the right, y up, z towards the camera; '
     'in files x, y, z as R, G, B',
-    'pictures': 'JPEG and mp4, colours as usual',
+    'images': 'JPEG and mp4, colors as usual',
     'time_s': 'seconds since the first frame of the video',
 }
 
@@ -56,7 +56,7 @@ def package_versions() -> dict[str, str]:
 
 @dataclass
 class Entry:
-    """What became of a picture.
+    """What became of an image.
 
     Args:
         source (str): Its path or URL.
@@ -140,7 +140,7 @@ class Manifest:
         overwrite (bool): Whether to forget what other models or options did. Defaults to False.
 
     Attributes:
-        pictures (dict[str, Entry]): Name -> what became of it.
+        images (dict[str, Entry]): Name -> what became of it.
         videos (dict[str, VideoEntry]): Likewise.
         is_settled (bool): Whether all files are known to be on the disk.
 
@@ -153,7 +153,7 @@ class Manifest:
         self.path = folder / 'manifest.json'
         self.journal = Journal(folder / 'manifest.jsonl')
         self.identity = json.loads(json.dumps(identity))
-        self.pictures: dict[str, Entry] = {}
+        self.images: dict[str, Entry] = {}
         self.videos: dict[str, VideoEntry] = {}
         self.is_settled = True
         self._unsettled: set[str] = set()
@@ -167,7 +167,7 @@ class Manifest:
         if former not in (None, self.identity):
             if not overwrite:
                 raise ValueError(_differences(folder, former, self.identity))
-            self.pictures, self.videos = {}, {}
+            self.images, self.videos = {}, {}
             self._unsettled, self._settled_at = set(), -1
             self.is_settled = True
             self.path.unlink(missing_ok=True)
@@ -179,19 +179,19 @@ class Manifest:
     def _replay(self, place: int, line: Mapping[str, Any]) -> None:
         self.is_settled = 'settled' in line
         if self.is_settled:
-            for name in self._unsettled & self.pictures.keys():
-                self.pictures[name].checks = None  # no longer needed
+            for name in self._unsettled & self.images.keys():
+                self.images[name].checks = None  # no longer needed
             self._unsettled.clear()
             self._settled_at = place
             return
-        if 'picture' in line:
-            self.videos.pop(line['picture'], None)
-            self.pictures[line['picture']] = Entry(**line['entry'])
-            self._unsettled.add(line['picture'])
+        if 'image' in line:
+            self.videos.pop(line['image'], None)
+            self.images[line['image']] = Entry(**line['entry'])
+            self._unsettled.add(line['image'])
             return
         name = line['video']
         if 'source' in line:
-            self.pictures.pop(name, None)
+            self.images.pop(name, None)
             self.videos[name] = VideoEntry(line['source'], line['stamp'], line['look'])
         video = self.videos[name]
         if 'checkpoint' in line:
@@ -203,24 +203,24 @@ class Manifest:
             video.outputs = line.get('outputs', [])
             video.reason = line.get('reason', '')
 
-    def add_picture(self, name: str, entry: Entry) -> None:
-        """Note what became of a picture."""
-        line = {'picture': name, 'entry': asdict(entry)}
+    def add_image(self, name: str, entry: Entry) -> None:
+        """Note what became of an image."""
+        line = {'image': name, 'entry': asdict(entry)}
         self.journal.append(line)
         self._replay(-1, line)
-        self.pictures[name].checks = None  # the next run reads them
+        self.images[name].checks = None  # the next run reads them
 
-    def void_picture(self, name: str) -> int:
-        """Note that the files of a picture are no longer those of its entry.
+    def void_image(self, name: str) -> int:
+        """Note that the files of an image are no longer those of its entry.
 
         Args:
-            name (str): Of a picture with an entry.
+            name (str): Of an image with an entry.
 
         Returns:
             int: Where the line ends, for :meth:`Journal.sync`.
         """
-        entry = replace(self.pictures[name], status='partial', checks=None)
-        line = {'picture': name, 'entry': asdict(entry)}
+        entry = replace(self.images[name], status='partial', checks=None)
+        line = {'image': name, 'entry': asdict(entry)}
         end = self.journal.append(line)
         self._replay(-1, line)
         return end
@@ -262,10 +262,10 @@ class Manifest:
         Args:
             is_whole (Callable): Whether files have the content of their checks.
         """
-        for name in sorted(self._unsettled & self.pictures.keys()):
-            entry = self.pictures[name]
+        for name in sorted(self._unsettled & self.images.keys()):
+            entry = self.images[name]
             if not is_whole(entry.checks or {}):
-                self.void_picture(name)
+                self.void_image(name)
             entry.checks = None
         for name, video in self.videos.items():
             for number, checkpoint in enumerate(list(video.checkpoints)):
@@ -283,8 +283,8 @@ class Manifest:
         return self.journal.read_at(checkpoint.place).get('state')
 
     def frame_names(self) -> Iterator[str]:
-        """Names of all pictures and frames that are done, in their order."""
-        for name, entry in self.pictures.items():
+        """Names of all images and frames that are done, in their order."""
+        for name, entry in self.images.items():
             if entry.status == 'done':
                 yield name
         for name, video in self.videos.items():
@@ -299,7 +299,7 @@ class Manifest:
             is_complete (bool): Whether the run came to its end.
         """
         inputs: list[dict[str, Any]] = []
-        for name, entry in self.pictures.items():
+        for name, entry in self.images.items():
             inputs.append(dict(name=name, **_shown(entry)))
         frames = 0
         for name, video in self.videos.items():
@@ -327,7 +327,7 @@ class Manifest:
             inputs=inputs,
         )
         text = json.dumps(document, indent=1)
-        write_whole(text.encode(), self.path)
+        atomic_write(text.encode(), self.path)
 
 
 def _shown(entry: Entry | VideoEntry) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..utils.whole_files import remove_unfinished
 from .durability import Durability
 from .entries import Progress
 from .file_checks import Checks, file_check
-from .frames import FrameResult, Unreadable
+from .frames import FrameResult, ReadFailure
 from .manifest import Checkpoint, Entry, Manifest
 from .open_video import OpenVideo, State
 from .video_segments import VideoSegments
@@ -29,22 +29,22 @@ class OutputFolder:
     """Writes results, and knows which are already there.
 
     A context manager: after an error, or Ctrl-C, what is done stays done and the next run goes on
-    from there; the same after a kill, or after a power failure (:class:`Durability`). Pictures are
+    from there; the same after a kill, or after a power failure (:class:`Durability`). Images are
     done when their files are there and their input is the same; videos go on from their last
     checkpoint. Arrays and cameras are never taken as done.
 
     Args:
         folder (str | Path): Made if needed.
-        writers (Sequence[Writer]): For every picture.
+        writers (Sequence[Writer]): For every image.
         identity (Mapping[str, Any]): As in :class:`Manifest`.
         video (AnnotatedVideo, optional): Draws videos. Defaults to None, none are written.
         overwrite (bool): As in :class:`Manifest`.
         checkpoint_frames (int): Frames of a video from one checkpoint to the next. Defaults to 200.
-        image_ids (Callable, optional): Name and source of a picture -> its id in COCO results.
+        image_ids (Callable, optional): Name and source of an image -> its id in COCO results.
             Defaults to None, counted from 1.
 
     Attributes:
-        skipped (int): Pictures and videos that were already done.
+        skipped (int): Images and videos that were already done.
 
     Raises:
         NotADirectoryError: If it is a file.
@@ -103,7 +103,7 @@ class OutputFolder:
         return Progress(self._is_done, self._first_frame)
 
     def _is_done(self, name: str, source: str) -> bool:
-        entry = self.manifest.pictures.get(name)
+        entry = self.manifest.images.get(name)
         done = (
             entry is not None
             and entry.status == 'done'
@@ -185,7 +185,7 @@ class OutputFolder:
         """Write the files of a result; several threads may at a time.
 
         Args:
-            result (FrameResult): Of any picture or frame.
+            result (FrameResult): Of any image or frame.
 
         Returns:
             Checks: Of these files, for :meth:`write`.
@@ -239,7 +239,7 @@ class OutputFolder:
                 look=self.look,
                 checks=checks,
             )
-            self.manifest.add_picture(frame.name, entry)
+            self.manifest.add_image(frame.name, entry)
             return
         self._open.add(result, self.video, checks)
         self._open.state = state
@@ -291,7 +291,7 @@ class OutputFolder:
             self._durability.add(outputs[-1:])
         self.manifest.note_video(name, status='done', outputs=outputs)
 
-    def fail(self, unreadable: Unreadable) -> None:
+    def fail(self, unreadable: ReadFailure) -> None:
         """Note that an input could not be read; the next run tries again."""
         name, reason = unreadable.name, unreadable.reason
         if self._open is not None:
@@ -301,7 +301,7 @@ class OutputFolder:
             self.manifest.note_video(name, status='failed', reason=reason)
             return
         entry = Entry(unreadable.source, 'failed', reason=reason)
-        self.manifest.add_picture(name, entry)
+        self.manifest.add_image(name, entry)
 
     def finish(self) -> None:
         """All inputs were read: end the last video, join COCO results."""
@@ -366,7 +366,7 @@ class OutputFolder:
 
 
 def _can_come_again(source: str) -> bool:
-    """Whether a source means the same picture in another run."""
+    """Whether a source means the same image in another run."""
     return not source.startswith(('array ', 'webcam:'))
 
 

@@ -1,6 +1,6 @@
-"""A picture and its tasks side by side, with titles.
+"""An image and its tasks side by side, with titles.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from .drawing import draw_pose, map_tile, to_rgb
 from .frames import FrameResult, MapResult, PoseResult
 
 LONGER_SIDE = (280, 640)
-"""Least and greatest longer side of a picture of a panel."""
+"""Least and greatest longer side of an image of a panel."""
 ASPECT = 1.78
 """Width by height that a panel should have, that of a screen."""
 _TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
 
 
 def tile_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of a picture in a panel."""
+    """Height and width of an image in a panel."""
     longer = max(height, width)
     scale = min(max(longer, LONGER_SIDE[0]), LONGER_SIDE[1]) / longer
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def columns_for(count: int, height: int, width: int) -> int:
-    """Pictures in a row so that the panel has about :data:`ASPECT`.
+    """Images in a row so that the panel has about :data:`ASPECT`.
 
     Args:
-        count (int): Pictures.
+        count (int): Images.
         height (int): Of one of them.
         width (int): Of one of them.
     """
@@ -55,14 +55,14 @@ def draw_panel(
     threshold: float = 0.3,
     with_legend: bool = True,
 ) -> NDArray:
-    """Draw a picture beside the results of its tasks.
+    """Draw an image beside the results of its tasks.
 
     Args:
-        result (FrameResult): Of one picture.
+        result (FrameResult): Of one image.
         tasks (Sequence[str], optional): In this order. Defaults to None, all of the result.
         threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
         with_legend (bool): Whether to list the classes that occur. Without, the size of a panel
-            depends on the size of the picture only. Defaults to True.
+            depends on the size of the image only. Defaults to True.
 
     Returns:
         NDArray: RGB, uint8 (_, _, 3).
@@ -75,7 +75,7 @@ def draw_panel(
     tiles = [Tile('input', _fit(to_rgb(result), height, width))]
     for task in tasks if tasks is not None else result.tasks:
         tile: Any = _tile(result, task, threshold)
-        tiles.append(Tile(tile.title, _fit(tile.picture, height, width), tile.bar))
+        tiles.append(Tile(tile.title, _fit(tile.image, height, width), tile.bar))
     columns = columns_for(len(tiles), height, width)
     rows = [
         join_row(tiles[start : start + columns], size) for start in range(0, len(tiles), columns)
@@ -99,7 +99,7 @@ def _tile(result: FrameResult, task: str, threshold: float) -> object:
 
 
 def _fit(image: NDArray, height: int, width: int) -> NDArray:
-    """Resize a picture of any size."""
+    """Resize an image of any size."""
     shrinks = height < image.shape[0]
     way = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
     return cv2.resize(image, (width, height), interpolation=way)
@@ -110,7 +110,7 @@ def _maps(result: FrameResult) -> list[MapResult]:
 
 
 def _legend(found: MapResult, result: FrameResult, width: int, size: int) -> NDArray | None:
-    """What the colours of classes mean; None without any."""
+    """What the colors of classes mean; None without any."""
     from ..utils.drawing.legends import class_legend
 
     if found.field != 'seg_map' or not found.classes or not found.palette:

@@ -25,12 +25,12 @@ def people_of_boxes(
     origin: str = 'caller',
     where: str = '`boxes`',
 ) -> People:
-    """Check boxes, and cut them off at the borders of the picture.
+    """Check boxes, and cut them off at the borders of the image.
 
     Args:
         boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with scores; an empty list for
             nobody.
-        size_hw (tuple[int, int]): Height and width of the picture.
+        size_hw (tuple[int, int]): Height and width of the image.
         scores (Any): (N,). Defaults to None, those of the boxes or 1.
         origin (str): As in :class:`People`. Defaults to 'caller'.
         where (str): For messages. Defaults to '`boxes`'.
@@ -39,7 +39,7 @@ def people_of_boxes(
         People: In the same order.
 
     Raises:
-        ValueError: If they are no boxes, have no area inside the picture, or scores are outside of
+        ValueError: If they are no boxes, have no area inside the image, or scores are outside of
             [0, 1].
     """
     try:
@@ -67,7 +67,7 @@ def people_of_boxes(
     if not (np.isfinite(array).all() and has_area.all()):
         bad = np.flatnonzero(~(has_area & np.isfinite(array).all(axis=1)))
         raise ValueError(
-            f'{where}: box {bad[0]} must have an area inside the picture '
+            f'{where}: box {bad[0]} must have an area inside the image '
             f'({width} wide, {height} high), but is '
             f'{array[bad[0], :4].tolist()} (x1, y1, x2, y2). Boxes of COCO '
             'are x, y, width, height: add x and y.'
@@ -91,7 +91,7 @@ class CallerPeople:
     """Boxes that the caller has.
 
     Args:
-        boxes (Any): For every picture the same array, or a mapping of arrays by name of the
+        boxes (Any): For every image the same array, or a mapping of arrays by name of the
             results, path, or name of the file; arrays as in :func:`people_of_boxes`.
     """
 
@@ -107,7 +107,7 @@ class CallerPeople:
         return f'caller {digest(boxes)}'
 
     def people(self, frame: Frame) -> People:
-        """The people of a picture.
+        """The people of an image.
 
         Raises:
             KeyError: If the mapping does not have it.

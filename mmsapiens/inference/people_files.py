@@ -1,4 +1,4 @@
-"""Boxes of people in the files of a data set or detector.
+"""Boxes of people in the files of a dataset or detector.
 
 Letters: N people.
 """
@@ -28,10 +28,10 @@ class PeopleFile:
         path (str | Path): A COCO file with ``images`` and ``annotations``, or a list of detections
             with ``image_id``, ``bbox`` [x, y, width, height] and ``score``.
         images (str | Path, optional): For a list of detections: the COCO file with the names of its
-            pictures. Defaults to None, the numbers in the names of the files, as in
+            images. Defaults to None, the numbers in the names of the files, as in
             '000000000785.jpg'.
         min_score (float): Of a detection. Defaults to 0.3.
-        missing (str): What a picture has that the file does not know: 'error', 'nobody', or 'image'
+        missing (str): What an image has that the file does not know: 'error', 'nobody', or 'image'
             for one box around it. Defaults to 'error'.
 
     Raises:
@@ -110,7 +110,7 @@ class PeopleFile:
             self._boxes[number].append(box_xyxy)
 
     def image_id(self, name: str, source: str) -> int:
-        """The id of a picture.
+        """The id of an image.
 
         Args:
             name (str): Of its results.
@@ -122,7 +122,7 @@ class PeopleFile:
         number = self.find_id(name, source)
         if number is None:
             raise ValueError(
-                f'{self.path} does not know the picture {source}. Its name '
+                f'{self.path} does not know the image {source}. Its name '
                 'must be a `file_name` of the file, or a number if the file '
                 "has no `images`; or choose `missing='nobody'` or 'image'."
             )
@@ -145,10 +145,10 @@ class PeopleFile:
         return ids[0] if ids else None
 
     def people(self, frame: Frame) -> People:
-        """The people of a picture.
+        """The people of an image.
 
         Raises:
-            ValueError: If the file does not know the picture, or another size of it, or if a box is
+            ValueError: If the file does not know the image, or another size of it, or if a box is
                 outside.
         """
         if self.missing != 'error' and (self.find_id(frame.name, frame.source) is None):
@@ -163,7 +163,7 @@ class PeopleFile:
             raise ValueError(
                 f'{self.path} says that {frame.source} is {listed[0]} wide '
                 f'and {listed[1]} high, but it is {width} and {height}. '
-                'Use the pictures that the boxes were made for.'
+                'Use the images that the boxes were made for.'
             )
         return people_of_boxes(
             self._boxes.get(number, []),

@@ -1,19 +1,19 @@
-"""From a stream of pictures to a stream of results.
+"""From a stream of images to a stream of results.
 
 ==========  ==============================================  ================
 Stage       What it does                                    Runs in
 ==========  ==============================================  ================
-reading     collects decoded pictures in chunks             a thread
+reading     collects decoded images in chunks             a thread
 people      detector; boxes from elsewhere                  a thread
 preparing   crops and resizes, a batch at a time            a pool
 networks    a batch of one task each                        a pool
-gathering   outputs of all tasks to their pictures          a thread
-finishing   maps at the size of the picture                 a thread
+gathering   outputs of all tasks to their images          a thread
+finishing   maps at the size of the image                 a thread
 consuming   writes, draws, or whatever the caller does      the caller
 ==========  ==============================================  ================
 
 Detector and networks take turns on the device, which has one or two of them at a time. A stage
-holds at most two chunks, and a chunk at most ``batch_size`` pictures and ``CHUNK_BYTES``.
+holds at most two chunks, and a chunk at most ``batch_size`` images and ``CHUNK_BYTES``.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .engine import close, in_chunks, map_ahead, naming, run_ahead
-from .frames import Frame, FrameResult, People, Unreadable
+from .frames import Frame, FrameResult, People, ReadFailure
 from .locating import Locator
 from .networks import Sample, TaskNetwork
 from .turns import Turns
 
 CHUNK_BYTES = 2**28
-"""Pixels of a chunk, in bytes, after which it gets no further picture."""
+"""Pixels of a chunk, in bytes, after which it gets no further image."""
 CHUNKS_IN_FLIGHT = 7
-"""Most chunks between the first picture that was read and the consumer, with one batch at a time on
+"""Most chunks between the first image that was read and the consumer, with one batch at a time on
 the device; each further batch adds one."""
 
 
 @dataclass
 class Work:
-    """A picture on its way.
+    """An image on its way.
 
     Args:
-        frame (Frame): The picture.
+        frame (Frame): The image.
         people (People): Its people.
         outputs (dict): Task -> what its network said about its samples.
     """
@@ -50,7 +50,7 @@ class Work:
     outputs: dict[str, list] = field(default_factory=dict)
 
 
-Chunk = list[Work | Unreadable]
+Chunk = list[Work | ReadFailure]
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Batch:
     Args:
         chunk (Chunk): Where they come from.
         task (str): Name of the task; empty at the end of the chunk.
-        units (list[tuple[Work, int]]): Picture and number of each sample.
+        units (list[tuple[Work, int]]): Image and number of each sample.
         samples (list[Sample]): Once they are prepared.
         outputs (list): What the network said about them.
     """
@@ -73,11 +73,11 @@ class Batch:
 
     @property
     def names(self) -> list[str]:
-        """Names of the pictures."""
+        """Names of the images."""
         return list(dict.fromkeys(work.frame.name for work, _ in self.units))
 
     def give_out(self) -> None:
-        """Give the outputs to the pictures that they belong to."""
+        """Give the outputs to the images that they belong to."""
         for (work, _), output in zip(self.units, self.outputs):
             work.outputs.setdefault(self.task, []).append(output)
 
@@ -88,9 +88,9 @@ class Pipeline:
     Args:
         networks (Mapping[str, TaskNetwork]): Task -> its network.
         locator (Callable): Finds people.
-        batch_size (int): Samples of a batch, and pictures of a chunk. Defaults to 4.
+        batch_size (int): Samples of a batch, and images of a chunk. Defaults to 4.
         workers (int): Threads that prepare. Defaults to 2.
-        is_live (bool): Whether a picture should be done before the next one is there, as of a
+        is_live (bool): Whether an image should be done before the next one is there, as of a
             camera; one chunk after the other. Defaults to False.
 
     Raises:
@@ -118,18 +118,18 @@ class Pipeline:
         self._seen: set[str] = set()
 
     def run(
-        self, source: Iterable[Frame | Unreadable]
-    ) -> Generator[FrameResult | Unreadable, None, None]:
+        self, source: Iterable[Frame | ReadFailure]
+    ) -> Generator[FrameResult | ReadFailure, None, None]:
         """Results in the order of the source.
 
         Args:
-            source (Iterable): Pictures; it is read in a thread, and may decode in others.
+            source (Iterable): Images; it is read in a thread, and may decode in others.
 
         Yields:
-            FrameResult | Unreadable: One for each item of the source.
+            FrameResult | ReadFailure: One for each item of the source.
 
         Raises:
-            FrameError: If something went wrong with a picture.
+            FrameError: If something went wrong with an image.
             Exception: What the source raised.
         """
         at_once = self._device.at_once
@@ -158,7 +158,7 @@ class Pipeline:
             pool.shutdown(wait=True, cancel_futures=True)
             seeing.shutdown(wait=True, cancel_futures=True)
 
-    def _locate(self, chunks: Iterable[list[Frame | Unreadable]]) -> Generator[Chunk, None, None]:
+    def _locate(self, chunks: Iterable[list[Frame | ReadFailure]]) -> Generator[Chunk, None, None]:
         try:
             for chunk in chunks:
                 frames = [item for item in chunk if isinstance(item, Frame)]
@@ -206,11 +206,11 @@ class Pipeline:
         return batch
 
     def _finish(
-        self, items: Iterable[Work | Unreadable]
-    ) -> Generator[FrameResult | Unreadable, None, None]:
+        self, items: Iterable[Work | ReadFailure]
+    ) -> Generator[FrameResult | ReadFailure, None, None]:
         try:
             for item in items:
-                if isinstance(item, Unreadable):
+                if isinstance(item, ReadFailure):
                     yield item
                     continue
                 result = FrameResult(item.frame, item.people)
@@ -226,8 +226,8 @@ class Pipeline:
             close(items)
 
 
-def _gather(batches: Iterable[Batch]) -> Generator[Work | Unreadable, None, None]:
-    """Pictures with the outputs of all tasks."""
+def _gather(batches: Iterable[Batch]) -> Generator[Work | ReadFailure, None, None]:
+    """Images with the outputs of all tasks."""
     try:
         for batch in batches:
             if not batch.task:
@@ -238,12 +238,12 @@ def _gather(batches: Iterable[Batch]) -> Generator[Work | Unreadable, None, None
         close(batches)
 
 
-def _bytes(item: Frame | Unreadable) -> int:
+def _bytes(item: Frame | ReadFailure) -> int:
     return item.image.nbytes if isinstance(item, Frame) else 0
 
 
 def _units(chunk: Chunk, network: TaskNetwork) -> list[tuple[Work, int]]:
-    """Picture and number of every sample of a chunk."""
+    """Image and number of every sample of a chunk."""
     return [
         (work, index)
         for work in chunk
@@ -252,7 +252,7 @@ def _units(chunk: Chunk, network: TaskNetwork) -> list[tuple[Work, int]]:
     ]
 
 
-def _taken(chunk: Chunk) -> Generator[Work | Unreadable, None, None]:
+def _taken(chunk: Chunk) -> Generator[Work | ReadFailure, None, None]:
     """The items of a chunk, which keeps none that was given out."""
     chunk.reverse()
     while chunk:

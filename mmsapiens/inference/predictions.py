@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from .frames import FrameResult, People, PoseResult, Unreadable
+from .frames import FrameResult, People, PoseResult, ReadFailure
 
 
-def prediction(item: FrameResult | Unreadable) -> dict[str, Any]:
+def prediction(item: FrameResult | ReadFailure) -> dict[str, Any]:
     """A result without classes of this package.
 
     Args:
-        item (FrameResult | Unreadable): Of a picture.
+        item (FrameResult | ReadFailure): Of an image.
 
     Returns:
         dict[str, Any]: ``name`` and ``source``; ``error``, if it could not be read; else for each
         pose task a list of :func:`instances`, and for each other task its map.
     """
-    if isinstance(item, Unreadable):
+    if isinstance(item, ReadFailure):
         return dict(name=item.name, source=item.source, error=item.reason)
     answer: dict[str, Any] = dict(name=item.frame.name, source=item.frame.source)
     for task, found in item.tasks.items():
@@ -29,7 +29,7 @@ def prediction(item: FrameResult | Unreadable) -> dict[str, Any]:
 
 
 def instances(pose: PoseResult, people: People) -> list[dict[str, Any]]:
-    """The people of a picture as MMPose's inferencers give them.
+    """The people of an image as MMPose's inferencers give them.
 
     Args:
         pose (PoseResult): Their keypoints.

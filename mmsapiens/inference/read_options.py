@@ -15,7 +15,7 @@ class ReadOptions:
     Args:
         recursive (bool): Whether to go into the folders of a folder. Defaults to True.
         channel_order (str): Of arrays, 'bgr' as OpenCV has it, or 'rgb'. Defaults to 'bgr'.
-        max_pixels (int): Pictures with more pixels are refused before they are decoded. Defaults to
+        max_pixels (int): Images with more pixels are refused before they are decoded. Defaults to
             200 million, 600 MB of memory.
         alpha_background (tuple[int, int, int]): RGB of what is behind transparent pixels. Defaults
             to white.

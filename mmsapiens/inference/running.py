@@ -12,14 +12,14 @@ from typing import Any
 
 from .engine import close, map_ahead
 from .file_checks import Checks
-from .frames import FrameResult, MapResult, Unreadable
+from .frames import FrameResult, MapResult, ReadFailure
 from .output_folder import OutputFolder
 from .temporal import TemporalFilter
 from .writers import AnnotatedVideo, Writer, build_writers
 from .writers.build import DEFAULT_OUTPUTS
 from .writers.coco_results import ImageIds
 
-Item = FrameResult | Unreadable
+Item = FrameResult | ReadFailure
 State = Callable[[], dict[str, Any] | None]
 
 WRITERS = 32
@@ -99,11 +99,11 @@ class RunSummary:
 
     Args:
         folder (Path): Where its results are.
-        done (int): Pictures and frames with results. Defaults to 0.
-        skipped (int): Pictures and videos that were done before. Defaults to
+        done (int): Images and frames with results. Defaults to 0.
+        skipped (int): Images and videos that were done before. Defaults to
             0.
-        people (int): Found in all pictures together. Defaults to 0.
-        failed (list[Unreadable]): Inputs that could not be read.
+        people (int): Found in all images together. Defaults to 0.
+        failed (list[ReadFailure]): Inputs that could not be read.
         seconds (float): How long it took. Defaults to 0.
     """
 
@@ -111,7 +111,7 @@ class RunSummary:
     done: int = 0
     skipped: int = 0
     people: int = 0
-    failed: list[Unreadable] = field(default_factory=list)
+    failed: list[ReadFailure] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -135,7 +135,7 @@ def write_results(
 
     def write(entry: tuple[Item, State]) -> tuple[Item, State, Checks]:
         item, state = entry
-        if isinstance(item, Unreadable):
+        if isinstance(item, ReadFailure):
             return item, state, {}
         return item, state, folder.write_files(item)
 
@@ -154,7 +154,7 @@ def write_results(
         ) as written,
     ):
         for item, state, checks in written:
-            if isinstance(item, Unreadable):
+            if isinstance(item, ReadFailure):
                 folder.fail(item)
                 summary.failed.append(item)
             else:
@@ -186,7 +186,7 @@ def _with_state(
 
 def _bytes(item: Item) -> int:
     """Size of the arrays of a result."""
-    if isinstance(item, Unreadable):
+    if isinstance(item, ReadFailure):
         return 0
     maps = (r for r in item.tasks.values() if isinstance(r, MapResult))
     return item.frame.image.nbytes + sum(one.values.nbytes for one in maps)

@@ -1,4 +1,4 @@
-"""Anything that shows people, as one stream of pictures.
+"""Anything that shows people, as one stream of images.
 
 ======================  ==================================================
 Input                   Names of its results
@@ -7,7 +7,7 @@ file                    its stem
 folder                  path below the folder, without the suffix
 pattern (``*.jpg``)     path below what is in front of the first wildcard
 http, https             last part of the URL, without the suffix
-array, Pillow picture   array_000000, array_000001, ...
+array, Pillow image   array_000000, array_000001, ...
 video file              its stem, then the frame: clip/000012
 'webcam', 'webcam:1'    webcam_0/000012
 list, iterator          of these, in their order
@@ -32,7 +32,7 @@ from .downloads import check_url, is_url
 from .engine import close, map_ahead
 from .entries import Progress
 from .errors import MissingInputError
-from .frames import Frame, Unread, Unreadable
+from .frames import Frame, LazyImage, ReadFailure
 from .listing import check_results_apart, glob_root, is_video_name, list_folder, list_pattern
 from .names import OutputNames, name_of_path, name_of_url
 from .read_options import ReadOptions
@@ -41,7 +41,7 @@ from .webcam import camera_number
 
 
 class Source:
-    """A stream of pictures; see :func:`open_source`.
+    """A stream of images; see :func:`open_source`.
 
     Args:
         inputs (Any): As in :func:`open_source`.
@@ -66,7 +66,7 @@ class Source:
 
     @property
     def length(self) -> int | None:
-        """Pictures and frames, if that is known without reading them."""
+        """Images and frames, if that is known without reading them."""
         if self._files is None:
             return _count_others(self.inputs)
         total = 0
@@ -85,21 +85,21 @@ class Source:
         except (ValueError, OSError):
             return 1  # it will be reported as unreadable
 
-    def __iter__(self) -> Iterator[Frame | Unreadable]:
+    def __iter__(self) -> Iterator[Frame | ReadFailure]:
         return self.read()
 
     def read(
         self, progress: Progress | None = None, threads: int = 1
-    ) -> Iterator[Frame | Unreadable]:
-        """Read one picture after the other.
+    ) -> Iterator[Frame | ReadFailure]:
+        """Read one image after the other.
 
         Args:
             progress (Progress, optional): What is already done. Defaults to None, nothing.
-            threads (int): How many decode files. From 2 on, as many pictures are read ahead.
+            threads (int): How many decode files. From 2 on, as many images are read ahead.
                 Defaults to 1.
 
         Yields:
-            Frame | Unreadable: In the order of the inputs.
+            Frame | ReadFailure: In the order of the inputs.
         """
         reader = _Reader(self, progress or Progress())
         if self._files is not None:
@@ -142,21 +142,21 @@ class Source:
             )
         if not found:
             raise MissingInputError(
-                f'the input {text!r} has no pictures or videos.'
+                f'the input {text!r} has no images or videos.'
                 + ('' if self.options.recursive else ' Use `recursive`?')
             )
         return [(one, root) for one in found]
 
 
-def _read(item: Frame | Unreadable | Unread) -> Frame | Unreadable:
-    return item.read() if isinstance(item, Unread) else item
+def _read(item: Frame | ReadFailure | LazyImage) -> Frame | ReadFailure:
+    return item.read() if isinstance(item, LazyImage) else item
 
 
-def _read_ahead(items: entries.Read, threads: int) -> Iterator[Frame | Unreadable]:
+def _read_ahead(items: entries.Read, threads: int) -> Iterator[Frame | ReadFailure]:
     """Decode what waits for it in several threads, in its order."""
     try:
         with ThreadPoolExecutor(threads, 'mmsapiens-decoding') as pool:
-            for waits, group in groupby(items, lambda one: isinstance(one, Unread)):
+            for waits, group in groupby(items, lambda one: isinstance(one, LazyImage)):
                 if waits:
                     yield from map_ahead(_read, group, pool, threads)
                 else:
@@ -181,7 +181,7 @@ class _Reader:
             yield from entries.read_file(path, name, self.options, self.progress)
 
     def anything(self, item: Any) -> entries.Read:
-        if isinstance(item, (Frame, Unreadable)):
+        if isinstance(item, (Frame, ReadFailure)):
             yield item
         elif isinstance(item, bool) or item is None:
             raise TypeError(_unknown(item))
@@ -191,7 +191,7 @@ class _Reader:
             yield from self.text(item)
         elif isinstance(item, Image.Image):
             name, source = self.next_array()
-            yield from entries.read_picture(item, name, source, self.options, self.progress)
+            yield from entries.read_image(item, name, source, self.options, self.progress)
         elif isinstance(item, np.ndarray):
             for array in item if item.ndim == 4 else (item,):
                 name, source = self.next_array()
@@ -218,7 +218,7 @@ class _Reader:
             except MissingInputError as error:
                 path = Path(Path(text).name or '_')
                 name = self.names.take(name_of_path(path), path.suffix)
-                yield Unreadable(name, text, str(error))
+                yield ReadFailure(name, text, str(error))
             else:
                 yield from self.files(files or [])
 
@@ -240,14 +240,14 @@ def _is_foreign(item: Any) -> bool:
 def _unknown(item: Any) -> str:
     return (
         '`inputs` must be a path, folder, pattern, URL, camera, numpy array, '
-        'Pillow picture, or a list or iterator of these, but got '
+        'Pillow image, or a list or iterator of these, but got '
         f'{type(item).__name__}. Convert tensors with `.numpy()`, channels '
         'last.'
     )
 
 
 def _count_others(item: Any) -> int | None:
-    """Pictures of what is no file, as far as can be told."""
+    """Images of what is no file, as far as can be told."""
     if isinstance(item, np.ndarray):
         return len(item) if item.ndim == 4 else 1
     if isinstance(item, Image.Image):
@@ -277,11 +277,11 @@ def open_source(
     """Open anything that shows people.
 
     A single path, folder or pattern must exist; in a list, what is missing becomes an
-    :class:`~mmsapiens.inference.frames.Unreadable`.
+    :class:`~mmsapiens.inference.frames.ReadFailure`.
 
     Args:
-        inputs (Any): Path of a picture or video, folder, pattern, http or https URL, number of a
-            camera or 'webcam:1', numpy array (H, W[, C]) or (N, H, W, C), Pillow picture, or a list
+        inputs (Any): Path of an image or video, folder, pattern, http or https URL, number of a
+            camera or 'webcam:1', numpy array (H, W[, C]) or (N, H, W, C), Pillow image, or a list
             or iterator of these.
         options (ReadOptions, optional): How to read. Defaults to None, the defaults.
         exclude (str | Path, optional): Folder of the results, which is not read where it is inside
@@ -291,7 +291,7 @@ def open_source(
         Source: To iterate; nothing is decoded before.
 
     Raises:
-        MissingInputError: If a path does not exist, or if a folder or pattern has no pictures and
+        MissingInputError: If a path does not exist, or if a folder or pattern has no images and
             videos; also a FileNotFoundError.
         TypeError: If it is none of these.
         ValueError: If it is a URL of another kind, or if ``exclude`` is a folder of inputs itself.

@@ -17,7 +17,7 @@ DEFAULT_FPS = 25.0
 class TemporalFilter:
     """Gives people of videos their numbers, and smooths their keypoints.
 
-    Results must come in order; a new video starts anew, and single pictures pass through. A result
+    Results must come in order; a new video starts anew, and single images pass through. A result
     is a new one, what was given is not changed.
 
     Args:

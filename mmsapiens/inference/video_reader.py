@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UnreadableError
+from .errors import ReadError
 from .listing import is_video_name
 from .read_options import DEFAULTS, ReadOptions
 
@@ -62,7 +62,7 @@ class VideoReader:
         options (ReadOptions): Which frames, and how large they may be.
 
     Raises:
-        UnreadableError: If it is no video that can be decoded.
+        ReadError: If it is no video that can be decoded.
 
     Attributes:
         fps (float): Average rate of the file; 25 if it does not say.
@@ -78,7 +78,7 @@ class VideoReader:
             stream = container.streams.video[0]
             context = stream.codec_context
             if context.width * context.height > options.max_pixels:
-                raise UnreadableError(
+                raise ReadError(
                     f'{source} has frames of {context.width} x '
                     f'{context.height} pixels, more than `max_pixels` '
                     f'({options.max_pixels})'
@@ -103,9 +103,9 @@ class VideoReader:
 
         content = self.content
         if isinstance(content, bytes) and not content:
-            raise UnreadableError(f'{self.source} is an empty file')
+            raise ReadError(f'{self.source} is an empty file')
         if isinstance(content, Path) and content.stat().st_size == 0:
-            raise UnreadableError(f'{self.source} is an empty file')
+            raise ReadError(f'{self.source} is an empty file')
         file = io.BytesIO(content) if isinstance(content, bytes) else content
         try:
             container = av.open(file)
@@ -113,13 +113,13 @@ class VideoReader:
                 raise ValueError('it has no streams')
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, 'strerror', None) or error
-            raise UnreadableError(
+            raise ReadError(
                 f'{self.source} is no video that can be read, or was cut '
                 f'short: {reason}. Copy it again, or convert it to mp4.'
             ) from error
         if not container.streams.video:
             container.close()
-            raise UnreadableError(f'{self.source} has no pictures, only sound')
+            raise ReadError(f'{self.source} has no images, only sound')
         return container
 
     def read(self, first_index: int = 0) -> Iterator[VideoFrame]:
@@ -133,7 +133,7 @@ class VideoReader:
             VideoFrame: One at a time.
 
         Raises:
-            UnreadableError: At the end, if not one frame could be decoded.
+            ReadError: At the end, if not one frame could be decoded.
         """
         options, chosen, index, start = self.options, 0, -1, None
         offset: int | None = None
@@ -156,7 +156,7 @@ class VideoReader:
                 if index >= first_index:
                     yield VideoFrame(_upright(frame), index, time_s)
         if index < 0:
-            raise UnreadableError(
+            raise ReadError(
                 f'{self.source} has no frame that can be decoded. Check that '
                 'it plays, or convert it to mp4.'
             )

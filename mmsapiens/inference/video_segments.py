@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.whole_files import TMP_SUFFIX, move_whole, whole_file
+from ..utils.whole_files import TMP_SUFFIX, atomic_open, move_whole
 
 CLOCK = 90_000
 """Ticks of a second."""
@@ -123,7 +123,7 @@ class VideoSegments:
         """
         self.close_piece()
         if self.count:
-            with whole_file(self.path) as partial:
+            with atomic_open(self.path) as partial:
                 self._copy(partial)
         shutil.rmtree(self.folder)
         return bool(self.count)
@@ -152,7 +152,7 @@ class VideoSegments:
 
 
 def _fit(image: NDArray, size_wh: tuple[int, int]) -> NDArray:
-    """A picture in the size of a video; odd sides get one more pixel."""
+    """An image in the size of a video; odd sides get one more pixel."""
     width, height = size_wh
     short = height - image.shape[0], width - image.shape[1]
     if all(value in (0, 1) for value in short):

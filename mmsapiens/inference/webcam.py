@@ -1,4 +1,4 @@
-"""Pictures of a camera."""
+"""Images of a camera."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from .errors import UnreadableError
+from .errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 from .video_reader import VideoFrame
 
@@ -30,7 +30,7 @@ def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoF
         VideoFrame: With the seconds since the first frame.
 
     Raises:
-        UnreadableError: If there is no such camera, or if it gives nothing.
+        ReadError: If there is no such camera, or if it gives nothing.
     """
     import cv2
 
@@ -55,7 +55,7 @@ def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoF
     finally:
         camera.release()
     if index < 0:
-        raise UnreadableError(
+        raise ReadError(
             f'the camera {number} cannot be opened. Check that it is '
             'connected, that no other program uses it, and its number.'
         )

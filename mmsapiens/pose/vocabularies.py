@@ -46,7 +46,7 @@ ANNOTATION_FIELDS: dict[str, dict[str, str]] = {
     'coco_wholebody': _GROUP_FIELDS,
     'goliath308': {'goliath_wholebody_kpts': 'all', **_GROUP_FIELDS},
 }
-"""Vocabulary -> field of an annotation -> the group that it holds. A field with all keypoints comes
+"""Set -> field of an annotation -> the group that it holds. A field with all keypoints comes
 first, and those of groups repeat it."""
 
 _STOCK = {
@@ -93,8 +93,8 @@ MIDPOINTS = {'neck': ('left_shoulder', 'right_shoulder'), 'mid_hip': ('left_hip'
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """Names and relations of the keypoints of a data set.
+class KeypointSet:
+    """Names and relations of the keypoints of a dataset.
 
     Attributes:
         name (str): One of :data:`VOCABULARIES`.
@@ -132,7 +132,7 @@ def field_indices(name: str) -> dict[str, list[int]]:
     """
     if name not in ANNOTATION_FIELDS:
         raise KeyError(f'`vocabulary` must be one of {list(ANNOTATION_FIELDS)}, but got {name!r}')
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     everything = range(len(vocabulary))
     return {
         field: list(vocabulary.groups.get(group, everything))
@@ -152,13 +152,13 @@ def keypoint_fields(name: str) -> tuple[str, ...]:
 
 
 def read_metainfo(name: str) -> dict[str, Any]:
-    """Metainfo of a vocabulary as MMPose's data sets want it.
+    """Metainfo of a vocabulary as MMPose's datasets want it.
 
     Args:
         name (str): 'coco', 'coco_wholebody' or 'goliath308'.
 
     Returns:
-        dict[str, Any]: For ``METAINFO`` of a data set.
+        dict[str, Any]: For ``METAINFO`` of a dataset.
 
     Raises:
         KeyError: If there is none of that name.
@@ -186,10 +186,10 @@ def read_metainfo(name: str) -> dict[str, Any]:
     )
 
 
-def _from_metainfo(name: str, groups: Mapping) -> Vocabulary:
+def _from_metainfo(name: str, groups: Mapping) -> KeypointSet:
     meta = parse_pose_metainfo(read_metainfo(name))
     count = meta['num_keypoints']
-    return Vocabulary(
+    return KeypointSet(
         name=name,
         keypoint_names=tuple(meta['keypoint_id2name'][index] for index in range(count)),
         flip_indices=tuple(map(int, meta['flip_indices'])),
@@ -199,16 +199,16 @@ def _from_metainfo(name: str, groups: Mapping) -> Vocabulary:
     )
 
 
-def _coco() -> Vocabulary:
+def _coco() -> KeypointSet:
     return _from_metainfo('coco', {'body': range(17)})
 
 
-def _coco_wholebody() -> Vocabulary:
+def _coco_wholebody() -> KeypointSet:
     groups = {name: range(*r) for name, r in _WHOLEBODY_RANGES.items()}
     return _from_metainfo('coco_wholebody', groups)
 
 
-def _goliath308() -> Vocabulary:
+def _goliath308() -> KeypointSet:
     path = METAINFO_FOLDER / 'goliath308.json'
     doc = json.loads(path.read_text(encoding='utf-8'))
     return _from_metainfo('goliath308', doc['groups'])
@@ -224,14 +224,14 @@ def _mirrored_name(name: str) -> str:
     return name
 
 
-def _openpose(name: str, names: list[str], groups: Mapping) -> Vocabulary:
-    wholebody = get_vocabulary('coco_wholebody')
+def _openpose(name: str, names: list[str], groups: Mapping) -> KeypointSet:
+    wholebody = get_keypoint_set('coco_wholebody')
     mirror = {
         point: wholebody.keypoint_names[other]
         for point, other in zip(wholebody.keypoint_names, wholebody.flip_indices)
     }
     index = {point: number for number, point in enumerate(names)}
-    return Vocabulary(
+    return KeypointSet(
         name=name,
         keypoint_names=tuple(names),
         flip_indices=tuple(index[mirror.get(point, _mirrored_name(point))] for point in names),
@@ -239,13 +239,13 @@ def _openpose(name: str, names: list[str], groups: Mapping) -> Vocabulary:
     )
 
 
-def _openpose25() -> Vocabulary:
+def _openpose25() -> KeypointSet:
     groups = {'body': range(19), 'foot': range(19, 25)}
     return _openpose('openpose25', list(_OPENPOSE_BODY), groups)
 
 
-def _openpose_wholebody() -> Vocabulary:
-    wholebody = get_vocabulary('coco_wholebody')
+def _openpose_wholebody() -> KeypointSet:
+    wholebody = get_keypoint_set('coco_wholebody')
     parts = {
         group: [wholebody.keypoint_names[i] for i in wholebody.groups[group]]
         for group in ('face', 'left_hand', 'right_hand')
@@ -269,14 +269,14 @@ VOCABULARIES = {
 
 
 @cache
-def get_vocabulary(name: str) -> Vocabulary:
+def get_keypoint_set(name: str) -> KeypointSet:
     """Look a vocabulary up.
 
     Args:
         name (str): A key of :data:`VOCABULARIES`.
 
     Returns:
-        Vocabulary: The same object at every call.
+        KeypointSet: The same object at every call.
 
     Raises:
         KeyError: If the name is unknown.
@@ -299,8 +299,8 @@ def partners(source: str, target: str) -> tuple[int, ...]:
     """For each keypoint of a vocabulary its partner in another one.
 
     Args:
-        source (str): Vocabulary that keypoints are taken from.
-        target (str): Vocabulary that keypoints are wanted in.
+        source (str): KeypointSet that keypoints are taken from.
+        target (str): KeypointSet that keypoints are wanted in.
 
     Returns:
         tuple[int, ...]: Indices in ``source``, one for each keypoint of ``target``; -1 where there
@@ -309,11 +309,11 @@ def partners(source: str, target: str) -> tuple[int, ...]:
     other = _other_names()
     index = {
         other.get(name, name): number
-        for number, name in enumerate(get_vocabulary(source).keypoint_names)
+        for number, name in enumerate(get_keypoint_set(source).keypoint_names)
     }
     return tuple(
         index.get(other.get(name, name), NO_PARTNER)
-        for name in get_vocabulary(target).keypoint_names
+        for name in get_keypoint_set(target).keypoint_names
     )
 
 
@@ -321,8 +321,8 @@ def converter_mapping(source: str, target: str) -> list[tuple[int, int]]:
     """``mapping`` for MMPose's ``KeypointConverter``.
 
     Args:
-        source (str): Vocabulary of a data set.
-        target (str): Vocabulary to train in.
+        source (str): KeypointSet of a dataset.
+        target (str): KeypointSet to train in.
 
     Returns:
         list[tuple[int, int]]: Pairs (index in source, index in target).
@@ -338,8 +338,8 @@ def convert_keypoints(
     Args:
         keypoints (np.ndarray): Coordinates (N, K, D) in ``source``.
         scores (np.ndarray): Scores or visibilities (N, K); 0 is invisible.
-        source (str): Vocabulary of ``keypoints``.
-        target (str): Vocabulary wanted.
+        source (str): KeypointSet of ``keypoints``.
+        target (str): KeypointSet wanted.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Coordinates (N, K', D) and scores (N, K'); both are 0 for
@@ -348,7 +348,7 @@ def convert_keypoints(
     Raises:
         ValueError: If the number of keypoints is not that of ``source``.
     """
-    count = len(get_vocabulary(source))
+    count = len(get_keypoint_set(source))
     if keypoints.shape[1] != count or scores.shape[1] != count:
         raise ValueError(
             f'`keypoints` and `scores` must have {count} keypoints '
@@ -358,8 +358,8 @@ def convert_keypoints(
     found = index != NO_PARTNER
     points = np.where(found[:, None], keypoints[:, index], 0)
     values = np.where(found, scores[:, index], 0)
-    names = get_vocabulary(source).keypoint_names
-    for number, name in enumerate(get_vocabulary(target).keypoint_names):
+    names = get_keypoint_set(source).keypoint_names
+    for number, name in enumerate(get_keypoint_set(target).keypoint_names):
         is_midpoint = target.startswith('openpose') and name in MIDPOINTS
         if found[number] or not is_midpoint:
             continue
@@ -380,7 +380,7 @@ def common_keypoints() -> dict[str, tuple[tuple[int, int], ...]]:
         dict[str, tuple]: Group -> pairs (index in COCO-WholeBody, index in 308).
     """
     index = partners('goliath308', 'coco_wholebody')
-    groups = get_vocabulary('coco_wholebody').groups
+    groups = get_keypoint_set('coco_wholebody').groups
     return {
         group: tuple((i, index[i]) for i in ids if index[i] != NO_PARTNER)
         for group, ids in groups.items()

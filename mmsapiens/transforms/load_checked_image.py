@@ -1,4 +1,4 @@
-"""Reading of pictures, with a look at what was read."""
+"""Reading of images, with a look at what was read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _TAIL = 16
 
 
 def check_is_whole(path: str, content: bytes) -> None:
-    """Refuse a picture file that is empty or was cut short.
+    """Refuse an image file that is empty or was cut short.
 
-    OpenCV decodes the beginning of a JPEG and fills the rest with grey.
+    OpenCV decodes the beginning of a JPEG and fills the rest with gray.
 
     Args:
         path (str): Name for the message.
@@ -31,7 +31,7 @@ def check_is_whole(path: str, content: bytes) -> None:
     """
     if not content:
         raise BadSampleError(
-            f'the picture {path} is an empty file. Copy it again, or take it out of the data set.'
+            f'the image {path} is an empty file. Copy it again, or take it out of the dataset.'
         )
     tail = content[-_TAIL:]
     for start, (name, data_mark, end_mark) in _FORMATS.items():
@@ -41,17 +41,17 @@ def check_is_whole(path: str, content: bytes) -> None:
         # its own, but before the last data mark.
         if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
             raise BadSampleError(
-                f'the picture {path} was cut short: its {len(content)} bytes '
+                f'the image {path} was cut short: its {len(content)} bytes '
                 f'lack the end of a {name} file. Copy it again, or take it '
-                'out of the data set.'
+                'out of the dataset.'
             )
 
 
 @TRANSFORMS.register_module()
 class LoadCheckedImage(LoadImageFromFile):
-    """Stock loading of a picture that names what is wrong with one.
+    """Stock loading of an image that names what is wrong with one.
 
-    The stock one decodes cut files in part, trains on pictures of another size than their
+    The stock one decodes cut files in part, trains on images of another size than their
     annotations were made for, and has no way to say which file OpenCV could not read. Arrays in
     ``results['img']`` pass through.
 
@@ -76,14 +76,14 @@ class LoadCheckedImage(LoadImageFromFile):
 
         Args:
             results (dict): If it has ``img_shape`` (H, W), as the datasets of this package do, the
-                picture must be of that size.
+                image must be of that size.
 
         Returns:
             dict: With ``img`` (H, W, 3), BGR, ``img_shape`` and ``ori_shape``.
 
         Raises:
-            MissingFileError: If the picture does not exist; also a FileNotFoundError.
-            BadSampleError: If it is empty, cut short, no picture, or of another size than its
+            MissingFileError: If the image does not exist; also a FileNotFoundError.
+            BadSampleError: If it is empty, cut short, no image, or of another size than its
                 annotation says; also a ValueError.
         """
         if 'img' in results:
@@ -97,9 +97,9 @@ class LoadCheckedImage(LoadImageFromFile):
         if img.shape[:2] != expected:
             height, width = img.shape[:2]
             raise BadSampleError(
-                f'the picture {path} is {width} wide and {height} high, but '
+                f'the image {path} is {width} wide and {height} high, but '
                 f'its annotation says {expected[1]} and {expected[0]}, '
-                'so that its labels may be elsewhere. Use the picture that '
+                'so that its labels may be elsewhere. Use the image that '
                 'was annotated; one that was turned may have an EXIF '
                 "orientation (`color_type='color_ignore_orientation'`)."
             )
@@ -114,7 +114,7 @@ class LoadCheckedImage(LoadImageFromFile):
             content = fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError:
             raise MissingFileError(
-                f'the picture {path} does not exist. Check the path, or '
+                f'the image {path} does not exist. Check the path, or '
                 '`data_root` and `data_prefix` of the dataset.'
             ) from None
         check_is_whole(path, content)
@@ -125,8 +125,8 @@ class LoadCheckedImage(LoadImageFromFile):
             img, reason = None, f' The reason: {error}'
         if img is None:
             raise BadSampleError(
-                f'the picture {path} cannot be decoded: it is damaged or no '
-                f'picture (it starts with {content[:16]!r}). Copy it again, '
-                f'or take it out of the data set.{reason}'
+                f'the image {path} cannot be decoded: it is damaged or no '
+                f'image (it starts with {content[:16]!r}). Copy it again, '
+                f'or take it out of the dataset.{reason}'
             )
         return img

@@ -4,8 +4,8 @@ from .checkpoint import CheckpointInfo, describe, encoder_state_dict, get_state_
 from .checkpoint_io import detect_format, file_sha256, read_checkpoint, write_checkpoint
 from .convert_checkpoint import convert_checkpoint
 from .load_checkpoint import LoadReport, load_checkpoint
+from .load_model import load_model
 from .pos_embed import adapt_pos_embed, resize_pos_embed
-from .ready_model import ready_model
 
 __all__ = [
     'CheckpointInfo',
@@ -19,7 +19,7 @@ __all__ = [
     'get_state_dict',
     'load_checkpoint',
     'read_checkpoint',
-    'ready_model',
+    'load_model',
     'resize_pos_embed',
     'write_checkpoint',
 ]

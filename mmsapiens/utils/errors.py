@@ -1,4 +1,4 @@
-"""Errors about one sample, which a data set may count and leave out."""
+"""Errors about one sample, which a dataset may count and leave out."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from .whole_files import write_whole
+from .whole_files import atomic_write
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
 """Passes entries of the named list on, and may show how far it is."""
@@ -76,4 +76,4 @@ def write_faults(faults: Sequence[Fault], path: str) -> None:
         path (str): For a list of objects with ``kind``, ``where`` and ``message``.
     """
     text = json.dumps([asdict(fault) for fault in faults], indent=1)
-    write_whole(text.encode(), path)
+    atomic_write(text.encode(), path)

@@ -17,7 +17,7 @@ _RANDOM = '.????????'
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str], *, is_durable: bool = True) -> Iterator[Path]:
+def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Iterator[Path]:
     """A file beside its place, moved there if the block ends without error.
 
     Args:
@@ -48,7 +48,7 @@ def whole_file(path: str | os.PathLike[str], *, is_durable: bool = True) -> Iter
 def remove_unfinished(path: Path) -> None:
     """Remove what processes that were killed left of their files.
 
-    Only names that :func:`whole_file` gives are taken.
+    Only names that :func:`atomic_open` gives are taken.
 
     Args:
         path (Path): A file, which need not exist, or a folder, for all files at any depth; nobody
@@ -63,15 +63,15 @@ def remove_unfinished(path: Path) -> None:
             partial.unlink()
 
 
-def write_whole(content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True) -> None:
+def atomic_write(content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True) -> None:
     """Write a file beside its place, then move it there.
 
     Args:
         content (bytes): For the file.
-        path (str | Path): As in :func:`whole_file`.
+        path (str | Path): As in :func:`atomic_open`.
         is_durable (bool): Likewise. Defaults to True.
     """
-    with whole_file(path, is_durable=is_durable) as partial:
+    with atomic_open(path, is_durable=is_durable) as partial:
         partial.write_bytes(content)
 
 

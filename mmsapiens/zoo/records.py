@@ -72,11 +72,11 @@ class Records:
         """Record whatever comes next."""
         self._update('releases', key, None)
 
-    def show_once(self, licence: str) -> bool:
-        """Whether a licence was not shown before; it counts as shown."""
-        if licence in self._read()['licences_shown']:
+    def show_once(self, license: str) -> bool:
+        """Whether a license was not shown before; it counts as shown."""
+        if license in self._read()['licenses_shown']:
             return False
-        self._update('licences_shown', licence, now())
+        self._update('licenses_shown', license, now())
         return True
 
     def hash_of(self, path: Path, afresh: bool = False) -> str:
@@ -104,7 +104,7 @@ class Records:
             document = json.loads(text)
             return {
                 name: dict(document.get(name, {}))
-                for name in ('releases', 'files', 'licences_shown')
+                for name in ('releases', 'files', 'licenses_shown')
             }
         except (ValueError, TypeError, AttributeError) as error:
             raise DownloadError(

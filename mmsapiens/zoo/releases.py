@@ -24,8 +24,8 @@ class Release:
         format (str): One of :data:`FORMATS`.
         repo (str): Repository on the Hugging Face hub.
         path_in_repo (str): Its name there.
-        licence (str): SPDX name.
-        reported_metric (Mapping, optional): What its authors report, with the data set. Defaults to
+        license (str): SPDX name.
+        reported_metric (Mapping, optional): What its authors report, with the dataset. Defaults to
             None.
         note (str, optional): What else is known. Defaults to None.
         revision (str, optional): Commit of the repository; None is the newest at the first use.
@@ -39,7 +39,7 @@ class Release:
     format: str
     repo: str
     path_in_repo: str
-    licence: str
+    license: str
     reported_metric: Mapping[str, Any] | None = None
     note: str | None = None
     revision: str | None = None

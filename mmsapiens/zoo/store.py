@@ -145,7 +145,7 @@ class _Store:
 
     def _fetch(self, show_bar: bool | None) -> Path:
         """:meth:`fetch` while no other process does."""
-        self._show_licence()
+        self._show_license()
         known = self.records.get(self.release.key)
         revision = self.release.revision or (known and known.revision)
         with bar(self.release.file, show_bar) as progress:
@@ -182,27 +182,27 @@ class _Store:
     def _compare(self, path: Path, size: int, digest: str, remote: Remote | None) -> None:
         """Compare a file with everybody who vouches for the release."""
         known = self.records.get(self.release.key)
-        vouchers: list[tuple[str, int | None, str | None]] = [
+        known_hashes: list[tuple[str, int | None, str | None]] = [
             ('published', self.release.bytes, self.release.sha256)
         ]
         if remote is not None:
-            vouchers.append(('named by the server', remote.bytes, remote.sha256))
+            known_hashes.append(('named by the server', remote.bytes, remote.sha256))
         if known is not None:
             recorded = f'recorded on {known.date}'
-            vouchers.append((recorded, known.bytes, known.sha256))
-        for who, expected_size, expected in vouchers:
+            known_hashes.append((recorded, known.bytes, known.sha256))
+        for who, expected_size, expected in known_hashes:
             if expected_size not in (None, size):
                 raise IntegrityError(
                     f'{path}: has {size} bytes instead of the {expected_size} '
-                    f'{who}{self._way_out(who)}'
+                    f'{who}{self._remedy(who)}'
                 )
             if expected not in (None, digest):
                 raise IntegrityError(
                     f'{path}: has the SHA-256 {digest} instead of {expected}, '
-                    f'{who}{self._way_out(who)}'
+                    f'{who}{self._remedy(who)}'
                 )
 
-    def _way_out(self, who: str) -> str:
+    def _remedy(self, who: str) -> str:
         text = '; it is not used. Try again, or use another HF_ENDPOINT'
         if who.startswith('recorded'):
             text += (
@@ -232,12 +232,12 @@ class _Store:
                 'later downloads are compared'
             )
 
-    def _show_licence(self) -> None:
-        """Name the licence, once for each."""
-        name = self.release.licence
+    def _show_license(self) -> None:
+        """Name the license, once for each."""
+        name = self.release.license
         if self.records.show_once(name):
-            licence = table()['licences'][name]
+            license = table()['licenses'][name]
             self.notify(
-                f'The weights are under {licence["name"]} ({licence["url"]}):'
-                f' {licence["note"]}. This is said once.'
+                f'The weights are under {license["name"]} ({license["url"]}):'
+                f' {license["note"]}. This is said once.'
             )

@@ -112,10 +112,10 @@ class Transfer:
         Raises:
             DownloadError: If it could not be fetched.
         """
-        remote = self._stubbornly(self._head)
+        remote = self._with_retries(self._head)
         self._keep_or_drop(remote)
         self._check_room(remote)
-        self._stubbornly(lambda: self._body(remote))
+        self._with_retries(lambda: self._body(remote))
         self.progress(self._have(), remote.bytes)
         return remote
 
@@ -135,7 +135,7 @@ class Transfer:
     def _error(self, reason: str) -> DownloadError:
         return DownloadError(f'{self.release.file}: {reason}')
 
-    def _stubbornly(self, attempt: Callable[[], Result]) -> Result:
+    def _with_retries(self, attempt: Callable[[], Result]) -> Result:
         """Try until it works, fails for good, or nothing new comes."""
         failures = 0
         while True:

@@ -55,7 +55,7 @@ def render_stage(variant: Variant, data: Path, lists: Path) -> Stage:
     workers = min(len(os.sched_getaffinity(0)), 8) if variant.on_gpu else 2
     command = [
         *(sys.executable, 'projects/synthetic_humans/render.py'),
-        *('--out', str(data), '--num', str(variant.pictures)),
+        *('--out', str(data), '--num', str(variant.images)),
         *('--size', SIZE, '--normal-format', 'png'),
         *('--val-share', '0.15', '--seed', '0', '--workers', str(workers)),
     ]
@@ -63,10 +63,10 @@ def render_stage(variant: Variant, data: Path, lists: Path) -> Stage:
         command += ['--device', 'cpu']
     return Stage(
         'render',
-        f'Rendering {variant.pictures} pictures of people',
+        f'Rendering {variant.images} images of people',
         command,
         lists / 'val.json',
-        finish=lambda: write_lists(data, variant.pictures, lists),
+        finish=lambda: write_lists(data, variant.images, lists),
     )
 
 

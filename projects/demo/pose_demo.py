@@ -2,7 +2,7 @@
 """Fine-tune a tiny Sapiens pose model, evaluate it and draw what it sees.
 
 Without `--data` it uses one public-domain portrait that ships with matplotlib. The figures are
-those of the training pictures themselves: the demo shows that the parts work together, not how well
+those of the training images themselves: the demo shows that the parts work together, not how well
 a model generalises.
 """
 
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--data',
         type=Path,
-        help='folder with pictures and COCO person keypoints instead of the portrait',
+        help='folder with images and COCO person keypoints instead of the portrait',
     )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--processes', type=int, default=2)
@@ -76,7 +76,7 @@ def find_images(folder: Path, annotations: Path) -> tuple[Path, dict]:
         tuple: The folder and the loaded annotation file.
 
     Raises:
-        FileNotFoundError: If a picture is missing.
+        FileNotFoundError: If an image is missing.
     """
     with annotations.open(encoding='utf-8') as file:
         doc = json.load(file)
@@ -89,7 +89,7 @@ def find_images(folder: Path, annotations: Path) -> tuple[Path, dict]:
             return candidate, doc
         missing = min(missing, absent, key=len)
     raise FileNotFoundError(
-        f'{len(missing)} of {len(names)} pictures of {annotations} are in no '
+        f'{len(missing)} of {len(names)} images of {annotations} are in no '
         f'folder under {folder}, for instance {missing[0]}'
     )
 
@@ -108,8 +108,8 @@ def use_portrait(folder: Path) -> Path:
     from matplotlib.cbook import get_sample_data
 
     folder.mkdir(parents=True, exist_ok=True)
-    picture = get_sample_data('grace_hopper.jpg', asfileobj=False)
-    shutil.copy(picture, folder / 'grace_hopper.jpg')
+    image = get_sample_data('grace_hopper.jpg', asfileobj=False)
+    shutil.copy(image, folder / 'grace_hopper.jpg')
     shutil.copy(Path(__file__).with_name('portrait.json'), folder)
     return folder
 
@@ -121,7 +121,7 @@ def write_config(
 
     Args:
         path (Path): The file to write.
-        images (Path): Folder of the pictures.
+        images (Path): Folder of the images.
         annotations (Path): The annotation file.
         num_people (int): People in it.
         epochs (int, optional): Training epochs; if None, those of the tiny config for several
@@ -196,12 +196,12 @@ def newest(folder: Path, pattern: str) -> Path:
 
 
 def draw(config: Path, checkpoint: Path, images: Path, doc: dict, out_dir: Path) -> list[Path]:
-    """Draw annotation and prediction of each picture side by side.
+    """Draw annotation and prediction of each image side by side.
 
     Args:
         config (Path): Config of the run.
         checkpoint (Path): Its weights.
-        images (Path): Folder of the pictures.
+        images (Path): Folder of the images.
         doc (dict): The annotation file; its boxes are given to the model.
         out_dir (Path): Folder for the drawings.
 
@@ -265,7 +265,7 @@ def main() -> None:
     annotations = find_annotations(folder)
     images, doc = find_images(folder, annotations)
     num_people = sum(bool(a.get('num_keypoints')) for a in doc['annotations'])
-    print(f'{num_people} annotated people in {len(doc["images"])} pictures ({annotations})')
+    print(f'{num_people} annotated people in {len(doc["images"])} images ({annotations})')
     config = work_dir / 'demo_config.py'
     config.parent.mkdir(parents=True, exist_ok=True)
     write_config(config, images, annotations, num_people, args.epochs)
@@ -292,15 +292,15 @@ def main() -> None:
     )
     metrics = json.loads(newest(test_dir, '[0-9]*.json').read_text())
     print('\n== drawing: annotation left, prediction right')
-    drawings = draw(config, checkpoint, images, doc, work_dir / 'pictures')
+    drawings = draw(config, checkpoint, images, doc, work_dir / 'images')
 
     total = time.perf_counter() - start
     print(
         f'\nAP {metrics["coco/AP"]:.3f}, AP50 {metrics["coco/AP .5"]:.3f} '
-        'on the pictures it was trained on'
+        'on the images it was trained on'
     )
     print(f'training {train_s:.0f} s, evaluation {test_s:.0f} s, in all {total:.0f} s')
-    print('pictures:')
+    print('images:')
     for path in drawings:
         print(f'  {path}')
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Evaluate the networks of a demo run, or show them photographs.
 
-Writes pictures and `heldout.json` or `photographs.json`, which comes last.
+Writes images and `heldout.json` or `photographs.json`, which comes last.
 """
 
 import argparse
@@ -33,19 +33,19 @@ def parse_args() -> argparse.Namespace:
     add('--data', type=Path, required=True, help='folder of the renders')
     add('--photographs', type=Path, help='folder of photographs instead')
     add('--most', type=int, default=8, help='people in photographs')
-    add('--out', type=Path, help='folder for the pictures of photographs')
+    add('--out', type=Path, help='folder for the images of photographs')
     return parser.parse_args()
 
 
-def write_png(path: Path, picture: np.ndarray) -> str:
-    """Write an RGB picture and give its name."""
-    data = cv2.imencode('.png', picture[..., ::-1])[1]
+def write_png(path: Path, photo: np.ndarray) -> str:
+    """Write an RGB image and give its name."""
+    data = cv2.imencode('.png', photo[..., ::-1])[1]
     write_atomically(path, data.tobytes())
     return path.name
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """A picture as RGB."""
+    """An image as RGB."""
     return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
 
 
@@ -55,12 +55,12 @@ def load_network(run: Path, task: str) -> Network:
 
 
 def draw_heldout(task: str, data: Path, name: str, kept: dict, out: Path) -> list[dict]:
-    """Draw truth, our prediction and the baseline's for a picture.
+    """Draw truth, our prediction and the baseline's for an image.
 
     Args:
         task (str): The task.
         data (Path): Folder of the renders.
-        name (str): Of the picture.
+        name (str): Of the image.
         kept (dict): Way of predicting -> prediction.
         out (Path): Folder for the drawings.
 
@@ -110,15 +110,15 @@ def draw_heldout(task: str, data: Path, name: str, kept: dict, out: Path) -> lis
             error = panels.angle_error(normals, true, mask)
             drawn[way] = panels.draw_normals(normals, mask), f'{error:.1f}°'
     figures = []
-    for way, (picture, caption) in drawn.items():
+    for way, (photo, caption) in drawn.items():
         file = f'{task}-{name}-{way.replace(" ", "-")}.png'
-        write_png(out / file, picture)
+        write_png(out / file, photo)
         figures.append(dict(file=file, way=way, caption=caption))
     return figures
 
 
 def run_heldout(run: Path, data: Path) -> None:
-    """Evaluate all tasks and draw some of the pictures."""
+    """Evaluate all tasks and draw some of the images."""
     lists, out = run / 'lists', run / 'heldout'
     names = (lists / 'val.txt').read_text('utf-8').split()
     places = np.linspace(0, len(names) - 1, min(SHOWN, len(names)))
@@ -152,7 +152,7 @@ def run_photographs(run: Path, folder: Path, most: int, out: Path) -> None:
     """Show photographs to all networks."""
     cuts = list(find_people(folder, most))
     for cut in cuts:
-        write_png(out / f'{cut.name}-input.png', cut.picture[..., ::-1])
+        write_png(out / f'{cut.name}-input.png', cut.image[..., ::-1])
     seen: dict = {cut.name: {} for cut in cuts}
     for task in TASKS:
         print(f'predicting {task}', flush=True)
@@ -162,7 +162,7 @@ def run_photographs(run: Path, folder: Path, most: int, out: Path) -> None:
             seen[cut.name][task] = network.see(path, cut.box)
     rows = []
     for cut in cuts:
-        found, image = seen[cut.name], cut.picture[..., ::-1]
+        found, image = seen[cut.name], cut.image[..., ::-1]
         labels = found['parsing'][0]
         mask = labels > 0
         drawings = {
@@ -173,8 +173,7 @@ def run_photographs(run: Path, folder: Path, most: int, out: Path) -> None:
             'normal': panels.draw_normals(found['normal'].transpose(1, 2, 0), mask),
         }
         files = {
-            key: write_png(out / f'{cut.name}-{key}.png', picture)
-            for key, picture in drawings.items()
+            key: write_png(out / f'{cut.name}-{key}.png', photo) for key, photo in drawings.items()
         }
         rows.append(dict(name=cut.name, files=files))
     document = dict(folder=str(folder), rows=rows)

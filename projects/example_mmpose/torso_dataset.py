@@ -1,4 +1,4 @@
-"""A data set of the project's own: shoulders and hips, in COCO's layout."""
+"""A dataset of the project's own: shoulders and hips, in COCO's layout."""
 
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS

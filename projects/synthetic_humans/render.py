@@ -38,8 +38,8 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add('--out', type=Path, required=True, help='folder of the data set')
-    add('--num', type=int, default=100, help='number of pictures')
+    add('--out', type=Path, required=True, help='folder of the dataset')
+    add('--num', type=int, default=100, help='number of images')
     add('--size', type=parse_size, default='1024x768', help='HEIGHTxWIDTH')
     add('--seed', type=int, default=0, help='same seed, same files')
     add('--workers', type=int, default=1, help='processes')
@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
     add('--scans', type=Path, help='folder with OBJ, GLB or PLY files')
     add('--up', choices=['auto', 'x', 'y', 'z'], default='auto',
         help='upward axis of the scans')  # fmt: skip
-    add('--unit', type=float, help='metres in a unit of the scans')
+    add('--unit', type=float, help='meters in a unit of the scans')
     add('--device', help="'cpu' or 'cuda:0'; default: CUDA if there is one")
     add('--image-format', choices=['png', 'jpg'], default='png', help=' ')
     add('--normal-format', choices=['npy', 'png'], default='npy', help=' ')
@@ -69,14 +69,14 @@ def parse_args() -> argparse.Namespace:
     add('--shard', type=parse_shard, default='0/1', help='I/N: part I of N')
     add('--ray', action='store_true', help='give the work to a Ray cluster')
     add('--check', action='store_true', help='check the labels afterwards')
-    add('--sheet', type=int, default=24, help='pictures on the sheet, 0: none')
+    add('--sheet', type=int, default=24, help='images on the sheet, 0: none')
     return parser.parse_args()
 
 
 def main() -> int:
     """Render, then draw the contact sheet and check."""
     args = parse_args()
-    from synthetic_humans.backgrounds import list_pictures
+    from synthetic_humans.backgrounds import list_images
     from synthetic_humans.contact_sheet import write_contact_sheet
     from synthetic_humans.device import choose_device
     from synthetic_humans.report import check_folder
@@ -92,8 +92,8 @@ def main() -> int:
             views=tuple(args.views),
             people=args.people,
             yaw=args.yaw,
-            panoramas=tuple(list_pictures(args.hdri)),
-            pictures=tuple(list_pictures(args.backgrounds)),
+            panoramas=tuple(list_images(args.hdri)),
+            images=tuple(list_images(args.backgrounds)),
             device=choose_device(args.device),
         )
         formats = Formats(args.image_format, args.normal_format, args.axes)
@@ -114,7 +114,7 @@ def main() -> int:
         return 2
     stages = ', '.join(f'{k} {v:.2f}' for k, v in seconds.items())
     if stages:
-        print(f'seconds a picture: {stages}')
+        print(f'seconds an image: {stages}')
     names = [job.name(i) for i in job.mine() if job.is_done(i)]
     if args.sheet and names:
         print(write_contact_sheet(args.out, names, args.sheet))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Serve a page that shows a picture to the networks of all tasks."""
+"""Serve a page that shows an image to the networks of all tasks."""
 
 import argparse
 import sys

@@ -81,7 +81,7 @@ def dataset_133_into_head_17():
 
 
 @row('A07')
-def missing_pictures():
+def missing_images():
     coco()
     os.remove('1.jpg')
     train()
@@ -148,7 +148,7 @@ def bbox_file_is_no_list():
 
 
 @row('A17')
-def bbox_file_of_other_pictures():
+def bbox_file_of_other_images():
     coco()
     box = dict(image_id=5, category_id=1, bbox=[1, 1, 9, 9], score=1.0)
     Path('detections.json').write_text(json.dumps([box]))

@@ -114,8 +114,8 @@ def load_from(path, model):
     runner.load_or_resume()
 
 
-def picture(path, height=64, width=48):
-    """Write a picture of noise."""
+def make_image(path, height=64, width=48):
+    """Write an image of noise."""
     noise = np.random.default_rng(0).integers(0, 255, (height, width, 3))
     cv2.imwrite(str(path), noise.astype(np.uint8))
     return path
@@ -137,8 +137,8 @@ def annotation(**changes):
 
 
 def coco(people=None, **image):
-    """Write `people.json` and the picture `1.jpg` to the working folder."""
-    picture('1.jpg')
+    """Write `people.json` and the image `1.jpg` to the working folder."""
+    make_image('1.jpg')
     info = {'id': 1, 'file_name': '1.jpg', 'width': 48, 'height': 64, **image}
     doc = dict(
         images=[{k: v for k, v in info.items() if v is not None}],

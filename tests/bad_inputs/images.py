@@ -1,4 +1,4 @@
-"""Bad pictures."""
+"""Bad images."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from mmengine.config import Config
 from mmpose.apis import inference_topdown, init_model
 
 from . import row
-from .builders import CONFIG, coco, dataset, picture, train
+from .builders import CONFIG, coco, dataset, make_image, train
 
 
 def read(content):
-    """Read the first person when their picture has this content."""
+    """Read the first person when their image has this content."""
     coco()
     Path('1.jpg').write_bytes(content)
     return dataset()[0]
@@ -23,25 +23,25 @@ def random_bytes():
 
 @row('I02')
 def damaged_jpg():
-    content = picture(Path('whole.jpg')).read_bytes()
+    content = make_image(Path('whole.jpg')).read_bytes()
     read(content[:2] + b'\x00' * 300 + content[-2:])
 
 
 @row('I03')
 def truncated_jpg():
-    content = picture(Path('whole.jpg')).read_bytes()
+    content = make_image(Path('whole.jpg')).read_bytes()
     read(content[: len(content) // 2])
 
 
 @row('I04')
 def truncated_png():
-    content = picture(Path('whole.png')).read_bytes()
+    content = make_image(Path('whole.png')).read_bytes()
     read(content[: len(content) // 2])
 
 
 @row('I05')
 def text_file():
-    read(b'a list of pictures')
+    read(b'a list of images')
 
 
 @row('I06')
@@ -69,7 +69,7 @@ def missing_in_inference():
 
 
 @row('I10')
-def missing_picture():
+def missing_image():
     coco()
     Path('1.jpg').unlink()
     dataset()[0]

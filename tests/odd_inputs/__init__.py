@@ -4,8 +4,8 @@ A function makes an input in the folder, the working directory of the test, and 
 it as lines of text.
 """
 
-from .pictures import PICTURES
+from .images import IMAGES
 from .places import PLACES
 from .videos import VIDEOS
 
-CASES = {**PICTURES, **PLACES, **VIDEOS}
+CASES = {**IMAGES, **PLACES, **VIDEOS}

@@ -10,15 +10,15 @@ from mmsapiens.inference.sources import open_source
 CORNER, REST = (200, 40, 40), (40, 80, 200)
 
 
-def picture(width=64, height=48):
-    """A picture of Pillow, red at the top left, blue elsewhere."""
+def make_image(width=64, height=48):
+    """An image of Pillow, red at the top left, blue elsewhere."""
     image = Image.new('RGB', (width, height), REST)
     image.paste(CORNER, (0, 0, max(1, width // 4), max(1, height // 4)))
     return image
 
 
-def colour(image):
-    """Name of the colour of the first pixel, RGB in tens otherwise."""
+def color(image):
+    """Name of the color of the first pixel, RGB in tens otherwise."""
     rgb = image[0, 0, ::-1].astype(int)
     for name, value in dict(red=CORNER, blue=REST).items():
         if np.abs(rgb - value).max() <= 12:
@@ -27,7 +27,7 @@ def colour(image):
 
 
 def one(item):
-    """A frame or an unreadable picture in words."""
+    """A frame or an unreadable image in words."""
     if not isinstance(item, Frame):
         return f'{item.name}: {item.reason}'
     assert item.image.dtype == np.uint8
@@ -35,7 +35,7 @@ def one(item):
     height, width = item.size_hw
     assert item.image.shape == (height, width, 3)
     time = '' if item.time_s is None else f' at {item.time_s:.2f} s'
-    return f'{item.name}: {width} x {height}{time}, {colour(item.image)}'
+    return f'{item.name}: {width} x {height}{time}, {color(item.image)}'
 
 
 def describe(inputs, exclude=None, **options):

@@ -6,12 +6,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 
-from .describe import describe, picture
-from .pictures import encoded
+from .describe import describe, make_image
+from .images import encoded
 
 
 def make(folder, *names):
-    """Save the same picture under some names."""
+    """Save the same image under some names."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,15 +59,15 @@ def served(path='/my%20photo.png?size=1', options=None, **answer):
 
 
 def empty(folder):
-    """A folder without pictures."""
+    """A folder without images."""
     (folder / 'in').mkdir()
-    (folder / 'in/notes.txt').write_text('no picture')
+    (folder / 'in/notes.txt').write_text('no image')
     return describe('in')
 
 
 def red(dtype=np.uint8, factor=1):
-    """An array with the colours of the picture, RGB."""
-    return (np.array(picture()) * factor).astype(dtype)
+    """An array with the colors of the image, RGB."""
+    return (np.array(make_image()) * factor).astype(dtype)
 
 
 PLACES = {
@@ -98,7 +98,7 @@ PLACES = {
     'L25': lambda f: describe(np.zeros((3, 48, 64), np.uint8)),
     'L26': lambda f: describe(red(np.float32, np.nan)),
     'L27': lambda f: describe(np.stack([red()] * 2), channel_order='rgb'),
-    'L28': lambda f: describe(p for p in [picture(), red()]),
+    'L28': lambda f: describe(p for p in [make_image(), red()]),
     'L29': lambda f: describe(None),
     'L30': lambda f: describe([]),
     'L31': lambda f: names(f, 'in', 'in/a.png', exclude='in'),

@@ -6,16 +6,16 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from .describe import describe, picture
+from .describe import describe, make_image
 
 
 def make_video(path, count=5, *, is_turned=False, times=None, codec='mpeg4'):
-    """A video of the picture, 10 frames per second.
+    """A video of the image, 10 frames per second.
 
     `times` are the seconds of the frames. A video that is turned has its pixels as a camera that
     was held upright stores them.
     """
-    pixels = np.rot90(np.array(picture()), int(is_turned))
+    pixels = np.rot90(np.array(make_image()), int(is_turned))
     if times is None:
         times = [index / 10 for index in range(count)]
     with av.open(str(path), 'w') as container:
@@ -37,7 +37,7 @@ def make_video(path, count=5, *, is_turned=False, times=None, codec='mpeg4'):
 
 
 def matrix(a, b, c, d):
-    """How an mp4 file stores what to do with a picture."""
+    """How an mp4 file stores what to do with an image."""
     one = 1 << 16
     numbers = (a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
     return struct.pack('>9i', *numbers)

@@ -123,7 +123,7 @@ def test_package_that_is_too_old(tmp_path):
 def test_newer_opencv_is_a_problem(tmp_path):
     write(tmp_path, distribution('opencv-contrib-python', '5.0.0'))
     found = problems(check('versions.check_versions', tmp_path))
-    assert 'version 5 warps pictures differently' in found['OpenCV']
+    assert 'version 5 warps images differently' in found['OpenCV']
 
 
 def test_package_built_for_another_numpy(tmp_path, monkeypatch):

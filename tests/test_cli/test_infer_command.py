@@ -40,7 +40,7 @@ def test_a_folder_of_photographs(model, folder, tmp_path, capsys):
     out = tmp_path / 'out'
     assert run(['infer', folder, *model, '--out', str(out)]) == 0
     shown = capsys.readouterr().out
-    assert '4 pictures and frames done' in shown and str(out) in shown
+    assert '4 images and frames done' in shown and str(out) in shown
     assert len(list((out / 'depth').glob('*.npy'))) == 4
     assert len(list((out / 'panel').glob('*.jpg'))) == 4
     command = ['infer', folder, *model, '--out', str(out), '--json']

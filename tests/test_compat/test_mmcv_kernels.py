@@ -177,11 +177,11 @@ def test_roi_align_equals_torchvision(rand, rand_like, aligned, sampling_ratio):
     assert_same(ours, expected, [feats], rand_like(ours))
 
 
-def test_roi_align_of_a_ramp_is_the_centre_of_each_cell():
+def test_roi_align_of_a_ramp_is_the_center_of_each_cell():
     ramp = torch.arange(8.0).expand(1, 1, 8, 8)
     rois = torch.tensor([[0.0, 2, 2, 6, 6]])
     pooled = mmcv.ops.roi_align(ramp, rois, (1, 2), 1.0, 0, 'avg', True)
-    # Cells [2, 4) and [4, 6); pixel i is centred at i + 0.5.
+    # Cells [2, 4) and [4, 6); pixel i is centered at i + 0.5.
     assert pooled.flatten().tolist() == [2.5, 4.5]
 
 

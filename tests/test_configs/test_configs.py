@@ -34,7 +34,7 @@ def load(name):
 
 
 def shrink_pose(cfg):
-    """Two layers of width 32 on pictures of 64x48."""
+    """Two layers of width 32 on images of 64x48."""
     cfg.model.backbone.update(
         arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64),
         img_size=TINY_SIZE_HW,
@@ -60,7 +60,7 @@ def shrink_pose(cfg):
 
 
 def person(num_keypoints, dataset_meta):
-    """What a pose data set gives for one person of a random picture."""
+    """What a pose dataset gives for one person of a random image."""
     rng = np.random.default_rng(0)
     return dict(
         img=rng.integers(0, 256, (120, 90, 3), dtype=np.uint8),
@@ -177,7 +177,7 @@ def test_further_sizes_take_ten_lines(name):
 
 
 def shrink_dense(cfg):
-    """Two layers of width 32 on pictures of 64x48."""
+    """Two layers of width 32 on images of 64x48."""
     height, width = TINY_SIZE_HW
     cfg.model.data_preprocessor.size = TINY_SIZE_HW
     cfg.model.backbone.update(
@@ -198,12 +198,12 @@ def shrink_dense(cfg):
             if 'crop_size' in step:
                 step.crop_size = TINY_SIZE_HW
             if step.type.endswith('RandomBackground'):
-                step.prob = 0.0  # without a folder of pictures
+                step.prob = 0.0  # without a folder of images
     return cfg
 
 
 def figure_sample(size_hw=(96, 80)):
-    """What a dense data set gives, with the maps loaded."""
+    """What a dense dataset gives, with the maps loaded."""
     figure = draw_figure(0, size_hw)
     return dict(
         img=figure.image,
@@ -234,10 +234,10 @@ def test_dense_config_trains_predicts_and_evaluates(name):
     assert losses['loss'].isfinite()
     assert losses['loss'] > 0
 
-    # In validation the picture is resized, its maps are not.
-    picture = {k: v for k, v in figure_sample().items() if k[:3] != 'gt_'}
+    # In validation the image is resized, its maps are not.
+    image = {k: v for k, v in figure_sample().items() if k[:3] != 'gt_'}
     steps = [s for s in cfg.val_pipeline if 'Load' not in s.type]
-    resized = run_pipeline(steps[:1], picture)
+    resized = run_pipeline(steps[:1], image)
     maps = {k: v for k, v in figure_sample().items() if k[:3] == 'gt_'}
     batch = pseudo_collate([run_pipeline(steps[1:], {**resized, **maps})])
     (sample,) = model.eval().test_step(batch)
@@ -251,7 +251,7 @@ def test_dense_config_trains_predicts_and_evaluates(name):
     figures = metric.evaluate(1)
     best = cfg.default_hooks.checkpoint.save_best
     assert best in figures
-    batch = pseudo_collate([run_pipeline(cfg.test_pipeline, dict(picture))])
+    batch = pseudo_collate([run_pipeline(cfg.test_pipeline, dict(image))])
     assert model.test_step(batch)
 
 
@@ -280,10 +280,10 @@ def test_dense_settings_agree_with_each_other(name):
 
 @pytest.mark.parametrize('vocabulary', ['goliath28', 'lip', 'cihp'])
 def test_class_weights_belong_to_the_classes(vocabulary):
-    from mmsapiens.dense.datasets.part_vocabularies import get_vocabulary
+    from mmsapiens.dense.datasets.part_vocabularies import get_keypoint_set
 
     names = [n for n in DENSE if vocabulary.replace('goliath', 'parts') in n]
     assert len(names) >= 5
     for name in names:
-        classes = get_vocabulary(vocabulary).metainfo()['classes']
+        classes = get_keypoint_set(vocabulary).metainfo()['classes']
         assert len(load(name).class_weight) == len(classes)

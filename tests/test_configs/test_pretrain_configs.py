@@ -85,10 +85,10 @@ def test_shrunk_config_trains_a_batch(name, generator):
     optim_wrapper = Runner.build_optim_wrapper(
         type('Stub', (), dict(model=model)), cfg.optim_wrapper
     )
-    picture = torch.randint(0, 256, (90, 80, 3), generator=generator)
-    picture = picture.to(torch.uint8).numpy()
+    image = torch.randint(0, 256, (90, 80, 3), generator=generator)
+    image = image.to(torch.uint8).numpy()
     pipeline = Compose(cfg.train_pipeline)
-    samples = [pipeline(dict(img=picture, img_shape=(90, 80), sample_idx=0)) for _ in range(2)]
+    samples = [pipeline(dict(img=image, img_shape=(90, 80), sample_idx=0)) for _ in range(2)]
     inputs = torch.stack([sample['inputs'] for sample in samples])
     assert inputs.shape == (2, 3, 64, 64)
     assert inputs.dtype == torch.uint8

@@ -50,15 +50,15 @@ def test_padding_equals_the_reference(name):
     assert (data['data_samples'][0].gt_sem_seg.data[..., -1, -1] == 255).all()
 
 
-def test_colours_are_turned_and_normalized():
+def test_colors_are_turned_and_normalized():
     preprocessor = DenseDataPreprocessor(mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0], bgr_to_rgb=True)
     blue, green, red = 11, 12, 13
-    picture = torch.tensor([blue, green, red]).view(3, 1, 1).byte()
-    inputs = preprocessor(dict(inputs=[picture]))['inputs']
+    image = torch.tensor([blue, green, red]).view(3, 1, 1).byte()
+    inputs = preprocessor(dict(inputs=[image]))['inputs']
     assert inputs.flatten().tolist() == [12, 5, 2]
 
 
-def test_picture_and_map_must_be_of_one_size():
+def test_image_and_map_must_be_of_one_size():
     preprocessor = DenseDataPreprocessor(size=(8, 8))
     data = dict(inputs=[torch.ones(3, 4, 4)], data_samples=[sample(4, 5)])
     with pytest.raises(ValueError, match=r'\(4, 4\), but got \(4, 5\)'):
@@ -74,7 +74,7 @@ def test_maps_keep_their_size_in_a_test():
     assert tuple(kept.img_padding_size) == (0, 4, 0, 4)
 
 
-def test_pictures_of_two_sizes_need_padding():
+def test_images_of_two_sizes_need_padding():
     inputs = [torch.ones(3, 4, 4), torch.ones(3, 4, 5)]
     with pytest.raises(ValueError, match='of a batch must have one size'):
         DenseDataPreprocessor()(dict(inputs=inputs))

@@ -45,7 +45,7 @@ def alpha():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Pictures with opacities: the outline of a figure, softened."""
+    """Images with opacities: the outline of a figure, softened."""
     for name in ('images', 'alphas'):
         (tmp_path / 'train' / name).mkdir(parents=True)
     for index in range(4):

@@ -92,8 +92,8 @@ def test_plain_png_depth_is_an_affine_unit_or_scaled(tmp_path):
     stored = np.array([[0, 500], [1000, 65535]], dtype=np.uint16)
     path = write_png(tmp_path / 'a.png', stored)
     assert np.array_equal(read_map(path, 'depth_map'), stored)
-    metres = read_map(path, 'depth_map', scale=0.001, offset=1)
-    assert metres[0, 1] == np.float32(1.5)
+    meters = read_map(path, 'depth_map', scale=0.001, offset=1)
+    assert meters[0, 1] == np.float32(1.5)
     eight = write_png(tmp_path / 'b.png', (stored // 257).astype('u1'))
     assert np.array_equal(read_map(eight, 'depth_map'), stored // 257)
 
@@ -118,12 +118,12 @@ def test_png_normals_of_8_bits(tmp_path):
 
 
 def test_exr_of_other_programs(tmp_path):
-    # As Blender stores depth: one view layer, or grey; half precision.
+    # As Blender stores depth: one view layer, or gray; half precision.
     planes = dict(zip('XYZ', np.moveaxis(NORMALS, -1, 0).copy()))
     xyz = write_exr(tmp_path / 'a.exr', **planes)
     assert np.array_equal(read_map(xyz, 'normal_map'), NORMALS)
-    grey = write_exr(tmp_path / 'b.exr', R=DEPTH, G=DEPTH, B=DEPTH)
-    assert np.array_equal(read_map(grey, 'depth_map'), DEPTH)
+    gray = write_exr(tmp_path / 'b.exr', R=DEPTH, G=DEPTH, B=DEPTH)
+    assert np.array_equal(read_map(gray, 'depth_map'), DEPTH)
     half = write_exr(tmp_path / 'c.exr', V=DEPTH.astype(np.float16))
     assert read_map(half, 'depth_map').dtype == np.float32
     pair = write_exr(tmp_path / 'd.exr', Z=DEPTH, A=DEPTH * 0)
@@ -131,13 +131,13 @@ def test_exr_of_other_programs(tmp_path):
 
 
 def test_masks_of_other_programs(tmp_path):
-    colour = np.stack([MASK * 0, MASK * 0, MASK * 255], axis=-1)  # red, BGR
+    color = np.stack([MASK * 0, MASK * 0, MASK * 255], axis=-1)  # red, BGR
     for name, pixels in dict(
-        grey=MASK * 7,
-        red=colour,
-        opaque=np.dstack([colour, MASK * 0 + 255]),
+        gray=MASK * 7,
+        red=color,
+        opaque=np.dstack([color, MASK * 0 + 255]),
         deep=MASK.astype('u2') * 300,
-        deep_opaque=np.dstack([colour, MASK * 0 + 255]).astype('u2') * 257,
+        deep_opaque=np.dstack([color, MASK * 0 + 255]).astype('u2') * 257,
     ).items():
         path = write_png(tmp_path / f'{name}.png', pixels)
         assert np.array_equal(read_map(path, 'human_mask'), MASK), name
@@ -202,7 +202,7 @@ BAD_ARRAYS = {
         r'shape \(H, W, 3\), but got \(3, 7, 5\). .* channels last',
     ),
     'flat': ('seg_map', LABELS[0], r'but got \(16,\)'),
-    'grey_normals': ('normal_map', DEPTH, r'shape \(H, W, 3\)'),
+    'gray_normals': ('normal_map', DEPTH, r'shape \(H, W, 3\)'),
     'no_pixels': ('depth_map', DEPTH[:0], 'has no pixels'),
     'bool_labels': ('seg_map', LABELS > 1, 'A file of bool is a mask'),
     'float_labels': ('seg_map', LABELS / 1.0, 'must hold integers'),
@@ -304,10 +304,10 @@ def test_missing_files_and_folders(tmp_path):
 
 
 def test_wrong_png_contents_are_refused(tmp_path):
-    colour = write_png(tmp_path / 'a.png', np.dstack([LABELS] * 3))
+    color = write_png(tmp_path / 'a.png', np.dstack([LABELS] * 3))
     for name in ('seg_map', 'depth_map'):
         with pytest.raises(BadSampleError, match=r'shape \(H, W\)'):
-            read_map(colour, name)
+            read_map(color, name)
     with pytest.raises(BadSampleError, match=r'shape \(H, W, 3\)'):
         read_map(write_png(tmp_path / 'b.png', LABELS), 'normal_map')
     deep = write_png(tmp_path / 'c.png', LABELS.astype('u2') * 257)
@@ -325,7 +325,7 @@ def test_wrong_png_contents_are_refused(tmp_path):
         + struct.pack('>I', zlib.crc32(chunk))
         + content.read_bytes()[33:]
     )
-    with pytest.raises(BadSampleError, match='grey PNG of 4 bits'):
+    with pytest.raises(BadSampleError, match='gray PNG of 4 bits'):
         read_map(content, 'seg_map')
 
 

@@ -152,7 +152,7 @@ def test_visualization_is_switched_on(tmp_path, kind, switch, show):
             visualizer=dict(type='Visualizer'),
         )
     )
-    folder = tmp_path / 'new' / 'pictures'
+    folder = tmp_path / 'new' / 'images'
     launch.enable_visualization(cfg, str(folder), show)
     hook = cfg.default_hooks.visualization
     assert hook[switch] is True

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from parity import ROOT, data_folder
 
-from mmsapiens.inference.detector import CONFIG, PersonDetector, clipped_people, keep_apart
+from mmsapiens.inference.detector import CONFIG, PersonDetector, clipped_people, nms
 from mmsapiens.inference.frames import Frame
 from mmsapiens.utils import write_checkpoint
 
@@ -47,8 +47,8 @@ def test_random_weights_find_boxes_on_photographs(config, frames):
         assert (people.boxes <= [width, height, width, height]).all()
         assert (np.diff(people.scores) <= 0).all()
         boxes = torch.as_tensor(people.boxes)
-        assert len(keep_apart(boxes, torch.ones(9), 0.1)) == 9
-    # The size of one picture does not matter to the other.
+        assert len(nms(boxes, torch.ones(9), 0.1)) == 9
+    # The size of one image does not matter to the other.
     (alone,) = detector(frames[1:])
     np.testing.assert_allclose(alone.boxes, found[1].boxes, atol=0.05)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from parity import Case, data_folder
 from PIL import Image
-from tiny_inference import ARCH, picture, tiny_task
+from tiny_inference import ARCH, make_image, tiny_task
 
 from mmsapiens.inference.encoders import ready_encoder, released_padding, trained_size
 from mmsapiens.inference.features import FeatureExtractor
@@ -32,7 +32,7 @@ def extractor(weights, **kwargs):
 
 def test_features_are_those_of_the_last_layer(pretrained):
     features = extractor(pretrained)
-    frames = [picture(40, 60, seed=1), picture(90, 30, seed=2)]
+    frames = [make_image(40, 60, seed=1), make_image(90, 30, seed=2)]
     found = list(features.stream([frame.image for frame in frames]))
     model = ready_encoder(pretrained, arch=ARCH)
     for frame, result in zip(frames, found):
@@ -50,7 +50,7 @@ def test_features_are_those_of_the_last_layer(pretrained):
         np.testing.assert_allclose(vectors['mean'], tokens[1:].mean(axis=0), atol=1e-5)
 
 
-def test_the_small_demo_prepares_pictures_in_its_way(pretrained):
+def test_the_small_demo_prepares_images_in_its_way(pretrained):
     case = Case('lite_preprocess')
     features = extractor(pretrained, mode='lite', size_hw=tuple(case.config['shape_h_w']))
     from mmsapiens.inference.frames import Frame
@@ -67,10 +67,10 @@ def test_features_of_a_fine_tuned_model(tmp_path):
     assert features.kinds == ('dense', 'mean')
     assert features.encoder.patch_embed.padding == 2
     assert features.encoder.img_size == (64, 48)
-    (result,) = features.stream(picture().image)
+    (result,) = features.stream(make_image().image)
     assert result.features['dense'].shape == (32, 4, 4)
     with pytest.raises(KeyError, match='no class token, which fine-tuned'):
-        features.run(picture().image, tmp_path / 'out', kinds=('cls',))
+        features.run(make_image().image, tmp_path / 'out', kinds=('cls',))
 
 
 def test_files_are_written_once(pretrained, tmp_path):

@@ -15,7 +15,7 @@ from tiny_inference import tiny_task
 from mmsapiens import SapiensInferencer
 from mmsapiens.inference import inferencer as inferencer_module
 from mmsapiens.inference.engine import FrameError
-from mmsapiens.inference.frames import FrameResult, People, Unreadable
+from mmsapiens.inference.frames import FrameResult, People, ReadFailure
 from mmsapiens.inference.running import WriteOptions
 
 TASKS = ('pose-17', 'seg-28', 'depth', 'normal')
@@ -123,7 +123,7 @@ def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):
     assert (first.done, first.skipped, first.people) == (1, 0, 1)
     assert [one.name for one in first.failed] == ['missing']
     assert isinstance(seen[1], FrameResult)
-    assert isinstance(seen[2], Unreadable)
+    assert isinstance(seen[2], ReadFailure)
     manifest = json.loads((tmp_path / 'out' / 'manifest.json').read_text())
     assert len(manifest['tasks']['depth']['sha256']) == 64
     assert manifest['people'] == 'image'
@@ -140,14 +140,14 @@ def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):
     assert third.done == 1
 
 
-def test_strict_stops_at_an_unreadable_picture(files, photographs, tmp_path):
+def test_strict_stops_at_an_unreadable_image(files, photographs, tmp_path):
     inferencer = make(files, ('depth',))
     bad = tmp_path / 'bad.jpg'
-    bad.write_bytes(b'no picture')
+    bad.write_bytes(b'no image')
     items = list(inferencer.stream([bad, photographs[0]]))
-    assert isinstance(items[0], Unreadable)
+    assert isinstance(items[0], ReadFailure)
     assert isinstance(items[1], FrameResult)
-    with pytest.raises(FrameError, match='reading of bad: UnreadableError'):
+    with pytest.raises(FrameError, match='reading of bad: ReadError'):
         list(inferencer.stream([bad, photographs[0]], strict=True))
 
 
@@ -189,14 +189,14 @@ def test_dense_tasks_alone_look_for_nobody(files, photographs):
 def write_video(path, frames):
     """The clip again and again, a number of frames long."""
     clip = cv2.VideoCapture(str(data_folder() / 'person_clip.mp4'))
-    pictures = []
+    images = []
     while (read := clip.read())[0]:
-        pictures.append(cv2.resize(read[1], (160, 90)))
+        images.append(cv2.resize(read[1], (160, 90)))
     clip.release()
     code = cv2.VideoWriter_fourcc(*'mp4v')
     video = cv2.VideoWriter(str(path), code, 10, (160, 90))
     for index in range(frames):
-        video.write(pictures[index % len(pictures)])
+        video.write(images[index % len(images)])
     video.release()
     return path
 
@@ -282,7 +282,7 @@ def test_poses_need_only_mmpose(files, tmp_path):
             {str(weights['pose-17'])!r})
         image = np.zeros((40, 30, 3), dtype=np.uint8)
         summary = inferencer.run(image, {str(tmp_path)!r}, people='image')
-        print('pictures:', summary.done)
+        print('images:', summary.done)
         try:
             make('depth', {str(configs['depth'])!r},
                  {str(weights['depth'])!r})
@@ -291,7 +291,7 @@ def test_poses_need_only_mmpose(files, tmp_path):
         """,
         EVERYTHING - {'mmpose', 'mmdet', 'mmcv'},
     )
-    assert 'pictures: 1' in out
+    assert 'images: 1' in out
     assert "'depth' needs `pip install mmsapiens[dense]`" in out
     drawn = [path.parent.name for path in tmp_path.rglob('*.jpg')]
     assert sorted(drawn) == ['panel', 'pose-17_overlay']
@@ -309,11 +309,11 @@ def test_maps_need_only_mmsegmentation(files, tmp_path):
             weights=dict(depth={str(weights['depth'])!r}))
         image = np.zeros((40, 30, 3), dtype=np.uint8)
         summary = inferencer.run(image, {str(tmp_path)!r})
-        print('pictures:', summary.done)
+        print('images:', summary.done)
         """,
         EVERYTHING - {'mmseg', 'mmcv'},
     )
-    assert 'pictures: 1' in out
+    assert 'images: 1' in out
 
 
 def test_the_package_starts_without_torch():

@@ -3,7 +3,7 @@
 from contextlib import closing
 
 import pytest
-from odd_inputs.describe import picture
+from odd_inputs.describe import make_image
 
 from mmsapiens.inference.read_options import ReadOptions
 from mmsapiens.inference.sources import open_source
@@ -18,7 +18,7 @@ def folder(tmp_path, monkeypatch):
     for name in names:
         path = tmp_path / 'photos' / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture().save(path)
+        make_image().save(path)
     return tmp_path / 'photos'
 
 

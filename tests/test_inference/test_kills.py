@@ -43,16 +43,16 @@ def disk(tmp_path, monkeypatch):
 
 def test_the_simulated_disk_keeps_what_was_brought_to_it(disk):
     folder = disk.folder
-    whole_files.write_whole(b'safe', folder / 'safe.txt')
+    whole_files.atomic_write(b'safe', folder / 'safe.txt')
     for number in range(30):
         path = folder / f'{number}.txt'
-        whole_files.write_whole(b'lost', path, is_durable=False)
+        whole_files.atomic_write(b'lost', path, is_durable=False)
     assert 10 < disk.fail(random.Random(0)) < 30
     assert (folder / 'safe.txt').read_bytes() == b'safe'
     left = {path.read_bytes() for path in folder.glob('[0-9]*.txt')}
     assert left == {b'lost', b'lo', b'', bytes(4)}
     for path in folder.glob('*.txt'):
-        whole_files.write_whole(b'new', path, is_durable=False)
+        whole_files.atomic_write(b'new', path, is_durable=False)
     whole_files.sync_file_system(folder)
     assert disk.fail(random.Random(0)) == 0
 
@@ -61,6 +61,6 @@ def test_the_simulated_disk_has_names_of_its_own(disk):
     """Of a file in a new folder the content is safe, not the name."""
     names = [disk.folder / f'new_{i}/file.txt' for i in range(20)]
     for name in names:
-        whole_files.write_whole(b'safe', name)
+        whole_files.atomic_write(b'safe', name)
     assert 5 < disk.fail(random.Random(0)) < 20
     assert all(p.read_bytes() == b'safe' for p in disk.folder.rglob('*.txt'))

@@ -10,8 +10,8 @@ from parity import Case
 from tiny_inference import people, tiny_task
 
 from mmsapiens.dense.fields import get_field
-from mmsapiens.dense.visualization import colour_depth, draw_parts, normals_to_rgb
-from mmsapiens.inference.detector import keep_apart
+from mmsapiens.dense.visualization import color_depth, draw_parts, normals_to_rgb
+from mmsapiens.inference.detector import nms
 from mmsapiens.inference.frames import Frame
 from mmsapiens.inference.lite import lite_box, lite_restore
 from mmsapiens.inference.networks import Options, build_network
@@ -36,7 +36,7 @@ def lite_network(task, folder, size_hw=None):
     return build_network(task, config, weights, Options(mode='lite'))
 
 
-def test_a_picture_is_prepared_as_there(tmp_path):
+def test_an_image_is_prepared_as_there(tmp_path):
     case = Case('lite_preprocess')
     network = lite_network('depth', tmp_path, case.config['shape_h_w'])
     sample = network.prepare(frame_of(case), people(), 0)
@@ -98,7 +98,7 @@ def test_heatmaps_are_decoded_as_there():
 def test_overlapping_boxes_are_dropped_as_there(threshold):
     case = Case('lite_pose')
     rows = case['inputs/nms_dets']
-    kept = keep_apart(rows[:, :4], rows[:, 4], float(threshold))
+    kept = nms(rows[:, :4], rows[:, 4], float(threshold))
     assert kept.tolist() == case.doc['scalars'][f'nms_keep_{threshold}']
 
 
@@ -129,9 +129,9 @@ def test_depth_is_that_there():
     depth = restored(case, 'depth', 'depth_map')
     case.assert_close(torch.as_tensor(depth), case['outputs/depth_map'])
     mask = case['inputs/mask'].numpy()
-    drawn = colour_depth(depth, mask)[..., ::-1]
+    drawn = color_depth(depth, mask)[..., ::-1]
     difference = np.abs(drawn.astype(int) - case['outputs/colour'].numpy())
-    # A level of depth more or less is another colour of the map.
+    # A level of depth more or less is another color of the map.
     assert np.percentile(difference, 99) <= 4
 
 
@@ -142,8 +142,8 @@ def test_normals_are_those_there():
     mask = case['inputs/mask'].numpy()
     for name, chosen in (('masked', mask), ('unmasked', None)):
         drawn = normals_to_rgb(normals, chosen)[..., ::-1]
-        picture = case[f'outputs/picture_{name}'].numpy()
-        difference = np.abs(drawn.astype(int) - picture)
+        image = case[f'outputs/picture_{name}'].numpy()
+        difference = np.abs(drawn.astype(int) - image)
         assert difference.max() <= case.tolerance['picture_atol']
 
 
@@ -162,7 +162,7 @@ def test_a_network_restores_once_and_does_not_flip(task, tmp_path):
 
 
 def test_the_default_crops_without_squeezing(tmp_path):
-    """A circle in a wide picture stays one; the small demo squeezes it."""
+    """A circle in a wide image stays one; the small demo squeezes it."""
     import cv2
 
     image = np.zeros((60, 160, 3), dtype=np.uint8)

@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import MODELS, DefaultScope
-from tiny_inference import people, picture, tiny_task
+from tiny_inference import make_image, people, tiny_task
 
 from mmsapiens.inference.networks import Options, build_network
 from mmsapiens.utils import load_checkpoint
@@ -65,7 +65,7 @@ def results_of(network, frames, persons):
 @pytest.mark.parametrize('flip_test', [True, False])
 def test_pose_equals_the_test_step(task, flip_test, folder):
     config, weights = tiny_task(task, folder)
-    frames = [picture(seed=1), picture(90, 70, seed=2), picture(seed=3)]
+    frames = [make_image(seed=1), make_image(90, 70, seed=2), make_image(seed=3)]
     persons = [people(*BOXES), people(BOXES[1]), people()]
     network = build_network(task, config, weights, Options(flip_test=flip_test))
     results = results_of(network, frames, persons)
@@ -99,7 +99,7 @@ def test_pose_equals_the_test_step(task, flip_test, folder):
 @pytest.mark.parametrize('flip_test', [True, False])
 def test_maps_equal_the_test_step(task, flip_test, folder):
     config, weights = tiny_task(task, folder)
-    frames = [picture(seed=1), picture(33, 120, seed=2)]
+    frames = [make_image(seed=1), make_image(33, 120, seed=2)]
     persons = [people(), people(BOXES[0])]
     network = build_network(task, config, weights, Options(flip_test=flip_test))
     results = results_of(network, frames, persons)
@@ -127,7 +127,7 @@ def test_maps_equal_the_test_step(task, flip_test, folder):
 
 def test_half_precision_is_near(folder):
     config, weights = tiny_task('depth', folder)
-    frame = picture(seed=1)
+    frame = make_image(seed=1)
     exact, half = (
         results_of(
             build_network('depth', config, weights, Options(dtype=dtype)), [frame], [people()]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny_inference import people, picture, tiny_task
+from tiny_inference import make_image, people, tiny_task
 
 from mmsapiens import SapiensInferencer
 
@@ -23,7 +23,7 @@ def stream(task, folder, device, dtype='float32', **kwargs):
         batch_size=2,
         **kwargs,
     )
-    frames = [picture(60 + 9 * seed, 80, seed).image for seed in range(5)]
+    frames = [make_image(60 + 9 * seed, 80, seed).image for seed in range(5)]
     with torch.backends.cudnn.flags(allow_tf32=False):
         return [one.tasks[task] for one in inferencer.stream(frames, people=lambda frame: BOXES)]
 

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 from inference_results import made_frame, made_people, made_pose
-from odd_inputs.describe import picture
+from odd_inputs.describe import make_image
 from odd_inputs.videos import make_video
 
 from mmsapiens.inference import durability, file_checks
 from mmsapiens.inference.durability import Durability
-from mmsapiens.inference.frames import FrameResult, Unreadable
+from mmsapiens.inference.frames import FrameResult, ReadFailure
 from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.sources import open_source
 from mmsapiens.inference.temporal import TemporalFilter
@@ -43,7 +43,7 @@ def run(inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwa
     with OutputFolder(folder, writers, identity, video=video, **kwargs) as out:
         steady = TemporalFilter(smoothing={}, resume=out.state)
         for item in open_source(inputs).read(out.progress):
-            if isinstance(item, Unreadable):
+            if isinstance(item, ReadFailure):
                 out.fail(item)
                 continue
             names.append(item.name)
@@ -62,10 +62,10 @@ def files(folder):
     }
 
 
-def pictures(folder, *names):
+def images(folder, *names):
     folder.mkdir(exist_ok=True)
     for name in names:
-        picture().save(folder / name)
+        make_image().save(folder / name)
     return str(folder)
 
 
@@ -74,7 +74,7 @@ def manifest(folder):
 
 
 def test_manifest_says_what_was_done(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png')
     (tmp_path / 'in/c.png').write_bytes(b'')
     run(inputs, tmp_path / 'out')
     document = manifest(tmp_path / 'out')
@@ -91,23 +91,23 @@ def test_manifest_says_what_was_done(tmp_path):
 
 
 def test_restart_does_what_is_missing_and_no_more(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png', 'c.png', 'd.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png', 'c.png', 'd.png')
     out = tmp_path / 'out'
     with pytest.raises(StopHereError):
         run(inputs, out, stop_at='c')
     assert not manifest(out)['complete']
     (out / 'pose-17/a.json').unlink()
-    picture(32, 32).save(tmp_path / 'in/b.png')
+    make_image(32, 32).save(tmp_path / 'in/b.png')
     assert run(inputs, out) == ['a', 'b', 'c', 'd']
     assert run(inputs, out) == []
     assert manifest(out)['counts']['done'] == 4
 
 
 def test_failed_inputs_are_tried_again(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png')
+    inputs = images(tmp_path / 'in', 'a.png')
     (tmp_path / 'in/b.png').write_bytes(b'')
     run(inputs, tmp_path / 'out')
-    picture().save(tmp_path / 'in/b.png')
+    make_image().save(tmp_path / 'in/b.png')
     assert run(inputs, tmp_path / 'out') == ['b']
     assert manifest(tmp_path / 'out')['counts']['failed'] == 0
 
@@ -119,7 +119,7 @@ def test_arrays_are_never_taken_as_done(tmp_path):
 
 
 def test_other_models_or_options_are_refused(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png')
+    inputs = images(tmp_path / 'in', 'a.png')
     out = tmp_path / 'out'
     run(inputs, out)
     other = dict(IDENTITY, models=[dict(task='pose-17', sha256='1' * 64)])
@@ -130,7 +130,7 @@ def test_other_models_or_options_are_refused(tmp_path):
 
 
 def test_other_drawings_are_drawn_again(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png')
+    inputs = images(tmp_path / 'in', 'a.png')
     make_video(tmp_path / 'in/clip.mp4', 2)
     out = tmp_path / 'out'
     run(inputs, out)
@@ -160,11 +160,11 @@ def test_the_video_of_a_camera_ends_with_the_run(tmp_path):
 def test_a_file_cannot_be_the_folder(tmp_path):
     (tmp_path / 'out').write_text('')
     with pytest.raises(NotADirectoryError, match='Choose another name'):
-        run(pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out')
+        run(images(tmp_path / 'in', 'a.png'), tmp_path / 'out')
 
 
 def test_two_runs_cannot_write_to_one_folder(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png')
+    inputs = images(tmp_path / 'in', 'a.png')
     code = (
         'import sys\n'
         'from mmsapiens.utils.folder_lock import FolderLock\n'
@@ -239,7 +239,7 @@ def killed(inputs, folder, monkeypatch, stop_at, **kwargs):
 
 @pytest.mark.parametrize('content', [b'', b'\0' * 3000, None], ids=['empty', 'zeros', 'one bit'])
 def test_what_a_power_failure_damaged_is_made_again(content, tmp_path, monkeypatch):
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png', 'c.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png', 'c.png')
     make_video(tmp_path / 'in/clip.mp4', 10)
     out = tmp_path / 'out'
     killed(inputs, out, monkeypatch, 'clip/000009')
@@ -259,7 +259,7 @@ def test_what_a_power_failure_damaged_is_made_again(content, tmp_path, monkeypat
 
 
 def test_a_damaged_file_that_nobody_asks_for_is_not_done(tmp_path, monkeypatch):
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png')
     out = tmp_path / 'out'
     killed(inputs, out, monkeypatch, 'b')
     (out / 'pose-17/a.json').write_bytes(b'')
@@ -271,7 +271,7 @@ def test_a_damaged_file_that_nobody_asks_for_is_not_done(tmp_path, monkeypatch):
 
 
 def test_a_file_that_the_disk_cannot_read_is_damaged(tmp_path, monkeypatch):
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png')
     out = tmp_path / 'out'
     killed(inputs, out, monkeypatch, 'b')
 
@@ -289,7 +289,7 @@ def test_new_files_are_never_below_an_old_entry(is_video, tmp_path, monkeypatch)
     if is_video:
         make_video(tmp_path / 'clip.mp4', 5)
     else:
-        inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+        inputs = images(tmp_path / 'in', 'a.png', 'b.png')
     first = 'clip/000000' if is_video else 'a'
     out = tmp_path / 'out'
     run(inputs, out)
@@ -334,7 +334,7 @@ def test_results_are_brought_to_the_disk_at_the_end(tmp_path, monkeypatch):
 
     monkeypatch.setattr(durability, 'sync_files', sync)
     monkeypatch.setattr(durability, 'sync_file_system', synced.append)
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png')
     out = tmp_path / 'out'
     with pytest.raises(StopHereError):
         run(inputs, out, stop_at='b')
@@ -353,7 +353,7 @@ def test_results_are_brought_to_the_disk_at_the_end(tmp_path, monkeypatch):
     synced.clear()
     assert run(inputs, out) == []
     assert synced == []
-    pictures(tmp_path / 'in', 'c.png', 'd.png')
+    images(tmp_path / 'in', 'c.png', 'd.png')
     killed(inputs, out, monkeypatch, 'd')
     # Files of a run that was killed are not known one by one.
     assert run(inputs, out) == ['d']
@@ -364,7 +364,7 @@ def test_many_results_are_brought_to_the_disk_together(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(durability, 'sync_file_system', synced.append)
     monkeypatch.setattr(durability, 'ONE_BY_ONE', 1)
-    run(pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out')
+    run(images(tmp_path / 'in', 'a.png'), tmp_path / 'out')
     assert synced == [tmp_path / 'out']
 
 
@@ -374,7 +374,7 @@ def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(durability, 'sync_file_system', fail)
     monkeypatch.setattr(durability, 'ONE_BY_ONE', 1)
-    inputs = pictures(tmp_path / 'in', 'a.png')
+    inputs = images(tmp_path / 'in', 'a.png')
     with pytest.raises(OSError, match='No space left'):
         run(inputs, tmp_path / 'out')
     lines = (tmp_path / 'out/manifest.jsonl').read_text()
@@ -382,7 +382,7 @@ def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
 
 
 def test_results_of_a_run_are_joined_in_order(tmp_path):
-    inputs = pictures(tmp_path / 'in', 'a.png', 'b.png')
+    inputs = images(tmp_path / 'in', 'a.png', 'b.png')
     make_video(tmp_path / 'in/clip.mp4', 3)
     run(inputs, tmp_path / 'out')
     path = tmp_path / 'out/coco/pose-17_images.json'
@@ -401,7 +401,7 @@ def test_a_video_that_cannot_be_read_does_not_stop_the_next(tmp_path):
 
 def test_unfinished_files_of_other_programs_stay(tmp_path):
     """The folder may have others inside, such as of a training."""
-    inputs, out = pictures(tmp_path / 'in', 'a.png'), tmp_path / 'out'
+    inputs, out = images(tmp_path / 'in', 'a.png'), tmp_path / 'out'
     run(inputs, out)
     ours = [
         out / '.manifest.json.12345678.partial',

@@ -81,9 +81,9 @@ def test_names_with_folders_are_told_apart(tmp_path):
     assert file.image_id('a', '/data/x/a.png') == 1
 
 
-def test_what_a_picture_has_that_the_file_does_not_know(tmp_path):
+def test_what_an_image_has_that_the_file_does_not_know(tmp_path):
     path, frame = coco(tmp_path, []), made_frame('b')
-    with pytest.raises(ValueError, match='does not know the picture b.png'):
+    with pytest.raises(ValueError, match='does not know the image b.png'):
         PeopleFile(path).people(frame)
     assert len(PeopleFile(path, missing='nobody').people(frame)) == 0
     whole = PeopleFile(path, missing='image').people(frame)
@@ -118,7 +118,7 @@ def test_a_missing_file(tmp_path):
         PeopleFile(tmp_path / 'people.json')
 
 
-def test_a_picture_of_another_size(tmp_path):
+def test_an_image_of_another_size(tmp_path):
     path = coco(tmp_path, [], width=48, height=64)
     with pytest.raises(ValueError, match='48 wide and 64 high, but it is 64'):
         PeopleFile(path).people(made_frame('a'))
@@ -163,12 +163,12 @@ def test_boxes_of_the_caller_that_are_none(boxes, scores, words):
         people_of_boxes(boxes, (48, 64), scores)
 
 
-def test_a_picture_that_the_caller_left_out():
+def test_an_image_that_the_caller_left_out():
     with pytest.raises(KeyError, match='an empty list for nobody'):
         CallerPeople({}).people(made_frame('a'))
 
 
-def test_ids_of_pictures_for_the_results(tmp_path):
+def test_ids_of_images_for_the_results(tmp_path):
     path = coco(tmp_path, [])
     ids = image_ids_of(WithFallback(KnownPeople(PeopleFile(path)), 'none'))
     assert ids('x', 'in/a.png') == 5

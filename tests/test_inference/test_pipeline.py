@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmsapiens.inference.engine import FrameError
-from mmsapiens.inference.frames import Frame, People, Unreadable
+from mmsapiens.inference.frames import Frame, People, ReadFailure
 from mmsapiens.inference.locating import WithFallback, whole_images
 from mmsapiens.inference.pipeline import CHUNKS_IN_FLIGHT, Pipeline
 
@@ -59,7 +59,7 @@ def frame(index, size=8):
 
 
 def crowd(frames):
-    """As many people as the number of the picture says, modulo 4."""
+    """As many people as the number of the image says, modulo 4."""
     found = []
     for one in frames:
         count = one.index % 4
@@ -73,18 +73,18 @@ def crowd(frames):
     return found
 
 
-def test_results_keep_the_order_and_batches_mix_pictures():
+def test_results_keep_the_order_and_batches_mix_images():
     pose, dense = StubNetwork(), StubNetwork(per_person=False)
     pipeline = Pipeline(dict(pose=pose, dense=dense), crowd, batch_size=4)
-    source = [frame(0), Unreadable('broken', 'broken.png', 'no picture'), *map(frame, range(1, 11))]
+    source = [frame(0), ReadFailure('broken', 'broken.png', 'no image'), *map(frame, range(1, 11))]
     results = list(pipeline.run(iter(source)))
     assert results[1] is source[1]
-    found = [one for one in results if not isinstance(one, Unreadable)]
+    found = [one for one in results if not isinstance(one, ReadFailure)]
     assert [one.frame.index for one in found] == list(range(11))
     assert [one.tasks['pose'] for one in found] == [i % 4 for i in range(11)]
     assert all(one.tasks['dense'] == 1 for one in found)
     assert max(map(len, pose.batches)) == 4
-    # People of different pictures are seen together.
+    # People of different images are seen together.
     assert any(len({name for name, _ in batch}) > 1 for batch in pose.batches)
 
 
@@ -164,7 +164,7 @@ def test_a_long_stream_has_few_frames_in_flight(batch_size, at_once):
     assert not alive
 
 
-def test_a_live_picture_does_not_wait_for_the_next():
+def test_a_live_image_does_not_wait_for_the_next():
     is_there = threading.Event()
     waited = []
 
@@ -185,7 +185,7 @@ def test_a_live_picture_does_not_wait_for_the_next():
     assert waited == [True] * 5
 
 
-def test_large_pictures_come_in_small_chunks(monkeypatch):
+def test_large_images_come_in_small_chunks(monkeypatch):
     monkeypatch.setattr('mmsapiens.inference.pipeline.CHUNK_BYTES', 200)
     dense = StubNetwork(per_person=False)
     pipeline = Pipeline(dict(dense=dense), whole_images, batch_size=8)
@@ -255,7 +255,7 @@ def test_a_consumer_that_stops_early_ends_everything(error):
     assert is_closed
 
 
-def test_nobody_is_a_result_or_the_whole_picture():
+def test_nobody_is_a_result_or_the_whole_image():
     for fallback, count in (('none', 0), ('image', 1)):
         locator = WithFallback(crowd, fallback)
         pipeline = Pipeline(dict(a=StubNetwork()), locator)

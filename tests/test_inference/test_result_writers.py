@@ -91,7 +91,7 @@ def test_unknown_map_format_is_refused():
 
 @pytest.mark.parametrize('task', TASKS)
 @pytest.mark.parametrize('boxes', [[], [(10, 5, 40, 45)]])
-def test_overlays_have_the_size_of_the_picture(task, boxes):
+def test_overlays_have_the_size_of_the_image(task, boxes):
     result = made_result(boxes=boxes)
     before = result.frame.image.copy()
     drawn = draw_overlay(result, task)
@@ -100,17 +100,17 @@ def test_overlays_have_the_size_of_the_picture(task, boxes):
     np.testing.assert_array_equal(result.frame.image, before)
 
 
-def test_overlay_leaves_the_picture_outside_of_people():
+def test_overlay_leaves_the_image_outside_of_people():
     result = made_result()
     outside = ~result.human_mask
-    picture = result.frame.image[..., ::-1]
+    image = result.frame.image[..., ::-1]
     for task in FIELDS:
         drawn = draw_overlay(result, task)
-        np.testing.assert_array_equal(drawn[outside], picture[outside])
-        assert (drawn != picture).any()
+        np.testing.assert_array_equal(drawn[outside], image[outside])
+        assert (drawn != image).any()
 
 
-def test_files_of_pictures_have_the_colours_of_the_picture(tmp_path):
+def test_files_of_images_have_the_colors_of_the_image(tmp_path):
     result = made_result(boxes=[])
     path = write(OverlayWriter('pose-17'), result, tmp_path)
     stored = cv2.imread(str(path)).astype(int)
@@ -135,7 +135,7 @@ def test_panels_without_legend_have_one_size():
     assert len(sizes) == 1
 
 
-def test_rows_follow_the_shape_of_pictures():
+def test_rows_follow_the_shape_of_images():
     assert columns_for(5, 900, 300) == 5
     assert columns_for(5, 480, 640) == 3
     assert columns_for(5, 100, 1000) == 1

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from odd_inputs.describe import picture
+from odd_inputs.describe import make_image
 from odd_inputs.videos import make_video
 from parity import data_folder
 
 from mmsapiens.inference import entries
 from mmsapiens.inference.entries import Progress
-from mmsapiens.inference.frames import Unreadable
+from mmsapiens.inference.frames import ReadFailure
 from mmsapiens.inference.names import OutputNames, clean_part, name_of_url
 from mmsapiens.inference.read_options import ReadOptions
 from mmsapiens.inference.sources import open_source
@@ -39,7 +39,7 @@ def test_clip():
 
 def test_a_source_can_be_read_twice(tmp_path):
     for name in ('a.jpg', 'a.png'):
-        picture().save(tmp_path / name)
+        make_image().save(tmp_path / name)
     source = open_source(tmp_path)
     names = [[frame.name for frame in source] for _ in range(2)]
     assert names == [['a', 'a_png']] * 2
@@ -64,7 +64,7 @@ def test_length_of_a_video_is_that_of_what_is_read(options, count, tmp_path):
 
 
 def test_lengths(tmp_path):
-    picture().save(tmp_path / 'a.png')
+    make_image().save(tmp_path / 'a.png')
     make_video(tmp_path / 'b.mkv', 2)
     array = np.zeros((4, 4, 3), np.uint8)
     assert open_source(tmp_path / 'a.png').length == 1
@@ -76,7 +76,7 @@ def test_lengths(tmp_path):
 
 
 def test_what_is_done_is_not_decoded(tmp_path):
-    picture().save(tmp_path / 'a.png')
+    make_image().save(tmp_path / 'a.png')
     (tmp_path / 'b.png').write_bytes(b'')
     make_video(tmp_path / 'c.mp4', 4)
     progress = Progress(lambda name, source: name == 'b', lambda *_: 2)
@@ -86,7 +86,7 @@ def test_what_is_done_is_not_decoded(tmp_path):
 
 def test_threads_keep_the_order_and_the_pixels(tmp_path):
     for index in range(9):
-        picture(64 + index).save(tmp_path / f'a{index}.png')
+        make_image(64 + index).save(tmp_path / f'a{index}.png')
     (tmp_path / 'a4.png').write_bytes(b'broken')
     make_video(tmp_path / 'a5_clip.mp4', 3)
     source = open_source(tmp_path)
@@ -95,7 +95,7 @@ def test_threads_keep_the_order_and_the_pixels(tmp_path):
     assert len(many) == 12
     for found, wanted in zip(many, one):
         assert type(found) is type(wanted)
-        if isinstance(wanted, Unreadable):
+        if isinstance(wanted, ReadFailure):
             assert found == wanted
         else:
             np.testing.assert_array_equal(found.image, wanted.image)
@@ -103,14 +103,14 @@ def test_threads_keep_the_order_and_the_pixels(tmp_path):
 
 def test_threads_read_no_more_than_that_ahead(tmp_path, monkeypatch):
     for index in range(20):
-        picture().save(tmp_path / f'{index:02d}.png')
+        make_image().save(tmp_path / f'{index:02d}.png')
     decoded = []
 
     def decode(content, source, options):
         decoded.append(source)
         return np.zeros((4, 4, 3), np.uint8)
 
-    monkeypatch.setattr(entries, 'decode_picture', decode)
+    monkeypatch.setattr(entries, 'decode_image', decode)
     items = open_source(tmp_path).read(threads=3)
     next(items)
     items.close()

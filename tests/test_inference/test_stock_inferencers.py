@@ -74,7 +74,7 @@ def test_mmseg_inferencer(task, photograph, tmp_path):
     assert len(list((tmp_path / 'out' / 'pred').iterdir())) == 1
 
 
-def test_mmseg_inferencer_with_several_pictures(photograph, tmp_path):
+def test_mmseg_inferencer_with_several_images(photograph, tmp_path):
     config, weights = tiny_task('normal', tmp_path)
     inferencer = MMSegInferencer(model=str(config), weights=str(weights), device='cpu')
     answer = inferencer([photograph, photograph])

@@ -48,7 +48,7 @@ def test_each_video_starts_anew():
         same(one, other)
 
 
-def test_single_pictures_pass_through():
+def test_single_images_pass_through():
     result = next(results(1, None))
     assert TemporalFilter(smoothing={})(result) is result
 

@@ -7,12 +7,12 @@ from mmsapiens.inference.video_reader import VideoReader
 from mmsapiens.inference.video_segments import VideoSegments
 
 
-def grey(value, size_hw=(48, 64)):
+def gray(value, size_hw=(48, 64)):
     return np.full((*size_hw, 3), value, np.uint8)
 
 
 def read(path):
-    """Grey values in tens, and seconds, of the frames of a video."""
+    """Gray values in tens, and seconds, of the frames of a video."""
     frames = list(VideoReader(Path(path), 'video').read())
     values = [round(frame.image.mean() / 10) * 10 for frame in frames]
     return values, [round(frame.time_s, 3) for frame in frames]
@@ -21,7 +21,7 @@ def read(path):
 def test_pieces_are_joined(tmp_path):
     video = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 10)
     for index in range(7):
-        video.write(grey(index * 30), index / 10)
+        video.write(gray(index * 30), index / 10)
         if index in (2, 3):
             video.close_piece()
     assert not (tmp_path / 'v.mp4').exists()
@@ -35,7 +35,7 @@ def test_pieces_are_joined(tmp_path):
 def test_irregular_times_are_kept_and_start_at_zero(tmp_path):
     video = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 30)
     for index, time in enumerate([2.0, 2.033, 2.5, 2.51]):
-        video.write(grey(index * 50), time)
+        video.write(gray(index * 50), time)
     video.join()
     assert read(tmp_path / 'v.mp4')[1] == [0, 0.033, 0.5, 0.51]
 
@@ -43,7 +43,7 @@ def test_irregular_times_are_kept_and_start_at_zero(tmp_path):
 def test_frames_without_times_have_the_rate(tmp_path):
     video = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 5)
     for value in (0, 100):
-        video.write(grey(value), None)
+        video.write(gray(value), None)
     video.join()
     assert read(tmp_path / 'v.mp4')[1] == [0, 0.2]
 
@@ -51,13 +51,13 @@ def test_frames_without_times_have_the_rate(tmp_path):
 def test_an_interrupted_video_goes_on(tmp_path):
     first = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 10)
     for index in range(5):
-        first.write(grey(index * 30), index / 10)
+        first.write(gray(index * 30), index / 10)
         if index == 2:
             first.close_piece()
     del first  # as by a kill: two frames are in no whole piece
     again = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 10, keep=1)
     for index in range(3, 6):
-        again.write(grey(index * 30), index / 10)
+        again.write(gray(index * 30), index / 10)
     again.join()
     assert read(tmp_path / 'v.mp4')[0] == [0, 30, 60, 90, 120, 150]
 
@@ -65,16 +65,16 @@ def test_an_interrupted_video_goes_on(tmp_path):
 @pytest.mark.parametrize('size_hw', [(47, 63), (1, 1), (33, 2)])
 def test_odd_sizes(size_hw, tmp_path):
     video = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 10)
-    video.write(grey(120, size_hw), 0.0)
-    video.write(grey(120, size_hw), 0.1)
+    video.write(gray(120, size_hw), 0.0)
+    video.write(gray(120, size_hw), 0.1)
     video.join()
     assert read(tmp_path / 'v.mp4')[0] == [120, 120]
 
 
 def test_frames_of_another_size_are_resized(tmp_path):
     video = VideoSegments(tmp_path / 'v.mp4', tmp_path / 'parts', 10)
-    video.write(grey(120), 0.0)
-    video.write(grey(60, (100, 200)), 0.1)
+    video.write(gray(120), 0.0)
+    video.write(gray(60, (100, 200)), 0.1)
     video.join()
     assert read(tmp_path / 'v.mp4')[0] == [120, 60]
 

@@ -1,4 +1,4 @@
-"""A data set of 308 keypoints trains and is evaluated through a config."""
+"""A dataset of 308 keypoints trains and is evaluated through a config."""
 
 import json
 
@@ -15,7 +15,7 @@ CONFIG = 'pose/goliath308/sapiens-tiny_2xb7-300e_goliath308-256x192.py'
 
 @pytest.fixture
 def annotations(tmp_path):
-    """Two pictures with three people; returns the annotation file."""
+    """Two images with three people; returns the annotation file."""
     rng = np.random.default_rng(0)
     people = []
     for number, image_id in enumerate((1, 1, 2)):
@@ -35,8 +35,8 @@ def annotations(tmp_path):
             )
         )
     for index in (1, 2):
-        picture = rng.integers(0, 256, (140, 130, 3), dtype=np.uint8)
-        cv2.imwrite(str(tmp_path / f'{index}.png'), picture)
+        image = rng.integers(0, 256, (140, 130, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / f'{index}.png'), image)
     doc = dict(
         images=[dict(id=i, file_name=f'{i}.png', width=130, height=140) for i in (1, 2)],
         annotations=people,

@@ -11,7 +11,7 @@ from mmsapiens.pose.vocabularies import (
     common_keypoints,
     convert_keypoints,
     converter_mapping,
-    get_vocabulary,
+    get_keypoint_set,
     partners,
     read_metainfo,
 )
@@ -22,7 +22,7 @@ PAIRS = [(a, b) for a in VOCABULARIES for b in VOCABULARIES]
 
 def test_tables_of_308_keypoints_equal_the_reference():
     doc = json.loads((fixture_folder() / 'pose_metainfo_308.json').read_text())
-    ours = get_vocabulary('goliath308')
+    ours = get_keypoint_set('goliath308')
     assert len(ours) == doc['num_keypoints']
     assert list(ours.flip_indices) == doc['flip_indices']
     np.testing.assert_allclose(ours.sigmas, doc['sigmas'])
@@ -30,7 +30,7 @@ def test_tables_of_308_keypoints_equal_the_reference():
         **doc['groups'],
         'extra': list(ours.groups['extra']),
     }
-    sigmas = get_vocabulary('coco_wholebody').sigmas
+    sigmas = get_keypoint_set('coco_wholebody').sigmas
     np.testing.assert_allclose(sigmas, doc['coco_wholebody_sigmas'])
 
 
@@ -43,7 +43,7 @@ def test_points_of_equal_name_are_those_of_the_reference():
 
 @pytest.mark.parametrize('name, size', SIZES.items())
 def test_vocabulary_is_consistent(name, size):
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     assert len(vocabulary) == size == len(set(vocabulary.keypoint_names))
     flip = vocabulary.flip_indices
     assert [flip[flip[i]] for i in range(size)] == list(range(size))
@@ -55,8 +55,8 @@ def test_vocabulary_is_consistent(name, size):
 @pytest.mark.parametrize('source, target', PAIRS)
 def test_conversion_commutes_with_mirroring(source, target):
     index = partners(source, target)
-    flip_source = get_vocabulary(source).flip_indices
-    flip_target = get_vocabulary(target).flip_indices
+    flip_source = get_keypoint_set(source).flip_indices
+    flip_target = get_keypoint_set(target).flip_indices
     for number, partner in enumerate(index):
         mirrored = -1 if partner < 0 else flip_source[partner]
         assert index[flip_target[number]] == mirrored
@@ -64,7 +64,7 @@ def test_conversion_commutes_with_mirroring(source, target):
 
 def random_people(name, count=3):
     rng = np.random.default_rng(0)
-    size = len(get_vocabulary(name))
+    size = len(get_keypoint_set(name))
     points = rng.uniform(1, 100, (count, size, 2)).astype(np.float32)
     return points, rng.uniform(0.1, 1, (count, size)).astype(np.float32)
 
@@ -108,7 +108,7 @@ def test_neck_and_mid_hip_are_midpoints_by_definition():
     points, scores = random_people('coco')
     scores[1, 6] = 0  # a shoulder that is not seen
     converted, visible = convert_keypoints(points, scores, 'coco', 'openpose25')
-    names = get_vocabulary('openpose25').keypoint_names
+    names = get_keypoint_set('openpose25').keypoint_names
     neck, hip = names.index('neck'), names.index('mid_hip')
     np.testing.assert_allclose(converted[0, neck], points[0, 5:7].mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(converted[1, hip], points[1, 11:13].mean(axis=0), rtol=1e-6)
@@ -119,7 +119,7 @@ def test_neck_and_mid_hip_are_midpoints_by_definition():
 def test_neck_of_308_keypoints_is_its_own():
     points, scores = random_people('goliath308')
     converted, _ = convert_keypoints(points, scores, 'goliath308', 'openpose25')
-    own = get_vocabulary('goliath308').keypoint_names.index('neck')
+    own = get_keypoint_set('goliath308').keypoint_names.index('neck')
     np.testing.assert_array_equal(converted[:, 1], points[:, own])
 
 
@@ -153,6 +153,6 @@ def test_wrong_number_of_keypoints_is_refused():
 
 def test_unknown_names_are_refused():
     with pytest.raises(KeyError, match="'coco_wholebody', .* got 'coco133'"):
-        get_vocabulary('coco133')
+        get_keypoint_set('coco133')
     with pytest.raises(KeyError, match="'goliath308'.*, but got 'x'"):
         read_metainfo('x')

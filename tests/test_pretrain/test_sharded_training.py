@@ -43,8 +43,8 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(0)
     for index in range(12):
         small = rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)
-        picture = cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(images / f'{index:02d}.png'), picture)
+        image = cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(images / f'{index:02d}.png'), image)
     jobs = [job | dict(work_dir=name) for name, job in JOBS.items()]
     jobs.append(dict(work_dir='killed', interval=1))  # goes on by itself
     for job in jobs:

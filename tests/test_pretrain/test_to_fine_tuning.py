@@ -29,8 +29,8 @@ def trained(tmp_path_factory):
     images.mkdir()
     rng = np.random.default_rng(0)
     for index in range(8):
-        picture = rng.integers(0, 256, (160, 140, 3), dtype=np.uint8)
-        cv2.imwrite(str(images / f'{index}.png'), picture)
+        image = rng.integers(0, 256, (160, 140, 3), dtype=np.uint8)
+        cv2.imwrite(str(images / f'{index}.png'), image)
     config = 'sapiens-tiny_1xb32-200e_human-images-128x128.py'
     run_tool(
         'train.py',
@@ -104,7 +104,7 @@ def test_loss_of_a_checkpoint_is_compared_with_a_constant(trained, capsys):
     )
     assert 'mean patch' in capsys.readouterr().out
     first, second = json.loads(out.read_text())
-    assert first['num_patches'] == 8 * 48  # of 64 in each of 8 pictures
+    assert first['num_patches'] == 8 * 48  # of 64 in each of 8 images
     assert second['mask_ratio'] == 0.9
     assert 0.5 < first['mean_patch'] < 1.1
     assert first['model'] > 0.9  # hardly trained

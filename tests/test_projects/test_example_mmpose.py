@@ -18,14 +18,14 @@ STOCK_TRAIN = Path(mmpose.__file__).parent / '.mim/tools/train.py'
 
 
 def write_data(folder):
-    """Two people on two random pictures."""
+    """Two people on two random images."""
     rng = np.random.default_rng(0)
     (folder / 'images').mkdir(parents=True)
     images, annotations = [], []
     for index in (1, 2):
         name = f'{index}.png'
-        picture = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / 'images' / name), picture)
+        image = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / 'images' / name), image)
         images.append(dict(id=index, file_name=name, width=48, height=64))
         annotations.append(
             dict(

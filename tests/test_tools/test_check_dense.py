@@ -73,7 +73,7 @@ def test_layouts_of_evaluation_sets(tmp_path, capsys):
     out = capsys.readouterr().out
     assert 'missing_folder' in out and 'upper_body/depths' in out
     assert load_tool().main([*args, '--layout', 'hi4d']) == 1
-    assert 'pair 28 has no pictures of camera 4' in capsys.readouterr().out
+    assert 'pair 28 has no images of camera 4' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_runs_differ_in_their_first_weights_only(tool, tmp_path, monkeypatch, ca
         assert random == pretrained
 
 
-def test_pretraining_sees_training_pictures_only(tool, tmp_path, monkeypatch):
+def test_pretraining_sees_training_images_only(tool, tmp_path, monkeypatch):
     (tmp_path / 'images').mkdir()
     (tmp_path / 'splits').mkdir()
     for name in 'abc':

@@ -45,9 +45,9 @@ def test_check_prints_and_writes_faults(tmp_path, capsys):
     assert kinds == ['wrong_iscrowd', 'wrong_area']
 
 
-def test_check_can_leave_the_pictures_closed(tmp_path):
+def test_check_can_leave_the_images_closed(tmp_path):
     path = write_people(tmp_path)
-    (tmp_path / '0.png').write_bytes(b'no picture')
+    (tmp_path / '0.png').write_bytes(b'no image')
     tool = load_tool('check_pose')
     args = [path, '--vocabulary', 'coco', '--images', str(tmp_path)]
     assert tool.main(args) == 1
@@ -73,7 +73,7 @@ def test_check_as_a_command_exits_with_1(tmp_path):
     assert 'wrong_box' in done.stdout
 
 
-def test_browse_writes_pictures(tmp_path, monkeypatch, mmpose_scope, capsys):
+def test_browse_writes_images(tmp_path, monkeypatch, mmpose_scope, capsys):
     path = write_people(tmp_path)
     tool = load_tool('browse')
     monkeypatch.chdir(tmp_path)
@@ -89,4 +89,4 @@ def test_browse_writes_pictures(tmp_path, monkeypatch, mmpose_scope, capsys):
     names = sorted(file.name for file in folder.iterdir())
     assert names == ['000000_0_1000.png', '000002_2_1002.png']
     assert cv2.imread(str(folder / names[0])).shape == (256, 2 * 192, 3)
-    assert '2 pictures in' in capsys.readouterr().out
+    assert '2 images in' in capsys.readouterr().out

@@ -45,13 +45,13 @@ def base_config(scope, model, train, test, evaluator):
 
 
 def mmpretrain_config(folder):
-    """Classification of pictures in folders."""
+    """Classification of images in folders."""
     rng = np.random.default_rng(0)
     for name in ('cat', 'dog'):
         (folder / name).mkdir()
         for index in range(2):
-            picture = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
-            cv2.imwrite(str(folder / name / f'{index}.png'), picture)
+            image = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
+            cv2.imwrite(str(folder / name / f'{index}.png'), image)
     steps = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
     dataset = dict(type='CustomDataset', data_root=str(folder), pipeline=steps)
     model = dict(
@@ -70,8 +70,8 @@ def mmseg_config(folder):
     for kind in ('images', 'labels'):
         (folder / kind).mkdir()
     for index in range(4):
-        picture = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / f'images/{index}.png'), picture)
+        image = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'images/{index}.png'), image)
         labels = rng.integers(0, 2, (64, 48), dtype=np.uint8)
         cv2.imwrite(str(folder / f'labels/{index}.png'), labels)
     dataset = dict(

@@ -8,7 +8,7 @@ from mmsapiens.transforms import LoadCheckedImage, check_is_whole
 
 @pytest.fixture
 def noise(generator):
-    """A BGR picture (48, 64, 3)."""
+    """A BGR image (48, 64, 3)."""
     seed = generator.initial_seed()
     values = np.random.default_rng(seed).integers(0, 256, (48, 64, 3))
     return values.astype(np.uint8)
@@ -41,7 +41,7 @@ def test_to_float32(tmp_path, noise):
     assert img.dtype == np.float32
 
 
-def test_takes_no_setting_that_hides_missing_pictures():
+def test_takes_no_setting_that_hides_missing_images():
     with pytest.raises(TypeError, match='ignore_empty'):
         LoadCheckedImage(ignore_empty=True)
 

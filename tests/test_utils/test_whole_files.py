@@ -6,11 +6,11 @@ import pytest
 
 from mmsapiens.utils import whole_files
 from mmsapiens.utils.whole_files import (
+    atomic_open,
+    atomic_write,
     remove_unfinished,
     sync_file_system,
     sync_files,
-    whole_file,
-    write_whole,
 )
 
 
@@ -36,7 +36,7 @@ def calls(monkeypatch):
 
 @pytest.mark.parametrize('is_durable', [True, False])
 def test_content_is_on_the_disk_before_the_name(is_durable, calls, tmp_path):
-    write_whole(b'new', tmp_path / 'a' / 'b.json', is_durable=is_durable)
+    atomic_write(b'new', tmp_path / 'a' / 'b.json', is_durable=is_durable)
     assert calls == (['content', 'name', 'folder'] if is_durable else ['name'])
     assert (tmp_path / 'a' / 'b.json').read_bytes() == b'new'
     assert os.listdir(tmp_path / 'a') == ['b.json']
@@ -45,7 +45,7 @@ def test_content_is_on_the_disk_before_the_name(is_durable, calls, tmp_path):
 def test_files_are_brought_to_the_disk_later(calls, tmp_path):
     paths = [tmp_path / 'a.json', tmp_path / 'b/c/d.json']
     for path in paths:
-        write_whole(b'new', path, is_durable=False)
+        atomic_write(b'new', path, is_durable=False)
     sync_files(tmp_path, [*paths, tmp_path / 'gone.json'])
     assert calls == ['name'] * 2 + ['content'] * 2 + ['folder'] * 3
     sync_file_system(tmp_path)
@@ -66,8 +66,8 @@ def test_a_file_system_that_fails_is_told(monkeypatch, tmp_path):
 
 def test_an_error_keeps_the_former_file(tmp_path):
     path = tmp_path / 'a.json'
-    write_whole(b'old', path)
-    with pytest.raises(RuntimeError), whole_file(path) as partial:
+    atomic_write(b'old', path)
+    with pytest.raises(RuntimeError), atomic_open(path) as partial:
         partial.write_bytes(b'half')
         raise RuntimeError
     assert path.read_bytes() == b'old'
@@ -80,7 +80,7 @@ def test_a_disk_that_fails_leaves_no_name(monkeypatch, tmp_path):
 
     monkeypatch.setattr(whole_files.os, 'fsync', fail)
     with pytest.raises(OSError, match='broken'):
-        write_whole(b'new', tmp_path / 'a.json')
+        atomic_write(b'new', tmp_path / 'a.json')
     assert os.listdir(tmp_path) == []
 
 

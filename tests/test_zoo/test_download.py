@@ -57,7 +57,7 @@ def test_a_hash_of_the_server_is_used(hub, client):
     assert 'no hash' not in client.text()
 
 
-def test_licence_is_shown_once(client):
+def test_license_is_shown_once(client):
     client.fetch()
     client.path.unlink()
     client.fetch()

@@ -28,7 +28,7 @@ def test_every_release_has_one_name():
     rows = releases()
     assert len({row.key for row in rows}) == len(rows)
     assert len({(r.task, r.size, r.format) for r in rows}) == len(rows)
-    assert all(row.licence in table()['licences'] for row in rows)
+    assert all(row.license in table()['licenses'] for row in rows)
     assert all(row.format in FORMATS for row in rows)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Fine-tune from a pretrained encoder and from random weights, and compare.
 
-Pretrains on the training pictures of a folder as `projects/synthetic_humans` renders it, and on
+Pretrains on the training images of a folder as `projects/synthetic_humans` renders it, and on
 further ones without labels, fine-tunes a dense config from the encoder and from random weights with
 the same steps, batches and seeds, and prints the metrics of each seed. Everything is done with the
 tiny configs on one CPU unless told otherwise.
@@ -36,7 +36,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--pretrain', default=str(CONFIGS / PRETRAIN))
     parser.add_argument('--fine-tune', default=str(CONFIGS / FINE_TUNE))
     parser.add_argument(
-        '--pictures', nargs='+', default=[], help='folders with further pictures for pretraining'
+        '--images', nargs='+', default=[], help='folders with further images for pretraining'
     )
     parser.add_argument('--encoder', help='use this one, do not pretrain')
     parser.add_argument('--pretrain-epochs', type=int, default=200)
@@ -83,15 +83,15 @@ def set_schedule(cfg: Config, steps: int) -> None:
 
 
 def pretrain(parsed: argparse.Namespace) -> Path:
-    """Pretrain on all pictures but those for validation; the encoder."""
+    """Pretrain on all images but those for validation; the encoder."""
     out = Path(parsed.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
     data = Path(parsed.data).resolve()
     names = set((data / 'splits/train.txt').read_text().split())
     images = [p for p in (data / 'images').iterdir() if p.stem in names]
-    for folder in map(Path, parsed.pictures):
+    for folder in map(Path, parsed.images):
         if not folder.is_dir():
-            raise SystemExit(f'error: {folder} of `--pictures` is no folder')
+            raise SystemExit(f'error: {folder} of `--images` is no folder')
         found = scan_folder(str(folder.resolve()), IMAGE_SUFFIXES)
         images += [folder.resolve() / name for name in found]
     listed = out / 'images.txt'
@@ -110,12 +110,12 @@ def pretrain(parsed: argparse.Namespace) -> Path:
         encoder_only=True,
         with_hash=False,
     )
-    print(f'pretrained {steps} steps on {len(images)} pictures: {encoder}')
+    print(f'pretrained {steps} steps on {len(images)} images: {encoder}')
     return encoder
 
 
 def fine_tune(parsed: argparse.Namespace, encoder: Path | None, seed: int) -> dict[str, float]:
-    """Train one model, and measure it on the pictures for validation.
+    """Train one model, and measure it on the images for validation.
 
     Args:
         parsed (argparse.Namespace): The command line.

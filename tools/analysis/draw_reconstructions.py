@@ -28,7 +28,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='pretraining config')
     parser.add_argument('checkpoint', help='checkpoint of that config')
     parser.add_argument('images', nargs='+', help='image files')
-    parser.add_argument('--out', required=True, help='folder for the pictures')
+    parser.add_argument('--out', required=True, help='folder for the images')
     parser.add_argument(
         '--mask-ratios',
         type=float,
@@ -85,12 +85,12 @@ def main(args: Sequence[str] | None = None) -> int:
             for ratio in parsed.mask_ratios
         }
         first = results[parsed.mask_ratios[0]]
-        pictures = {'triplet': draw_triplets(first, style)}
+        images = {'triplet': draw_triplets(first, style)}
         if len(results) > 1:
-            pictures['sweep'] = draw_sweep(results, style)
-        for kind, picture in pictures.items():
+            images['sweep'] = draw_sweep(results, style)
+        for kind, photo in images.items():
             name = out / f'{Path(path).stem}_{kind}.png'
-            cv2.imwrite(str(name), picture[..., ::-1])
+            cv2.imwrite(str(name), photo[..., ::-1])
             print(name)
     return 0
 

@@ -2,7 +2,7 @@
 """Memory and time of dense inference on a full-size photograph.
 
 Each task runs in a process of its own, once through ours and once through the stock estimator with
-the same network, on a random picture. Weights are random: neither memory nor time depends on them.
+the same network, on a random image. Weights are random: neither memory nor time depends on them.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Measure and draw how time and memory grow; one picture for each cause.
+"""Measure and draw how time and memory grow; one image for each cause.
 
-Figures go to a file, so that pictures can be drawn again without measuring.
+Figures go to a file, so that images can be drawn again without measuring.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from mmpose.models.utils.tta import flip_heatmaps
 from mmsapiens.models import HardKeypointMSELoss
 from mmsapiens.pose import BatchedUDPHeatmap
 from mmsapiens.pose.codecs import decode_udp_heatmaps
-from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.pose.vocabularies import get_keypoint_set
 
 INPUT_WH, HEATMAP_WH, SIGMA, TOPK = (768, 1024), (192, 256), 6, 128
 
@@ -55,7 +55,7 @@ class Work:
         maps = self.stock.encode(self.keypoints)['heatmaps'] + noise
         self.maps = torch.from_numpy(maps.astype('f4'))[None]
         if num_keypoints == 308:
-            self.flip = list(get_vocabulary('goliath308').flip_indices)
+            self.flip = list(get_keypoint_set('goliath308').flip_indices)
         else:
             self.flip = list(range(num_keypoints))[::-1]
         self.mirrored = self.maps.flip(-1)[:, self.flip].contiguous()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Draw what a pose model will see: the pictures after augmentation."""
+"""Draw what a pose model will see: the images after augmentation."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config file of a pose model')
     parser.add_argument(
         '--output-dir',
-        help='folder for the pictures; work_dirs/CONFIG/browse_MODE unless told otherwise or shown',
+        help='folder for the images; work_dirs/CONFIG/browse_MODE unless told otherwise or shown',
     )
     parser.add_argument(
         '--number',
@@ -55,16 +55,16 @@ def main(args: Sequence[str] | None = None) -> None:
         launch.set_work_dir(cfg, None)
         folder = os.path.join(cfg.work_dir, f'browse_{parsed.mode}')
     set_random_seed(parsed.seed)
-    pictures = browse(cfg, mode=parsed.mode, number=parsed.number, with_heatmaps=parsed.heatmaps)
+    images = browse(cfg, mode=parsed.mode, number=parsed.number, with_heatmaps=parsed.heatmaps)
     count = 0
-    for name, image, drawer in pictures:
+    for name, image, drawer in images:
         count += 1
         if folder is not None:
             write_png(os.path.join(folder, name), image)
         if parsed.show:
             drawer.visualizer.show(image, win_name=name)
     if folder is not None:
-        print(f'{count} pictures in {folder}')
+        print(f'{count} images in {folder}')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Check a data set of pictures with labels, depth or normals.
+"""Check a dataset of images with labels, depth or normals.
 
 Prints what is wrong where. The exit code is 0 without faults (notes are none), 1 with some.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmsapiens.dense.datasets import dense_validation, layouts, map_faults
 from mmsapiens.dense.datasets.part_vocabularies import (
-    get_vocabulary,
+    get_keypoint_set,
     read_vocabulary,
     vocabulary_names,
 )
@@ -27,13 +27,13 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     tasks = layouts.LAYOUTS_OF_TASK
     parser.add_argument('--task', required=True, choices=list(tasks))
-    parser.add_argument('--root', required=True, help='folder of the data set')
+    parser.add_argument('--root', required=True, help='folder of the dataset')
     parser.add_argument(
         '--layout',
         choices=sorted(set().union(*tasks.values())),
         help='body_parts_28 for parsing, folders for depth and normal, unless told otherwise',
     )
-    parser.add_argument('--split', help='as `split` of the data set')
+    parser.add_argument('--split', help='as `split` of the dataset')
     parser.add_argument(
         '--with-mask',
         action='store_true',
@@ -54,7 +54,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--max-samples',
         type=int,
-        help='open that many, spread over the data set; all unless told otherwise',
+        help='open that many, spread over the dataset; all unless told otherwise',
     )
     parser.add_argument('--workers', type=int, default=4, help='threads; 4 by default')
     parser.add_argument(
@@ -85,7 +85,7 @@ def make_checks(parsed: argparse.Namespace) -> map_faults.MapChecks:
         vocabulary = read_vocabulary(parsed.metainfo)
     elif parsed.task == 'parsing':
         name = parsed.vocabulary or layouts.stored_vocabulary(parsed.layout)
-        vocabulary = get_vocabulary(name)
+        vocabulary = get_keypoint_set(name)
     return map_faults.MapChecks(vocabulary, parsed.normal_frame)
 
 

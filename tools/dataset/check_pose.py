@@ -27,11 +27,11 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         choices=list(ANNOTATION_FIELDS),
         help='17, 133 or 308 keypoints',
     )
-    parser.add_argument('--images', help='folder of the pictures; not looked at unless given')
+    parser.add_argument('--images', help='folder of the images; not looked at unless given')
     parser.add_argument(
         '--skip-image-size',
         action='store_true',
-        help='do not open the pictures to compare their sizes',
+        help='do not open the images to compare their sizes',
     )
     parser.add_argument(
         '--max-per-kind',

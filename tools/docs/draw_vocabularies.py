@@ -20,7 +20,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Write the page and its pictures."""
+    """Write the page and its images."""
     for path in write_page(parse_args(args).output_dir):
         print(path)
 

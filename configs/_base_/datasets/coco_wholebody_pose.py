@@ -1,4 +1,4 @@
-# COCO-WholeBody, 133 keypoints on COCO's pictures. The configs inherit those of COCO and take these
+# COCO-WholeBody, 133 keypoints on COCO's images. The configs inherit those of COCO and take these
 # parts by name.
 wholebody_train = dict(
     type='mmsapiens.CheckedCocoWholeBodyDataset',

@@ -1,4 +1,4 @@
-# What the data sets of the dense tasks share; each adds its class and folder.
+# What the datasets of the dense tasks share; each adds its class and folder.
 train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,

@@ -1,4 +1,4 @@
-# Pictures, masks and depth. The configs add the pipelines.
+# Images, masks and depth. The configs add the pipelines.
 _base_ = './dense_loaders.py'
 
 data_root = 'data/humans/'

@@ -1,4 +1,4 @@
-# Pictures of people without labels. The configs add the pipeline.
+# Images of people without labels. The configs add the pipeline.
 data_root = 'data/human_images/'
 
 train_dataloader = dict(

@@ -1,4 +1,4 @@
-# Half of the pictures get another background, and the person its colours, as in the recipe of the
+# Half of the images get another background, and the person its colors, as in the recipe of the
 # paper for renders of scans.
 _base_ = './sapiens-0.3b_8xb2-200e_normal-1024x768.py'
 

@@ -1,4 +1,4 @@
-# Without other backgrounds: needs no folder of pictures.
+# Without other backgrounds: needs no folder of images.
 _base_ = './sapiens-0.3b_8xb1-200e_bodyparts28-1024x768.py'
 
 train_pipeline = [

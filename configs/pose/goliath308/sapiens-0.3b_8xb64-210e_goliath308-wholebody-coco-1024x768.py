@@ -1,4 +1,4 @@
-# Trained on three data sets at once, in the vocabulary of 308 keypoints.
+# Trained on three datasets at once, in the vocabulary of 308 keypoints.
 _base_ = './sapiens-0.3b_8xb64-210e_goliath308-1024x768.py'
 
 goliath308 = dict(

@@ -30,7 +30,7 @@ OPENCV = (
     'opencv-contrib-python-headless',
 )
 OPENCV_END = '5'
-"""Version 5 warps pictures differently."""
+"""Version 5 warps images differently."""
 
 
 def installed(name: str) -> str | None:
@@ -90,7 +90,7 @@ def _opencv() -> list[Finding]:
         findings.append(
             problem(
                 'OpenCV',
-                f'{", ".join(newer)}: >=4.10,<5 is needed; version 5 warps pictures differently',
+                f'{", ".join(newer)}: >=4.10,<5 is needed; version 5 warps images differently',
                 f'pip install {wanted}',
             )
         )

@@ -1,4 +1,4 @@
-"""Data sets of pictures with dense maps."""
+"""Datasets of images with dense maps."""
 
 from .bad_samples import BadSamplePolicy
 from .body_parts28_dataset import BodyParts28Dataset

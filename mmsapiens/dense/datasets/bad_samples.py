@@ -1,4 +1,4 @@
-"""What a data set does with samples that cannot be used."""
+"""What a dataset does with samples that cannot be used."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SEEN, _BAD, _LOGGED = 1, 2, 4
 class BadSamplePolicy(BaseDataset):
     """A choice between stopping at a bad sample and going on without it.
 
-    In a subclass it stands in front of the stock data set. A sample is bad if the pipeline raises
+    In a subclass it stands in front of the stock dataset. A sample is bad if the pipeline raises
     :class:`mmsapiens.utils.errors.BadSampleError`. In test mode it always stops: figures of fewer
     samples are others.
 
     Args:
-        *args: Those of the data set.
+        *args: Those of the dataset.
         bad_samples (str): 'raise', or 'skip': log the sample once, count it, and take a random
             other one as mmengine does. Defaults to 'raise'.
         max_bad_share (float): Under 'skip', the share of bad samples among
@@ -36,7 +36,7 @@ class BadSamplePolicy(BaseDataset):
             stops after all; from 20 samples on, or all if there are fewer.
             What counts is the last look at a sample, since augmentation can
             spoil a good one. Defaults to 0.1.
-        **kwargs: Those of the data set.
+        **kwargs: Those of the dataset.
 
     Raises:
         ValueError: If ``bad_samples`` is another word, or ``max_bad_share`` is not in [0, 1].
@@ -120,6 +120,6 @@ class BadSamplePolicy(BaseDataset):
             f'{bad} of {seen} samples looked at are bad, more than '
             f'`max_bad_share` ({self.max_bad_share:g}) of them: '
             f'{shorten(first)}. The log says what is wrong with each; '
-            '`tools/dataset/check_dense.py` finds all. Mend the data set, or '
+            '`tools/dataset/check_dense.py` finds all. Mend the dataset, or '
             'raise `max_bad_share`.'
         )

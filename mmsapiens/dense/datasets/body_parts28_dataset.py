@@ -7,12 +7,12 @@ from typing import Any
 
 from ...registry import DATASETS
 from .parsing_dataset import ParsingDataset
-from .part_vocabularies import get_vocabulary
+from .part_vocabularies import get_keypoint_set
 
 
 @DATASETS.register_module()
 class BodyParts28Dataset(ParsingDataset):
-    """Pictures in ``images/``, labels of 28 classes in ``labels/``.
+    """Images in ``images/``, labels of 28 classes in ``labels/``.
 
     Args:
         split (str): Folder of ``data_root`` with the two, such as 'train'. Defaults to '',
@@ -24,7 +24,7 @@ class BodyParts28Dataset(ParsingDataset):
         **kwargs: Those of :class:`ParsingDataset`.
     """
 
-    METAINFO = get_vocabulary('goliath28').metainfo()
+    METAINFO = get_keypoint_set('goliath28').metainfo()
     LAYOUT = '<split>/images/*.jpg and <split>/labels/*.png'
 
     def __init__(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...registry import DATASETS
 from .parsing_dataset import ParsingDataset
-from .part_vocabularies import get_vocabulary
+from .part_vocabularies import get_keypoint_set
 
 _FOLDERS = {'train': 'Training', 'val': 'Validation'}
 
@@ -29,7 +29,7 @@ class CIHPDataset(ParsingDataset):
         ValueError: If there is no such split.
     """
 
-    METAINFO = get_vocabulary('cihp').metainfo()
+    METAINFO = get_keypoint_set('cihp').metainfo()
     LAYOUT = '{Training,Validation}/Images/*.jpg and {Training,Validation}/Category_ids/*.png'
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pictures with any maps, each kind in a folder of its own."""
+"""Images with any maps, each kind in a folder of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...registry import DATASETS
 from ..fields import FIELDS, get_field
 from .listing import IMAGE_KEY
 from .paired_files_dataset import PairedFilesDataset
-from .part_vocabularies import check_flip_pairs, get_vocabulary
+from .part_vocabularies import check_flip_pairs, get_keypoint_set
 
 _FOLDERS = {
     IMAGE_KEY: ('images', 'image', 'rgb'),
@@ -37,13 +37,13 @@ def usual_folders(key: str) -> tuple[str, ...]:
 
 @DATASETS.register_module()
 class DenseFolderDataset(PairedFilesDataset, BaseDataset):
-    """Pictures in ``images/`` and maps in ``depths/``, ``masks/``, ....
+    """Images in ``images/`` and maps in ``depths/``, ``masks/``, ....
 
     The folders of renders, ``rgb``, ``mask``, ``depth`` and ``normal``, are found as well; so are
     ``labels/``, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
 
     Args:
-        fields (Sequence[str]): Maps that each picture has, keys of ``FIELDS``. Defaults to
+        fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
             ('depth_map', 'human_mask').
         split (str): Folder of ``data_root`` with the folders, such as 'train'. Defaults to '',
             ``data_root`` itself.
@@ -51,7 +51,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         data_prefix (dict, optional): ``img_path`` or ``<field>_path`` -> folder below that of the
             split, for those of other names. Defaults to None.
         suffixes (Mapping[str, Sequence[str]], optional): Likewise -> suffixes of the files, where a
-            folder has several kinds. Defaults to None: jpg, jpeg, png, webp for pictures, png, npy,
+            folder has several kinds. Defaults to None: jpg, jpeg, png, webp for images, png, npy,
             npz, exr for maps.
         vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
             None.
@@ -103,7 +103,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
                     f'{sorted(mapping)}. Set `fields` to the maps there are.'
                 )
         if vocabulary is not None:
-            known = get_vocabulary(vocabulary).metainfo()
+            known = get_keypoint_set(vocabulary).metainfo()
             metainfo = {**known, **(metainfo or {})}
         super().__init__(
             data_root=data_root,

@@ -1,4 +1,4 @@
-"""Validation of data sets of pictures with dense maps."""
+"""Validation of datasets of images with dense maps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SampleReport:
 
     Attributes:
         faults (list[DenseFault]): What is wrong.
-        digest (str): Of the bytes of the picture, '' for an unreadable one.
+        digest (str): Of the bytes of the image, '' for an unreadable one.
         labels (set[int]): Ids in its label file.
     """
 
@@ -55,12 +55,12 @@ def validate_dataset(
     workers: int = 1,
     track: Track = no_progress,
 ) -> list[DenseFault]:
-    """Find the faults of a data set.
+    """Find the faults of a dataset.
 
     Args:
         dataset (PairedFilesDataset): Built with ``lazy_init=True``.
         checks (MapChecks): What its maps are held against.
-        max_samples (int, optional): How many to open, spread over the data set; pairs are always
+        max_samples (int, optional): How many to open, spread over the dataset; pairs are always
             checked. Defaults to None, all.
         workers (int): Threads. Defaults to 1.
         track (Track): Shows progress. Defaults to none.
@@ -136,7 +136,7 @@ def check_sample(sample: Sample, checks: MapChecks) -> SampleReport:
         checks (MapChecks): What maps are held against.
     """
     report = SampleReport()
-    size_hw = _check_picture(sample[IMAGE_KEY], report)
+    size_hw = _check_image(sample[IMAGE_KEY], report)
     maps: dict[str, np.ndarray] = {}
     for row in FIELDS.values():
         path = sample.get(row.path_key)
@@ -152,7 +152,7 @@ def check_sample(sample: Sample, checks: MapChecks) -> SampleReport:
                 DenseFault(
                     'size_differs',
                     path,
-                    f'it is {width} wide and {height} high, but its picture '
+                    f'it is {width} wide and {height} high, but its image '
                     f'{size_hw[1]} and {size_hw[0]}',
                 )
             )
@@ -163,8 +163,8 @@ def check_sample(sample: Sample, checks: MapChecks) -> SampleReport:
     return report
 
 
-def _check_picture(path: str, report: SampleReport) -> tuple | None:
-    """Height and width of a picture, None if it cannot be used."""
+def _check_image(path: str, report: SampleReport) -> tuple | None:
+    """Height and width of an image, None if it cannot be used."""
     with open(path, 'rb') as file:
         content = file.read()
     if not content:
@@ -174,7 +174,7 @@ def _check_picture(path: str, report: SampleReport) -> tuple | None:
     try:
         return LoadCheckedImage().transform({IMAGE_KEY: path})['img_shape']
     except BadSampleError as error:
-        report.faults.append(_fault('damaged_picture', path, error))
+        report.faults.append(_fault('damaged_image', path, error))
         return None
 
 
@@ -206,7 +206,7 @@ def _find_duplicates(
     for sample, report in zip(samples, reports):
         path = sample[IMAGE_KEY]
         if report.digest and report.digest in first:
-            yield DenseFault('duplicate_picture', path, f'it is the same as {first[report.digest]}')
+            yield DenseFault('duplicate_image', path, f'it is the same as {first[report.digest]}')
         first.setdefault(report.digest, path)
 
 

@@ -17,16 +17,16 @@ from .listing import IMAGE_KEY
 
 HI4D_PAIRS = (28, 32, 37)
 HI4D_CAMERA = 4
-HI4D_PICTURES = 1195
+HI4D_IMAGES = 1195
 
 
 @DATASETS.register_module()
 class Hi4DDataset(DenseFolderDataset):
-    """Pictures of two people, in the folders of the release.
+    """Images of two people, in the folders of the release.
 
     Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
     from the camera; their folders are ours, see ``docs/dense_datasets.md``. The paper tests on
-    pairs 28, 32 and 37 seen by camera 4, 1195 pictures. Samples also have ``sequence``, as
+    pairs 28, 32 and 37 seen by camera 4, 1195 images. Samples also have ``sequence``, as
     'pair28/dance28'.
 
     Args:
@@ -36,7 +36,7 @@ class Hi4DDataset(DenseFolderDataset):
             to True.
 
     Raises:
-        FileNotFoundError: If a pair has no folder, or none with pictures of the camera.
+        FileNotFoundError: If a pair has no folder, or none with images of the camera.
         ValueError: If there is no pair, or one twice.
     """
 
@@ -57,7 +57,7 @@ class Hi4DDataset(DenseFolderDataset):
         super().__init__(**kwargs)
 
     def sequences(self) -> list[str]:
-        """Folders of actions with pictures of the camera, as 'pair/action'.
+        """Folders of actions with images of the camera, as 'pair/action'.
 
         Raises:
             FileNotFoundError: If a pair has none.
@@ -72,11 +72,11 @@ class Hi4DDataset(DenseFolderDataset):
                 for folder in folders
                 if pattern.fullmatch(folder)
                 for action in self._folders_in(os.path.join(root, folder))
-                if self._has_pictures(os.path.join(root, folder, action))
+                if self._has_images(os.path.join(root, folder, action))
             ]
             if not actions:
                 raise FileNotFoundError(
-                    f'Hi4DDataset: pair {pair} has no pictures of camera '
+                    f'Hi4DDataset: pair {pair} has no images of camera '
                     f'{self.camera} in {root}. Expected: {self.LAYOUT}.'
                 )
             found += actions
@@ -97,10 +97,10 @@ class Hi4DDataset(DenseFolderDataset):
     def load_data_list(self) -> list[dict]:
         """List the samples; a warning says when they are not the paper's."""
         samples = super().load_data_list()
-        if len(samples) != HI4D_PICTURES:
+        if len(samples) != HI4D_IMAGES:
             print_log(
-                f'Hi4DDataset has {len(samples)} pictures, but the paper has '
-                f'{HI4D_PICTURES}: figures cannot be compared with its '
+                f'Hi4DDataset has {len(samples)} images, but the paper has '
+                f'{HI4D_IMAGES}: figures cannot be compared with its '
                 'tables.',
                 logger='current',
                 level=logging.WARNING,
@@ -120,7 +120,7 @@ class Hi4DDataset(DenseFolderDataset):
             fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
         )
 
-    def _has_pictures(self, action: str) -> bool:
+    def _has_images(self, action: str) -> bool:
         return any(
             fileio.isdir(
                 os.path.join(action, name, str(self.camera)), backend_args=self.backend_args

@@ -45,13 +45,13 @@ def make_dataset(
     split: str | None = None,
     with_mask: bool = False,
 ) -> BaseDataset:
-    """A data set whose files are not listed yet.
+    """A dataset whose files are not listed yet.
 
     Args:
         task (str): A key of :data:`LAYOUTS_OF_TASK`.
         root (str): Its ``data_root``.
         layout (str, optional): One of the task. Defaults to None, the first.
-        split (str, optional): As in the data set. Defaults to None, its own default.
+        split (str, optional): As in the dataset. Defaults to None, its own default.
         with_mask (bool): Whether folders of labels have masks as well. Defaults to False.
 
     Raises:
@@ -79,7 +79,7 @@ def make_dataset(
 
 
 def stored_vocabulary(layout: str) -> str:
-    """Vocabulary of the label files of a layout, 'goliath28' by default.
+    """KeypointSet of the label files of a layout, 'goliath28' by default.
 
     Args:
         layout (str): As in :func:`make_dataset`.

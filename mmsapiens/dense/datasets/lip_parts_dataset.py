@@ -6,7 +6,7 @@ from typing import Any
 
 from ...registry import DATASETS
 from .parsing_dataset import ParsingDataset
-from .part_vocabularies import get_vocabulary
+from .part_vocabularies import get_keypoint_set
 
 
 @DATASETS.register_module()
@@ -27,7 +27,7 @@ class LIPPartsDataset(ParsingDataset):
         ValueError: If there is no such split.
     """
 
-    METAINFO = get_vocabulary('lip').metainfo()
+    METAINFO = get_keypoint_set('lip').metainfo()
     LAYOUT = 'images/{train,val}_images/*.jpg and segmentations/{train,val}_segmentations/*.png'
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which files belong together: pictures and maps of equal names.
+"""Which files belong together: images and maps of equal names.
 
 A name is the path below the folder without its suffix. Everything is sorted, so that each process
 lists the same samples in the same order.
@@ -24,7 +24,7 @@ class Unpaired:
     """A name whose files do not make a sample.
 
     Attributes:
-        kind (str): 'missing_picture', 'missing_map' or 'several_files'.
+        kind (str): 'missing_image', 'missing_map' or 'several_files'.
         path (str): The file that is there, or the folder.
         message (str): What is missing, or too much.
     """
@@ -40,7 +40,7 @@ class Listing:
 
     Attributes:
         samples (list[dict[str, str]]): ``img_path`` and ``<field>_path`` of each complete sample,
-            sorted by the picture.
+            sorted by the image.
         unpaired (list[Unpaired]): The names that were left out.
     """
 
@@ -88,7 +88,7 @@ def pair_files(
     Args:
         folders (Mapping[str, str]): ``img_path`` and ``<field>_path`` -> folder.
         suffixes (Mapping[str, Collection[str]]): Likewise -> suffixes.
-        names (Sequence[str], optional): Those to take; a suffix of a picture may be there. Defaults
+        names (Sequence[str], optional): Those to take; a suffix of an image may be there. Defaults
             to None, all.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
@@ -136,8 +136,8 @@ def _find_problem(
             continue
         is_image = key == IMAGE_KEY
         return Unpaired(
-            'missing_picture' if is_image else 'missing_map',
+            'missing_image' if is_image else 'missing_map',
             there or f'{folders[IMAGE_KEY]}/{name}',
-            f'there is no {"picture" if is_image else "map"} of the name {name} in {folders[key]}',
+            f'there is no {"image" if is_image else "map"} of the name {name} in {folders[key]}',
         )
     return None

@@ -1,4 +1,4 @@
-"""What can be wrong with the pictures and maps of a data set."""
+"""What can be wrong with the images and maps of a dataset."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ MAX_LABEL_OUTSIDE = 0.05
 
 DENSE_FAULT_KINDS = {
     'missing_folder': 'a folder of the layout does not exist',
-    'no_samples': 'there is no picture with all its maps',
-    'missing_picture': 'a map has no picture of its name',
-    'missing_map': 'a picture lacks a map of its name',
+    'no_samples': 'there is no image with all its maps',
+    'missing_image': 'a map has no image of its name',
+    'missing_map': 'an image lacks a map of its name',
     'several_files': 'files of one name differ in the suffix only',
     'empty_file': 'a file has no bytes',
-    'damaged_picture': 'a picture was cut short or cannot be decoded',
-    'duplicate_picture': 'two pictures are the same file, byte by byte',
+    'damaged_image': 'an image was cut short or cannot be decoded',
+    'duplicate_image': 'two images are the same file, byte by byte',
     'jpeg_map': 'a map is stored as JPEG, which changes its values',
     'pickled_map': 'an npy or npz file holds pickled objects',
     'damaged_map': 'a map was cut short or cannot be decoded',
@@ -45,14 +45,14 @@ DENSE_FAULT_KINDS = {
     'wrong_type': 'a map holds numbers of another type',
     'nan_values': 'a map has values that are NaN',
     'infinite_values': 'a map has values that are infinite; in a depth map, inside the mask',
-    'size_differs': 'a map is not as wide and high as its picture',
-    'colour_labels': 'a label file has colours instead of class ids',
+    'size_differs': 'a map is not as wide and high as its image',
+    'color_labels': 'a label file has colors instead of class ids',
     'unknown_label': 'a label is neither a class nor 255',
-    'unlabelled_picture': 'a label file has nothing but background and 255',
+    'unlabelled_image': 'a label file has nothing but background and 255',
     'labels_outside_mask': 'more than 5 % of the labelled pixels are outside the human mask',
     'empty_mask': 'a human mask has no pixel',
     'full_mask': 'a human mask has every pixel (note)',
-    'grey_mask': 'a human mask has other values than 0 and 1, or 0 and 255',
+    'gray_mask': 'a human mask has other values than 0 and 1, or 0 and 255',
     'constant_depth': 'the depth is the same in the whole mask',
     'not_positive_depth': 'a human pixel has depth 0 or less',
     'background_in_depth': 'a human pixel is more than 10 times as far as the median one',
@@ -71,7 +71,7 @@ NOTES = frozenset({'full_mask', 'absent_class'})
 
 @dataclass(frozen=True)
 class DenseFault(fault_report.Fault):
-    """Something wrong in a data set of pictures with maps."""
+    """Something wrong in a dataset of images with maps."""
 
     KINDS = DENSE_FAULT_KINDS
 
@@ -122,7 +122,7 @@ def _kind_of_refusal(path: str, field: Field) -> str:
     if array.dtype == object:
         return 'pickled_map'
     if array.ndim == 3 and field.is_labels and suffix == '.png':
-        return 'colour_labels'
+        return 'color_labels'
     if (*array.shape[2:], 1)[0] != field.channels or not array.size:
         return 'wrong_shape'
     if array.ndim not in (2, 3):
@@ -188,7 +188,7 @@ def check_labels(
             f'labels must be below {count}, or 255, but there are {unknown[:6].tolist()}',
         )
     if not np.any((used > 0) & (used != IGNORED)):
-        yield 'unlabelled_picture', f'its labels are {used.tolist()}'
+        yield 'unlabelled_image', f'its labels are {used.tolist()}'
     people = (labels > 0) & (labels != IGNORED)
     if mask is not None and mask.shape == labels.shape and people.any():
         outside = float((people & (mask == 0)).sum() / people.sum())
@@ -219,7 +219,7 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
     values = np.unique(raw[..., 0] if raw.ndim == 3 else raw)
     if set(values.tolist()) - {0, 1} and set(values.tolist()) - {0, 255}:
         yield (
-            'grey_mask',
+            'gray_mask',
             f'its values are {values[:4].tolist()} and more, {len(values)} in '
             'all; any above 0 is taken as human',
         )

@@ -1,4 +1,4 @@
-"""Data sets of pictures with maps in folders beside them."""
+"""Datasets of images with maps in folders beside them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .listing import (
 
 
 class PairedFilesDataset(BadSamplePolicy):
-    """Pictures and maps of equal names; ``data_prefix`` says where.
+    """Images and maps of equal names; ``data_prefix`` says where.
 
-    In a subclass it stands in front of the stock data set. Its keys are ``img_path`` and
+    In a subclass it stands in front of the stock dataset. Its keys are ``img_path`` and
     ``<field>_path``, as in the data of a sample, which also get ``flip_label_pairs``, and
     ``num_classes`` if there are classes. With ``ann_file``, a text file of names, only those are
     taken.
 
     Args:
-        *args: Those of :class:`BadSamplePolicy` and the data set.
+        *args: Those of :class:`BadSamplePolicy` and the dataset.
         **kwargs: Likewise.
 
     Attributes:
@@ -43,7 +43,7 @@ class PairedFilesDataset(BadSamplePolicy):
             leaves them out.
     """
 
-    LAYOUT = 'pictures and maps of equal names'
+    LAYOUT = 'images and maps of equal names'
 
     def folder_groups(self) -> list[dict[str, str]]:
         """Folders that belong together, by key of the paths in a sample."""
@@ -143,6 +143,6 @@ class PairedFilesDataset(BadSamplePolicy):
         )
         if not self.may_skip:
             raise ValueError(
-                f"{text}. Complete the data set, or set `bad_samples='skip'` for training."
+                f"{text}. Complete the dataset, or set `bad_samples='skip'` for training."
             )
         print_log(f'{text}. They are left out.', logger='current', level=logging.WARNING)

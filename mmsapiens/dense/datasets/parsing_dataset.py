@@ -1,4 +1,4 @@
-"""Data sets of labelled body parts."""
+"""Datasets of labelled body parts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from mmseg.datasets import BaseSegDataset
 
 from .listing import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, REFUSED_SUFFIXES
 from .paired_files_dataset import PairedFilesDataset
-from .part_vocabularies import IGNORED, check_flip_pairs, conversion_table, get_vocabulary
+from .part_vocabularies import IGNORED, check_flip_pairs, conversion_table, get_keypoint_set
 
 
 class ParsingDataset(PairedFilesDataset, BaseSegDataset):
-    """Stock data set of label maps, with sides and conversion of classes.
+    """Stock dataset of label maps, with sides and conversion of classes.
 
     Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes:
     ``LoadDenseTarget`` looks labels up in it. The stock ``label_map`` says the same for the stock
     loader.
 
     Args:
-        stored (str): Vocabulary of the files.
+        stored (str): KeypointSet of the files.
         vocabulary (str): That of the labels that come out.
         metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
             None.
@@ -57,7 +57,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
                 f'`reduce_zero_label` of {name} must be False: label 0 is the '
                 'background, which is a class'
             )
-        target = get_vocabulary(vocabulary).metainfo()
+        target = get_keypoint_set(vocabulary).metainfo()
         if target['classes'] != self.METAINFO['classes']:
             if metainfo and 'classes' in metainfo:
                 raise ValueError(

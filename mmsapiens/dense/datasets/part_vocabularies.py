@@ -40,7 +40,7 @@ class PartVocabulary:
     Attributes:
         name (str): Of the vocabulary.
         classes (tuple[str, ...]): C names.
-        palette (tuple[tuple[int, ...], ...]): C colours, RGB.
+        palette (tuple[tuple[int, ...], ...]): C colors, RGB.
         flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip exchanges.
         to_goliath28 (Mapping[str, str | None]): Class -> class of the 28, or None for ignored.
             Defaults to an empty one.
@@ -53,10 +53,10 @@ class PartVocabulary:
     to_goliath28: Mapping[str, str | None] = field(default_factory=dict)
 
     def metainfo(self) -> dict[str, Any]:
-        """As the ``METAINFO`` of a data set, (a, b) in ``flip_pairs``."""
+        """As the ``METAINFO`` of a dataset, (a, b) in ``flip_pairs``."""
         return dict(
             classes=self.classes,
-            palette=[list(colour) for colour in self.palette],
+            palette=[list(color) for color in self.palette],
             flip_pairs=list(self.flip_pairs),
         )
 
@@ -89,12 +89,12 @@ def read_vocabulary(path: str | Path) -> PartVocabulary:
 
 
 def vocabulary_names() -> list[str]:
-    """Names that :func:`get_vocabulary` knows, sorted."""
+    """Names that :func:`get_keypoint_set` knows, sorted."""
     return sorted(path.stem for path in METAINFO_FOLDER.glob('*.json'))
 
 
 @cache
-def get_vocabulary(name: str) -> PartVocabulary:
+def get_keypoint_set(name: str) -> PartVocabulary:
     """A vocabulary of the package.
 
     Args:
@@ -112,7 +112,7 @@ def conversion_table(source: str, target: str) -> np.ndarray | None:
     """Stored id -> id of another vocabulary.
 
     Args:
-        source (str): Vocabulary of the files.
+        source (str): KeypointSet of the files.
         target (str): The same, or 'goliath28'.
 
     Returns:
@@ -123,7 +123,7 @@ def conversion_table(source: str, target: str) -> np.ndarray | None:
         KeyError: If one is unknown.
         ValueError: If ``source`` cannot become ``target``.
     """
-    stored, wanted = get_vocabulary(source), get_vocabulary(target)
+    stored, wanted = get_keypoint_set(source), get_keypoint_set(target)
     if source == target:
         return None
     if target != TARGET or not stored.to_goliath28:
@@ -187,7 +187,7 @@ def check_flip_pairs(where: str, metainfo: Mapping[str, Any]) -> None:
     """Refuse pairs that contradict the names of the classes.
 
     Args:
-        where (str): The data set, for the message.
+        where (str): The dataset, for the message.
         metainfo (Mapping[str, Any]): With ``classes`` and ``flip_pairs``.
 
     Raises:

@@ -20,7 +20,7 @@ class THuman2Dataset(DenseFolderDataset):
     """One render of each of 526 scans in each of three views.
 
     The release (Yu et al., "Function4D", CVPR 2021) has scans only; the folders of renders are
-    ours, see ``docs/dense_datasets.md``. The paper tests on 1578 pictures. Samples also have
+    ours, see ``docs/dense_datasets.md``. The paper tests on 1578 images. Samples also have
     ``view``.
 
     Args:

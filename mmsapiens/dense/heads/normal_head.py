@@ -17,7 +17,7 @@ LENGTH_TOLERANCE = 0.5
 class NormalHead(DenseHead):
     """Surface normals: x, y, z in the frame of the training set.
 
-    The data sets of this package give x to the right, y up and z towards the camera. Losses see
+    The datasets of this package give x to the right, y up and z towards the camera. Losses see
     vectors of any length, predictions have length 1.
 
     Args:

@@ -1,4 +1,4 @@
-"""A look at the data sets before the first iteration."""
+"""A look at the datasets before the first iteration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..heads import DenseHead
 
 
 def leaf_datasets(dataset: Any) -> list[Any]:
-    """The data sets inside wrappers, which read files themselves."""
+    """The datasets inside wrappers, which read files themselves."""
     if hasattr(dataset, 'datasets'):
         return [x for part in dataset.datasets for x in leaf_datasets(part)]
     if hasattr(dataset, 'dataset'):
@@ -23,14 +23,14 @@ def leaf_datasets(dataset: Any) -> list[Any]:
 
 @HOOKS.register_module()
 class DenseDataCheckHook(Hook):
-    """Refuses data sets that a dense head would train on without sense.
+    """Refuses datasets that a dense head would train on without sense.
 
     A parsing head of 28 classes learns from 20 without an error, and a validation set without the
     map of the head fails hours later. Both are found before the first iteration, in training also
     for the validation set.
 
     Raises:
-        ValueError: If a data set has another number of classes than the head, or not the map that
+        ValueError: If a dataset has another number of classes than the head, or not the map that
             the head predicts.
     """
 
@@ -69,7 +69,7 @@ class DenseDataCheckHook(Hook):
             raise ValueError(
                 f'`num_classes` of the head must be the number of classes of '
                 f'{where}, {len(classes)}, but got {head.num_classes}. Use '
-                'the config of that data set, or convert its labels '
+                'the config of that dataset, or convert its labels '
                 '(`vocabulary`).'
             )
         sample = dataset.get_data_info(0)
@@ -77,5 +77,5 @@ class DenseDataCheckHook(Hook):
             raise ValueError(
                 f'the samples of {where} must have `{row.path_key}` for '
                 f'{type(head).__name__}, but have {sorted(sample)}. Add '
-                f'{row.name!r} to `fields` of the data set.'
+                f'{row.name!r} to `fields` of the dataset.'
             )

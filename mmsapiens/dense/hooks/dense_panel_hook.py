@@ -1,4 +1,4 @@
-"""Pictures of what a dense model predicts, while it is trained and tested.
+"""Images of what a dense model predicts, while it is trained and tested.
 
 Letters: C channels, H W pixels of the network's input.
 """
@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from ...registry import HOOKS
 from ..fields import FIELDS
 from ..visualization import DenseVisualizer
-from .undisturbed import is_sharded, undisturbed
+from .preserve_state import is_sharded, preserve_state
 
 
 def to_image(inputs: Tensor) -> np.ndarray:
-    """A packed picture as one to draw on.
+    """A packed image as one to draw on.
 
     Args:
         inputs (Tensor): BGR in [0, 255], (3, H, W).
@@ -53,13 +53,13 @@ def predict_inputs(
     Returns:
         list[SegDataSample]: The samples with ``gt_*`` and ``pred_*``, of the size of their inputs.
     """
-    pictures = list(data_batch['inputs'][:count])
+    images = list(data_batch['inputs'][:count])
     samples = list(data_batch['data_samples'][:count])
-    batch = model.data_preprocessor(dict(inputs=pictures, data_samples=samples), training=True)
+    batch = model.data_preprocessor(dict(inputs=images, data_samples=samples), training=True)
     shells = []
-    for picture, padded in zip(pictures, batch['data_samples']):
+    for image, padded in zip(images, batch['data_samples']):
         # The way back ends at the input: it is neither turned nor resized.
-        size = tuple(picture.shape[1:])
+        size = tuple(image.shape[1:])
         meta = dict(padded.metainfo, ori_shape=size, img_shape=size, flip=False)
         shells.append(SegDataSample(metainfo=meta))
     results = []
@@ -91,7 +91,7 @@ class DensePanelHook(Hook):
     updated; training itself goes on as if nothing had happened. Only the main process draws. A
     model that is sharded (FSDP, DeepSpeed) is not drawn in training.
 
-    Pictures are those of the batch, in evaluation stretched to the shape of the photograph.
+    Images are those of the batch, in evaluation stretched to the shape of the photograph.
 
     Args:
         draw (bool): Whether to do anything. Defaults to True.
@@ -103,7 +103,7 @@ class DensePanelHook(Hook):
         in_val (bool): Whether to draw in validation. Defaults to True.
         show (bool): Whether to open a window in validation and test. Defaults to False.
         wait_time (float): Seconds the window stays; 0 until a key is pressed. Defaults to 0.
-        out_dir (str, optional): Folder for pictures, instead of the visualizer's backends. Defaults
+        out_dir (str, optional): Folder for images, instead of the visualizer's backends. Defaults
             to None.
 
     Raises:
@@ -170,7 +170,7 @@ class DensePanelHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        with undisturbed(model), runner.optim_wrapper.optim_context(model):
+        with preserve_state(model), runner.optim_wrapper.optim_context(model):
             samples = predict_inputs(model, data_batch, self.max_samples)
         for index, sample in enumerate(samples):
             image = to_image(data_batch['inputs'][index])

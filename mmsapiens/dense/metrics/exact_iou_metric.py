@@ -94,7 +94,7 @@ class ExactIoUMetric(IoUMetric):
             raise ValueError(
                 f'`{name}` of {image_name(sample)} must be below the number '
                 f'of classes, {num_classes}, but it has '
-                f'{int(ids.min())} to {int(ids.max())}. Use the data set of '
+                f'{int(ids.min())} to {int(ids.max())}. Use the dataset of '
                 "the model's classes, and `ignore_index` for pixels without."
             )
 

@@ -49,8 +49,8 @@ def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[f
     middle, level = float(pred.mean()), float(target.mean())
     if pred.min() == pred.max():
         return 0.0, level
-    centred = pred - middle
-    scale = float((centred * (target - level)).sum() / (centred**2).sum())
+    centered = pred - middle
+    scale = float((centered * (target - level)).sum() / (centered**2).sum())
     return scale, level - scale * middle
 
 
@@ -94,7 +94,7 @@ class RelativeDepthMetric(BaseMetric):
 
     Valid are pixels with min_depth_eval < ground truth < max_depth_eval, and, if a sample has
     ``gt_human_mask``, inside the mask. The ground truth must be larger where farther and above 0,
-    in metres or any other unit, which is that of RMSE. An image without a valid pixel is left out
+    in meters or any other unit, which is that of RMSE. An image without a valid pixel is left out
     and counted in the log.
 
     Figures of an image do not depend on the number of ranks, and images are averaged with one

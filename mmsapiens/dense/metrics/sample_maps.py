@@ -12,7 +12,7 @@ from ..fields import HUMAN_MASK, Field
 
 
 def image_name(sample: Mapping[str, Any]) -> str:
-    """The picture of a sample, for messages."""
+    """The image of a sample, for messages."""
     return str(sample.get('img_path', '(a sample without `img_path`)'))
 
 

@@ -1,6 +1,6 @@
-"""Pipeline steps for pictures with any of the maps of ``FIELDS``."""
+"""Pipeline steps for images with any of the maps of ``FIELDS``."""
 
-from .color_transfer import transfer_colours, transfer_colours_8bit
+from .color_transfer import transfer_colors, transfer_colors_8bit
 from .dense_targets import GenerateDepthTarget, GenerateNormalTarget
 from .load_dense_target import LoadDenseTarget
 from .pack_dense_inputs import PackDenseInputs
@@ -25,7 +25,7 @@ __all__ = [
     'TableDistortion',
     'rotate_vectors',
     'stretch_vectors',
-    'transfer_colours',
-    'transfer_colours_8bit',
+    'transfer_colors',
+    'transfer_colors_8bit',
     'unit_vectors',
 ]

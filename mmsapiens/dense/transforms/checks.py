@@ -13,7 +13,7 @@ WAY_OUT = (
 
 
 def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT) -> None:
-    """Refuse maps that are not as large as their picture.
+    """Refuse maps that are not as large as their image.
 
     Args:
         results (dict): With ``img`` (H, W, 3) and any maps.
@@ -29,7 +29,7 @@ def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT
         if found != size:
             raise ValueError(
                 f'{step}: `{field.key}` of {results.get("img_path")} must be '
-                f'as large as its picture, {size} (height, width), but got '
+                f'as large as its image, {size} (height, width), but got '
                 f'{found}. A step in front of it moved only one of them: '
                 f'{way_out}.'
             )

@@ -1,4 +1,4 @@
-"""Colours of a person that fit those of another background.
+"""Colors of a person that fit those of another background.
 
 After Reinhard et al., "Color Transfer between Images", 2001: mean and standard deviation of each
 Lab channel are taken over.
@@ -14,15 +14,15 @@ MIN_STD = 0.5
 only rounding."""
 
 
-def transfer_colours(img: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """Give the person the colour statistics of the rest, in float.
+def transfer_colors(img: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Give the person the color statistics of the rest, in float.
 
     Args:
-        img (np.ndarray): BGR picture, uint8 (H, W, 3). It is not changed.
+        img (np.ndarray): BGR image, uint8 (H, W, 3). It is not changed.
         person (np.ndarray): bool (H, W).
 
     Returns:
-        np.ndarray: A new picture, clipped to the range of colours, and unchanged where ``person``
+        np.ndarray: A new image, clipped to the range of colors, and unchanged where ``person``
         is False. If all or no pixels are of the person, a copy.
     """
     result = img.copy()
@@ -39,17 +39,17 @@ def transfer_colours(img: np.ndarray, person: np.ndarray) -> np.ndarray:
     return result
 
 
-def transfer_colours_8bit(img: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """:func:`transfer_colours` with the arithmetic of the reference.
+def transfer_colors_8bit(img: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """:func:`transfer_colors` with the arithmetic of the reference.
 
     In 8-bit Lab, where results below zero lose their sign and those above 255 are cut.
 
     Args:
-        img (np.ndarray): BGR picture, uint8 (H, W, 3). It is not changed.
+        img (np.ndarray): BGR image, uint8 (H, W, 3). It is not changed.
         person (np.ndarray): bool (H, W).
 
     Returns:
-        np.ndarray: As :func:`transfer_colours`.
+        np.ndarray: As :func:`transfer_colors`.
     """
     result = img.copy()
     if person.all() or not person.any():
@@ -62,7 +62,7 @@ def transfer_colours_8bit(img: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 
 def _split(img: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the person and others, (N, 1, 3): pictures to OpenCV."""
+    """Pixels of the person and others, (N, 1, 3): images to OpenCV."""
     return img[person][:, None], img[~person][:, None]
 
 

@@ -76,7 +76,7 @@ class _MaskedTarget(BaseTransform):
             raise BadSampleError(
                 f'the mask {results.get(HUMAN_MASK.path_key)} has no human '
                 'pixel, in the file or after cropping. Take the sample out of '
-                "the data set, or set `empty='keep'`."
+                "the dataset, or set `empty='keep'`."
             )
         array = results[self.field.key]
         if np.isfinite(array).all():

@@ -43,7 +43,7 @@ def label_table(label_map: Mapping[int, int]) -> np.ndarray:
 class LoadDenseTarget(BaseTransform):
     """Loads the map of one row of ``FIELDS`` from a file.
 
-    It must have the size of the picture as stored, so that it may stand in front of every resizing
+    It must have the size of the image as stored, so that it may stand in front of every resizing
     step (training) or behind (evaluation at full size). Normals come out in the frame of this
     package, x to the right, y up, z towards the camera, and with length 1, whatever the file has.
     The stock ``reduce_zero_label`` is refused: label 0 is the background.
@@ -100,7 +100,7 @@ class LoadDenseTarget(BaseTransform):
         """Load the map.
 
         Args:
-            results (dict): With ``<field>_path``, and ``ori_shape`` (H, W) if the picture was
+            results (dict): With ``<field>_path``, and ``ori_shape`` (H, W) if the image was
                 loaded.
 
         Returns:
@@ -109,7 +109,7 @@ class LoadDenseTarget(BaseTransform):
         Raises:
             KeyError: If there is no path.
             MissingFileError: If there is no such file.
-            BadSampleError: If it cannot be read, is not as large as the picture, or has an unknown
+            BadSampleError: If it cannot be read, is not as large as the image, or has an unknown
                 label.
             ValueError: If ``reduce_zero_label`` is set.
         """
@@ -117,7 +117,7 @@ class LoadDenseTarget(BaseTransform):
         if field.path_key not in results:
             raise KeyError(
                 f'LoadDenseTarget needs `{field.path_key}`, but got '
-                f'{sorted(results)}. The data set must list the files, as '
+                f'{sorted(results)}. The dataset must list the files, as '
                 f'DenseFolderDataset does with {field.name!r} in `fields`.'
             )
         path = results[field.path_key]
@@ -143,10 +143,10 @@ class LoadDenseTarget(BaseTransform):
             return
         height, width = array.shape[:2]
         raise BadSampleError(
-            f'the {self.field.name} in {path} must be as large as its picture '
+            f'the {self.field.name} in {path} must be as large as its image '
             f'{results.get("img_path")}, {size[0]} high and {size[1]} wide, '
             f'but it is {height} high and {width} wide. Make them again at '
-            'one size, or take the sample out of the data set.'
+            'one size, or take the sample out of the dataset.'
         )
 
     def _convert_labels(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:

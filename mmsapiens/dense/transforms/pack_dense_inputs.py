@@ -70,7 +70,7 @@ class PackDenseInputs(PackSegInputs):
             results (dict): With ``img`` (H, W, 3) and any maps.
 
         Returns:
-            dict: ``inputs`` (3, H, W), of the picture's type, and ``data_samples``.
+            dict: ``inputs`` (3, H, W), of the image's type, and ``data_samples``.
         """
         fields = present_fields(results)
         keys = {field.key for field in fields}

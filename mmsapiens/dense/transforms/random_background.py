@@ -15,20 +15,20 @@ from ...registry import TRANSFORMS
 from ...transforms.load_checked_image import LoadCheckedImage
 from ..fields import HUMAN_MASK, SEG_MAP
 from .checks import check_field_sizes, check_prob
-from .color_transfer import transfer_colours, transfer_colours_8bit
+from .color_transfer import transfer_colors, transfer_colors_8bit
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 
 
-def list_pictures(folder: str, backend_args: dict | None = None) -> list[str]:
-    """Paths of the pictures in a folder and its folders, sorted.
+def list_images(folder: str, backend_args: dict | None = None) -> list[str]:
+    """Paths of the images in a folder and its folders, sorted.
 
     Args:
         folder (str): Where.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or no picture in it.
+        FileNotFoundError: If there is no such folder, or no image in it.
     """
     is_there = fileio.isdir(folder, backend_args=backend_args)
     names = is_there and sorted(
@@ -39,57 +39,57 @@ def list_pictures(folder: str, backend_args: dict | None = None) -> list[str]:
         if name.lower().endswith(SUFFIXES)
     )
     if not names:
-        problem = f'has no picture {SUFFIXES}' if is_there else 'does not exist'
+        problem = f'has no image {SUFFIXES}' if is_there else 'does not exist'
         raise FileNotFoundError(
             f'the `folder` of RandomBackground, {os.path.abspath(folder)}, '
-            f'{problem}. Fill it with pictures without people, or set '
+            f'{problem}. Fill it with images without people, or set '
             '`prob=0`.'
         )
     return [fileio.join_path(folder, name, backend_args=backend_args) for name in names]
 
 
-def fit_background(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Bring a picture to a size.
+def fit_background(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Bring an image to a size.
 
     It is scaled to the height. What is too wide is cut off on both sides; what is too narrow is
     stretched.
 
     Args:
-        picture (np.ndarray): (h, w, 3).
+        image (np.ndarray): (h, w, 3).
         size_hw (tuple[int, int]): H and W.
 
     Returns:
         np.ndarray: (H, W, 3).
     """
     height, width = size_hw
-    scaled = int(picture.shape[1] * height / picture.shape[0])
-    picture = mmcv.imresize(picture, (max(scaled, width), height))
-    left = (picture.shape[1] - width) // 2
-    return picture[:, left : left + width]
+    scaled = int(image.shape[1] * height / image.shape[0])
+    image = mmcv.imresize(image, (max(scaled, width), height))
+    left = (image.shape[1] - width) // 2
+    return image[:, left : left + width]
 
 
 @TRANSFORMS.register_module()
 class RandomBackground(BaseTransform):
-    """Puts people in front of a random picture.
+    """Puts people in front of a random image.
 
     Stands behind the loading of labels or of the mask, and in front of every geometric step. People
     are what has a label other than the background and 255, or is set in the mask. Their outline
-    stays hard; their colours are adapted to the new background.
+    stays hard; their colors are adapted to the new background.
 
     Args:
-        folder (str): Pictures without people, jpg, jpeg, png or webp, also in folders below. Not
+        folder (str): Images without people, jpg, jpeg, png or webp, also in folders below. Not
             needed with ``prob=0``.
         prob (float): How often, in [0, 1].
-        harmonize (bool): Whether to adapt the colours. Defaults to True.
+        harmonize (bool): Whether to adapt the colors. Defaults to True.
         use_8bit (bool): Whether to adapt them with the arithmetic of the reference,
-            :func:`transfer_colours_8bit`. Defaults to False.
+            :func:`transfer_colors_8bit`. Defaults to False.
         with_ignored (bool): Whether pixels with the label 255 count as people, as in the reference.
             Defaults to False.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
-        ValueError: If ``prob`` is out of range; in use, if a map is not as large as its picture.
-        FileNotFoundError: If ``prob`` is above 0 and there are no pictures.
+        ValueError: If ``prob`` is out of range; in use, if a map is not as large as its image.
+        FileNotFoundError: If ``prob`` is above 0 and there are no images.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class RandomBackground(BaseTransform):
         self.use_8bit = use_8bit
         self.with_ignored = with_ignored
         self.backend_args = backend_args
-        self.paths = list_pictures(folder, backend_args) if self.prob else []
+        self.paths = list_images(folder, backend_args) if self.prob else []
         self._load = LoadCheckedImage(backend_args=backend_args)
 
     @cache_randomness
-    def choose_picture(self) -> str | None:
+    def choose_image(self) -> str | None:
         """Draw the path of a background; None to keep the old one."""
         if np.random.rand() >= self.prob:
             return None
@@ -130,8 +130,8 @@ class RandomBackground(BaseTransform):
 
         Raises:
             KeyError: If there are neither labels nor a mask.
-            TypeError: If the picture is not uint8.
-            ValueError: If a map is not as large as its picture.
+            TypeError: If the image is not uint8.
+            ValueError: If a map is not as large as its image.
             BadSampleError: If the chosen background cannot be read.
         """
         check_field_sizes(
@@ -139,20 +139,20 @@ class RandomBackground(BaseTransform):
             type(self).__name__,
             'put it in front of all resizing, and behind the loading of maps',
         )
-        path = self.choose_picture()
+        path = self.choose_image()
         if path is None:
             return results
         img = results['img']
         if img.dtype != np.uint8:
             raise TypeError(
-                'RandomBackground needs a uint8 picture, but got '
+                'RandomBackground needs a uint8 image, but got '
                 f'{img.dtype}. Load it without `to_float32`.'
             )
         foreground = self.find_foreground(results)
-        picture = self._load(dict(img_path=path))['img']
-        img = np.where(foreground[..., None], img, fit_background(picture, img.shape[:2]))
+        image = self._load(dict(img_path=path))['img']
+        img = np.where(foreground[..., None], img, fit_background(image, img.shape[:2]))
         if self.harmonize:
-            transfer = transfer_colours_8bit if self.use_8bit else transfer_colours
+            transfer = transfer_colors_8bit if self.use_8bit else transfer_colors
             img = transfer(img, foreground)
         results['img'] = img
         return results

@@ -1,4 +1,4 @@
-"""Random windows of pictures with their maps."""
+"""Random windows of images with their maps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .checks import check_field_sizes
 
 @TRANSFORMS.register_module()
 class RandomCropFields(BaseTransform):
-    """One random window for the picture and every field.
+    """One random window for the image and every field.
 
     The stock ``RandomCrop`` cuts only labels, and needs them for its rule on classes. The draws are
-    the same. A picture that is smaller than the window in a direction is kept whole in this
+    the same. An image that is smaller than the window in a direction is kept whole in this
     direction, not padded.
 
     Args:
@@ -32,7 +32,7 @@ class RandomCropFields(BaseTransform):
 
     Raises:
         ValueError: If ``crop_size`` is not two positive integers, or ``cat_max_ratio`` not in (0,
-            1], or ``tries`` negative; in use, if a map is not as large as its picture.
+            1], or ``tries`` negative; in use, if a map is not as large as its image.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RandomCropFields(BaseTransform):
         return window
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Cut picture and maps.
+        """Cut image and maps.
 
         Args:
             results (dict): With ``img`` (H, W, 3) and any maps.
@@ -86,7 +86,7 @@ class RandomCropFields(BaseTransform):
             dict: With the parts, contiguous, and ``img_shape``.
 
         Raises:
-            ValueError: If a map is not as large as its picture.
+            ValueError: If a map is not as large as its image.
         """
         check_field_sizes(results, type(self).__name__)
         window = self.choose_window(results)

@@ -1,4 +1,4 @@
-"""Random mirroring of pictures with their maps."""
+"""Random mirroring of images with their maps."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RandomFlipFields(RandomFlip):
 
     Raises:
         ValueError: If ``prob`` is out of range or an id occurs twice; in use, if a map is not as
-            large as its picture.
+            large as its image.
         KeyError: In use, if there are labels but no pairs are given.
     """
 
@@ -67,7 +67,7 @@ class RandomFlipFields(RandomFlip):
             flip_table(label_pairs)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Mirror picture and maps, or not.
+        """Mirror image and maps, or not.
 
         Args:
             results (dict): With ``img`` (H, W, 3) and any maps.
@@ -76,7 +76,7 @@ class RandomFlipFields(RandomFlip):
             dict: With ``flip`` and ``flip_direction``, as stock.
 
         Raises:
-            ValueError: If a map is not as large as its picture.
+            ValueError: If a map is not as large as its image.
             KeyError: If there are labels but no pairs are given.
         """
         check_field_sizes(results, type(self).__name__)
@@ -89,7 +89,7 @@ class RandomFlipFields(RandomFlip):
         # The stock method would flip the labels as well.
         maps = {field.key: results.pop(field.key) for field in fields}
         img = results.pop('img')
-        results['img'] = img[:0]  # pictures are mirrored faster below
+        results['img'] = img[:0]  # images are mirrored faster below
         super()._flip(results)
         results['img'] = cv2.flip(img, 1)
         for field in fields:
@@ -111,7 +111,7 @@ class RandomFlipFields(RandomFlip):
             raise KeyError(
                 'RandomFlipFields must know the classes that a mirror '
                 f'exchanges, but {results.get("img_path")} has no '
-                '`flip_label_pairs`. Use a data set of this package, or give '
+                '`flip_label_pairs`. Use a dataset of this package, or give '
                 '`label_pairs`, () for classes without sides.'
             )
         return results['flip_label_pairs']

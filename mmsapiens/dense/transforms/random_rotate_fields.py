@@ -1,4 +1,4 @@
-"""Random rotation of pictures with their maps."""
+"""Random rotation of images with their maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_CHANNELS = 4
 
 
 def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: int) -> np.ndarray:
-    """Turn an array about its centre and keep its size.
+    """Turn an array about its center and keep its size.
 
     Args:
         array (np.ndarray): (H, W) or (H, W, C).
@@ -37,8 +37,8 @@ def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: i
             rotate_array(part, degree, fill, interpolation) for part in np.moveaxis(array, 2, 0)
         ]
         return np.stack(parts, axis=2)
-    centre = ((width - 1) / 2, (height - 1) / 2)
-    matrix = cv2.getRotationMatrix2D(centre, -degree, 1.0)
+    center = ((width - 1) / 2, (height - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(center, -degree, 1.0)
     return cv2.warpAffine(
         np.ascontiguousarray(array),
         matrix,
@@ -51,16 +51,16 @@ def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: i
 
 @TRANSFORMS.register_module()
 class RandomRotateFields(BaseTransform):
-    """Turns the picture and every field about the centre; the size stays.
+    """Turns the image and every field about the center; the size stays.
 
-    The picture is interpolated bilinearly, maps take the nearest pixel, vectors turn with the
-    picture. The draws are those of stock ``RandomRotate``, which turns only labels.
+    The image is interpolated bilinearly, maps take the nearest pixel, vectors turn with the
+    image. The draws are those of stock ``RandomRotate``, which turns only labels.
 
     Args:
         prob (float): How often, in [0, 1].
         degree (float | Sequence[float]): Smallest and largest angle, clockwise in degrees; one
             number stands for both signs.
-        img_fill (float): Value of the picture outside. Defaults to 0.
+        img_fill (float): Value of the image outside. Defaults to 0.
         fill (Mapping[str, float], optional): Name of a field -> its value outside, such as
             ``dict(seg_map=0)`` for background instead of ignored. Defaults to None, that of each
             field in ``FIELDS``.
@@ -69,7 +69,7 @@ class RandomRotateFields(BaseTransform):
     Raises:
         KeyError: If ``fill`` names an unknown field.
         ValueError: If ``prob`` or ``degree`` is out of range; in use, if a map is not as large as
-            its picture.
+            its image.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class RandomRotateFields(BaseTransform):
         return degree if is_rotated else None
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Turn picture and maps.
+        """Turn image and maps.
 
         Args:
             results (dict): With ``img`` (H, W, 3) and any maps.
@@ -110,7 +110,7 @@ class RandomRotateFields(BaseTransform):
             dict: With the same keys.
 
         Raises:
-            ValueError: If a map is not as large as its picture.
+            ValueError: If a map is not as large as its image.
         """
         check_field_sizes(results, type(self).__name__)
         degree = self.choose_degree()

@@ -1,4 +1,4 @@
-"""Resizing of pictures with their maps."""
+"""Resizing of images with their maps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .vectors import stretch_vectors
 
 @TRANSFORMS.register_module()
 class ResizeFields(Resize):
-    """Stock ``Resize`` that brings every field to the picture's new size.
+    """Stock ``Resize`` that brings every field to the image's new size.
 
     Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock ``RandomResize``. Maps take the
     nearest pixel. Steps that write other values than vectors into a map of vectors, as
@@ -24,18 +24,18 @@ class ResizeFields(Resize):
 
     Args:
         *args: Those of ``Resize``; ``scale`` is (width, height).
-        compensate_vectors (bool): Whether normals follow a stretch of their picture, see
+        compensate_vectors (bool): Whether normals follow a stretch of their image, see
             :func:`stretch_vectors`; under ``keep_ratio`` there is none, only rounding. Defaults to
             True; the reference leaves them as they were.
         pixel_centres (bool): Whether a pixel takes the map's value at its
-            centre, where also the picture's is taken. False is OpenCV's
+            center, where also the image's is taken. False is OpenCV's
             ``INTER_NEAREST``, as in the reference, whose maps lie up to half
-            a pixel beside a picture that was made smaller. Defaults to
+            a pixel beside an image that was made smaller. Defaults to
             True.
         **kwargs: Those of ``Resize``.
 
     Raises:
-        ValueError: In use, if a map is not as large as its picture.
+        ValueError: In use, if a map is not as large as its image.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ResizeFields(Resize):
         self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Resize picture and maps.
+        """Resize image and maps.
 
         Args:
             results (dict): With ``img`` (H, W, 3) and any maps.
@@ -55,7 +55,7 @@ class ResizeFields(Resize):
             dict: With the keys of the stock class, and the maps.
 
         Raises:
-            ValueError: If a map is not as large as its picture.
+            ValueError: If a map is not as large as its image.
         """
         check_field_sizes(results, type(self).__name__)
         return super().transform(results)

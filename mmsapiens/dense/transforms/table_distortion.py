@@ -1,4 +1,4 @@
-"""Random colours of pictures with maps, through tables."""
+"""Random colors of images with maps, through tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from mmseg.datasets.transforms import PhotoMetricDistortion
 from numpy import random
 
 from ...registry import TRANSFORMS
-from ...transforms.colour_tables import IDENTITY, change_hsv
+from ...transforms.color_tables import IDENTITY, change_hsv
 
 
 @TRANSFORMS.register_module()
 class TableDistortion(PhotoMetricDistortion):
-    """Stock ``PhotoMetricDistortion``, of 8-bit pictures in half the time.
+    """Stock ``PhotoMetricDistortion``, of 8-bit images in half the time.
 
     Draws and pixels are those of the stock class, which computes in float what a table of 256
-    values gives. Pictures of another type go through the stock code.
+    values gives. Images of another type go through the stock code.
     """
 
     def convert(self, img: np.ndarray, alpha: float = 1, beta: float = 0) -> np.ndarray:
@@ -35,7 +35,7 @@ class TableDistortion(PhotoMetricDistortion):
         return cv2.LUT(img, super().convert(IDENTITY, alpha, beta))
 
     def saturation(self, img: np.ndarray) -> np.ndarray:
-        """Change the saturation, or not, of a BGR picture (H, W, 3)."""
+        """Change the saturation, or not, of a BGR image (H, W, 3)."""
         if img.dtype != np.uint8:
             return super().saturation(img)
         if not random.randint(2):
@@ -44,7 +44,7 @@ class TableDistortion(PhotoMetricDistortion):
         return change_hsv(img, saturation=self.convert(IDENTITY, factor))
 
     def hue(self, img: np.ndarray) -> np.ndarray:
-        """Turn the hues, or not, of a BGR picture (H, W, 3)."""
+        """Turn the hues, or not, of a BGR image (H, W, 3)."""
         if img.dtype != np.uint8:
             return super().hue(img)
         if not random.randint(2):

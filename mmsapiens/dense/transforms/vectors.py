@@ -1,6 +1,6 @@
-"""What happens to directions when their picture is transformed.
+"""What happens to directions when their image is transformed.
 
-Vectors are in the last axis: x to the right and y up in the picture, then any further components.
+Vectors are in the last axis: x to the right and y up in the image, then any further components.
 Pixels without one are zero and stay zero.
 """
 
@@ -75,14 +75,14 @@ def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
 
 
 def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.ndarray:
-    """Unit normals of the surface that a stretched picture shows.
+    """Unit normals of the surface that a stretched image shows.
 
-    A picture says nothing about a stretch in depth; the geometric mean of the two in the picture is
+    An image says nothing about a stretch in depth; the geometric mean of the two in the image is
     taken. So a uniform scale changes nothing.
 
     Args:
         vectors (np.ndarray): Normals, floating point, (..., C). It is not changed.
-        scale_x (float): New width of the picture over its old one.
+        scale_x (float): New width of the image over its old one.
         scale_y (float): The same of the height.
 
     Returns:
@@ -96,11 +96,11 @@ def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.n
 
 
 def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
-    """Turn vectors with their picture.
+    """Turn vectors with their image.
 
     Args:
         vectors (np.ndarray): Floating point, (..., C). It is not changed.
-        degree (float): Clockwise as one looks at the picture, in degrees.
+        degree (float): Clockwise as one looks at the image, in degrees.
 
     Returns:
         np.ndarray: Of the same shape and type.

@@ -15,7 +15,7 @@ from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
 from ...registry import VISUALIZERS
-from ...utils.drawing.colours import spread_palette
+from ...utils.drawing.colors import spread_palette
 from ...utils.drawing.legends import font_size
 from ...utils.drawing.panels import Tile, indent, join_row, row_width, stack
 from ..fields import FIELDS, HUMAN_MASK, Field
@@ -23,11 +23,11 @@ from .field_drawers import Scene, drawer_of
 
 
 def display_size(height: int, width: int, min_side: int, max_side: int) -> tuple[int, int]:
-    """Height and width at which a picture is shown, ratio kept.
+    """Height and width at which an image is shown, ratio kept.
 
     Args:
-        height (int): Of the picture.
-        width (int): Of the picture.
+        height (int): Of the image.
+        width (int): Of the image.
         min_side (int): The longer side is at least this.
         max_side (int): The longer side is at most this.
 
@@ -69,21 +69,21 @@ def read_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.n
 
 @VISUALIZERS.register_module()
 class DenseVisualizer(SegLocalVisualizer):
-    """Draws picture, truth, prediction and error beside each other.
+    """Draws image, truth, prediction and error beside each other.
 
     There is one row for each field of the sample, drawn as
-    :mod:`mmsapiens.dense.visualization.field_drawers` says. Names and colours of classes are those
-    of the data set.
+    :mod:`mmsapiens.dense.visualization.field_drawers` says. Names and colors of classes are those
+    of the dataset.
 
     Args:
         name (str): Name of the instance. Defaults to 'visualizer'.
-        opacity (float): Share of the colours of classes over the picture, in [0, 1]. Defaults to
+        opacity (float): Share of the colors of classes over the image, in [0, 1]. Defaults to
             0.5.
         with_background (bool): Whether to paint class 0, as the reference implementation does.
             Defaults to False.
         with_error (bool): Whether to draw the error where truth and prediction are known. Defaults
             to True.
-        min_side (int): The longer side of a small picture is enlarged to this, in pixels, so that
+        min_side (int): The longer side of a small image is enlarged to this, in pixels, so that
             text has room. Defaults to 320.
         max_side (int): That of a large one is reduced to this. Defaults to
             1024.
@@ -120,7 +120,7 @@ class DenseVisualizer(SegLocalVisualizer):
 
     @property
     def opacity(self) -> float:
-        """Share of the colours of classes; ``alpha`` of the stock class."""
+        """Share of the colors of classes; ``alpha`` of the stock class."""
         return float(self.alpha)
 
     @opacity.setter
@@ -133,7 +133,7 @@ class DenseVisualizer(SegLocalVisualizer):
         palette: Sequence[Sequence[int]] | None = None,
         dataset_name: str | None = None,
     ) -> None:
-        """Names and colours of classes; by default none, not Cityscapes'.
+        """Names and colors of classes; by default none, not Cityscapes'.
 
         Args:
             classes (Sequence[str], optional): As in stock. Defaults to None.
@@ -162,10 +162,10 @@ class DenseVisualizer(SegLocalVisualizer):
         """Draw a sample, and hand it to the backends or write it.
 
         Args:
-            name (str): Name of the picture for the backends.
+            name (str): Name of the image for the backends.
             image (np.ndarray): RGB, uint8 (H, W, 3).
             data_sample (SegDataSample, optional): Maps of any size; they are stretched to that of
-                the picture. Defaults to None.
+                the image. Defaults to None.
             draw_gt (bool): Whether to draw the truth. Defaults to True.
             draw_pred (bool): Whether to draw predictions. Defaults to True.
             show (bool): Whether to open a window. Defaults to False.
@@ -186,7 +186,7 @@ class DenseVisualizer(SegLocalVisualizer):
         if out_file is None:
             self.add_image(name, panel, step)
         elif not mmcv.imwrite(panel[..., ::-1], str(out_file)):
-            raise OSError(f'cannot write the picture {out_file}')
+            raise OSError(f'cannot write the image {out_file}')
 
     def draw_panel(
         self,
@@ -221,7 +221,7 @@ class DenseVisualizer(SegLocalVisualizer):
         )
         sample = SegDataSample() if data_sample is None else data_sample
         path = sample.metainfo.get('img_path')
-        photo = Tile(Path(path).name if path else 'picture', image)
+        photo = Tile(Path(path).name if path else 'image', image)
         rows = []
         for field in FIELDS.values():
             gt = read_map(sample, field.gt_name, size_hw) if draw_gt else None
@@ -235,7 +235,7 @@ class DenseVisualizer(SegLocalVisualizer):
     def _draw_field(
         self, field: Field, photo: Tile, scene: Scene, pred: np.ndarray | None
     ) -> list[np.ndarray]:
-        """A row of pictures and, if there is one, its legend."""
+        """A row of images and, if there is one, its legend."""
         drawer, what = drawer_of(field), field.name.replace('_', ' ')
         tiles, maps = [photo], []
         if scene.gt is not None:

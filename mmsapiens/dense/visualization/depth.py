@@ -1,6 +1,6 @@
-"""Pictures of depth.
+"""Images of depth.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...utils.drawing.colours import NO_TARGET, apply_colour_map, drawable, to_levels, value_range
+from ...utils.drawing.colors import NO_TARGET, apply_color_map, drawable, to_levels, value_range
 from .normals import normals_to_rgb
 
 SOBEL_SIZE = 7
@@ -32,7 +32,7 @@ def nearness(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return 1 - to_levels(depth, mask, value_range(depth, mask))
 
 
-def colour_depth(depth: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def color_depth(depth: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """Draw depth as in the reference implementation: near is bright.
 
     Args:
@@ -42,20 +42,20 @@ def colour_depth(depth: np.ndarray, mask: np.ndarray | None = None) -> np.ndarra
 
     Returns:
         np.ndarray: RGB, uint8 (H, W, 3): 'inferno' from the farthest to the nearest pixel of the
-        mask, grey 100 outside.
+        mask, gray 100 outside.
     """
     mask = drawable(depth, mask)
-    picture = apply_colour_map(nearness(depth, mask), 'inferno')
-    picture[~mask] = NO_TARGET
-    return picture
+    image = apply_color_map(nearness(depth, mask), 'inferno')
+    image[~mask] = NO_TARGET
+    return image
 
 
 def draw_pseudo_normals(
     depth: np.ndarray, mask: np.ndarray | None = None, *, as_reference: bool = False
 ) -> np.ndarray:
-    """Draw the relief of a depth map in the colours of normals.
+    """Draw the relief of a depth map in the colors of normals.
 
-    It is a picture, not a map of normals: a relative depth has no angles. Colours are those of
+    It is an image, not a map of normals: a relative depth has no angles. Colors are those of
     :func:`normals_to_rgb`: right is red, up is green, and towards the camera is blue.
 
     Args:
@@ -91,7 +91,7 @@ def _gradients(height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _reference_relief(height: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The reference's picture, whose background is infinitely near."""
+    """The reference's image, whose background is infinitely near."""
     grad_x, grad_y = _gradients(np.where(mask, height, np.inf))
     vectors = np.stack([-grad_x, -grad_y, -np.ones_like(grad_x)], axis=-1)
     with np.errstate(invalid='ignore'):  # infinity over infinity at the rim
@@ -123,8 +123,8 @@ def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarra
     x, y = pred[mask].astype(np.float64), gt[mask].astype(np.float64)
     if not x.size:
         return pred.astype(np.float32)
-    centred = x - x.mean()
-    variance = (centred**2).sum()
-    scale = (centred * (y - y.mean())).sum() / variance if variance else 0.0
+    centered = x - x.mean()
+    variance = (centered**2).sum()
+    scale = (centered * (y - y.mean())).sum() / variance if variance else 0.0
     aligned = (pred - x.mean()) * scale + y.mean()
     return aligned.astype(np.float32)

@@ -1,6 +1,6 @@
 """How each field is drawn: a default, and special ones by name.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: C channels, H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: C channels, H W pixels.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...utils.drawing.colours import colour_values, value_range
+from ...utils.drawing.colors import color_values, value_range
 from ...utils.drawing.legends import PAPER, blank, class_legend, line_height, text_strip
 from ...utils.drawing.panels import Bar, Tile
 from ..fields import DEPTH_MAP, Field
-from .depth import align_depth, colour_depth, draw_pseudo_normals
+from .depth import align_depth, color_depth, draw_pseudo_normals
 from .normals import angular_error_deg, normal_ball, normals_to_rgb
 from .parts import draw_parts, draw_wrong_parts, present_classes
 
-ERROR_COLOURS = 'magma'
+ERROR_COLORS = 'magma'
 MAX_ANGLE_DEG = 45.0
-"""Angle of the last colour of an error; larger ones have it as well."""
+"""Angle of the last color of an error; larger ones have it as well."""
 MAX_DEPTH_ERROR = 0.25
 """Likewise, as a share of the range of the true depth."""
 
@@ -30,12 +30,12 @@ class Scene:
     """What a drawing may look at beside its map; all of one size.
 
     Attributes:
-        image (np.ndarray): The picture, RGB, uint8 (H, W, 3).
+        image (np.ndarray): The image, RGB, uint8 (H, W, 3).
         human_mask (np.ndarray, optional): Where people are, bool (H, W). Defaults to None, unknown.
         gt (np.ndarray, optional): The true map of the field, (C, H, W). Defaults to None, unknown.
         classes (Sequence[str]): Names of the classes. Defaults to none.
-        palette (Sequence[Sequence[int]]): Their RGB colours. Defaults to none.
-        opacity (float): Share of the colours of classes. Defaults to 0.5.
+        palette (Sequence[Sequence[int]]): Their RGB colors. Defaults to none.
+        opacity (float): Share of the colors of classes. Defaults to 0.5.
         with_background (bool): Whether to paint class 0. Defaults to False.
     """
 
@@ -49,7 +49,7 @@ class Scene:
 
 
 class FieldDrawer:
-    """The default: numbers as colours, or three channels as RGB.
+    """The default: numbers as colors, or three channels as RGB.
 
     A special drawing overrides what differs, and has its name in :data:`DRAWERS`.
 
@@ -90,7 +90,7 @@ class FieldDrawer:
             title (str): For the tile.
 
         Returns:
-            Tile: A picture of the size of the map.
+            Tile: An image of the size of the map.
         """
         mask = self.drawn(maps, scene)
         source = maps if scene.gt is None else scene.gt
@@ -99,8 +99,8 @@ class FieldDrawer:
             scale = high - low or 1.0
             scaled = (np.moveaxis(maps, 0, -1) - low) / scale
             return Tile(title, normals_to_rgb(scaled * 2 - 1, mask))
-        picture = colour_values(maps.mean(axis=0), mask, limits=(low, high))
-        return Tile(title, picture, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
+        image = color_values(maps.mean(axis=0), mask, limits=(low, high))
+        return Tile(title, image, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
 
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile | None:
         """Draw how far a prediction is from the truth of the scene.
@@ -126,7 +126,7 @@ class FieldDrawer:
     def legend(
         self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int
     ) -> np.ndarray | None:
-        """What the colours of a row of drawings mean.
+        """What the colors of a row of drawings mean.
 
         Args:
             maps (Sequence[np.ndarray]): The maps of the row, (C, H, W).
@@ -151,35 +151,35 @@ def error_tile(
     error: np.ndarray, mask: np.ndarray, high: float, high_text: str, format_mean: str
 ) -> Tile:
     """Draw errors between 0 and ``high`` with their mean in the title."""
-    picture = colour_values(error, mask, limits=(0, high), colour_map=ERROR_COLOURS)
+    image = color_values(error, mask, limits=(0, high), color_map=ERROR_COLORS)
     inside = error[mask & np.isfinite(error)]
     mean = format_mean.format(inside.mean()) if inside.size else 'none'
-    bar = Bar(ERROR_COLOURS, '0', high_text)
-    return Tile(f'error, mean {mean}', picture, bar)
+    bar = Bar(ERROR_COLORS, '0', high_text)
+    return Tile(f'error, mean {mean}', image, bar)
 
 
 class PartsDrawer(FieldDrawer):
-    """Colours of classes over the picture; wrong pixels in red."""
+    """Colors of classes over the image; wrong pixels in red."""
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
         """Draw class ids; see :func:`.parts.draw_parts`."""
-        picture = draw_parts(
+        image = draw_parts(
             scene.image,
             maps[0],
             scene.palette,
             opacity=scene.opacity,
             with_background=scene.with_background,
         )
-        return Tile(title, picture)
+        return Tile(title, image)
 
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
         """Mark wrong pixels; see :func:`.parts.draw_wrong_parts`."""
         assert scene.gt is not None
-        picture, share = draw_wrong_parts(scene.image, pred[0], scene.gt[0])
-        return Tile(f'wrong: {share:.1%}', picture)
+        image, share = draw_wrong_parts(scene.image, pred[0], scene.gt[0])
+        return Tile(f'wrong: {share:.1%}', image)
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
-        """Names and colours of the classes that occur."""
+        """Names and colors of the classes that occur."""
         ids = present_classes(maps, len(scene.palette), scene.with_background)
         entries = [
             (scene.classes[i] if i < len(scene.classes) else f'class {i}', scene.palette[i])
@@ -197,9 +197,9 @@ class DepthDrawer(FieldDrawer):
         return valid if scene.human_mask is not None else valid & (maps[0] >= 0)
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw depth; see :func:`.depth.colour_depth`."""
-        picture = colour_depth(maps[0], self.drawn(maps, scene))
-        return Tile(title, picture, Bar('inferno', 'far', 'near'))
+        """Draw depth; see :func:`.depth.color_depth`."""
+        image = color_depth(maps[0], self.drawn(maps, scene))
+        return Tile(title, image, Bar('inferno', 'far', 'near'))
 
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
         """Draw the error as a share of the range of the true depth."""
@@ -214,8 +214,8 @@ class DepthDrawer(FieldDrawer):
 
     def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
         """The relief; see :func:`.depth.draw_pseudo_normals`."""
-        picture = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
-        return [Tile('relief of the prediction', picture)]
+        image = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
+        return [Tile('relief of the prediction', image)]
 
 
 class NormalsDrawer(FieldDrawer):
@@ -235,7 +235,7 @@ class NormalsDrawer(FieldDrawer):
         return error_tile(error, mask, MAX_ANGLE_DEG, text, '{:.1f}°')
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
-        """A ball with the colours of all directions."""
+        """A ball with the colors of all directions."""
         ball = normal_ball(2 * line_height(size), PAPER)
         room = max(1, width - ball.shape[1] - size)
         words = np.concatenate(

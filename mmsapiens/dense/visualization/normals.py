@@ -1,6 +1,6 @@
-"""Pictures of surface normals.
+"""Images of surface normals.
 
-Normals are in the frame of this package: x to the right, y up, z towards the camera. Pictures are
+Normals are in the frame of this package: x to the right, y up, z towards the camera. Images are
 RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
@@ -39,11 +39,11 @@ def normals_to_rgb(
                 f'`mask` must have the shape {drawn.shape} of the normals, but got {mask.shape}'
             )
         drawn &= mask > 0
-    picture = np.empty((*drawn.shape, 3), dtype=np.uint8)
-    picture[:] = background
+    image = np.empty((*drawn.shape, 3), dtype=np.uint8)
+    image[:] = background
     inside = normals[drawn].clip(-1, 1)
-    picture[drawn] = ((inside + 1) / 2 * 255).astype(np.uint8)
-    return picture
+    image[drawn] = ((inside + 1) / 2 * 255).astype(np.uint8)
+    return image
 
 
 def angular_error_deg(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def angular_error_deg(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
 
 
 def normal_ball(size: int, background: Sequence[int] = BLACK) -> np.ndarray:
-    """The colours of all visible directions on a ball.
+    """The colors of all visible directions on a ball.
 
     Args:
         size (int): Height and width in pixels.

@@ -1,6 +1,6 @@
-"""Pictures of body parts.
+"""Images of body parts.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...utils.drawing.colours import NO_TARGET
+from ...utils.drawing.colors import NO_TARGET
 from ...utils.drawing.legends import class_legend, font_size
 
 IGNORED = 255
@@ -17,7 +17,7 @@ WRONG = (230, 40, 40)
 
 
 def check_labels(image: np.ndarray, labels: np.ndarray) -> None:
-    """Refuse class ids that do not belong to a picture.
+    """Refuse class ids that do not belong to an image.
 
     Args:
         image (np.ndarray): (H, W, 3).
@@ -28,7 +28,7 @@ def check_labels(image: np.ndarray, labels: np.ndarray) -> None:
     """
     if image.shape != (*labels.shape, 3):
         raise ValueError(
-            '`labels` must have height and width of the picture '
+            '`labels` must have height and width of the image '
             f'{image.shape}, but got {labels.shape}'
         )
     if labels.dtype.kind not in 'iub':
@@ -43,16 +43,16 @@ def draw_parts(
     opacity: float = 0.5,
     with_background: bool = False,
 ) -> np.ndarray:
-    """Lay the colours of classes over a picture.
+    """Lay the colors of classes over an image.
 
     The reference implementation paints the background, class 0, as well.
 
     Args:
         image (np.ndarray): RGB, uint8 (H, W, 3).
-        labels (np.ndarray): Class ids, integers (H, W). Ids without a colour, such as 255 for
+        labels (np.ndarray): Class ids, integers (H, W). Ids without a color, such as 255 for
             ignored, are not painted.
         palette (Sequence[Sequence[int]]): RGB of each class.
-        opacity (float): Share of the colours, in [0, 1]. Defaults to 0.5.
+        opacity (float): Share of the colors, in [0, 1]. Defaults to 0.5.
         with_background (bool): Whether to paint class 0. Defaults to False.
 
     Returns:
@@ -66,10 +66,10 @@ def draw_parts(
         raise ValueError(f'`opacity` must be in [0, 1], but got {opacity}')
     first = 0 if with_background else 1
     painted = (labels >= first) & (labels < len(palette))
-    colours = np.array(palette, dtype=np.float32).reshape(-1, 3)
+    colors = np.array(palette, dtype=np.float32).reshape(-1, 3)
     drawn = image.copy()
     mixed = image[painted] * (1 - opacity)
-    mixed += colours[labels[painted].astype(np.int64)] * opacity
+    mixed += colors[labels[painted].astype(np.int64)] * opacity
     drawn[painted] = mixed.astype(np.uint8)
     return drawn
 
@@ -100,8 +100,8 @@ def draw_wrong_parts(
         gt (np.ndarray): True ones; 255 is ignored.
 
     Returns:
-        tuple[np.ndarray, float]: The dimmed grey picture with wrong pixels in red and ignored ones
-        in grey, RGB uint8 (H, W, 3); and the share of the counted pixels that is wrong, NaN if none
+        tuple[np.ndarray, float]: The dimmed gray image with wrong pixels in red and ignored ones
+        in gray, RGB uint8 (H, W, 3); and the share of the counted pixels that is wrong, NaN if none
         is counted.
     """
     check_labels(image, pred)
@@ -125,18 +125,18 @@ def draw_parts_with_legend(
     opacity: float = 0.5,
     with_background: bool = False,
 ) -> np.ndarray:
-    """Lay classes over a picture, and list those that occur below it.
+    """Lay classes over an image, and list those that occur below it.
 
     Args:
         image (np.ndarray): RGB, uint8 (H, W, 3).
         labels (np.ndarray): Class ids, (H, W).
         classes (Sequence[str]): Their names.
-        palette (Sequence[Sequence[int]]): Their RGB colours.
+        palette (Sequence[Sequence[int]]): Their RGB colors.
         opacity (float): As in :func:`.parts.draw_parts`. Defaults to 0.5.
         with_background (bool): Likewise. Defaults to False.
 
     Returns:
-        np.ndarray: RGB, uint8 (at least H, W, 3): the picture, the legend.
+        np.ndarray: RGB, uint8 (at least H, W, 3): the image, the legend.
     """
     drawn = draw_parts(image, labels, palette, opacity=opacity, with_background=with_background)
     ids = present_classes([labels], len(palette), with_background)

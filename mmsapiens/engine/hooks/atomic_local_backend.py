@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from ...utils.whole_files import remove_path, write_whole
+from ...utils.whole_files import atomic_write, remove_path
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -16,12 +16,12 @@ class AtomicLocalBackend(LocalBackend):
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write ``obj``; see :func:`write_whole`."""
-        write_whole(obj, filepath)
+        """Write ``obj``; see :func:`atomic_write`."""
+        atomic_write(obj, filepath)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write ``obj``; see :func:`write_whole`."""
-        write_whole(obj.encode(encoding), filepath)
+        """Write ``obj``; see :func:`atomic_write`."""
+        atomic_write(obj.encode(encoding), filepath)
 
     def rmtree(self, dir_path: str | Path) -> None:
         """Remove a folder; see :func:`remove_path`."""

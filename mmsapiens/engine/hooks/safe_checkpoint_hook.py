@@ -15,7 +15,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from ...registry import HOOKS
 from ...utils.folder_lock import FolderLock
 from ...utils.sharded_checkpoint import is_sharded, is_whole_archive, is_whole_folder
-from ...utils.whole_files import TMP_SUFFIX, remove_path, write_whole
+from ...utils.whole_files import TMP_SUFFIX, atomic_write, remove_path
 from ...utils.wording import shorten
 from .resumed_schedules import describe_changes
 
@@ -152,7 +152,7 @@ class SafeCheckpointHook(CheckpointHook):
         if newest is None:
             pointer.unlink(missing_ok=True)
         else:
-            write_whole(str(newest).encode(), pointer)
+            atomic_write(str(newest).encode(), pointer)
 
     def before_train(self, runner: Runner) -> None:
         """Check that no gradients are under way when a checkpoint is saved.

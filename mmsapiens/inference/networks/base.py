@@ -1,4 +1,4 @@
-"""What every task's network does with pictures.
+"""What every task's network does with images.
 
 Letters: B batch, H W height and width of the network's input.
 """
@@ -23,7 +23,7 @@ Sample = dict[str, Any]
 
 
 class TaskNetwork(ABC):
-    """A network, from pictures to results.
+    """A network, from images to results.
 
     The steps may run in different threads: :meth:`prepare` in many at a time, :meth:`forward` in
     :attr:`at_once`, :meth:`finish` in one. Preparing and predicting are the pipeline, the
@@ -31,9 +31,9 @@ class TaskNetwork(ABC):
 
     Args:
         task (str): Its name, a key of :data:`mmsapiens.inference.tasks.TASKS` or one's own.
-        cfg (Config): With its model, pipeline and data set.
+        cfg (Config): With its model, pipeline and dataset.
         model (nn.Module): Built from it, with weights, in evaluation mode.
-        metainfo (Mapping): Of the data set.
+        metainfo (Mapping): Of the dataset.
         is_lite (bool): Whether to do as the reference's small demo. Defaults to False.
     """
 
@@ -70,23 +70,23 @@ class TaskNetwork(ABC):
 
     @property
     def flip_test(self) -> bool:
-        """Whether outputs for the mirrored picture are averaged in."""
+        """Whether outputs for the mirrored image are averaged in."""
         return bool(self.model.test_cfg.get('flip_test', False))
 
     @abstractmethod
     def pipeline_steps(self) -> Sequence[Mapping[str, Any]]:
-        """The steps of the config that prepare a picture."""
+        """The steps of the config that prepare an image."""
 
     @abstractmethod
     def count(self, people: People) -> int:
-        """How many samples a picture with these people makes."""
+        """How many samples an image with these people makes."""
 
     @abstractmethod
     def prepare(self, frame: Frame, people: People, index: int) -> Sample:
         """Make one sample, on the CPU.
 
         Args:
-            frame (Frame): The picture.
+            frame (Frame): The image.
             people (People): Its people.
             index (int): Number of the sample, below :meth:`count`.
         """
@@ -96,7 +96,7 @@ class TaskNetwork(ABC):
         """Run the network.
 
         Args:
-            inputs (Tensor): Normalized pictures (B, 3, H, W) on the device.
+            inputs (Tensor): Normalized images (B, 3, H, W) on the device.
             data_samples (Sequence): Of the samples.
 
         Returns:
@@ -110,7 +110,7 @@ class TaskNetwork(ABC):
         """Make a result.
 
         Args:
-            frame (Frame): The picture.
+            frame (Frame): The image.
             people (People): Its people.
             outputs (Sequence): What :meth:`predict` said about its samples.
         """
@@ -157,7 +157,7 @@ class TaskNetwork(ABC):
 
 
 def without_loading(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The steps of a pipeline that follow the reading of the picture.
+    """The steps of a pipeline that follow the reading of the image.
 
     Ground truth is not loaded either: there is none.
 

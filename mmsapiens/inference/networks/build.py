@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import nn
 
-from ...utils.ready_model import ready_model
-from ..lite import use_lite_colours
+from ...utils.load_model import load_model
+from ..lite import use_lite_colors
 from .base import TaskNetwork
 from .fixed_batch import FixedBatch
 
@@ -31,7 +31,7 @@ class Options:
         device (str): Such as 'cpu' or 'cuda:0'. Defaults to 'cpu'.
         dtype (str): Type of weights and activations, a key of :data:`DTYPES`. Defaults to
             'float32'.
-        flip_test (bool, optional): Whether to average with the output for the mirrored picture.
+        flip_test (bool, optional): Whether to average with the output for the mirrored image.
             Defaults to None, as the config says.
         compile (bool): Whether to compile the backbone. Defaults to False.
         batch_size (int): Samples that a compiled network always takes. Defaults to 4.
@@ -129,7 +129,7 @@ def build_network(
             f'got {type(model).__name__}'
         )
     if is_lite:
-        use_lite_colours(model)
+        use_lite_colors(model)
         model.test_cfg['flip_test'] = False
     elif options.flip_test is not None:
         model.test_cfg['flip_test'] = options.flip_test
@@ -180,7 +180,7 @@ def build_model(cfg: Config, weights: str | Path | None, options: Options) -> nn
     """
     dtype = DTYPES[options.dtype]
     if weights is not None:
-        model: nn.Module = ready_model(cfg, weights, options.device, dtype)
+        model: nn.Module = load_model(cfg, weights, options.device, dtype)
     else:
         model = MODELS.build(cfg.model).to(options.device).eval()
         for name, child in model.named_children():
@@ -191,7 +191,7 @@ def build_model(cfg: Config, weights: str | Path | None, options: Options) -> nn
 
 
 def read_metainfo(cfg: Config) -> dict[str, Any]:
-    """What the test data set of a config says about itself, unread.
+    """What the test dataset of a config says about itself, unread.
 
     Args:
         cfg (Config): Of the host that is the default scope.

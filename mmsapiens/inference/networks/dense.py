@@ -1,6 +1,6 @@
 """Maps of body parts, depth and normals; needs mmsegmentation.
 
-Letters: B batch, C channels, H W height and width of the picture, h w those of the network's
+Letters: B batch, C channels, H W height and width of the image, h w those of the network's
 output.
 """
 
@@ -22,7 +22,7 @@ from .base import Sample, TaskNetwork
 
 @dataclass(frozen=True)
 class RawMap:
-    """Output of the network for one picture.
+    """Output of the network for one image.
 
     Args:
         values (Tensor): (C, h, w), on the device.
@@ -36,7 +36,7 @@ class RawMap:
 
 
 class DenseNetwork(TaskNetwork):
-    """A :class:`mmsapiens.dense.DenseEstimator`: a sample for each picture."""
+    """A :class:`mmsapiens.dense.DenseEstimator`: a sample for each image."""
 
     @property
     def row(self) -> Field:
@@ -50,11 +50,11 @@ class DenseNetwork(TaskNetwork):
         return steps
 
     def count(self, people: People) -> int:
-        """One, whoever is in the picture."""
+        """One, whoever is in the image."""
         return 1
 
     def prepare(self, frame: Frame, people: People, index: int) -> Sample:
-        """The picture at the size of the input."""
+        """The image at the size of the input."""
         data = self.frame_data(frame)
         pairs = self.metainfo.get('flip_pairs', ())
         data['flip_label_pairs'] = [tuple(pair) for pair in pairs]
@@ -62,7 +62,7 @@ class DenseNetwork(TaskNetwork):
         return sample
 
     def predict(self, inputs: Tensor, data_samples: Sequence[Any]) -> list:
-        """A :class:`RawMap` for each picture, still small."""
+        """A :class:`RawMap` for each image, still small."""
         output = self.model.raw_output(inputs, data_samples)
         height, width = inputs.shape[2:]
         return [
@@ -72,7 +72,7 @@ class DenseNetwork(TaskNetwork):
 
     @torch.inference_mode()
     def finish(self, frame: Frame, people: People, outputs: Sequence[Any]) -> MapResult:
-        """The map at the size of the picture, made strip by strip."""
+        """The map at the size of the image, made strip by strip."""
         (raw,) = outputs
         if self.is_lite:
             maps = lite_restore(raw.values, self.row, frame.size_hw)

@@ -24,14 +24,14 @@ DATASET_KEYS = (
     'dataset_keypoint_weights',
     'skeleton_links',
 )
-"""What MMPose's data sets add to each sample."""
+"""What MMPose's datasets add to each sample."""
 
 
 class PoseNetwork(TaskNetwork):
     """A top-down pose estimator: a sample for each person."""
 
     def pipeline_steps(self) -> Sequence[Mapping[str, Any]]:
-        """Those of the test data set; the small demo has its own crop."""
+        """Those of the test dataset; the small demo has its own crop."""
         steps = list(self.cfg.test_dataloader.dataset.pipeline)
         if self.is_lite:
             return [steps[-1]]
@@ -75,7 +75,7 @@ class PoseNetwork(TaskNetwork):
         ]
 
     def finish(self, frame: Frame, people: People, outputs: Sequence[Any]) -> PoseResult:
-        """People of a picture together, in the order of their boxes."""
+        """People of an image together, in the order of their boxes."""
         count = int(self.metainfo['num_keypoints'])
         name = str(self.metainfo['dataset_name'])
         result = PoseResult(

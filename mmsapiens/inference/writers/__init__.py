@@ -3,9 +3,9 @@
 from .base import Writer
 from .build import DEFAULT_OUTPUTS, OUTPUTS, build_writers
 from .coco_results import write_coco_results
+from .images import OverlayWriter, PanelWriter
 from .keypoints import KeypointWriter
 from .maps import MapWriter, MaskWriter
-from .pictures import OverlayWriter, PanelWriter
 from .videos import AnnotatedVideo
 
 __all__ = [

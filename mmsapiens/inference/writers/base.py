@@ -9,7 +9,7 @@ from ..frames import FrameResult
 
 
 class Writer(ABC):
-    """Writes one file for each picture, below a folder of its own.
+    """Writes one file for each image, below a folder of its own.
 
     Args:
         folder (str): Its folder, relative to that of the results.
@@ -27,11 +27,11 @@ class Writer(ABC):
         self.look: dict[str, float] = {}
 
     def path(self, name: str) -> str:
-        """The file of a picture, relative to the folder of the results."""
+        """The file of an image, relative to the folder of the results."""
         return f'{self.folder}/{name}{self.suffix}'
 
     def paths(self, name: str, is_video: bool = False) -> list[str]:
-        """The files of a picture or frame, relative; possibly none."""
+        """The files of an image or frame, relative; possibly none."""
         if is_video and not self.for_videos:
             return []
         return [self.path(name)]
@@ -44,6 +44,6 @@ class Writer(ABC):
         :class:`~mmsapiens.inference.output_folder.OutputFolder` does with many at a time.
 
         Args:
-            result (FrameResult): Of a picture.
+            result (FrameResult): Of an image.
             path (Path): The file.
         """

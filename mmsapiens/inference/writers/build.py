@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .base import Writer
+from .images import OverlayWriter, PanelWriter
 from .keypoints import KeypointWriter
 from .maps import MapWriter, MaskWriter
-from .pictures import OverlayWriter, PanelWriter
 
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
 DEFAULT_OUTPUTS = ('keypoints', 'maps', 'overlays', 'panels')

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from ...utils.whole_files import whole_file
+from ...utils.whole_files import atomic_open
 
 ImageIds = Callable[[str, str], int | None]
-"""Name and source of a picture -> its id in a data set, None for none."""
+"""Name and source of an image -> its id in a dataset, None for none."""
 UNKNOWN = 1 << 31
-"""Pictures without an id of their own are counted from here."""
+"""Images without an id of their own are counted from here."""
 PERSON = 1
 """Id of the category in COCO."""
 
@@ -22,26 +22,26 @@ def write_coco_results(
 ) -> tuple[Path, Path]:
     """Join the files of a task; one at a time is in memory.
 
-    ``coco/<task>_images.json`` is a COCO file with the pictures and without annotations,
+    ``coco/<task>_images.json`` is a COCO file with the images and without annotations,
     ``coco/<task>_results.json`` what ``loadRes`` of the COCO tools takes. Keypoints are (x, y,
     score); the score of a person is that of its box times the mean of its keypoints' scores.
 
     Args:
         folder (Path): Of the results.
         task (str): A pose task.
-        names (Iterable[str]): Of the pictures, in their order.
-        image_ids (Callable, optional): Name and source of a picture -> its id in a data set.
+        names (Iterable[str]): Of the images, in their order.
+        image_ids (Callable, optional): Name and source of an image -> its id in a dataset.
             Defaults to None, they are counted from 1.
 
     Returns:
-        tuple[Path, Path]: The files of the pictures and of the results.
+        tuple[Path, Path]: The files of the images and of the results.
     """
     images_path = folder / 'coco' / f'{task}_images.json'
     results_path = folder / 'coco' / f'{task}_results.json'
     category: dict[str, Any] = dict(id=PERSON, name='person')
     with (
-        whole_file(images_path) as images_part,
-        whole_file(results_path) as results_part,
+        atomic_open(images_path) as images_part,
+        atomic_open(results_path) as results_part,
         open(images_part, 'w', encoding='utf-8') as images,
         open(results_part, 'w', encoding='utf-8') as results,
     ):

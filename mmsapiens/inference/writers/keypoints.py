@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...utils.whole_files import write_whole
+from ...utils.whole_files import atomic_write
 from ..frames import FrameResult, PoseResult
 from .base import Writer
 
 
 class KeypointWriter(Writer):
-    """One file with all people of a picture.
+    """One file with all people of an image.
 
-    ``meta_info`` says what the picture and the keypoints are; ``instance_info`` has for each person
+    ``meta_info`` says what the image and the keypoints are; ``instance_info`` has for each person
     ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2] in pixels,
     ``bbox_score``, and ``track_id`` in videos.
 
@@ -30,7 +30,7 @@ class KeypointWriter(Writer):
         """Write the keypoints of a result."""
         document = keypoint_document(result, self.task)
         text = json.dumps(document, ensure_ascii=True, allow_nan=False)
-        write_whole(text.encode(), path, is_durable=False)
+        atomic_write(text.encode(), path, is_durable=False)
 
 
 def keypoint_document(result: FrameResult, task: str) -> dict[str, Any]:
@@ -46,12 +46,12 @@ def keypoint_document(result: FrameResult, task: str) -> dict[str, Any]:
     Raises:
         TypeError: If the task has no keypoints.
     """
-    from ...pose.vocabularies import get_vocabulary
+    from ...pose.vocabularies import get_keypoint_set
 
     pose, frame, people = result.tasks[task], result.frame, result.people
     if not isinstance(pose, PoseResult):
         raise TypeError(f'{task!r} must have keypoints, but got {type(pose)}')
-    vocabulary = get_vocabulary(pose.vocabulary)
+    vocabulary = get_keypoint_set(pose.vocabulary)
     height, width = frame.size_hw
     meta: dict[str, Any] = dict(
         image=frame.source,

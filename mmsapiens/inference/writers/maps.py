@@ -13,7 +13,7 @@ FORMATS = ('npy', 'png', 'exr')
 
 
 class MapWriter(Writer):
-    """One map of each picture: class ids, depth or normals.
+    """One map of each image: class ids, depth or normals.
 
     Args:
         task (str): Such as 'depth'.

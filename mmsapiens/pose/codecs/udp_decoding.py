@@ -123,7 +123,7 @@ def crop_patches(maps: Maps, x: Tensor, y: Tensor, radius: int) -> Tensor:
         maps (Maps): N maps of H x W pixels.
         x (Tensor): Columns (N,), int64.
         y (Tensor): Rows (N,), int64.
-        radius (int): Pixels on each side of the centre.
+        radius (int): Pixels on each side of the center.
 
     Returns:
         Tensor: (N, 2 * radius + 1, 2 * radius + 1).
@@ -138,7 +138,7 @@ def crop_patches(maps: Maps, x: Tensor, y: Tensor, radius: int) -> Tensor:
     return maps.pixels(rows, columns) * inside
 
 
-def log_neighbourhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
+def log_neighborhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
     """Logarithm of the blurred map at the 3x3 pixels around its peak.
 
     Stock rescales a blurred map to its former maximum and clips it to [1e-3, 50] in front of the
@@ -230,13 +230,13 @@ def newton_step(log_maps: Tensor) -> Tensor:
         Tensor: What to add to column and row, (N, 2), float64.
     """
     f = log_maps.double()
-    centre = f[:, 1, 1]
+    center = f[:, 1, 1]
     dx = 0.5 * (f[:, 1, 2] - f[:, 1, 0])
     dy = 0.5 * (f[:, 2, 1] - f[:, 0, 1])
-    dxx = f[:, 1, 2] - 2 * centre + f[:, 1, 0] + HESSIAN_EPS
-    dyy = f[:, 2, 1] - 2 * centre + f[:, 0, 1] + HESSIAN_EPS
+    dxx = f[:, 1, 2] - 2 * center + f[:, 1, 0] + HESSIAN_EPS
+    dyy = f[:, 2, 1] - 2 * center + f[:, 0, 1] + HESSIAN_EPS
     dxy = 0.5 * (
-        f[:, 2, 2] - f[:, 1, 2] - f[:, 2, 1] + 2 * centre - f[:, 1, 0] - f[:, 0, 1] + f[:, 0, 0]
+        f[:, 2, 2] - f[:, 1, 2] - f[:, 2, 1] + 2 * center - f[:, 1, 0] - f[:, 0, 1] + f[:, 0, 0]
     )
     determinant = dxx * dyy - dxy * dxy
     step_x = (dyy * dx - dxy * dy) / determinant
@@ -286,7 +286,7 @@ def decode_udp_heatmaps(
         maps = Maps(whole, other, (first + partner).flatten())
     peaks, index = maps.peaks()
     x, y = index % width, index // width
-    logs = log_neighbourhood(maps, x, y, peaks, blur_kernel_size)
+    logs = log_neighborhood(maps, x, y, peaks, blur_kernel_size)
     points = torch.stack([x, y], dim=1) + newton_step(logs)  # (N, 2)
     points = torch.where((peaks > 0)[:, None], points, NO_PEAK)
     last_wh = points.new_tensor([width - 1, height - 1])

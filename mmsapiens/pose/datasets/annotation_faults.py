@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..vocabularies import Vocabulary
+from ..vocabularies import KeypointSet
 from .faults import EntryId, Finding, entry_id, show, to_float, to_floats
 from .keypoint_faults import MARGIN_PX, check_count, check_fields, check_points, read_points
 from .side_faults import check_sides
@@ -25,13 +25,13 @@ class Context:
     """What the entries of a file refer to.
 
     Attributes:
-        vocabulary (Vocabulary): Of the file.
+        vocabulary (KeypointSet): Of the file.
         sizes_wh (Mapping, optional): Id of an image -> its annotated width and height, None if
             these are unusable. None if the file has no images.
         categories (frozenset, optional): Ids of the categories. None if the file has none.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: KeypointSet
     sizes_wh: Mapping[EntryId, tuple[float, float] | None] | None
     categories: frozenset[EntryId] | None
 
@@ -51,12 +51,12 @@ class Person:
     given: np.ndarray
 
 
-def read_person(annotation: dict, vocabulary: Vocabulary) -> Person:
+def read_person(annotation: dict, vocabulary: KeypointSet) -> Person:
     """Read box and keypoints as far as possible.
 
     Args:
         annotation (dict): An entry of ``annotations``.
-        vocabulary (Vocabulary): Of the file.
+        vocabulary (KeypointSet): Of the file.
 
     Returns:
         Person: With a box only if that is finite and has an area.

@@ -18,7 +18,7 @@ class AnnotationChecks(BaseCocoStyleDataset):
 
     In a subclass it stands in front of the stock dataset. Each sample also gets ``img_shape`` (H,
     W) from the annotation file, which :class:`mmsapiens.transforms.LoadCheckedImage` compares with
-    the picture.
+    the image.
 
     Attributes:
         KEYPOINT_FIELDS (tuple[str, ...]): Lists of an annotation that hold its keypoints together.

@@ -73,10 +73,10 @@ def check_detections(bbox_file: str, ann_file: str) -> None:
 
     Args:
         bbox_file (str): A list of detections.
-        ann_file (str): The COCO file of the same pictures.
+        ann_file (str): The COCO file of the same images.
 
     Raises:
-        ValueError: If a detection lacks an entry or is of another picture.
+        ValueError: If a detection lacks an entry or is of another image.
     """
     with open(bbox_file, encoding='utf-8') as file:
         detections = json.load(file)
@@ -90,7 +90,7 @@ def check_detections(bbox_file: str, ann_file: str) -> None:
             raise ValueError(
                 f'{bbox_file}: detection {index} is of the image '
                 f'{detection["image_id"]}, which {ann_file} does not have. '
-                'Use the detections of the same set of pictures.'
+                'Use the detections of the same set of images.'
             )
 
 

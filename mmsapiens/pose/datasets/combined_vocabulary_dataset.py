@@ -1,4 +1,4 @@
-"""Several data sets in one vocabulary."""
+"""Several datasets in one vocabulary."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..vocabularies import read_metainfo
 class CombinedVocabularyDataset(CombinedDataset):
     """Stock ``CombinedDataset`` whose metainfo is that of a vocabulary.
 
-    Each data set of another vocabulary has :class:`mmsapiens.pose.ConvertVocabulary` in its own
+    Each dataset of another vocabulary has :class:`mmsapiens.pose.ConvertVocabulary` in its own
     pipeline; the augmentation, which swaps left and right, belongs into the ``pipeline`` of this
     one.
 
     Args:
         vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308'.
-        datasets (list[dict]): Configs of the data sets.
+        datasets (list[dict]): Configs of the datasets.
         **kwargs: ``pipeline`` and ``sample_ratio_factor`` of stock.
 
     Raises:

@@ -15,11 +15,11 @@ _ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Where the pictures are.
+    """Where the images are.
 
     Attributes:
         path (str): The folder that ``file_name`` starts from.
-        with_size (bool): Whether to compare the size of each picture; reads the first bytes of all
+        with_size (bool): Whether to compare the size of each image; reads the first bytes of all
             of them. Defaults to True.
     """
 
@@ -43,7 +43,7 @@ def check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
 
     Args:
         image (dict): An entry of ``images``.
-        folder (ImageFolder, optional): Where the pictures are. If None, they are not looked at.
+        folder (ImageFolder, optional): Where the images are. If None, they are not looked at.
 
     Yields:
         Finding: Kind and message.
@@ -89,7 +89,7 @@ def _check_file(
 
 
 def read_size_wh(path: str) -> tuple[int, int]:
-    """Width and height of a picture as OpenCV loads it.
+    """Width and height of an image as OpenCV loads it.
 
     Args:
         path (str): The file, of which only the header is read.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...utils.wording import shorten
-from ..vocabularies import Vocabulary, field_indices, keypoint_fields
+from ..vocabularies import KeypointSet, field_indices, keypoint_fields
 from .faults import Finding, show, to_float, to_floats
 
 MARGIN_PX = 1.0
@@ -18,12 +18,12 @@ MARGIN_PX = 1.0
 MAX_OUTSIDE = 0.5
 
 
-def read_points(annotation: dict, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+def read_points(annotation: dict, vocabulary: KeypointSet) -> tuple[np.ndarray, np.ndarray]:
     """Read the keypoints as far as possible.
 
     Args:
         annotation (dict): An entry of ``annotations``.
-        vocabulary (Vocabulary): Of the file.
+        vocabulary (KeypointSet): Of the file.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: x, y and visibility (K, 3), and which of them could be read,
@@ -41,7 +41,7 @@ def read_points(annotation: dict, vocabulary: Vocabulary) -> tuple[np.ndarray, n
 
 
 def check_fields(
-    annotation: dict, points: np.ndarray, given: np.ndarray, vocabulary: Vocabulary
+    annotation: dict, points: np.ndarray, given: np.ndarray, vocabulary: KeypointSet
 ) -> Iterator[Finding]:
     """Find the faults of the fields.
 
@@ -52,7 +52,7 @@ def check_fields(
         annotation (dict): An entry of ``annotations``.
         points (np.ndarray): What :func:`read_points` gives for it.
         given (np.ndarray): Likewise.
-        vocabulary (Vocabulary): Of the file.
+        vocabulary (KeypointSet): Of the file.
 
     Yields:
         Finding: Kind and message.
@@ -97,7 +97,7 @@ def check_points(
     points: np.ndarray,
     box: np.ndarray | None,
     size_wh: tuple[float, float] | None,
-    vocabulary: Vocabulary,
+    vocabulary: KeypointSet,
 ) -> Iterator[Finding]:
     """Find keypoints that are wrong by themselves.
 
@@ -105,7 +105,7 @@ def check_points(
         points (np.ndarray): x, y in pixels and visibility, (K, 3).
         box (np.ndarray, optional): x, y, width, height in pixels, (4,).
         size_wh (tuple[float, float], optional): Size of the image.
-        vocabulary (Vocabulary): Of the file.
+        vocabulary (KeypointSet): Of the file.
 
     Yields:
         Finding: Kind and message; at most one fault is told of each point.
@@ -134,7 +134,7 @@ def check_points(
             yield kind, f'{len(ids)} of {len(points)} {text}: {shorten(names)}'
 
 
-def _has_allowed_visibility(points: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+def _has_allowed_visibility(points: np.ndarray, vocabulary: KeypointSet) -> np.ndarray:
     """Which points (K, 3) have a visibility of the layout, bool (K,)."""
     flags = points[:, 2]
     allowed = np.isin(flags, (0, 1, 2))
@@ -162,13 +162,13 @@ def _is_far(points: np.ndarray, box: np.ndarray | None) -> np.ndarray:
     return beyond.max(axis=1) > MAX_OUTSIDE * box[2:].max()
 
 
-def check_count(annotation: dict, points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]:
+def check_count(annotation: dict, points: np.ndarray, vocabulary: KeypointSet) -> Iterator[Finding]:
     """Compare ``num_keypoints`` with the visible keypoints.
 
     Args:
         annotation (dict): An entry of ``annotations``.
         points (np.ndarray): x, y and visibility, (K, 3).
-        vocabulary (Vocabulary): Of the file.
+        vocabulary (KeypointSet): Of the file.
 
     Yields:
         Finding: Kind and message.

@@ -1,6 +1,6 @@
 """Left and right exchanged, found by geometry.
 
-The tests speak only where the picture leaves little doubt. Image axes: x to the right, y down; so
+The tests speak only where the image leaves little doubt. Image axes: x to the right, y down; so
 for a face that looks at the camera, the left eye is on the right, and the nose is clockwise from
 the vector right eye -> left eye. Letters: K keypoints, P those of a part.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..vocabularies import Vocabulary
+from ..vocabularies import KeypointSet
 from .faults import Finding
 
 MIN_EYES_PX = 4.0
@@ -38,7 +38,7 @@ def _cross(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _pair(
-    points: np.ndarray, vocabulary: Vocabulary, name: str
+    points: np.ndarray, vocabulary: KeypointSet, name: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Left and right point (2,) of a name, None unless both are visible."""
     names = vocabulary.keypoint_names
@@ -50,12 +50,12 @@ _SIDES = ('left', 'right')
 _PARTS = (('swapped_hands', 'wrist', 'hand'), ('swapped_feet', 'ankle', 'foot'))
 
 
-def check_sides(points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]:
+def check_sides(points: np.ndarray, vocabulary: KeypointSet) -> Iterator[Finding]:
     """Find exchanged sides of a person.
 
     Args:
         points (np.ndarray): x, y in pixels and visibility, (K, 3), finite.
-        vocabulary (Vocabulary): Of the points.
+        vocabulary (KeypointSet): Of the points.
 
     Yields:
         Finding: Kind and message.
@@ -73,7 +73,7 @@ def check_sides(points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]
             )
 
 
-def _check_face_and_body(points: np.ndarray, vocabulary: Vocabulary) -> Iterator[Finding]:
+def _check_face_and_body(points: np.ndarray, vocabulary: KeypointSet) -> Iterator[Finding]:
     eyes = _pair(points, vocabulary, 'eye')
     nose = points[vocabulary.keypoint_names.index('nose')]
     if eyes is None or nose[2] <= 0:
@@ -103,7 +103,7 @@ def _check_face_and_body(points: np.ndarray, vocabulary: Vocabulary) -> Iterator
         )
 
 
-def _is_reversed(points: np.ndarray, vocabulary: Vocabulary, across: np.ndarray) -> bool:
+def _is_reversed(points: np.ndarray, vocabulary: KeypointSet, across: np.ndarray) -> bool:
     """Whether the chest contradicts the eyes, and clearly so."""
     shoulders = _pair(points, vocabulary, 'shoulder')
     hips = _pair(points, vocabulary, 'hip')
@@ -118,7 +118,7 @@ def _is_reversed(points: np.ndarray, vocabulary: Vocabulary, across: np.ndarray)
     return bool(chest < -MIN_SHOULDERS * scale and waist < 0)
 
 
-def _part(points: np.ndarray, vocabulary: Vocabulary, side: str, part: str) -> np.ndarray | None:
+def _part(points: np.ndarray, vocabulary: KeypointSet, side: str, part: str) -> np.ndarray | None:
     """Visible points (P, 2) of a hand or foot, None if they are few."""
     groups = vocabulary.groups
     ids = groups.get(f'{side}_{part}') or [
@@ -131,7 +131,7 @@ def _part(points: np.ndarray, vocabulary: Vocabulary, side: str, part: str) -> n
 
 
 def _is_at_other_joint(
-    points: np.ndarray, vocabulary: Vocabulary, side: str, joint: str, part: str
+    points: np.ndarray, vocabulary: KeypointSet, side: str, joint: str, part: str
 ) -> bool:
     """Whether a hand or foot hangs at the joint of the other side."""
     joints = _pair(points, vocabulary, joint)

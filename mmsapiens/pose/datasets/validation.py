@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...utils.fault_report import Track, no_progress
-from ..vocabularies import GROUPS, Vocabulary, field_indices, get_vocabulary
+from ..vocabularies import GROUPS, KeypointSet, field_indices, get_keypoint_set
 from .annotation_faults import Context, Person, check_annotation, read_person
 from .checks import check_file
 from .faults import EntryId, Fault, entry_id, place, show
@@ -26,7 +26,7 @@ def validate_file(
         path (str): The file.
         vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308', whose layout the file should
             have.
-        folder (ImageFolder, optional): Where the pictures are. If None, they are not looked at.
+        folder (ImageFolder, optional): Where the images are. If None, they are not looked at.
         track (Track): Shows progress. Defaults to none.
 
     Returns:
@@ -58,14 +58,14 @@ def validate_document(
     Args:
         document (object): What the file holds.
         vocabulary (str): As in :func:`validate_file`, and so are the others.
-        folder (ImageFolder, optional): Where the pictures are. If None, they are not looked at.
+        folder (ImageFolder, optional): Where the images are. If None, they are not looked at.
         track (Track): Shows progress. Defaults to none.
 
     Returns:
         list[Fault]: Empty if there are none.
     """
     field_indices(vocabulary)  # refuses unknown names
-    points = get_vocabulary(vocabulary)
+    points = get_keypoint_set(vocabulary)
     if not isinstance(document, dict):
         text = f'it must be an object with the lists {list(SECTIONS)}'
         return [Fault('not_json', 'file', f'{text}, but got {show(document)}')]
@@ -123,7 +123,7 @@ def _check_duplicate(kind: str, where: str, value: EntryId | None, first: dict) 
         first[value] = where
 
 
-def _check_groups(document: dict, vocabulary: Vocabulary) -> Iterator[Fault]:
+def _check_groups(document: dict, vocabulary: KeypointSet) -> Iterator[Fault]:
     """Compare the indices of groups that a file with 308 keypoints gives."""
     info = document.get('info')
     found = info.get('goliath_info') if isinstance(info, dict) else None
@@ -140,7 +140,7 @@ def _check_groups(document: dict, vocabulary: Vocabulary) -> Iterator[Fault]:
             )
 
 
-def _check_categories(categories: list, vocabulary: Vocabulary) -> Iterator[Fault]:
+def _check_categories(categories: list, vocabulary: KeypointSet) -> Iterator[Fault]:
     names = list(vocabulary.keypoint_names)
     body = [names[index] for index in vocabulary.groups['body']]
     for index, category in enumerate(categories):

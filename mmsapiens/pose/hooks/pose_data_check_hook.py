@@ -78,7 +78,7 @@ class PoseDataCheckHook(Hook):
     """Refuses datasets that would fail late or train on nonsense.
 
     Looks at nobody to train on, the number of keypoints of annotations, metainfo and head,
-    left-right pairs, missing pictures and flat boxes; in training also of the validation set. Other
+    left-right pairs, missing images and flat boxes; in training also of the validation set. Other
     datasets than COCO-style ones are only compared with the head.
 
     Args:
@@ -155,7 +155,7 @@ class PoseDataCheckHook(Hook):
                     'looked at have no area. Take them out of the file; '
                     f'their ids are {shorten(flat)}'
                 )
-        _check_pictures(where, samples)
+        _check_images(where, samples)
 
 
 def _converts_predictions(evaluator: Any) -> bool:
@@ -165,12 +165,12 @@ def _converts_predictions(evaluator: Any) -> bool:
     )
 
 
-def _check_pictures(where: str, samples: list[dict]) -> None:
+def _check_images(where: str, samples: list[dict]) -> None:
     paths = sorted({sample['img_path'] for sample in samples})
     missing = [path for path in paths if is_local(path) and not os.path.isfile(path)]
     if missing:
         raise FileNotFoundError(
-            f'{len(missing)} of the {len(paths)} pictures of {where} that '
+            f'{len(missing)} of the {len(paths)} images of {where} that '
             f'were looked for do not exist: {shorten(missing)}. Check '
             '`data_root` and `data_prefix` of the dataset.'
         )

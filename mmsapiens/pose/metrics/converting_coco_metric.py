@@ -9,20 +9,20 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 
 from ...registry import METRICS
-from ..vocabularies import convert_keypoints, get_vocabulary, read_metainfo
+from ..vocabularies import convert_keypoints, get_keypoint_set, read_metainfo
 
 
 @METRICS.register_module()
 class ConvertingCocoMetric(CocoMetric):
     """Stock ``CocoMetric`` in front of which predictions are converted.
 
-    Stock's own ``pred_converter`` needs a data set of the target vocabulary; here a model of 133 or
+    Stock's own ``pred_converter`` needs a dataset of the target vocabulary; here a model of 133 or
     308 keypoints is evaluated with its own loader on the 17 of COCO, for instance beside
     :class:`WholeBodyMetric` in one run.
 
     Args:
-        source (str): Vocabulary of the predictions, see :mod:`mmsapiens.pose.vocabularies`.
-        target (str): Vocabulary of ``ann_file``. Defaults to 'coco'.
+        source (str): KeypointSet of the predictions, see :mod:`mmsapiens.pose.vocabularies`.
+        target (str): KeypointSet of ``ann_file``. Defaults to 'coco'.
         **kwargs: Arguments of ``CocoMetric``.
 
     Raises:
@@ -31,7 +31,7 @@ class ConvertingCocoMetric(CocoMetric):
 
     def __init__(self, source: str, target: str = 'coco', **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        get_vocabulary(source)  # refuses unknown names
+        get_keypoint_set(source)  # refuses unknown names
         self.source, self.target = source, target
         self._target_meta = parse_pose_metainfo(read_metainfo(target))
 

@@ -1,4 +1,4 @@
-"""Which samples of a run over several data sets are for one metric."""
+"""Which samples of a run over several datasets are for one metric."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class DatasetFilter:
-    """Takes the samples of one data set, wherever they are in the run.
+    """Takes the samples of one dataset, wherever they are in the run.
 
     Args:
         dataset_name (str, optional): Their ``dataset_name``. Defaults to any.
@@ -25,13 +25,13 @@ class DatasetFilter:
         self.others: set[str] = set()
 
     def takes(self, data_sample: Mapping[str, Any]) -> bool:
-        """Whether a sample belongs to the data set.
+        """Whether a sample belongs to the dataset.
 
         Args:
-            data_sample (Mapping[str, Any]): With the keys that the data set is told by.
+            data_sample (Mapping[str, Any]): With the keys that the dataset is told by.
 
         Returns:
-            bool: False for those of other data sets.
+            bool: False for those of other datasets.
 
         Raises:
             ValueError: If the sample does not say what it is.
@@ -52,7 +52,7 @@ class DatasetFilter:
     def _read(data_sample: Mapping[str, Any], key: str) -> str:
         if data_sample.get(key) is None:
             raise ValueError(
-                f'data samples must have `{key}` to tell data sets apart; '
+                f'data samples must have `{key}` to tell datasets apart; '
                 'name it in `meta_keys` of PackPoseInputs'
             )
         return data_sample[key]

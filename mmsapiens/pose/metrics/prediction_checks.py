@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..vocabularies import get_vocabulary
+from ..vocabularies import get_keypoint_set
 
 
 def check_prediction(
@@ -32,11 +32,11 @@ def check_prediction(
     if image is None or name not in ('', _file_name(image, name)):
         raise ValueError(
             f'image {image_id} {name} of the predictions is not in the '
-            'annotation file; of several data sets in one run choose by '
+            'annotation file; of several datasets in one run choose by '
             '`dataset_name` or `img_folder`'
         )
     points = np.asarray(data_sample['pred_instances']['keypoints'])
-    count = len(get_vocabulary(vocabulary))
+    count = len(get_keypoint_set(vocabulary))
     if points.ndim != 3 or points.shape[1] != count:
         raise ValueError(
             f'predictions must be (N, {count}, 2), `pred_vocabulary` being '

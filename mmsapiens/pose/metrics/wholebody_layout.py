@@ -16,7 +16,7 @@ from ..vocabularies import (
     common_keypoints,
     convert_keypoints,
     field_indices,
-    get_vocabulary,
+    get_keypoint_set,
     keypoint_fields,
     partners,
 )
@@ -42,7 +42,7 @@ def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray
     """
     indices = field_indices(vocabulary)
     layout = {key: indices[key] for key in keypoint_fields(vocabulary)}
-    points = np.zeros((len(get_vocabulary(vocabulary)), 3))
+    points = np.zeros((len(get_keypoint_set(vocabulary)), 3))
     for key, ids in layout.items():
         numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
         if numbers.size != 3 * len(ids):
@@ -101,7 +101,7 @@ def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, 
         one instance) and wholebody (all).
     """
     kept = set(keypoint_ids)
-    described = get_vocabulary(vocabulary).groups
+    described = get_keypoint_set(vocabulary).groups
     groups = {group: [i for i in described[group] if i in kept] for group in GROUPS}
     groups['hand'] = groups['left_hand'] + groups['right_hand']
     groups['wholebody'] = list(keypoint_ids)
@@ -117,10 +117,10 @@ def convert_by_equal_names(
     points of COCO-WholeBody get a prediction from 308, the others are at (0, 0) with score 0.
     """
     points, values = convert_keypoints(keypoints, scores, source, target)
-    known = set(get_vocabulary(source).keypoint_names)
+    known = set(get_keypoint_set(source).keypoint_names)
     others = [
         index
-        for index, name in enumerate(get_vocabulary(target).keypoint_names)
+        for index, name in enumerate(get_keypoint_set(target).keypoint_names)
         if name not in known
     ]
     points[:, others] = 0

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmpose.evaluation.metrics import CocoMetric
 
 from ...registry import METRICS
-from ..vocabularies import convert_keypoints, get_vocabulary
+from ..vocabularies import convert_keypoints, get_keypoint_set
 from .dataset_filter import DatasetFilter
 from .oks import evaluate_oks
 from .prediction_checks import check_prediction
@@ -46,12 +46,12 @@ class WholeBodyMetric(CocoMetric):
     compared, scored and used by the NMS: points without a partner have no influence. See
     ``docs/pose_metrics.md``.
 
-    Several data sets in one run: one of these for each in a list, all with a ``prefix`` and
+    Several datasets in one run: one of these for each in a list, all with a ``prefix`` and
     ``dataset_name``; each takes the samples of its own.
 
     Args:
         vocabulary (str): That of the annotation file, 'coco_wholebody' or 'goliath308'.
-        ann_file (str, optional): Annotation file. Defaults to that of the data set of this
+        ann_file (str, optional): Annotation file. Defaults to that of the dataset of this
             ``dataset_name`` that was built last.
         pred_vocabulary (str, optional): That of the model. Defaults to ``vocabulary``.
         protocol (str): 'all' compares all points that predictions have; 'common114' the points
@@ -109,7 +109,7 @@ class WholeBodyMetric(CocoMetric):
         self.pred_vocabulary = pred_vocabulary
         self.dataset_filter = DatasetFilter(dataset_name, img_folder)
         self.reference_unmapped = reference_unmapped
-        described = get_vocabulary(vocabulary)
+        described = get_keypoint_set(vocabulary)
         self.keypoint_ids = (
             list(range(len(described)))
             if reference_unmapped
@@ -138,7 +138,7 @@ class WholeBodyMetric(CocoMetric):
         """Ground truth of the annotation file, read once."""
         if self.coco is None:
             raise ValueError(
-                '`ann_file` is required: no data set of that name was built for testing'
+                '`ann_file` is required: no dataset of that name was built for testing'
             )
         if self._persons is None:
             self._persons = [
@@ -148,12 +148,12 @@ class WholeBodyMetric(CocoMetric):
         return self._persons
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Keep the predictions for this data set.
+        """Keep the predictions for this dataset.
 
         Args:
             data_batch (Any): Not used.
             data_samples (Sequence[dict]): With ``id``, ``img_id``, ``gt_instances`` and
-                ``pred_instances``, whose ``keypoints`` are (N, K, 2) in pixels of the picture and
+                ``pred_instances``, whose ``keypoints`` are (N, K, 2) in pixels of the image and
                 ``keypoint_scores`` (N, K).
 
         Raises:
@@ -185,13 +185,13 @@ class WholeBodyMetric(CocoMetric):
             predictions, -1 without ground truth.
 
         Raises:
-            ValueError: If all samples were of other data sets.
+            ValueError: If all samples were of other datasets.
         """
         if results:
             return super().compute_metrics(results)
         if self.dataset_filter.others:
             raise ValueError(
-                f'no predictions are for data set {self.dataset_filter}, '
+                f'no predictions are for dataset {self.dataset_filter}, '
                 f'only for {sorted(self.dataset_filter.others)}'
             )
         self.results2json({}, self.outfile_prefix or '')

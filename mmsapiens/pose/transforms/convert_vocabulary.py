@@ -1,4 +1,4 @@
-"""Training several data sets in one vocabulary."""
+"""Training several datasets in one vocabulary."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Any
 from mmpose.datasets.transforms import KeypointConverter
 
 from ...registry import TRANSFORMS
-from ..vocabularies import converter_mapping, get_vocabulary
+from ..vocabularies import converter_mapping, get_keypoint_set
 
 
 @TRANSFORMS.register_module()
 class ConvertVocabulary(KeypointConverter):
     """Stock ``KeypointConverter`` between two vocabularies.
 
-    Stands in the pipeline of a data set inside a ``CombinedDataset``, whose ``metainfo`` is that of
+    Stands in the pipeline of a dataset inside a ``CombinedDataset``, whose ``metainfo`` is that of
     ``target``. Points without a partner have weight 0 in the loss.
 
     Args:
-        source (str): Vocabulary of the data set, see :mod:`mmsapiens.pose.vocabularies`.
-        target (str): Vocabulary to train in.
+        source (str): KeypointSet of the dataset, see :mod:`mmsapiens.pose.vocabularies`.
+        target (str): KeypointSet to train in.
 
     Raises:
         KeyError: If a name is unknown.
     """
 
     def __init__(self, source: str, target: str) -> None:
-        super().__init__(len(get_vocabulary(target)), converter_mapping(source, target))
+        super().__init__(len(get_keypoint_set(target)), converter_mapping(source, target))
         self.source, self.target = source, target
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Convert ``keypoints`` (N, K, 2) and what belongs to them."""
-        # The stock converter takes this key for 3D keypoints whatever it is; some stock data sets
+        # The stock converter takes this key for 3D keypoints whatever it is; some stock datasets
         # set it to None.
         if results.get('keypoints_3d', 0) is None:
             del results['keypoints_3d']

@@ -14,7 +14,7 @@ class RequireVisibleKeypoints(BaseTransform):
     """Drops a sample with too few keypoints; another one is drawn instead.
 
     Stands after ``GenerateTarget``, whose keypoint weights are 0 for points that are not labelled
-    or have left the picture. The recipe of Sapiens asks for 4 of 17, and for 8 of 133 and of 308.
+    or have left the image. The recipe of Sapiens asks for 4 of 17, and for 8 of 133 and of 308.
 
     Required key: ``keypoint_weights`` (1, K).
 

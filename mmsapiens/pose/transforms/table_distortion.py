@@ -1,4 +1,4 @@
-"""Random colours of pictures with keypoints, through tables."""
+"""Random colors of images with keypoints, through tables."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from mmpose.datasets.transforms import PhotometricDistortion
 
 from ...registry import TRANSFORMS
-from ...transforms.colour_tables import IDENTITY, change_hsv
+from ...transforms.color_tables import IDENTITY, change_hsv
 
 
 @TRANSFORMS.register_module()
 class PoseTableDistortion(PhotometricDistortion):
-    """Stock ``PhotometricDistortion``, of 8-bit pictures in half the time.
+    """Stock ``PhotometricDistortion``, of 8-bit images in half the time.
 
     Draws and pixels are those of the stock class, which computes in float what a table of 256
-    values gives. Contrast of mode 1 is changed twice there, hence here. Pictures of another type go
+    values gives. Contrast of mode 1 is changed twice there, hence here. Images of another type go
     through the stock code.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Change the colours of ``img``, BGR (H, W, 3).
+        """Change the colors of ``img``, BGR (H, W, 3).
 
         Args:
             results (dict): With ``img``, which is not written to.

@@ -1,4 +1,4 @@
-"""Pictures of what the model sees in training, after augmentation.
+"""Images of what the model sees in training, after augmentation.
 
 Letters: N people in a sample, K keypoints, H W pixels of the input.
 """
@@ -19,7 +19,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, VISUALIZERS
 from mmpose.structures import PoseDataSample
 
-from ...utils.whole_files import write_whole
+from ...utils.whole_files import atomic_write
 
 MODES = ('train', 'val')
 _PACK = 'PackPoseInputs'
@@ -76,9 +76,9 @@ class SampleDrawer:
     Args:
         visualizer_cfg (Mapping[str, Any], optional): Of a visualizer like ``PoseLocalVisualizer``,
             which is taken if None. Sizes of points and lines that it leaves open follow the input.
-        dataset_meta (dict): ``metainfo`` of the dataset: colours and links.
+        dataset_meta (dict): ``metainfo`` of the dataset: colors and links.
         with_heatmaps (bool): Whether to add a second panel with the sum of the target heatmaps over
-            the picture. Defaults to False.
+            the image. Defaults to False.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ def _visible_sample(data_sample: PoseDataSample) -> PoseDataSample:
 
 
 def overlay_heatmaps(image: np.ndarray, data_sample: PoseDataSample) -> np.ndarray:
-    """Lay the sum of the target heatmaps over a picture.
+    """Lay the sum of the target heatmaps over an image.
 
     Args:
         image (np.ndarray): RGB, uint8 (H, W, 3).
@@ -163,8 +163,8 @@ def overlay_heatmaps(image: np.ndarray, data_sample: PoseDataSample) -> np.ndarr
     heat = fields.heatmaps.sum(dim=0).clamp(0, 1).numpy()  # (h, w)
     height, width = image.shape[:2]
     heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
-    return (image * 0.5 + colours * 0.5).astype(np.uint8)
+    colors = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+    return (image * 0.5 + colors * 0.5).astype(np.uint8)
 
 
 def spread_indices(length: int, number: int) -> list[int]:
@@ -190,7 +190,7 @@ def browse(
         with_heatmaps (bool): As in :class:`SampleDrawer`.
 
     Yields:
-        tuple[str, np.ndarray, SampleDrawer]: Name of the picture, ending in .png, the picture (RGB,
+        tuple[str, np.ndarray, SampleDrawer]: Name of the image, ending in .png, the image (RGB,
         uint8), and what drew it.
     """
     if number < 1:
@@ -206,11 +206,11 @@ def browse(
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write a picture; its name appears only when the file is complete.
+    """Write an image; its name appears only when the file is complete.
 
     Args:
         path (str | os.PathLike): A name that ends in .png; its folder is made if need be.
         image (np.ndarray): RGB, uint8 (H, W, 3).
     """
     _, data = cv2.imencode('.png', image[..., ::-1])
-    write_whole(data.tobytes(), path)
+    atomic_write(data.tobytes(), path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..vocabularies import Vocabulary, get_vocabulary
+from ..vocabularies import KeypointSet, get_keypoint_set
 from .grouped_pose_visualizer import group_of_each
 from .template_layout import head, layout
 
@@ -22,7 +22,7 @@ class Part:
         pattern (str): Expression that their names match. Defaults to any.
         scale (float): Pixels for a unit of the layout. Defaults to 1.25.
         margin (float): Room around the points, in pixels. Defaults to 45.
-        is_whole (bool): Whether the picture shows the whole person instead of these points only.
+        is_whole (bool): Whether the image shows the whole person instead of these points only.
             Defaults to False.
         zooms (tuple[str, ...]): Charts that have the indices of some of these points. Defaults to
             none.
@@ -90,7 +90,7 @@ CHARTS = {
     'openpose25': ('body',),
     'openpose_wholebody': ('body', 'face', *_HANDS),
 }
-"""Vocabulary -> parts that have a chart, in the order of the page."""
+"""KeypointSet -> parts that have a chart, in the order of the page."""
 
 # OpenPose hangs the body on neck and mid-hip instead of closing a box.
 _NOT_OPENPOSE = ({'shoulder'}, {'hip'}, {'shoulder', 'hip'}, {'ear', 'shoulder'}, {'eye'})
@@ -104,11 +104,11 @@ _OPENPOSE_LINKS = (
 )
 
 
-def links_to_draw(vocabulary: Vocabulary) -> list[tuple[int, int]]:
+def links_to_draw(vocabulary: KeypointSet) -> list[tuple[int, int]]:
     """Pairs of indices: its links, or those of OpenPose if it has none."""
     if vocabulary.links:
         return list(vocabulary.links)
-    model = get_vocabulary('coco_wholebody')
+    model = get_keypoint_set('coco_wholebody')
     pairs = [(model.keypoint_names[start], model.keypoint_names[end]) for start, end in model.links]
     pairs = [pair for pair in pairs if {name.split('_')[-1] for name in pair} not in _NOT_OPENPOSE]
     index = {name: i for i, name in enumerate(vocabulary.keypoint_names)}
@@ -119,11 +119,11 @@ def links_to_draw(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     ]
 
 
-def select(vocabulary: Vocabulary, part: str) -> list[int]:
+def select(vocabulary: KeypointSet, part: str) -> list[int]:
     """Indices of the keypoints that a part consists of.
 
     Args:
-        vocabulary (Vocabulary): Of the keypoints.
+        vocabulary (KeypointSet): Of the keypoints.
         part (str): A key of :data:`PARTS`.
 
     Returns:
@@ -137,7 +137,7 @@ def select(vocabulary: Vocabulary, part: str) -> list[int]:
     ]
 
 
-def frame(vocabulary: Vocabulary, part: str) -> np.ndarray:
+def frame(vocabulary: KeypointSet, part: str) -> np.ndarray:
     """Box of a chart (x1, y1, x2, y2) in units of the layout."""
     spec, points = PARTS[part], layout(vocabulary.name)
     points = np.concatenate([points, head()]) if spec.is_whole else points[select(vocabulary, part)]

@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 from mmpose.visualization import PoseLocalVisualizer
 
 from ...registry import VISUALIZERS
-from ..vocabularies import Vocabulary, get_vocabulary
+from ..vocabularies import KeypointSet, get_keypoint_set
 from .openpose_canvas import draw_openpose
 
 GROUP_COLORS = {
@@ -22,7 +22,7 @@ GROUP_COLORS = {
     'right_hand': (255, 112, 67),
     'extra': (171, 71, 188),
 }
-"""Group -> RGB colour of its points and links. Points of the body that have a side take the colour
+"""Group -> RGB color of its points and links. Points of the body that have a side take the color
 of that hand."""
 
 BY_SIZE = {17: 'coco', 133: 'coco_wholebody', 308: 'goliath308'}
@@ -33,7 +33,7 @@ SHARE_OF_BODY = dict(face=0.35, left_hand=0.5, right_hand=0.5)
 """Group -> radius of its points as a share of those of the body."""
 
 
-def group_of_each(vocabulary: Vocabulary) -> list[str]:
+def group_of_each(vocabulary: KeypointSet) -> list[str]:
     """The group of each keypoint, by index."""
     groups = ['extra'] * len(vocabulary)
     for group, ids in vocabulary.groups.items():
@@ -42,8 +42,8 @@ def group_of_each(vocabulary: Vocabulary) -> list[str]:
     return groups
 
 
-def point_colors(vocabulary: Vocabulary) -> list[tuple[int, int, int]]:
-    """The RGB colour of each keypoint, by index."""
+def point_colors(vocabulary: KeypointSet) -> list[tuple[int, int, int]]:
+    """The RGB color of each keypoint, by index."""
     colors = []
     for name, group in zip(vocabulary.keypoint_names, group_of_each(vocabulary)):
         side = name.split('_')[0]
@@ -70,21 +70,21 @@ def draw_person(
     image: np.ndarray,
     keypoints: np.ndarray,
     scores: np.ndarray,
-    vocabulary: Vocabulary,
+    vocabulary: KeypointSet,
     threshold: float = 0.3,
     box: np.ndarray | None = None,
     with_indices: bool = False,
 ) -> None:
     """Draw one person onto an image, in place.
 
-    Colours tell the groups; points of face and hands are smaller than those of the body, and all
+    Colors tell the groups; points of face and hands are smaller than those of the body, and all
     grow with the box.
 
     Args:
         image (np.ndarray): RGB, uint8, (H, W, 3).
         keypoints (np.ndarray): (x, y) in pixels, (K, 2).
         scores (np.ndarray): Scores or visibilities (K,).
-        vocabulary (Vocabulary): What the K keypoints are.
+        vocabulary (KeypointSet): What the K keypoints are.
         threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
         box (np.ndarray, optional): (x1, y1, x2, y2). Defaults to None.
         with_indices (bool): Whether to write the index beside each point. Defaults to False.
@@ -98,7 +98,7 @@ def draw_person(
     for start, end in vocabulary.links:
         if seen[start] and seen[end]:
             # A wrist belongs to the body, its links to the hand; between two sides of the body a
-            # link has the colour of the middle.
+            # link has the color of the middle.
             small = [g for g in (groups[start], groups[end]) if g != 'body']
             color = GROUP_COLORS[small[0] if small else 'body']
             if not small and colors[start] == colors[end]:
@@ -114,14 +114,14 @@ def draw_person(
     for index in np.flatnonzero(seen):
         group = groups[index]
         size = radius * SHARE_OF_BODY.get(group, 1)
-        centre = tuple(map(int, whole[index]))
-        cv2.circle(image, centre, max(1, round(size)), colors[index], -1, cv2.LINE_AA)
+        center = tuple(map(int, whole[index]))
+        cv2.circle(image, center, max(1, round(size)), colors[index], -1, cv2.LINE_AA)
         if with_indices:
             scale = max(0.25, radius / 10)
             cv2.putText(
                 image,
                 str(index),
-                (centre[0] + 2, centre[1] - 2),
+                (center[0] + 2, center[1] - 2),
                 cv2.FONT_HERSHEY_SIMPLEX,
                 scale,
                 colors[index],
@@ -132,10 +132,10 @@ def draw_person(
 
 @VISUALIZERS.register_module()
 class GroupedPoseVisualizer(PoseLocalVisualizer):
-    """Stock visualizer with colours by group and sizes by box.
+    """Stock visualizer with colors by group and sizes by box.
 
     The vocabulary follows from the number of keypoints: 17, 133 or 308; people of other
-    vocabularies are drawn as stock does. With ``skeleton_style='openpose'`` the picture is the
+    vocabularies are drawn as stock does. With ``skeleton_style='openpose'`` the image is the
     black canvas that ControlNet takes, see :func:`draw_openpose`.
 
     Args:
@@ -170,7 +170,7 @@ class GroupedPoseVisualizer(PoseLocalVisualizer):
                 image,
                 points,
                 people['scores'][index],
-                get_vocabulary(name),
+                get_keypoint_set(name),
                 kpt_thr,
                 None if box is None else box[index],
                 show_kpt_idx,

@@ -22,7 +22,7 @@ _POINT_GAP = 3.0
 
 
 def _candidates(size_wh: np.ndarray) -> np.ndarray:
-    """Centres of a box around the origin that leave it free, (C, 2)."""
+    """Centers of a box around the origin that leave it free, (C, 2)."""
     angles = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS - np.pi / 4
     rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return np.concatenate([rays * distance + rays * size_wh / 2 for distance in _DISTANCES])
@@ -31,7 +31,7 @@ def _candidates(size_wh: np.ndarray) -> np.ndarray:
 def _covered(
     centers: np.ndarray, size_wh: np.ndarray, points: np.ndarray, gap: float = 0.0
 ) -> np.ndarray:
-    """How many points a box at each centre covers, (C, )."""
+    """How many points a box at each center covers, (C, )."""
     away = np.abs(centers[:, None] - points[None])
     return (away < size_wh / 2 + gap).all(axis=-1).sum(axis=1)
 
@@ -39,7 +39,7 @@ def _covered(
 def _overlap(
     centers: np.ndarray, size_wh: np.ndarray, others: np.ndarray, sizes_wh: np.ndarray
 ) -> np.ndarray:
-    """Share of a box at each centre that the other boxes cover, (C, )."""
+    """Share of a box at each center that the other boxes cover, (C, )."""
     reach = (size_wh + sizes_wh) / 2 + _GAP
     inner = reach - np.abs(centers[:, None] - others[None])  # (C, N, 2)
     area = np.clip(inner, 0, None).prod(axis=-1).sum(axis=-1)
@@ -89,10 +89,10 @@ def place_labels(
         obstacles (np.ndarray): All points that are drawn, (M, 2).
         line_points (np.ndarray): Places on lines, a few pixels apart, that are better left free,
             (L, 2).
-        canvas_wh (tuple[float, float]): Size of the picture.
+        canvas_wh (tuple[float, float]): Size of the image.
 
     Returns:
-        np.ndarray: Centres of the labels, (N, 2).
+        np.ndarray: Centers of the labels, (N, 2).
     """
     places, costs = [], []
     for point, size_wh in zip(points, sizes_wh):

@@ -1,6 +1,6 @@
-"""People as coloured sticks on black, the input of ControlNet.
+"""People as colored sticks on black, the input of ControlNet.
 
-Layout and colours are those of `OpenPose <https://arxiv.org/abs/1812.08008>`_: limbs as ellipses,
+Layout and colors are those of `OpenPose <https://arxiv.org/abs/1812.08008>`_: limbs as ellipses,
 joints as discs, hands as a rainbow of fingers, the face as white dots.
 """
 
@@ -11,7 +11,7 @@ import colorsys
 import cv2
 import numpy as np
 
-from ..vocabularies import convert_keypoints, get_vocabulary
+from ..vocabularies import convert_keypoints, get_keypoint_set
 
 LIMB_WIDTH = 4
 LIMB_SHADE = 0.6
@@ -48,7 +48,7 @@ _FINGER_JOINTS = 4
 
 
 def _rainbow(position: float) -> tuple[int, int, int]:
-    """A saturated RGB colour; 0 and 1 are red."""
+    """A saturated RGB color; 0 and 1 are red."""
     red, green, blue = colorsys.hsv_to_rgb(position, 1, 1)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -75,7 +75,7 @@ def draw_openpose(
     Raises:
         ValueError: If the number of keypoints is not that of ``vocabulary``.
     """
-    target = get_vocabulary('openpose_wholebody')
+    target = get_keypoint_set('openpose_wholebody')
     points, values = convert_keypoints(
         np.asarray(keypoints, dtype=float), np.asarray(scores, dtype=float), vocabulary, target.name
     )
@@ -100,8 +100,8 @@ def draw_openpose(
 
 
 def _disc(canvas: np.ndarray, point: np.ndarray, radius: int, color: tuple[int, int, int]) -> None:
-    centre = (round(float(point[0])), round(float(point[1])))
-    cv2.circle(canvas, centre, radius, color, -1)
+    center = (round(float(point[0])), round(float(point[1])))
+    cv2.circle(canvas, center, radius, color, -1)
 
 
 def _draw_limbs(canvas: np.ndarray, joints: np.ndarray, visible: np.ndarray) -> None:

@@ -1,11 +1,11 @@
 """Where the keypoints of a face are drawn: a schematic one, from the front.
 
 Unit: half the width of the head. The origin is between the pupils, x grows to the right of the
-picture, which is the person's left, and y downwards.
+image, which is the person's left, and y downwards.
 
 Only the person's left half is written down. The right half is its mirror image; the names of a
 mirrored curve are listed beside those of the curve, because numbered points keep their order from
-left to right in the *picture* on either side of the face. Features are larger than life where many
+left to right in the *image* on either side of the face. Features are larger than life where many
 points share a small place, and points that are one place in a person (eye, iris and pupil) are
 drawn a little apart.
 """
@@ -32,7 +32,7 @@ CLOCK_DEG = {
     'midpoint_4': 135,
 }
 
-# Numbers of the midpoints of a curve, in the picture from left to right: 1 and 2 halve its two
+# Numbers of the midpoints of a curve, in the image from left to right: 1 and 2 halve its two
 # sides, 3 to 6 the quarters.
 ALONG = ('3', '1', '4', 'center', '5', '2', '6')
 

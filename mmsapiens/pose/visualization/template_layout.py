@@ -3,7 +3,7 @@
 The layout of the charts in ``docs/vocabularies.md``. The person stands with the arms a little away
 from the body, the hands open and their backs to the front, so that the thumbs point to the body.
 Unit: a thousandth of the height. The origin is in the middle at the top of the head, x grows to the
-right of the picture, which is the person's left, and y downwards.
+right of the image, which is the person's left, and y downwards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..vocabularies import NO_PARTNER, get_vocabulary, partners
+from ..vocabularies import NO_PARTNER, get_keypoint_set, partners
 from .template_face import Points, face_points, jaw_points
 from .template_sketch import ear_outline, face_lines, head_outline, smooth
 
@@ -100,8 +100,8 @@ def _positions() -> MappingProxyType:
     for name, point in {**face_points(), **jaw_points()}.items():
         x, y = from_face(np.array(point))
         points[name] = (float(x), float(y))
-    ours = get_vocabulary('goliath308').keypoint_names
-    other = get_vocabulary('coco_wholebody').keypoint_names
+    ours = get_keypoint_set('goliath308').keypoint_names
+    other = get_keypoint_set('coco_wholebody').keypoint_names
     for name, index in zip(other, partners('goliath308', 'coco_wholebody')):
         if index != NO_PARTNER:
             points[name] = points[ours[index]]
@@ -121,5 +121,5 @@ def layout(vocabulary: str) -> np.ndarray:
         KeyError: If the vocabulary is unknown.
     """
     points = _positions()
-    names = get_vocabulary(vocabulary).keypoint_names
+    names = get_keypoint_set(vocabulary).keypoint_names
     return np.array([points[name] for name in names])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from ..vocabularies import VOCABULARIES, Vocabulary, get_vocabulary
+from ..vocabularies import VOCABULARIES, KeypointSet, get_keypoint_set
 from .chart_parts import CHARTS, PARTS, frame, links_to_draw, select
 from .grouped_pose_visualizer import GROUP_COLORS, group_of_each
 from .label_placement import place_labels
@@ -32,7 +32,7 @@ Color = tuple[float, ...] | str
 class _Chart:
     """A figure whose coordinates are pixels from the upper left corner."""
 
-    def __init__(self, vocabulary: Vocabulary, part: str) -> None:
+    def __init__(self, vocabulary: KeypointSet, part: str) -> None:
         self.vocabulary = vocabulary
         self.part = part
         self.scale = PARTS[part].scale
@@ -54,7 +54,7 @@ class _Chart:
         return (points - self.box[:2]) * self.scale
 
     def color(self, group: str, shade: float = 1.0) -> Color:
-        """Colour of a group, darker with a smaller shade."""
+        """Color of a group, darker with a smaller shade."""
         return tuple(shade * value / 255 for value in GROUP_COLORS[group])
 
     def draw_line(self, line: np.ndarray, **style: Any) -> None:
@@ -138,7 +138,7 @@ class _Chart:
             self.write(zoom.replace('_', ' '), place, '0.2', ha='left')
 
     def draw_sides(self) -> None:
-        """Which side of the picture is the person's right."""
+        """Which side of the image is the person's right."""
         if not PARTS[self.part].is_whole:
             return
         for share, side in ((0.14, 'right'), (0.86, 'left')):
@@ -146,7 +146,7 @@ class _Chart:
             self.write(f"person's\n{side}", place, '0.3')
 
     def to_image(self) -> Image.Image:
-        """The picture, with a palette."""
+        """The image, with a palette."""
         self.canvas.draw()
         pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
         image = Image.fromarray(np.ascontiguousarray(pixels))
@@ -165,7 +165,7 @@ def draw_chart(vocabulary: str, part: str) -> Image.Image:
     Returns:
         Image.Image: With a palette.
     """
-    chart = _Chart(get_vocabulary(vocabulary), part)
+    chart = _Chart(get_keypoint_set(vocabulary), part)
     chart.draw_sketch()
     chart.draw_links()
     chart.draw_points()

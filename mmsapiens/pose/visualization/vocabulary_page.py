@@ -9,9 +9,9 @@ from textwrap import fill
 from ..vocabularies import (
     NO_PARTNER,
     VOCABULARIES,
-    Vocabulary,
+    KeypointSet,
     common_keypoints,
-    get_vocabulary,
+    get_keypoint_set,
     partners,
 )
 from .chart_parts import CHARTS, PARTS, select
@@ -57,27 +57,27 @@ partners of each pair, and on the diagonal the number of keypoints:
   list: which points these are is inferred, and the pairs in the file say how
   sure they are.
 
-## How to read the pictures
+## How to read the images
 
-- The person faces you: the person's right is on the left of the picture.
-- Partners have the same place in all pictures.
+- The person faces you: the person's right is on the left of the image.
+- Partners have the same place in all images.
 - The places are schematic. They follow the names and the table of left and
   right counterparts; they are not an average of annotations. Three of them
   are readings of names that say too little: the lash line is drawn as the
   outer edge of the lid and the eyelid line as the inner one; midpoint 1 of
   the bridge of the nose is in its middle, 2 above and 3 below; the antihelix
   of the ear starts at the crura and ends below.
-- Points that are one place in a person, as the centres of eye, iris and
+- Points that are one place in a person, as the centers of eye, iris and
   pupil, or the wrist and the root of the hand, are drawn a little apart.
-- In `goliath308`, midpoints are numbered from left to right in the *picture*
+- In `goliath308`, midpoints are numbered from left to right in the *image*
   on both sides of the face. Of lids and lips, 1 and 2 halve the two sides of
   the curve and 3 to 6 are the quarters; of a brow, 1 is the middle and 2 and
   3 are the quarters. So the counterpart of `r_midpoint_1_of_upper_lash_line`
   is `l_midpoint_2_of_upper_lash_line`. The hours of iris and pupil are those
-  of the picture as well.
+  of the image as well.
 - Point 2 of the inner helix of one ear is the counterpart of point 8 of the
   other. The left ear is drawn in the order of its numbers.
-- Colours tell the groups; grey lines are a sketch, coloured ones the links of
+- Colors tell the groups; gray lines are a sketch, colored ones the links of
   the vocabulary. Those of OpenPose are drawn in its manner.
 """
 _OUTRO = """\
@@ -87,7 +87,7 @@ _OUTRO = """\
 {command}
 ```
 
-The text is checked by a test; the pictures change with the release of
+The text is checked by a test; the images change with the release of
 matplotlib.
 """
 
@@ -130,7 +130,7 @@ def _intro() -> str:
     return _INTRO.format(
         command=COMMAND,
         table=_table(
-            [f'`{name}`', len(get_vocabulary(name)), _ABOUT[name]] for name in VOCABULARIES
+            [f'`{name}`', len(get_keypoint_set(name)), _ABOUT[name]] for name in VOCABULARIES
         ),
         relations=_relations(),
         common=sum(counts.values()),
@@ -138,7 +138,7 @@ def _intro() -> str:
     )
 
 
-def _names(vocabulary: Vocabulary) -> str:
+def _names(vocabulary: KeypointSet) -> str:
     """Index and name of all keypoints, folded away."""
     words = (
         f'{index} `{name}`'.replace(' ', '\0')
@@ -151,7 +151,7 @@ def _names(vocabulary: Vocabulary) -> str:
 
 
 def _charts(name: str) -> str:
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     blocks = []
     for part in CHARTS[name]:
         spec = PARTS[part]
@@ -160,14 +160,14 @@ def _charts(name: str) -> str:
         if len(CHARTS[name]) > 1:
             text = f'Indices: {index_ranges(select(vocabulary, part))}.'
             if spec.zooms:
-                text = 'The frames are the pictures that follow.'
+                text = 'The frames are the images that follow.'
             block = f'### `{name}`: {spec.title}\n\n{text}\n\n{block}'
         blocks.append(block)
     return '\n\n'.join(blocks)
 
 
 def _section(name: str) -> str:
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     rows = [[f'`{group}`', len(ids), index_ranges(ids)] for group, ids in vocabulary.groups.items()]
     groups = _table([['Group', 'Keypoints', 'Indices'], ['---'] * 3, *rows])
     parts = [
@@ -188,7 +188,7 @@ def page_text() -> str:
 
 
 def write_page(folder: str | Path) -> list[Path]:
-    """Write the page and its pictures.
+    """Write the page and its images.
 
     Args:
         folder (str | Path): ``docs`` of the repository, or another folder.

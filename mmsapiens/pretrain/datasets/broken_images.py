@@ -25,7 +25,7 @@ class BrokenImages:
     Args:
         max_share (float): Share of the images read that may be broken, from 0 to 1. Before 1000
             images are read it is taken of 1000 (or of ``total`` if that is less).
-        total (int): Images of the data set.
+        total (int): Images of the dataset.
         folder (str, optional): For ``broken_images_rank<n>.txt``. Defaults to None, no file.
     """
 

@@ -16,9 +16,9 @@ from ...registry import HOOKS
 class BrokenImagesHook(Hook):
     """Logs how many images were broken, when there are new ones.
 
-    Their names go into the working directory, unless the data set has a ``broken_dir``.
+    Their names go into the working directory, unless the dataset has a ``broken_dir``.
 
-    Each process logs its own. The data set stops the run by itself when too many are broken.
+    Each process logs its own. The dataset stops the run by itself when too many are broken.
 
     Args:
         interval (int): Steps between looks. Defaults to 1000.

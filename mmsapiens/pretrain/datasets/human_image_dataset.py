@@ -77,7 +77,7 @@ class HumanImageDataset(UnlabelledImageDataset):
                 if not os.path.isdir(root):
                     raise FileNotFoundError(
                         f'the folder {root} of `data_root` does not exist. '
-                        'Give one with pictures, or a list of them as '
+                        'Give one with images, or a list of them as '
                         '`ann_file`.'
                     )
                 names = scan_folder(root, self.suffixes)

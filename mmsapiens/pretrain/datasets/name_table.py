@@ -90,7 +90,7 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
     """Names of images below ``folder``, relative to it, in sorted order.
 
     Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
-    those of macOS beside every picture for instance, are left out.
+    those of macOS beside every image for instance, are left out.
 
     Args:
         folder (str | Path): Where to look.

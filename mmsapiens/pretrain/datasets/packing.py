@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...utils.errors import BadSampleError
-from ...utils.whole_files import TMP_SUFFIX, whole_file, write_whole
+from ...utils.whole_files import TMP_SUFFIX, atomic_open, atomic_write
 from .decoding import decode_image
 from .human_image_dataset import HumanImageDataset
 from .shard_index import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex, index_shard
@@ -126,21 +126,21 @@ def write_shard(
             lines = skipped_path.read_text(encoding='utf-8').splitlines()
         return number, len(index), lines, True
     stop = min((number + 1) * per_shard, len(images))
-    with whole_file(path) as partial, tarfile.open(partial, 'w') as tar:
+    with atomic_open(path) as partial, tarfile.open(partial, 'w') as tar:
         skipped = _fill(
             tar, images, range(number * per_shard, stop), verify=verify, with_source=with_source
         )
     if skipped:
-        write_whole('\n'.join(skipped).encode(), skipped_path)
+        atomic_write('\n'.join(skipped).encode(), skipped_path)
     index = index_shard(path)
-    write_whole(index.dumps(), index_path)
+    atomic_write(index.dumps(), index_path)
     return number, len(index), skipped, False
 
 
 def _check_settings(out_dir: Path, settings: dict[str, Any]) -> None:
     path = out_dir / SETTINGS
     if not path.is_file():
-        write_whole(json.dumps(settings).encode(), path)
+        atomic_write(json.dumps(settings).encode(), path)
         return
     before = json.loads(path.read_bytes())
     if before != settings:
@@ -165,7 +165,7 @@ def pack_images(
     Started again after an interruption it keeps the shards that are whole.
 
     Args:
-        images (HumanImageDataset): What to pack, in this order. Shuffle the list if neighbours are
+        images (HumanImageDataset): What to pack, in this order. Shuffle the list if neighbors are
             alike: a training process reads few shards at a time.
         out_dir (str | Path): Folder for shards, indexes and the list of shards, made if needed.
         per_shard (int): Images per shard. Defaults to 1000.
@@ -221,7 +221,7 @@ def pack_images(
     result.num_images = sum(counts)
     result.skipped.sort()
     names = [shard_name(number) for number in range(num_shards)]
-    write_whole(Manifest(names, counts).dumps(), target / MANIFEST)
+    atomic_write(Manifest(names, counts).dumps(), target / MANIFEST)
     return result
 
 
@@ -236,7 +236,7 @@ def _map(work: Callable[[int], Any], number: int, num_workers: int) -> Any:
 def _index_file(name: str, folder: Path) -> int:
     index_path = folder / (name + INDEX_SUFFIX)
     index = index_shard(folder / name)
-    write_whole(index.dumps(), index_path)
+    atomic_write(index.dumps(), index_path)
     return len(index)
 
 
@@ -265,5 +265,5 @@ def index_folder(folder: str | Path, num_workers: int = 1) -> PackResult:
     else:
         with multiprocessing.Pool(num_workers) as pool:
             counts = pool.map(work, names)
-    write_whole(Manifest(names, counts).dumps(), target / MANIFEST)
+    atomic_write(Manifest(names, counts).dumps(), target / MANIFEST)
     return PackResult(num_shards=len(names), num_images=sum(counts))

@@ -13,7 +13,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 
 from ...utils.errors import BadSampleError
 from ...utils.fsspec_backend import FsspecBackend
-from ...utils.whole_files import write_whole
+from ...utils.whole_files import atomic_write
 
 MAX_OPEN = 32
 
@@ -131,7 +131,7 @@ class ShardStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder / f'{name}.lock'):
             if not path.is_file():
-                write_whole(self.get(name), path)
+                atomic_write(self.get(name), path)
             os.utime(path)
             opened = os.open(path, os.O_RDONLY)
         with _locked(folder / '.lock'):
@@ -164,7 +164,7 @@ class _locked:
         self.file.close()
 
 
-class LastUsed:
+class LRUCache:
     """Keeps the last values of a function of an int.
 
     Args:

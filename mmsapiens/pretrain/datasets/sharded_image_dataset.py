@@ -10,7 +10,7 @@ import numpy as np
 from ...registry import DATASETS
 from .name_table import read_list
 from .shard_index import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
-from .shard_store import LastUsed, ShardStore
+from .shard_store import LRUCache, ShardStore
 from .unlabelled_image_dataset import UnlabelledImageDataset
 
 NUM_INDEXES = 64
@@ -71,7 +71,7 @@ class ShardedImageDataset(UnlabelledImageDataset):
         self.ends = np.cumsum(self.manifest.counts, dtype=np.int64)
         if not len(self.ends) or self.ends[-1] == 0:
             raise ValueError(f'{path} lists no images')
-        self.indexes = LastUsed(self._load_index, NUM_INDEXES)
+        self.indexes = LRUCache(self._load_index, NUM_INDEXES)
         if self.subset_file is not None:
             self._choose_names(self.subset_file)
             assert self._chosen is not None
@@ -109,7 +109,7 @@ class ShardedImageDataset(UnlabelledImageDataset):
 
     @property
     def block_sizes(self) -> np.ndarray | None:
-        """Images of each shard (int64) that belong to the data set.
+        """Images of each shard (int64) that belong to the dataset.
 
         None for a subset that is not in the order of the shards.
         """

@@ -1,4 +1,4 @@
-"""What data sets of unlabelled images share."""
+"""What datasets of unlabelled images share."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def get_subset(self, indices: int | Sequence[int]) -> UnlabelledImageDataset:
-        """A data set of some of the images; see :meth:`get_subset_`."""
+        """A dataset of some of the images; see :meth:`get_subset_`."""
         subset = copy.copy(self)
         subset.get_subset_(indices)
         return subset
@@ -195,5 +195,5 @@ class UnlabelledImageDataset(BaseDataset):
             chosen = derive_seed(seed, 'replacement', attempt) % len(self)
         raise RuntimeError(
             f'image {idx} and {self.max_refetch} replacements for it are all '
-            'broken. Check the data set.'
+            'broken. Check the dataset.'
         )

@@ -74,8 +74,8 @@ class ReconstructionHook(Hook):
             return
         preprocessor = model.data_preprocessor
         style = Style(preprocessor.mean, preprocessor.std)
-        pictures = {'reconstruction': draw_triplets(result, style)}
+        images = {'reconstruction': draw_triplets(result, style)}
         if others:
-            pictures['mask_ratios'] = draw_sweep(dict(zip(self.mask_ratios, others)), style)
-        for name, picture in pictures.items():
-            runner.visualizer.add_image(name, picture, step=runner.iter + 1)
+            images['mask_ratios'] = draw_sweep(dict(zip(self.mask_ratios, others)), style)
+        for name, image in images.items():
+            runner.visualizer.add_image(name, image, step=runner.iter + 1)

@@ -51,24 +51,24 @@ class Rest:
 class ResumableSampler(Sampler):
     """Each sample once per epoch, in an order that is a pure function.
 
-    The order of an epoch depends on the seed, the epoch and the data set alone, and can be computed
+    The order of an epoch depends on the seed, the epoch and the dataset alone, and can be computed
     at any position without what is in front of it. The processes take one contiguous part each
     (sizes differ by at most one). Hence the whole state of an epoch is how many samples each
     process took. If the number of processes changes, what is left is divided anew.
 
-    A data set with ``block_sizes`` (int64, entries of each shard) has its shards shuffled, then the
+    A dataset with ``block_sizes`` (int64, entries of each shard) has its shards shuffled, then the
     entries inside windows of ``window`` consecutive ones, so that a process reads from few shards
-    at a time. Other data sets are shuffled entry by entry.
+    at a time. Other datasets are shuffled entry by entry.
 
     Use it with :class:`ResumableBatchSampler`. Iterated by itself it gives all processes the same
     number of samples, and so leaves out up to ``world_size - 1``, others in each epoch.
 
     Args:
-        dataset (Sized): The data set.
+        dataset (Sized): The dataset.
         shuffle (bool): Whether to shuffle. Defaults to True.
-        seed (int, optional): Of the order and of what the data set draws. Defaults to None, a
+        seed (int, optional): Of the order and of what the dataset draws. Defaults to None, a
             random one, the same in all processes.
-        window (int): Entries that are shuffled among each other, for data sets of shards. Defaults
+        window (int): Entries that are shuffled among each other, for datasets of shards. Defaults
             to 8192.
     """
 
@@ -82,7 +82,7 @@ class ResumableSampler(Sampler):
         self.total = len(dataset)
         if self.total < self.world_size:
             raise ValueError(
-                f'the data set has {self.total} samples for '
+                f'the dataset has {self.total} samples for '
                 f'{self.world_size} processes. Use fewer processes, or more '
                 'images.'
             )
@@ -96,7 +96,7 @@ class ResumableSampler(Sampler):
         self._sizes = None if sizes is None else np.asarray(sizes)
         if self._sizes is not None and self._sizes.sum() != self.total:
             raise ValueError(
-                f'`block_sizes` of the data set add up to {self._sizes.sum()},'
+                f'`block_sizes` of the dataset add up to {self._sizes.sum()},'
                 f' but it has {self.total} entries'
             )
         self._prepare()
@@ -125,7 +125,7 @@ class ResumableSampler(Sampler):
             positions (np.ndarray): Integers in ``range(len(dataset))``, (N,).
 
         Returns:
-            np.ndarray: Indices of the data set, int64 (N,).
+            np.ndarray: Indices of the dataset, int64 (N,).
         """
         if not self.shuffle:
             return positions

@@ -1,4 +1,4 @@
-"""An index of a data set that knows the epoch it is drawn for."""
+"""An index of a dataset that knows the epoch it is drawn for."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def derive_seed(*parts: int | str) -> int:
 
 
 class SampleIndex(int):
-    """An int for any data set; ours also read the seed of its epoch.
+    """An int for any dataset; ours also read the seed of its epoch.
 
-    The epoch travels with the index because workers that persist hold a copy of the data set that
+    The epoch travels with the index because workers that persist hold a copy of the dataset that
     nobody can tell the epoch.
 
     Attributes:

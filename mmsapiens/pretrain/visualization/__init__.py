@@ -1,5 +1,5 @@
-"""Pictures of reconstructions."""
+"""Images of reconstructions."""
 
-from .reconstruction import Style, draw_sweep, draw_triplets, to_pictures
+from .reconstruction import Style, draw_sweep, draw_triplets, to_images
 
-__all__ = ['Style', 'draw_sweep', 'draw_triplets', 'to_pictures']
+__all__ = ['Style', 'draw_sweep', 'draw_triplets', 'to_images']

@@ -17,7 +17,7 @@ GAP = 4
 LABEL_HEIGHT = 20
 
 
-def to_pictures(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
+def to_images(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
     """Undo the normalization of the input.
 
     Args:
@@ -34,7 +34,7 @@ def to_pictures(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
 
 
 class Style(NamedTuple):
-    """How to turn reconstructions into pictures.
+    """How to turn reconstructions into images.
 
     Attributes:
         mean (Tensor): Of the preprocessor, three numbers.
@@ -48,29 +48,29 @@ class Style(NamedTuple):
     paste_visible: bool = True
 
     def apply(self, result: Reconstruction) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Original, masked and reconstructed pictures, each (B, H, W, 3)."""
-        original = to_pictures(result.original, self.mean, self.std)
+        """Original, masked and reconstructed images, each (B, H, W, 3)."""
+        original = to_images(result.original, self.mean, self.std)
         hidden = result.mask[:, 0, :, :, None].cpu().numpy() > 0
         masked = np.where(hidden, np.uint8(MASK_GREY), original)
         shown = result.combined if self.paste_visible else result.predicted
-        return original, masked, to_pictures(shown, self.mean, self.std)
+        return original, masked, to_images(shown, self.mean, self.std)
 
 
-def _label(picture: np.ndarray, text: str) -> np.ndarray:
-    """A line of text above a picture."""
-    strip = np.full((LABEL_HEIGHT, picture.shape[1], 3), 255, np.uint8)
+def _label(image: np.ndarray, text: str) -> np.ndarray:
+    """A line of text above an image."""
+    strip = np.full((LABEL_HEIGHT, image.shape[1], 3), 255, np.uint8)
     cv2.putText(
         strip, text, (2, LABEL_HEIGHT - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA
     )
-    return np.concatenate([strip, picture])
+    return np.concatenate([strip, image])
 
 
-def _row(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of equal height side by side."""
-    gap = np.full((pictures[0].shape[0], GAP, 3), 255, np.uint8)
+def _row(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Images of equal height side by side."""
+    gap = np.full((images[0].shape[0], GAP, 3), 255, np.uint8)
     parts = [gap]
-    for picture in pictures:
-        parts += [picture, gap]
+    for image in images:
+        parts += [image, gap]
     return np.concatenate(parts, axis=1)
 
 
@@ -96,8 +96,8 @@ def draw_triplets(result: Reconstruction, style: Style) -> np.ndarray:
     ratio = result.mask.mean().item()
     names = ('original', f'masked {ratio:.0%}', 'reconstructed')
     rows = []
-    for number, pictures in enumerate(zip(*style.apply(result))):
-        tiles = list(pictures)
+    for number, images in enumerate(zip(*style.apply(result))):
+        tiles = list(images)
         if number == 0:
             tiles = [_label(*pair) for pair in zip(tiles, names)]
         rows.append(_row(tiles))

@@ -1,1 +1,1 @@
-"""Colours, text and panels for every drawing; needs no host."""
+"""Colors, text and panels for every drawing; needs no host."""

@@ -1,6 +1,6 @@
-"""Text, legends of classes and colour bars, readable at every size.
+"""Text, legends of classes and color bars, readable at every size.
 
-Everything scales with the size of the font. Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Everything scales with the size of the font. Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import apply_colour_map
+from .colors import apply_color_map
 
 PAPER = (24, 24, 24)
 INK = (240, 240, 240)
 MIN_FONT = 11
 FONT_SHARE = 0.024
-"""Size of the font as a share of the longer side of a picture."""
+"""Size of the font as a share of the longer side of an image."""
 
 
 def font_size(height: int, width: int) -> int:
-    """Size of text in pixels for a picture of a height and width."""
+    """Size of text in pixels for an image of a height and width."""
     return max(MIN_FONT, round(FONT_SHARE * max(height, width)))
 
 
@@ -66,14 +66,14 @@ def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.n
         text (str): It is shortened if it does not fit.
         width (int): Width W of the strip.
         size (int): Of the font.
-        align (str): 'left', 'right' or 'centre'. Defaults to 'left'.
+        align (str): 'left', 'right' or 'center'. Defaults to 'left'.
 
     Returns:
         np.ndarray: RGB, uint8 (1.6 size, W, 3).
     """
     text = fit_text(text, size, width)
     free = width - text_width(text, size)
-    start = {'left': 0, 'centre': free // 2, 'right': free}[align]
+    start = {'left': 0, 'center': free // 2, 'right': free}[align]
     image = Image.fromarray(blank(line_height(size), width))
     middle = line_height(size) / 2
     ImageDraw.Draw(image).text((start, middle), text, fill=INK, font=_font(size), anchor='lm')
@@ -81,10 +81,10 @@ def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.n
 
 
 def class_legend(entries: Sequence[tuple[str, Sequence[int]]], width: int, size: int) -> np.ndarray:
-    """Names of classes beside their colours, in as many columns as fit.
+    """Names of classes beside their colors, in as many columns as fit.
 
     Args:
-        entries (Sequence[tuple[str, Sequence[int]]]): Name and RGB colour.
+        entries (Sequence[tuple[str, Sequence[int]]]): Name and RGB color.
         width (int): Width W of the legend.
         size (int): Of the font.
 
@@ -102,11 +102,11 @@ def class_legend(entries: Sequence[tuple[str, Sequence[int]]], width: int, size:
     step = width // columns if rows > 1 else column
     image = Image.fromarray(blank(rows * line, width))
     draw = ImageDraw.Draw(image)
-    for index, (name, (_, colour)) in enumerate(zip(names, entries)):
+    for index, (name, (_, color)) in enumerate(zip(names, entries)):
         left, top = index // rows * step, index % rows * line
         draw.rectangle(
             (left, top + (line - box) // 2, left + box, top + (line + box) // 2),
-            fill=tuple(int(value) for value in colour),
+            fill=tuple(int(value) for value in color),
             outline=INK,
         )
         start = left + box + size // 2
@@ -121,12 +121,12 @@ def class_legend(entries: Sequence[tuple[str, Sequence[int]]], width: int, size:
     return np.array(image)
 
 
-def colour_bar(colour_map: str, low: str, high: str, width: int, size: int) -> np.ndarray:
-    """A colour map from left to right between the names of its ends.
+def color_bar(color_map: str, low: str, high: str, width: int, size: int) -> np.ndarray:
+    """A color map from left to right between the names of its ends.
 
     Args:
-        colour_map (str): A key of :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
-        low (str): What its first colour means.
+        color_map (str): A key of :data:`~mmsapiens.utils.drawing.colors.COLOR_MAPS`.
+        low (str): What its first color means.
         high (str): What its last one means.
         width (int): Width W of the strip.
         size (int): Of the font.
@@ -145,5 +145,5 @@ def colour_bar(colour_map: str, low: str, high: str, width: int, size: int) -> n
     strip[:, width - right + gap :] = text_strip(high, right - gap, size)
     top = (strip.shape[0] - size) // 2
     levels = np.linspace(0, 1, length, dtype=np.float32)[None]
-    strip[top : top + size, left : left + length] = apply_colour_map(levels, colour_map)
+    strip[top : top + size, left : left + length] = apply_color_map(levels, color_map)
     return strip

@@ -1,6 +1,6 @@
-"""Pictures side by side, with titles.
+"""Images side by side, with titles.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -10,54 +10,54 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .legends import blank, colour_bar, line_height, text_strip
+from .legends import blank, color_bar, line_height, text_strip
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What the colours of a picture mean.
+    """What the colors of an image mean.
 
     Attributes:
-        colour_map (str): A key of :data:`~mmsapiens.utils.drawing.colours.COLOUR_MAPS`.
-        low (str): Meaning of its first colour.
-        high (str): Meaning of its last colour.
+        color_map (str): A key of :data:`~mmsapiens.utils.drawing.colors.COLOR_MAPS`.
+        low (str): Meaning of its first color.
+        high (str): Meaning of its last color.
     """
 
-    colour_map: str
+    color_map: str
     low: str
     high: str
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture of a panel.
+    """An image of a panel.
 
     Attributes:
         title (str): Line above it.
-        picture (np.ndarray): RGB, uint8 (H, W, 3).
-        bar (Bar, optional): Colour bar below it. Defaults to None.
+        image (np.ndarray): RGB, uint8 (H, W, 3).
+        bar (Bar, optional): Color bar below it. Defaults to None.
     """
 
     title: str
-    picture: np.ndarray
+    image: np.ndarray
     bar: Bar | None = None
 
 
 def gap_of(size: int) -> int:
-    """Space between pictures for a size of the font, in pixels."""
+    """Space between images for a size of the font, in pixels."""
     return max(4, size // 2)
 
 
 def row_width(count: int, width: int, size: int) -> int:
-    """Width of a row of some pictures of a width, in pixels."""
+    """Width of a row of some images of a width, in pixels."""
     return count * width + (count + 1) * gap_of(size)
 
 
 def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
-    """Pictures of one size side by side.
+    """Images of one size side by side.
 
     Args:
-        tiles (Sequence[Tile]): At least one; pictures are (H, W, 3).
+        tiles (Sequence[Tile]): At least one; images are (H, W, 3).
         size (int): Of the font.
 
     Returns:
@@ -67,12 +67,12 @@ def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
         ValueError: If there is no tile, or if sizes differ.
     """
     if not tiles:
-        raise ValueError('a row of pictures must have at least one tile')
-    shape = tiles[0].picture.shape
-    if any(tile.picture.shape != shape for tile in tiles):
+        raise ValueError('a row of images must have at least one tile')
+    shape = tiles[0].image.shape
+    if any(tile.image.shape != shape for tile in tiles):
         raise ValueError(
-            'the pictures of a row must have one size, but got '
-            f'{[tile.picture.shape for tile in tiles]}'
+            'the images of a row must have one size, but got '
+            f'{[tile.image.shape for tile in tiles]}'
         )
     height, width = shape[:2]
     gap, line = gap_of(size), line_height(size)
@@ -83,10 +83,10 @@ def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
         left = gap + index * (width + gap)
         columns = slice(left, left + width)
         row[:line, columns] = text_strip(tile.title, width, size)
-        row[line : line + height, columns] = tile.picture
+        row[line : line + height, columns] = tile.image
         if tile.bar:
-            row[line + height : line + height + line, columns] = colour_bar(
-                tile.bar.colour_map, tile.bar.low, tile.bar.high, width, size
+            row[line + height : line + height + line, columns] = color_bar(
+                tile.bar.color_map, tile.bar.low, tile.bar.high, width, size
             )
     return row
 

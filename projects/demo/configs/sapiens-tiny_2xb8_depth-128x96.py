@@ -1,4 +1,4 @@
-# Small pictures and patches: as many tokens as at 256x192 with patches of 16, on a quarter of the
+# Small images and patches: as many tokens as at 256x192 with patches of 16, on a quarter of the
 # pixels. For the CPU of anyone; `projects/demo` fills in the data and the number of epochs.
 _base_ = [
     '../../../configs/dense/depth/sapiens-tiny_2xb4-300e_depth-256x192.py',

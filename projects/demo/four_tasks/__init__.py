@@ -1,1 +1,1 @@
-"""Four tasks on rendered people, from nothing to a page with pictures."""
+"""Four tasks on rendered people, from nothing to a page with images."""

@@ -1,6 +1,6 @@
-"""What one can say about a picture without looking at it.
+"""What one can say about an image without looking at it.
 
-Letters: N pictures, K keypoints, C classes, H W pixels.
+Letters: N images, K keypoints, C classes, H W pixels.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def place_pose(pose: NDArray, box: NDArray) -> NDArray:
 
 
 def most_frequent_class(labels: Iterable[NDArray], num_classes: int) -> NDArray:
-    """The most frequent class at each place of the picture.
+    """The most frequent class at each place of the image.
 
     Args:
         labels (Iterable[NDArray]): Class ids, each (H, W); others than the classes do not count.

@@ -1,4 +1,4 @@
-"""Which rendered pictures are for training and which for evaluation."""
+"""Which rendered images are for training and which for evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SPLITS = ('train', 'val')
 
 
 def read_index(root: Path, count: int) -> list[dict[str, Any]]:
-    """The first pictures of a set of renders.
+    """The first images of a set of renders.
 
     Args:
         root (Path): Folder of the renders.
@@ -26,7 +26,7 @@ def read_index(root: Path, count: int) -> list[dict[str, Any]]:
     """
     lines = (root / 'index.jsonl').read_text('utf-8').splitlines()
     if len(lines) < count:
-        raise ValueError(f'{root} must have {count} pictures, but has {len(lines)}')
+        raise ValueError(f'{root} must have {count} images, but has {len(lines)}')
     entries = [json.loads(line) for line in lines[:count]]
     sides = [{s for e in entries if e['split'] == split for s in e['subjects']} for split in SPLITS]
     shared = sides[0] & sides[1]
@@ -38,18 +38,18 @@ def read_index(root: Path, count: int) -> list[dict[str, Any]]:
 
 
 def read_views(root: Path) -> dict[str, str]:
-    """Name of each picture of a set of renders -> its kind of view."""
+    """Name of each image of a set of renders -> its kind of view."""
     lines = (root / 'index.jsonl').read_text('utf-8').splitlines()
     entries = [json.loads(line) for line in lines]
     return {entry['name']: entry['view'] for entry in entries}
 
 
 def only_images(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """A COCO file for some of its pictures.
+    """A COCO file for some of its images.
 
     Args:
         document (dict): Content of the file.
-        names (set[str]): Names of pictures, without their endings.
+        names (set[str]): Names of images, without their endings.
 
     Returns:
         dict: Likewise, shorter.
@@ -65,7 +65,7 @@ def write_lists(root: Path, count: int, out: Path) -> None:
 
     Args:
         root (Path): Folder of the renders.
-        count (int): Number of pictures to use, the first ones.
+        count (int): Number of images to use, the first ones.
         out (Path): Folder for ``{train,val}.{txt,json}``; ``val.json`` comes last.
     """
     entries = read_index(root, count)

@@ -24,7 +24,7 @@ from .networks import PREDICTIONS, Network, prediction
 
 NUM_CLASSES = 28
 TOLD_VIEW = 'mean pose of the same view'
-"""A guess that is told what the picture shows: face, upper or full body."""
+"""A guess that is told what the image shows: face, upper or full body."""
 
 Guess = Callable[[Any], Any]
 """Takes a data sample, gives a prediction of the same kind."""
@@ -41,7 +41,7 @@ def _labels(data: Path, lists: Path) -> Iterator[NDArray]:
 
 
 def _people(task: str, data: Path, lists: Path) -> Iterator[tuple[NDArray, NDArray]]:
-    """Maps of the training pictures and their masks."""
+    """Maps of the training images and their masks."""
     for name in _names(lists):
         path = data / 'masks' / f'{name}.png'
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) > 0
@@ -54,7 +54,7 @@ def _people(task: str, data: Path, lists: Path) -> Iterator[tuple[NDArray, NDArr
 
 
 def fit_baselines(task: str, data: Path, lists: Path) -> dict[str, Guess]:
-    """Guesses that do not look at the picture, from the training pictures.
+    """Guesses that do not look at the image, from the training images.
 
     Args:
         task (str): The task.
@@ -89,7 +89,7 @@ def _mean_poses(data: Path, lists: Path) -> dict[str, Guess]:
     view_of = {i['id']: views[Path(i['file_name']).stem] for i in images}
     kinds = np.array([view_of[person['image_id']] for person in people])
     in_box = mean_pose(points, boxes)
-    in_picture = mean_pose(points, np.tile(frame, (len(people), 1)))
+    in_image = mean_pose(points, np.tile(frame, (len(people), 1)))
     of_view = {
         str(kind): mean_pose(points[kinds == kind], boxes[kinds == kind])
         for kind in np.unique(kinds)
@@ -105,9 +105,7 @@ def _mean_poses(data: Path, lists: Path) -> dict[str, Guess]:
         'mean pose in the box': lambda sample: _pose_guess(
             sample, place_pose(in_box, sample.gt_instances.bboxes[0])
         ),
-        'mean pose in the picture': lambda sample: _pose_guess(
-            sample, place_pose(in_picture, frame)
-        ),
+        'mean pose in the image': lambda sample: _pose_guess(sample, place_pose(in_image, frame)),
         TOLD_VIEW: told_view,
     }
 
@@ -216,10 +214,10 @@ def evaluate(
         network (Network): The network.
         data (Path): Folder of the renders.
         lists (Path): Folder of the lists.
-        shown (set[str]): Names of pictures whose predictions to keep.
+        shown (set[str]): Names of images whose predictions to keep.
 
     Returns:
-        tuple: Way of predicting -> its figures, 'network' being ours; and name of a picture -> way
+        tuple: Way of predicting -> its figures, 'network' being ours; and name of an image -> way
         -> prediction.
     """
     guesses = fit_baselines(network.task, data, lists)

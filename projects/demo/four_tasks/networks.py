@@ -1,4 +1,4 @@
-"""The trained networks of a run, and what they say about pictures."""
+"""The trained networks of a run, and what they say about images."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ class Network:
 
     @torch.no_grad()
     def batches(self) -> Iterator[tuple[Any, list[Any]]]:
-        """Batches of held-out pictures with the network's answers."""
+        """Batches of held-out images with the network's answers."""
         use_scope(self.cfg)
         for batch in self.loader:
             yield batch, self.model.val_step(batch)
 
     @torch.no_grad()
     def see(self, path: Path, box: NDArray) -> NDArray:
-        """What the network says about a picture.
+        """What the network says about an image.
 
         Args:
-            path (Path): The picture, (H, W).
+            path (Path): The image, (H, W).
             box (NDArray): x1, y1, x2, y2 of the person, for pose.
 
         Returns:

@@ -1,6 +1,6 @@
 """Drawings of what networks, truth and baselines say.
 
-Pictures are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsapiens.dense.datasets.part_vocabularies import get_vocabulary as get_parts
+from mmsapiens.dense.datasets.part_vocabularies import get_keypoint_set as get_parts
 from mmsapiens.dense.visualization.depth import align_depth
 from mmsapiens.dense.visualization.normals import normals_to_rgb
 from mmsapiens.dense.visualization.parts import draw_parts
 from mmsapiens.pose.visualization.grouped_pose_visualizer import draw_person
-from mmsapiens.pose.vocabularies import get_vocabulary
-from mmsapiens.utils.drawing.colours import colour_values
+from mmsapiens.pose.vocabularies import get_keypoint_set
+from mmsapiens.utils.drawing.colors import color_values
 
 BACKGROUND = (40, 42, 48)
 TALLEST = 384
-"""Pictures and maps are drawn at this height, in pixels."""
+"""Images and maps are drawn at this height, in pixels."""
 STROKE_BOX = np.array([0, 0, 700, 700])
 """Lines are as thick as for a person of this box."""
 
 
 def enlarge(image: NDArray, nearest: bool = False) -> NDArray:
-    """A picture or map at :data:`TALLEST` pixels of height.
+    """An image or map at :data:`TALLEST` pixels of height.
 
     Args:
         image (NDArray): (H, W) or (H, W, _).
@@ -40,10 +40,10 @@ def enlarge(image: NDArray, nearest: bool = False) -> NDArray:
 
 
 def draw_pose(image: NDArray, points: NDArray, threshold: float = 0.0) -> NDArray:
-    """A skeleton on a picture.
+    """A skeleton on an image.
 
     Args:
-        image (NDArray): The picture.
+        image (NDArray): The image.
         points (NDArray): x, y in its pixels and score, (17, 3).
         threshold (float): Points of this score or less are left out. Defaults to 0.
     """
@@ -53,7 +53,7 @@ def draw_pose(image: NDArray, points: NDArray, threshold: float = 0.0) -> NDArra
         canvas,
         (points[:, :2] + 0.5) * scale - 0.5,
         points[:, 2],
-        get_vocabulary('coco'),
+        get_keypoint_set('coco'),
         threshold=threshold + 1e-6,
         box=STROKE_BOX,
     )
@@ -61,14 +61,14 @@ def draw_pose(image: NDArray, points: NDArray, threshold: float = 0.0) -> NDArra
 
 
 def draw_labels(image: NDArray, labels: NDArray) -> NDArray:
-    """Body parts over a picture; ``labels`` are class ids (H, W)."""
+    """Body parts over an image; ``labels`` are class ids (H, W)."""
     palette = get_parts('goliath28').metainfo()['palette']
     labels = enlarge(labels.astype(np.uint8), nearest=True)
     return draw_parts(enlarge(image), labels, palette, opacity=0.75)
 
 
 def draw_depth(depth: NDArray, mask: NDArray, limits: tuple[float, float] | None = None) -> NDArray:
-    """Depth in colours, near is bright.
+    """Depth in colors, near is bright.
 
     Args:
         depth (NDArray): Larger is farther, (H, W).
@@ -81,22 +81,22 @@ def draw_depth(depth: NDArray, mask: NDArray, limits: tuple[float, float] | None
         limits = tuple(np.percentile(inside, (1, 99))) if inside.size else (0, 1)
     low, high = limits
     shown = np.clip(depth, low, high)
-    picture = colour_values(
-        -enlarge(shown.astype(np.float32)), limits=(-high, -low), colour_map='inferno'
+    image = color_values(
+        -enlarge(shown.astype(np.float32)), limits=(-high, -low), color_map='inferno'
     )
-    return _on_background(picture, mask)
+    return _on_background(image, mask)
 
 
 def draw_normals(normals: NDArray, mask: NDArray) -> NDArray:
-    """Normals in colours; ``normals`` are (H, W, 3), ``mask`` bool (H, W)."""
+    """Normals in colors; ``normals`` are (H, W, 3), ``mask`` bool (H, W)."""
     return _on_background(normals_to_rgb(enlarge(normals)), mask)
 
 
-def _on_background(picture: NDArray, mask: NDArray) -> NDArray:
+def _on_background(image: NDArray, mask: NDArray) -> NDArray:
     shown = enlarge(mask.astype(np.uint8), nearest=True) > 0
-    picture = picture.copy()
-    picture[~shown] = BACKGROUND
-    return picture
+    image = image.copy()
+    image[~shown] = BACKGROUND
+    return image
 
 
 def depth_error(pred: NDArray, true: NDArray, mask: NDArray) -> float:
@@ -113,7 +113,7 @@ def angle_error(pred: NDArray, true: NDArray, mask: NDArray) -> float:
 
 
 def part_legend(labels: list[NDArray]) -> list[tuple[str, str]]:
-    """Name and colour of the parts that occur in some maps."""
+    """Name and color of the parts that occur in some maps."""
     meta = get_parts('goliath28').metainfo()
     found = sorted({int(i) for one in labels for i in np.unique(one)} - {0})
     return [

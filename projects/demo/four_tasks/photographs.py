@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 ASPECT = 3 / 4
-"""Width by height of the pictures that the networks see."""
+"""Width by height of the images that the networks see."""
 MARGIN = 1.15
 """How much larger than the person's box the cut is."""
 HEIGHT = 512
@@ -25,12 +25,12 @@ class Cut:
 
     Args:
         name (str): Of the photograph and the person.
-        picture (NDArray): BGR, uint8 (H, W, 3).
+        image (NDArray): BGR, uint8 (H, W, 3).
         box (NDArray): x1, y1, x2, y2 of the person in it.
     """
 
     name: str
-    picture: NDArray
+    image: NDArray
     box: NDArray
 
 
@@ -53,13 +53,13 @@ def cut_person(photo: NDArray, box: NDArray, margin: float) -> Cut:
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     if scale < 0.5:  # a soft photograph, or warping skips pixels
         photo = cv2.GaussianBlur(photo, (0, 0), 0.35 / scale)
-    picture = cv2.warpAffine(photo, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE)
+    image = cv2.warpAffine(photo, matrix, size_wh, borderMode=cv2.BORDER_REPLICATE)
     placed = np.concatenate([box[:2] * scale + shift, box[2:] * scale + shift])
-    return Cut('', picture, placed)
+    return Cut('', image, placed)
 
 
 def read_boxes(folder: Path) -> dict[str, list[NDArray]]:
-    """Boxes of people in the COCO files of a folder, by picture.
+    """Boxes of people in the COCO files of a folder, by image.
 
     Args:
         folder (Path): Searched with its sub-folders.
@@ -113,7 +113,7 @@ def find_people(folder: Path, most: int) -> Iterator[Cut]:
                 continue
             photo = cv2.imread(str(path))
             if photo is None:
-                print(f'{path} cannot be read as a picture and is left out')
+                print(f'{path} cannot be read as an image and is left out')
                 continue
             height, width = photo.shape[:2]
             if people:
@@ -121,7 +121,7 @@ def find_people(folder: Path, most: int) -> Iterator[Cut]:
             else:
                 cut = cut_person(photo, np.array([0, 0, width, height]), 1)
             count += 1
-            yield Cut(f'{count}-{path.stem}', cut.picture, cut.box)
+            yield Cut(f'{count}-{path.stem}', cut.image, cut.box)
 
 
 def _area(box: NDArray) -> float:

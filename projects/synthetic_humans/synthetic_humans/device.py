@@ -56,8 +56,8 @@ def to_vectors(values: ArrayLike, device: str) -> wp.array:
     return wp.array(data, dtype=wp.vec3, device=device)
 
 
-def to_picture(values: NDArray, device: str) -> wp.array:
-    """A picture (H, W, 3) as vectors (H, W) on a device."""
+def to_image(values: NDArray, device: str) -> wp.array:
+    """An image (H, W, 3) as vectors (H, W) on a device."""
     data = np.ascontiguousarray(values, np.float32)
     return wp.array(data, dtype=wp.vec3, ndim=2, device=device)
 
@@ -66,7 +66,7 @@ def to_view(camera: Camera) -> Any:
     """A camera for the kernels."""
     view: Any = structs.View()
     view.rotation = wp.mat33(*camera.rotation.ravel().tolist())
-    view.centre = wp.vec3(*camera.centre.tolist())
+    view.center = wp.vec3(*camera.center.tolist())
     view.focal = float(camera.focal)
     view.cx, view.cy = (float(x) for x in camera.principal_point)
     return view
@@ -77,9 +77,9 @@ def to_light(setting: Setting, device: str) -> Any:
     dark = KeyLight(np.array([0, 0, 1.0]), np.zeros(3), 0)
     keys = setting.keys or [dark]  # a device array is never empty
     light: Any = structs.Light()
-    light.panorama = to_picture(setting.light, device)
+    light.panorama = to_image(setting.light, device)
     light.directions = to_vectors([key.direction for key in keys], device)
-    light.colours = to_vectors([key.colour for key in keys], device)
+    light.colors = to_vectors([key.color for key in keys], device)
     light.spreads = to_array([k.spread for k in keys], wp.float32, device)
     light.count = len(setting.keys)
     return light
@@ -96,7 +96,7 @@ def to_backdrop(setting: Setting, reach: float, device: str) -> Any:
     out: Any = structs.Backdrop()
     out.kind, out.style = KINDS.index(setting.kind), setting.style
     out.offset = setting.offset
-    for name in ('size', 'ambient', 'floor', 'ceiling', 'colour'):
+    for name in ('size', 'ambient', 'floor', 'ceiling', 'color'):
         values = (float(x) for x in getattr(setting, name))
         setattr(out, name, wp.vec3(*values))
     out.walls = to_vectors(setting.walls, device)
@@ -104,7 +104,7 @@ def to_backdrop(setting: Setting, reach: float, device: str) -> Any:
     out.cloud, out.skyline = setting.cloud, setting.skyline
     out.reach = reach
     panorama = setting.panorama
-    out.panorama = to_picture(setting.light if panorama is None else panorama, device)
+    out.panorama = to_image(setting.light if panorama is None else panorama, device)
     return out
 
 

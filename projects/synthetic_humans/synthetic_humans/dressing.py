@@ -36,10 +36,10 @@ def make_seat(person: Person) -> Surface:
     side = np.array([-ahead[1], ahead[0], 0])
     up = np.array([0, 0, 1.0])
     top = hips[2] - 0.115 * person.scale
-    centre = hips * [1, 1, 0] + 0.08 * ahead
+    center = hips * [1, 1, 0] + 0.08 * ahead
     corners = np.array([[x, y, z] for z in (0, 1) for y in (-1, 1) for x in (-1, 1)], float)
     points = (
-        centre
+        center
         + 0.24 * corners[:, :1] * ahead
         + 0.26 * corners[:, 1:2] * side
         + top * corners[:, 2:] * up

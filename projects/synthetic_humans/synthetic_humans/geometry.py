@@ -132,8 +132,8 @@ def with_midpoints(values: NDArray, edges: NDArray) -> NDArray:
     return np.concatenate([values, (values[edges[:, 0]] + values[edges[:, 1]]) / 2])
 
 
-def mean_of_neighbours(faces: NDArray, count: int) -> sparse.csr_matrix:
-    """Matrix (V, V) that replaces a value by its neighbours' mean."""
+def mean_of_neighbors(faces: NDArray, count: int) -> sparse.csr_matrix:
+    """Matrix (V, V) that replaces a value by its neighbors' mean."""
     i = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
     j = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
     pairs = (np.r_[i, j], np.r_[j, i])

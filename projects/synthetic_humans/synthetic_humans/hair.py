@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 from .geometry import (
     clip_mesh,
     compact,
-    mean_of_neighbours,
+    mean_of_neighbors,
     noise,
     phong_midpoints,
     smoothstep,
@@ -32,7 +32,7 @@ THICKNESS = {
     'afro': 0.06,
     'bun': 0.011,
 }
-"""Style -> metres of hair above the scalp."""
+"""Style -> meters of hair above the scalp."""
 
 _CELLS: dict[str, tuple[float, float, float]] = {
     'afro': (60, 60, 60),
@@ -69,7 +69,7 @@ def _shell(template: Template, person: Person, look: Look) -> Surface:
         faces = fine
     normals = vertex_normals(points, faces)
     if style != 'buzz':
-        smooth = mean_of_neighbours(faces, len(points))
+        smooth = mean_of_neighbors(faces, len(points))
         for _ in range(4):
             normals = smooth @ normals
         normals = unit(normals)
@@ -92,7 +92,7 @@ def _shell(template: Template, person: Person, look: Look) -> Surface:
 
 def _combed(template: Template, rest: NDArray, seed: int) -> NDArray:
     # Strands run from the parting down: fast around the head, slow along.
-    x, y, z = (rest - template.head_centre).T
+    x, y, z = (rest - template.head_center).T
     azimuth = np.arctan2(x, -y)
     along = np.stack([azimuth * 0.16, 0.25 * z, 0.1 * y], 1)
     return noise(along, 90, seed + 3) + 0.5 * noise(along, 210, seed + 6)
@@ -109,8 +109,8 @@ def _strands(template: Template, person: Person, look: Look) -> Surface:
     points = np.concatenate([points, phong_midpoints(points, normals, edges, 0.5)])
     rest, faces = with_midpoints(rest, edges), fine
     normals = vertex_normals(points, faces)
-    centre = template.head_centre
-    azimuth = np.degrees(np.abs(np.arctan2(rest[:, 0] - centre[0], centre[1] - rest[:, 1])))
+    center = template.head_center
+    azimuth = np.degrees(np.abs(np.arctan2(rest[:, 0] - center[0], center[1] - rest[:, 1])))
     length = 0.14 if look.hair == 'medium' else 0.31
     ends = 0.022 * noise(rest, [70, 70, 1], seed)
     field = rest[:, 2] - (template.eye[2] - length) + ends
@@ -128,14 +128,14 @@ def _bun(template: Template, person: Person, look: Look) -> Surface:
     ids = np.unique(faces[(template.scalp > -0.02)[faces].all(1)])
     rest = template.body.rest[ids]
     top = body.vertices[ids][np.argmax(rest[:, 1] + 0.6 * rest[:, 2])]
-    centre = top + 0.03 * scale * unit(top - body.joint('head'))
+    center = top + 0.03 * scale * unit(top - body.joint('head'))
     ball = sphere_directions(600)
     faces = ConvexHull(ball).simplices
     a, b, c = (ball[faces[:, k]] for k in range(3))
     inwards = (np.cross(b - a, c - a) * a).sum(1) < 0
     faces[inwards] = faces[inwards][:, ::-1]
     bumps = 1 + 0.05 * noise(ball, [5, 5, 14], look.seed)
-    points = centre + 0.042 * scale * ball * bumps[:, None]
-    rest = 0.05 * ball + template.head_centre + [0, 0.1, 0.1]
+    points = center + 0.042 * scale * ball * bumps[:, None]
+    rest = 0.05 * ball + template.head_center + [0, 0.1, 0.1]
     attributes = make_attributes(points, vertex_normals(points, faces), rest)
     return make_surface(attributes, faces, 'hair')

@@ -29,7 +29,7 @@ PALETTE = np.array(
     ],
     np.uint8,
 )  # fmt: skip
-"""Colours (28, 3) of the classes, RGB."""
+"""Colors (28, 3) of the classes, RGB."""
 
 MATERIALS: tuple[str, ...] = (
     'skin', 'eye', 'upper_teeth', 'lower_teeth', 'tongue', 'lash', 'upper',

@@ -44,7 +44,7 @@ TOLERANCES = {
     'thumb': 0.022, 'finger': 0.022, 'left_ear': 0.03, 'right_ear': 0.03,
     'left_eye': 0.025, 'right_eye': 0.025, 'nose': 0.02,
 }  # fmt: skip
-"""How far joints are below the surface, in metres, by a part of the name."""
+"""How far joints are below the surface, in meters, by a part of the name."""
 
 SURFACE_TOLERANCE = 0.006
 HIDDEN_REACH = 0.25
@@ -110,11 +110,11 @@ def _tolerance(name: str) -> float:
 
 @dataclass(frozen=True)
 class Keypoints:
-    """Keypoints of one person in a picture.
+    """Keypoints of one person in an image.
 
     Args:
         pixels (dict[str, NDArray]): Name -> x and y.
-        visibility (dict[str, int]): Name -> 2 visible, 1 hidden, 0 outside of the picture.
+        visibility (dict[str, int]): Name -> 2 visible, 1 hidden, 0 outside of the image.
     """
 
     pixels: dict[str, NDArray]
@@ -130,7 +130,7 @@ class Keypoints:
         return out
 
     def guessable(self, box: tuple[int, int, int, int], *, faces_away: bool) -> Keypoints:
-        """The same without hidden points that the picture says nothing of.
+        """The same without hidden points that the image says nothing of.
 
         These are hidden points far from the visible box, and those of a face that is turned away.
         Readers that count every point above 0 as labelled would learn from them.
@@ -190,21 +190,21 @@ class Landmarks:
     def _rims(self, vertices: NDArray) -> dict[str, NDArray]:
         out = {}
         for side, (ids, rest) in self._eyes.items():
-            ball, centre = vertices[ids], vertices[ids].mean(0)
+            ball, center = vertices[ids], vertices[ids].mean(0)
             # The rotation of the eyeball: a rigid fit to the rest pose.
-            covariance = (rest - rest.mean(0)).T @ (ball - centre)
+            covariance = (rest - rest.mean(0)).T @ (ball - center)
             u, _, vt = np.linalg.svd(covariance)
             sign = np.sign(np.linalg.det(vt.T @ u.T))
             turn = vt.T @ np.diag([1, 1, sign]) @ u.T
-            radius = np.linalg.norm(ball - centre, axis=1).mean()
+            radius = np.linalg.norm(ball - center, axis=1).mean()
             for part, degrees in _RIMS.items():
                 front = radius * turn @ np.array([0, -1.0, 0])
-                out[f'{side}_center_of_{part}'] = centre + front
+                out[f'{side}_center_of_{part}'] = center + front
                 a = np.radians(degrees)
                 for name, clock in _CLOCK.items():
                     b = np.radians(clock)
                     local = [np.sin(a) * np.cos(b), -np.cos(a), np.sin(a) * np.sin(b)]
-                    out[f'{side}_border_of_{part}_{name}'] = centre + radius * turn @ np.array(
+                    out[f'{side}_border_of_{part}_{name}'] = center + radius * turn @ np.array(
                         local
                     )
         return out
@@ -228,7 +228,7 @@ def see_keypoints(
     height, width = camera.size_hw
     inside = (pixels >= 0).all(1) & (depth > 0)
     inside &= (pixels[:, 0] < width) & (pixels[:, 1] < height)
-    first, owner = renderer.first_hits(camera.centre, camera.rays(pixels))
+    first, owner = renderer.first_hits(camera.center, camera.rays(pixels))
     tolerance = scale * np.array([_tolerance(name) for name in names])
     # Another person in front hides a point whatever its depth.
     tolerance = np.where(owner == person, tolerance, SURFACE_TOLERANCE)

@@ -24,12 +24,12 @@ class KeyLight:
 
     Args:
         direction (NDArray): Towards the light, unit (3,).
-        colour (NDArray): Irradiance of a facing surface (3,).
+        color (NDArray): Irradiance of a facing surface (3,).
         spread (float): Half width of the source in radians, about.
     """
 
     direction: NDArray
-    colour: NDArray
+    color: NDArray
     spread: float
 
 
@@ -48,26 +48,26 @@ def read_panorama(path: Path, width: int = 2048) -> NDArray[np.float32]:
     """An environment map from a file, at most ``width`` pixels wide.
 
     Args:
-        path (Path): Radiance HDR, or any picture that OpenCV reads, which is taken as sRGB. Twice
+        path (Path): Radiance HDR, or any image that OpenCV reads, which is taken as sRGB. Twice
             as wide as high.
         width (int): Defaults to 2048.
 
     Raises:
-        ValueError: If the file is no picture or has another shape.
+        ValueError: If the file is no image or has another shape.
     """
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise ValueError(f'{path} is not a picture that OpenCV reads')
-    if picture.ndim != 3 or abs(picture.shape[1] / picture.shape[0] - 2) > 0.1:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError(f'{path} is not an image that OpenCV reads')
+    if image.ndim != 3 or abs(image.shape[1] / image.shape[0] - 2) > 0.1:
         raise ValueError(
             f'an environment map should be twice as wide as high and have '
-            f'colours, but {path} is {picture.shape}'
+            f'colors, but {path} is {image.shape}'
         )
-    picture = picture[:, :, 2::-1]
-    if picture.dtype == np.uint8:
-        linear = (picture / 255.0) ** 2.2
+    image = image[:, :, 2::-1]
+    if image.dtype == np.uint8:
+        linear = (image / 255.0) ** 2.2
     else:
-        linear = np.nan_to_num(picture.astype(np.float32), posinf=1e4)
+        linear = np.nan_to_num(image.astype(np.float32), posinf=1e4)
     if linear.shape[1] > width:
         linear = cv2.resize(linear, (width, width // 2), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(linear, np.float32)
@@ -98,21 +98,21 @@ def split_panorama(panorama: NDArray, count: int = 3) -> tuple[NDArray, list[Key
     area = np.broadcast_to(
         (np.sin(polar) * np.pi / rows * 2 * np.pi / columns)[:, None], (rows, columns)
     )
-    grey = work.mean(-1)
-    level = 4 * float((grey * area).sum() / area.sum()) + 1e-6
+    gray = work.mean(-1)
+    level = 4 * float((gray * area).sum() / area.sum()) + 1e-6
     lights = []
     for _ in range(count):
-        grey = work.mean(-1)
-        peak = np.unravel_index(np.argmax(grey), grey.shape)
-        if grey[peak] < 1.01 * level:
+        gray = work.mean(-1)
+        peak = np.unravel_index(np.argmax(gray), gray.shape)
+        if gray[peak] < 1.01 * level:
             break
-        near = (directions @ directions[peak] > 0.94) & (grey > level)
-        excess = work[near] * (1 - level / grey[near])[:, None]
-        colour = (excess * area[near][:, None]).sum(0)
+        near = (directions @ directions[peak] > 0.94) & (gray > level)
+        excess = work[near] * (1 - level / gray[near])[:, None]
+        color = (excess * area[near][:, None]).sum(0)
         direction = (directions[near] * (area[near] * excess.sum(1))[:, None]).sum(0)
         direction /= np.linalg.norm(direction)
         spread = float(np.sqrt(area[near].sum() / np.pi))
-        lights.append(KeyLight(direction, colour, max(spread, 0.02)))
+        lights.append(KeyLight(direction, color, max(spread, 0.02)))
         work[near] -= excess
     soft = cv2.resize(work, SMALL[::-1], interpolation=cv2.INTER_AREA)
     return np.maximum(soft, 0).astype(np.float32), lights

@@ -1,4 +1,4 @@
-"""What a person looks like: colours, garments, hair, accessories, sampled.
+"""What a person looks like: colors, garments, hair, accessories, sampled.
 
 Everybody wears an upper and a lower garment. Lengths of sleeves and legs are in the limb
 coordinates of the template: 0 shoulder or hip, 1 elbow or knee, 2 wrist or ankle.
@@ -62,13 +62,13 @@ PATTERN_COLUMNS = 10
 LOOK_COLUMNS = 20
 
 
-def linear(colour: ArrayLike) -> NDArray:
-    """Display colour to linear light."""
-    return np.asarray(colour, float) ** 2.2
+def linear(color: ArrayLike) -> NDArray:
+    """Display color to linear light."""
+    return np.asarray(color, float) ** 2.2
 
 
-def sample_colour(rng: Generator) -> NDArray:
-    """A colour (3,) of cloth, paint or light, for display."""
+def sample_color(rng: Generator) -> NDArray:
+    """A color (3,) of cloth, paint or light, for display."""
     if rng.random() < 0.35:
         value = rng.uniform(0.05, 0.92)
         return value * rng.uniform(0.95, 1.05, 3)
@@ -79,17 +79,17 @@ def sample_colour(rng: Generator) -> NDArray:
 
 @dataclass(frozen=True)
 class Pattern:
-    """Colours of a cloth.
+    """Colors of a cloth.
 
     Args:
-        colours (NDArray): Two colours (2, 3), linear.
+        colors (NDArray): Two colors (2, 3), linear.
         kind (str): A key of :data:`PATTERNS`.
-        frequency (float): Repetitions in a metre.
+        frequency (float): Repetitions in a meter.
         seed (float): Offset of the noise in [0, 64).
         roughness (float): 0 a mirror, 1 chalk.
     """
 
-    colours: NDArray
+    colors: NDArray
     kind: str
     frequency: float
     seed: float
@@ -99,14 +99,14 @@ class Pattern:
         """The numbers that the kernels read, (10,)."""
         kind = list(PATTERNS).index(self.kind)
         tail = [kind, self.frequency, self.seed, self.roughness]
-        return np.r_[self.colours.ravel(), tail].astype(np.float32)
+        return np.r_[self.colors.ravel(), tail].astype(np.float32)
 
 
 def sample_pattern(rng: Generator) -> Pattern:
     """A random cloth."""
     kind = rng.choice(list(PATTERNS), p=list(PATTERNS.values()))
     return Pattern(
-        np.stack([linear(sample_colour(rng)), linear(sample_colour(rng))]),
+        np.stack([linear(sample_color(rng)), linear(sample_color(rng))]),
         str(kind),
         float(rng.uniform(12, 55)),
         float(rng.uniform(0, 64)),
@@ -116,21 +116,21 @@ def sample_pattern(rng: Generator) -> Pattern:
 
 @dataclass(frozen=True)
 class Look:
-    """Colours, garments and hair of one person.
+    """Colors, garments and hair of one person.
 
     Args:
         shirt (str): tank, tshirt, long or dress.
         trousers (str): shorts, knee, long, leggings or skirt.
         sleeve (float): Where a sleeve ends.
         neckline (float): Metres below the collar.
-        v_neck (float): Further metres in front.
+        v_neck (float): Further meters in front.
         hem (float): Height where the upper garment ends, rest pose.
         waist (float): Height where the lower garment begins.
         leg (float): Where a leg of the trousers ends.
         skirt (float | None): Where a skirt ends.
         upper_offset (float): Metres from the skin.
         lower_offset (float): Likewise.
-        upper_folds (float): Depth of the folds in metres.
+        upper_folds (float): Depth of the folds in meters.
         lower_folds (float): Likewise.
         sock (float | None): Where a sock ends.
         shoe (float | None): Where a shoe ends.
@@ -175,11 +175,11 @@ def _choose(rng: Generator, table: dict[str, float]) -> str:
     return str(rng.choice(list(table), p=chances / chances.sum()))
 
 
-def _colours(person: Person, hair: str, rng: Generator) -> NDArray:
+def _colors(person: Person, hair: str, rng: Generator) -> NDArray:
     shape = person.phenotype
     total = sum(shape[k] for k in ('african', 'asian', 'caucasian'))
-    centre = 1.9 + 3.4 * shape['african'] / total
-    tone = SKINS[int(np.clip(rng.normal(centre, 1.0), 0, len(SKINS) - 1))]
+    center = 1.9 + 3.4 * shape['african'] / total
+    tone = SKINS[int(np.clip(rng.normal(center, 1.0), 0, len(SKINS) - 1))]
     skin = linear(np.clip(np.array(tone) * rng.uniform(0.93, 1.07, 3), 0.05, 1))
     if person.years > 60:
         strands = HAIRS[rng.choice([0, 1, 2, 7, 7, 8])]
@@ -209,7 +209,7 @@ def _colours(person: Person, hair: str, rng: Generator) -> NDArray:
 
 
 def sample_look(person: Person, heights: Heights, rng: Generator) -> Look:
-    """Clothes, hair and colours of a person.
+    """Clothes, hair and colors of a person.
 
     Args:
         person (Person): Gives sex, age and origin.
@@ -274,7 +274,7 @@ def sample_look(person: Person, heights: Heights, rng: Generator) -> Look:
         scarf=bool(rng.random() < 0.06),
         belt=bool(rng.random() < 0.18),
         glasses=bool(rng.random() < 0.14),
-        row=_colours(person, hair, rng),
+        row=_colors(person, hair, rng),
         seed=int(rng.integers(1_000_000)),
         patterns=patterns,
     )

@@ -29,7 +29,7 @@ class Person:
     """A posed body that stands on the floor at the origin.
 
     Args:
-        body (Posed): Vertices and bones in metres.
+        body (Posed): Vertices and bones in meters.
         phenotype (dict[str, float]): Shape parameters.
         years (float): Age.
         pose (str): Kind of the pose.

@@ -1,6 +1,6 @@
-"""A scene on a device, and the passes that make a picture of it.
+"""A scene on a device, and the passes that make an image of it.
 
-Letters: H, W size of the picture, N points.
+Letters: H, W size of the image, N points.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .device import (
     shared_array,
     to_array,
     to_backdrop,
+    to_image,
     to_light,
-    to_picture,
     to_vectors,
     to_view,
 )
-from .geometry import mean_of_neighbours
+from .geometry import mean_of_neighbors
 from .kernels import backdrop as backdrop_kernels
 from .kernels import shading, structs, tones, tracing
 from .labels import MATERIAL
@@ -44,7 +44,7 @@ _NEAR = 0.05
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Places of the rest pose that colours and labels refer to."""
+    """Places of the rest pose that colors and labels refer to."""
 
     eye: NDArray
     head: NDArray
@@ -177,7 +177,7 @@ class Renderer:
         return distance.numpy(), person.numpy()
 
     def trace(self, camera: Camera) -> tuple[Maps, list[_Band]]:
-        """Labels of all pixels, and what colouring needs of the bands."""
+        """Labels of all pixels, and what coloring needs of the bands."""
         height, width = camera.size_hw
         view = to_view(camera)
         maps = Maps(
@@ -212,7 +212,7 @@ class Renderer:
         return maps, bands
 
     def _bounds(self, camera: Camera) -> list[float]:
-        """Least and greatest x and y of the scene in the picture."""
+        """Least and greatest x and y of the scene in the image."""
         height, width = camera.size_hw
         pixels, depth = camera.project(self.surface.positions)
         if depth.min() < _NEAR:
@@ -251,7 +251,7 @@ class Renderer:
         if not len(faces):
             return
         ids, local = np.unique(faces, return_inverse=True)
-        smooth = mean_of_neighbours(local.reshape(-1, 3), len(ids))
+        smooth = mean_of_neighbors(local.reshape(-1, 3), len(ids))
         light = self.scene.light.numpy()
         red, green = light[ids, 0], light[ids, 1]
         for _ in range(3):
@@ -274,8 +274,8 @@ class Renderer:
         height, width = camera.size_hw
         scale = max(2, int(np.ceil(max(height, width) / 1024)))
         small = max(1, height // scale), max(1, width // scale)
-        if setting.picture is not None:
-            out = read_background(setting.picture, small, rng)
+        if setting.image is not None:
+            out = read_background(setting.image, small, rng)
         else:
             canvas = wp.zeros(small, wp.vec3, device=self.device)
             spread = np.abs(self.surface.positions[:, :2]).max()
@@ -291,24 +291,24 @@ class Renderer:
         sigma = blur * small[1]
         return cv2.GaussianBlur(out, (0, 0), sigma) if sigma > 0.2 else out
 
-    def colour(
+    def color(
         self, camera: Camera, setting: Setting, bands: list[_Band], backdrop: NDArray, seed: int
     ) -> NDArray[np.float32]:
-        """Linear colours (H, W, 3), with four more rays at edges."""
+        """Linear colors (H, W, 3), with four more rays at edges."""
         height, width = camera.size_hw
         out: NDArray = np.empty((height, width, 3), np.float32)
         light, view = to_light(setting, self.device), to_view(camera)
-        behind = to_picture(backdrop, self.device)
+        behind = to_image(backdrop, self.device)
         for band in bands:
             count = band.rows * width
-            colours = wp.empty(count, wp.vec3, device=self.device)
+            colors = wp.empty(count, wp.vec3, device=self.device)
             self._launch(
-                shading.colour_band, count, self.scene, light, view, behind,
+                shading.color_band, count, self.scene, light, view, behind,
                 band.top, width, height, seed, band.hit, band.where, band.edge,
-                colours,
+                colors,
             )  # fmt: skip
             part = slice(band.top, band.top + band.rows)
-            out[part] = colours.numpy().reshape(band.rows, width, 3)
+            out[part] = colors.numpy().reshape(band.rows, width, 3)
         return out
 
     def develop(
@@ -317,17 +317,17 @@ class Renderer:
         """Exposure, curve, blur of the lens and noise.
 
         Args:
-            linear (NDArray): Linear colours (H, W, 3).
+            linear (NDArray): Linear colors (H, W, 3).
             gain (NDArray): Factors of the channels (3,).
             blur (float): Deviation in pixels.
             grain (float): Deviation of the noise, 1 is full scale.
             seed (int): Of the noise.
         """
         height, width = linear.shape[:2]
-        picture = self._vectors(linear.reshape(-1, 3))
+        image = self._vectors(linear.reshape(-1, 3))
         count = height * width
-        self._launch(tones.tone, count, picture, wp.vec3(*(float(x) for x in gain)))
-        soft = cv2.GaussianBlur(picture.numpy().reshape(height, width, 3), (0, 0), blur)
+        self._launch(tones.tone, count, image, wp.vec3(*(float(x) for x in gain)))
+        soft = cv2.GaussianBlur(image.numpy().reshape(height, width, 3), (0, 0), blur)
         out = wp.empty((count, 3), wp.uint8, device=self.device)
         self._launch(
             tones.quantise, count, self._vectors(soft.reshape(-1, 3)),
@@ -337,7 +337,7 @@ class Renderer:
 
 
 class _Band:
-    """Rows of a picture between the passes."""
+    """Rows of an image between the passes."""
 
     def __init__(self, top: int, rows: int, width: int, device: str) -> None:
         self.top, self.rows, count = top, rows, rows * width
@@ -350,7 +350,7 @@ class _Band:
         self.normal = wp.empty(count, wp.vec3, device=device)
 
     def finish(self) -> None:
-        """Free what colouring does not read."""
+        """Free what coloring does not read."""
         del self.label, self.instance, self.depth, self.normal
 
     def hits(self) -> NDArray:

@@ -1,4 +1,4 @@
-"""Checks of the labels of a whole data set, with a table of the classes."""
+"""Checks of the labels of a whole dataset, with a table of the classes."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ KEYPOINT_LIMIT = 0.98
 
 @dataclass
 class Report:
-    """Findings about a data set.
+    """Findings about a dataset.
 
     Args:
-        pictures (int): Number of pictures looked at.
+        images (int): Number of images looked at.
         normal_median (float): Median angle in degrees.
         normal_p90 (float): 90th percentile.
         on_part (float): Share of visible keypoints on their part.
         shares (dict[str, float]): Class -> share of the pixels of people.
-        present (dict[str, int]): Class -> pictures in which it occurs.
+        present (dict[str, int]): Class -> images in which it occurs.
         has_parts (bool): Whether there are parts at all.
         faults (list[str]): What is wrong.
     """
 
-    pictures: int = 0
+    images: int = 0
     normal_median: float = 0.0
     normal_p90: float = 0.0
     on_part: float = 1.0
@@ -62,7 +62,7 @@ class Report:
     def text(self) -> str:
         """The findings as a table."""
         lines = [
-            f'{self.pictures} pictures',
+            f'{self.images} images',
             f'normals against depth: median {self.normal_median:.1f} deg, '
             f'90 % below {self.normal_p90:.1f} deg',
         ]
@@ -71,7 +71,7 @@ class Report:
                 f'visible keypoints on their part: {self.on_part:.2%}',
                 f'most often beside it: {self._worst()}',
                 '',
-                f'{"class":18} {"share":>9} {"pictures":>9}',
+                f'{"class":18} {"share":>9} {"images":>9}',
             ]
             for name in CLASSES:
                 share = self.shares.get(name, 0.0)
@@ -89,13 +89,13 @@ class Report:
 
 
 def check_folder(root: Path, names: Sequence[str]) -> Report:
-    """Check pictures of a data set.
+    """Check images of a dataset.
 
     Args:
-        root (Path): Folder of the data set.
-        names (Sequence[str]): Its pictures.
+        root (Path): Folder of the dataset.
+        names (Sequence[str]): Its images.
     """
-    report = Report(pictures=len(names))
+    report = Report(images=len(names))
     angles: list[NDArray] = []
     counts: NDArray = np.zeros(len(CLASSES), np.int64)
     present: NDArray = np.zeros(len(CLASSES), np.int64)
@@ -184,7 +184,7 @@ def _check_person(
 
 
 def _read(path: Path) -> NDArray:
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise ValueError(f'{path} is not a picture')
-    return np.asarray(picture)
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError(f'{path} is not an image')
+    return np.asarray(image)

@@ -1,6 +1,6 @@
-"""Render a data set: many processes or machines, restartable.
+"""Render a dataset: many processes or machines, restartable.
 
-The work is a function of the number of a picture; who does it when makes no difference to the
+The work is a function of the number of an image; who does it when makes no difference to the
 files.
 """
 
@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .coco import LICENCE, write_annotations
+from .coco import LICENSE, write_annotations
 from .sample import Sample, render_sample
 from .settings import Settings
 from .writers import AtomicFolder, Formats, encode_json, write_sample
@@ -35,11 +35,11 @@ Report = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class Job:
-    """A data set to be rendered.
+    """A dataset to be rendered.
 
     Args:
-        out (Path): Folder of the data set.
-        count (int): Number of pictures.
+        out (Path): Folder of the dataset.
+        count (int): Number of images.
         settings (Settings): What they have in common.
         formats (Formats): How maps are stored.
         scans (tuple[Path, ...]): Scans instead of parametric people. Defaults to ().
@@ -70,16 +70,16 @@ class Job:
             raise ValueError(f'`val_share` must be in [0, 1], but got {self.val_share}')
 
     def name(self, index: int) -> str:
-        """Name of a picture, without an ending."""
+        """Name of an image, without an ending."""
         return f'{self.settings.seed:04d}_{index:07d}'
 
     def mine(self) -> range:
-        """Numbers of the pictures of this shard."""
+        """Numbers of the images of this shard."""
         part, parts = self.shard
         return range(part, self.count, parts)
 
     def is_done(self, index: int) -> bool:
-        """Whether a picture is finished."""
+        """Whether an image is finished."""
         return (self.out / 'samples' / f'{self.name(index)}.json').exists()
 
     def folder(self) -> AtomicFolder:
@@ -93,7 +93,7 @@ class Job:
         del settings['device']
         if settings['yaw'] == 'mixed':
             del settings['yaw']  # sets from before there was a choice
-        for key in ('panoramas', 'pictures'):
+        for key in ('panoramas', 'images'):
             settings[key] = [path.name for path in settings[key]]
         return json.loads(
             json.dumps(
@@ -103,16 +103,16 @@ class Job:
                     'scans': [path.name for path in self.scans],
                     'scan_frame': [self.scan_up, self.scan_unit],
                     'val_share': self.val_share,
-                    'depth': 'metres along the optical axis, 0 outside',
+                    'depth': 'meters along the optical axis, 0 outside',
                     'normals': f'unit, axes of {self.formats.axes}',
-                    'licence': LICENCE,
+                    'license': LICENSE,
                 }
             )
         )
 
 
 def render(job: Job, index: int) -> Sample:
-    """One picture of a job."""
+    """One image of a job."""
     if job.scans:
         from .scans import render_scan
 
@@ -121,7 +121,7 @@ def render(job: Job, index: int) -> Sample:
 
 
 def render_one(job: Job, index: int) -> tuple[int, dict[str, float]]:
-    """Render and write one picture unless it is finished.
+    """Render and write one image unless it is finished.
 
     Returns:
         tuple: Its number, and seconds by stage.
@@ -137,7 +137,7 @@ def prepare(job: Job) -> list[int]:
     """Open the folder and find what is left to do.
 
     Raises:
-        ValueError: If the folder holds a data set of other settings.
+        ValueError: If the folder holds a dataset of other settings.
     """
     job.out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(job.folder().scratch, ignore_errors=True)
@@ -147,7 +147,7 @@ def prepare(job: Job) -> list[int]:
         differing = [k for k in identity if have.get(k) != identity[k]]
         if differing:
             raise ValueError(
-                f'{job.out} holds a data set with other {differing}; choose '
+                f'{job.out} holds a dataset with other {differing}; choose '
                 f'another folder, or the arguments of that run'
             )
     else:
@@ -201,12 +201,12 @@ def run(job: Job, *, workers: int = 1, use_ray: bool = False) -> dict[str, float
     """Render what is missing and write the annotation files.
 
     Args:
-        job (Job): The data set.
+        job (Job): The dataset.
         workers (int): Processes on this machine. Defaults to 1.
         use_ray (bool): Give the work to a Ray cluster. Defaults to False.
 
     Returns:
-        dict[str, float]: Mean seconds of a picture by stage.
+        dict[str, float]: Mean seconds of an image by stage.
     """
     todo = prepare(job)
     if use_ray:

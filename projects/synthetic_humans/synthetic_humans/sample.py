@@ -1,6 +1,6 @@
-"""One picture with all labels, from a seed.
+"""One image with all labels, from a seed.
 
-``render_sample`` is a function of its settings, the seed and the number of the picture: nothing
+``render_sample`` is a function of its settings, the seed and the number of the image: nothing
 else, whatever process calls it.
 """
 
@@ -31,7 +31,7 @@ _EXPOSURE = 0.17
 
 @dataclass
 class PersonLabels:
-    """Labels of one person in a picture.
+    """Labels of one person in an image.
 
     Args:
         subject (str): Who it is, for splits by subject.
@@ -53,7 +53,7 @@ class PersonLabels:
 
 @dataclass
 class Sample:
-    """A picture with its labels.
+    """An image with its labels.
 
     Args:
         rgb (NDArray): uint8 (H, W, 3).
@@ -91,7 +91,7 @@ def load_anatomy() -> Anatomy:
     template = load_template()
     return Anatomy(
         template.eye,
-        template.head_centre,
+        template.head_center,
         template.heights.neck,
         template.heights.floor,
         template.body.masks,
@@ -99,7 +99,7 @@ def load_anatomy() -> Anatomy:
 
 
 def render_sample(settings: Settings, index: int) -> Sample:
-    """Picture number ``index`` of a data set."""
+    """Image number ``index`` of a dataset."""
     watch = Stopwatch()
     rng = np.random.default_rng([settings.seed, index])
     chances = np.array([VIEW_CHANCES[VIEWS.index(v)] for v in settings.views])
@@ -134,7 +134,7 @@ def render_sample(settings: Settings, index: int) -> Sample:
             mask = maps.instance == row + 1
             box, area = visible_box(mask)
             if box is not None:
-                away = person.faces_away_from(camera.centre)
+                away = person.faces_away_from(camera.center)
                 keypoints = keypoints.guessable(box, faces_away=away)
             labels.append(
                 PersonLabels(
@@ -160,10 +160,10 @@ def paint(
     """Labels of pixels, and a photograph of the scene in a random setting.
 
     Returns:
-        tuple: The picture, the maps, and facts about the setting.
+        tuple: The image, the maps, and facts about the setting.
     """
     setting = sample_setting(
-        rng, camera=camera.centre, panoramas=settings.panoramas, pictures=settings.pictures
+        rng, camera=camera.center, panoramas=settings.panoramas, images=settings.images
     )
     with watch.stage('labels'):
         maps, bands = renderer.trace(camera)
@@ -174,7 +174,7 @@ def paint(
         backdrop = renderer.backdrop(camera, setting, rng, float(blur))
     with watch.stage('shading'):
         seed = int(rng.integers(2**30))
-        linear = renderer.colour(camera, setting, bands, backdrop, seed)
+        linear = renderer.color(camera, setting, bands, backdrop, seed)
     with watch.stage('tones'):
         gain = _exposure(linear, maps.instance > 0, rng)
         rgb = renderer.develop(
@@ -184,8 +184,8 @@ def paint(
             grain=float(rng.uniform(0.002, 0.015)),
             seed=seed + 1,
         )
-    picture = None if setting.picture is None else setting.picture.name
-    return rgb, maps, {'setting': setting.kind, 'background': picture}
+    image = None if setting.image is None else setting.image.name
+    return rgb, maps, {'setting': setting.kind, 'background': image}
 
 
 def _exposure(linear: NDArray, mask: NDArray, rng: Generator) -> NDArray:

@@ -1,7 +1,7 @@
-"""Scans of the user: pictures, masks, depth and normals.
+"""Scans of the user: images, masks, depth and normals.
 
 Parts and keypoints are not known. Each scan is rendered in the views of the settings, one after the
-other: picture ``i`` shows scan ``i % scans`` in view ``i // scans % views``.
+other: image ``i`` shows scan ``i % scans`` in view ``i // scans % views``.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _LARGEST_TEXTURE = 4096
 
 @dataclass(frozen=True)
 class Scan:
-    """A textured mesh, in metres, z up, standing on the floor.
+    """A textured mesh, in meters, z up, standing on the floor.
 
     Args:
         surface (Surface): Its triangles.
-        texture (NDArray | None): uint8 (h, w, 3), None for coloured vertices.
+        texture (NDArray | None): uint8 (h, w, 3), None for colored vertices.
         name (str): Of the file.
     """
 
@@ -80,22 +80,22 @@ def find_unit(height: float, path: Path) -> float:
     Raises:
         ValueError: If no usual unit gives a person.
     """
-    for metres, (low, high) in _UNITS.items():
+    for meters, (low, high) in _UNITS.items():
         if low <= height < high:
-            return metres
+            return meters
     raise ValueError(
-        f'the unit of {path} is not clear: it is {height:g} high; give `unit`, the metres in a unit'
+        f'the unit of {path} is not clear: it is {height:g} high; give `unit`, the meters in a unit'
     )
 
 
 @lru_cache(maxsize=2)
-def load_scan(path: Path, up: str = 'auto', metres: float | None = None) -> Scan:
+def load_scan(path: Path, up: str = 'auto', meters: float | None = None) -> Scan:
     """Read a scan.
 
     Args:
-        path (Path): OBJ, GLB, glTF or PLY, with a texture or with coloured vertices.
+        path (Path): OBJ, GLB, glTF or PLY, with a texture or with colored vertices.
         up (str): Upward axis 'x', 'y', 'z' or 'auto'. Defaults to 'auto'.
-        metres (float, optional): Metres in a unit. Defaults to None, guessed from the height.
+        meters (float, optional): Metres in a unit. Defaults to None, guessed from the height.
 
     Raises:
         ValueError: If the file has no triangles, or its unit is not clear.
@@ -112,39 +112,39 @@ def load_scan(path: Path, up: str = 'auto', metres: float | None = None) -> Scan
     if up == 'auto':
         up = find_up(np.ptp(points, axis=0), path.suffix.lower())
     points = points @ _UP[up].T
-    if metres is None:
-        metres = find_unit(float(np.ptp(points[:, 2])), path)
-    points = points * metres
+    if meters is None:
+        meters = find_unit(float(np.ptp(points[:, 2])), path)
+    points = points * meters
     low, high = points.min(0), points.max(0)
     points = points - [*((low + high) / 2)[:2], low[2]]
-    uv, colours, texture = _colours_of(mesh)
+    uv, colors, texture = _colors_of(mesh)
     place = _weld(points)
     # Rows of `smooth` are places; those of the vertices follow.
     representative = np.zeros((place.max() + 1, 3))
     representative[place] = points
     smooth = vertex_normals(representative, place[faces])
-    attributes = make_attributes(points, smooth[place], colours, uv=uv)
+    attributes = make_attributes(points, smooth[place], colors, uv=uv)
     attributes, faces = _split_creases(attributes, faces, place)
     return Scan(make_surface(attributes, faces, 'scan'), texture, path.stem)
 
 
-def _colours_of(mesh: Any) -> tuple[NDArray, NDArray, NDArray | None]:
+def _colors_of(mesh: Any) -> tuple[NDArray, NDArray, NDArray | None]:
     count = len(mesh.vertices)
-    uv, colours = np.zeros((count, 2)), np.full((count, 3), 0.6)
+    uv, colors = np.zeros((count, 2)), np.full((count, 3), 0.6)
     visual = mesh.visual
     found = getattr(visual, 'uv', None)
     if found is not None:
         material = visual.material
-        picture = getattr(material, 'image', None)
-        if picture is None:
-            picture = getattr(material, 'baseColorTexture', None)
-        if picture is not None:
-            picture = picture.convert('RGB')
-            picture.thumbnail((_LARGEST_TEXTURE, _LARGEST_TEXTURE))
-            return np.asarray(found), colours, np.asarray(picture)
+        image = getattr(material, 'image', None)
+        if image is None:
+            image = getattr(material, 'baseColorTexture', None)
+        if image is not None:
+            image = image.convert('RGB')
+            image.thumbnail((_LARGEST_TEXTURE, _LARGEST_TEXTURE))
+            return np.asarray(found), colors, np.asarray(image)
     elif visual.kind in ('vertex', 'face'):
-        colours = np.asarray(visual.vertex_colors)[:, :3] / 255
-    return uv, colours, None
+        colors = np.asarray(visual.vertex_colors)[:, :3] / 255
+    return uv, colors, None
 
 
 def _weld(points: NDArray) -> NDArray:
@@ -200,23 +200,23 @@ def render_scan(
     paths: tuple[Path, ...],
     index: int,
     up: str = 'auto',
-    metres: float | None = None,
+    meters: float | None = None,
 ) -> Sample:
-    """Picture number ``index`` of a set of scans.
+    """Image number ``index`` of a set of scans.
 
     Args:
         settings (Settings): Size, seed, views, backgrounds.
         paths (tuple[Path, ...]): The scans.
-        index (int): Number of the picture.
+        index (int): Number of the image.
         up (str): Upward axis of the scans. Defaults to 'auto'.
-        metres (float, optional): Metres in a unit of them. Defaults to None.
+        meters (float, optional): Metres in a unit of them. Defaults to None.
     """
     watch = Stopwatch()
     rng = np.random.default_rng([settings.seed, index])
     path = paths[index % len(paths)]
     view = settings.views[index // len(paths) % len(settings.views)]
     with watch.stage('scan'):
-        scan = load_scan(path, up, metres)
+        scan = load_scan(path, up, meters)
     points = scan.surface.positions
     top = points[:, 2].max()
     points = points[points[:, 2] >= top * (1 - TOP_SHARE[view])]

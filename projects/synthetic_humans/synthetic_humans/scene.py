@@ -1,4 +1,4 @@
-"""People in one picture: who, where, and from where they are seen."""
+"""People in one image: who, where, and from where they are seen."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def fit_people(
     for person in people[1:]:
         vertices = person.body.vertices[load_body_model().skin_vertices]
         _, depth = camera.project(vertices)
-        distance = np.linalg.norm(vertices - camera.centre, axis=1)
+        distance = np.linalg.norm(vertices - camera.center, axis=1)
         if distance.min() > 0.5 and depth.max() > 0.5:
             kept.append(person)
     return kept, camera

@@ -1,4 +1,4 @@
-"""What the pictures of a data set have in common."""
+"""What the images of a dataset have in common."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .cameras import VIEWS, YAWS
 
 @dataclass(frozen=True)
 class Settings:
-    """What the pictures of a data set have in common.
+    """What the images of a dataset have in common.
 
     Args:
         size_hw (tuple[int, int]): Height and width in pixels.
-        seed (int): Of the data set.
+        seed (int): Of the dataset.
         views (tuple[str, ...]): Of ``VIEWS``. Defaults to all.
         people (tuple[int, int]): Fewest and most people. Defaults to (1, 1).
         panoramas (tuple[Path, ...]): Environment maps. Defaults to ().
-        pictures (tuple[Path, ...]): Backgrounds. Defaults to ().
+        images (tuple[Path, ...]): Backgrounds. Defaults to ().
         device (str): A Warp device. Defaults to 'cpu'.
         yaw (str): Directions of view, of ``YAWS``. Defaults to 'mixed'.
     """
@@ -28,7 +28,7 @@ class Settings:
     views: tuple[str, ...] = VIEWS
     people: tuple[int, int] = (1, 1)
     panoramas: tuple[Path, ...] = ()
-    pictures: tuple[Path, ...] = ()
+    images: tuple[Path, ...] = ()
     device: str = 'cpu'
     yaw: str = 'mixed'
 

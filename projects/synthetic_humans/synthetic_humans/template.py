@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from .bodies import NEUTRAL, BodyModel, load_body_model
-from .geometry import compact, face_sums, mean_of_neighbours, subdivide, unit, with_midpoints
+from .geometry import compact, face_sums, mean_of_neighbors, subdivide, unit, with_midpoints
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Sheet:
         edges (NDArray): Edges whose midpoints follow the vertices.
         fine_faces (NDArray): Triangles of vertices and midpoints.
         rest (NDArray): Rest positions of vertices and midpoints.
-        smooth (sparse.csr_matrix): Mean of neighbours, coarse.
+        smooth (sparse.csr_matrix): Mean of neighbors, coarse.
         fine_smooth (sparse.csr_matrix): The same with midpoints.
         sums (sparse.csr_matrix): Sums over triangles at vertices, coarse.
         fine_sums (sparse.csr_matrix): The same with midpoints.
@@ -64,8 +64,8 @@ def make_sheet(body: BodyModel, faces: NDArray) -> Sheet:
         edges,
         fine,
         rest,
-        mean_of_neighbours(coarse, len(vertices)),
-        mean_of_neighbours(fine, len(rest)),
+        mean_of_neighbors(coarse, len(vertices)),
+        mean_of_neighbors(fine, len(rest)),
         face_sums(coarse, len(vertices)),
         face_sums(fine, len(rest)),
     )
@@ -73,7 +73,7 @@ def make_sheet(body: BodyModel, faces: NDArray) -> Sheet:
 
 @dataclass(frozen=True)
 class Heights:
-    """Heights of the rest pose in metres."""
+    """Heights of the rest pose in meters."""
 
     hip: float
     knee: float
@@ -92,8 +92,8 @@ class Template:
         trunk_height (NDArray): z, raised on the arms above any hem.
         scalp (NDArray): Metres above the hair line; -1 below the head.
         jaw (NDArray): 0 on the upper and 1 on the lower lip.
-        eye (NDArray): Centre of the left eyeball.
-        head_centre (NDArray): Middle of the head at the height of the eyes.
+        eye (NDArray): Center of the left eyeball.
+        head_center (NDArray): Middle of the head at the height of the eyes.
         mirror (NDArray): The vertex on the other side.
         suit (Sheet): Surface a few millimetres off the skin.
         skirt (Sheet): A long skirt.
@@ -158,9 +158,9 @@ class Template:
         self.jaw: NDArray = np.clip((rest[:, 2] - opened[:, 2]) / 0.012, 0, 1)
         weight = body.weights[:, body.bone_names.index('head')]
         y = rest[weight > 0.9, 1]
-        self.head_centre: NDArray = np.array([0, 0.5 * (y.min() + y.max()) + 0.01, self.eye[2]])
+        self.head_center: NDArray = np.array([0, 0.5 * (y.min() + y.max()) + 0.01, self.eye[2]])
         self.head_weight: NDArray = weight
-        to_head = rest - self.head_centre
+        to_head = rest - self.head_center
         azimuth = np.degrees(np.abs(np.arctan2(to_head[:, 0], -to_head[:, 1])))
         hair_line = np.interp(
             azimuth,

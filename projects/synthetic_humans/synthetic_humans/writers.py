@@ -1,10 +1,10 @@
-"""Files of a data set, each whole or not there at all.
+"""Files of a dataset, each whole or not there at all.
 
 ::
 
-    images/NAME.png        picture, RGB (or .jpg)
+    images/NAME.png        image, RGB (or .jpg)
     masks/NAME.png         0 or 255
-    depths/NAME.npy        float32 (H, W), metres, 0 outside
+    depths/NAME.npy        float32 (H, W), meters, 0 outside
     normals/NAME.npy       float32 (H, W, 3) (or .png, 16 bits)
     labels/NAME.png        ids of the 28 classes
     instances/NAME.png     0 or the person's number from 1
@@ -64,7 +64,7 @@ class AtomicFolder:
     """Writes files that are complete as soon as they are visible.
 
     Args:
-        root (Path): Folder of the data set.
+        root (Path): Folder of the dataset.
         scratch (Path): Folder on the same disk for unfinished files.
     """
 
@@ -76,7 +76,7 @@ class AtomicFolder:
         """Write a file unless it is there.
 
         Args:
-            name (str): Path in the data set.
+            name (str): Path in the dataset.
             content (Callable[[], bytes]): Makes the bytes.
             replace (bool): Write it in any case. Defaults to False.
         """
@@ -89,15 +89,15 @@ class AtomicFolder:
         os.replace(unfinished, path)
 
 
-def encode_picture(picture: NDArray, ending: str) -> bytes:
-    """Bytes of a picture, RGB or grey."""
-    if picture.ndim == 3:
-        picture = np.ascontiguousarray(picture[:, :, ::-1])
+def encode_image(image: NDArray, ending: str) -> bytes:
+    """Bytes of an image, RGB or gray."""
+    if image.ndim == 3:
+        image = np.ascontiguousarray(image[:, :, ::-1])
     if ending == 'jpg':
         options = [cv2.IMWRITE_JPEG_QUALITY, 95]
     else:
         options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    done, data = cv2.imencode(f'.{ending}', picture, options)
+    done, data = cv2.imencode(f'.{ending}', image, options)
     assert done
     return data.tobytes()
 
@@ -123,7 +123,7 @@ def encode_normals(normals: NDArray, ending: str) -> bytes:
     if ending == 'npy':
         return encode_array(normals)
     scaled = np.round((normals.astype(np.float64) + 1) / 2 * SCALE_16)
-    return encode_picture(scaled.astype(np.uint16), 'png')
+    return encode_image(scaled.astype(np.uint16), 'png')
 
 
 def decode_normals(path: Path) -> NDArray[np.float32]:
@@ -134,28 +134,28 @@ def decode_normals(path: Path) -> NDArray[np.float32]:
     """
     if path.suffix == '.npy':
         return np.load(path)
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.dtype != np.uint16:
-        raise ValueError(f'{path} is not a picture of 16 bits')
-    return (picture[:, :, ::-1] / SCALE_16 * 2 - 1).astype(np.float32)
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint16:
+        raise ValueError(f'{path} is not an image of 16 bits')
+    return (image[:, :, ::-1] / SCALE_16 * 2 - 1).astype(np.float32)
 
 
 def write_sample(folder: AtomicFolder, name: str, sample: Sample, formats: Formats) -> None:
-    """Write all files of a picture; the listing's entry comes last."""
+    """Write all files of an image; the listing's entry comes last."""
     maps = sample.maps
     normal = maps.normal
     if formats.axes == 'opencv':
         normal = normal * np.array([1, -1, -1], np.float32)
     mask = np.where(maps.instance > 0, 255, 0).astype(np.uint8)
     files: dict[str, Callable[[], bytes]] = {
-        f'images/{name}.{formats.image}': lambda: encode_picture(sample.rgb, formats.image),
-        f'masks/{name}.png': lambda: encode_picture(mask, 'png'),
+        f'images/{name}.{formats.image}': lambda: encode_image(sample.rgb, formats.image),
+        f'masks/{name}.png': lambda: encode_image(mask, 'png'),
         f'depths/{name}.npy': lambda: encode_array(maps.depth),
         f'normals/{name}.{formats.normal}': lambda: encode_normals(normal, formats.normal),
-        f'instances/{name}.png': lambda: encode_picture(maps.instance, 'png'),
+        f'instances/{name}.png': lambda: encode_image(maps.instance, 'png'),
     }
     if sample.has_parts:
-        files[f'labels/{name}.png'] = lambda: encode_picture(maps.label, 'png')
+        files[f'labels/{name}.png'] = lambda: encode_image(maps.label, 'png')
     for path, content in files.items():
         folder.write(path, content)
     entry = describe_sample(name, sample, formats)
@@ -163,7 +163,7 @@ def write_sample(folder: AtomicFolder, name: str, sample: Sample, formats: Forma
 
 
 def describe_sample(name: str, sample: Sample, formats: Formats) -> dict[str, Any]:
-    """Everything about a picture that is not a map."""
+    """Everything about an image that is not a map."""
     height, width = sample.maps.label.shape
     return {
         'name': name,

@@ -1,1 +1,1 @@
-"""A web page that shows what the networks make of a picture."""
+"""A web page that shows what the networks make of an image."""

@@ -1,6 +1,6 @@
-"""One picture through all tasks, ready to be shown and downloaded.
+"""One image through all tasks, ready to be shown and downloaded.
 
-Letters: H W height and width of the picture as it is shown.
+Letters: H W height and width of the image as it is shown.
 """
 
 from __future__ import annotations
@@ -16,73 +16,73 @@ from numpy.typing import NDArray
 
 from mmsapiens import SapiensInferencer
 from mmsapiens.inference.drawing import draw_overlay
-from mmsapiens.inference.frames import FrameResult, PoseResult, Unreadable
+from mmsapiens.inference.frames import FrameResult, PoseResult, ReadFailure
 from mmsapiens.inference.running import WriteOptions
 
 LONGER_SIDE = 1280
-"""Of pictures as they are shown, in pixels."""
+"""Of images as they are shown, in pixels."""
 DRAWN = {'pose': 1.0, 'seg': 0.6, 'depth': 0.9, 'normal': 0.9}
 """Kind of task -> opacity of its drawing at first."""
 
 
-class NoPictureError(ValueError):
-    """There is no picture, or it cannot be read."""
+class NoImageError(ValueError):
+    """There is no image, or it cannot be read."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found in a picture.
+    """What was found in an image.
 
     Args:
-        picture (NDArray): RGB, uint8 (H, W, 3).
-        layers (dict[str, NDArray]): Task -> its drawing, likewise, which hides the picture where
+        image (NDArray): RGB, uint8 (H, W, 3).
+        layers (dict[str, NDArray]): Task -> its drawing, likewise, which hides the image where
             there is something to see.
         found (dict[str, str]): Task -> what was found, in a few words.
         archive (Path): A zip of all files that `mmsapiens infer` writes.
     """
 
-    picture: NDArray
+    image: NDArray
     layers: dict[str, NDArray]
     found: dict[str, str]
     archive: Path
 
 
-def blend(picture: NDArray, layer: NDArray, opacity: float) -> NDArray:
-    """Lay a drawing over a picture.
+def blend(image: NDArray, layer: NDArray, opacity: float) -> NDArray:
+    """Lay a drawing over an image.
 
     Args:
-        picture (NDArray): RGB, uint8 (H, W, 3).
+        image (NDArray): RGB, uint8 (H, W, 3).
         layer (NDArray): Likewise.
-        opacity (float): From 0, the picture, to 1, the drawing.
+        opacity (float): From 0, the image, to 1, the drawing.
 
     Returns:
         NDArray: RGB, uint8 (H, W, 3).
     """
-    mixed: NDArray = cv2.addWeighted(layer, opacity, picture, 1 - opacity, 0)
+    mixed: NDArray = cv2.addWeighted(layer, opacity, image, 1 - opacity, 0)
     return mixed
 
 
 def analyse(
     inferencer: SapiensInferencer, path: str | Path | None, people: str, folder: Path
 ) -> Analysis:
-    """Show a picture to the networks.
+    """Show an image to the networks.
 
     Args:
         inferencer (SapiensInferencer): The networks.
-        path (str | Path, optional): File of the picture.
+        path (str | Path, optional): File of the image.
         people (str): 'detect', or 'image' for one person who fills it.
         folder (Path): Gets a folder with the archive.
 
     Raises:
-        NoPictureError: If there is no picture, or it cannot be read.
+        NoImageError: If there is no image, or it cannot be read.
     """
     if path is None:
-        raise NoPictureError('Choose a picture first.')
+        raise NoImageError('Choose an image first.')
     if not inferencer.has_pose:
         people = 'image'
     (result,) = inferencer.stream(str(path), people=people)
-    if isinstance(result, Unreadable):
-        raise NoPictureError(result.reason)
+    if isinstance(result, ReadFailure):
+        raise NoImageError(result.reason)
     small = shrink(result)
     layers = {task: draw_overlay(small, task, opacity=1.0) for task in result.tasks}
     return Analysis(
@@ -97,7 +97,7 @@ def shrink(result: FrameResult) -> FrameResult:
     """A result at the size of the screen.
 
     Args:
-        result (FrameResult): Of a picture of any size.
+        result (FrameResult): Of an image of any size.
 
     Returns:
         FrameResult: Its longer side at most :data:`LONGER_SIDE`.
@@ -137,7 +137,7 @@ def describe(result: FrameResult, task: str) -> str:
         names = [found.classes[i] if i < len(found.classes) else str(i) for i in ids]
         share = (found.values > 0).mean()
         shown = ', '.join(name.replace('_', ' ') for name in names)
-        return f'{100 * share:.0f} % of the picture: {shown or "nobody"}'
+        return f'{100 * share:.0f} % of the image: {shown or "nobody"}'
     return f'{width} x {height} pixels'
 
 
@@ -145,7 +145,7 @@ def write_archive(result: FrameResult, folder: Path) -> Path:
     """Write all files of a result into a zip.
 
     Args:
-        result (FrameResult): Of a picture.
+        result (FrameResult): Of an image.
         folder (Path): Gets a folder of its own for it.
     """
     name = Path(result.frame.name).name

@@ -1,4 +1,4 @@
-"""The page: a picture on the left, what the networks see on the right."""
+"""The page: an image on the left, what the networks see on the right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmsapiens import SapiensInferencer
 from mmsapiens.inference.engine import FrameError
 
-from .analysis import Analysis, NoPictureError, analyse, blend, first_opacity
+from .analysis import Analysis, NoImageError, analyse, blend, first_opacity
 
 TITLES = {
     'pose': 'Pose',
@@ -20,7 +20,7 @@ TITLES = {
     'depth': 'Relative depth',
     'normal': 'Surface normals',
 }
-PEOPLE = {'find them': 'detect', 'one, who fills the picture': 'image'}
+PEOPLE = {'find them': 'detect', 'one, who fills the image': 'image'}
 KEPT_S = 3600
 """How long the files of a visitor are kept."""
 CSS = """
@@ -60,16 +60,16 @@ def build_page(inferencer: SapiensInferencer, folder: Path, people: str = 'detec
     ) as page:
         gr.Markdown(
             f'# mmsapiens\n{inferencer.model} on {inferencer.options.device}: '
-            'choose a picture of people and press **Analyse**.'
+            'choose an image of people and press **Analyse**.'
         )
         memory = gr.State(None)
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                picture = gr.Image(
-                    label='Picture',
+                image = gr.Image(
+                    label='Image',
                     sources=['upload', 'webcam', 'clipboard'],
                     type='filepath',
-                    elem_id='picture',
+                    elem_id='image',
                     height=420,
                 )
                 ways = gr.Radio(
@@ -87,7 +87,7 @@ def build_page(inferencer: SapiensInferencer, folder: Path, people: str = 'detec
                 views, sliders = _build_views(tasks)
         start.click(
             partial(_show, inferencer, folder),
-            [picture, ways, *sliders],
+            [image, ways, *sliders],
             [memory, found, download, *views],
             concurrency_limit=1,
         )
@@ -99,7 +99,7 @@ def build_page(inferencer: SapiensInferencer, folder: Path, people: str = 'detec
 
 
 def _build_views(tasks: tuple[str, ...]) -> tuple[list[gr.Image], list[gr.Slider]]:
-    """A picture and a slider for each task, two in a row."""
+    """An image and a slider for each task, two in a row."""
     views, sliders = [], []
     for first in range(0, len(tasks), 2):
         with gr.Row():
@@ -131,14 +131,14 @@ def _build_views(tasks: tuple[str, ...]) -> tuple[list[gr.Image], list[gr.Slider
 def _show(
     inferencer: SapiensInferencer, folder: Path, path: str | None, way: str, *opacities: float
 ) -> list[Any]:
-    """Analyse a picture; values of state, text, button and views."""
+    """Analyse an image; values of state, text, button and views."""
     try:
         analysis = analyse(inferencer, path, PEOPLE[way], folder)
-    except (NoPictureError, FrameError) as error:
+    except (NoImageError, FrameError) as error:
         raise gr.Error(str(error), print_exception=False) from error
     button = gr.DownloadButton(value=str(analysis.archive), interactive=True)
     views = [
-        blend(analysis.picture, analysis.layers[task], opacity)
+        blend(analysis.image, analysis.layers[task], opacity)
         for task, opacity in zip(inferencer.tasks, opacities)
     ]
     found = '\n\n'.join(f'**{title_of(task)}**: {text}' for task, text in analysis.found.items())
@@ -149,4 +149,4 @@ def _blend_again(task: str, analysis: Analysis | None, opacity: float) -> NDArra
     """The view of a task at another opacity."""
     if analysis is None:
         return None
-    return blend(analysis.picture, analysis.layers[task], opacity)
+    return blend(analysis.image, analysis.layers[task], opacity)

@@ -171,13 +171,13 @@ def test_sequences_of_hi4d(tmp_path, warnings):
     ]
     assert infos[0]['img_path'] == f'{root}/pair28/dance28/images/4/0000.png'
     assert infos[0]['depth_map_path'] == (f'{root}/pair28/dance28/depths/4/0000.npy')
-    assert dataset.test_mode and '8 pictures, but the paper' in warnings[0]
+    assert dataset.test_mode and '8 images, but the paper' in warnings[0]
 
 
 def test_hi4d_without_a_pair_or_camera_is_refused(tmp_path, warnings):
     root = write_hi4d(tmp_path, 'pair28/dance28')
     assert len(Hi4DDataset(data_root=root, pairs=(28,))) == 2
-    with pytest.raises(FileNotFoundError, match='pair 32 has no pictures of'):
+    with pytest.raises(FileNotFoundError, match='pair 32 has no images of'):
         Hi4DDataset(data_root=root)
     with pytest.raises(FileNotFoundError, match='of camera 16 in'):
         Hi4DDataset(data_root=root, pairs=(28,), camera=16)

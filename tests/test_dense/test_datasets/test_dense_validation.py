@@ -14,13 +14,13 @@ from mmsapiens.dense.datasets.map_faults import (
     check_labels,
     check_normals,
 )
-from mmsapiens.dense.datasets.part_vocabularies import PartVocabulary, get_vocabulary
+from mmsapiens.dense.datasets.part_vocabularies import PartVocabulary, get_keypoint_set
 
 HANDS = ('Background', 'Left_Hand', 'Right_Hand')
 
 
 def find(folder, task, layout='folders', with_mask=False, **kwargs):
-    checks = MapChecks(get_vocabulary('goliath28') if task == 'parsing' else None)
+    checks = MapChecks(get_keypoint_set('goliath28') if task == 'parsing' else None)
     dataset = make_dataset(task, str(folder), layout, with_mask=with_mask)
     return validate_dataset(dataset, checks, **kwargs)
 
@@ -113,7 +113,7 @@ def test_raw_labels_are_held_against_34_classes(tmp_path):
     cv2.imwrite(str(path_of(folder, 'labels')), labels)
     assert kinds(find(folder, 'parsing')) == {'unknown_label'}
     dataset = make_dataset('parsing', str(folder), 'body_parts_34')
-    checks = MapChecks(get_vocabulary(stored_vocabulary('body_parts_34')))
+    checks = MapChecks(get_keypoint_set(stored_vocabulary('body_parts_34')))
     assert not kinds(validate_dataset(dataset, checks))
 
 

@@ -43,7 +43,7 @@ def test_what_has_no_partner_is_reported_either_way(tmp_path):
     assert [(each.kind, each.path[-5:]) for each in listing.unpaired] == [
         ('missing_map', '2.jpg'),
         ('several_files', '3.jpg'),
-        ('missing_picture', '4.npy'),
+        ('missing_image', '4.npy'),
     ]
 
 
@@ -55,7 +55,7 @@ def test_names_restrict_the_listing(tmp_path):
     assert [s['img_path'][-5:] for s in listing.samples] == ['1.jpg', '5.jpg']
     assert not listing.unpaired
     (missing,) = pair_files(folders, SUFFIXES, names=['9']).unpaired
-    assert missing.kind == 'missing_picture' and '9' in missing.path
+    assert missing.kind == 'missing_image' and '9' in missing.path
 
 
 def test_missing_folder_is_an_error(tmp_path):

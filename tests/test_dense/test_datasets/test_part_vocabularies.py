@@ -7,7 +7,7 @@ from mmsapiens.dense.datasets.part_vocabularies import (
     check_flip_pairs,
     conversion_table,
     find_wrong_pairs,
-    get_vocabulary,
+    get_keypoint_set,
     read_vocabulary,
     vocabulary_names,
 )
@@ -36,16 +36,16 @@ def test_names_of_vocabularies():
     ],
 )
 def test_each_vocabulary_is_complete(name, count, pairs):
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     assert len(set(vocabulary.classes)) == len(vocabulary.palette) == count
     assert list(vocabulary.flip_pairs) == pairs
     assert vocabulary.classes[0] == 'Background'
     assert not find_wrong_pairs(vocabulary.classes, vocabulary.flip_pairs)
 
 
-def test_colours_are_rgb():
-    assert get_vocabulary('goliath28').palette[3] == (255, 0, 109)  # hair
-    assert get_vocabulary('lip').palette[18] == (255, 255, 0)
+def test_colors_are_rgb():
+    assert get_keypoint_set('goliath28').palette[3] == (255, 0, 109)  # hair
+    assert get_keypoint_set('lip').palette[18] == (255, 255, 0)
 
 
 def test_nothing_to_convert():
@@ -54,8 +54,8 @@ def test_nothing_to_convert():
 
 def test_34_labels_become_28():
     table = conversion_table('goliath34', 'goliath28')
-    stored = get_vocabulary('goliath34').classes
-    wanted = get_vocabulary('goliath28').classes
+    stored = get_keypoint_set('goliath34').classes
+    wanted = get_keypoint_set('goliath28').classes
     for index, name in enumerate(stored):
         expected = 255 if name in IGNORED_OF_34 else wanted.index(name)
         assert table[index] == expected, name
@@ -75,9 +75,9 @@ def test_conversion_respects_sides():
     for name in ('goliath34', 'lip', 'cihp'):
         table = conversion_table(name, 'goliath28')
         swap = {255: 255, **{i: i for i in range(28)}}
-        for a, b in get_vocabulary('goliath28').flip_pairs:
+        for a, b in get_keypoint_set('goliath28').flip_pairs:
             swap.update({a: b, b: a})
-        for a, b in get_vocabulary(name).flip_pairs:
+        for a, b in get_keypoint_set(name).flip_pairs:
             assert swap[table[a]] == table[b]
 
 

@@ -15,7 +15,7 @@ from torch import nn
 from mmsapiens.dense import DenseDataPreprocessor
 from mmsapiens.dense.hooks import DensePanelHook
 from mmsapiens.dense.hooks.dense_panel_hook import predict_inputs, steps_done, to_image
-from mmsapiens.dense.hooks.undisturbed import is_sharded, undisturbed
+from mmsapiens.dense.hooks.preserve_state import is_sharded, preserve_state
 from mmsapiens.dense.visualization import DenseVisualizer
 
 SIZE = (32, 24)
@@ -42,17 +42,17 @@ class NoisyModel(nn.Module):
 
 
 def batch(count=2, size_hw=SIZE, ori_shape=(99, 77)):
-    """Red pictures in BGR with a depth."""
+    """Red images in BGR with a depth."""
     inputs, samples = [], []
     for index in range(count):
-        picture = torch.zeros(3, *size_hw, dtype=torch.uint8)
-        picture[2] = 255
+        image = torch.zeros(3, *size_hw, dtype=torch.uint8)
+        image[2] = 255
         meta = dict(ori_shape=ori_shape, flip=True, img_path=f'/a/{index}.jpg')
         meta['flip_direction'] = 'horizontal'
         one = SegDataSample(metainfo=meta)
         depth = torch.rand(1, *size_hw)
         one.set_data(dict(gt_depth_map=PixelData(data=depth)))
-        inputs.append(picture)
+        inputs.append(image)
         samples.append(one)
     return dict(inputs=inputs, data_samples=samples)
 
@@ -125,7 +125,7 @@ def test_training_goes_on_as_if_nothing_had_happened(tmp_path):
 def test_state_is_restored_after_an_error():
     model = NoisyModel()
     before = random_states()
-    with pytest.raises(RuntimeError, match='boom'), undisturbed(model):
+    with pytest.raises(RuntimeError, match='boom'), preserve_state(model):
         torch.rand(1)
         raise RuntimeError('boom')
     assert model.training and random_states() == before
@@ -204,7 +204,7 @@ def test_an_evaluation_needs_no_training_set(tmp_path):
     hook.after_test_iter(evaluating, 0, data, outputs(data))
 
 
-def test_pictures_go_to_a_folder(tmp_path):
+def test_images_go_to_a_folder(tmp_path):
     hook = DensePanelHook(out_dir=str(tmp_path / 'new'))
     data = batch(1)
     hook.after_test_iter(runner(tmp_path), 0, data, outputs(data))

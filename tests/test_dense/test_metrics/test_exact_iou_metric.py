@@ -61,7 +61,7 @@ def test_agrees_with_stock_on_small_input():
 def test_counts_stay_exact_where_float32_has_gaps():
     metric = ExactIoUMetric()
     metric.dataset_meta = dict(classes=CLASSES[:2])
-    many = torch.tensor([2**24, 1])  # as if from a picture of 16 megapixels
+    many = torch.tensor([2**24, 1])  # as if from an image of 16 megapixels
     one = torch.tensor([1, 0])
     areas = [(many, many, many, many)] + [(one, one * 2, one, one * 2)] * 999
     totals = [sum(column) for column in zip(*areas)]
@@ -137,7 +137,7 @@ def test_writes_labels_without_ground_truth(tmp_path):
         ([[0, 1]], [[0], [1]], r'must have the shape .*\(1, 2, 1\)'),
     ],
 )
-def test_wrong_ids_and_sizes_name_the_picture(pred, label, message):
+def test_wrong_ids_and_sizes_name_the_image(pred, label, message):
     with pytest.raises(ValueError, match=message):
         evaluate([sample(pred, label)])
 

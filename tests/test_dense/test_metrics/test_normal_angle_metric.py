@@ -135,14 +135,14 @@ def test_image_without_a_valid_pixel_is_left_out_and_counted(monkeypatch):
     assert all(math.isnan(value) for value in evaluate(empty).values())
 
 
-def test_nan_prediction_names_the_picture():
+def test_nan_prediction_names_the_image():
     pred = turned([0.0, 5.0])
     pred[1, 0, 1] = math.nan
     with pytest.raises(ValueError, match='b.png has 1 values that are NaN'):
         evaluate(sample(pred, name='b.png'))
 
 
-def test_sizes_that_differ_name_the_picture():
+def test_sizes_that_differ_name_the_image():
     with pytest.raises(ValueError, match='`pred_normal_map` of a.png must'):
         evaluate(sample(turned([0.0, 1.0]), turned([0.0])))
 

@@ -161,14 +161,14 @@ def test_image_without_a_valid_pixel_is_left_out_and_counted(monkeypatch):
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf])
-def test_nan_prediction_names_the_picture(value):
+def test_nan_prediction_names_the_image(value):
     pred = random_depth().float()
     pred[2, 3] = value
     with pytest.raises(ValueError, match='b.png has 1 values that are NaN'):
         evaluate(sample(pred, random_depth(), name='b.png'))
 
 
-def test_sizes_that_differ_name_the_picture():
+def test_sizes_that_differ_name_the_image():
     pred = torch.ones(3, 4)
     with pytest.raises(ValueError, match=r'`pred_depth_map` of a.png'):
         evaluate(sample(pred, torch.ones(4, 4)))

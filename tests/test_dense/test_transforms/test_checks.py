@@ -1,4 +1,4 @@
-"""Steps refuse what would silently separate a picture from its maps."""
+"""Steps refuse what would silently separate an image from its maps."""
 
 import cv2
 import numpy as np

@@ -59,7 +59,7 @@ def test_rotated_sphere_is_a_sphere(degree):
     expected, mask = sphere()
     both = (mask > 0) & (results['gt_human_mask'] > 0)
     error = angles_deg(results['gt_normal_map'], expected)[both]
-    # Nearest neighbours are up to 0.7 pixels of a radius of 50 away; at the rim, a pixel is many
+    # Nearest neighbors are up to 0.7 pixels of a radius of 50 away; at the rim, a pixel is many
     # degrees.
     assert np.median(error) < 1.2
     assert np.percentile(error, 95) < 6
@@ -136,7 +136,7 @@ def further_field():
 
 
 def test_everything_stays_aligned(further_field):
-    """All maps are functions of the picture's colour, before and after."""
+    """All maps are functions of the image's color, before and after."""
     np.random.seed(0)
     steps = [
         ResizeFields(scale=(150, 190), keep_ratio=True),
@@ -159,13 +159,13 @@ def test_everything_stays_aligned(further_field):
     for first, second in PAIRS:
         table[first], table[second] = second, first
     unswapped = table[seg]
-    # The picture is interpolated: compare away from the edges of parts.
-    grey = results['img'][..., 0] / 8
+    # The image is interpolated: compare away from the edges of parts.
+    gray = results['img'][..., 0] / 8
     known = seg != 255
     square, parts = np.ones((5, 5)), unswapped.astype(np.uint8)
     inner = known & (cv2.dilate(parts, square) == cv2.erode(parts, square))
     assert inner.mean() > 0.4
-    assert np.isclose(grey, unswapped, atol=0.6)[inner].mean() > 0.99
+    assert np.isclose(gray, unswapped, atol=0.6)[inner].mean() > 0.99
     marker = results['gt_marker_map']
     assert (marker[~known] == further_field.fill).all()
     assert (marker[known, 0] == unswapped[known]).all()
@@ -177,7 +177,7 @@ def test_everything_stays_aligned(further_field):
     np.testing.assert_allclose(length[inside], 1, atol=1e-5)
 
 
-def test_outside_of_a_rotated_picture_is_filled_by_field():
+def test_outside_of_a_rotated_image_is_filled_by_field():
     rotate = RandomRotateFields(1.0, (45, 45), fill=dict(seg_map=0))
     results = rotate(figure_results())
     corner = {key: np.ravel(results[key][0, 0]) for key in results if key.startswith('gt_')}
@@ -215,7 +215,7 @@ def test_window_avoids_a_dominant_class():
         ResizeFields(scale=(30, 40)),
     ],
 )
-def test_pictures_without_maps_pass(step):
+def test_images_without_maps_pass(step):
     results = dict(img=np.zeros((64, 48, 3), np.uint8))
     assert step(results)['img'].ndim == 3
     assert repr(step)

@@ -48,13 +48,13 @@ def test_labels_that_are_no_class_are_named(tmp_path):
         load('seg_map', tmp_path / 'a.png', num_classes=28)
 
 
-def test_size_must_be_that_of_the_picture(tmp_path):
+def test_size_must_be_that_of_the_image(tmp_path):
     np.save(tmp_path / 'a.npy', np.ones((4, 5), np.float32))
     with pytest.raises(BadSampleError, match='a.jpg, 5 high and 4 wide'):
         load('depth_map', tmp_path / 'a.npy', ori_shape=(5, 4), img_path='a.jpg')
 
 
-def test_a_resized_picture_does_not_matter(tmp_path):
+def test_a_resized_image_does_not_matter(tmp_path):
     np.save(tmp_path / 'a.npy', np.ones((4, 5), np.float32))
     sizes = dict(ori_shape=(4, 5), img_shape=(9, 9))
     assert 'gt_depth_map' in load('depth_map', tmp_path / 'a.npy', **sizes)

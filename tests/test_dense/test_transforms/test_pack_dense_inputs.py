@@ -38,7 +38,7 @@ def test_mask_is_packed_when_asked():
     assert packed['data_samples'].gt_human_mask.data.shape == (1, 32, 24)
 
 
-def test_pictures_without_maps_are_packed():
+def test_images_without_maps_are_packed():
     packed = PackDenseInputs()(dict(img=results()['img']))
     assert packed['inputs'].dtype == torch.uint8
     assert not packed['data_samples'].keys()

@@ -10,7 +10,7 @@ from mmsapiens.dense.transforms.random_rotate_fields import rotate_array
 
 
 def ramp(pixel_centres):
-    """A ramp made five times smaller: picture and map side by side."""
+    """A ramp made five times smaller: image and map side by side."""
     values = np.tile(np.arange(200, dtype=np.float32), (10, 1))
     results = dict(img=np.repeat(values[..., None], 3, -1), gt_depth_map=values)
     step = ResizeFields(scale=(40, 2), pixel_centres=pixel_centres)
@@ -18,14 +18,14 @@ def ramp(pixel_centres):
     return results['img'][..., 0], results['gt_depth_map']
 
 
-def test_pixel_centres_lie_under_the_picture():
-    picture, depth = ramp(True)
-    np.testing.assert_array_equal(depth, picture)
+def test_pixel_centres_lie_under_the_image():
+    image, depth = ramp(True)
+    np.testing.assert_array_equal(depth, image)
 
 
 def test_default_is_that_of_opencv():
-    picture, depth = ramp(False)
-    np.testing.assert_array_equal(depth, picture - 2)
+    image, depth = ramp(False)
+    np.testing.assert_array_equal(depth, image - 2)
 
 
 @pytest.mark.parametrize('channels', [1, 3, 5])

@@ -5,8 +5,8 @@ import pytest
 from mmsapiens.dense import RandomBackground
 from mmsapiens.dense.transforms.random_background import (
     fit_background,
-    transfer_colours,
-    transfer_colours_8bit,
+    transfer_colors,
+    transfer_colors_8bit,
 )
 from mmsapiens.utils.errors import BadSampleError
 
@@ -39,19 +39,19 @@ def test_background_is_replaced_and_the_person_kept(folder):
 
 
 @pytest.mark.parametrize('use_8bit', [False, True])
-def test_person_takes_on_the_colours(folder, use_8bit):
+def test_person_takes_on_the_colors(folder, use_8bit):
     step = RandomBackground(str(folder), 1.0, use_8bit=use_8bit)
     results = step(sample())
     person = results['gt_human_mask'] > 0
     img = results['img']
     lab = cv2.cvtColor(img.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
-    # Out of the range of colours, what is moved is cut.
+    # Out of the range of colors, what is moved is cut.
     difference = lab[person].mean(0) - lab[~person].mean(0)
     assert np.abs(difference).max() < 12
 
 
-@pytest.mark.parametrize('use', [transfer_colours, transfer_colours_8bit])
-def test_statistics_of_moderate_colours_are_met(use):
+@pytest.mark.parametrize('use', [transfer_colors, transfer_colors_8bit])
+def test_statistics_of_moderate_colors_are_met(use):
     rng = np.random.default_rng(0)
     img = np.empty((40, 40, 3), np.float64)
     img[:20] = rng.normal(150, 5, (20, 40, 3))
@@ -65,8 +65,8 @@ def test_statistics_of_moderate_colours_are_met(use):
     assert abs(moved[person].std() - moved[~person].std()) < 1.5
 
 
-@pytest.mark.parametrize('use', [transfer_colours, transfer_colours_8bit])
-def test_person_of_one_colour_has_no_division_by_zero(use):
+@pytest.mark.parametrize('use', [transfer_colors, transfer_colors_8bit])
+def test_person_of_one_color_has_no_division_by_zero(use):
     img = np.full((8, 8, 3), 90, np.uint8)
     person = np.zeros((8, 8), bool)
     person[2:5] = True
@@ -79,7 +79,7 @@ def test_person_of_one_colour_has_no_division_by_zero(use):
 def test_nothing_or_everything_in_front_is_left_alone(value):
     img = sample()['img']
     person = np.full(img.shape[:2], value)
-    assert np.array_equal(transfer_colours(img, person), img)
+    assert np.array_equal(transfer_colors(img, person), img)
 
 
 def test_ignored_pixels_are_no_person(folder):
@@ -98,8 +98,8 @@ def test_ignored_pixels_are_no_person(folder):
 @pytest.mark.parametrize(('size', 'expected'), [((10, 40), (0, 3)), ((10, 4), (0, 1))])
 def test_background_is_cut_or_stretched(size, expected):
     columns = np.linspace(0, 255, size[1]).astype(np.uint8)
-    picture = np.repeat(np.tile(columns, (size[0], 1))[..., None], 3, -1)
-    fitted = fit_background(picture, (20, 16))
+    image = np.repeat(np.tile(columns, (size[0], 1))[..., None], 3, -1)
+    fitted = fit_background(image, (20, 16))
     assert fitted.shape == (20, 16, 3)
     if size[1] > 10:  # cut on both sides
         assert 60 < fitted[0, 0, 0] < 120 < 130 < fitted[0, -1, 0] < 200
@@ -113,7 +113,7 @@ def test_folder_is_needed_only_if_used(tmp_path):
     assert np.array_equal(step(sample())['img'], sample()['img'])
     with pytest.raises(FileNotFoundError, match='does not exist'):
         RandomBackground(missing, 0.5)
-    with pytest.raises(FileNotFoundError, match='has no picture'):
+    with pytest.raises(FileNotFoundError, match='has no image'):
         RandomBackground(str(tmp_path), 1.0)(sample())
 
 
@@ -125,6 +125,6 @@ def test_bad_input_is_named(folder):
         step(dict(sample(), img=np.zeros((9, 9, 3), np.uint8)))
     with pytest.raises(ValueError, match='`prob` must be'):
         RandomBackground(str(folder), 2)
-    (folder / 'blue.png').write_bytes(b'no picture')
+    (folder / 'blue.png').write_bytes(b'no image')
     with pytest.raises(BadSampleError, match='blue.png cannot be decoded'):
         step(sample())

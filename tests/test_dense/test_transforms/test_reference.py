@@ -25,7 +25,7 @@ NAMES = {
     'gt_seg_map': 'gt_seg_map',
 }
 ROTATION_SHARE, ROTATION_MEAN, ROTATION_MAX = 0.99, 0.3, 8
-"""What the fixtures say in words about rotated pictures and maps."""
+"""What the fixtures say in words about rotated images and maps."""
 
 
 @pytest.fixture(params=['depth', 'normal'])
@@ -55,7 +55,7 @@ def compare(case, results, expected):
 
 
 @pytest.mark.parametrize('step', ['resize_compensate_up', 'resize_compensate_down'])
-def test_maps_follow_a_resized_picture(case, step):
+def test_maps_follow_a_resized_image(case, step):
     results = arrays(case, 'inputs', step)
     resize = ResizeFields(scale=1, keep_ratio=True, pixel_centres=False)
     resize._resize_seg(results)

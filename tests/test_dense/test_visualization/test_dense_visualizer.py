@@ -24,9 +24,9 @@ def visualizer():
 
 
 def image(size_hw=SIZE, rgb=(255, 0, 0)):
-    picture = np.empty((*size_hw, 3), dtype=np.uint8)
-    picture[:] = rgb
-    return picture
+    image = np.empty((*size_hw, 3), dtype=np.uint8)
+    image[:] = rgb
+    return image
 
 
 def sample(size_hw=SIZE, **maps):
@@ -87,7 +87,7 @@ def test_red_stays_red_in_the_file(visualizer, tmp_path):
     assert (visualizer.get_image()[100, 100] == (255, 0, 0)).all()
 
 
-def test_classes_have_the_colours_and_names_of_the_data_set(visualizer):
+def test_classes_have_the_colors_and_names_of_the_data_set(visualizer):
     visualizer.opacity = 1.0
     panel = visualizer.draw_panel(image(rgb=(0, 0, 0)), sample(**SEG))
     size, width = font_size(*SIZE), SIZE[1]

@@ -7,8 +7,8 @@ from parity import Case
 
 from mmsapiens.dense.visualization import (
     angular_error_deg,
-    colour_depth,
-    colour_values,
+    color_depth,
+    color_values,
     draw_parts,
     draw_parts_with_legend,
     draw_pseudo_normals,
@@ -18,11 +18,11 @@ from mmsapiens.dense.visualization import (
 from mmsapiens.dense.visualization.depth import align_depth
 from mmsapiens.dense.visualization.normals import normal_ball
 from mmsapiens.dense.visualization.parts import WRONG
-from mmsapiens.utils.drawing.colours import NO_TARGET, apply_colour_map, spread_palette
+from mmsapiens.utils.drawing.colors import NO_TARGET, apply_color_map, spread_palette
 from mmsapiens.utils.drawing.legends import (
     PAPER,
     class_legend,
-    colour_bar,
+    color_bar,
     fit_text,
     font_size,
     text_width,
@@ -31,9 +31,9 @@ from mmsapiens.utils.drawing.legends import (
 PALETTE = [(50, 50, 50), (200, 0, 0), (0, 100, 0)]
 
 
-def difference(picture, expected):
-    """Greatest difference of an RGB picture and a BGR tensor."""
-    return np.abs(picture[..., ::-1].astype(int) - expected.numpy()).max()
+def difference(image, expected):
+    """Greatest difference of an RGB image and a BGR tensor."""
+    return np.abs(image[..., ::-1].astype(int) - expected.numpy()).max()
 
 
 def test_parts_match_the_reference():
@@ -51,11 +51,11 @@ def test_depth_matches_the_reference():
     case = Case('lite_depth_postprocess')
     depth = case['outputs/depth_map'].numpy()
     mask = case['inputs/mask'].numpy()
-    levels = apply_colour_map(np.arange(256)[None] / 255, 'inferno')[0]
+    levels = apply_color_map(np.arange(256)[None] / 255, 'inferno')[0]
     step = np.abs(np.diff(levels.astype(int), axis=0)).max()
-    colour = colour_depth(depth, mask)
+    color = color_depth(depth, mask)
     # One of the 256 levels, as the tolerance's note says.
-    assert difference(colour, case['outputs/colour']) <= step
+    assert difference(color, case['outputs/colour']) <= step
 
 
 def test_pseudo_normals_match_the_reference():
@@ -97,10 +97,10 @@ def test_wrong_parts_are_red_and_ignored_ones_do_not_count():
     assert np.isnan(draw_wrong_parts(image, pred, np.full_like(gt, 255))[1])
 
 
-def test_near_is_bright_and_the_background_grey():
+def test_near_is_bright_and_the_background_gray():
     depth = np.array([[1.0, 2.0, 3.0, -1.0, np.nan, np.inf]])
-    drawn = colour_depth(depth, np.array([[1, 1, 1, 0, 1, 1]]))
-    ends = apply_colour_map(np.array([[1.0, 0.0]]), 'inferno')[0]
+    drawn = color_depth(depth, np.array([[1, 1, 1, 0, 1, 1]]))
+    ends = apply_color_map(np.array([[1.0, 0.0]]), 'inferno')[0]
     assert (drawn[0, 0] == ends[0]).all() and (drawn[0, 2] == ends[1]).all()
     assert drawn[0, :3].sum(axis=-1).tolist() == sorted(drawn[0, :3].sum(axis=-1), reverse=True)
     assert (drawn[0, 3:] == NO_TARGET).all()
@@ -113,10 +113,10 @@ def test_near_is_bright_and_the_background_grey():
 def test_degenerate_depth_is_drawn(value, masked, shape):
     depth = np.full(shape, value, dtype=np.float32)
     mask = None if masked is None else np.full(shape, masked)
-    for draw in (colour_depth, draw_pseudo_normals, colour_values):
+    for draw in (color_depth, draw_pseudo_normals, color_values):
         assert draw(depth, mask).shape == (*shape, 3)
     if masked == 0 or not np.isfinite(value):
-        assert (colour_depth(depth, mask) == NO_TARGET).all()
+        assert (color_depth(depth, mask) == NO_TARGET).all()
 
 
 def test_relief_of_a_ramp_points_away_from_the_far_side_up_to_the_rim():
@@ -176,8 +176,8 @@ def test_legend_lists_the_classes_that_occur(width):
     legend = drawn[width:]
     expected = class_legend([('Torso', PALETTE[2])], width, size)
     assert (legend == expected).all()
-    colours = {tuple(colour) for colour in legend.reshape(-1, 3).tolist()}
-    assert PALETTE[2] in colours and PALETTE[1] not in colours
+    colors = {tuple(color) for color in legend.reshape(-1, 3).tolist()}
+    assert PALETTE[2] in colors and PALETTE[1] not in colors
     box = legend[legend.shape[0] // 2, size // 2]
     assert tuple(box) == PALETTE[2]
     # Light text right of the box, with paper between.
@@ -200,22 +200,22 @@ def test_names_of_the_legend_do_not_reach_the_next_column():
 
 
 def test_text_is_shortened_to_fit():
-    text = fit_text('a very long title of a small picture', 12, 80)
+    text = fit_text('a very long title of a small image', 12, 80)
     assert text.endswith('…') and text_width(text, 12) <= 80
     assert fit_text('x', 12, 1) == ''
     assert fit_text('short', 12, 200) == 'short'
 
 
-def test_colour_bar_runs_between_its_words():
-    bar = colour_bar('inferno', 'far', 'near', 300, 12)
+def test_color_bar_runs_between_its_words():
+    bar = color_bar('inferno', 'far', 'near', 300, 12)
     assert bar.shape == (19, 300, 3)
-    ends = apply_colour_map(np.array([[0.0, 1.0]]), 'inferno')[0]
+    ends = apply_color_map(np.array([[0.0, 1.0]]), 'inferno')[0]
     row = bar[9].tolist()
     assert ends[0].tolist() in row and ends[1].tolist() in row
-    assert colour_bar('inferno', 'far', 'near', 20, 12).shape == (19, 20, 3)
+    assert color_bar('inferno', 'far', 'near', 20, 12).shape == (19, 20, 3)
 
 
-def test_spread_palette_has_no_colour_twice():
+def test_spread_palette_has_no_color_twice():
     palette = spread_palette(34)
     assert len(set(palette)) == 34
     assert spread_palette(0) == []
@@ -227,8 +227,8 @@ def test_spread_palette_has_no_colour_twice():
         (lambda x: draw_parts(x, x[..., 0], PALETTE, opacity=2), 'opacity'),
         (lambda x: draw_parts(x, x[:2, :, 0], PALETTE), 'height and width'),
         (lambda x: draw_parts(x, x[..., 0] / 2, PALETTE), 'be integers'),
-        (lambda x: colour_depth(x), r'shape \(H, W\)'),
-        (lambda x: colour_depth(x[..., 0], x[:2, :, 0]), '`mask`'),
+        (lambda x: color_depth(x), r'shape \(H, W\)'),
+        (lambda x: color_depth(x[..., 0], x[:2, :, 0]), '`mask`'),
         (lambda x: normals_to_rgb(x[..., 0]), r'shape \(H, W, 3\)'),
         (lambda x: normals_to_rgb(x, x), '`mask`'),
     ],
@@ -238,6 +238,6 @@ def test_other_shapes_are_refused(call, match):
         call(np.zeros((4, 5, 3), dtype=np.uint8))
 
 
-def test_unknown_colour_map_is_refused():
+def test_unknown_color_map_is_refused():
     with pytest.raises(KeyError, match="inferno.*but got 'jet'"):
-        colour_values(torch.rand(3, 3).numpy(), colour_map='jet')
+        color_values(torch.rand(3, 3).numpy(), color_map='jet')

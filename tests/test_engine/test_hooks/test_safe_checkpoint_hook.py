@@ -11,7 +11,7 @@ from mmengine.fileio import get_file_backend
 from mmsapiens.engine.hooks import SafeCheckpointHook
 from mmsapiens.utils import whole_files
 from mmsapiens.utils.sharded_checkpoint import write_sharded
-from mmsapiens.utils.whole_files import write_whole
+from mmsapiens.utils.whole_files import atomic_write
 
 
 @pytest.fixture
@@ -154,6 +154,6 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, 'fsync', fail)
     with pytest.raises(OSError, match='disk full'):
-        write_whole(b'new', path)
+        atomic_write(b'new', path)
     assert os.listdir(path.parent) == ['file']
     assert path.read_text(encoding='utf-8') == 'älter'

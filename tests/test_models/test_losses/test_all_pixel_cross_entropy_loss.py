@@ -56,7 +56,7 @@ def test_ignored_pixels_stay_in_the_divisor():
 
 @pytest.mark.parametrize('divisor', ['pixels', 'valid_pixels', 'weights'])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
-def test_ignored_picture_costs_nothing(divisor, dtype):
+def test_ignored_image_costs_nothing(divisor, dtype):
     logits = torch.full((1, 3, 2, 2), 6e4, dtype=dtype, requires_grad=True)
     labels = torch.full((1, 2, 2), 255)
     loss = AllPixelCrossEntropyLoss([1.0, 2.0, 3.0], divisor=divisor)

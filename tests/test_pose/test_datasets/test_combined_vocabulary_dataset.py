@@ -7,7 +7,7 @@ from mmengine.dataset import Compose
 from mmpose.registry import DATASETS
 from parity import ROOT, data_folder
 
-from mmsapiens.pose.vocabularies import get_vocabulary, partners
+from mmsapiens.pose.vocabularies import get_keypoint_set, partners
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_every_sample_has_308_keypoints(dataset):
 
 def test_left_and_right_are_swapped_in_the_target_vocabulary(dataset):
     info = dataset.get_data_info(0)
-    flip = get_vocabulary('goliath308').flip_indices
+    flip = get_keypoint_set('goliath308').flip_indices
     assert tuple(info['flip_indices']) == flip
     before = info['keypoints'][0].copy()
     # The stock converter appends a weight to the visibility.

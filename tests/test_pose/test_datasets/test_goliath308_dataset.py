@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmpose.registry import DATASETS
 
-from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.pose.vocabularies import get_keypoint_set
 
 SIZE = 308
 
@@ -60,7 +60,7 @@ def test_several_people_of_an_image_are_read(tmp_path):
 
 def test_metainfo_is_that_of_the_vocabulary(tmp_path):
     dataset = build(write(tmp_path, [person(1, 1)]))
-    vocabulary = get_vocabulary('goliath308')
+    vocabulary = get_keypoint_set('goliath308')
     meta = dataset.metainfo
     assert meta['dataset_name'] == 'goliath308'
     assert meta['num_keypoints'] == SIZE

@@ -10,7 +10,7 @@ from planted_faults import exchange
 
 from mmsapiens.pose.datasets.keypoint_faults import read_points
 from mmsapiens.pose.datasets.validation import validate_document
-from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.pose.vocabularies import get_keypoint_set
 
 
 def real_document():
@@ -56,7 +56,7 @@ def test_exchanged_sides_of_real_people_are_found(groups, kind, people):
 @pytest.mark.parametrize('angle_deg', range(0, 360, 30))
 @pytest.mark.parametrize('is_flipped', [False, True])
 def test_sides_of_turned_and_flipped_real_people_are_right(angle_deg, is_flipped):
-    vocabulary = get_vocabulary('coco_wholebody')
+    vocabulary = get_keypoint_set('coco_wholebody')
     angle = np.deg2rad(angle_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     doc = real_document()

@@ -89,7 +89,7 @@ def test_size_follows_exif_orientation_like_opencv(tmp_path):
     assert validate_file(path, 'coco', folder=folder) == []
 
 
-def test_pictures_are_not_opened_unless_wanted(tmp_path):
+def test_images_are_not_opened_unless_wanted(tmp_path):
     path = write_document(tmp_path, make_document('coco', 2))
     damage_file({'file_name': '0.png'}, {}, {}, tmp_path)
     (tmp_path / '1.png').unlink()

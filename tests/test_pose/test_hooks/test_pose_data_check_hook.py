@@ -57,7 +57,7 @@ def test_other_head_is_refused_through_wrappers(kind):
 
 
 @pytest.mark.parametrize('kind', ['plain', 'repeat', 'concat'])
-def test_missing_pictures_are_found_through_wrappers(kind, tmp_path):
+def test_missing_images_are_found_through_wrappers(kind, tmp_path):
     data = wrapped(kind)
     (tmp_path / '1.jpg').unlink()
     with pytest.raises(FileNotFoundError, match='1.jpg'):

@@ -84,7 +84,7 @@ def test_no_detections_give_zero():
     assert figures['AP'] == figures['AR'] == figures['AP (L)'] == 0
 
 
-def test_detections_in_empty_pictures_cost_precision():
+def test_detections_in_empty_images_cost_precision():
     detections = [found(score=0.5), found(image_id=2, score=0.9)]
     args = [person()], detections, [0, 1, 2], SIGMAS
     assert evaluate_oks(*args, image_ids=[1, 2])['AP'] == pytest.approx(0.5)

@@ -1,4 +1,4 @@
-"""Several data sets, and several processes, in one evaluation."""
+"""Several datasets, and several processes, in one evaluation."""
 
 import os
 
@@ -18,7 +18,7 @@ from mmsapiens.pose.vocabularies import convert_keypoints, read_metainfo
 
 
 def combined(tmp_path, **changes):
-    """Two data sets with the same ids; the second has its points shifted."""
+    """Two datasets with the same ids; the second has its points shifted."""
     samples, metrics = [], []
     for vocabulary, oks in zip(VOCABULARIES, (0.99, 0.82)):
         annotations, ann_file = people(vocabulary, tmp_path)

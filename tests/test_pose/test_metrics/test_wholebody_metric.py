@@ -14,7 +14,7 @@ from wholebody import (
 )
 
 from mmsapiens.pose.metrics import WholeBodyMetric
-from mmsapiens.pose.vocabularies import convert_keypoints, get_vocabulary
+from mmsapiens.pose.vocabularies import convert_keypoints, get_keypoint_set
 
 SIZES = {
     ('goliath308', 'all'): (17, 6, 238, 20, 20, 40, 308),
@@ -75,7 +75,7 @@ def test_hands_are_joined_into_one_instance(tmp_path):
     assert figures['body/AP'] == pytest.approx(1)
 
 
-def test_several_people_in_a_picture(tmp_path):
+def test_several_people_in_an_image(tmp_path):
     annotations = [person('goliath308', i, image_id=7) for i in range(3)]
     ann_file = write_annotations(tmp_path / 'a.json', annotations)
     samples = [
@@ -129,7 +129,7 @@ def test_no_predictions_give_zero(tmp_path):
 
 def test_score_is_the_mean_above_the_threshold(tmp_path):
     annotations, ann_file = people('goliath308', tmp_path, count=1)
-    # A wrong person in the same picture takes precedence if its score is higher: box score 0.9
+    # A wrong person in the same image takes precedence if its score is higher: box score 0.9
     # against 0.8 of the right one.
     right = sample(annotations[0], annotations[0]['points'], score=0.8)
     wrong = shifted(annotations[0], 'goliath308', 0.01, score=0.9)
@@ -292,7 +292,7 @@ def test_misspelt_option_is_a_type_error():
 def test_sigmas_are_those_of_the_ground_truth():
     for vocabulary in VOCABULARIES:
         metric = WholeBodyMetric(vocabulary, protocol='common114')
-        all_sigmas = np.array(get_vocabulary(vocabulary).sigmas)
+        all_sigmas = np.array(get_keypoint_set(vocabulary).sigmas)
         np.testing.assert_array_equal(
             metric.dataset_meta['sigmas'], all_sigmas[metric.keypoint_ids]
         )

@@ -55,7 +55,7 @@ def make_config(folder, vocabulary='coco', **codec):
 
 
 def make_sample(visible, weights):
-    """A grey picture with three keypoints."""
+    """A gray image with three keypoints."""
     sample = PoseDataSample()
     points = np.array([[[10, 10], [30, 40], [20, 50]]], dtype=np.float32)
     sample.gt_instances = InstanceData(
@@ -96,7 +96,7 @@ def test_sizes_of_the_config_are_kept():
     assert (drawer.visualizer.radius, drawer.visualizer.line_width) == (9, 4)
 
 
-def test_sum_of_heatmaps_lies_over_the_picture():
+def test_sum_of_heatmaps_lies_over_the_image():
     sample = PoseDataSample()
     heatmaps = torch.zeros(2, 4, 4)
     heatmaps[0, 0, 0] = heatmaps[1, 0, 0] = 0.5
@@ -109,11 +109,11 @@ def test_sum_of_heatmaps_lies_over_the_picture():
         overlay_heatmaps(image, PoseDataSample())
 
 
-def test_pictures_are_those_after_augmentation(tmp_path):
-    pictures = list(browse(make_config(tmp_path), with_heatmaps=True))
-    names = [name for name, _, _ in pictures]
+def test_images_are_those_after_augmentation(tmp_path):
+    images = list(browse(make_config(tmp_path), with_heatmaps=True))
+    names = [name for name, _, _ in images]
     assert names == ['000000_0_1000.png', '000001_1_1001.png']
-    for _, image, _ in pictures:
+    for _, image, _ in images:
         assert image.shape == (HEIGHT, 2 * WIDTH, 3)
         assert image.dtype == np.uint8
     dataset = build_dataset(make_config(tmp_path), 'train')
@@ -154,7 +154,7 @@ def test_configs_that_cannot_be_browsed_are_refused(tmp_path):
         build_dataset(cfg, 'train')
 
 
-def test_png_keeps_colours_and_leaves_nothing_else(tmp_path):
+def test_png_keeps_colors_and_leaves_nothing_else(tmp_path):
     image = np.zeros((4, 5, 3), np.uint8)
     image[..., 0] = 255
     write_png(tmp_path / 'new' / 'red.png', image)

@@ -11,7 +11,7 @@ from mmsapiens.pose.visualization.grouped_pose_visualizer import (
     point_colors,
     point_radius,
 )
-from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.pose.vocabularies import get_keypoint_set
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
@@ -28,8 +28,8 @@ def one_point(vocabulary, index, at=(60, 60)):
 
 
 @pytest.mark.parametrize('name', ['coco', 'coco_wholebody', 'goliath308'])
-def test_each_point_has_the_colour_of_its_group(name):
-    vocabulary = get_vocabulary(name)
+def test_each_point_has_the_color_of_its_group(name):
+    vocabulary = get_keypoint_set(name)
     colors = point_colors(vocabulary)
     for index in range(0, len(vocabulary), 7):
         image = canvas()
@@ -38,7 +38,7 @@ def test_each_point_has_the_colour_of_its_group(name):
 
 
 def test_sides_of_the_body_differ():
-    vocabulary = get_vocabulary('goliath308')
+    vocabulary = get_keypoint_set('goliath308')
     colors = dict(zip(vocabulary.keypoint_names, point_colors(vocabulary)))
     assert colors['left_knee'] == GROUP_COLORS['left_hand']
     assert colors['right_knee'] == GROUP_COLORS['right_hand']
@@ -47,7 +47,7 @@ def test_sides_of_the_body_differ():
 
 
 def test_points_below_the_threshold_are_not_drawn():
-    vocabulary = get_vocabulary('coco')
+    vocabulary = get_keypoint_set('coco')
     points, scores = one_point(vocabulary, 3)
     image = canvas()
     draw_person(image, points, scores * 0.2, vocabulary, threshold=0.3)
@@ -55,7 +55,7 @@ def test_points_below_the_threshold_are_not_drawn():
 
 
 def test_points_that_are_not_finite_are_not_drawn():
-    vocabulary = get_vocabulary('coco')
+    vocabulary = get_keypoint_set('coco')
     points, scores = one_point(vocabulary, 3, at=(np.nan, 5))
     image = canvas()
     draw_person(image, points, scores, vocabulary)
@@ -63,7 +63,7 @@ def test_points_that_are_not_finite_are_not_drawn():
 
 
 def test_links_need_both_ends():
-    vocabulary = get_vocabulary('coco')
+    vocabulary = get_keypoint_set('coco')
     start, end = vocabulary.links[0]
     points, scores = one_point(vocabulary, start, at=(20, 20))
     points[end] = (100, 100)
@@ -82,7 +82,7 @@ def test_radius_grows_with_the_box():
 
 
 def test_indices_are_written_on_demand():
-    vocabulary = get_vocabulary('goliath308')
+    vocabulary = get_keypoint_set('goliath308')
     drawn = []
     for with_indices in (False, True):
         image = canvas()
@@ -120,9 +120,9 @@ def test_other_vocabularies_are_drawn_as_stock_does():
 
 def test_openpose_style_gives_the_canvas():
     visualizer = VISUALIZERS.build(dict(type='GroupedPoseVisualizer', name='testopenpose'))
-    picture = canvas() + 200
+    image = canvas() + 200
     visualizer.set_dataset_meta({}, skeleton_style='mmpose')
     drawn = visualizer._draw_instances_kpts(
-        picture, sample(133).pred_instances, skeleton_style='openpose'
+        image, sample(133).pred_instances, skeleton_style='openpose'
     )
-    assert drawn.shape == picture.shape and (drawn[:8] == 0).all()
+    assert drawn.shape == image.shape and (drawn[:8] == 0).all()

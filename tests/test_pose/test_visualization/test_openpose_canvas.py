@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from mmsapiens.pose.visualization import draw_openpose
-from mmsapiens.pose.vocabularies import get_vocabulary
+from mmsapiens.pose.vocabularies import get_keypoint_set
 
 SIZE = (200, 160)
 
 
 def points_of(vocabulary, **positions):
-    names = get_vocabulary(vocabulary).keypoint_names
+    names = get_keypoint_set(vocabulary).keypoint_names
     points = np.zeros((1, len(names), 2))
     scores = np.zeros((1, len(names)))
     for name, position in positions.items():
@@ -17,7 +17,7 @@ def points_of(vocabulary, **positions):
     return points, scores
 
 
-def test_joints_have_the_colours_of_openpose():
+def test_joints_have_the_colors_of_openpose():
     points, scores = points_of('coco', nose=(80, 20), left_wrist=(120, 90))
     canvas = draw_openpose(points, scores, 'coco', SIZE)
     assert canvas.shape == (*SIZE, 3)
@@ -29,7 +29,7 @@ def test_limbs_are_drawn_darker_between_both_joints():
     points, scores = points_of('coco', left_elbow=(40, 100), left_wrist=(120, 100))
     canvas = draw_openpose(points, scores, 'coco', SIZE)
     assert tuple(canvas[100, 80]) == (51, 153, 0)
-    scores[0, get_vocabulary('coco').keypoint_names.index('left_wrist')] = 0
+    scores[0, get_keypoint_set('coco').keypoint_names.index('left_wrist')] = 0
     assert not draw_openpose(points, scores, 'coco', SIZE)[100, 80].any()
 
 
@@ -46,7 +46,7 @@ def test_hands_are_rainbows_and_faces_white(vocabulary):
     canvas = draw_openpose(points, scores, vocabulary, SIZE)
     assert tuple(canvas[50, 50]) == (0, 0, 255)
     assert canvas[50, 70].any()
-    face = get_vocabulary(vocabulary).groups['face']
+    face = get_keypoint_set(vocabulary).groups['face']
     points[0, list(face)], scores[0, list(face)] = (30, 150), 1
     canvas = draw_openpose(points, scores, vocabulary, SIZE)
     assert tuple(canvas[150, 30]) == (255, 255, 255)

@@ -16,9 +16,9 @@ from mmsapiens.pose.visualization.template_layout import head, layout, sketch
 from mmsapiens.pose.visualization.template_sketch import smooth
 from mmsapiens.pose.visualization.vocabulary_charts import chart_file, draw_chart
 from mmsapiens.pose.visualization.vocabulary_page import index_ranges, page_text, partner_count
-from mmsapiens.pose.vocabularies import NO_PARTNER, VOCABULARIES, get_vocabulary, partners
+from mmsapiens.pose.vocabularies import NO_PARTNER, VOCABULARIES, get_keypoint_set, partners
 
-# A thousandth of the height; the centres of eye, iris and pupil are closest.
+# A thousandth of the height; the centers of eye, iris and pupil are closest.
 SMALLEST_DISTANCE = 1.0
 EAR_WORDS = ('helix', 'crus', 'tragus', 'concha', 'lobe', '22_15')
 DOCS = ROOT / 'docs'
@@ -26,14 +26,14 @@ ALL_CHARTS = [(name, part) for name in CHARTS for part in CHARTS[name]]
 
 
 def place(name, vocabulary='goliath308'):
-    index = get_vocabulary(vocabulary).keypoint_names.index(name)
+    index = get_keypoint_set(vocabulary).keypoint_names.index(name)
     return layout(vocabulary)[index]
 
 
 @pytest.mark.parametrize('name', VOCABULARIES)
 def test_every_keypoint_has_a_place_of_its_own(name):
     points = layout(name)
-    assert points.shape == (len(get_vocabulary(name)), 2)
+    assert points.shape == (len(get_keypoint_set(name)), 2)
     assert np.isfinite(points).all()
     distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
     np.fill_diagonal(distances, np.inf)
@@ -43,7 +43,7 @@ def test_every_keypoint_has_a_place_of_its_own(name):
 @pytest.mark.parametrize('name', VOCABULARIES)
 def test_counterparts_mirror_each_other(name):
     points = layout(name)
-    flipped = points[list(get_vocabulary(name).flip_indices)]
+    flipped = points[list(get_keypoint_set(name).flip_indices)]
     np.testing.assert_allclose(flipped * (-1, 1), points, atol=1e-6)
 
 
@@ -57,7 +57,7 @@ def test_partners_have_one_place(source, target):
 
 @pytest.mark.parametrize('name', ['coco_wholebody', 'goliath308', 'openpose_wholebody'])
 def test_face_is_inside_the_head(name):
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     face = [
         index
         for index in vocabulary.groups['face']
@@ -71,7 +71,7 @@ def test_unknown_vocabulary():
         layout('mpii')
 
 
-def test_right_is_left_in_the_picture():
+def test_right_is_left_in_the_image():
     for part in ('shoulder', 'hip', 'ankle', 'eye', 'thumb4'):
         assert place(f'right_{part}')[0] < 0 < place(f'left_{part}')[0]
 
@@ -100,7 +100,7 @@ def test_lines_of_an_eye_are_nested():
     assert y == sorted(y)
 
 
-def test_hours_of_the_iris_are_those_of_the_picture():
+def test_hours_of_the_iris_are_those_of_the_image():
     for side in 'lr':
         three = place(f'{side}_border_of_iris_3')
         nine = place(f'{side}_border_of_iris_9')
@@ -125,8 +125,8 @@ def test_smooth_line_goes_through_its_points():
 
 
 @pytest.mark.parametrize('name', VOCABULARIES)
-def test_every_index_is_in_a_picture(name):
-    vocabulary = get_vocabulary(name)
+def test_every_index_is_in_an_image(name):
+    vocabulary = get_keypoint_set(name)
     shown = set()
     for part in CHARTS[name]:
         if not PARTS[part].zooms:
@@ -136,7 +136,7 @@ def test_every_index_is_in_a_picture(name):
 
 @pytest.mark.parametrize('name, part', ALL_CHARTS)
 def test_frame_holds_the_points(name, part):
-    vocabulary = get_vocabulary(name)
+    vocabulary = get_keypoint_set(name)
     points = layout(name)[select(vocabulary, part)]
     box = frame(vocabulary, part)
     assert len(points)
@@ -144,7 +144,7 @@ def test_frame_holds_the_points(name, part):
 
 
 def test_links_of_openpose_hang_on_the_neck():
-    vocabulary = get_vocabulary('openpose25')
+    vocabulary = get_keypoint_set('openpose25')
     names = vocabulary.keypoint_names
     links = {(names[a], names[b]) for a, b in links_to_draw(vocabulary)}
     assert ('neck', 'nose') in links
@@ -193,7 +193,7 @@ def test_page_is_what_the_tool_writes():
     assert page == page_text(), 'run tools/docs/draw_vocabularies.py'
 
 
-def test_pictures_of_the_page_are_there_and_small():
+def test_images_of_the_page_are_there_and_small():
     page, sizes = page_text(), []
     for chart in ALL_CHARTS:
         path = DOCS / 'images' / chart_file(*chart)
@@ -218,7 +218,7 @@ def test_index_ranges():
     assert index_ranges([]) == ''
 
 
-def test_tool_writes_page_and_pictures(tmp_path, monkeypatch, capsys):
+def test_tool_writes_page_and_images(tmp_path, monkeypatch, capsys):
     path = ROOT / 'tools' / 'docs' / 'draw_vocabularies.py'
     spec = importlib.util.spec_from_file_location('draw_tool', path)
     tool = importlib.util.module_from_spec(spec)

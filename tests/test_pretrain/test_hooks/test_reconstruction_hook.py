@@ -17,7 +17,7 @@ def runner(tmp_path):
     return SimpleNamespace(model=tiny_mae().train(), iter=0, visualizer=visualizer, max_iters=100)
 
 
-def test_pictures_are_written_and_training_is_not_disturbed(runner, tmp_path, generator):
+def test_images_are_written_and_training_is_not_disturbed(runner, tmp_path, generator):
     hook = ReconstructionHook(2, num_images=1, mask_ratios=(0.5, 0.75))
     pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8, generator=generator)
     batch = dict(inputs=pixels, data_samples=[])

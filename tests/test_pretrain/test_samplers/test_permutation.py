@@ -25,7 +25,7 @@ def test_every_element_can_come_first():
     assert counts.max() < 370
 
 
-def test_neighbours_are_torn_apart():
+def test_neighbors_are_torn_apart():
     order = Permutation(100_000, 0)(np.arange(100_000))
     assert abs(np.corrcoef(order[:-1], order[1:])[0, 1]) < 0.02
 

@@ -9,7 +9,7 @@ from mmsapiens.pretrain.samplers import ResumableBatchSampler, ResumableSampler,
 
 
 class Shards:
-    """Sizes of a data set of shards."""
+    """Sizes of a dataset of shards."""
 
     def __init__(self, *sizes):
         self.block_sizes = np.array(sizes)

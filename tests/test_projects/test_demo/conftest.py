@@ -26,9 +26,9 @@ def write_sample(root, number, rng):
     depth = np.where(mask, 3 + rng.random(SIZE_HW), 0).astype(np.float32)
     normals = np.zeros((*SIZE_HW, 3), dtype=np.float32)
     normals[mask] = (0.6, 0, 0.8) if number % 2 else (0, 0, 1)
-    picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     for folder, content in dict(
-        images=picture,
+        images=photo,
         labels=labels,
         masks=mask.astype(np.uint8) * 255,
         normals=((normals[..., ::-1] + 1) / 2 * 65535).astype(np.uint16),
@@ -64,7 +64,7 @@ def write_sample(root, number, rng):
 
 @pytest.fixture(scope='session')
 def renders(tmp_path_factory):
-    """Twelve pictures in the layout of `projects/synthetic_humans`."""
+    """Twelve images in the layout of `projects/synthetic_humans`."""
     root = tmp_path_factory.mktemp('renders')
     rng = np.random.default_rng(0)
     rows = [write_sample(root, number, rng) for number in range(1, 13)]
@@ -81,7 +81,7 @@ def renders(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def lists(renders, tmp_path_factory):
-    """Lists of these pictures."""
+    """Lists of these images."""
     from four_tasks.data import write_lists
 
     out = tmp_path_factory.mktemp('lists')

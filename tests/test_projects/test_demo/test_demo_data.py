@@ -23,10 +23,10 @@ def test_lists_keep_the_splits(renders, lists):
     assert len(document['annotations']) == 3
 
 
-def test_lists_of_the_first_pictures(renders, tmp_path):
+def test_lists_of_the_first_images(renders, tmp_path):
     write_lists(renders, 5, tmp_path)
     assert (tmp_path / 'val.txt').read_text().split() == ['0004']
-    with pytest.raises(ValueError, match='must have 13 pictures'):
+    with pytest.raises(ValueError, match='must have 13 images'):
         write_lists(renders, 13, tmp_path)
 
 
@@ -95,10 +95,10 @@ def test_cut_person_has_the_box_in_the_middle():
     photo = np.zeros((400, 600, 3), dtype=np.uint8)
     photo[100:300, 200:250] = 255
     cut = cut_person(photo, np.array([200, 100, 250, 300]), 1.25)
-    assert cut.picture.shape == (512, 384, 3)
+    assert cut.image.shape == (512, 384, 3)
     np.testing.assert_allclose(cut.box, [140.8, 51.2, 243.2, 460.8])
-    assert cut.picture[256, 192].tolist() == [255] * 3
-    assert cut.picture[256, 100].tolist() == [0] * 3
+    assert cut.image[256, 192].tolist() == [255] * 3
+    assert cut.image[256, 100].tolist() == [0] * 3
 
 
 def test_find_people_takes_boxes_or_the_whole_photograph(tmp_path):

@@ -1,4 +1,4 @@
-"""Networks beside baselines on a few pictures of noise."""
+"""Networks beside baselines on a few images of noise."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def test_mean_normal_by_hand(run, renders, lists):
     assert found == pytest.approx(angle, abs=0.01)
 
 
-def test_prediction_writes_pictures_and_its_result_last(run, renders, tmp_path, monkeypatch):
+def test_prediction_writes_images_and_its_result_last(run, renders, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, 'SHOWN', 2)
     predict.run_heldout(run, renders)
     document = json.loads((run / 'heldout.json').read_text())

@@ -23,40 +23,40 @@ from four_tasks.variants import TASKS, get_variant
 
 
 @pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / 'picture.png'
+def image(tmp_path):
+    path = tmp_path / 'image.png'
     noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3))
     cv2.imwrite(str(path), noise.astype(np.uint8))
     return path
 
 
-def test_pictures_are_embedded(picture):
-    uri = embed(picture)
+def test_images_are_embedded(image):
+    uri = embed(image)
     kind, data = re.fullmatch(r'data:image/(png|jpeg);base64,(.*)', uri).groups()
     decoded = np.frombuffer(base64.b64decode(data), np.uint8)
     assert cv2.imdecode(decoded, cv2.IMREAD_COLOR).shape == (40, 30, 3)
 
 
-def test_flat_pictures_stay_png(tmp_path):
+def test_flat_images_stay_png(tmp_path):
     path = tmp_path / 'flat.png'
     cv2.imwrite(str(path), np.zeros((64, 64, 3), dtype=np.uint8))
     assert embed(path).startswith('data:image/png')
 
 
-def test_missing_picture_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no picture'):
+def test_missing_image_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no image'):
         embed(tmp_path / 'none.png')
 
 
-def test_text_is_escaped(picture):
-    assert '<b>' not in figure(Figure(picture, '<b>', '"<b>'))
+def test_text_is_escaped(image):
+    assert '<b>' not in figure(Figure(image, '<b>', '"<b>'))
     assert '&lt;b&gt;' in paragraph('<b>')
     assert '<b>' not in table(['<b>'], [['<b>', 'code:<b>']])
     assert '<b>' not in page('<b>', ['<b>'], [])
 
 
-def test_grid_has_a_column_for_each_head(picture):
-    text = grid([[Figure(picture)] * 3] * 2, ['a', 'b', 'c'])
+def test_grid_has_a_column_for_each_head(image):
+    text = grid([[Figure(image)] * 3] * 2, ['a', 'b', 'c'])
     assert 'repeat(3,' in text and text.count('<img') == 6
 
 
@@ -92,7 +92,7 @@ def test_missed_targets_are_shown():
     assert text.count('✓') == 1 and text.count('✗') == 1
 
 
-def make_heldout(picture):
+def make_heldout(image):
     figures = {
         'pose': {'coco/AP': 0.3, 'PCK': 0.9, 'pck_shorter_0.1': 0.8},
         'parsing': {'foreground_iou': 0.7, 'mIoU': 9.0},
@@ -100,12 +100,12 @@ def make_heldout(picture):
         'normal': {'normal/pixel/mean': 25.0},
     }
     ways = ('network', 'guess', 'other guess')
-    cells = [dict(file=picture.name, way=way, caption='1.0') for way in ('truth', *ways)]
+    cells = [dict(file=image.name, way=way, caption='1.0') for way in ('truth', *ways)]
     return dict(
         count=3,
         train_count=9,
         names=['a'],
-        inputs=[dict(name='a', file=picture.name)],
+        inputs=[dict(name='a', file=image.name)],
         legend=[['Hair', '#102030']],
         tasks={
             task: dict(
@@ -117,22 +117,22 @@ def make_heldout(picture):
     )
 
 
-def test_a_figure_is_named_once_for_all_its_guesses(picture):
-    rows = results(make_heldout(picture)['tasks'], 'fast')
+def test_a_figure_is_named_once_for_all_its_guesses(image):
+    rows = results(make_heldout(image)['tasks'], 'fast')
     assert [r.guess for r in rows[:2]] == ['guess', 'other guess']
     assert rows[0].metric and not rows[1].metric and not rows[1].task
     assert rows[0].target == 3 and rows[1].target is None
 
 
-def test_the_page_needs_no_network(picture):
+def test_the_page_needs_no_network(image):
     record = Record('s', 'A step', 'run --this', 61.4, 90.0, 'k', True)
-    files = dict.fromkeys(('input', *TASKS), picture.name)
+    files = dict.fromkeys(('input', *TASKS), image.name)
     text = write_page(
         name='fast',
         variant=get_variant('fast'),
-        heldout=make_heldout(picture),
+        heldout=make_heldout(image),
         photos=dict(rows=[dict(name='p', files=files)]),
-        folders=(picture.parent, picture.parent),
+        folders=(image.parent, image.parent),
         records=[record],
     )
     assert '<script' not in text and 'url(' not in text

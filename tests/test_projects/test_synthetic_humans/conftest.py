@@ -1,4 +1,4 @@
-"""Small pictures of synthetic people, rendered once for all tests."""
+"""Small images of synthetic people, rendered once for all tests."""
 
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ def template():
 
 @pytest.fixture(scope='session')
 def settings():
-    """Small pictures of one or two people."""
+    """Small images of one or two people."""
     from synthetic_humans.settings import Settings
 
     return Settings((128, 96), seed=5, people=(1, 2))
@@ -38,7 +38,7 @@ def settings():
 
 @pytest.fixture(scope='session')
 def samples(template, settings):
-    """A few pictures with their labels."""
+    """A few images with their labels."""
     from synthetic_humans.sample import render_sample
 
     return [render_sample(settings, index) for index in range(6)]

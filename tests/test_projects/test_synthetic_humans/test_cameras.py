@@ -19,7 +19,7 @@ def test_a_ray_through_a_pixel_comes_back_to_it(rng):
     aim = sample_aim('full_body', 0, rng)
     camera = Camera(aim.rotation, np.array([1.0, -3, 1]), 90.0, (60, 80))
     pixels = rng.uniform(0, 60, (20, 2))
-    points = camera.centre + 2.5 * camera.rays(pixels)
+    points = camera.center + 2.5 * camera.rays(pixels)
     back, depth = camera.project(points)
     np.testing.assert_allclose(back, pixels)
     np.testing.assert_allclose(depth, 2.5)

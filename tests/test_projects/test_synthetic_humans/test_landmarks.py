@@ -87,7 +87,7 @@ def test_hidden_points_that_nobody_can_guess_are_dropped():
     assert kept.visibility['nose'] == kept.visibility['face-3'] == 1
 
 
-def test_points_outside_of_the_picture_are_zero(samples):
+def test_points_outside_of_the_image_are_zero(samples):
     for sample in samples:
         height, width = sample.maps.label.shape
         for person in sample.people:

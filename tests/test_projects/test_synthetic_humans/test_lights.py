@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from synthetic_humans.backgrounds import list_pictures, read_background, sample_setting
+from synthetic_humans.backgrounds import list_images, read_background, sample_setting
 from synthetic_humans.lights import panorama_directions, read_panorama, split_panorama
 
 
@@ -22,14 +22,14 @@ def test_sun_becomes_a_key_light():
     assert len(keys) == 1
     assert keys[0].direction @ expected > 0.999
     solid_angle = 9 * (np.pi / 128) ** 2 * np.sin(np.pi * 31.5 / 128)
-    assert keys[0].colour[0] == pytest.approx(500 * solid_angle, rel=0.05)
+    assert keys[0].color[0] == pytest.approx(500 * solid_angle, rel=0.05)
     assert soft.max() < 1
 
 
-def test_hdr_file_lights_a_picture(tmp_path, rng):
+def test_hdr_file_lights_an_image(tmp_path, rng):
     panorama = rng.uniform(0, 2, (32, 64, 3)).astype(np.float32)
     cv2.imwrite(str(tmp_path / 'sky.hdr'), panorama)
-    paths = list_pictures(tmp_path)
+    paths = list_images(tmp_path)
     found = sample_setting(rng, camera=np.zeros(3), panoramas=paths)
     assert found.kind == 'panorama'
     assert found.panorama is not None
@@ -42,9 +42,9 @@ def test_square_environment_map_raises(tmp_path):
         read_panorama(tmp_path / 'a.png')
 
 
-def test_folder_without_pictures_raises(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no pictures'):
-        list_pictures(tmp_path)
+def test_folder_without_images_raises(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no images'):
+        list_images(tmp_path)
 
 
 @pytest.mark.parametrize('size_hw', [(40, 30), (30, 40)])

@@ -1,4 +1,4 @@
-"""Whole data sets: determinism, restarts, shards, annotation files."""
+"""Whole datasets: determinism, restarts, shards, annotation files."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def digest(root):
 
 @pytest.fixture(scope='module')
 def finished(template, tmp_path_factory):
-    """A finished data set."""
+    """A finished dataset."""
     root = tmp_path_factory.mktemp('finished')
     run(Job(root, COUNT, SMALL, val_share=0.4))
     return root
@@ -112,7 +112,7 @@ def test_folders_from_before_there_was_a_choice_of_yaw_continue(tmp_path):
     assert frontal['settings']['yaw'] == 'frontal'
 
 
-def test_index_and_split_list_every_picture(finished):
+def test_index_and_split_list_every_image(finished):
     lines = (finished / 'index.jsonl').read_text().splitlines()
     entries = [json.loads(line) for line in lines]
     assert len(entries) == COUNT

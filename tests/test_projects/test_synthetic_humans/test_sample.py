@@ -1,4 +1,4 @@
-"""Pictures and labels of parametric people."""
+"""Images and labels of parametric people."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_normals_face_the_camera(samples):
         assert (rays * normals).sum(1).max() < 1e-3
 
 
-def test_pictures_have_contrast(samples):
+def test_images_have_contrast(samples):
     for sample in samples:
         assert sample.rgb.dtype == np.uint8
         assert sample.rgb.std() > 10
@@ -120,7 +120,7 @@ def test_several_people_hide_each_other(template):
             assert mask[y : y + h, x : x + w].sum() == mask.sum()
 
 
-def test_large_picture_is_made_in_bands(template, monkeypatch):
+def test_large_image_is_made_in_bands(template, monkeypatch):
     import synthetic_humans.raycast as raycast
 
     settings = Settings((120, 90), seed=3)
@@ -134,7 +134,7 @@ def test_large_picture_is_made_in_bands(template, monkeypatch):
 
 def test_photograph_is_behind_people(template, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.full((64, 64, 3), (200, 60, 60), np.uint8))
-    settings = Settings((96, 72), views=('full_body',), pictures=(tmp_path / 'a.png',))
+    settings = Settings((96, 72), views=('full_body',), images=(tmp_path / 'a.png',))
     sample = render_sample(settings, 0)
     outside = sample.rgb[sample.maps.instance == 0].mean(0)
     assert outside[2] > 1.5 * outside[0]

@@ -21,8 +21,8 @@ def write_sphere(path):
 def write_box(path, extents):
     box = trimesh.creation.box(extents=extents)
     uv = np.random.default_rng(0).uniform(size=(len(box.vertices), 2))
-    picture = Image.new('RGB', (64, 64), (40, 160, 220))
-    box.visual = trimesh.visual.TextureVisuals(uv=uv, image=picture)
+    image = Image.new('RGB', (64, 64), (40, 160, 220))
+    box.visual = trimesh.visual.TextureVisuals(uv=uv, image=image)
     box.export(str(path))
 
 
@@ -40,7 +40,7 @@ def test_depth_of_a_sphere_is_exact_to_a_millimetre(view, tmp_path):
     sample = render_scan(Settings((96, 72), views=(view,)), (path,), 0)
     d, rows, columns = pixel_rays(sample)
     assert len(d) > 1000
-    offset = sample.camera.centre - [0, 0, RADIUS]
+    offset = sample.camera.center - [0, 0, RADIUS]
     a, b = (d * d).sum(1), d @ offset
     discriminant = b * b - a * (offset @ offset - RADIUS**2)
     # At the outline the polyhedron and the sphere differ without a bound.
@@ -48,7 +48,7 @@ def test_depth_of_a_sphere_is_exact_to_a_millimetre(view, tmp_path):
     expected = (-b - np.sqrt(np.maximum(discriminant, 0))) / a
     depth = sample.maps.depth[rows, columns]
     assert np.abs(depth - expected)[inner].max() < 1e-3
-    normal = (sample.camera.centre + d * expected[:, None]) - [0, 0, RADIUS]
+    normal = (sample.camera.center + d * expected[:, None]) - [0, 0, RADIUS]
     normal = normal / RADIUS @ sample.camera.rotation.T * [1, -1, -1]
     found = sample.maps.normal[rows, columns]
     assert np.abs(found - normal)[inner].max() < 0.01
@@ -63,9 +63,9 @@ def test_depth_of_a_textured_box_is_exact(view, ending, tmp_path):
     sample = render_scan(Settings((96, 72), views=(view,)), (path,), 0)
     d, rows, columns = pixel_rays(sample)
     half = np.array([0.25, 0.2, 0.9])
-    centre = sample.camera.centre - [0, 0, 0.9]
+    center = sample.camera.center - [0, 0, 0.9]
     d = np.where(np.abs(d) < 1e-9, 1e-9, d)
-    enter = np.minimum((-half - centre) / d, (half - centre) / d).max(1)
+    enter = np.minimum((-half - center) / d, (half - center) / d).max(1)
     depth = sample.maps.depth[rows, columns]
     assert np.abs(depth - enter).max() < 1e-3
     normals = sample.maps.normal[rows, columns] * [1, -1, -1]
@@ -91,11 +91,11 @@ def test_scan_has_no_parts_and_no_keypoints(tmp_path):
     assert np.median(angles) < 8
 
 
-@pytest.mark.parametrize(('factor', 'metres'), [(1, 1), (100, 0.01)])
-def test_unit_is_found_from_the_height(factor, metres, tmp_path):
+@pytest.mark.parametrize(('factor', 'meters'), [(1, 1), (100, 0.01)])
+def test_unit_is_found_from_the_height(factor, meters, tmp_path):
     path = tmp_path / 'box.obj'
     write_box(path, np.array([0.5, 1.8, 0.4]) * factor)
-    assert find_unit(1.8 * factor, path) == metres
+    assert find_unit(1.8 * factor, path) == meters
     scan = load_scan(path)
     extent = np.ptp(scan.surface.positions, axis=0)
     np.testing.assert_allclose(extent, [0.5, 0.4, 1.8], atol=1e-6)

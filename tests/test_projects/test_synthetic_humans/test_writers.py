@@ -1,4 +1,4 @@
-"""Files of a picture."""
+"""Files of an image."""
 
 import json
 from dataclasses import replace
@@ -45,8 +45,8 @@ def test_layout_is_that_of_the_data_sets(samples, tmp_path):
         found = cv2.imread(str(root / f'{name}/a.png'), cv2.IMREAD_UNCHANGED)
         assert found.dtype == np.uint8
         np.testing.assert_array_equal(found, expected)
-    picture = cv2.imread(str(root / 'images/a.png'))[:, :, ::-1]
-    np.testing.assert_array_equal(picture, samples[0].rgb)
+    image = cv2.imread(str(root / 'images/a.png'))[:, :, ::-1]
+    np.testing.assert_array_equal(image, samples[0].rgb)
 
 
 @pytest.mark.parametrize('axes', ['opengl', 'opencv'])

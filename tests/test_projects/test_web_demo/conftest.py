@@ -91,7 +91,7 @@ def browser(tmp_path):
 
 @pytest.fixture
 def screenshot(browser):
-    """Keep a picture of the page where MMSAPIENS_SCREENSHOTS says."""
+    """Keep an image of the page where MMSAPIENS_SCREENSHOTS says."""
 
     def keep(name):
         folder = os.environ.get('MMSAPIENS_SCREENSHOTS')

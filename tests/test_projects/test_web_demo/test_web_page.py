@@ -22,7 +22,7 @@ def find(browser, selector):
 
 
 def source_of(browser, task):
-    """Address of the picture of a task, once it is there."""
+    """Address of the image of a task, once it is there."""
 
     def loaded(driver):
         images = find(driver, f'#view-{task} img')
@@ -39,10 +39,10 @@ def source_of(browser, task):
 @pytest.mark.slow
 def test_a_visitor_sees_and_downloads_results(page_url, browser, screenshot, tmp_path):
     browser.get(page_url)
-    (upload,) = wait_for(browser, lambda d: find(d, '#picture input[type=file]'))[:1]
+    (upload,) = wait_for(browser, lambda d: find(d, '#image input[type=file]'))[:1]
     photo = data_folder() / 'coco_sample/000000197388.jpg'
     upload.send_keys(str(photo))
-    wait_for(browser, lambda d: find(d, '#picture img'))
+    wait_for(browser, lambda d: find(d, '#image img'))
     find(browser, '#analyse')[0].click()
     before = {task: source_of(browser, task) for task in TASKS}
     assert len(set(before.values())) == len(TASKS)
@@ -72,21 +72,21 @@ def test_a_visitor_sees_and_downloads_results(page_url, browser, screenshot, tmp
     assert sum(name.endswith('.json') for name in names) == 1
 
 
-def test_a_file_that_is_no_picture_is_explained(tmp_path):
-    from web_demo.analysis import NoPictureError, analyse
+def test_a_file_that_is_no_image_is_explained(tmp_path):
+    from web_demo.analysis import NoImageError, analyse
 
     from mmsapiens import SapiensInferencer
 
     inferencer = SapiensInferencer('sapiens-tiny', ['depth'], device='cpu', random_weights=True)
     path = tmp_path / 'notes.jpg'
-    path.write_text('no picture')
-    with pytest.raises(NoPictureError, match=r'notes\.jpg cannot be read'):
+    path.write_text('no image')
+    with pytest.raises(NoImageError, match=r'notes\.jpg cannot be read'):
         analyse(inferencer, path, 'image', tmp_path)
-    with pytest.raises(NoPictureError, match='Choose a picture first'):
+    with pytest.raises(NoImageError, match='Choose an image first'):
         analyse(inferencer, None, 'image', tmp_path)
 
 
-def test_large_pictures_shrink_with_their_results(tmp_path):
+def test_large_images_shrink_with_their_results(tmp_path):
     import numpy as np
     from web_demo.analysis import LONGER_SIDE, shrink
 

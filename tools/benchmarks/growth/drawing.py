@@ -1,4 +1,4 @@
-"""Pictures of measured curves."""
+"""Images of measured curves."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def draw(doc: Mapping[str, Any], folder: Path) -> Iterator[Path]:
 
     Args:
         doc (Mapping): Figures of ``plot_growth.py``.
-        folder (Path): Where pictures go.
+        folder (Path): Where images go.
 
     Yields:
-        Path: Of each picture.
+        Path: Of each image.
     """
     folder.mkdir(parents=True, exist_ok=True)
     threads = doc['threads']
@@ -37,9 +37,9 @@ def draw(doc: Mapping[str, Any], folder: Path) -> Iterator[Path]:
         curve = CURVES[name]
         values = [point['value'] for point in points]
         figure, axes = plt.subplots(1, len(PANELS), figsize=(9, 3.6), layout='constrained')
-        for axis, (key, label, colour) in zip(axes, PANELS):
+        for axis, (key, label, color) in zip(axes, PANELS):
             figures = [point[key] for point in points]
-            axis.plot(values, figures, 'o-', color=colour, lw=2, ms=5)
+            axis.plot(values, figures, 'o-', color=color, lw=2, ms=5)
             for value, number in zip(values, figures):
                 axis.annotate(
                     f'{number:.2g}',

@@ -94,16 +94,16 @@ def prepare(model: nn.Module, cfg: Config) -> nn.Module:
 
 
 def write_photo(path: Path, size_hw: tuple[int, int] = PHOTO_HW) -> Path:
-    """A picture with detail at every scale, always the same."""
+    """An image with detail at every scale, always the same."""
     rng = np.random.default_rng(0)
     height, width = size_hw
-    picture = np.zeros((height, width, 3), np.float32)
+    image = np.zeros((height, width, 3), np.float32)
     for scale in (8, 32, 128):
         cells = (height // scale + 1, width // scale + 1, 3)
         noise = rng.uniform(-1, 1, cells).astype('f4')
-        picture += cv2.resize(noise, (width, height))
-    picture = np.clip(128 + 50 * picture, 0, 255).astype('u1')
-    cv2.imwrite(str(path), picture)
+        image += cv2.resize(noise, (width, height))
+    image = np.clip(128 + 50 * image, 0, 255).astype('u1')
+    cv2.imwrite(str(path), image)
     return path
 
 
@@ -115,7 +115,7 @@ def plant_peaks(model: nn.Module, inputs: Tensor, seed: int = 0) -> None:
 
     Args:
         model (nn.Module): Changed.
-        inputs (Tensor): Normalized pictures, (1, 3, H, W).
+        inputs (Tensor): Normalized images, (1, 3, H, W).
         seed (int): Of the places. Defaults to 0.
     """
     head = model.head

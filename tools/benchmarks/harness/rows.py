@@ -83,7 +83,7 @@ class Settings:
     Args:
         device (str): 'cpu' or 'cuda'. Defaults to 'cpu'.
         threads (int): Of torch and OpenCV. Defaults to 1.
-        small (bool): Whether models and pictures are so small that only the code is tried out.
+        small (bool): Whether models and images are so small that only the code is tried out.
             Defaults to False.
         repeat (int): Rounds of each comparison. Defaults to 5.
         limits (Limits, optional): Of the device. Defaults to None.

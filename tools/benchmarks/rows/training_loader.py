@@ -11,8 +11,8 @@ from pathlib import Path
 from harness import Measurement, Settings, alternate, benchmark
 
 BATCH = 8
-PICTURES = ((1024, 768), (2048, 1536))
-"""Height and width of the pictures in the files."""
+IMAGES = ((1024, 768), (2048, 1536))
+"""Height and width of the images in the files."""
 
 TARGETS = {'pose': 2.0, 'parsing': 1.5, 'depth': 1.5, 'normal': 1.5}
 SLOWEST = 4
@@ -24,7 +24,7 @@ def _loaders(task: str, settings: Settings) -> Iterator[Measurement]:
     import torch
     from training.loaders import Loader
     from training.models import config_of
-    from training.pictures import Folder
+    from training.images import Folder
 
     for part in ('mmsapiens.pose', 'mmsapiens.dense'):
         importlib.import_module(part)
@@ -34,9 +34,9 @@ def _loaders(task: str, settings: Settings) -> Iterator[Measurement]:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     cfg = config_of(task, '0.3b')
-    for size in ((256, 192),) if settings.small else PICTURES:
+    for size in ((256, 192),) if settings.small else IMAGES:
         height, width = size
-        folder = Folder(Path(settings.scratch) / f'pictures_{height}x{width}', size)
+        folder = Folder(Path(settings.scratch) / f'images_{height}x{width}', size)
         loaders = {
             name: Loader(task, cfg, folder, name == 'stock', meta) for name in ('ours', 'stock')
         }
@@ -60,7 +60,7 @@ def _loaders(task: str, settings: Settings) -> Iterator[Measurement]:
             BATCH / timings['ours'].median,
             'images/s',
             BATCH / timings['stock'].median,
-            mode=f'{task}, pictures of {height}x{width}',
+            mode=f'{task}, images of {height}x{width}',
             higher_is_better=True,
             target=TARGETS[task],
             note=words,

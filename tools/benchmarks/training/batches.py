@@ -18,7 +18,7 @@ def make_batch(task: str, cfg: Config, size: int, stock: bool = False) -> Batch:
     Args:
         task (str): 'pose', 'parsing', 'depth' or 'normal'.
         cfg (Config): Ours.
-        size (int): Pictures.
+        size (int): Images.
         stock (bool): Whether targets are those of stock transforms: heatmaps instead of keypoints.
             Defaults to False.
 
@@ -27,12 +27,12 @@ def make_batch(task: str, cfg: Config, size: int, stock: bool = False) -> Batch:
     """
     rng = np.random.default_rng(0)
     height, width = cfg.model.backbone.img_size
-    pictures = rng.integers(0, 256, (size, 3, height, width), 'u1')
+    images = rng.integers(0, 256, (size, 3, height, width), 'u1')
     make = _pose_sample if task == 'pose' else _dense_sample
     samples = [make(task, cfg, rng, stock) for _ in range(size)]
-    inputs = [torch.from_numpy(picture) for picture in pictures]
+    inputs = [torch.from_numpy(image) for image in images]
     if torch.cuda.is_available():
-        inputs = [picture.pin_memory() for picture in inputs]
+        inputs = [image.pin_memory() for image in inputs]
     return dict(inputs=inputs, data_samples=samples)
 
 

@@ -13,7 +13,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from .pictures import Folder
+from .images import Folder
 
 STOCK_STEPS = {
     'LoadCheckedImage': 'LoadImageFromFile',
@@ -60,7 +60,7 @@ def plain_normal_target(results: dict) -> dict:
 
 
 def plain_pack(results: dict) -> dict:
-    """Tensors of picture and normals, which the stock step refuses."""
+    """Tensors of image and normals, which the stock step refuses."""
 
     def pack(array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
@@ -132,12 +132,12 @@ def share_memory(batch: Any) -> None:
 
 
 class Loader:
-    """Makes batches, picture after picture, in this process.
+    """Makes batches, image after image, in this process.
 
     Args:
         task (str): 'pose', 'parsing', 'depth' or 'normal'.
         cfg (Config): Of the task, for the sizes.
-        folder (Folder): The pictures.
+        folder (Folder): The images.
         stock (bool): Whether to take stock steps. Defaults to False.
         meta (dict, optional): Of the keypoints.
     """
@@ -157,7 +157,7 @@ class Loader:
             self.steps = Compose(steps)
 
     def sample(self, index: int) -> dict[str, Any]:
-        """What the data set would hand to the pipeline."""
+        """What the dataset would hand to the pipeline."""
         if self.task == 'pose':
             assert self.meta is not None
             return self.folder.pose(index, self.meta)
@@ -177,7 +177,7 @@ class Loader:
         return batch
 
     def profile(self, rounds: int) -> dict[str, float]:
-        """Seconds of each step for one picture."""
+        """Seconds of each step for one image."""
         total: dict[str, float] = {}
         for index in range(rounds):
             np.random.seed(index)

@@ -59,7 +59,7 @@ def training_flops(model: nn.Module, batch_size: int) -> int:
 
     Args:
         model (nn.Module): Pose or dense, not compiled.
-        batch_size (int): Pictures of a step.
+        batch_size (int): Images of a step.
 
     Returns:
         int: Two for each multiply-accumulate.

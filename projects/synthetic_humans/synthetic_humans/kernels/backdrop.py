@@ -26,7 +26,7 @@ def floor_light(scene: Scene, light: Light, backdrop: Backdrop, p: wp.vec3, stat
         for k in range(light.count):
             direction = light.directions[k]
             if direction[2] > 0.05:
-                c = light.colours[k]
+                c = light.colors[k]
                 strength = (c[0] + c[1] + c[2]) * direction[2]
                 a = backdrop.ambient
                 share = strength / (strength + 1.5 * (a[0] + a[1] + a[2]))
@@ -41,7 +41,7 @@ def floor_light(scene: Scene, light: Light, backdrop: Backdrop, p: wp.vec3, stat
 
 
 @wp.func
-def floor_colour(scene: Scene, backdrop: Backdrop, q: wp.vec3):
+def floor_color(scene: Scene, backdrop: Backdrop, q: wp.vec3):
     """Wood, tiles or a carpet."""
     offset = backdrop.offset
     shade = float(1.0)
@@ -62,10 +62,10 @@ def floor_colour(scene: Scene, backdrop: Backdrop, q: wp.vec3):
 
 
 @wp.func
-def wall_colour(scene: Scene, backdrop: Backdrop, q: wp.vec3, wall: int, a: float, z: float):
-    """A wall with pictures, shelves and windows on it."""
+def wall_color(scene: Scene, backdrop: Backdrop, q: wp.vec3, wall: int, a: float, z: float):
+    """A wall with images, shelves and windows on it."""
     n = noise_at(scene.noise, scaled(q, 9.0, 9.0, 9.0, backdrop.offset))
-    colour = backdrop.walls[wall] * (1.0 + 0.03 * n)
+    color = backdrop.walls[wall] * (1.0 + 0.03 * n)
     rects = backdrop.rects
     for r in range(rects.shape[0]):
         da = wp.abs(a - rects[r, 1])
@@ -84,15 +84,15 @@ def wall_colour(scene: Scene, backdrop: Backdrop, q: wp.vec3, wall: int, a: floa
             elif kind == 3:
                 if fract(a * 9.0) < 0.12 or fract(z * 9.0) < 0.12:
                     t = 1.0
-            colour = lerp(first, second, wp.clamp(t, 0.0, 1.0))
+            color = lerp(first, second, wp.clamp(t, 0.0, 1.0))
             if kind == 4:
                 n2 = noise_at(scene.noise, scaled(q, 3.0, 3.0, 3.0, backdrop.offset))
-                colour = wp.vec3(1.5, 1.7, 2.2) * (1.0 + 0.2 * n2)
+                color = wp.vec3(1.5, 1.7, 2.2) * (1.0 + 0.2 * n2)
             if da > sa - 0.012 or dz > sz - 0.012:
-                colour = wp.vec3(0.08, 0.08, 0.08)
+                color = wp.vec3(0.08, 0.08, 0.08)
     if z < 0.04:
-        colour = colour * 0.5
-    return colour
+        color = color * 0.5
+    return color
 
 
 @wp.func
@@ -117,11 +117,11 @@ def room_at(
                 axis = k
     p = origin + d * best
     normal = wp.vec3(0.0, 0.0, 1.0)
-    colour = backdrop.ceiling
+    color = backdrop.ceiling
     shadow = float(1.0)
     if axis == 2:
         if d[2] < 0.0:
-            colour = floor_colour(scene, backdrop, p)
+            color = floor_color(scene, backdrop, p)
             shadow = floor_light(scene, light, backdrop, p, state)
         else:
             normal = wp.vec3(0.0, 0.0, -1.0)
@@ -131,7 +131,7 @@ def room_at(
         if d[0] > 0.0:
             wall = 1
             normal = wp.vec3(-1.0, 0.0, 0.0)
-        colour = wall_colour(
+        color = wall_color(
             scene, backdrop, p, wall, p[1] / backdrop.size[1],
             p[2] / backdrop.size[2],
         )  # fmt: skip
@@ -141,15 +141,15 @@ def room_at(
         if d[1] > 0.0:
             wall = 3
             normal = wp.vec3(0.0, -1.0, 0.0)
-        colour = wall_colour(
+        color = wall_color(
             scene, backdrop, p, wall, p[0] / backdrop.size[0],
             p[2] / backdrop.size[2],
         )  # fmt: skip
     lit = backdrop.ambient * 0.9
     for k in range(light.count):
         c = wp.max(wp.dot(normal, light.directions[k]), 0.0)
-        lit += light.colours[k] * (0.35 * c)
-    return wp.cw_mul(colour, lit) * shadow
+        lit += light.colors[k] * (0.35 * c)
+    return wp.cw_mul(color, lit) * shadow
 
 
 @wp.func
@@ -158,7 +158,7 @@ def sky_at(
 ):
     """Radiance of open air: ground, a skyline of houses and trees, clouds."""
     offset = backdrop.offset
-    colour = panorama_at(light.panorama, d)
+    color = panorama_at(light.panorama, d)
     turn = wp.atan2(d[1], d[0])
     if d[2] < 0.0 and -origin[2] / d[2] < 300.0:
         t = -origin[2] / d[2]
@@ -175,29 +175,29 @@ def sky_at(
         lit = backdrop.ambient
         for k in range(light.count):
             c = wp.max(light.directions[k][2], 0.0)
-            lit += light.colours[k] * (0.3 * c)
+            lit += light.colors[k] * (0.3 * c)
         fog = 1.0 - wp.exp(-t / 120.0)
-        colour = lerp(wp.cw_mul(backdrop.floor, lit) * shade, backdrop.ceiling * 0.8, fog)
+        color = lerp(wp.cw_mul(backdrop.floor, lit) * shade, backdrop.ceiling * 0.8, fog)
     else:
         z = d[2]
         q = wp.vec3(d[0] / (wp.abs(z) + 0.15), d[1] / (wp.abs(z) + 0.15), 0.0)
         n = noise_at(scene.noise, scaled(q, 3.0, 3.0, 3.0, offset))
         cloud = 0.7 * step(0.2, 1.4, n + backdrop.cloud - 0.3)
-        colour = lerp(colour, wp.vec3(1.0, 1.0, 1.05), cloud)
+        color = lerp(color, wp.vec3(1.0, 1.0, 1.05), cloud)
         block = int(wp.floor(turn * 14.0)) + 100
         rough = wp.vec3(turn * 24.0 + offset, 0.0, 0.0)
         top = backdrop.skyline * (0.4 + 0.6 * hash_at(block, offset))
         top += 0.01 * noise_at(scene.noise, rough)
         if z < top:
             tone = 0.1 + 0.35 * hash_at(block, offset + 3.0)
-            colour = wp.vec3(1.0, 0.95, 0.88) * tone
+            color = wp.vec3(1.0, 0.95, 0.88) * tone
             column = fract(fract(turn * 14.0) * 6.0)
             if column > 0.45 and fract(z * 60.0) > 0.5:
-                colour = colour * 0.5
+                color = color * 0.5
             if hash_at(block, offset + 9.0) > 0.55:
                 leaf = noise_at(scene.noise, scaled(d, 40.0, 40.0, 40.0, offset))
-                colour = wp.vec3(0.05, 0.1, 0.03) * (1.0 + 0.5 * leaf)
-    return colour
+                color = wp.vec3(0.05, 0.1, 0.03) * (1.0 + 0.5 * leaf)
+    return color
 
 
 @wp.func
@@ -208,8 +208,8 @@ def studio_at(scene: Scene, backdrop: Backdrop, d: wp.vec3):
         t = 0.5 + 0.6 * noise_at(scene.noise, scaled(d, 9.0, 9.0, 9.0, backdrop.offset))
     elif backdrop.style == 2:
         t = 0.5 + 0.45 * noise_at(scene.noise, scaled(d, 60.0, 60.0, 60.0, backdrop.offset))
-    colour = lerp(backdrop.colour, backdrop.ceiling, wp.clamp(t, 0.0, 1.0))
-    return wp.cw_mul(colour, backdrop.ambient) * 1.3
+    color = lerp(backdrop.color, backdrop.ceiling, wp.clamp(t, 0.0, 1.0))
+    return wp.cw_mul(color, backdrop.ambient) * 1.3
 
 
 @wp.kernel
@@ -228,13 +228,13 @@ def draw_backdrop(
     y = (float(row) + 0.5) * scale
     d = wp.normalize(view_ray(view, x, y))
     state = wp.rand_init(seed, row * out.shape[1] + column)
-    colour = wp.vec3(0.0, 0.0, 0.0)
+    color = wp.vec3(0.0, 0.0, 0.0)
     if backdrop.kind == 0:
-        colour = room_at(scene, light, backdrop, view.centre, d, state)
+        color = room_at(scene, light, backdrop, view.center, d, state)
     elif backdrop.kind == 1:
-        colour = sky_at(scene, light, backdrop, view.centre, d, state)
+        color = sky_at(scene, light, backdrop, view.center, d, state)
     elif backdrop.kind == 2:
-        colour = studio_at(scene, backdrop, d)
+        color = studio_at(scene, backdrop, d)
     else:
-        colour = panorama_at(backdrop.panorama, d)
-    out[row, column] = colour
+        color = panorama_at(backdrop.panorama, d)
+    out[row, column] = color

@@ -56,10 +56,10 @@ def hash_at(i: int, seed: float):
 
 
 @wp.func
-def panorama_at(picture: wp.array2d(dtype=wp.vec3), d: wp.vec3):
+def panorama_at(image: wp.array2d(dtype=wp.vec3), d: wp.vec3):
     """Radiance from a direction; row 0 is straight up, middle column -y."""
-    rows = picture.shape[0]
-    columns = picture.shape[1]
+    rows = image.shape[0]
+    columns = image.shape[1]
     u = wp.atan2(d[0], -d[1]) / (2.0 * PI) + 0.5
     v = wp.acos(wp.clamp(d[2], -1.0, 1.0)) / PI
     x = u * float(columns) - 0.5
@@ -71,16 +71,16 @@ def panorama_at(picture: wp.array2d(dtype=wp.vec3), d: wp.vec3):
     y1 = wp.min(y0 + 1, rows - 1)
     fx = x - bx
     fy = y - float(y0)
-    top = picture[y0, x0] * (1.0 - fx) + picture[y0, x1] * fx
-    low = picture[y1, x0] * (1.0 - fx) + picture[y1, x1] * fx
+    top = image[y0, x0] * (1.0 - fx) + image[y0, x1] * fx
+    low = image[y1, x0] * (1.0 - fx) + image[y1, x1] * fx
     return top * (1.0 - fy) + low * fy
 
 
 @wp.func
-def picture_at(picture: wp.array2d(dtype=wp.vec3), u: float, v: float):
-    """Bilinear value of a picture; (0, 0) and (1, 1) are its corners."""
-    rows = picture.shape[0]
-    columns = picture.shape[1]
+def image_at(image: wp.array2d(dtype=wp.vec3), u: float, v: float):
+    """Bilinear value of an image; (0, 0) and (1, 1) are its corners."""
+    rows = image.shape[0]
+    columns = image.shape[1]
     x = wp.clamp(u * float(columns) - 0.5, 0.0, float(columns) - 1.001)
     y = wp.clamp(v * float(rows) - 0.5, 0.0, float(rows) - 1.001)
     x0 = int(x)
@@ -89,16 +89,16 @@ def picture_at(picture: wp.array2d(dtype=wp.vec3), u: float, v: float):
     y1 = wp.min(y0 + 1, rows - 1)
     fx = x - float(x0)
     fy = y - float(y0)
-    top = picture[y0, x0] * (1.0 - fx) + picture[y0, x1] * fx
-    low = picture[y1, x0] * (1.0 - fx) + picture[y1, x1] * fx
+    top = image[y0, x0] * (1.0 - fx) + image[y0, x1] * fx
+    low = image[y1, x0] * (1.0 - fx) + image[y1, x1] * fx
     return top * (1.0 - fy) + low * fy
 
 
 @wp.func
-def texel(picture: wp.array3d(dtype=wp.uint8), u: float, v: float, channel: int):
+def texel(image: wp.array3d(dtype=wp.uint8), u: float, v: float, channel: int):
     """Bilinear value in [0, 1] of a texture whose row 0 is v = 1."""
-    rows = picture.shape[0]
-    columns = picture.shape[1]
+    rows = image.shape[0]
+    columns = image.shape[1]
     x = wp.clamp(u * float(columns) - 0.5, 0.0, float(columns) - 1.001)
     y = wp.clamp((1.0 - v) * float(rows) - 0.5, 0.0, float(rows) - 1.001)
     x0 = int(x)
@@ -107,10 +107,10 @@ def texel(picture: wp.array3d(dtype=wp.uint8), u: float, v: float, channel: int)
     y1 = wp.min(y0 + 1, rows - 1)
     fx = x - float(x0)
     fy = y - float(y0)
-    a = float(picture[y0, x0, channel]) * (1.0 - fx)
-    a += float(picture[y0, x1, channel]) * fx
-    b = float(picture[y1, x0, channel]) * (1.0 - fx)
-    b += float(picture[y1, x1, channel]) * fx
+    a = float(image[y0, x0, channel]) * (1.0 - fx)
+    a += float(image[y0, x1, channel]) * fx
+    b = float(image[y1, x0, channel]) * (1.0 - fx)
+    b += float(image[y1, x1, channel]) * fx
     return (a * (1.0 - fy) + b * fy) / 255.0
 
 

@@ -1,4 +1,4 @@
-"""Colour and gloss of a point, by its material."""
+"""Color and gloss of a point, by its material."""
 
 # ruff: noqa: SIM102, UP018
 # A variable that a loop changes starts with a cast in Warp, and both sides of `and` are evaluated.
@@ -6,13 +6,13 @@
 import warp as wp
 
 from .common import fract, mixed, mixed_extra, noise_at, scaled, step, texel
-from .skin import Paint, eye_paint, lerp, look_colour, skin_paint
+from .skin import Paint, eye_paint, lerp, look_color, skin_paint
 from .structs import Scene
 
 
 @wp.func
 def pattern_value(scene: Scene, row: int, p: wp.vec3, arm: float):
-    """Share of the second colour of a cloth at a rest position."""
+    """Share of the second color of a cloth at a rest position."""
     kind = int(scene.patterns[row, 6])
     f = scene.patterns[row, 7]
     seed = scene.patterns[row, 8]
@@ -62,11 +62,11 @@ def cloth_paint(scene: Scene, face: int, w: wp.vec3, person: int, p: wp.vec3, sl
     seed = scene.patterns[row, 8]
     first = wp.vec3(scene.patterns[row, 0], scene.patterns[row, 1], scene.patterns[row, 2])
     second = wp.vec3(scene.patterns[row, 3], scene.patterns[row, 4], scene.patterns[row, 5])
-    colour = lerp(first, second, pattern_value(scene, row, p, arm))
+    color = lerp(first, second, pattern_value(scene, row, p, arm))
     weave = noise_at(scene.noise, scaled(p, 300.0, 300.0, 300.0, seed + 4.0))
     worn = noise_at(scene.noise, scaled(p, 12.0, 12.0, 12.0, seed + 6.0))
     paint = Paint()
-    paint.colour = colour * wp.clamp(1.0 + 0.05 * weave + 0.05 * worn, 0.3, 1.7)
+    paint.color = color * wp.clamp(1.0 + 0.05 * weave + 0.05 * worn, 0.3, 1.7)
     paint.roughness = scene.patterns[row, 9]
     paint.gloss = 0.02
     paint.bump = 0.06
@@ -75,7 +75,7 @@ def cloth_paint(scene: Scene, face: int, w: wp.vec3, person: int, p: wp.vec3, sl
         paint.bump = 0.02
         if p[2] < scene.floor + 0.022:
             sole = scene.looks[person, 17]
-            paint.colour = wp.vec3(sole, sole, sole)
+            paint.color = wp.vec3(sole, sole, sole)
     return paint
 
 
@@ -94,7 +94,7 @@ def hair_paint(scene: Scene, person: int, p: wp.vec3):
         t = noise_at(scene.noise, scaled(q, 260.0, 200.0, 200.0, seed))
         t += 0.7 * noise_at(scene.noise, scaled(q, 900.0, 400.0, 400.0, seed + 3.0))
     paint = Paint()
-    paint.colour = look_colour(scene, person, 3) * wp.clamp(1.0 + 0.38 * t, 0.2, 2.4)
+    paint.color = look_color(scene, person, 3) * wp.clamp(1.0 + 0.38 * t, 0.2, 2.4)
     paint.roughness = 0.5
     paint.gloss = 0.035
     paint.bump = 0.16
@@ -102,10 +102,10 @@ def hair_paint(scene: Scene, person: int, p: wp.vec3):
 
 
 @wp.func
-def plain_paint(colour: wp.vec3, roughness: float):
+def plain_paint(color: wp.vec3, roughness: float):
     """A uniform paint."""
     paint = Paint()
-    paint.colour = colour
+    paint.color = color
     paint.roughness = roughness
     paint.gloss = 0.03
     paint.bump = 0.0
@@ -122,20 +122,20 @@ def teeth_paint(p: wp.vec3):
 
 @wp.func
 def scan_paint(scene: Scene, face: int, w: wp.vec3, p: wp.vec3):
-    """Texture of a scan, or the colours of its vertices."""
-    colour = p
+    """Texture of a scan, or the colors of its vertices."""
+    color = p
     if scene.texture.shape[0] > 1:
         u = fract(mixed_extra(scene, face, w, 0))
         v = fract(mixed_extra(scene, face, w, 1))
-        colour = wp.vec3(
+        color = wp.vec3(
             texel(scene.texture, u, v, 0),
             texel(scene.texture, u, v, 1),
             texel(scene.texture, u, v, 2),
         )
     linear = wp.vec3(
-        wp.pow(wp.max(colour[0], 0.0), 2.2),
-        wp.pow(wp.max(colour[1], 0.0), 2.2),
-        wp.pow(wp.max(colour[2], 0.0), 2.2),
+        wp.pow(wp.max(color[0], 0.0), 2.2),
+        wp.pow(wp.max(color[1], 0.0), 2.2),
+        wp.pow(wp.max(color[2], 0.0), 2.2),
     )
     return plain_paint(linear, 0.8)
 
@@ -166,9 +166,9 @@ def paint_at(scene: Scene, face: int, w: wp.vec3):
         paint = cloth_paint(scene, face, w, person, p, 4)
     elif material == 13:
         paint = scan_paint(scene, face, w, p)
-    paint.colour = wp.vec3(
-        wp.clamp(paint.colour[0], 0.003, 0.95),
-        wp.clamp(paint.colour[1], 0.003, 0.95),
-        wp.clamp(paint.colour[2], 0.003, 0.95),
+    paint.color = wp.vec3(
+        wp.clamp(paint.color[0], 0.003, 0.95),
+        wp.clamp(paint.color[1], 0.003, 0.95),
+        wp.clamp(paint.color[2], 0.003, 0.95),
     )
     return paint

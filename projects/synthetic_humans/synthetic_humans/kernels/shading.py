@@ -1,4 +1,4 @@
-"""Light on people: colours of pixels in linear light."""
+"""Light on people: colors of pixels in linear light."""
 
 # ruff: noqa: SIM102, SIM114, UP018
 # A variable that a loop changes starts with a cast in Warp, and both sides of `and` are evaluated.
@@ -9,10 +9,10 @@ from .common import (
     PI,
     corner_weights,
     facing_normal,
+    image_at,
     mixed,
     noise_at,
     panorama_at,
-    picture_at,
     scaled,
     step,
     view_ray,
@@ -93,7 +93,7 @@ def shade(
     around = light_at(scene, face, w)
     open = wp.clamp(around[3], 0.0, 1.0)
     diffuse = wp.vec3(around[0], around[1], around[2]) * (1.0 / PI)
-    colour = wp.cw_mul(paint.colour, diffuse)
+    color = wp.cw_mul(paint.color, diffuse)
     # Mirror image of the surroundings; blurred to the mean if rough.
     nv = wp.clamp(wp.dot(bent, view), 0.0, 1.0)
     grazing = wp.pow(1.0 - nv, 5.0)
@@ -102,7 +102,7 @@ def shade(
     sharp = panorama_at(light.panorama, wp.normalize(mirror))
     blur = wp.clamp(paint.roughness / 0.5, 0.0, 1.0)
     reflected = sharp * (1.0 - blur) + diffuse * blur
-    colour += reflected * (fresnel * open * open * (1.0 - 0.6 * wp.min(paint.roughness, 1.0)))
+    color += reflected * (fresnel * open * open * (1.0 - 0.6 * wp.min(paint.roughness, 1.0)))
     is_skin = material == 0
     rough = wp.max(paint.roughness, 0.06)
     alpha2 = rough * rough * rough * rough
@@ -132,13 +132,13 @@ def shade(
                 )
                 * share
             )
-        colour += wp.cw_mul(wp.cw_mul(paint.colour, light.colours[k]), lit) * (1.0 / PI)
+        color += wp.cw_mul(wp.cw_mul(paint.color, light.colors[k]), lit) * (1.0 / PI)
         half = wp.normalize(direction + view)
         nh = wp.clamp(wp.dot(bent, half), 0.0, 1.0)
         q = nh * nh * (alpha2 - 1.0) + 1.0
         peak = wp.min(alpha2 / (PI * q * q), 60.0)
-        colour += light.colours[k] * (peak * fresnel * 0.25 * w0 * seen)
-    return colour
+        color += light.colors[k] * (peak * fresnel * 0.25 * w0 * seen)
+    return color
 
 
 @wp.func
@@ -152,21 +152,21 @@ def radiance_at(
     size: wp.vec2,
     state: wp.uint32,
 ):
-    """Radiance of a point of the picture."""
+    """Radiance of a point of the image."""
     d = view_ray(view, x, y)
-    colour = picture_at(backdrop, x / size[0], y / size[1])
-    q = wp.mesh_query_ray(scene.mesh, view.centre, d, 1.0e4)
+    color = image_at(backdrop, x / size[0], y / size[1])
+    q = wp.mesh_query_ray(scene.mesh, view.center, d, 1.0e4)
     if q.result:
         w = corner_weights(q.u, q.v)
-        p = view.centre + d * q.t
-        colour = shade(scene, light, q.face, w, p, d, state, 1)
+        p = view.center + d * q.t
+        color = shade(scene, light, q.face, w, p, d, state, 1)
     return wp.vec3(
-        wp.min(colour[0], BRIGHTEST), wp.min(colour[1], BRIGHTEST), wp.min(colour[2], BRIGHTEST)
+        wp.min(color[0], BRIGHTEST), wp.min(color[1], BRIGHTEST), wp.min(color[2], BRIGHTEST)
     )
 
 
 @wp.kernel
-def colour_band(
+def color_band(
     scene: Scene,
     light: Light,
     view: View,
@@ -180,7 +180,7 @@ def colour_band(
     edge: wp.array(dtype=wp.uint8),
     out: wp.array(dtype=wp.vec3),
 ):
-    """Colours of a band of rows; four more rays at edges.
+    """Colors of a band of rows; four more rays at edges.
 
     ``hit`` and ``where`` come from ``trace_band``.
     """
@@ -189,37 +189,37 @@ def colour_band(
     y = float(row + i / width) + 0.5
     size = wp.vec2(float(width), float(height))
     state = wp.rand_init(seed, row * width + i)
-    colour = picture_at(backdrop, x / size[0], y / size[1])
+    color = image_at(backdrop, x / size[0], y / size[1])
     face = hit[i]
     if face >= 0:
         w = corner_weights(where[i][0], where[i][1])
         d = view_ray(view, x, y)
-        p = view.centre * 1.0
+        p = view.center * 1.0
         points = wp.mesh_get(scene.mesh).points
         p = (
             points[scene.faces[face, 0]] * w[0]
             + points[scene.faces[face, 1]] * w[1]
             + points[scene.faces[face, 2]] * w[2]
         )
-        colour = shade(scene, light, face, w, p, d, state, 2)
+        color = shade(scene, light, face, w, p, d, state, 2)
     if edge[i] > wp.uint8(0):
-        colour = wp.vec3(
-            wp.min(colour[0], BRIGHTEST), wp.min(colour[1], BRIGHTEST), wp.min(colour[2], BRIGHTEST)
+        color = wp.vec3(
+            wp.min(color[0], BRIGHTEST), wp.min(color[1], BRIGHTEST), wp.min(color[2], BRIGHTEST)
         )
-        colour += radiance_at(
+        color += radiance_at(
             scene, light, view, backdrop, x - 0.25, y - 0.375, size, state + wp.uint32(1)
         )
-        colour += radiance_at(
+        color += radiance_at(
             scene, light, view, backdrop, x + 0.375, y - 0.125, size, state + wp.uint32(2)
         )
-        colour += radiance_at(
+        color += radiance_at(
             scene, light, view, backdrop, x - 0.375, y + 0.25, size, state + wp.uint32(3)
         )
-        colour += radiance_at(
+        color += radiance_at(
             scene, light, view, backdrop, x + 0.125, y + 0.375, size, state + wp.uint32(4)
         )
-        colour = colour * 0.2
-    out[i] = colour
+        color = color * 0.2
+    out[i] = color
 
 
 @wp.kernel
@@ -234,7 +234,7 @@ def find_edges(
     normal: wp.array(dtype=wp.vec3),
     edge: wp.array(dtype=wp.uint8),
 ):
-    """Mark pixels that differ from a neighbour."""
+    """Mark pixels that differ from a neighbor."""
     i = wp.tid()
     x = i % width
     y = i / width

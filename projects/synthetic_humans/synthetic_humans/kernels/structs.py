@@ -8,7 +8,7 @@ class Scene:
     """Triangles of all people. Letters: V vertices, F faces, P people.
 
     Attributes of vertices and faces are those of ``surfaces.py``. Vertices of scans keep their
-    colour in ``rest``.
+    color in ``rest``.
     """
 
     mesh: wp.uint64
@@ -37,7 +37,7 @@ class Light:
 
     panorama: wp.array2d(dtype=wp.vec3)  # radiance by direction
     directions: wp.array(dtype=wp.vec3)
-    colours: wp.array(dtype=wp.vec3)
+    colors: wp.array(dtype=wp.vec3)
     spreads: wp.array(dtype=float)
     count: int
 
@@ -47,7 +47,7 @@ class View:
     """A pinhole camera, OpenCV's axes."""
 
     rotation: wp.mat33  # world to camera
-    centre: wp.vec3
+    center: wp.vec3
     focal: float
     cx: float
     cy: float
@@ -66,7 +66,7 @@ class Backdrop:
     ambient: wp.vec3
     floor: wp.vec3
     ceiling: wp.vec3
-    colour: wp.vec3
+    color: wp.vec3
     cloud: float
     skyline: float
     reach: float  # where people cast shadows on the floor

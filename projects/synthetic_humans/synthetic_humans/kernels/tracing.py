@@ -122,7 +122,7 @@ def trace_band(
     if x < bounds[0] or y < bounds[1] or x > bounds[2] or y > bounds[3]:
         return
     d = view_ray(view, x, y)
-    q = wp.mesh_query_ray(scene.mesh, view.centre, d, FAR)
+    q = wp.mesh_query_ray(scene.mesh, view.center, d, FAR)
     if q.result:
         hit[i] = q.face
         where[i] = wp.vec2(q.u, q.v)

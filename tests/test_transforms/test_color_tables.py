@@ -6,38 +6,38 @@ from mmseg.datasets.transforms import PhotoMetricDistortion
 
 from mmsapiens.dense.transforms import TableDistortion
 from mmsapiens.pose.transforms import PoseTableDistortion
-from mmsapiens.transforms.colour_tables import IDENTITY, change_hsv
+from mmsapiens.transforms.color_tables import IDENTITY, change_hsv
 
 PAIRS = [(PhotometricDistortion, PoseTableDistortion), (PhotoMetricDistortion, TableDistortion)]
 
 
 @pytest.fixture
-def picture():
+def image():
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (37, 23, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize('stock, ours', PAIRS)
 @pytest.mark.parametrize('dtype', ['uint8', 'float32'])
-def test_pixels_and_draws_are_those_of_stock(stock, ours, dtype, picture):
-    picture = picture.astype(dtype)
+def test_pixels_and_draws_are_those_of_stock(stock, ours, dtype, image):
+    image = image.astype(dtype)
     stock, ours = stock(), ours()
-    original = picture.copy()
+    original = image.copy()
     for seed in range(60):
         results = []
         for step in (stock, ours):
             np.random.seed(seed)
-            img = step(dict(img=picture.copy()))['img']
+            img = step(dict(img=image.copy()))['img']
             results.append((img, np.random.rand()))
         (expected, next_draw), (actual, our_next_draw) = results
         assert our_next_draw == next_draw
         np.testing.assert_array_equal(actual, expected)
         np.random.seed(seed)
-        ours(dict(img=picture))
-        np.testing.assert_array_equal(picture, original)
+        ours(dict(img=image))
+        np.testing.assert_array_equal(image, original)
 
 
-def test_other_ranges_are_kept(picture):
+def test_other_ranges_are_kept(image):
     kwargs = dict(
         brightness_delta=90, contrast_range=(0.1, 3.0), saturation_range=(0.0, 4.0), hue_delta=80
     )
@@ -47,13 +47,13 @@ def test_other_ranges_are_kept(picture):
             images = []
             for step in (stock, ours):
                 np.random.seed(seed)
-                images.append(step(dict(img=picture.copy()))['img'])
+                images.append(step(dict(img=image.copy()))['img'])
             np.testing.assert_array_equal(*images)
 
 
-def test_hues_and_saturations_change_alone(picture):
-    hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+def test_hues_and_saturations_change_alone(image):
+    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hsv[..., 1] = 255 - hsv[..., 1]
     expected = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
-    actual = change_hsv(picture, saturation=IDENTITY[::-1])
+    actual = change_hsv(image, saturation=IDENTITY[::-1])
     np.testing.assert_array_equal(actual, expected)

@@ -1,4 +1,4 @@
-"""Changes of colour through tables: 8-bit pictures have 256 values."""
+"""Changes of color through tables: 8-bit images have 256 values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def change_hsv(
         saturation (np.ndarray, optional): New saturations. Defaults to None.
 
     Returns:
-        np.ndarray: A new picture; rounded as by OpenCV, also where nothing changes.
+        np.ndarray: A new image; rounded as by OpenCV, also where nothing changes.
     """
     hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
     for channel, table in enumerate((hue, saturation)):

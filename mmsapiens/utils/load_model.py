@@ -76,7 +76,7 @@ def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
         return MODELS.build(ConfigDict(model_cfg))
 
 
-def ready_model(
+def load_model(
     config: str | Path | Mapping[str, Any],
     checkpoint: str | Path,
     device: str | torch.device = 'cpu',
@@ -123,9 +123,9 @@ def assign_checkpoint(
 
     Args:
         model (nn.Module): Of :func:`build_without_weights`.
-        checkpoint (str | Path): As in :func:`ready_model`.
-        dtype (torch.dtype, optional): As in :func:`ready_model`.
-        trust_pickle (bool, optional): As in :func:`ready_model`.
+        checkpoint (str | Path): As in :func:`load_model`.
+        dtype (torch.dtype, optional): As in :func:`load_model`.
+        trust_pickle (bool, optional): As in :func:`load_model`.
 
     Returns:
         LoadReport: What was loaded, resized and dropped.

@@ -1,4 +1,4 @@
-"""Pictures and maps for the loaders: made up, but as costly as real ones."""
+"""Images and maps for the loaders: made up, but as costly as real ones."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 
 def photograph(size_hw: tuple[int, int], seed: int) -> np.ndarray:
-    """Smooth colours, edges and some noise, uint8 (H, W, 3).
+    """Smooth colors, edges and some noise, uint8 (H, W, 3).
 
     A JPEG of quality 92 takes about as many bits as one of a photograph.
     """
     rng = np.random.default_rng(seed)
     height, width = size_hw
-    picture = np.zeros((height, width, 3), 'f4')
+    image = np.zeros((height, width, 3), 'f4')
     for cells in (4, 16, 64):
         coarse = rng.uniform(0, 1, (cells, cells, 3)).astype('f4')
-        picture += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * (
+        image += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * (
             60 if cells < 64 else 30
         )
-    picture += rng.normal(0, 4, (height, width, 1)).astype('f4')
-    return picture.clip(0, 255).astype('u1')
+    image += rng.normal(0, 4, (height, width, 1)).astype('f4')
+    return image.clip(0, 255).astype('u1')
 
 
 def person_labels(size_hw: tuple[int, int], classes: int) -> np.ndarray:
@@ -38,12 +38,12 @@ def person_labels(size_hw: tuple[int, int], classes: int) -> np.ndarray:
 
 
 class Folder:
-    """Pictures and maps in files.
+    """Images and maps in files.
 
     Args:
         folder (Path): Where; made if it is missing.
         size_hw (tuple[int, int]): Height and width of all.
-        number (int): Of pictures. Defaults to 4.
+        number (int): Of images. Defaults to 4.
     """
 
     def __init__(self, folder: Path, size_hw: tuple[int, int], number: int = 4) -> None:
@@ -62,15 +62,15 @@ class Folder:
             name = str(folder / f'{index}')
             if Path(f'{name}_normal.npy').is_file():
                 continue
-            picture = photograph(size_hw, index)
-            cv2.imwrite(f'{name}.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            image = photograph(size_hw, index)
+            cv2.imwrite(f'{name}.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 92])
             cv2.imwrite(f'{name}_labels.png', labels)
             cv2.imwrite(f'{name}_mask.png', 255 * mask)
             np.save(f'{name}_depth.npy', depth)
             np.save(f'{name}_normal.npy', normals)
 
     def dense(self, index: int) -> dict[str, Any]:
-        """What a dense data set would give of a sample."""
+        """What a dense dataset would give of a sample."""
         name = str(self.folder / f'{index % self.number}')
         return dict(
             img_path=f'{name}.jpg',
@@ -85,7 +85,7 @@ class Folder:
         )
 
     def pose(self, index: int, meta: dict[str, Any]) -> dict[str, Any]:
-        """What a pose data set would give of a sample."""
+        """What a pose dataset would give of a sample."""
         rng = np.random.default_rng(index)
         height, width = self.size_hw
         box = np.array([[0.25 * width, 0.1 * height, 0.75 * width,

@@ -1,6 +1,6 @@
-"""Colours of one-channel maps.
+"""Colors of one-channel maps.
 
-All pictures of this package are RGB, uint8 (H, W, 3). Letters: H W pixels.
+All images of this package are RGB, uint8 (H, W, 3). Letters: H W pixels.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ import cv2
 import numpy as np
 
 NO_TARGET = (100, 100, 100)
-"""Colour of pixels that have no value, in all pictures but normals."""
+"""Color of pixels that have no value, in all images but normals."""
 
-COLOUR_MAPS = {
+COLOR_MAPS = {
     'inferno': cv2.COLORMAP_INFERNO,
     'magma': cv2.COLORMAP_MAGMA,
     'turbo': cv2.COLORMAP_TURBO,
     'viridis': cv2.COLORMAP_VIRIDIS,
 }
-"""Name -> colour map of OpenCV."""
+"""Name -> color map of OpenCV."""
 
 
-def apply_colour_map(levels: np.ndarray, colour_map: str) -> np.ndarray:
-    """Colours of levels.
+def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
+    """Colors of levels.
 
     Args:
         levels (np.ndarray): In [0, 1], (H, W); times 255, truncated, it is the entry of the map.
-        colour_map (str): A key of :data:`COLOUR_MAPS`.
+        color_map (str): A key of :data:`COLOR_MAPS`.
 
     Returns:
         np.ndarray: RGB, uint8 (H, W, 3).
 
     Raises:
-        KeyError: If the colour map is unknown.
+        KeyError: If the color map is unknown.
     """
-    if colour_map not in COLOUR_MAPS:
-        raise KeyError(f'`colour_map` must be one of {sorted(COLOUR_MAPS)}, but got {colour_map!r}')
+    if color_map not in COLOR_MAPS:
+        raise KeyError(f'`color_map` must be one of {sorted(COLOR_MAPS)}, but got {color_map!r}')
     entries: np.ndarray = (levels * 255).astype(np.uint8)
     if not entries.size:
         return np.zeros((*entries.shape, 3), dtype=np.uint8)
-    colours = cv2.applyColorMap(entries, COLOUR_MAPS[colour_map])
-    return np.ascontiguousarray(colours[..., ::-1])
+    colors = cv2.applyColorMap(entries, COLOR_MAPS[color_map])
+    return np.ascontiguousarray(colors[..., ::-1])
 
 
 def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Pixels that have a colour, bool (H, W): finite, and in the mask.
+    """Pixels that have a color, bool (H, W): finite, and in the mask.
 
     Args:
         values (np.ndarray): (H, W).
@@ -96,12 +96,12 @@ def to_levels(values: np.ndarray, mask: np.ndarray, limits: tuple[float, float])
     return levels
 
 
-def colour_values(
+def color_values(
     values: np.ndarray,
     mask: np.ndarray | None = None,
     *,
     limits: tuple[float, float] | None = None,
-    colour_map: str = 'viridis',
+    color_map: str = 'viridis',
     background: Sequence[int] = NO_TARGET,
 ) -> np.ndarray:
     """Draw a map of numbers of any kind.
@@ -109,26 +109,26 @@ def colour_values(
     Args:
         values (np.ndarray): (H, W); NaN and infinity are background.
         mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to None, all.
-        limits (tuple[float, float], optional): Values of the two ends of the colour map. Defaults
+        limits (tuple[float, float], optional): Values of the two ends of the color map. Defaults
             to None, the range in the mask.
-        colour_map (str): A key of :data:`COLOUR_MAPS`. Defaults to 'viridis'.
-        background (Sequence[int]): RGB of the other pixels. Defaults to grey.
+        color_map (str): A key of :data:`COLOR_MAPS`. Defaults to 'viridis'.
+        background (Sequence[int]): RGB of the other pixels. Defaults to gray.
 
     Returns:
         np.ndarray: RGB, uint8 (H, W, 3).
     """
     mask = drawable(values, mask)
     limits = limits or value_range(values, mask)
-    picture = apply_colour_map(to_levels(values, mask, limits), colour_map)
-    picture[~mask] = background
-    return picture
+    image = apply_color_map(to_levels(values, mask, limits), color_map)
+    image[~mask] = background
+    return image
 
 
 def spread_palette(count: int) -> list[tuple[int, int, int]]:
-    """RGB colours for classes without a palette; the first is dark grey."""
+    """RGB colors for classes without a palette; the first is dark gray."""
     palette = [(50, 50, 50)]
     for index in range(1, count):
-        # The golden ratio keeps neighbours apart, whatever the count.
+        # The golden ratio keeps neighbors apart, whatever the count.
         hue = index * 0.618034 % 1
         value = 1.0 if index % 2 else 0.75
         red, green, blue = colorsys.hsv_to_rgb(hue, 0.8, value)

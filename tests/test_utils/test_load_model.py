@@ -9,8 +9,8 @@ from parity import ROOT
 from torch import nn
 
 from mmsapiens.models import SapiensViT
-from mmsapiens.utils import load_checkpoint, ready_model, write_checkpoint
-from mmsapiens.utils.ready_model import build_without_weights, without_parameter_memory
+from mmsapiens.utils import load_checkpoint, load_model, write_checkpoint
+from mmsapiens.utils.load_model import build_without_weights, without_parameter_memory
 
 TINY = [
     str(path.relative_to(ROOT)) for path in sorted((ROOT / 'configs').rglob('sapiens-tiny*.py'))
@@ -44,7 +44,7 @@ def test_equals_the_slow_way_for_every_task(config, suffix, tmp_path):
     model = build_without_weights(ROOT / config)
     shapes = {k: v.to('meta') for k, v in model.state_dict().items()}
     path = write_checkpoint(randomize(shapes), tmp_path / f'w{suffix}')
-    fast = ready_model(ROOT / config, path)
+    fast = load_model(ROOT / config, path)
     assert_same(fast, slow_model(config, path))
     assert fast.load_report.initialized == []
     assert set(fast.load_report.loaded) == set(shapes)
@@ -55,7 +55,7 @@ def test_equals_the_slow_way_for_every_task(config, suffix, tmp_path):
 def test_encoder_of_every_layout(layout, suffix, tmp_path, tiny_arch):
     weights = make_state_dict(layout, tiny_arch)
     path = write_checkpoint(weights, tmp_path / f'weights{suffix}')
-    fast = ready_model(dict(ENCODER, arch=tiny_arch), path)
+    fast = load_model(dict(ENCODER, arch=tiny_arch), path)
     slow = SapiensViT(tiny_arch, (64, 48))
     report = load_checkpoint(slow, path)
     assert_same(fast, slow.eval())
@@ -68,7 +68,7 @@ def test_old_format_of_torch_save(tmp_path, tiny_arch):
     weights = make_state_dict('encoder', tiny_arch)
     path = tmp_path / 'old.pth'
     torch.save(weights, path, _use_new_zipfile_serialization=False)
-    model = ready_model(dict(ENCODER, arch=tiny_arch), path)
+    model = load_model(dict(ENCODER, arch=tiny_arch), path)
     assert torch.equal(model.ln1.weight, weights['ln1.weight'])
 
 
@@ -77,7 +77,7 @@ def test_weights_are_mapped_and_the_file_is_safe(suffix, tmp_path, tiny_arch):
     weights = make_state_dict('seg', tiny_arch)
     path = write_checkpoint(weights, tmp_path / f'weights{suffix}')
     before = path.read_bytes()
-    model = ready_model(dict(ENCODER, arch=tiny_arch), path)
+    model = load_model(dict(ENCODER, arch=tiny_arch), path)
     with open('/proc/self/maps') as maps:
         assert any(str(path) in line for line in maps)
     with torch.no_grad():
@@ -92,8 +92,8 @@ def test_dtype_is_that_of_the_model_or_the_wanted_one(in_file, tmp_path, tiny_ar
     weights = {key: value.to(in_file) for key, value in weights.items()}
     path = write_checkpoint(weights, tmp_path / 'encoder.safetensors')
     config = dict(ENCODER, arch=tiny_arch)
-    assert ready_model(config, path).pos_embed.dtype == torch.float32
-    half = ready_model(config, path, dtype=torch.bfloat16)
+    assert load_model(config, path).pos_embed.dtype == torch.float32
+    half = load_model(config, path, dtype=torch.bfloat16)
     assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
     assert half(torch.rand(1, 3, 64, 48))[0].dtype == torch.bfloat16
 
@@ -103,7 +103,7 @@ def test_buffers_keep_their_values_and_dtype(tmp_path):
     model = build_without_weights(config)
     assert all(p.is_meta for p in model.parameters())
     path = write_checkpoint(randomize(model.state_dict()), tmp_path / 'w.safetensors')
-    model = ready_model(config, path, dtype=torch.bfloat16)
+    model = load_model(config, path, dtype=torch.bfloat16)
     mean = model.data_preprocessor.mean
     assert mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
 
@@ -114,7 +114,7 @@ def test_a_checkpoint_without_the_head_is_refused(tmp_path, tiny_arch):
     config.model.head.in_channels = tiny_arch['embed_dims']
     path = write_checkpoint(make_state_dict('encoder', tiny_arch), tmp_path / 'encoder.pth')
     with pytest.raises(ValueError, match=r'lacks \d+ parameters.*head\.'):
-        ready_model(config, path)
+        load_model(config, path)
 
 
 def test_wrong_files_are_refused_as_by_load_checkpoint(tmp_path, tiny_arch):
@@ -123,14 +123,14 @@ def test_wrong_files_are_refused_as_by_load_checkpoint(tmp_path, tiny_arch):
     del weights['layers.1.ln1.bias']
     path = write_checkpoint(weights, tmp_path / 'gap.safetensors')
     with pytest.raises(ValueError, match='is incomplete, it lacks 1 param'):
-        ready_model(config, path)
+        load_model(config, path)
     other = write_checkpoint(
         make_state_dict('encoder', dict(tiny_arch, num_layers=3)), tmp_path / 'other.safetensors'
     )
     with pytest.raises(ValueError, match='Set `arch` of the backbone'):
-        ready_model(config, other)
+        load_model(config, other)
     with pytest.raises(FileNotFoundError, match='none.pth'):
-        ready_model(config, tmp_path / 'none.pth')
+        load_model(config, tmp_path / 'none.pth')
 
 
 def test_config_without_a_model_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 from numpy.typing import NDArray
 
-from ...utils.whole_files import write_whole
+from ...utils.whole_files import atomic_write
 from ..drawing import draw_overlay
 from ..frames import FrameResult
 from ..panel import draw_panel
@@ -18,14 +18,14 @@ QUALITY = 92
 
 
 def write_jpeg(path: Path, image: NDArray) -> None:
-    """Write a picture, RGB uint8 (H, W, 3); it appears when it is whole."""
+    """Write an image, RGB uint8 (H, W, 3); it appears when it is whole."""
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     _, data = cv2.imencode('.jpg', image[..., ::-1], options)
-    write_whole(data.tobytes(), path, is_durable=False)
+    atomic_write(data.tobytes(), path, is_durable=False)
 
 
 class OverlayWriter(Writer):
-    """The result of a task over its picture, in the picture's size.
+    """The result of a task over its image, in the image's size.
 
     Args:
         task (str): Such as 'pose-308'.
@@ -45,7 +45,7 @@ class OverlayWriter(Writer):
 
 
 class PanelWriter(Writer):
-    """The picture and all tasks side by side.
+    """The image and all tasks side by side.
 
     Args:
         tasks (Sequence[str]): In this order.

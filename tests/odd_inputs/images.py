@@ -1,4 +1,4 @@
-"""Pictures of odd formats, sizes and states."""
+"""Images of odd formats, sizes and states."""
 
 import io
 import struct
@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .describe import describe, picture
+from .describe import describe, make_image
 
 
 def saved(folder, name, image=None, **options):
-    """Save a picture of Pillow and describe what is read."""
-    (image or picture()).save(folder / name, **options)
+    """Save an image of Pillow and describe what is read."""
+    (image or make_image()).save(folder / name, **options)
     return describe(name)
 
 
@@ -26,7 +26,7 @@ def written(folder, name, content, **options):
 def encoded(format_name, image=None, **options):
     """Bytes of a file."""
     buffer = io.BytesIO()
-    (image or picture()).save(buffer, format_name, **options)
+    (image or make_image()).save(buffer, format_name, **options)
     return buffer.getvalue()
 
 
@@ -39,7 +39,7 @@ def turned(orientation):
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored = picture().transpose(back[orientation])
+    stored = make_image().transpose(back[orientation])
     return dict(image=stored, exif=exif)
 
 
@@ -49,8 +49,8 @@ def deep(array, suffix='.png'):
 
 
 def see_through():
-    """A picture that is opaque red at the left only."""
-    image = picture(64, 48).convert('RGBA')
+    """An image that is opaque red at the left only."""
+    image = make_image(64, 48).convert('RGBA')
     image.putalpha(0)
     image.paste((200, 40, 40, 255), (32, 0, 64, 48))
     return image
@@ -78,15 +78,15 @@ def bomb():
 
 def animation():
     """Two frames: red and blue, then all blue."""
-    frames = [picture(), Image.new('RGB', (64, 48), (40, 80, 200))]
+    frames = [make_image(), Image.new('RGB', (64, 48), (40, 80, 200))]
     return encoded('GIF', frames[0], save_all=True, append_images=frames[1:])
 
 
 GREY16 = np.full((48, 64), 20560, np.uint16)  # 80 * 257
-COLOUR16 = np.zeros((48, 64, 3), np.uint16) + np.uint16([40, 40, 200]) * 257
+COLOR16 = np.zeros((48, 64, 3), np.uint16) + np.uint16([40, 40, 200]) * 257
 HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic'
 
-PICTURES = {
+IMAGES = {
     'P01': lambda f: saved(f, 'a.jpg', quality=95),
     'P02': lambda f: saved(f, 'a.jpg', quality=95, **turned(6)),
     'P03': lambda f: saved(f, 'a.jpg', quality=95, **turned(3)),
@@ -94,17 +94,17 @@ PICTURES = {
     'P05': lambda f: saved(f, 'a.webp', quality=95, **turned(5)),
     'P06': lambda f: saved(f, 'a.jpg', Image.new('L', (64, 48), 80)),
     'P07': lambda f: saved(f, 'a.png', see_through()),
-    'P08': lambda f: saved(f, 'a.png', picture().convert('P')),
+    'P08': lambda f: saved(f, 'a.png', make_image().convert('P')),
     'P09': lambda f: saved(f, 'a.png', see_through().convert('P'), transparency=0),
     'P10': lambda f: saved(f, 'a.png', Image.new('1', (64, 48), 1)),
-    'P11': lambda f: saved(f, 'a.jpg', picture().convert('CMYK'), quality=95),
+    'P11': lambda f: saved(f, 'a.jpg', make_image().convert('CMYK'), quality=95),
     'P12': lambda f: written(f, 'a.png', deep(GREY16)),
-    'P13': lambda f: written(f, 'a.png', deep(COLOUR16)),
+    'P13': lambda f: written(f, 'a.png', deep(COLOR16)),
     'P14': lambda f: saved(f, 'a.tif', Image.fromarray(GREY16)),
     'P15': lambda f: saved(f, 'a.tif', Image.fromarray(np.full((48, 64), 0.5, np.float32))),
     'P16': lambda f: saved(f, 'a.tif', Image.fromarray(np.full((48, 64), 1000, np.float32))),
-    'P17': lambda f: saved(f, 'a.png', picture(1, 1)),
-    'P18': lambda f: saved(f, 'a.png', picture(3000, 2)),
+    'P17': lambda f: saved(f, 'a.png', make_image(1, 1)),
+    'P18': lambda f: saved(f, 'a.png', make_image(3000, 2)),
     'P19': lambda f: written(f, 'a.png', bomb()),
     'P20': lambda f: written(f, 'a.png', encoded('PNG'), max_pixels=1000),
     'P21': lambda f: written(f, 'a.gif', animation()),
@@ -116,7 +116,7 @@ PICTURES = {
     'P27': lambda f: written(f, 'a.webp', cut('WEBP')),
     'P28': lambda f: written(f, 'a.jpg', motion_photo()),
     'P29': lambda f: written(f, 'a.jpg', b''),
-    'P30': lambda f: written(f, 'a.jpg', b'a list of pictures'),
+    'P30': lambda f: written(f, 'a.jpg', b'a list of images'),
     'P31': lambda f: written(f, 'a.jpg', b'version https://git-lfs.github.com/spec/v1\n'),
     'P32': lambda f: written(f, 'a.svg', b'<svg xmlns="..."></svg>'),
     'P33': lambda f: saved(f, 'a.bmp'),
