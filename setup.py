@@ -90,9 +90,7 @@ setup(
     python_requires='>=3.10,<3.13',
     cmdclass={'build_py': BuildWithMim},
     packages=find_packages(include=('mmsapiens', 'mmsapiens.*')),
-    package_data={
-        'mmsapiens': ['py.typed', 'pose/metainfo/*.json', 'dense/metainfo/*.json', 'zoo/*.json']
-    },
+    package_data={'mmsapiens': ['py.typed', 'keypoints/*.json', 'classes/*.json', 'zoo/*.json']},
     entry_points={'console_scripts': ['mmsapiens = mmsapiens.cli.main:main']},
     install_requires=read_requirements('runtime'),
     extras_require={

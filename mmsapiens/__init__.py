@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import compat, hosts
+from . import _parts as hosts
+from . import compat
 from .version import __version__
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Child registries of MMEngine's roots, scope ``mmsapiens``.
 
 Every class of the package is registered here once, whichever host will use it;
-:mod:`mmsapiens.hosts` lists it in the hosts as well. This file imports only mmengine.
+:mod:`mmsapiens._parts` lists it in the hosts as well. This file imports only mmengine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import mmengine.registry as root
 from mmengine.logging import print_log
 from mmengine.registry import Registry
 
-from .hosts import SHARED, installed_parts, missing_hosts
+from ._parts import HOSTS, SHARED, installed_parts, missing_hosts
 
 
 class PartRegistry(Registry):
@@ -62,3 +62,30 @@ REGISTRIES: dict[str, Registry] = {
     name: value for name, value in list(globals().items()) if isinstance(value, PartRegistry)
 }
 """All of the above by their variable's name, which hosts share."""
+
+
+def list_in_host(part: str, **more: Registry) -> None:
+    """List the public classes of ``part`` in its host, under bare names.
+
+    Called by each part when it is imported.
+
+    Args:
+        part (str): A key of :data:`HOSTS`.
+        **more: Registries of the part that have no root in MMEngine, by the
+            name that they share with those of the host.
+
+    Raises:
+        KeyError: If the host has another class of the same name.
+    """
+    theirs = import_module(f'{HOSTS[part]}.registry')
+    sources = tuple(f'{name}.' for name in (*SHARED, part))
+    for name, child in {**REGISTRIES, **more}.items():
+        host = getattr(theirs, name, None)
+        if host is None:
+            continue
+        for key, component in child.module_dict.items():
+            if (
+                component.__module__.startswith(sources)
+                and host.module_dict.get(key) is not component
+            ):
+                host.register_module(name=key, module=component)

@@ -5,7 +5,7 @@ import json
 import cv2
 import numpy as np
 
-from mmsapiens.pose.vocabularies import field_indices, get_keypoint_set
+from mmsapiens.keypoints.keypoint_sets import field_indices, get_keypoint_set
 
 SIZE_WH = (100, 140)
 # Right side of the person, on the left of the image; x from the middle.

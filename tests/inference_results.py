@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from parity import data_folder
 
-from mmsapiens.inference.frames import Frame, FrameResult, MapResult, People, PoseResult
+from mmsapiens.structures.results import Image, ImageResult, MapResult, People, PoseResult
 
 CLASSES = ('background', 'head', 'torso', 'left_arm', 'right_arm', 'legs')
 PALETTE = (
@@ -25,7 +25,7 @@ def made_frame(name='a', size_hw=(48, 64), **kwargs):
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(0, 255, width)
     image[..., 1] = np.linspace(0, 255, height)[:, None]
-    return Frame(image, name, kwargs.pop('source', f'{name}.png'), **kwargs)
+    return Image(image, name, kwargs.pop('source', f'{name}.png'), **kwargs)
 
 
 def made_people(boxes):
@@ -75,7 +75,7 @@ def made_result(frame=None, boxes=((10, 5, 40, 45),)):
     frame = frame or made_frame()
     people = made_people(boxes)
     tasks = {'pose-17': made_pose(people), **made_maps(frame, people)}
-    return FrameResult(frame, people, tasks)
+    return ImageResult(frame, people, tasks)
 
 
 def annotated_result(number):
@@ -91,11 +91,11 @@ def annotated_result(number):
     )
     boxes = np.array([one['bbox'] for one in people], np.float32)
     boxes[:, 2:] += boxes[:, :2]
-    frame = Frame(image, f'{number:012d}', f'{number:012d}.jpg')
+    frame = Image(image, f'{number:012d}', f'{number:012d}.jpg')
     found = People(boxes, np.ones(len(boxes), np.float32), 'file')
     pose = PoseResult(
         points[..., :2].astype(np.float32),
         (points[..., 2] > 0).astype(np.float32),
         'coco_wholebody',
     )
-    return FrameResult(frame, found, {'pose-133': pose, **made_maps(frame, found)})
+    return ImageResult(frame, found, {'pose-133': pose, **made_maps(frame, found)})

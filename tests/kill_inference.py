@@ -29,12 +29,12 @@ from odd_inputs.videos import make_video
 from simulated_disk import SimulatedDisk
 
 from mmsapiens.inference import durability
-from mmsapiens.inference.frames import FrameResult
 from mmsapiens.inference.output_folder import OutputFolder
-from mmsapiens.inference.running import write_results
-from mmsapiens.inference.sources import open_source
 from mmsapiens.inference.temporal import TemporalFilter
+from mmsapiens.inference.write_run import write_results
 from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, MapWriter, OverlayWriter
+from mmsapiens.io.sources import open_source
+from mmsapiens.structures.results import ImageResult
 
 KINDS = {'many': (12, {'long.mp4': 30, 'inner/short.mp4': 7}), 'few': (4, {'inner/short.mp4': 7})}
 """Images, and frames of videos; few files are synced one by one."""
@@ -62,7 +62,7 @@ def result_of(frame):
     people = made_people([(5 + shift, 5, 30 + shift, 40)])
     maps = made_maps(frame, people)
     tasks = {'pose-17': made_pose(people), 'depth': maps['depth']}
-    return FrameResult(frame, people, tasks)
+    return ImageResult(frame, people, tasks)
 
 
 def infer(inputs, out, disk=None):

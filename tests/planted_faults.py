@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from annotated_people import SIZE_WH, keypoint_fields, make_document, write_document
 
+from mmsapiens.keypoints.keypoint_sets import ANNOTATION_FIELDS, get_keypoint_set
 from mmsapiens.pose.datasets.keypoint_faults import read_points
-from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS, get_keypoint_set
 
 NAN, INF = float('nan'), float('inf')
 

@@ -6,9 +6,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from parity import ROOT
 
-from mmsapiens.inference.frames import Frame, People
+from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
 from mmsapiens.inference.tasks import TASKS
-from mmsapiens.utils import write_checkpoint
+from mmsapiens.structures.results import Image, People
 
 SIZE_HW = (64, 48)
 ARCH = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
@@ -72,7 +72,7 @@ def make_image(height=60, width=80, seed=0, **fields):
     small = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
     name = fields.pop('name', f'image_{seed}')
-    return Frame(image, name, f'{name}.png', **fields)
+    return Image(image, name, f'{name}.png', **fields)
 
 
 def people(*boxes):

@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 from mmsapiens.pose.metrics.wholebody_layout import write_keypoints
-from mmsapiens.pose.vocabularies import get_keypoint_set
 
 AREA = 100.0 * 100
-VOCABULARIES = ('coco_wholebody', 'goliath308')
+KEYPOINT_SETS = ('coco_wholebody', 'goliath308')
 GROUPS = {'body', 'foot', 'face', 'left_hand', 'right_hand', 'hand', 'wholebody'}
 
 

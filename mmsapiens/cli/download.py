@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from mmsapiens.zoo.errors import DownloadError
-from mmsapiens.zoo.releases import FORMATS, Release, find_release, releases
-
+from ..zoo.errors import DownloadError
+from ..zoo.releases import FORMATS, Release, find_release, releases
 from .exit_codes import DOWNLOAD, OK, report
 from .output import as_json, json_option
 
@@ -56,7 +55,7 @@ def command(
     `mmsapiens list` names tasks and sizes; `all` stands for every one. A file that is there is
     verified, not fetched again.
     """
-    from mmsapiens.zoo import RetryPolicy, download
+    from ..zoo import RetryPolicy, download
 
     failed = False
     documents: list[dict[str, Any]] = []

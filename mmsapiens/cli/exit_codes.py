@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from mmsapiens.zoo.errors import DownloadError
+from ..zoo.errors import DownloadError
 
 OK = 0
 FAILED = 1

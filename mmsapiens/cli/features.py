@@ -74,8 +74,7 @@ def command(
     Arrays go to a folder as OUT/KIND/NAME.npy, float32. They are those of the last layer after its
     norm, without the class token.
     """
-    from mmsapiens.inference.features import FeatureExtractor
-
+    from ..inference.features import FeatureExtractor
     from .quiet import warnings_only
 
     names = ('weights', 'device', 'dtype', 'batch_size', 'workers', 'mode')

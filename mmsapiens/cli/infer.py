@@ -164,10 +164,9 @@ def command(
     Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong argument or file, 3 a
     download failed, 130 Ctrl-C.
     """
-    from mmsapiens.inference.inferencer import SapiensInferencer
-    from mmsapiens.inference.running import WriteOptions
-    from mmsapiens.inference.writers.build import DEFAULT_OUTPUTS
-
+    from ..inference.inferencer import SapiensInferencer
+    from ..inference.write_run import WriteOptions
+    from ..inference.writers.build import DEFAULT_OUTPUTS
     from .quiet import warnings_only
 
     detector = dict(

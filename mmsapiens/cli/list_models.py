@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from mmsapiens.inference.tasks import SIZES, TASKS
-from mmsapiens.zoo.home import cache_path, root_path
-from mmsapiens.zoo.releases import FORMATS, Release, releases
-
+from ..inference.tasks import SIZES, TASKS
+from ..zoo.home import cache_path, root_path
+from ..zoo.releases import FORMATS, Release, releases
 from .output import as_json, json_option, print_table
 
 _METRICS = {'whole_AP': 'AP', 'AP': 'AP', 'mIoU': 'mIoU', 'RMSE': 'RMSE', 'mean_deg': 'deg'}

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from mmsapiens.version import __version__
-
+from ..version import __version__
 from .exit_codes import OK, report
 from .lazy_group import LazyGroup
 

@@ -12,9 +12,9 @@ from .exit_codes import FAILED, UNEXPECTED, USAGE
 from .output import as_json, console
 
 if TYPE_CHECKING:
-    from mmsapiens.inference.frames import FrameResult, ReadFailure
-    from mmsapiens.inference.read_options import ReadOptions
-    from mmsapiens.inference.running import RunSummary
+    from ..inference.write_run import RunSummary
+    from ..io.read_options import ReadOptions
+    from ..structures.results import ImageResult, ReadFailure
 
 SHOWN = 10
 """Most inputs that are named one by one."""
@@ -53,7 +53,7 @@ class RunProgress:
         """Take the number of images, None if it is unknown."""
         self._bar.update(self._task, total=total)
 
-    def item(self, item: FrameResult | ReadFailure) -> None:
+    def item(self, item: ImageResult | ReadFailure) -> None:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
@@ -85,10 +85,10 @@ def image_errors() -> Iterator[None]:
     """Errors about an image end the command with a line.
 
     Raises:
-        ImageError: Instead of a :class:`mmsapiens.inference.engine.FrameError`.
+        ImageError: Instead of a :class:`mmsapiens.inference.prefetch.FrameError`.
     """
-    from mmsapiens.inference.engine import FrameError
-    from mmsapiens.inference.errors import ReadError
+    from ..core.read_errors import ReadError
+    from ..inference.prefetch import FrameError
 
     try:
         yield
@@ -179,7 +179,7 @@ def make_read_options(options: Mapping[str, Any]) -> ReadOptions:
     Args:
         options (Mapping[str, Any]): All options of the command.
     """
-    from mmsapiens.inference.read_options import ReadOptions
+    from ..io.read_options import ReadOptions
 
     return ReadOptions(
         recursive=not options['no_recursive'],

@@ -1,7 +1,8 @@
 """Parsing, depth and normals; needs mmsegmentation."""
 
 from .. import engine, models, transforms  # noqa: F401
-from ..hosts import list_in_host
+from ..registry import list_in_host
+from ..structures.fields import FIELDS, Field, add_field, get_field
 from .data_preprocessor import DenseDataPreprocessor
 from .datasets import (
     BodyParts28Dataset,
@@ -12,7 +13,6 @@ from .datasets import (
     THuman2Dataset,
 )
 from .estimator import DenseEstimator
-from .fields import FIELDS, Field, add_field, get_field
 from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
 from .hooks import DenseDataCheckHook, DensePanelHook
 from .metrics import ExactIoUMetric, NormalAngleMetric, RelativeDepthMetric

@@ -14,7 +14,7 @@ from mmseg.utils import stack_batch
 from torch import Tensor
 
 from ..registry import MODELS
-from .fields import FIELDS
+from ..structures.fields import FIELDS
 
 
 @MODELS.register_module()

@@ -14,8 +14,8 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..ops.resize_outputs import restore, unflip
 from ..registry import MODELS
-from .restoring import restore, unflip
 
 TEST_CFG_KEYS = ('mode', 'flip_test', 'resize_once')
 

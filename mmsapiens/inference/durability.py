@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..utils.whole_files import sync_file_system, sync_files
+from ..core.atomic_files import sync_file_system, sync_files
+from ..structures.results import Image
 from .file_checks import set_damaged_aside
-from .frames import Frame
 from .manifest import Manifest
 
 ONE_BY_ONE = 64
@@ -35,14 +35,14 @@ class Durability:
         self._claiming = threading.Lock()
         manifest.check_doubtful(lambda checks: not set_damaged_aside(folder, checks))
 
-    def claim(self, frame: Frame, kept: int) -> None:
+    def claim(self, frame: Image, kept: int) -> None:
         """Before files are replaced: what is noted of them holds no longer.
 
         On the disk as well, or a power failure could leave new files, not whole, below an old
         entry. Several threads may claim at a time.
 
         Args:
-            frame (Frame): Whose files are written next.
+            frame (Image): Whose files are written next.
             kept (int): Checkpoints of its video that stay.
         """
         end, video = 0, frame.video

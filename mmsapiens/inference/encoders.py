@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.checkpoint import CheckpointInfo, describe, get_state_dict
+from ..checkpoints.checkpoint_io import read_checkpoint
+from ..checkpoints.load_model import load_model
 from ..models import SAPIENS_ARCHS, SapiensViT
-from ..utils import CheckpointInfo, describe, get_state_dict, read_checkpoint
-from ..utils.load_model import load_model
 
 PADDED_LAYOUTS = ('pose', 'normal')
 PADDED_CLASSES = 20
@@ -90,7 +91,7 @@ def ready_encoder(
 
     Args:
         weights (str | Path): A pretrained or fine-tuned model, in any format of
-            :func:`mmsapiens.utils.read_checkpoint`.
+            :func:`mmsapiens.checkpoints.read_checkpoint`.
         device (str): Where it runs. Defaults to 'cpu'.
         dtype (torch.dtype): Of its weights. Defaults to float32.
         arch (str | Mapping, optional): Its size. Defaults to None, as the file says.

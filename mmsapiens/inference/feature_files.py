@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.whole_files import atomic_write
-from .frames import FrameResult
+from ..core.atomic_files import atomic_write
+from ..structures.results import ImageResult
 from .writers import Writer
 
 KINDS = ('dense', 'mean', 'cls')
 
 
 @dataclass
-class FrameFeatures(FrameResult):
+class FrameFeatures(ImageResult):
     """Features of an image.
 
     Args:
@@ -42,7 +42,7 @@ class FeatureWriter(Writer):
     def __init__(self, kind: str) -> None:
         super().__init__(kind, '.npy')
 
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the array of a result."""
         assert isinstance(result, FrameFeatures)
         content = BytesIO()

@@ -18,14 +18,15 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image as PILImage
 from torch import Tensor
 
+from ..io.read_options import ReadOptions
+from ..io.sources import open_source
+from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
 from .encoders import ready_encoder
-from .engine import in_chunks, map_ahead, naming, run_ahead
 from .feature_files import KINDS, FeatureWriter, FrameFeatures
-from .frames import Frame, FrameResult, People, ReadFailure
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import model_size, weights_identity
@@ -33,10 +34,9 @@ from .networks import Options
 from .networks.build import DTYPES
 from .output_folder import OutputFolder
 from .pipeline import CHUNK_BYTES
-from .read_options import ReadOptions
-from .running import RunSummary, write_results
-from .sources import open_source
+from .prefetch import in_chunks, map_ahead, naming, run_ahead
 from .turns import batches_at_once, own_stream
+from .write_run import RunSummary, write_results
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -131,15 +131,15 @@ class FeatureExtractor:
             )
         )
 
-    def prepare(self, frame: Frame) -> Tensor:
+    def prepare(self, frame: Image) -> Tensor:
         """An image at the size of the input, normalized, (3, H, W)."""
         height, width = self.size_hw
         rgb = np.ascontiguousarray(frame.image[..., ::-1])
         if self.mode == 'lite':
             resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
         else:
-            image = Image.fromarray(rgb)
-            resized = np.array(image.resize((width, height), Image.Resampling.BICUBIC))
+            image = PILImage.fromarray(rgb)
+            resized = np.array(image.resize((width, height), PILImage.Resampling.BICUBIC))
         pixels = torch.from_numpy(resized).float()
         return ((pixels - self.mean) / self.std).permute(2, 0, 1)
 
@@ -200,7 +200,7 @@ class FeatureExtractor:
         read: ReadOptions | None = None,
         overwrite: bool = False,
         on_start: Callable[[int | None], None] | None = None,
-        on_item: Callable[[FrameResult | ReadFailure], None] | None = None,
+        on_item: Callable[[ImageResult | ReadFailure], None] | None = None,
     ) -> RunSummary:
         """Write features; what is already there is not made again.
 
@@ -255,22 +255,22 @@ class FeatureExtractor:
                     del results
 
     def _prepare(
-        self, chunk: list[Frame | ReadFailure]
-    ) -> tuple[list[Frame | ReadFailure], list[Tensor]]:
-        frames = [item for item in chunk if isinstance(item, Frame)]
+        self, chunk: list[Image | ReadFailure]
+    ) -> tuple[list[Image | ReadFailure], list[Tensor]]:
+        frames = [item for item in chunk if isinstance(item, Image)]
         with naming([frame.name for frame in frames], 'preparing'):
             return chunk, [self.prepare(frame) for frame in frames]
 
     def _forward(
-        self, prepared: tuple[list[Frame | ReadFailure], list[Tensor]]
+        self, prepared: tuple[list[Image | ReadFailure], list[Tensor]]
     ) -> list[FrameFeatures | ReadFailure]:
         chunk, images = prepared
-        names = [item.name for item in chunk if isinstance(item, Frame)]
+        names = [item.name for item in chunk if isinstance(item, Image)]
         with naming(names, 'features'):
             found = iter(self.forward(images) if images else ())
         return [
             FrameFeatures(item, _nobody(), features=next(found))
-            if isinstance(item, Frame)
+            if isinstance(item, Image)
             else item
             for item in chunk
         ]
@@ -281,5 +281,5 @@ def _nobody() -> People:
     return People(boxes, boxes[:, 0], 'image')
 
 
-def _bytes(item: Frame | ReadFailure) -> int:
-    return item.image.nbytes if isinstance(item, Frame) else 0
+def _bytes(item: Image | ReadFailure) -> int:
+    return item.image.nbytes if isinstance(item, Image) else 0

@@ -14,12 +14,16 @@ from typing import Any
 
 import torch
 
-from ..utils.whole_files import sync_files
-from .detector import make_detector
-from .engine import FrameError
-from .errors import ReadError
-from .frames import Frame, FrameResult, ReadFailure
-from .locating import DETECT, IMAGE, Locator, WithFallback, image_ids_of, make_locator
+from ..core.atomic_files import sync_files
+from ..core.read_errors import ReadError
+from ..detection.detector import make_detector
+from ..detection.locating import DETECT, IMAGE, Locator, WithFallback, image_ids_of, make_locator
+from ..detection.tracking import BoxTracker
+from ..io.read_options import ReadOptions
+from ..io.sources import open_source
+from ..io.webcam import camera_number
+from ..structures.predictions import prediction
+from ..structures.results import Image, ImageResult, ReadFailure
 from .model_files import (
     ModelFiles,
     check_tasks,
@@ -30,13 +34,9 @@ from .model_files import (
 )
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
-from .predictions import prediction
-from .read_options import ReadOptions
-from .running import Item, RunSummary, WriteOptions, write_results
-from .sources import open_source
+from .prefetch import FrameError
 from .temporal import TemporalFilter
-from .tracking import BoxTracker
-from .webcam import camera_number
+from .write_run import Item, RunSummary, WriteOptions, write_results
 from .writers import Writer
 
 
@@ -45,7 +45,7 @@ class SapiensInferencer:
 
     Three ways to use it:
 
-    - ``for result in inferencer.stream(inputs)``: a :class:`FrameResult` for
+    - ``for result in inferencer.stream(inputs)``: a :class:`ImageResult` for
       each image, as soon as it is there;
     - ``inferencer.run(inputs, folder)``: files, which a second run does not
       make again;
@@ -165,12 +165,12 @@ class SapiensInferencer:
         Closing the generator, or an error in its consumer, stops everything.
 
         Args:
-            inputs (Any): As :func:`mmsapiens.inference.sources.open_source` takes them: paths,
+            inputs (Any): As :func:`mmsapiens.io.sources.open_source` takes them: paths,
                 folders, patterns, URLs, arrays (BGR), Pillow images, videos, cameras, or an
                 iterator of these.
             people (Any, optional): 'detect', 'image' for one box around each image, a file of
                 boxes, boxes (N, 4) as x1, y1, x2, y2 for every image, a mapping of them by
-                image, or a function of a :class:`Frame`. Defaults to None: 'detect' for poses,
+                image, or a function of a :class:`Image`. Defaults to None: 'detect' for poses,
                 'image' otherwise.
             fallback (str): What an image is in which nobody is found: 'none', nobody, or 'image',
                 as in the reference's demos. Defaults to 'none'.
@@ -182,7 +182,7 @@ class SapiensInferencer:
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
         Yields:
-            FrameResult | ReadFailure: In the order of the inputs.
+            ImageResult | ReadFailure: In the order of the inputs.
 
         Raises:
             FrameError: With the image's name, if something went wrong.
@@ -293,11 +293,11 @@ class SapiensInferencer:
         with closing(self.stream(inputs, **kwargs)) as results:
             for item in results:
                 drawn = []
-                if isinstance(item, FrameResult):
+                if isinstance(item, ImageResult):
                     if out is not None:
                         _write_files(item, writers, Path(out))
                     if return_vis:
-                        from .panel import draw_panel
+                        from ..visualization.image_panel import draw_panel
 
                         drawn = [draw_panel(item, threshold=threshold)]
                 yield dict(predictions=[prediction(item)], visualization=drawn)
@@ -335,7 +335,7 @@ class SapiensInferencer:
 
     def _results(
         self,
-        source: Iterator[Frame | ReadFailure],
+        source: Iterator[Image | ReadFailure],
         locator: Locator,
         temporal: TemporalFilter | None,
         strict: bool,
@@ -356,7 +356,7 @@ class SapiensInferencer:
                 del item
 
 
-def _write_files(result: FrameResult, writers: Sequence[Writer], folder: Path) -> None:
+def _write_files(result: ImageResult, writers: Sequence[Writer], folder: Path) -> None:
     """Write the files of a result, and bring them to the disk."""
     paths = [folder / writer.path(result.frame.name) for writer in writers]
     for writer, path in zip(writers, paths):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from mmsapiens.dense.fields import Field
+    from ..structures.fields import Field
 
 MEAN = (123.5, 116.5, 103.5)
 STD = (58.5, 57.0, 57.5)
@@ -98,7 +98,7 @@ def lite_restore(maps: Tensor, field: Field, size_hw: tuple[int, int]) -> Tensor
         Tensor: Class ids (1, H, W), or values (C, H, W); vectors have length 1, but for the small
         demo's summand.
     """
-    from mmsapiens.dense.restoring import restore
+    from ..ops.resize_outputs import restore
 
     def finish(strip: Tensor) -> Tensor:
         if field.is_labels:

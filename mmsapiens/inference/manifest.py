@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..utils.whole_files import atomic_write
+from ..core.atomic_files import atomic_write
 from .file_checks import Checks
 from .journal import Journal
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.file_type import sha256_of
 from ..zoo import config_path, find_release, releases, resolve_checkpoint
-from ..zoo.contents import sha256_of
 from .tasks import SIZES, TASKS
 
 PREFIX = 'sapiens-'

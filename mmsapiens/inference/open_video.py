@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..structures.results import ImageResult
 from .file_checks import Checks
-from .frames import FrameResult
 from .manifest import Checkpoint
 from .video_segments import VideoSegments
 from .writers import AnnotatedVideo
@@ -42,11 +42,11 @@ class OpenVideo:
         self.checks: Checks = {}
         self.state: Callable[[], State | None] = lambda: None
 
-    def add(self, result: FrameResult, video: AnnotatedVideo | None, checks: Checks) -> None:
+    def add(self, result: ImageResult, video: AnnotatedVideo | None, checks: Checks) -> None:
         """Count a frame, and draw it.
 
         Args:
-            result (FrameResult): Of the next frame.
+            result (ImageResult): Of the next frame.
             video (AnnotatedVideo, optional): Draws it.
             checks (Checks): Of its files.
         """

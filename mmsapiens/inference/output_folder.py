@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..utils.folder_lock import FolderLock
-from ..utils.whole_files import remove_unfinished
+from ..core.atomic_files import remove_unfinished
+from ..core.folder_lock import FolderLock
+from ..io.entries import Progress
+from ..structures.results import ImageResult, ReadFailure
 from .durability import Durability
-from .entries import Progress
 from .file_checks import Checks, file_check
-from .frames import FrameResult, ReadFailure
 from .manifest import Checkpoint, Entry, Manifest
 from .open_video import OpenVideo, State
 from .video_segments import VideoSegments
@@ -181,11 +181,11 @@ class OutputFolder:
         checkpoint = self._waiting.get(video)
         return self.manifest.state(checkpoint) if checkpoint else None
 
-    def write_files(self, result: FrameResult) -> Checks:
+    def write_files(self, result: ImageResult) -> Checks:
         """Write the files of a result; several threads may at a time.
 
         Args:
-            result (FrameResult): Of any image or frame.
+            result (ImageResult): Of any image or frame.
 
         Returns:
             Checks: Of these files, for :meth:`write`.
@@ -207,14 +207,14 @@ class OutputFolder:
 
     def write(
         self,
-        result: FrameResult,
+        result: ImageResult,
         state: Callable[[], State | None] = lambda: None,
         checks: Checks | None = None,
     ) -> None:
         """Write a result down as done.
 
         Args:
-            result (FrameResult): In the order of the source.
+            result (ImageResult): In the order of the source.
             state (Callable): Gives the state of tracking and smoothing after this frame, also when
                 it is asked later: ``snapshot()`` of a
                 :class:`~mmsapiens.inference.temporal.TemporalFilter`. Defaults to none.
@@ -246,7 +246,7 @@ class OutputFolder:
         if self._open.since_checkpoint >= self.checkpoint_frames:
             self._checkpoint()
 
-    def _start_video(self, result: FrameResult) -> OpenVideo:
+    def _start_video(self, result: ImageResult) -> OpenVideo:
         frame, name = result.frame, str(result.frame.video)
         before = self._waiting.pop(name, None)
         if before is None:

@@ -22,10 +22,10 @@ from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from .engine import close, in_chunks, map_ahead, naming, run_ahead
-from .frames import Frame, FrameResult, People, ReadFailure
-from .locating import Locator
+from ..detection.locating import Locator
+from ..structures.results import Image, ImageResult, People, ReadFailure
 from .networks import Sample, TaskNetwork
+from .prefetch import close, in_chunks, map_ahead, naming, run_ahead
 from .turns import Turns
 
 CHUNK_BYTES = 2**28
@@ -40,12 +40,12 @@ class Work:
     """An image on its way.
 
     Args:
-        frame (Frame): The image.
+        frame (Image): The image.
         people (People): Its people.
         outputs (dict): Task -> what its network said about its samples.
     """
 
-    frame: Frame
+    frame: Image
     people: People
     outputs: dict[str, list] = field(default_factory=dict)
 
@@ -118,15 +118,15 @@ class Pipeline:
         self._seen: set[str] = set()
 
     def run(
-        self, source: Iterable[Frame | ReadFailure]
-    ) -> Generator[FrameResult | ReadFailure, None, None]:
+        self, source: Iterable[Image | ReadFailure]
+    ) -> Generator[ImageResult | ReadFailure, None, None]:
         """Results in the order of the source.
 
         Args:
             source (Iterable): Images; it is read in a thread, and may decode in others.
 
         Yields:
-            FrameResult | ReadFailure: One for each item of the source.
+            ImageResult | ReadFailure: One for each item of the source.
 
         Raises:
             FrameError: If something went wrong with an image.
@@ -158,15 +158,15 @@ class Pipeline:
             pool.shutdown(wait=True, cancel_futures=True)
             seeing.shutdown(wait=True, cancel_futures=True)
 
-    def _locate(self, chunks: Iterable[list[Frame | ReadFailure]]) -> Generator[Chunk, None, None]:
+    def _locate(self, chunks: Iterable[list[Image | ReadFailure]]) -> Generator[Chunk, None, None]:
         try:
             for chunk in chunks:
-                frames = [item for item in chunk if isinstance(item, Frame)]
+                frames = [item for item in chunk if isinstance(item, Image)]
                 names = [frame.name for frame in frames]
                 with naming(names, 'people'), self._device.take():
                     found = iter(self.locator(frames) if frames else ())
                 yield [
-                    Work(item, next(found)) if isinstance(item, Frame) else item for item in chunk
+                    Work(item, next(found)) if isinstance(item, Image) else item for item in chunk
                 ]
                 del chunk, frames
         finally:
@@ -207,13 +207,13 @@ class Pipeline:
 
     def _finish(
         self, items: Iterable[Work | ReadFailure]
-    ) -> Generator[FrameResult | ReadFailure, None, None]:
+    ) -> Generator[ImageResult | ReadFailure, None, None]:
         try:
             for item in items:
                 if isinstance(item, ReadFailure):
                     yield item
                     continue
-                result = FrameResult(item.frame, item.people)
+                result = ImageResult(item.frame, item.people)
                 for task, network in self.networks.items():
                     outputs = item.outputs.pop(task, [])
                     with naming([item.frame.name], f'{task}, finishing'):
@@ -238,8 +238,8 @@ def _gather(batches: Iterable[Batch]) -> Generator[Work | ReadFailure, None, Non
         close(batches)
 
 
-def _bytes(item: Frame | ReadFailure) -> int:
-    return item.image.nbytes if isinstance(item, Frame) else 0
+def _bytes(item: Image | ReadFailure) -> int:
+    return item.image.nbytes if isinstance(item, Image) else 0
 
 
 def _units(chunk: Chunk, network: TaskNetwork) -> list[tuple[Work, int]]:

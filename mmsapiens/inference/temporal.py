@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .frames import FrameResult, PoseResult
+from ..detection.tracking import BoxTracker, tracker_state
+from ..structures.results import ImageResult, PoseResult
 from .smoothing import OneEuroSmoother, smoother_state
-from .tracking import BoxTracker, tracker_state
 
 State = dict[str, Any]
 DEFAULT_FPS = 25.0
@@ -43,7 +43,7 @@ class TemporalFilter:
         self.smoothers: dict[str, OneEuroSmoother] = {}
         self._video: str | None = None
 
-    def __call__(self, result: FrameResult) -> FrameResult:
+    def __call__(self, result: ImageResult) -> ImageResult:
         """The next result, with ids of tracks and smooth keypoints."""
         frame = result.frame
         if frame.video is None:
@@ -63,7 +63,7 @@ class TemporalFilter:
                         found.keypoints, found.scores, people.boxes, people.track_ids, time_s
                     )
                     tasks[task] = replace(found, keypoints=smooth)
-        return FrameResult(frame, people, tasks)
+        return ImageResult(frame, people, tasks)
 
     def _smoother(self, task: str) -> OneEuroSmoother:
         if task not in self.smoothers:

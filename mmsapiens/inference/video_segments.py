@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.whole_files import TMP_SUFFIX, atomic_open, move_whole
+from ..core.atomic_files import TMP_SUFFIX, atomic_open, move_whole
 
 CLOCK = 90_000
 """Ticks of a second."""

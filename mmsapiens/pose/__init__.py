@@ -1,7 +1,7 @@
 """Pose estimation; needs mmpose."""
 
 from .. import engine, models, transforms  # noqa: F401
-from ..hosts import list_in_host
+from ..registry import list_in_host
 from .codecs import BatchedUDPHeatmap
 from .datasets import (
     CheckedCocoDataset,

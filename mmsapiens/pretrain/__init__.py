@@ -1,7 +1,7 @@
 """Masked autoencoding; needs mmpretrain."""
 
 from .. import engine, models, transforms  # noqa: F401
-from ..hosts import list_in_host
+from ..registry import list_in_host
 from .datasets import BrokenImagesHook, HumanImageDataset, ShardedImageDataset
 from .hooks import ReconstructionHook
 from .loops import ResumableEpochTrainLoop, ResumableIterTrainLoop

@@ -8,8 +8,8 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
+from ..core.errors import BadSampleError, MissingFileError
 from ..registry import TRANSFORMS
-from ..utils.errors import BadSampleError, MissingFileError
 
 _FORMATS = {b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'), b'\x89PNG': ('PNG', b'IDAT', b'IEND')}
 """Start of a file -> format, mark in front of its pixels, mark after them."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from .contents import sha256_of
+from ..core.file_type import sha256_of
 from .errors import DownloadError
 
 NAME = 'records.json'

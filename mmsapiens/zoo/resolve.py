@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .contents import fault_of
+from ..core.file_type import fault_of
 from .errors import IntegrityError
 from .progress import say
 from .store import download

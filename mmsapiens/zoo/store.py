@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .contents import fault_of, sha256_of
+from ..core.file_type import fault_of, sha256_of
 from .errors import DownloadError, IntegrityError
 from .home import cache_path, home, is_offline, root_path
 from .progress import bar, say

@@ -14,7 +14,7 @@ from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import FileMetadataError
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-from .contents import fault_of
+from ..core.file_type import fault_of
 from .errors import DownloadError, IntegrityError
 from .failures import EndedEarly, HTTPError, classify
 from .home import endpoint

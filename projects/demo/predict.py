@@ -20,7 +20,7 @@ from four_tasks.networks import Network
 from four_tasks.photographs import find_people
 from four_tasks.stages import write_atomically
 from four_tasks.variants import TASKS
-from mmsapiens.dense.map_io import read_map
+from mmsapiens.io.map_io import read_map
 
 SHOWN = 6
 

@@ -1,18 +1,18 @@
 """Odd inputs in words."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image as PILImage
 
-from mmsapiens.inference.frames import Frame
-from mmsapiens.inference.read_options import ReadOptions
-from mmsapiens.inference.sources import open_source
+from mmsapiens.io.read_options import ReadOptions
+from mmsapiens.io.sources import open_source
+from mmsapiens.structures.results import Image
 
 CORNER, REST = (200, 40, 40), (40, 80, 200)
 
 
 def make_image(width=64, height=48):
     """An image of Pillow, red at the top left, blue elsewhere."""
-    image = Image.new('RGB', (width, height), REST)
+    image = PILImage.new('RGB', (width, height), REST)
     image.paste(CORNER, (0, 0, max(1, width // 4), max(1, height // 4)))
     return image
 
@@ -28,7 +28,7 @@ def color(image):
 
 def one(item):
     """A frame or an unreadable image in words."""
-    if not isinstance(item, Frame):
+    if not isinstance(item, Image):
         return f'{item.name}: {item.reason}'
     assert item.image.dtype == np.uint8
     assert item.image.flags['C_CONTIGUOUS']

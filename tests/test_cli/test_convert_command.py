@@ -5,8 +5,8 @@ import json
 import pytest
 from checkpoints import make_state_dict
 
+from mmsapiens.checkpoints.checkpoint_io import read_checkpoint, write_checkpoint
 from mmsapiens.cli.main import run
-from mmsapiens.utils import read_checkpoint, write_checkpoint
 
 
 @pytest.fixture

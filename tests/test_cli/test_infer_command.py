@@ -13,10 +13,10 @@ import torch
 from parity import data_folder
 from tiny_inference import ARCH, tiny_task
 
+from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
 from mmsapiens.cli.main import run
-from mmsapiens.inference.running import WRITERS
+from mmsapiens.inference.write_run import WRITERS
 from mmsapiens.models import SapiensViT
-from mmsapiens.utils import write_checkpoint
 
 
 @pytest.fixture(scope='module')

@@ -280,10 +280,10 @@ def test_dense_settings_agree_with_each_other(name):
 
 @pytest.mark.parametrize('vocabulary', ['goliath28', 'lip', 'cihp'])
 def test_class_weights_belong_to_the_classes(vocabulary):
-    from mmsapiens.dense.datasets.part_vocabularies import get_keypoint_set
+    from mmsapiens.classes.class_sets import get_class_set
 
     names = [n for n in DENSE if vocabulary.replace('goliath', 'parts') in n]
     assert len(names) >= 5
     for name in names:
-        classes = get_keypoint_set(vocabulary).metainfo()['classes']
+        classes = get_class_set(vocabulary).metainfo()['classes']
         assert len(load(name).class_weight) == len(classes)

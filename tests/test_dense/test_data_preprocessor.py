@@ -5,8 +5,9 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from parity import Case
 
-from mmsapiens.dense import FIELDS, DenseDataPreprocessor
+from mmsapiens.dense import DenseDataPreprocessor
 from mmsapiens.dense.transforms import PackDenseInputs
+from mmsapiens.structures.fields import FIELDS
 
 FILLS = dict(gt_sem_seg=255, gt_depth_map=-1, gt_normal_map=0)
 

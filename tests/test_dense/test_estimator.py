@@ -143,7 +143,7 @@ def test_flip_test_of_a_symmetric_model_changes_nothing(case):
         flipped = model(symmetric, data['data_samples'], mode='predict')
         name = flipped[0].get(ground_truth(case)[0].replace('gt', 'pred'))
         straight = plain(symmetric, mode='tensor')
-        from mmsapiens.dense.restoring import unflip
+        from mmsapiens.ops.resize_outputs import unflip
 
         row = model.decode_head.row
         mean = (straight + unflip(straight, row, [(1, 2)])) / 2

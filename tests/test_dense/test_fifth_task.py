@@ -16,7 +16,7 @@ from mmseg.registry import DATASETS, MODELS
 from parity import ROOT
 
 import mmsapiens.dense  # noqa: F401
-from mmsapiens.dense.fields import FIELDS
+from mmsapiens.structures.fields import FIELDS
 
 PAGE = (ROOT / 'docs/adding_a_dense_task.md').read_text()
 ROW, LOSS, HEAD, CONFIG = re.findall(r'```python\n(.*?)```', PAGE, re.DOTALL)

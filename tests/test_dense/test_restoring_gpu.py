@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from mmsapiens.dense.fields import FIELDS
-from mmsapiens.dense.restoring import restore, unflip
+from mmsapiens.ops.resize_outputs import restore, unflip
+from mmsapiens.structures.fields import FIELDS
 
 pytestmark = pytest.mark.gpu
 DEVICE = 'cuda'

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 from parity import Case, data_folder
-from PIL import Image
+from PIL import Image as PILImage
 from tiny_inference import ARCH, make_image, tiny_task
 
+from mmsapiens.checkpoints.checkpoint import CheckpointInfo
+from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
 from mmsapiens.inference.encoders import ready_encoder, released_padding, trained_size
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT
-from mmsapiens.utils import CheckpointInfo, write_checkpoint
 
 SIZE_HW = (64, 64)
 
@@ -36,8 +37,8 @@ def test_features_are_those_of_the_last_layer(pretrained):
     found = list(features.stream([frame.image for frame in frames]))
     model = ready_encoder(pretrained, arch=ARCH)
     for frame, result in zip(frames, found):
-        rgb = Image.fromarray(np.ascontiguousarray(frame.image[..., ::-1]))
-        pixels = np.array(rgb.resize((64, 64), Image.Resampling.BICUBIC))
+        rgb = PILImage.fromarray(np.ascontiguousarray(frame.image[..., ::-1]))
+        pixels = np.array(rgb.resize((64, 64), PILImage.Resampling.BICUBIC))
         pixels = (pixels - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
         img = torch.tensor(pixels, dtype=torch.float32).permute(2, 0, 1)
         with torch.no_grad():
@@ -53,9 +54,9 @@ def test_features_are_those_of_the_last_layer(pretrained):
 def test_the_small_demo_prepares_images_in_its_way(pretrained):
     case = Case('lite_preprocess')
     features = extractor(pretrained, mode='lite', size_hw=tuple(case.config['shape_h_w']))
-    from mmsapiens.inference.frames import Frame
+    from mmsapiens.structures.results import Image
 
-    frame = Frame(case['inputs/image'].numpy(), 'a', 'a.png')
+    frame = Image(case['inputs/image'].numpy(), 'a', 'a.png')
     torch.testing.assert_close(
         features.prepare(frame), case['outputs/tensor'], atol=case.tolerance['atol'], rtol=0
     )

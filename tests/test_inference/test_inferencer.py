@@ -14,9 +14,9 @@ from tiny_inference import tiny_task
 
 from mmsapiens import SapiensInferencer
 from mmsapiens.inference import inferencer as inferencer_module
-from mmsapiens.inference.engine import FrameError
-from mmsapiens.inference.frames import FrameResult, People, ReadFailure
-from mmsapiens.inference.running import WriteOptions
+from mmsapiens.inference.prefetch import FrameError
+from mmsapiens.inference.write_run import WriteOptions
+from mmsapiens.structures.results import ImageResult, People, ReadFailure
 
 TASKS = ('pose-17', 'seg-28', 'depth', 'normal')
 
@@ -122,7 +122,7 @@ def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):
     )
     assert (first.done, first.skipped, first.people) == (1, 0, 1)
     assert [one.name for one in first.failed] == ['missing']
-    assert isinstance(seen[1], FrameResult)
+    assert isinstance(seen[1], ImageResult)
     assert isinstance(seen[2], ReadFailure)
     manifest = json.loads((tmp_path / 'out' / 'manifest.json').read_text())
     assert len(manifest['tasks']['depth']['sha256']) == 64
@@ -146,7 +146,7 @@ def test_strict_stops_at_an_unreadable_image(files, photographs, tmp_path):
     bad.write_bytes(b'no image')
     items = list(inferencer.stream([bad, photographs[0]]))
     assert isinstance(items[0], ReadFailure)
-    assert isinstance(items[1], FrameResult)
+    assert isinstance(items[1], ImageResult)
     with pytest.raises(FrameError, match='reading of bad: ReadError'):
         list(inferencer.stream([bad, photographs[0]], strict=True))
 

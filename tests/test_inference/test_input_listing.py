@@ -5,8 +5,8 @@ from contextlib import closing
 import pytest
 from odd_inputs.describe import make_image
 
-from mmsapiens.inference.read_options import ReadOptions
-from mmsapiens.inference.sources import open_source
+from mmsapiens.io.read_options import ReadOptions
+from mmsapiens.io.sources import open_source
 
 
 @pytest.fixture

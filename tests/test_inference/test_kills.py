@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from simulated_disk import SimulatedDisk
 
-from mmsapiens.utils import whole_files
+from mmsapiens.core import atomic_files as whole_files
 
 SCRIPT = Path(__file__).parents[1] / 'kill_inference.py'
 

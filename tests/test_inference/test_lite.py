@@ -9,17 +9,19 @@ from mmpose.registry import KEYPOINT_CODECS
 from parity import Case
 from tiny_inference import people, tiny_task
 
-from mmsapiens.dense.fields import get_field
-from mmsapiens.dense.visualization import color_depth, draw_parts, normals_to_rgb
-from mmsapiens.inference.detector import nms
-from mmsapiens.inference.frames import Frame
+from mmsapiens.detection.detector import nms
 from mmsapiens.inference.lite import lite_box, lite_restore
 from mmsapiens.inference.networks import Options, build_network
 from mmsapiens.inference.networks.dense import RawMap, to_array
+from mmsapiens.structures.fields import get_field
+from mmsapiens.structures.results import Image
+from mmsapiens.visualization.depth import color_depth
+from mmsapiens.visualization.normals import normals_to_rgb
+from mmsapiens.visualization.parts import draw_parts
 
 
 def frame_of(case):
-    return Frame(case['inputs/image'].numpy(), 'a', 'a.png')
+    return Image(case['inputs/image'].numpy(), 'a', 'a.png')
 
 
 def lite_network(task, folder, size_hw=None):
@@ -151,7 +153,7 @@ def test_normals_are_those_there():
 def test_a_network_restores_once_and_does_not_flip(task, tmp_path):
     network = lite_network(task, tmp_path)
     assert not network.model.test_cfg['flip_test']
-    frame = Frame(np.zeros((30, 50, 3), dtype=np.uint8), 'a', 'a.png')
+    frame = Image(np.zeros((30, 50, 3), dtype=np.uint8), 'a', 'a.png')
     channels = network.model.decode_head.num_classes
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(channels, 8, 6, generator=generator)
@@ -167,7 +169,7 @@ def test_the_default_crops_without_squeezing(tmp_path):
 
     image = np.zeros((60, 160, 3), dtype=np.uint8)
     cv2.circle(image, (80, 30), 15, (255, 255, 255), -1)
-    frame = Frame(image, 'a', 'a.png')
+    frame = Image(image, 'a', 'a.png')
     persons = people((60, 5, 100, 55))
     ratios = {}
     for mode in ('default', 'lite'):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from parity import ROOT
 
+from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
 from mmsapiens.inference.model_files import (
     MODEL_NAMES,
     check_tasks,
@@ -12,7 +13,6 @@ from mmsapiens.inference.model_files import (
     weights_by_task,
 )
 from mmsapiens.inference.tasks import SIZES, TASKS
-from mmsapiens.utils import write_checkpoint
 from mmsapiens.zoo import config_path
 
 

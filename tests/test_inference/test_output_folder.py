@@ -10,15 +10,15 @@ from inference_results import made_frame, made_people, made_pose
 from odd_inputs.describe import make_image
 from odd_inputs.videos import make_video
 
+from mmsapiens.core.folder_lock import FolderInUseError
 from mmsapiens.inference import durability, file_checks
 from mmsapiens.inference.durability import Durability
-from mmsapiens.inference.frames import FrameResult, ReadFailure
 from mmsapiens.inference.output_folder import OutputFolder
-from mmsapiens.inference.sources import open_source
 from mmsapiens.inference.temporal import TemporalFilter
-from mmsapiens.inference.video_reader import VideoReader
 from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, OverlayWriter
-from mmsapiens.utils.folder_lock import FolderInUseError
+from mmsapiens.io.sources import open_source
+from mmsapiens.io.video_reader import VideoReader
+from mmsapiens.structures.results import ImageResult, ReadFailure
 
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
 
@@ -31,7 +31,7 @@ def result_of(frame):
     """A result that depends on the frame."""
     shift = (frame.index * 7) % 11
     people = made_people([(5 + shift, 5, 30 + shift, 40)])
-    return FrameResult(frame, people, {'pose-17': made_pose(people)})
+    return ImageResult(frame, people, {'pose-17': made_pose(people)})
 
 
 def run(inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwargs):
@@ -167,7 +167,7 @@ def test_two_runs_cannot_write_to_one_folder(tmp_path):
     inputs = images(tmp_path / 'in', 'a.png')
     code = (
         'import sys\n'
-        'from mmsapiens.utils.folder_lock import FolderLock\n'
+        'from mmsapiens.core.folder_lock import FolderLock\n'
         'lock = FolderLock(sys.argv[1])\n'
         "print('held', flush=True)\n"
         'sys.stdin.read()\n'

@@ -8,10 +8,10 @@ import weakref
 import numpy as np
 import pytest
 
-from mmsapiens.inference.engine import FrameError
-from mmsapiens.inference.frames import Frame, People, ReadFailure
-from mmsapiens.inference.locating import WithFallback, whole_images
+from mmsapiens.detection.locating import WithFallback, whole_images
 from mmsapiens.inference.pipeline import CHUNKS_IN_FLIGHT, Pipeline
+from mmsapiens.inference.prefetch import FrameError
+from mmsapiens.structures.results import Image, People, ReadFailure
 
 
 class StubNetwork:
@@ -55,7 +55,7 @@ def no_thread_is_left():
 
 def frame(index, size=8):
     image = np.zeros((size, size, 3), dtype=np.uint8)
-    return Frame(image, f'f{index}', f'f{index}.png', index)
+    return Image(image, f'f{index}', f'f{index}.png', index)
 
 
 def crowd(frames):

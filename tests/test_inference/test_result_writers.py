@@ -8,9 +8,6 @@ import pytest
 from inference_results import annotated_result, made_frame, made_result
 from xtcocotools.coco import COCO
 
-from mmsapiens.dense.map_io import read_map
-from mmsapiens.inference.drawing import draw_overlay
-from mmsapiens.inference.panel import columns_for, draw_panel
 from mmsapiens.inference.writers import (
     AnnotatedVideo,
     KeypointWriter,
@@ -22,6 +19,9 @@ from mmsapiens.inference.writers import (
     write_coco_results,
 )
 from mmsapiens.inference.writers.coco_results import UNKNOWN
+from mmsapiens.io.map_io import read_map
+from mmsapiens.visualization.image_panel import columns_for, draw_panel
+from mmsapiens.visualization.results import draw_overlay
 
 FIELDS = {'seg-28': 'seg_map', 'depth': 'depth_map', 'normal': 'normal_map'}
 TASKS = ['pose-17', *FIELDS]

@@ -3,8 +3,8 @@ import json
 import numpy as np
 from inference_results import made_frame, made_people, made_pose
 
-from mmsapiens.inference.frames import FrameResult
 from mmsapiens.inference.temporal import TemporalFilter
+from mmsapiens.structures.results import ImageResult
 
 
 def results(count, video='clip'):
@@ -16,7 +16,7 @@ def results(count, video='clip'):
         )
         corners = np.array([(5, 5, 25, 40), (35, 5, 60, 40)]) + shake[index]
         people = made_people(corners)
-        yield FrameResult(frame, people, {'pose-17': made_pose(people)})
+        yield ImageResult(frame, people, {'pose-17': made_pose(people)})
 
 
 def same(first, second):
@@ -68,6 +68,6 @@ def test_nobody_in_a_frame():
     steady = TemporalFilter(smoothing={})
     items = list(results(3))
     people = made_people([])
-    items[1] = FrameResult(items[1].frame, people, {'pose-17': made_pose(people)})
+    items[1] = ImageResult(items[1].frame, people, {'pose-17': made_pose(people)})
     numbers = [steady(one).people.track_ids.tolist() for one in items]
     assert numbers == [[1, 2], [], [1, 2]]

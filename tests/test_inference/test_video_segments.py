@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmsapiens.inference.video_reader import VideoReader
 from mmsapiens.inference.video_segments import VideoSegments
+from mmsapiens.io.video_reader import VideoReader
 
 
 def gray(value, size_hw=(48, 64)):

@@ -14,8 +14,8 @@ from mmengine.registry import MODELS, init_default_scope
 from parity import ROOT
 from run_tool import run_tool
 
-from mmsapiens.utils import read_checkpoint
-from mmsapiens.utils.sharded_checkpoint import is_whole_folder
+from mmsapiens.checkpoints.checkpoint_io import read_checkpoint
+from mmsapiens.checkpoints.sharded import is_whole_folder
 
 SCRIPT = ROOT / 'tests/fsdp_training.py'
 POSE = ROOT / 'configs/pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py'

@@ -19,7 +19,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpretrain.registry import MODELS
 from mmsapiens.engine import launch
-from mmsapiens.pretrain.visualization import Style, draw_sweep, draw_triplets
+from mmsapiens.visualization.reconstruction import Style, draw_sweep, draw_triplets
 
 
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmengine.config import DictAction
 from mmsapiens.engine import launch
-from mmsapiens.utils import planning
+import planning
 
 
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:

@@ -21,7 +21,7 @@ from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLay
 from mmpretrain.registry import MODELS
 from mmsapiens.models.backbones.sapiens_vit import get_arch
 from mmsapiens.models.layers import TransformerLayer
-from mmsapiens.utils.model_cost import count_operations
+from model_cost import count_operations
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 

@@ -19,8 +19,8 @@ from mmpose.models.losses import KeypointOHKMMSELoss
 from mmpose.models.utils.tta import flip_heatmaps
 from mmsapiens.models import HardKeypointMSELoss
 from mmsapiens.pose import BatchedUDPHeatmap
-from mmsapiens.pose.codecs import decode_udp_heatmaps
-from mmsapiens.pose.vocabularies import get_keypoint_set
+from mmsapiens.ops.udp_decoding import decode_udp_heatmaps
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 
 INPUT_WH, HEATMAP_WH, SIGMA, TOPK = (768, 1024), (192, 256), 6, 128
 

@@ -11,13 +11,9 @@ from collections.abc import Iterable, Sequence
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmsapiens.dense.datasets import dense_validation, layouts, map_faults
-from mmsapiens.dense.datasets.part_vocabularies import (
-    get_keypoint_set,
-    read_vocabulary,
-    vocabulary_names,
-)
-from mmsapiens.dense.normal_frames import NORMAL_FRAMES
-from mmsapiens.utils import fault_report
+from mmsapiens.classes.class_sets import get_class_set, read_class_set, class_set_names
+from mmsapiens.ops.normal_frames import NORMAL_FRAMES
+from mmsapiens.core import fault_report
 from rich.console import Console
 from rich.progress import track
 
@@ -41,7 +37,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--vocabulary',
-        choices=vocabulary_names(),
+        choices=class_set_names(),
         help='classes of label files; those of the layout unless told otherwise',
     )
     parser.add_argument('--metainfo', help='JSON with other `classes` and `flip_pairs`')
@@ -82,10 +78,10 @@ def make_checks(parsed: argparse.Namespace) -> map_faults.MapChecks:
     """What maps are held against."""
     vocabulary = None
     if parsed.metainfo:
-        vocabulary = read_vocabulary(parsed.metainfo)
+        vocabulary = read_class_set(parsed.metainfo)
     elif parsed.task == 'parsing':
         name = parsed.vocabulary or layouts.stored_vocabulary(parsed.layout)
-        vocabulary = get_keypoint_set(name)
+        vocabulary = get_class_set(name)
     return map_faults.MapChecks(vocabulary, parsed.normal_frame)
 
 

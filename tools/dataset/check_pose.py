@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmsapiens.pose.datasets import validation
-from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS
-from mmsapiens.utils import fault_report
+from mmsapiens.keypoints.keypoint_sets import ANNOTATION_FIELDS
+from mmsapiens.core import fault_report
 from rich.console import Console
 from rich.progress import track
 

@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Sequence
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmsapiens.pose.visualization.vocabulary_page import write_page
+from charts.vocabulary_page import write_page
 
 
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:

@@ -6,9 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from mmsapiens.zoo.config_path import config_folder
-from mmsapiens.zoo.home import ROOTS, endpoint, home, is_offline
-
+from ...zoo.config_path import config_folder
+from ...zoo.home import ROOTS, endpoint, home, is_offline
 from .finding import Finding, note, problem
 
 LARGEST_GB = 10

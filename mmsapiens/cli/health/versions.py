@@ -8,8 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import Version
 
-from mmsapiens.version import __version__
-
+from ...version import __version__
 from .finding import Finding, note, problem
 
 REQUIRED: dict[str, tuple[str, str | None]] = {

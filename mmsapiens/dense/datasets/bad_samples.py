@@ -10,8 +10,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from torch import Tensor
 
-from ...utils.errors import BadSampleError
-from ...utils.wording import shorten
+from ...core.errors import BadSampleError
+from ...core.formatting import shorten
 
 POLICIES = ('raise', 'skip')
 MIN_SEEN = 20
@@ -24,7 +24,7 @@ class BadSamplePolicy(BaseDataset):
     """A choice between stopping at a bad sample and going on without it.
 
     In a subclass it stands in front of the stock dataset. A sample is bad if the pipeline raises
-    :class:`mmsapiens.utils.errors.BadSampleError`. In test mode it always stops: figures of fewer
+    :class:`mmsapiens.core.errors.BadSampleError`. In test mode it always stops: figures of fewer
     samples are others.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
+from ...classes.class_sets import get_class_set
 from ...registry import DATASETS
 from .parsing_dataset import ParsingDataset
-from .part_vocabularies import get_keypoint_set
 
 
 @DATASETS.register_module()
@@ -24,7 +24,7 @@ class BodyParts28Dataset(ParsingDataset):
         **kwargs: Those of :class:`ParsingDataset`.
     """
 
-    METAINFO = get_keypoint_set('goliath28').metainfo()
+    METAINFO = get_class_set('goliath28').metainfo()
     LAYOUT = '<split>/images/*.jpg and <split>/labels/*.png'
 
     def __init__(

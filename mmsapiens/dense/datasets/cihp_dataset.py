@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...classes.class_sets import get_class_set
 from ...registry import DATASETS
 from .parsing_dataset import ParsingDataset
-from .part_vocabularies import get_keypoint_set
 
 _FOLDERS = {'train': 'Training', 'val': 'Validation'}
 
@@ -29,7 +29,7 @@ class CIHPDataset(ParsingDataset):
         ValueError: If there is no such split.
     """
 
-    METAINFO = get_keypoint_set('cihp').metainfo()
+    METAINFO = get_class_set('cihp').metainfo()
     LAYOUT = '{Training,Validation}/Images/*.jpg and {Training,Validation}/Category_ids/*.png'
 
     def __init__(

@@ -9,11 +9,11 @@ from typing import Any
 from mmengine import fileio
 from mmengine.dataset import BaseDataset
 
+from ...classes.class_sets import check_flip_pairs, get_class_set
 from ...registry import DATASETS
-from ..fields import FIELDS, get_field
+from ...structures.fields import FIELDS, get_field
 from .listing import IMAGE_KEY
 from .paired_files_dataset import PairedFilesDataset
-from .part_vocabularies import check_flip_pairs, get_keypoint_set
 
 _FOLDERS = {
     IMAGE_KEY: ('images', 'image', 'rgb'),
@@ -103,7 +103,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
                     f'{sorted(mapping)}. Set `fields` to the maps there are.'
                 )
         if vocabulary is not None:
-            known = get_keypoint_set(vocabulary).metainfo()
+            known = get_class_set(vocabulary).metainfo()
             metainfo = {**known, **(metainfo or {})}
         super().__init__(
             data_root=data_root,

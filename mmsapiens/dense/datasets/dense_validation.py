@@ -11,10 +11,11 @@ from functools import partial
 
 import numpy as np
 
+from ...classes.class_sets import ClassSet, find_wrong_pairs
+from ...core.errors import BadSampleError
+from ...core.fault_report import Track, no_progress
+from ...structures.fields import FIELDS
 from ...transforms import LoadCheckedImage
-from ...utils.errors import BadSampleError
-from ...utils.fault_report import Track, no_progress
-from ..fields import FIELDS
 from .listing import IMAGE_KEY, Unpaired
 from .map_faults import (
     DenseFault,
@@ -26,7 +27,6 @@ from .map_faults import (
     read_checked,
 )
 from .paired_files_dataset import PairedFilesDataset
-from .part_vocabularies import PartVocabulary, find_wrong_pairs
 
 Sample = Mapping[str, str]
 """``img_path`` and ``<field>_path`` -> file."""
@@ -116,11 +116,11 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
     return faults, samples
 
 
-def check_pairs(vocabulary: PartVocabulary) -> list[DenseFault]:
+def check_pairs(vocabulary: ClassSet) -> list[DenseFault]:
     """Find pairs of a flip that contradict the names of classes.
 
     Args:
-        vocabulary (PartVocabulary): The classes.
+        vocabulary (ClassSet): The classes.
     """
     return [
         DenseFault('wrong_flip_pairs', vocabulary.name, message)
@@ -210,9 +210,7 @@ def _find_duplicates(
         first.setdefault(report.digest, path)
 
 
-def _find_absent(
-    vocabulary: PartVocabulary, reports: Sequence[SampleReport]
-) -> Iterator[DenseFault]:
+def _find_absent(vocabulary: ClassSet, reports: Sequence[SampleReport]) -> Iterator[DenseFault]:
     seen: set[int] = set().union(*(report.labels for report in reports))
     for index, name in enumerate(vocabulary.classes):
         if index not in seen:

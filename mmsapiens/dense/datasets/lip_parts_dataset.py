@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...classes.class_sets import get_class_set
 from ...registry import DATASETS
 from .parsing_dataset import ParsingDataset
-from .part_vocabularies import get_keypoint_set
 
 
 @DATASETS.register_module()
@@ -27,7 +27,7 @@ class LIPPartsDataset(ParsingDataset):
         ValueError: If there is no such split.
     """
 
-    METAINFO = get_keypoint_set('lip').metainfo()
+    METAINFO = get_class_set('lip').metainfo()
     LAYOUT = 'images/{train,val}_images/*.jpg and segmentations/{train,val}_segmentations/*.png'
 
     def __init__(

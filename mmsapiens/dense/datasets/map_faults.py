@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ...utils import fault_report
-from ...utils.errors import BadSampleError
-from ..fields import Field
-from ..map_io import read_map
-from ..normal_frames import convert_normals
+from ...classes.class_sets import IGNORED, ClassSet
+from ...core import fault_report
+from ...core.errors import BadSampleError
+from ...io.map_io import read_map
+from ...ops.normal_frames import convert_normals
+from ...structures.fields import Field
 from .listing import REFUSED_SUFFIXES
-from .part_vocabularies import IGNORED, PartVocabulary
 
 Finding = tuple[str, str]
 """Kind and message of a fault, whose place the caller knows."""
@@ -81,12 +81,12 @@ class MapChecks:
     """What maps are held against.
 
     Attributes:
-        vocabulary (PartVocabulary, optional): Classes that label files hold. Defaults to None,
+        vocabulary (ClassSet, optional): Classes that label files hold. Defaults to None,
             labels are not checked.
         normal_frame (str): Axes of stored normals. Defaults to 'opengl'.
     """
 
-    vocabulary: PartVocabulary | None = None
+    vocabulary: ClassSet | None = None
     normal_frame: str = 'opengl'
 
 
@@ -167,14 +167,14 @@ def _read_raw(path: str) -> np.ndarray | None:
 
 
 def check_labels(
-    labels: np.ndarray, mask: np.ndarray | None, vocabulary: PartVocabulary
+    labels: np.ndarray, mask: np.ndarray | None, vocabulary: ClassSet
 ) -> Iterator[Finding]:
     """Find the faults of a label map.
 
     Args:
         labels (np.ndarray): Stored ids, uint8 (H, W).
         mask (np.ndarray, optional): Of people, 0 or 1 (H, W).
-        vocabulary (PartVocabulary): The classes.
+        vocabulary (ClassSet): The classes.
 
     Yields:
         Finding: Kind and message.

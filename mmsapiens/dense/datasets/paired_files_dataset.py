@@ -9,7 +9,7 @@ from typing import Any
 from mmengine import fileio
 from mmengine.logging import print_log
 
-from ...utils.wording import shorten
+from ...core.formatting import shorten
 from .bad_samples import BadSamplePolicy
 from .listing import (
     IMAGE_KEY,
@@ -39,7 +39,7 @@ class PairedFilesDataset(BadSamplePolicy):
 
     Raises:
         FileNotFoundError: If a folder or ``ann_file`` does not exist.
-        ValueError: If there is no sample; or if files lack partners, unless ``bad_samples='skip'``
+        ValueError: If there is no sample; or if files lack matches, unless ``bad_samples='skip'``
             leaves them out.
     """
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
+from ...classes.class_sets import IGNORED, check_flip_pairs, conversion_table, get_class_set
 from .listing import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, REFUSED_SUFFIXES
 from .paired_files_dataset import PairedFilesDataset
-from .part_vocabularies import IGNORED, check_flip_pairs, conversion_table, get_keypoint_set
 
 
 class ParsingDataset(PairedFilesDataset, BaseSegDataset):
@@ -57,7 +57,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
                 f'`reduce_zero_label` of {name} must be False: label 0 is the '
                 'background, which is a class'
             )
-        target = get_keypoint_set(vocabulary).metainfo()
+        target = get_class_set(vocabulary).metainfo()
         if target['classes'] != self.METAINFO['classes']:
             if metainfo and 'classes' in metainfo:
                 raise ValueError(

@@ -15,9 +15,9 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from ...checkpoints.checkpoint_fit import check_head
 from ...models.layers import conv_layers, deconv_layers
-from ...utils.checkpoint_fit import check_head
-from ..fields import get_field
+from ...structures.fields import get_field
 
 
 class DenseHead(BaseDecodeHead):

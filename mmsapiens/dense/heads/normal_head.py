@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...models.layers import unit_vectors
+from ...ops import unit_vectors
 from ...registry import MODELS
 from .dense_head import DenseHead
 

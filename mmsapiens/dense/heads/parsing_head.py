@@ -11,8 +11,8 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ...ops.class_choice import choose_class
 from ...registry import MODELS
-from ..class_choice import choose_class
 from .dense_head import DenseHead
 
 

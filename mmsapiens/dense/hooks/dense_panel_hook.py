@@ -20,10 +20,10 @@ from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from ...engine.preserve_state import is_sharded, preserve_state
 from ...registry import HOOKS
-from ..fields import FIELDS
+from ...structures.fields import FIELDS
 from ..visualization import DenseVisualizer
-from .preserve_state import is_sharded, preserve_state
 
 
 def to_image(inputs: Tensor) -> np.ndarray:

@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from ...registry import METRICS
-from ..fields import NORMAL_MAP
+from ...structures.fields import NORMAL_MAP
 from .sample_maps import check_finite, mean, read_pair
 
 STEPS_PER_DEGREE = 1000

@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from ...registry import METRICS
-from ..fields import DEPTH_MAP
+from ...structures.fields import DEPTH_MAP
 from .sample_maps import check_finite, mean, read_pair
 
 ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')

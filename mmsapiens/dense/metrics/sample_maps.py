@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fields import HUMAN_MASK, Field
+from ...structures.fields import HUMAN_MASK, Field
 
 
 def image_name(sample: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..fields import present_fields
+from ...structures.fields import present_fields
 
 WAY_OUT = (
     "use those that carry every field (such as 'mmsapiens.ResizeFields') "

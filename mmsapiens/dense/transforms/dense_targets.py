@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from ...core.errors import BadSampleError
 from ...registry import TRANSFORMS
-from ...utils.errors import BadSampleError
-from ..fields import DEPTH_MAP, HUMAN_MASK, NORMAL_MAP, Field
+from ...structures.fields import DEPTH_MAP, HUMAN_MASK, NORMAL_MAP, Field
 
 EMPTY_CHOICES = ('keep', 'raise')
 

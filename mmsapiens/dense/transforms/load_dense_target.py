@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from ...core.errors import BadSampleError
+from ...io.map_io import read_map
+from ...ops.normal_frames import check_normal_frame, convert_normals
 from ...registry import TRANSFORMS
-from ...utils.errors import BadSampleError
-from ..fields import SEG_MAP, get_field
-from ..map_io import read_map
-from ..normal_frames import check_normal_frame, convert_normals
+from ...structures.fields import SEG_MAP, get_field
 from .vectors import unit_vectors
 
 _IGNORED = int(SEG_MAP.fill)
@@ -50,7 +50,7 @@ class LoadDenseTarget(BaseTransform):
 
     Args:
         field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
-        normal_frame (str): Frame of the vectors in the files, 'opengl' or 'opencv'. Defaults to
+        normal_frame (str): Image of the vectors in the files, 'opengl' or 'opencv'. Defaults to
             'opengl'.
         label_map (Mapping[int, int], optional): Stored id -> class id; others stay. Defaults to
             None: ``results['label_table']``, uint8 (256,), or the stock ``results['label_map']``,

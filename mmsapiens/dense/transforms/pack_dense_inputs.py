@@ -12,7 +12,7 @@ from mmseg.datasets.transforms import PackSegInputs
 from torch import Tensor
 
 from ...registry import TRANSFORMS
-from ..fields import FIELDS, HUMAN_MASK, Field, present_fields
+from ...structures.fields import FIELDS, HUMAN_MASK, Field, present_fields
 
 
 def to_channels_first(array: np.ndarray, field: Field, compact: bool = False) -> Tensor:

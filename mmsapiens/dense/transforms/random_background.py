@@ -12,8 +12,8 @@ from mmcv.transforms.utils import cache_randomness
 from mmengine import fileio
 
 from ...registry import TRANSFORMS
+from ...structures.fields import HUMAN_MASK, SEG_MAP
 from ...transforms.load_checked_image import LoadCheckedImage
-from ..fields import HUMAN_MASK, SEG_MAP
 from .checks import check_field_sizes, check_prob
 from .color_transfer import transfer_colors, transfer_colors_8bit
 

@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 
 from ...registry import TRANSFORMS
-from ..fields import SEG_MAP, present_fields
+from ...structures.fields import SEG_MAP, present_fields
 from .checks import check_field_sizes
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from mmcv.transforms import RandomFlip
 
 from ...registry import TRANSFORMS
-from ..fields import Field, present_fields
+from ...structures.fields import Field, present_fields
 from .checks import check_field_sizes, check_prob
 
 

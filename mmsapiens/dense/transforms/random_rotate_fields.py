@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 
 from ...registry import TRANSFORMS
-from ..fields import get_field, present_fields
+from ...structures.fields import get_field, present_fields
 from .checks import check_field_sizes, check_prob
 from .vectors import rotate_vectors
 

@@ -9,7 +9,7 @@ import numpy as np
 from mmcv.transforms import Resize
 
 from ...registry import TRANSFORMS
-from ..fields import present_fields
+from ...structures.fields import present_fields
 from .checks import check_field_sizes
 from .vectors import stretch_vectors
 

@@ -1,12 +1,12 @@
 """Drawing of dense maps; all images are RGB, uint8 (H, W, 3)."""
 
-from ...utils.drawing.colors import color_values
-from ...utils.drawing.panels import Bar, Tile
+from ...visualization.colors import color_values
+from ...visualization.depth import color_depth, draw_pseudo_normals
+from ...visualization.field_drawers import DRAWERS, FieldDrawer, Scene, drawer_of
+from ...visualization.normals import angular_error_deg, normals_to_rgb
+from ...visualization.panels import Bar, Tile
+from ...visualization.parts import draw_parts, draw_parts_with_legend, draw_wrong_parts
 from .dense_visualizer import DenseVisualizer
-from .depth import color_depth, draw_pseudo_normals
-from .field_drawers import DRAWERS, FieldDrawer, Scene, drawer_of
-from .normals import angular_error_deg, normals_to_rgb
-from .parts import draw_parts, draw_parts_with_legend, draw_wrong_parts
 
 __all__ = [
     'DRAWERS',

@@ -15,11 +15,11 @@ from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
 from ...registry import VISUALIZERS
-from ...utils.drawing.colors import spread_palette
-from ...utils.drawing.legends import font_size
-from ...utils.drawing.panels import Tile, indent, join_row, row_width, stack
-from ..fields import FIELDS, HUMAN_MASK, Field
-from .field_drawers import Scene, drawer_of
+from ...structures.fields import FIELDS, HUMAN_MASK, Field
+from ...visualization.colors import spread_palette
+from ...visualization.field_drawers import Scene, drawer_of
+from ...visualization.legends import font_size
+from ...visualization.panels import Tile, indent, join_row, row_width, stack
 
 
 def display_size(height: int, width: int, min_side: int, max_side: int) -> tuple[int, int]:
@@ -72,7 +72,7 @@ class DenseVisualizer(SegLocalVisualizer):
     """Draws image, truth, prediction and error beside each other.
 
     There is one row for each field of the sample, drawn as
-    :mod:`mmsapiens.dense.visualization.field_drawers` says. Names and colors of classes are those
+    :mod:`mmsapiens.visualization.field_drawers` says. Names and colors of classes are those
     of the dataset.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from ...utils.whole_files import atomic_write, remove_path
+from ...core.atomic_files import atomic_write, remove_path
 
 
 class AtomicLocalBackend(LocalBackend):

@@ -7,9 +7,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from ...checkpoints.checkpoint import HEADS, get_state_dict, is_sapiens
+from ...checkpoints.checkpoint_fit import check_head
 from ...registry import HOOKS
-from ...utils.checkpoint import HEADS, get_state_dict, is_sapiens
-from ...utils.checkpoint_fit import check_head
 
 
 @HOOKS.register_module()
@@ -31,7 +31,7 @@ class CheckpointGuardHook(Hook):
             checkpoint (dict): As loaded; not changed.
 
         Raises:
-            ValueError: See :func:`mmsapiens.utils.checkpoint_fit.check_head`.
+            ValueError: See :func:`mmsapiens.checkpoints.checkpoint_fit.check_head`.
         """
         model = runner.model
         # Units of FSDP have states only through the outermost one.

@@ -12,11 +12,11 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
+from ...checkpoints.sharded import is_sharded, is_whole_archive, is_whole_folder
+from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
+from ...core.folder_lock import FolderLock
+from ...core.formatting import shorten
 from ...registry import HOOKS
-from ...utils.folder_lock import FolderLock
-from ...utils.sharded_checkpoint import is_sharded, is_whole_archive, is_whole_folder
-from ...utils.whole_files import TMP_SUFFIX, atomic_write, remove_path
-from ...utils.wording import shorten
 from .resumed_schedules import describe_changes
 
 

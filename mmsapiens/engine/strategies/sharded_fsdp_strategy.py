@@ -19,14 +19,8 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
+from ...checkpoints.sharded import WEIGHTS, is_sharded, load_tensors, read_training, write_sharded
 from ...registry import STRATEGIES
-from ...utils.sharded_checkpoint import (
-    WEIGHTS,
-    is_sharded,
-    load_tensors,
-    read_training,
-    write_sharded,
-)
 from ..launch import FULL_STATE_ON_CPU
 
 FOLDER = 'folder'
@@ -46,7 +40,7 @@ def _flatten(state: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
 class ShardedFSDPStrategy(FSDPStrategy):
     """The stock FSDP with checkpoints that no process holds as a whole.
 
-    Each process writes its part into a folder, see :mod:`mmsapiens.utils.sharded_checkpoint`, which
+    Each process writes its part into a folder, see :mod:`mmsapiens.checkpoints.sharded`, which
     any number of processes can resume and ``tools/convert_checkpoint.py`` turns into one file.
     Unlike the stock strategy it also saves the loss guard and the loss scale of the optimizer
     wrapper. Files are loaded as by the stock strategy.

@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.dist import barrier, is_main_process
 from mmengine.runner import FlexibleRunner
 
+from ...core.atomic_files import TMP_SUFFIX, move_whole, remove_path
 from ...registry import RUNNERS
-from ...utils.whole_files import TMP_SUFFIX, move_whole, remove_path
 
 
 @RUNNERS.register_module()

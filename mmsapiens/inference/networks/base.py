@@ -15,7 +15,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from ..frames import Frame, MapResult, People, PoseResult
+from ...structures.results import Image, MapResult, People, PoseResult
 from ..turns import batches_at_once, own_stream
 
 Sample = dict[str, Any]
@@ -82,11 +82,11 @@ class TaskNetwork(ABC):
         """How many samples an image with these people makes."""
 
     @abstractmethod
-    def prepare(self, frame: Frame, people: People, index: int) -> Sample:
+    def prepare(self, frame: Image, people: People, index: int) -> Sample:
         """Make one sample, on the CPU.
 
         Args:
-            frame (Frame): The image.
+            frame (Image): The image.
             people (People): Its people.
             index (int): Number of the sample, below :meth:`count`.
         """
@@ -105,17 +105,17 @@ class TaskNetwork(ABC):
 
     @abstractmethod
     def finish(
-        self, frame: Frame, people: People, outputs: Sequence[Any]
+        self, frame: Image, people: People, outputs: Sequence[Any]
     ) -> PoseResult | MapResult:
         """Make a result.
 
         Args:
-            frame (Frame): The image.
+            frame (Image): The image.
             people (People): Its people.
             outputs (Sequence): What :meth:`predict` said about its samples.
         """
 
-    def frame_data(self, frame: Frame) -> dict[str, Any]:
+    def frame_data(self, frame: Image) -> dict[str, Any]:
         """What a pipeline takes, after its loading step."""
         size_hw = frame.size_hw
         return dict(img=frame.image, img_path=frame.source, img_shape=size_hw, ori_shape=size_hw)

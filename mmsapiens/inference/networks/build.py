@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import nn
 
-from ...utils.load_model import load_model
+from ...checkpoints.load_model import load_model
 from ..lite import use_lite_colors
 from .base import TaskNetwork
 from .fixed_batch import FixedBatch
@@ -98,8 +98,8 @@ def build_network(
         config (str | Path | Config): Of a top-down pose estimator or a
             :class:`mmsapiens.dense.DenseEstimator`.
         weights (str | Path, optional): A checkpoint, in any format of
-            :func:`mmsapiens.utils.read_checkpoint`. None leaves the weights random, which is only
-            good for tests.
+            :func:`mmsapiens.checkpoints.read_checkpoint`. None leaves the weights random, which is
+            only good for tests.
         options (Options, optional): Defaults to None, the defaults.
 
     Returns:

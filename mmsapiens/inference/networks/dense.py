@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...dense.fields import Field
-from ..frames import Frame, MapResult, People
+from ...structures.fields import Field
+from ...structures.results import Image, MapResult, People
 from ..lite import lite_restore
 from .base import Sample, TaskNetwork
 
@@ -53,7 +53,7 @@ class DenseNetwork(TaskNetwork):
         """One, whoever is in the image."""
         return 1
 
-    def prepare(self, frame: Frame, people: People, index: int) -> Sample:
+    def prepare(self, frame: Image, people: People, index: int) -> Sample:
         """The image at the size of the input."""
         data = self.frame_data(frame)
         pairs = self.metainfo.get('flip_pairs', ())
@@ -71,7 +71,7 @@ class DenseNetwork(TaskNetwork):
         ]
 
     @torch.inference_mode()
-    def finish(self, frame: Frame, people: People, outputs: Sequence[Any]) -> MapResult:
+    def finish(self, frame: Image, people: People, outputs: Sequence[Any]) -> MapResult:
         """The map at the size of the image, made strip by strip."""
         (raw,) = outputs
         if self.is_lite:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..frames import Frame, People, PoseResult
+from ...structures.results import Image, People, PoseResult
 from ..lite import lite_crop
 from .base import Sample, TaskNetwork
 
@@ -47,7 +47,7 @@ class PoseNetwork(TaskNetwork):
         """One sample for each person."""
         return len(people)
 
-    def prepare(self, frame: Frame, people: People, index: int) -> Sample:
+    def prepare(self, frame: Image, people: People, index: int) -> Sample:
         """The crop of a person, warped at once to the size of the input."""
         data = self.frame_data(frame)
         meta = self.metainfo
@@ -74,7 +74,7 @@ class PoseNetwork(TaskNetwork):
             (each.pred_instances.keypoints[0], _scores(each.pred_instances)) for each in samples
         ]
 
-    def finish(self, frame: Frame, people: People, outputs: Sequence[Any]) -> PoseResult:
+    def finish(self, frame: Image, people: People, outputs: Sequence[Any]) -> PoseResult:
         """People of an image together, in the order of their boxes."""
         count = int(self.metainfo['num_keypoints'])
         name = str(self.metainfo['dataset_name'])

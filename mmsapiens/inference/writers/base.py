@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from ..frames import FrameResult
+from ...structures.results import ImageResult
 
 
 class Writer(ABC):
@@ -37,13 +37,13 @@ class Writer(ABC):
         return [self.path(name)]
 
     @abstractmethod
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the file of a result; it appears when it is whole.
 
         A power failure soon after may still damage it: whoever calls brings it to the disk, as
         :class:`~mmsapiens.inference.output_folder.OutputFolder` does with many at a time.
 
         Args:
-            result (FrameResult): Of an image.
+            result (ImageResult): Of an image.
             path (Path): The file.
         """

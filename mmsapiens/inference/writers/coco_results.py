@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from ...utils.whole_files import atomic_open
+from ...core.atomic_files import atomic_open
 
 ImageIds = Callable[[str, str], int | None]
 """Name and source of an image -> its id in a dataset, None for none."""

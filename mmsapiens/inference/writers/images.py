@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 from numpy.typing import NDArray
 
-from ...utils.whole_files import atomic_write
-from ..drawing import draw_overlay
-from ..frames import FrameResult
-from ..panel import draw_panel
+from ...core.atomic_files import atomic_write
+from ...structures.results import ImageResult
+from ...visualization.image_panel import draw_panel
+from ...visualization.results import draw_overlay
 from .base import Writer
 
 QUALITY = 92
@@ -38,7 +38,7 @@ class OverlayWriter(Writer):
         self.task, self.threshold = task, threshold
         self.look = dict(threshold=threshold)
 
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the overlay of a result."""
         drawn = draw_overlay(result, self.task, threshold=self.threshold)
         write_jpeg(path, drawn)
@@ -60,7 +60,7 @@ class PanelWriter(Writer):
         self.tasks, self.threshold = tuple(tasks), threshold
         self.look = dict(threshold=threshold)
 
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the panel of a result."""
         drawn = draw_panel(result, self.tasks, threshold=self.threshold)
         write_jpeg(path, drawn)

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...utils.whole_files import atomic_write
-from ..frames import FrameResult, PoseResult
+from ...core.atomic_files import atomic_write
+from ...structures.results import ImageResult, PoseResult
 from .base import Writer
 
 
@@ -26,18 +26,18 @@ class KeypointWriter(Writer):
         super().__init__(task, '.json')
         self.task = task
 
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the keypoints of a result."""
         document = keypoint_document(result, self.task)
         text = json.dumps(document, ensure_ascii=True, allow_nan=False)
         atomic_write(text.encode(), path, is_durable=False)
 
 
-def keypoint_document(result: FrameResult, task: str) -> dict[str, Any]:
+def keypoint_document(result: ImageResult, task: str) -> dict[str, Any]:
     """What a file of keypoints holds.
 
     Args:
-        result (FrameResult): With that task.
+        result (ImageResult): With that task.
         task (str): A pose task.
 
     Returns:
@@ -46,7 +46,7 @@ def keypoint_document(result: FrameResult, task: str) -> dict[str, Any]:
     Raises:
         TypeError: If the task has no keypoints.
     """
-    from ...pose.vocabularies import get_keypoint_set
+    from ...keypoints.keypoint_sets import get_keypoint_set
 
     pose, frame, people = result.tasks[task], result.frame, result.people
     if not isinstance(pose, PoseResult):

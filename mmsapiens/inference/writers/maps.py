@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..frames import FrameResult, MapResult
+from ...structures.results import ImageResult, MapResult
 from .base import Writer
 
 FORMATS = ('npy', 'png', 'exr')
@@ -30,9 +30,9 @@ class MapWriter(Writer):
         super().__init__(task, f'.{map_format}', for_videos)
         self.task = task
 
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the map of a result."""
-        from ...dense.map_io import write_map
+        from ...io.map_io import write_map
 
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)
@@ -51,9 +51,9 @@ class MaskWriter(Writer):
         super().__init__('mask', '.png', for_videos)
         self.task = task
 
-    def write(self, result: FrameResult, path: Path) -> None:
+    def write(self, result: ImageResult, path: Path) -> None:
         """Write the mask of a result."""
-        from ...dense.map_io import write_map
+        from ...io.map_io import write_map
 
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)

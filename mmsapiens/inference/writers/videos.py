@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
-from ..drawing import draw_overlay
-from ..frames import FrameResult
-from ..panel import draw_panel
+from ...structures.results import ImageResult
+from ...visualization.image_panel import draw_panel
+from ...visualization.results import draw_overlay
 
 
 class AnnotatedVideo:
@@ -37,7 +37,7 @@ class AnnotatedVideo:
         """The file of a video, relative to the folder of the results."""
         return f'video/{video}.mp4'
 
-    def draw(self, result: FrameResult) -> NDArray:
+    def draw(self, result: ImageResult) -> NDArray:
         """A frame of the video, RGB, uint8 (_, _, 3)."""
         if self.show != 'panel':
             return draw_overlay(result, self.show, threshold=self.threshold)

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ...registry import MODELS
-from ...utils.checkpoint_fit import fit_encoder
-from ...utils.pos_embed import resize_pos_embed
 from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer
+from ..layers.pos_embed import resize_pos_embed
 
 SAPIENS_ARCHS: dict[str, dict[str, int]] = {
     'sapiens_tiny': dict(embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768),
@@ -309,6 +308,8 @@ class SapiensViT(BaseModule):
 def _fit_state_dict(module: SapiensViT, state_dict: dict, prefix: str, *args: object) -> None:
     """Check and adapt weights before they are copied into ``module``."""
     module._pos_cache.clear()
+    from ...checkpoints.checkpoint_fit import fit_encoder
+
     fit_encoder(
         state_dict,
         prefix,

@@ -1,10 +1,10 @@
 """Blocks that two or more models share."""
 
+from ...ops.unit_vectors import unit_vectors
 from .compiling import compile_blocks
 from .deconv_trunk import conv_layers, deconv_layers
 from .patch_embed import PatchEmbed, PatchPadding
 from .transformer import LAYER_NORM_EPS, DropPath, FeedForward, MultiheadAttention, TransformerLayer
-from .unit_vectors import unit_vectors
 
 __all__ = [
     'LAYER_NORM_EPS',

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...ops import unit_vectors
 from ...registry import MODELS
-from ..layers import unit_vectors
 from .precision import full_precision
 
 HALF_EPS = 1e-3

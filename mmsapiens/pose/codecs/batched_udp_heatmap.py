@@ -10,10 +10,10 @@ import torch
 from mmpose.codecs import UDPHeatmap
 from torch import Tensor
 
+from ...ops.udp_decoding import decode_udp_heatmaps
+from ...ops.udp_encoding import draw_batch, draw_gaussians, visible_windows
 from ..registry import KEYPOINT_CODECS
 from .heatmap_memory import HeatmapMemory
-from .udp_decoding import decode_udp_heatmaps
-from .udp_encoding import draw_batch, draw_gaussians, visible_windows
 
 
 @KEYPOINT_CODECS.register_module()

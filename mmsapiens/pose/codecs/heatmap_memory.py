@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .udp_encoding import Window
+from ...ops.udp_encoding import Window
 
 FREE_BYTES = 256 * 2**20
 """Bound of what is kept free: four targets of 308 maps of 192x256."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..vocabularies import KeypointSet
+from ...keypoints.keypoint_sets import KeypointSet
 from .faults import EntryId, Finding, entry_id, show, to_float, to_floats
 from .keypoint_faults import MARGIN_PX, check_count, check_fields, check_points, read_points
 from .side_faults import check_sides

@@ -7,9 +7,9 @@ import logging
 from mmengine.logging import print_log
 from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset, CocoWholeBodyDataset
 
+from ...core.formatting import shorten
+from ...keypoints.keypoint_sets import keypoint_fields
 from ...registry import DATASETS
-from ...utils.wording import shorten
-from ..vocabularies import keypoint_fields
 from .checks import check_annotation, check_detections, check_file, check_json, flat_boxes
 
 

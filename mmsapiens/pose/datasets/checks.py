@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...utils.wording import shorten
+from ...core.formatting import shorten
 
 _DETECTION_KEYS = {'image_id', 'category_id', 'bbox', 'score'}
 

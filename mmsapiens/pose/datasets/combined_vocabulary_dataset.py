@@ -6,8 +6,8 @@ from typing import Any
 
 from mmpose.datasets import CombinedDataset
 
+from ...keypoints.keypoint_sets import read_metainfo
 from ...registry import DATASETS
-from ..vocabularies import read_metainfo
 
 
 @DATASETS.register_module()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...utils import fault_report
+from ...core import fault_report
 
 Finding = tuple[str, str]
 """Kind and message of a fault, whose place the caller knows."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 
+from ...keypoints.keypoint_sets import keypoint_fields, read_metainfo
 from ...registry import DATASETS
-from ..vocabularies import keypoint_fields, read_metainfo
 from .checked_coco_dataset import AnnotationChecks
 
 (KEYPOINTS,) = keypoint_fields('goliath308')
@@ -45,7 +45,7 @@ class Goliath308Dataset(AnnotationChecks, _Goliath308Reader):
     For training and evaluation, with any number of people in an image. An annotation has, besides
     the fields of COCO, ``goliath_wholebody_kpts`` with 308 * 3 numbers x, y, v: pixels of the
     image, and v > 0 for visible. Names, sigmas, left-right pairs and links are in
-    ``mmsapiens/pose/metainfo/goliath308.json``.
+    ``mmsapiens/keypoints/goliath308.json``.
     """
 
     KEYPOINT_FIELDS = keypoint_fields('goliath308')

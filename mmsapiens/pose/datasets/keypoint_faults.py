@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...utils.wording import shorten
-from ..vocabularies import KeypointSet, field_indices, keypoint_fields
+from ...core.formatting import shorten
+from ...keypoints.keypoint_sets import KeypointSet, field_indices, keypoint_fields
 from .faults import Finding, show, to_float, to_floats
 
 MARGIN_PX = 1.0

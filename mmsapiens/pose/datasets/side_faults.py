@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..vocabularies import KeypointSet
+from ...keypoints.keypoint_sets import KeypointSet
 from .faults import Finding
 
 MIN_EYES_PX = 4.0

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...utils.fault_report import Track, no_progress
-from ..vocabularies import GROUPS, KeypointSet, field_indices, get_keypoint_set
+from ...core.fault_report import Track, no_progress
+from ...keypoints.keypoint_sets import GROUPS, KeypointSet, field_indices, get_keypoint_set
 from .annotation_faults import Context, Person, check_annotation, read_person
 from .checks import check_file
 from .faults import EntryId, Fault, entry_id, place, show

@@ -11,9 +11,9 @@ from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from ...checkpoints.checkpoint_fit import check_head
 from ...models.layers import conv_layers, deconv_layers
 from ...registry import MODELS
-from ...utils.checkpoint_fit import check_head
 from ..codecs import BatchedUDPHeatmap
 from .accuracy import heatmap_accuracy
 

@@ -16,8 +16,8 @@ from mmpose.datasets.transforms import KeypointConverter
 from mmpose.models.heads import HeatmapHead
 from torch import nn
 
+from ...core.formatting import shorten
 from ...registry import HOOKS
-from ...utils.wording import shorten
 from ..datasets.checks import check_flip_indices, flat_boxes, is_local
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 
+from ...keypoints.keypoint_sets import convert_keypoints, get_keypoint_set, read_metainfo
 from ...registry import METRICS
-from ..vocabularies import convert_keypoints, get_keypoint_set, read_metainfo
 
 
 @METRICS.register_module()
@@ -21,7 +21,7 @@ class ConvertingCocoMetric(CocoMetric):
     :class:`WholeBodyMetric` in one run.
 
     Args:
-        source (str): KeypointSet of the predictions, see :mod:`mmsapiens.pose.vocabularies`.
+        source (str): KeypointSet of the predictions, see :mod:`mmsapiens.keypoints.keypoint_sets`.
         target (str): KeypointSet of ``ann_file``. Defaults to 'coco'.
         **kwargs: Arguments of ``CocoMetric``.
 

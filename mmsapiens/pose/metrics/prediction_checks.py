@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..vocabularies import get_keypoint_set
+from ...keypoints.keypoint_sets import get_keypoint_set
 
 
 def check_prediction(

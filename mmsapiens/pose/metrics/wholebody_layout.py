@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..vocabularies import (
+from ...keypoints.keypoint_sets import (
     GROUPS,
-    NO_PARTNER,
+    NO_MATCH,
     common_keypoints,
     convert_keypoints,
+    correspondences,
     field_indices,
     get_keypoint_set,
     keypoint_fields,
-    partners,
 )
 
 WHOLEBODY = ('coco_wholebody', 'goliath308')
@@ -85,8 +85,8 @@ def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) ->
         side = WHOLEBODY.index(vocabulary)
         pairs = [pair for part in common_keypoints().values() for pair in part]
         return sorted(pair[side] for pair in pairs)
-    index = partners(pred_vocabulary, vocabulary)
-    return [i for i, partner in enumerate(index) if partner != NO_PARTNER]
+    index = correspondences(pred_vocabulary, vocabulary)
+    return [i for i, match in enumerate(index) if match != NO_MATCH]
 
 
 def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, list[int]]:

@@ -10,10 +10,10 @@ from mmengine.fileio import dump
 from mmengine.logging import print_log
 from mmpose.evaluation.metrics import CocoMetric
 
+from ...evaluation.oks import evaluate_oks
+from ...keypoints.keypoint_sets import convert_keypoints, get_keypoint_set
 from ...registry import METRICS
-from ..vocabularies import convert_keypoints, get_keypoint_set
 from .dataset_filter import DatasetFilter
-from .oks import evaluate_oks
 from .prediction_checks import check_prediction
 from .wholebody_layout import (
     PROTOCOLS,

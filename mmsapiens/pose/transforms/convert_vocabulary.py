@@ -6,8 +6,8 @@ from typing import Any
 
 from mmpose.datasets.transforms import KeypointConverter
 
+from ...keypoints.keypoint_sets import converter_mapping, get_keypoint_set
 from ...registry import TRANSFORMS
-from ..vocabularies import converter_mapping, get_keypoint_set
 
 
 @TRANSFORMS.register_module()
@@ -18,7 +18,7 @@ class ConvertVocabulary(KeypointConverter):
     ``target``. Points without a partner have weight 0 in the loss.
 
     Args:
-        source (str): KeypointSet of the dataset, see :mod:`mmsapiens.pose.vocabularies`.
+        source (str): KeypointSet of the dataset, see :mod:`mmsapiens.keypoints.keypoint_sets`.
         target (str): KeypointSet to train in.
 
     Raises:

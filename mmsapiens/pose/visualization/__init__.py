@@ -1,6 +1,6 @@
 """Drawing of keypoints."""
 
+from ...visualization.openpose import draw_openpose
 from .grouped_pose_visualizer import GroupedPoseVisualizer, draw_person
-from .openpose_canvas import draw_openpose
 
 __all__ = ['GroupedPoseVisualizer', 'draw_openpose', 'draw_person']

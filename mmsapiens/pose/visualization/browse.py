@@ -19,7 +19,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, VISUALIZERS
 from mmpose.structures import PoseDataSample
 
-from ...utils.whole_files import atomic_write
+from ...core.atomic_files import atomic_write
 
 MODES = ('train', 'val')
 _PACK = 'PackPoseInputs'

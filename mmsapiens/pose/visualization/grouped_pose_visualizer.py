@@ -10,9 +10,9 @@ import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.visualization import PoseLocalVisualizer
 
+from ...keypoints.keypoint_sets import KeypointSet, get_keypoint_set
 from ...registry import VISUALIZERS
-from ..vocabularies import KeypointSet, get_keypoint_set
-from .openpose_canvas import draw_openpose
+from ...visualization.openpose import draw_openpose
 
 GROUP_COLORS = {
     'body': (66, 133, 244),

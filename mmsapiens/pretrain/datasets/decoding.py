@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from ...core.errors import BadSampleError
 from ...transforms.load_checked_image import check_is_whole
-from ...utils.errors import BadSampleError
 
 REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,

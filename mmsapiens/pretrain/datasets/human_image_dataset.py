@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from mmengine import fileio
 
+from ...core.errors import MissingFileError
+from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
 from ...registry import DATASETS
-from ...utils import fsspec_backend  # noqa: F401  its name for backend_args
-from ...utils.errors import MissingFileError
 from .name_table import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
 from .unlabelled_image_dataset import UnlabelledImageDataset
 

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...utils.errors import BadSampleError
-from ...utils.whole_files import TMP_SUFFIX, atomic_open, atomic_write
+from ...core.atomic_files import TMP_SUFFIX, atomic_open, atomic_write
+from ...core.errors import BadSampleError
 from .decoding import decode_image
 from .human_image_dataset import HumanImageDataset
 from .shard_index import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex, index_shard

@@ -11,9 +11,9 @@ from typing import Any
 
 from mmengine.fileio import LocalBackend, get_file_backend
 
-from ...utils.errors import BadSampleError
-from ...utils.fsspec_backend import FsspecBackend
-from ...utils.whole_files import atomic_write
+from ...core.atomic_files import atomic_write
+from ...core.errors import BadSampleError
+from ...engine.fsspec_backend import FsspecBackend
 
 MAX_OPEN = 32
 

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dataset.base_dataset import force_full_init
 
-from ...utils.errors import BadSampleError
+from ...core.errors import BadSampleError
 from ..samplers.permutation import Permutation
 from ..samplers.sample_index import derive_seed
 from .broken_images import BrokenImages

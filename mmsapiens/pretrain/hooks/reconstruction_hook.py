@@ -11,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
-from ..visualization import Style, draw_sweep, draw_triplets
+from ...visualization.reconstruction import Style, draw_sweep, draw_triplets
 
 
 @HOOKS.register_module()

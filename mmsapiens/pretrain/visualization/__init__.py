@@ -1,5 +1,5 @@
 """Images of reconstructions."""
 
-from .reconstruction import Style, draw_sweep, draw_triplets, to_images
+from ...visualization.reconstruction import Style, draw_sweep, draw_triplets, to_images
 
 __all__ = ['Style', 'draw_sweep', 'draw_triplets', 'to_images']

@@ -15,8 +15,8 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 from numpy.typing import NDArray
 
-from mmsapiens.dense.map_io import read_map
 from mmsapiens.dense.metrics import ExactIoUMetric
+from mmsapiens.io.map_io import read_map
 
 from .baselines import mean_map, mean_pose, most_frequent_class, place_pose, relative
 from .data import read_views

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmsapiens.dense.datasets.part_vocabularies import get_keypoint_set as get_parts
-from mmsapiens.dense.visualization.depth import align_depth
-from mmsapiens.dense.visualization.normals import normals_to_rgb
-from mmsapiens.dense.visualization.parts import draw_parts
+from mmsapiens.classes.class_sets import get_class_set as get_parts
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 from mmsapiens.pose.visualization.grouped_pose_visualizer import draw_person
-from mmsapiens.pose.vocabularies import get_keypoint_set
-from mmsapiens.utils.drawing.colors import color_values
+from mmsapiens.visualization.colors import color_values
+from mmsapiens.visualization.depth import align_depth
+from mmsapiens.visualization.normals import normals_to_rgb
+from mmsapiens.visualization.parts import draw_parts
 
 BACKGROUND = (40, 42, 48)
 TALLEST = 384

@@ -22,7 +22,7 @@ from .raycast import Renderer
 from .template import Template
 
 TABLE = Path(__file__).with_name('landmarks.json')
-METAINFO = Path(__file__).parents[3] / 'mmsapiens/pose/metainfo/goliath308.json'
+METAINFO = Path(__file__).parents[3] / 'mmsapiens/keypoints/goliath308.json'
 
 _FINGERS = ('thumb', 'forefinger', 'middle_finger', 'ring_finger', 'pinky_finger')
 _JOINTS = ('_third_joint', '2', '3', '4')

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsapiens import SapiensInferencer
-from mmsapiens.inference.drawing import draw_overlay
-from mmsapiens.inference.frames import FrameResult, PoseResult, ReadFailure
-from mmsapiens.inference.running import WriteOptions
+from mmsapiens.inference.write_run import WriteOptions
+from mmsapiens.structures.results import ImageResult, PoseResult, ReadFailure
+from mmsapiens.visualization.results import draw_overlay
 
 LONGER_SIDE = 1280
 """Of images as they are shown, in pixels."""
@@ -93,14 +93,14 @@ def analyse(
     )
 
 
-def shrink(result: FrameResult) -> FrameResult:
+def shrink(result: ImageResult) -> ImageResult:
     """A result at the size of the screen.
 
     Args:
-        result (FrameResult): Of an image of any size.
+        result (ImageResult): Of an image of any size.
 
     Returns:
-        FrameResult: Its longer side at most :data:`LONGER_SIDE`.
+        ImageResult: Its longer side at most :data:`LONGER_SIDE`.
     """
     height, width = result.frame.size_hw
     scale = LONGER_SIDE / max(height, width)
@@ -118,12 +118,12 @@ def shrink(result: FrameResult) -> FrameResult:
             values = cv2.resize(found.values, size_wh, interpolation=cv2.INTER_NEAREST)
             tasks[task] = replace(found, values=values)
     boxes = result.people.boxes * np.tile(ratio, 2)
-    return FrameResult(
+    return ImageResult(
         replace(result.frame, image=image), replace(result.people, boxes=boxes), tasks
     )
 
 
-def describe(result: FrameResult, task: str) -> str:
+def describe(result: ImageResult, task: str) -> str:
     """What was found, in a few words."""
     found = result.tasks[task]
     if isinstance(found, PoseResult):
@@ -141,11 +141,11 @@ def describe(result: FrameResult, task: str) -> str:
     return f'{width} x {height} pixels'
 
 
-def write_archive(result: FrameResult, folder: Path) -> Path:
+def write_archive(result: ImageResult, folder: Path) -> Path:
     """Write all files of a result into a zip.
 
     Args:
-        result (FrameResult): Of an image.
+        result (ImageResult): Of an image.
         folder (Path): Gets a folder of its own for it.
     """
     name = Path(result.frame.name).name

@@ -10,7 +10,7 @@ import gradio as gr
 from numpy.typing import NDArray
 
 from mmsapiens import SapiensInferencer
-from mmsapiens.inference.engine import FrameError
+from mmsapiens.inference.prefetch import FrameError
 
 from .analysis import Analysis, NoImageError, analyse, blend, first_opacity
 

@@ -6,8 +6,8 @@ import pytest
 from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader
 
+from mmsapiens.core.errors import BadSampleError, MissingFileError
 from mmsapiens.dense.datasets.bad_samples import BadSamplePolicy
-from mmsapiens.utils.errors import BadSampleError, MissingFileError
 
 
 class Numbers(BadSamplePolicy, BaseDataset):

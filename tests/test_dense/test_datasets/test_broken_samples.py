@@ -3,8 +3,8 @@
 import pytest
 from planted_maps import NAME, PLANTED, write_good
 
+from mmsapiens.core.errors import BadSampleError
 from mmsapiens.dense.datasets import BodyParts28Dataset, DenseFolderDataset
-from mmsapiens.utils.errors import BadSampleError
 
 REFUSED = {
     name: planted

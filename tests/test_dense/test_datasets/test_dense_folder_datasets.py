@@ -5,7 +5,7 @@ from dense_figures import write_figures
 from planted_maps import SIZE_HW, write_good
 
 from mmsapiens.dense.datasets import DenseFolderDataset, Hi4DDataset, THuman2Dataset
-from mmsapiens.dense.fields import FIELDS, Field, add_field
+from mmsapiens.structures.fields import FIELDS, Field, add_field
 
 
 @pytest.fixture

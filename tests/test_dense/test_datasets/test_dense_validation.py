@@ -4,6 +4,7 @@ import pytest
 from parity import ROOT
 from planted_maps import PLANTED, path_of, write_good
 
+from mmsapiens.classes.class_sets import ClassSet, get_class_set
 from mmsapiens.dense.datasets.dense_validation import check_pairs, validate_dataset
 from mmsapiens.dense.datasets.layouts import LAYOUTS_OF_TASK, make_dataset, stored_vocabulary
 from mmsapiens.dense.datasets.map_faults import (
@@ -14,13 +15,12 @@ from mmsapiens.dense.datasets.map_faults import (
     check_labels,
     check_normals,
 )
-from mmsapiens.dense.datasets.part_vocabularies import PartVocabulary, get_keypoint_set
 
 HANDS = ('Background', 'Left_Hand', 'Right_Hand')
 
 
 def find(folder, task, layout='folders', with_mask=False, **kwargs):
-    checks = MapChecks(get_keypoint_set('goliath28') if task == 'parsing' else None)
+    checks = MapChecks(get_class_set('goliath28') if task == 'parsing' else None)
     dataset = make_dataset(task, str(folder), layout, with_mask=with_mask)
     return validate_dataset(dataset, checks, **kwargs)
 
@@ -83,7 +83,7 @@ def test_absent_classes_are_noted(tmp_path):
     ],
 )
 def test_pairs_that_contradict_the_names_are_found(pairs, message):
-    (fault, *_) = check_pairs(PartVocabulary('own', HANDS, (), tuple(pairs)))
+    (fault, *_) = check_pairs(ClassSet('own', HANDS, (), tuple(pairs)))
     assert fault.kind == 'wrong_flip_pairs'
     with pytest.raises(AssertionError, match=message):
         raise AssertionError(fault.message)
@@ -113,7 +113,7 @@ def test_raw_labels_are_held_against_34_classes(tmp_path):
     cv2.imwrite(str(path_of(folder, 'labels')), labels)
     assert kinds(find(folder, 'parsing')) == {'unknown_label'}
     dataset = make_dataset('parsing', str(folder), 'body_parts_34')
-    checks = MapChecks(get_keypoint_set(stored_vocabulary('body_parts_34')))
+    checks = MapChecks(get_class_set(stored_vocabulary('body_parts_34')))
     assert not kinds(validate_dataset(dataset, checks))
 
 
@@ -136,7 +136,7 @@ def test_pixels_outside_the_mask_may_hold_anything():
 
 def test_255_is_no_unknown_label():
     labels = np.array([[0, 1, 2, 255]], np.uint8)
-    vocabulary = PartVocabulary('own', HANDS, (), ((1, 2),))
+    vocabulary = ClassSet('own', HANDS, (), ((1, 2),))
     assert not list(check_labels(labels, None, vocabulary))
     assert dict(check_labels(labels + 1, None, vocabulary))['unknown_label']
 

@@ -4,8 +4,8 @@ import pytest
 from mmseg.datasets.transforms import LoadAnnotations
 from planted_maps import write_good
 
+from mmsapiens.classes.class_sets import get_class_set
 from mmsapiens.dense.datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
-from mmsapiens.dense.datasets.part_vocabularies import get_keypoint_set
 from mmsapiens.registry import DATASETS
 
 LAYOUTS = {
@@ -49,7 +49,7 @@ def test_layouts_of_releases(kind, split, tmp_path):
 def test_conversion_to_28_classes(kind, tmp_path):
     root = write_parts(tmp_path, LAYOUTS[kind]['train'])
     dataset = kind(data_root=root, vocabulary='goliath28')
-    expected = get_keypoint_set('goliath28')
+    expected = get_class_set('goliath28')
     assert dataset.metainfo['classes'] == expected.classes
     assert dataset.metainfo['palette'] == list(map(list, expected.palette))
     info = dataset.get_data_info(0)

@@ -15,8 +15,8 @@ from torch import nn
 from mmsapiens.dense import DenseDataPreprocessor
 from mmsapiens.dense.hooks import DensePanelHook
 from mmsapiens.dense.hooks.dense_panel_hook import predict_inputs, steps_done, to_image
-from mmsapiens.dense.hooks.preserve_state import is_sharded, preserve_state
 from mmsapiens.dense.visualization import DenseVisualizer
+from mmsapiens.engine.preserve_state import is_sharded, preserve_state
 
 SIZE = (32, 24)
 

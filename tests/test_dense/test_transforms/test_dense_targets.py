@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from mmsapiens.core.errors import BadSampleError
 from mmsapiens.dense import GenerateDepthTarget, GenerateNormalTarget
 from mmsapiens.dense.transforms.dense_targets import relative_depth
-from mmsapiens.utils.errors import BadSampleError
 
 
 def sample():

@@ -5,15 +5,8 @@ import numpy as np
 import pytest
 from dense_figures import draw_figure
 
-from mmsapiens.dense import (
-    FIELDS,
-    Field,
-    RandomCropFields,
-    RandomFlipFields,
-    RandomRotateFields,
-    ResizeFields,
-    add_field,
-)
+from mmsapiens.dense import RandomCropFields, RandomFlipFields, RandomRotateFields, ResizeFields
+from mmsapiens.structures.fields import FIELDS, Field, add_field
 
 PAIRS = [(5, 14), (6, 15), (8, 17), (10, 19)]
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmsapiens.core.errors import BadSampleError, MissingFileError
 from mmsapiens.dense import LoadDenseTarget
-from mmsapiens.utils.errors import BadSampleError, MissingFileError
 
 
 def load(field, path, **results):

@@ -2,13 +2,13 @@ import cv2
 import numpy as np
 import pytest
 
+from mmsapiens.core.errors import BadSampleError
 from mmsapiens.dense import RandomBackground
 from mmsapiens.dense.transforms.random_background import (
     fit_background,
     transfer_colors,
     transfer_colors_8bit,
 )
-from mmsapiens.utils.errors import BadSampleError
 
 
 @pytest.fixture

@@ -5,27 +5,22 @@ import pytest
 import torch
 from parity import Case
 
-from mmsapiens.dense.visualization import (
-    angular_error_deg,
-    color_depth,
-    color_values,
-    draw_parts,
-    draw_parts_with_legend,
-    draw_pseudo_normals,
-    draw_wrong_parts,
-    normals_to_rgb,
-)
-from mmsapiens.dense.visualization.depth import align_depth
-from mmsapiens.dense.visualization.normals import normal_ball
-from mmsapiens.dense.visualization.parts import WRONG
-from mmsapiens.utils.drawing.colors import NO_TARGET, apply_color_map, spread_palette
-from mmsapiens.utils.drawing.legends import (
+from mmsapiens.visualization.colors import NO_TARGET, apply_color_map, color_values, spread_palette
+from mmsapiens.visualization.depth import align_depth, color_depth, draw_pseudo_normals
+from mmsapiens.visualization.legends import (
     PAPER,
     class_legend,
     color_bar,
     fit_text,
     font_size,
     text_width,
+)
+from mmsapiens.visualization.normals import angular_error_deg, normal_ball, normals_to_rgb
+from mmsapiens.visualization.parts import (
+    WRONG,
+    draw_parts,
+    draw_parts_with_legend,
+    draw_wrong_parts,
 )
 
 PALETTE = [(50, 50, 50), (200, 0, 0), (0, 100, 0)]

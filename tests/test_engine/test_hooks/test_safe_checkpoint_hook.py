@@ -8,10 +8,10 @@ import pytest
 import torch
 from mmengine.fileio import get_file_backend
 
+from mmsapiens.checkpoints.sharded import write_sharded
+from mmsapiens.core import atomic_files as whole_files
+from mmsapiens.core.atomic_files import atomic_write
 from mmsapiens.engine.hooks import SafeCheckpointHook
-from mmsapiens.utils import whole_files
-from mmsapiens.utils.sharded_checkpoint import write_sharded
-from mmsapiens.utils.whole_files import atomic_write
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 
+from mmsapiens.core import atomic_files as whole_files
 from mmsapiens.engine import launch
-from mmsapiens.utils import whole_files
 
 
 @MODELS.register_module()

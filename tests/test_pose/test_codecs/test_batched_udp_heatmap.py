@@ -12,19 +12,16 @@ from mmpose.registry import KEYPOINT_CODECS
 from parity import Case
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from mmsapiens.pose import BatchedUDPHeatmap
-from mmsapiens.pose.codecs import (
-    batched_udp_heatmap,
-    decode_udp_heatmaps,
-    udp_decoding,
-    udp_encoding,
-)
-from mmsapiens.pose.codecs.udp_decoding import (
+from mmsapiens.ops import udp_decoding, udp_encoding
+from mmsapiens.ops.udp_decoding import (
     NO_PEAK,
     blur_matrix,
     blurred_maximum,
+    decode_udp_heatmaps,
     top_by_matrices,
 )
+from mmsapiens.pose import BatchedUDPHeatmap
+from mmsapiens.pose.codecs import batched_udp_heatmap
 
 SIZES = dict(input_size=(192, 256), heatmap_size=(48, 64))
 # Heatmap pixels; the codecs differ in the order of float operations.

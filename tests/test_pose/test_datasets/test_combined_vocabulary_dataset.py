@@ -7,7 +7,7 @@ from mmengine.dataset import Compose
 from mmpose.registry import DATASETS
 from parity import ROOT, data_folder
 
-from mmsapiens.pose.vocabularies import get_keypoint_set, partners
+from mmsapiens.keypoints.keypoint_sets import correspondences, get_keypoint_set
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_left_and_right_are_swapped_in_the_target_vocabulary(dataset):
 
 def test_points_without_a_partner_do_not_count(dataset):
     last = dataset.get_data_info(len(dataset) - 1)
-    index = np.array(partners('coco_wholebody', 'goliath308'))
+    index = np.array(correspondences('coco_wholebody', 'goliath308'))
     assert (last['keypoints_visible'][0][index < 0] == 0).all()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmpose.registry import DATASETS
 
-from mmsapiens.pose.vocabularies import get_keypoint_set
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 
 SIZE = 308
 

@@ -8,9 +8,9 @@ from annotated_people import keypoint_fields
 from parity import data_folder
 from planted_faults import exchange
 
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 from mmsapiens.pose.datasets.keypoint_faults import read_points
 from mmsapiens.pose.datasets.validation import validate_document
-from mmsapiens.pose.vocabularies import get_keypoint_set
 
 
 def real_document():

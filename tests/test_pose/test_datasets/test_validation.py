@@ -8,10 +8,10 @@ from annotated_people import SIZE_WH, make_document, write_document
 from parity import ROOT, data_folder
 from planted_faults import damage_file, write_broken
 
+from mmsapiens.core.fault_report import format_faults
+from mmsapiens.keypoints.keypoint_sets import ANNOTATION_FIELDS
 from mmsapiens.pose.datasets.faults import FAULT_KINDS, Fault
 from mmsapiens.pose.datasets.validation import ImageFolder, validate_document, validate_file
-from mmsapiens.pose.vocabularies import ANNOTATION_FIELDS
-from mmsapiens.utils.fault_report import format_faults
 
 NAN, INF = float('nan'), float('inf')
 REAL = {'coco': 'test_coco.json', 'coco_wholebody': 'test_coco_wholebody.json'}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from parity import data_folder
 
+from mmsapiens.keypoints.keypoint_sets import convert_keypoints
 from mmsapiens.pose import ConvertingCocoMetric
-from mmsapiens.pose.vocabularies import convert_keypoints
 
 
 @pytest.fixture

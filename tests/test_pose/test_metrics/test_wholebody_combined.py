@@ -11,16 +11,16 @@ import torch.multiprocessing as mp
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS, METRICS
 from mmengine.structures import InstanceData
-from wholebody import GROUPS, VOCABULARIES, evaluate, people, sample, shifted
+from wholebody import GROUPS, KEYPOINT_SETS, evaluate, people, sample, shifted
 
+from mmsapiens.keypoints.keypoint_sets import convert_keypoints, read_metainfo
 from mmsapiens.pose.metrics import WholeBodyMetric
-from mmsapiens.pose.vocabularies import convert_keypoints, read_metainfo
 
 
 def combined(tmp_path, **changes):
     """Two datasets with the same ids; the second has its points shifted."""
     samples, metrics = [], []
-    for vocabulary, oks in zip(VOCABULARIES, (0.99, 0.82)):
+    for vocabulary, oks in zip(KEYPOINT_SETS, (0.99, 0.82)):
         annotations, ann_file = people(vocabulary, tmp_path)
         for annotation in annotations:
             moved = shifted(annotation, vocabulary, oks)
@@ -65,7 +65,7 @@ def test_data_sets_are_split_by_folder(tmp_path):
 def test_combined_data_set_of_stock_carries_the_names(mmpose_scope, tmp_path):
     subsets, metrics = [], []
     for vocabulary, dataset in zip(
-        VOCABULARIES, ('CocoWholeBodyDataset', 'mmsapiens.Goliath308Dataset')
+        KEYPOINT_SETS, ('CocoWholeBodyDataset', 'mmsapiens.Goliath308Dataset')
     ):
         annotations, ann_file = people(vocabulary, tmp_path)
         for annotation in annotations:
@@ -108,12 +108,12 @@ def test_combined_data_set_of_stock_carries_the_names(mmpose_scope, tmp_path):
         data_sample = combined_set[index]['data_samples']
         truth = data_sample.gt_instances
         points, visible = truth.keypoints, truth.keypoints_visible
-        source = VOCABULARIES[points.shape[1] == 308]
+        source = KEYPOINT_SETS[points.shape[1] == 308]
         points, visible = convert_keypoints(points, visible, source, 'goliath308')
         data_sample.pred_instances = InstanceData(keypoints=points, keypoint_scores=visible)
         evaluator.process([data_sample], {})
     figures = evaluator.evaluate(len(combined_set))
-    for vocabulary in VOCABULARIES:
+    for vocabulary in KEYPOINT_SETS:
         for group in GROUPS:
             ap = figures[f'{vocabulary}/{group}/AP']
             assert ap == pytest.approx(1), (vocabulary, group)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from wholebody import (
     GROUPS,
-    VOCABULARIES,
+    KEYPOINT_SETS,
     evaluate,
     people,
     person,
@@ -13,8 +13,8 @@ from wholebody import (
     write_annotations,
 )
 
+from mmsapiens.keypoints.keypoint_sets import convert_keypoints, get_keypoint_set
 from mmsapiens.pose.metrics import WholeBodyMetric
-from mmsapiens.pose.vocabularies import convert_keypoints, get_keypoint_set
 
 SIZES = {
     ('goliath308', 'all'): (17, 6, 238, 20, 20, 40, 308),
@@ -30,7 +30,7 @@ def converted(annotation, source, target):
     return convert_keypoints(points[..., :2], points[..., 2], source, target)
 
 
-@pytest.mark.parametrize('vocabulary', VOCABULARIES)
+@pytest.mark.parametrize('vocabulary', KEYPOINT_SETS)
 def test_own_ground_truth_gives_one(vocabulary, tmp_path):
     annotations, ann_file = people(vocabulary, tmp_path)
     metric = WholeBodyMetric(vocabulary, ann_file)
@@ -51,7 +51,7 @@ def test_groups_have_the_points_of_the_protocol(vocabulary, protocol):
     assert sizes == SIZES[vocabulary, protocol]
 
 
-@pytest.mark.parametrize('vocabulary', VOCABULARIES)
+@pytest.mark.parametrize('vocabulary', KEYPOINT_SETS)
 @pytest.mark.parametrize('oks, ap', [(0.82, 0.7), (0.62, 0.3), (0.4, 0.0)])
 def test_shifted_points_give_the_figure_worked_out(vocabulary, oks, ap, tmp_path):
     annotations, ann_file = people(vocabulary, tmp_path)
@@ -141,8 +141,8 @@ def test_score_is_the_mean_above_the_threshold(tmp_path):
         assert figures['wholebody/AP'] == pytest.approx(ap)
 
 
-@pytest.mark.parametrize('vocabulary', VOCABULARIES)
-@pytest.mark.parametrize('pred_vocabulary', VOCABULARIES)
+@pytest.mark.parametrize('vocabulary', KEYPOINT_SETS)
+@pytest.mark.parametrize('pred_vocabulary', KEYPOINT_SETS)
 def test_common_protocol_takes_either_vocabulary(vocabulary, pred_vocabulary, tmp_path):
     annotations, ann_file = people(vocabulary, tmp_path)
     samples = []
@@ -176,7 +176,7 @@ def test_points_without_a_partner_have_no_influence(tmp_path):
     annotations, ann_file = people('coco_wholebody', tmp_path)
     samples = []
     for annotation in annotations:
-        points, _ = converted(annotation, *VOCABULARIES)
+        points, _ = converted(annotation, *KEYPOINT_SETS)
         samples.append(sample(annotation, points[0]))
     kwargs = dict(ann_file=ann_file, pred_vocabulary='goliath308')
     figures = evaluate(WholeBodyMetric('coco_wholebody', **kwargs), samples)
@@ -290,7 +290,7 @@ def test_misspelt_option_is_a_type_error():
 
 
 def test_sigmas_are_those_of_the_ground_truth():
-    for vocabulary in VOCABULARIES:
+    for vocabulary in KEYPOINT_SETS:
         metric = WholeBodyMetric(vocabulary, protocol='common114')
         all_sigmas = np.array(get_keypoint_set(vocabulary).sigmas)
         np.testing.assert_array_equal(

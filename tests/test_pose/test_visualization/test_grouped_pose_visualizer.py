@@ -4,6 +4,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 from mmsapiens.pose.visualization import draw_person
 from mmsapiens.pose.visualization.grouped_pose_visualizer import (
     GROUP_COLORS,
@@ -11,7 +12,6 @@ from mmsapiens.pose.visualization.grouped_pose_visualizer import (
     point_colors,
     point_radius,
 )
-from mmsapiens.pose.vocabularies import get_keypoint_set
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 

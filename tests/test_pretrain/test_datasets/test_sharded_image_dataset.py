@@ -13,9 +13,9 @@ from mmengine.fileio import BaseStorageBackend, register_backend
 from range_server import serve
 from torch.utils.data import DataLoader
 
+from mmsapiens.core.errors import BadSampleError
 from mmsapiens.pretrain.datasets import HumanImageDataset, ShardedImageDataset
 from mmsapiens.pretrain.datasets.packing import index_folder, pack_images
-from mmsapiens.utils.errors import BadSampleError
 
 
 class Bucket(BaseStorageBackend):

@@ -90,13 +90,13 @@ def test_large_images_shrink_with_their_results(tmp_path):
     import numpy as np
     from web_demo.analysis import LONGER_SIDE, shrink
 
-    from mmsapiens.inference.frames import Frame, FrameResult, MapResult, People, PoseResult
+    from mmsapiens.structures.results import Image, ImageResult, MapResult, People, PoseResult
 
     height, width = 2 * LONGER_SIDE, LONGER_SIDE
-    frame = Frame(np.zeros((height, width, 3), np.uint8), 'a', 'a.jpg')
+    frame = Image(np.zeros((height, width, 3), np.uint8), 'a', 'a.jpg')
     points = np.array([[[width - 1, height - 1]]], np.float32)
     scores = np.ones((1, 1), np.float32)
-    result = FrameResult(
+    result = ImageResult(
         frame,
         People.whole_image(frame.size_hw),
         {

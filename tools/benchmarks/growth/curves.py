@@ -104,7 +104,7 @@ def pixels(bench: Bench, height: int) -> Work:
 
 def people(bench: Bench, count: int) -> Work:
     """A photograph with people: crops, networks, keypoints."""
-    from mmsapiens.inference.frames import Frame, People
+    from mmsapiens.structures.results import Image, People
     from mmsapiens.inference.inferencer import SapiensInferencer
 
     inferencer = SapiensInferencer(
@@ -120,7 +120,7 @@ def people(bench: Bench, count: int) -> Work:
     corners = rng.uniform(0, 1000, (count, 2))
     boxes = np.concatenate([corners, corners + (300, 500)], 1).astype('f4')
     found = People(boxes, np.ones(count, np.float32), 'caller')
-    frame = Frame(image, 'photo', 'photo.jpg')
+    frame = Image(image, 'photo', 'photo.jpg')
 
     def work() -> Any:
         outputs = []

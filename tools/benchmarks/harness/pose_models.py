@@ -86,7 +86,7 @@ def build_stock(cfg: Config) -> nn.Module:
 def prepare(model: nn.Module, cfg: Config) -> nn.Module:
     """What `mmpose.apis.inference_topdown` needs of a model."""
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
-    from mmsapiens.pose.vocabularies import read_metainfo
+    from mmsapiens.keypoints.keypoint_sets import read_metainfo
 
     model.cfg = cfg
     model.dataset_meta = parse_pose_metainfo(read_metainfo('goliath308'))

@@ -32,7 +32,7 @@ def _forward_flops(model: Any, shape: tuple[int, ...]) -> float:
     import copy
 
     import torch
-    from mmsapiens.utils.model_cost import count_operations
+    from model_cost import count_operations
 
     twin = copy.deepcopy(model).float().to('meta')
     like = torch.empty((1, *shape[1:]), device='meta')
@@ -123,7 +123,7 @@ def gpu_pipeline(settings: Settings) -> Iterator[Measurement]:
     import torch
     from harness.photographs import write_photographs
     from mmsapiens.inference.inferencer import SapiensInferencer
-    from mmsapiens.inference.running import WriteOptions
+    from mmsapiens.inference.write_run import WriteOptions
     from mmsapiens.models.layers import compile_blocks
 
     size, batch, batches = ('0.3b', 16, PHOTOS)

@@ -89,7 +89,7 @@ def pipeline_stand_in(settings: Settings) -> Iterator[Measurement]:
     """How much of a device's time decoding, crops and files leave to it."""
     from harness.photographs import write_photographs
     from mmsapiens.inference.inferencer import SapiensInferencer
-    from mmsapiens.inference.running import WriteOptions
+    from mmsapiens.inference.write_run import WriteOptions
 
     size, batch, batches = '0.3b', BATCH, BATCHES
     if settings.small:

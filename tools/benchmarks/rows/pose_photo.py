@@ -82,7 +82,7 @@ class Comparison:
         import copy
 
         import torch
-        from mmsapiens.utils.model_cost import count_operations
+        from model_cost import count_operations
 
         twin = copy.deepcopy(self.models['ours']).to('meta')
         like = torch.empty_like(self.inputs, device='meta')

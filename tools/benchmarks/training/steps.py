@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmsapiens.models.layers import compile_blocks
-from mmsapiens.utils.model_cost import count_operations
+from model_cost import count_operations
 from torch import nn
 
 from .batches import Batch

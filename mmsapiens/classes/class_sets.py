@@ -1,0 +1,201 @@
+"""Classes of body parts, and how their ids relate.
+
+==============  ===  =====================================================
+name            C    what it is
+==============  ===  =====================================================
+``goliath28``   28   the classes of Sapiens, background included
+``goliath34``   34   what its label files hold before six are dropped
+``lip``         20   Look into Person
+``cihp``        20   Crowd Instance-level Human Parsing; 10 is torso skin
+==============  ===  =====================================================
+
+The tables are data, the JSON files beside this one. ``to_goliath28`` names the class that each
+class becomes, or null for pixels to be ignored. The tables for LIP and CIHP are our own: those of
+the reference turn skirts into upper clothing.
+
+Letters: C classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+METAINFO_FOLDER = Path(__file__).parent
+IGNORED = 255
+TARGET = 'goliath28'
+_SIDES = {'left': 'right', 'right': 'left'}
+
+
+@dataclass(frozen=True)
+class ClassSet:
+    """Names of classes, by id.
+
+    Attributes:
+        name (str): Of the vocabulary.
+        classes (tuple[str, ...]): C names.
+        palette (tuple[tuple[int, ...], ...]): C colors, RGB.
+        flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip exchanges.
+        to_goliath28 (Mapping[str, str | None]): Class -> class of the 28, or None for ignored.
+            Defaults to an empty one.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, ...], ...]
+    flip_pairs: tuple[tuple[int, int], ...]
+    to_goliath28: Mapping[str, str | None] = field(default_factory=dict)
+
+    def metainfo(self) -> dict[str, Any]:
+        """As the ``METAINFO`` of a dataset, (a, b) in ``flip_pairs``."""
+        return dict(
+            classes=self.classes,
+            palette=[list(color) for color in self.palette],
+            flip_pairs=list(self.flip_pairs),
+        )
+
+
+def read_class_set(path: str | Path) -> ClassSet:
+    """Read a file such as those the JSON files beside this one.
+
+    Args:
+        path (str | Path): JSON with ``classes`` and ``flip_pairs``, and perhaps ``name``,
+            ``palette`` and ``to_goliath28``.
+
+    Raises:
+        ValueError: If it is not such a file.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            doc = json.load(file)
+        return ClassSet(
+            name=str(doc.get('name', Path(path).stem)),
+            classes=tuple(map(str, doc['classes'])),
+            palette=tuple(tuple(map(int, c)) for c in doc.get('palette', ())),
+            flip_pairs=tuple((int(a), int(b)) for a, b in doc['flip_pairs']),
+            to_goliath28=doc.get('to_goliath28', {}),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'{path} must be JSON with the lists `classes` (names) and '
+            f'`flip_pairs` (pairs of ids), but reading it failed: {error!r}'
+        ) from error
+
+
+def class_set_names() -> list[str]:
+    """Names that :func:`get_class_set` knows, sorted."""
+    return sorted(path.stem for path in METAINFO_FOLDER.glob('*.json'))
+
+
+@cache
+def get_class_set(name: str) -> ClassSet:
+    """A vocabulary of the package.
+
+    Args:
+        name (str): One of :func:`class_set_names`.
+
+    Raises:
+        KeyError: If there is none of this name.
+    """
+    if name not in class_set_names():
+        raise KeyError(f'a vocabulary must be one of {class_set_names()}, but got {name!r}')
+    return read_class_set(METAINFO_FOLDER / f'{name}.json')
+
+
+def conversion_table(source: str, target: str) -> np.ndarray | None:
+    """Stored id -> id of another vocabulary.
+
+    Args:
+        source (str): KeypointSet of the files.
+        target (str): The same, or 'goliath28'.
+
+    Returns:
+        np.ndarray: uint8 (256,); 255 for classes without a match and for values that are no
+        class. None if there is nothing to convert.
+
+    Raises:
+        KeyError: If one is unknown.
+        ValueError: If ``source`` cannot become ``target``.
+    """
+    stored, wanted = get_class_set(source), get_class_set(target)
+    if source == target:
+        return None
+    if target != TARGET or not stored.to_goliath28:
+        raise ValueError(
+            f'labels of {source!r} can stay as they are or become {TARGET!r}, but got {target!r}'
+        )
+    table: np.ndarray = np.full(256, IGNORED, dtype=np.uint8)
+    for index, name in enumerate(stored.classes):
+        match = stored.to_goliath28[name]
+        if match is not None:
+            table[index] = wanted.classes.index(match)
+    return table
+
+
+def _other_side(name: str) -> str | None:
+    """Name of the match, lower case; None for a class without a side."""
+    start = name.lower().replace('-', '_').replace(' ', '_')
+    side, _, rest = start.partition('_')
+    return f'{_SIDES[side]}_{rest}' if side in _SIDES and rest else None
+
+
+def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]) -> list[str]:
+    """What is wrong with the pairs that a flip exchanges.
+
+    Args:
+        classes (Sequence[str]): Names, with 'left' and 'right' in front.
+        flip_pairs (Sequence[Sequence[int]]): Pairs of ids.
+
+    Returns:
+        list[str]: A sentence for each fault.
+    """
+    found: list[str] = []
+    matches: dict[int, int] = {}
+    for pair in flip_pairs:
+        ids = [int(index) for index in pair]
+        if len(ids) != 2 or ids[0] == ids[1]:
+            found.append(f'{list(pair)} is no pair of two ids')
+        elif not all(0 <= index < len(classes) for index in ids):
+            found.append(f'{ids} is no pair of ids below {len(classes)}')
+        elif matches.keys() & set(ids):
+            found.append(f'{ids} repeats an id of another pair')
+        else:
+            matches.update({ids[0]: ids[1], ids[1]: ids[0]})
+    plain = [name.lower().replace('-', '_').replace(' ', '_') for name in classes]
+    for index, name in enumerate(classes):
+        wanted = _other_side(name)
+        match = matches.get(index)
+        got = 'none' if match is None else classes[match]
+        if wanted is None and match is not None:
+            if index < match and _other_side(got) is None:
+                found.append(f'{name} and {got} have no side, but are a pair')
+            continue
+        if wanted is None or (match is not None and plain[match] == wanted):
+            continue
+        if match is None or _SIDES[plain[index].split('_')[0]] == 'right':
+            found.append(f'{name} must be exchanged with {wanted}, not {got}')
+    return found
+
+
+def check_flip_pairs(where: str, metainfo: Mapping[str, Any]) -> None:
+    """Refuse pairs that contradict the names of the classes.
+
+    Args:
+        where (str): The dataset, for the message.
+        metainfo (Mapping[str, Any]): With ``classes`` and ``flip_pairs``.
+
+    Raises:
+        ValueError: If a left class is not exchanged with its right one.
+    """
+    wrong = find_wrong_pairs(metainfo.get('classes', ()), metainfo.get('flip_pairs', ()))
+    if wrong:
+        raise ValueError(
+            f'`flip_pairs` of {where} contradict its classes: '
+            f'{"; ".join(wrong[:3])}. Correct them in its `metainfo`.'
+        )

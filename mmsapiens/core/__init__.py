@@ -1,0 +1,14 @@
+"""What everything uses: errors, atomic files, locks, words; the standard library only."""
+
+from .atomic_files import atomic_open, atomic_write
+from .errors import BadSampleError, MissingFileError
+from .read_errors import MissingInputError, ReadError
+
+__all__ = [
+    'BadSampleError',
+    'MissingFileError',
+    'atomic_open',
+    'atomic_write',
+    'MissingInputError',
+    'ReadError',
+]

@@ -1,0 +1,205 @@
+"""Boxes of people in the files of a dataset or detector.
+
+Letters: N people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ..structures.results import Image, People
+from .people_boxes import digest, people_of_boxes
+
+PERSON = 1
+WHEN_MISSING = ('error', 'nobody', 'image')
+
+
+class PeopleFile:
+    """Boxes of a COCO file, or of results of a detector.
+
+    Args:
+        path (str | Path): A COCO file with ``images`` and ``annotations``, or a list of detections
+            with ``image_id``, ``bbox`` [x, y, width, height] and ``score``.
+        images (str | Path, optional): For a list of detections: the COCO file with the names of its
+            images. Defaults to None, the numbers in the names of the files, as in
+            '000000000785.jpg'.
+        min_score (float): Of a detection. Defaults to 0.3.
+        missing (str): What an image has that the file does not know: 'error', 'nobody', or 'image'
+            for one box around it. Defaults to 'error'.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is none of these, or if a box is none.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        images: str | os.PathLike[str] | None = None,
+        min_score: float = 0.3,
+        missing: str = 'error',
+    ) -> None:
+        if missing not in WHEN_MISSING:
+            raise ValueError(f'`missing` must be one of {WHEN_MISSING}, but got {missing!r}')
+        self.path, self.missing = Path(path), missing
+        document = _read_json(self.path)
+        if isinstance(document, list):
+            listed = None if images is None else _read_json(Path(images))
+            found = document
+        else:
+            listed = document
+            found = _field(document, 'annotations', self.path)
+        self._images: dict[int, Mapping[str, Any]] | None = None
+        self._ids: dict[str, list[int]] = defaultdict(list)
+        if listed is not None:
+            source = self.path if images is None else Path(images)
+            self._read_images(_field(listed, 'images', source), source)
+        self._boxes: dict[int, list[list[float]]] = defaultdict(list)
+        for index, item in enumerate(found):
+            self._read_box(index, item, min_score)
+
+    @property
+    def identity(self) -> str:
+        """What manifests call this file; with other boxes it is another."""
+        content = [self._ids, self._boxes, self.missing]
+        return f'file {self.path.name} {digest(content)}'
+
+    def _read_images(self, images: Sequence[Any], source: Path) -> None:
+        self._images = {}
+        for index, image in enumerate(images):
+            try:
+                number, name = int(image['id']), str(image['file_name'])
+            except (TypeError, KeyError, ValueError):
+                raise ValueError(
+                    f'{source}: image {index} must have `id` and `file_name`, but got {image!r}'
+                ) from None
+            self._images[number] = image
+            self._ids[PurePosixPath(name.replace('\\', '/')).name].append(number)
+
+    def _read_box(self, index: int, item: Any, min_score: float) -> None:
+        try:
+            number, box = int(item['image_id']), item['bbox']
+            x, y, width, height = map(float, box)
+            score = float(item.get('score', 1))
+        except (AttributeError, TypeError, KeyError, ValueError):
+            raise ValueError(
+                f'{self.path}: entry {index} must have `image_id` and `bbox` '
+                f'[x, y, width, height], but got {str(item)[:200]}'
+            ) from None
+        if not (np.isfinite([x, y]).all() and width > 0 and height > 0):
+            raise ValueError(
+                f'{self.path}: the box of entry {index} must have an area, '
+                f'but is {box} [x, y, width, height]'
+            )
+        if self._images is not None and number not in self._images:
+            raise ValueError(
+                f'{self.path}: entry {index} is of the image {number}, which '
+                'is not in the list of images. Use files of the same set.'
+            )
+        is_person = item.get('category_id', PERSON) == PERSON
+        if is_person and not item.get('iscrowd') and score >= min_score:
+            box_xyxy = [x, y, x + width, y + height, min(max(score, 0), 1)]
+            self._boxes[number].append(box_xyxy)
+
+    def image_id(self, name: str, source: str) -> int:
+        """The id of an image.
+
+        Args:
+            name (str): Of its results.
+            source (str): Its path.
+
+        Raises:
+            ValueError: If the file does not know it, or knows several.
+        """
+        number = self.find_id(name, source)
+        if number is None:
+            raise ValueError(
+                f'{self.path} does not know the image {source}. Its name '
+                'must be a `file_name` of the file, or a number if the file '
+                "has no `images`; or choose `missing='nobody'` or 'image'."
+            )
+        return number
+
+    def find_id(self, name: str, source: str) -> int | None:
+        """As :meth:`image_id`, but None if the file does not know it."""
+        path = PurePosixPath(source.replace('\\', '/'))
+        if self._images is None:
+            number = PurePosixPath(name).name
+            return int(number) if number.isdecimal() else None
+        ids = self._ids.get(path.name, [])
+        if len(ids) > 1:
+            ids = [i for i in ids if _ends_with(path, self._images[i])]
+        if len(ids) > 1:
+            raise ValueError(
+                f'{self.path} has several images for {source}: '
+                f'{[self._images[i]["file_name"] for i in ids]}'
+            )
+        return ids[0] if ids else None
+
+    def people(self, frame: Image) -> People:
+        """The people of an image.
+
+        Raises:
+            ValueError: If the file does not know the image, or another size of it, or if a box is
+                outside.
+        """
+        if self.missing != 'error' and (self.find_id(frame.name, frame.source) is None):
+            if self.missing == 'image':
+                return People.whole_image(frame.size_hw)
+            return people_of_boxes([], frame.size_hw, origin='file')
+        number = self.image_id(frame.name, frame.source)
+        height, width = frame.size_hw
+        known = (self._images or {}).get(number, {})
+        listed = known.get('width', width), known.get('height', height)
+        if listed != (width, height):
+            raise ValueError(
+                f'{self.path} says that {frame.source} is {listed[0]} wide '
+                f'and {listed[1]} high, but it is {width} and {height}. '
+                'Use the images that the boxes were made for.'
+            )
+        return people_of_boxes(
+            self._boxes.get(number, []),
+            frame.size_hw,
+            origin='file',
+            where=f'{self.path}, image {number}',
+        )
+
+    def __iter__(self) -> Iterator[int]:
+        """Ids of images that have people."""
+        return iter(self._boxes)
+
+
+def _ends_with(path: PurePosixPath, image: Mapping[str, Any]) -> bool:
+    """Whether a path ends in the name of an image, which may have folders."""
+    parts = PurePosixPath(str(image['file_name']).replace('\\', '/')).parts
+    return path.parts[-len(parts) :] == parts
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'the file of people {path} does not exist. Check the path.'
+        ) from None
+    except ValueError as error:
+        raise ValueError(f'the file of people {path} is not JSON: {error}') from error
+
+
+def _field(document: Any, name: str, path: Path) -> list[Any]:
+    value = document.get(name) if isinstance(document, Mapping) else None
+    if not isinstance(value, list):
+        raise ValueError(
+            f'{path} must be a COCO file with lists `images` and '
+            f'`annotations`, or a list of detections, but `{name}` is '
+            f'{type(value).__name__}'
+        )
+    return value

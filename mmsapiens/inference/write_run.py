@@ -1,0 +1,192 @@
+"""Results of a run as files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..structures.results import ImageResult, MapResult, ReadFailure
+from .file_checks import Checks
+from .output_folder import OutputFolder
+from .prefetch import close, map_ahead
+from .temporal import TemporalFilter
+from .writers import AnnotatedVideo, Writer, build_writers
+from .writers.build import DEFAULT_OUTPUTS
+from .writers.coco_results import ImageIds
+
+Item = ImageResult | ReadFailure
+State = Callable[[], dict[str, Any] | None]
+
+WRITERS = 32
+"""Threads that write: a disk, or one on a network, is mostly waiting."""
+WRITING_BYTES = 2**28
+"""Results that wait to be written, in bytes, after which none is added."""
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What is written.
+
+    Args:
+        outputs (tuple[str, ...]): Some of :data:`mmsapiens.inference.writers.OUTPUTS`. Defaults to
+            keypoints, maps, overlays and panels.
+        map_format (str): 'npy', 'png' or 'exr'. Defaults to 'npy'.
+        threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
+        video (str, optional): What annotated videos show, 'panel' or a task. Defaults to None, none
+            are written.
+        frame_pictures (bool): Whether frames of videos have overlays and panels of their own.
+            Defaults to False.
+        overwrite (bool): Whether to replace results of other models or options. Defaults to False.
+        checkpoint_frames (int): Frames of a video after which an interrupted run can go on.
+            Defaults to 200.
+    """
+
+    outputs: tuple[str, ...] = DEFAULT_OUTPUTS
+    map_format: str = 'npy'
+    threshold: float = 0.3
+    video: str | None = None
+    frame_pictures: bool = False
+    overwrite: bool = False
+    checkpoint_frames: int = 200
+
+    def writers(self, tasks: tuple[str, ...]) -> list[Writer]:
+        """Writers of some tasks."""
+        return build_writers(
+            tasks,
+            self.outputs,
+            map_format=self.map_format,
+            threshold=self.threshold,
+            frame_pictures=self.frame_pictures,
+        )
+
+    def open(
+        self,
+        out: Any,
+        tasks: tuple[str, ...],
+        identity: Mapping[str, Any],
+        image_ids: ImageIds | None = None,
+    ) -> OutputFolder:
+        """The folder of the results of some tasks.
+
+        Args:
+            out (str | Path): Where it is.
+            tasks (tuple[str, ...]): The tasks.
+            identity (Mapping[str, Any]): What results depend on.
+            image_ids (Callable, optional): As in :class:`OutputFolder`.
+        """
+        video = None
+        if self.video is not None:
+            video = AnnotatedVideo(tasks, self.video, self.threshold)
+        return OutputFolder(
+            out,
+            self.writers(tasks),
+            identity,
+            video=video,
+            overwrite=self.overwrite,
+            checkpoint_frames=self.checkpoint_frames,
+            image_ids=image_ids,
+        )
+
+
+@dataclass
+class RunSummary:
+    """What a run did.
+
+    Args:
+        folder (Path): Where its results are.
+        done (int): Images and frames with results. Defaults to 0.
+        skipped (int): Images and videos that were done before. Defaults to
+            0.
+        people (int): Found in all images together. Defaults to 0.
+        failed (list[ReadFailure]): Inputs that could not be read.
+        seconds (float): How long it took. Defaults to 0.
+    """
+
+    folder: Path
+    done: int = 0
+    skipped: int = 0
+    people: int = 0
+    failed: list[ReadFailure] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def write_results(
+    folder: OutputFolder,
+    results: Generator[Item, None, None],
+    temporal: TemporalFilter | None = None,
+    on_item: Callable[[Item], None] | None = None,
+) -> RunSummary:
+    """Write results as they come; after an error the folder can be continued.
+
+    Args:
+        folder (OutputFolder): Where to.
+        results (Generator): It is closed at the end.
+        temporal (TemporalFilter, optional): What they went through last; its state is kept with
+            videos. Defaults to None.
+        on_item (Callable, optional): Told each result once it is written. Defaults to None.
+    """
+    start = time.monotonic()
+    summary = RunSummary(folder.folder)
+
+    def write(entry: tuple[Item, State]) -> tuple[Item, State, Checks]:
+        item, state = entry
+        if isinstance(item, ReadFailure):
+            return item, state, {}
+        return item, state, folder.write_files(item)
+
+    with (
+        folder,
+        ThreadPoolExecutor(WRITERS, 'mmsapiens-writing') as pool,
+        closing(
+            map_ahead(
+                write,
+                _with_state(results, temporal),
+                pool,
+                WRITERS,
+                lambda entry: _bytes(entry[0]),
+                WRITING_BYTES,
+            )
+        ) as written,
+    ):
+        for item, state, checks in written:
+            if isinstance(item, ReadFailure):
+                folder.fail(item)
+                summary.failed.append(item)
+            else:
+                folder.write(item, state, checks)
+                summary.done += 1
+                summary.people += len(item.people)
+            if on_item is not None:
+                on_item(item)
+            del item, state  # or it would live on while we wait for the next
+    summary.skipped = folder.skipped
+    summary.seconds = time.monotonic() - start
+    return summary
+
+
+def _with_state(
+    results: Generator[Item, None, None], temporal: TemporalFilter | None
+) -> Generator[tuple[Item, State], None, None]:
+    """Each result with the state of tracking and smoothing after it."""
+    try:
+        for item in results:
+            state: State = lambda: None  # noqa: E731
+            if temporal is not None and isinstance(item, ImageResult):
+                state = temporal.snapshot()
+            yield item, state
+            del item, state
+    finally:
+        close(results)
+
+
+def _bytes(item: Item) -> int:
+    """Size of the arrays of a result."""
+    if isinstance(item, ReadFailure):
+        return 0
+    maps = (r for r in item.tasks.values() if isinstance(r, MapResult))
+    return item.frame.image.nbytes + sum(one.values.nbytes for one in maps)

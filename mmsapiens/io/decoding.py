@@ -1,0 +1,195 @@
+"""Files of images as BGR, uint8.
+
+The header is read by Pillow, so that the size is known before anything is decoded. Ordinary JPEG
+and PNG files are decoded by OpenCV, whose pixels are those of training; Pillow decodes all others.
+Color profiles are ignored, as in training.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..core.read_errors import ReadError
+from .arrays import array_to_bgr
+from .read_options import DEFAULTS, ReadOptions
+
+_OPENCV_MODES = {'JPEG': ('L', 'RGB'), 'MPO': ('L', 'RGB'), 'PNG': ('L', 'RGB', 'I', 'I;16')}
+"""Format -> modes of Pillow that OpenCV decodes."""
+_ENDS = {b'\xff\xd8': (b'\xff\xda', b'\xff\xd9'), b'\x89PNG': (b'IDAT', b'IEND')}
+"""Start of a file -> mark in front of its pixels, mark after them."""
+_TURNS = {
+    2: (None, 1),
+    3: (cv2.ROTATE_180, None),
+    4: (None, 0),
+    5: (cv2.ROTATE_90_CLOCKWISE, 1),
+    6: (cv2.ROTATE_90_CLOCKWISE, None),
+    7: (cv2.ROTATE_90_CLOCKWISE, 0),
+    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
+}
+"""EXIF orientation -> rotation, then flip of OpenCV."""
+_ORIENTATION = 0x0112
+_HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
+_OPEN_LOCK = threading.Lock()
+AGAIN = 'Copy or export it again.'
+
+
+def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
+    """Decode a file.
+
+    Args:
+        content (bytes): The file.
+        source (str): Its path or URL, for messages.
+        options (ReadOptions): Limits, and what is behind transparency.
+
+    Returns:
+        NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says; the first one of several
+        frames or pages.
+
+    Raises:
+        ReadError: If it is empty, cut short, damaged, too large, of an unknown format or no
+            image.
+    """
+    if not content:
+        raise ReadError(f'{source} is an empty file. {AGAIN}')
+    header = _open(content, source)
+    width, height = header.size
+    if width * height > options.max_pixels:
+        raise ReadError(
+            f'{source} has {width} x {height} pixels, more than `max_pixels` '
+            f'({options.max_pixels}). Make it smaller, or raise the limit if '
+            'you trust the file.'
+        )
+    if header.mode in _OPENCV_MODES.get(header.format or '', ()):
+        return _decode_opencv(content, header, source, options)
+    return image_to_bgr(header, source, options)
+
+
+def _open(content: bytes, source: str) -> Image.Image:
+    """The header of a file, without Pillow's own limit of pixels."""
+    try:
+        with _OPEN_LOCK:
+            limit = Image.MAX_IMAGE_PIXELS
+            Image.MAX_IMAGE_PIXELS = None  # ours has a message of its own
+            try:
+                return Image.open(io.BytesIO(content))
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+    except UnidentifiedImageError:
+        reason = _foreign_reason(content)
+    # Damaged headers end in whatever the parsers of Pillow meet.
+    except Exception as error:
+        reason = f'its header is damaged ({error}). {AGAIN}'
+    raise ReadError(f'{source} cannot be read: {reason}')
+
+
+def _foreign_reason(content: bytes) -> str:
+    """Why Pillow does not know a file."""
+    if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
+        return (
+            'HEIC needs a decoder. Install one (`pip install pillow-heif`), '
+            'or export the image as JPEG.'
+        )
+    if content.startswith(b'version https://git-lfs'):
+        return (
+            'it is a pointer of Git LFS instead of the image. Fetch the files with `git lfs pull`.'
+        )
+    if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
+        return 'it is a text or drawing, not an image of pixels.'
+    return f'it is damaged or no image (it starts with {content[:16]!r}). {AGAIN}'
+
+
+def register_heif() -> None:
+    """Let Pillow read HEIC if its decoder is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return
+    register_heif_opener()
+
+
+register_heif()
+
+
+def _decode_opencv(
+    content: bytes, header: Image.Image, source: str, options: ReadOptions
+) -> NDArray:
+    # OpenCV fills what is missing of a JPEG with gray. The marks cannot occur among its pixels, but
+    # in what some cameras append to it.
+    for start, (data_mark, end_mark) in _ENDS.items():
+        if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
+            _load(header, source)
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:
+        raise ReadError(f'{source} cannot be decoded: {error}') from error
+    if array is None:
+        raise ReadError(f'{source} is damaged. {AGAIN}')
+    return turn(
+        array_to_bgr(array, source, alpha_background=options.alpha_background),
+        header.getexif().get(_ORIENTATION, 1),
+    )
+
+
+def turn(image: NDArray, orientation: int) -> NDArray:
+    """Turn an image as an EXIF orientation says.
+
+    Args:
+        image (NDArray): (H, W, 3).
+        orientation (int): 1 to 8; anything else counts as 1.
+
+    Returns:
+        NDArray: (H, W, 3) or (W, H, 3).
+    """
+    rotation, flip = _TURNS.get(orientation, (None, None))
+    if rotation is not None:
+        image = cv2.rotate(image, rotation)
+    return image if flip is None else cv2.flip(image, flip)
+
+
+def _load(image: Image.Image, source: str) -> None:
+    """Decode by Pillow, which refuses what was cut short."""
+    try:
+        image.load()
+    # The decoders of Pillow raise errors of many kinds.
+    except Exception as error:
+        raise ReadError(f'{source} was cut short or is damaged ({error}). {AGAIN}') from error
+
+
+def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
+    """An image of Pillow as an array.
+
+    Args:
+        image (Image.Image): Of any mode.
+        source (str): For messages.
+        options (ReadOptions): What is behind transparency.
+
+    Returns:
+        NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says.
+
+    Raises:
+        ReadError: If it cannot be decoded.
+    """
+    _load(image, source)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith('I;16'):
+        array = np.asarray(image).astype(np.uint16)
+    elif image.mode in ('I', 'F'):
+        array = np.asarray(image)
+        if image.mode == 'I' and 255 < array.max() < 65536:
+            array = array.astype(np.uint16)
+    else:
+        see_through = (
+            image.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in image.info
+        )
+        array = np.asarray(image.convert('RGBA' if see_through else 'RGB'))
+    return array_to_bgr(
+        array, source, channel_order='rgb', alpha_background=options.alpha_background
+    )

@@ -1,0 +1,207 @@
+"""Reading and writing of dense maps: labels, masks, depth, normals.
+
+A file is recognised by its content, never by its name, and is checked before anything uses it.
+``docs/dense_outputs.md`` describes the formats.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine import fileio
+
+from ..core.atomic_files import atomic_write
+from ..core.errors import BadSampleError, MissingFileError
+from ..structures.fields import Field, get_field
+from .map_checks import DAMAGED, check_map
+from .map_exr import decode_exr, encode_exr
+from .map_png import PNG_START, decode_png, encode_png
+
+WRITTEN_SUFFIXES = ('.npy', '.npz', '.png', '.exr')
+_STARTS = {
+    b'\x93NUMPY': 'npy',
+    b'PK': 'npz',
+    PNG_START: 'png',
+    b'v/1\x01': 'exr',
+    b'\xff\xd8': 'jpg',
+}
+
+
+def read_map(
+    path: str | Path,
+    field_name: str,
+    *,
+    scale: float | None = None,
+    offset: float = 0.0,
+    backend_args: dict | None = None,
+) -> np.ndarray:
+    """Read one map.
+
+    npy and npz are read as they are; of an npz file with several arrays, the one that is named as
+    the field. Labels and masks are also read from 8-bit and 16-bit png (of a palette, the indices),
+    numbers and vectors from png and exr as :func:`write_map` stores them.
+
+    Args:
+        path (str | Path): The file.
+        field_name (str): What it shows, a key of ``FIELDS``.
+        scale (float, optional): For a png file of numbers that does not hold its own scaling: value
+            = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
+            unit.
+        offset (float): See ``scale``. Defaults to 0.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
+
+    Returns:
+        np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
+        channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
+        to unit length; pixels without one are 0.
+
+    Raises:
+        KeyError: If the field is unknown.
+        MissingFileError: If there is no such file.
+        BadSampleError: If the file is empty, cut short, damaged, of another format, or holds
+            something that the field cannot be: another type or number of channels, NaN, infinity
+            (except of a depth, where nothing was measured), ids above 255.
+    """
+    field = get_field(field_name)
+    if backend_args is None and str(path).endswith('.npy'):
+        local = _read_local_npy(Path(path))
+        if local is not None:
+            return check_map(path, local, field, field.may_be_infinite)
+    content = _read_file(path, backend_args)
+    kind = next((k for s, k in _STARTS.items() if content.startswith(s)), '')
+    if kind in ('npy', 'npz'):
+        array = _read_numpy(path, content, field)
+    elif kind == 'png':
+        array = decode_png(path, content, field, scale, offset)
+    elif kind == 'exr':
+        array = decode_exr(path, content, field)
+    elif kind == 'jpg':
+        raise BadSampleError(
+            f'{path} is a JPEG, whose compression changes the values of a '
+            f'{field.name}. Store the map as png, npy or exr.'
+        )
+    else:
+        raise BadSampleError(
+            f'{path} must be an npy, npz, png or exr file with a '
+            f'{field.name}, but it starts with {content[:16]!r}. {DAMAGED}'
+        )
+    return check_map(path, array, field, field.may_be_infinite)
+
+
+def _read_local_npy(path: Path) -> np.ndarray | None:
+    """The array of an npy file without a copy of the file in memory.
+
+    None for whatever is not plainly right, which is then read, and refused, the long way.
+    """
+    try:
+        with open(path, 'rb') as file:
+            if file.read(6) != b'\x93NUMPY':
+                return None
+            file.seek(0)
+            return np.load(file, allow_pickle=False)
+    # A damaged header ends in whatever numpy's parser meets.
+    except Exception:
+        return None
+
+
+def _read_file(path: str | Path, backend_args: dict | None) -> bytes:
+    try:
+        content = fileio.get(str(path), backend_args=backend_args)
+    except FileNotFoundError:
+        raise MissingFileError(
+            f'the map {path} does not exist. Check the path, or `data_root` '
+            'and `data_prefix` of the dataset.'
+        ) from None
+    except OSError as error:
+        raise BadSampleError(f'the map {path} cannot be read: {error}') from error
+    if not content:
+        raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}')
+    return content
+
+
+def _read_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
+    """The array of an npy file, or the one of an npz file that is meant."""
+    try:
+        loaded = np.load(io.BytesIO(content), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        names = loaded.files
+        name = names[0] if len(names) == 1 else field.name
+        array = loaded[name] if name in names else None
+    # A damaged header ends in whatever numpy's or zipfile's parsers meet.
+    except Exception as error:
+        raise BadSampleError(
+            f'{path} is no whole npy or npz file of numbers; pickled objects '
+            f'are never loaded. {DAMAGED} The reason: {error}'
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise BadSampleError(
+            f'{path} must hold one array, or one named {field.name!r}, but it holds {names}'
+        )
+    return array
+
+
+def write_map(
+    path: str | Path,
+    array: np.ndarray,
+    field_name: str,
+    *,
+    scale: float | None = None,
+    offset: float | None = None,
+    is_durable: bool = True,
+) -> Path:
+    """Write one map to a file that appears only when it is complete.
+
+    The suffix selects the format. npy, npz and exr keep numbers exactly. A png file has 8 bits for
+    labels (ids) and masks (0 or 255), and 16 for
+
+    - numbers: stored = round((value - offset) / scale), with both in a tEXt
+      chunk ``mmsapiens``, so that :func:`read_map` gives values within half
+      of ``scale``;
+    - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B,
+      within 1 / 65535; a zero vector, a pixel without one, is black.
+
+    Args:
+        path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its folder is made if needed.
+        array (np.ndarray): The map, as :func:`read_map` returns it.
+        field_name (str): What it shows, a key of ``FIELDS``.
+        scale (float, optional): For numbers in png, above 0. Defaults to None: the smallest and
+            largest value become 0 and 65535.
+        offset (float, optional): For numbers in png. Defaults to None: 0 with ``scale``, or else
+            the smallest value.
+        is_durable (bool): Whether it is on the disk at the end, so that a power failure soon after
+            cannot damage it. Defaults to True.
+
+    Returns:
+        Path: The file written.
+
+    Raises:
+        KeyError: If the field is unknown.
+        ValueError: If the suffix is another one, ``scale`` is not positive, or the scaled values do
+            not fit in 16 bits.
+        BadSampleError: If the array is not a map of this field.
+    """
+    field = get_field(field_name)
+    path = Path(path).expanduser()
+    if path.suffix not in WRITTEN_SUFFIXES:
+        raise ValueError(
+            f'the suffix of {path} must be one of {WRITTEN_SUFFIXES}, but got {path.suffix!r}'
+        )
+    array = check_map(path, np.asarray(array), field)
+    if path.suffix == '.exr':
+        content = encode_exr(path, array, field)
+    elif path.suffix == '.png':
+        content = encode_png(path, array, field, scale, offset)
+    else:
+        buffer = io.BytesIO()
+        if path.suffix == '.npy':
+            np.save(buffer, array, allow_pickle=False)
+        else:
+            arrays: dict[str, Any] = {field.name: array}
+            np.savez_compressed(buffer, **arrays)
+        content = buffer.getvalue()
+    atomic_write(content, path, is_durable=is_durable)
+    return path

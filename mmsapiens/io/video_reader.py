@@ -1,0 +1,189 @@
+"""Frames of a video file, one at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.read_errors import ReadError
+from .listing import is_video_name
+from .read_options import DEFAULTS, ReadOptions
+
+_STILL_BRANDS = (b'avif', b'avis', b'heic', b'heix', b'mif1', b'msf1')
+
+
+def is_video_content(head: bytes) -> bool:
+    """Whether a file starts like a video in one of the common containers."""
+    if head[4:8] == b'ftyp':
+        return head[8:12] not in _STILL_BRANDS
+    return head.startswith((b'\x1a\x45\xdf\xa3', b'FLV')) or (
+        head.startswith(b'RIFF') and head[8:12] == b'AVI '
+    )
+
+
+def is_video_file(path: Path) -> bool:
+    """Whether a file is a video, by its name or else its first bytes."""
+    if is_video_name(path):
+        return True
+    try:
+        with open(path, 'rb') as file:
+            return is_video_content(file.read(16))
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A frame of a video.
+
+    Args:
+        image (NDArray): BGR, uint8 (H, W, 3), upright.
+        index (int): Which frame of the file it is, from 0.
+        time_s (float): Seconds since the first frame.
+    """
+
+    image: NDArray
+    index: int
+    time_s: float
+
+
+class VideoReader:
+    """Reads a video from its beginning, in constant memory.
+
+    Args:
+        content (Path | bytes): The file, or what is in it.
+        source (str): For messages.
+        options (ReadOptions): Which frames, and how large they may be.
+
+    Raises:
+        ReadError: If it is no video that can be decoded.
+
+    Attributes:
+        fps (float): Average rate of the file; 25 if it does not say.
+        num_frames (int | None): Frames that will be read; None if the file does not say how many it
+            has. An estimate if it starts late.
+        skipped_damage (int): Damaged packets met so far, which are left out.
+    """
+
+    def __init__(self, content: Path | bytes, source: str, options: ReadOptions = DEFAULTS) -> None:
+        self.content, self.source, self.options = content, source, options
+        self.skipped_damage = 0
+        with self._open() as container:
+            stream = container.streams.video[0]
+            context = stream.codec_context
+            if context.width * context.height > options.max_pixels:
+                raise ReadError(
+                    f'{source} has frames of {context.width} x '
+                    f'{context.height} pixels, more than `max_pixels` '
+                    f'({options.max_pixels})'
+                )
+            rate = stream.average_rate or stream.guessed_rate
+            self.fps = float(rate) if rate else 25.0
+            self.num_frames = self._count(stream.frames)
+
+    def _count(self, total: int) -> int | None:
+        options = self.options
+        if not total:
+            return None
+        last = total
+        if options.end_s is not None:
+            last = min(total, int(np.ceil(options.end_s * self.fps - 1e-6)))
+        first = int(np.ceil(options.start_s * self.fps - 1e-6))
+        count = -(-max(0, last - first) // options.frame_step)
+        return min(count, options.max_frames or count)
+
+    def _open(self) -> Any:
+        import av
+
+        content = self.content
+        if isinstance(content, bytes) and not content:
+            raise ReadError(f'{self.source} is an empty file')
+        if isinstance(content, Path) and content.stat().st_size == 0:
+            raise ReadError(f'{self.source} is an empty file')
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
+        try:
+            container = av.open(file)
+            if not container.streams:
+                raise ValueError('it has no streams')
+        except (av.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, 'strerror', None) or error
+            raise ReadError(
+                f'{self.source} is no video that can be read, or was cut '
+                f'short: {reason}. Copy it again, or convert it to mp4.'
+            ) from error
+        if not container.streams.video:
+            container.close()
+            raise ReadError(f'{self.source} has no images, only sound')
+        return container
+
+    def read(self, first_index: int = 0) -> Iterator[VideoFrame]:
+        """The frames that the options choose, in order.
+
+        Args:
+            first_index (int): Frames before this index are passed over; they still count for
+                ``frame_step`` and ``max_frames``. Defaults to 0.
+
+        Yields:
+            VideoFrame: One at a time.
+
+        Raises:
+            ReadError: At the end, if not one frame could be decoded.
+        """
+        options, chosen, index, start = self.options, 0, -1, None
+        offset: int | None = None
+        with self._open() as container:
+            for index, frame in enumerate(self._decode(container)):
+                if start is None:
+                    start = frame.time or 0.0
+                time = frame.time
+                time_s = index / self.fps if time is None else time - start
+                if time_s < options.start_s - 1e-6:
+                    continue
+                if options.end_s is not None and time_s >= options.end_s:
+                    break
+                offset = index if offset is None else offset
+                if (index - offset) % options.frame_step:
+                    continue
+                if chosen == options.max_frames:
+                    break
+                chosen += 1
+                if index >= first_index:
+                    yield VideoFrame(_upright(frame), index, time_s)
+        if index < 0:
+            raise ReadError(
+                f'{self.source} has no frame that can be decoded. Check that '
+                'it plays, or convert it to mp4.'
+            )
+
+    def _decode(self, container: Any) -> Iterator[Any]:
+        """Frames of a container without its damaged packets."""
+        import av
+
+        stream = container.streams.video[0]
+        stream.thread_type = 'AUTO'
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                yield from packet.decode()
+            except StopIteration:
+                return
+            except av.error.EOFError:
+                return
+            except av.FFmpegError:
+                self.skipped_damage += 1
+                if self.skipped_damage > 10000:
+                    return
+
+
+def _upright(frame: Any) -> NDArray:
+    """A frame as BGR, turned as its metadata says."""
+    image = frame.to_ndarray(format='bgr24')
+    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise
+    return np.ascontiguousarray(np.rot90(image, quarter_turns))

@@ -1,0 +1,23 @@
+"""Sets of keypoints: names, flips, sigmas, links, groups, correspondences."""
+
+from .keypoint_sets import (
+    GROUPS,
+    KEYPOINT_SETS,
+    NO_MATCH,
+    KeypointSet,
+    common_keypoints,
+    convert_keypoints,
+    correspondences,
+    get_keypoint_set,
+)
+
+__all__ = [
+    'GROUPS',
+    'KEYPOINT_SETS',
+    'NO_MATCH',
+    'KeypointSet',
+    'common_keypoints',
+    'convert_keypoints',
+    'correspondences',
+    'get_keypoint_set',
+]

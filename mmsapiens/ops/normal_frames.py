@@ -1,0 +1,70 @@
+"""Conversion of normals between the axes of different programs.
+
+All frames are those of the camera that took the image, right-handed, with x to the right of the
+image.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {'opengl': (1, 1, 1), 'opencv': (1, -1, -1)}
+"""Image -> signs of x, y, z against the frame of this package, 'opengl': x to the right, y up, z
+towards the camera. In 'opencv' y points down and z away from the camera."""
+
+Normals = TypeVar('Normals', np.ndarray, Tensor)
+
+
+def check_normal_frame(name: str, frame: str) -> None:
+    """Refuse an unknown frame.
+
+    Args:
+        name (str): Name of the argument, for the message.
+        frame (str): Its value.
+
+    Raises:
+        KeyError: If it is none of :data:`NORMAL_FRAMES`.
+    """
+    if frame not in NORMAL_FRAMES:
+        raise KeyError(f'`{name}` must be one of {sorted(NORMAL_FRAMES)}, but got {frame!r}')
+
+
+def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -> Normals:
+    """Express normals in another frame.
+
+    Zero vectors, the pixels without a normal, stay zero.
+
+    Args:
+        normals (np.ndarray | Tensor): Vectors, of any floating or signed type; x, y, z along
+            ``dim``. It is not changed.
+        source (str): Image of ``normals``, a key of :data:`NORMAL_FRAMES`.
+        target (str): Image of the result.
+        dim (int): The axis of x, y, z: -1 for (H, W, 3), -3 for (3, H, W) and (B, 3, H, W).
+            Defaults to -1.
+
+    Returns:
+        np.ndarray | Tensor: A new array or tensor of the same shape and type.
+
+    Raises:
+        KeyError: If a frame is unknown.
+        ValueError: If ``dim`` has not the length 3.
+    """
+    check_normal_frame('source', source)
+    check_normal_frame('target', target)
+    shape = tuple(normals.shape)
+    if not -len(shape) <= dim < len(shape) or shape[dim] != 3:
+        raise ValueError(
+            f'axis {dim} of `normals` must hold x, y and z, but its shape is '
+            f'{shape}. Set `dim`, for instance -3 for (3, H, W).'
+        )
+    signs = [a * b for a, b in zip(NORMAL_FRAMES[source], NORMAL_FRAMES[target])]
+    along = [3 if i == dim % len(shape) else 1 for i in range(len(shape))]
+    if isinstance(normals, Tensor):
+        factors = torch.tensor(signs, device=normals.device)
+        return normals * factors.to(normals.dtype).view(along) + 0
+    # Adding 0 turns -0 into 0.
+    return normals * np.array(signs, dtype=normals.dtype).reshape(along) + 0

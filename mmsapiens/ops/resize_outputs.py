@@ -1,0 +1,192 @@
+"""From the output of a network back to the image.
+
+Letters: C channels, H W height and width of the image, h w those of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..structures.fields import Field
+
+STRIP_VALUES = 2**22
+"""Numbers in a strip of the resized output, all channels together."""
+
+CACHED_VALUES = 2**21
+"""Likewise on a CPU, 8 MB."""
+
+
+def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Bilinear resizing along an axis, ``align_corners=False``.
+
+    Returns:
+        tuple: For each output position the pixels before and behind it, and the share of the
+        latter.
+    """
+    y = (positions.float() + 0.5) * (size_in / size_out) - 0.5
+    y = y.clamp(0, size_in - 1)
+    upper = y.long()
+    return upper, (upper + 1).clamp(max=size_in - 1), y - upper
+
+
+def _row_matrix(sizes: Sequence[int], start: int, stop: int) -> tuple[int, Tensor]:
+    """Resizing of rows through several sizes, as one small matrix.
+
+    Args:
+        sizes (Sequence[int]): Heights, from the input to the output.
+        start (int): First output row.
+        stop (int): Row behind the last one.
+
+    Returns:
+        tuple[int, Tensor]: First input row that is needed, and weights (stop - start, input rows),
+        float32.
+    """
+    matrix = torch.eye(stop - start)
+    for size_in, size_out in zip(sizes[-2::-1], sizes[:0:-1]):
+        positions = torch.arange(start, start + matrix.shape[1])
+        upper, lower, share = _taps(size_in, size_out, positions)
+        start = int(upper[0])
+        step = torch.zeros(len(positions), int(lower[-1]) + 1 - start)
+        number = torch.arange(len(positions))
+        step.index_put_((number, upper - start), 1 - share, accumulate=True)
+        step.index_put_((number, lower - start), share, accumulate=True)
+        matrix = matrix @ step
+    return start, matrix
+
+
+def _strip_by_matrix(
+    maps: Tensor, sizes: Sequence[tuple[int, int]], start: int, stop: int
+) -> Tensor:
+    """Rows of the resized output on a CPU, (C, rows, W)."""
+    heights = [maps.shape[1], *(height for height, _ in sizes)]
+    first, matrix = _row_matrix(heights, start, stop)
+    strip = maps[:, first : first + matrix.shape[1]]
+    lines = strip.flatten(0, 1).numpy()  # (C * rows, w)
+    for _, width in sizes:
+        # Of the numbers of F.interpolate, in a quarter of its time.
+        lines = cv2.resize(lines, (width, len(lines)))
+    strip = torch.from_numpy(lines.reshape(*strip.shape[:2], -1))
+    return matrix @ strip
+
+
+def _strip_by_lerp(maps: Tensor, size_hw: tuple[int, int], start: int, stop: int) -> Tensor:
+    """Rows of the resized output on any device, (C, rows, W)."""
+    positions = torch.arange(start, stop, device=maps.device)
+    upper, lower, share = _taps(maps.shape[1], size_hw[0], positions)
+    share = share[:, None].to(maps.dtype)
+    strip = torch.lerp(maps[:, upper], maps[:, lower], share)
+    return F.interpolate(strip[None], size=(stop - start, size_hw[1]), mode='bilinear')[0]
+
+
+def _is_for_matrices(maps: Tensor, sizes: Sequence[tuple[int, int]]) -> bool:
+    """Whether rows are resized by matrices: only up, and only numbers, as a matrix spreads NaN to
+    all rows of a strip."""
+    heights = [maps.shape[1], *(height for height, _ in sizes)]
+    return (
+        maps.device.type == 'cpu'
+        and not maps.requires_grad
+        and maps.dtype == torch.float32
+        and all(0 < low <= high for low, high in zip(heights, heights[1:]))
+        and bool(maps.sum().isfinite())
+    )
+
+
+def resized_strips(
+    maps: Tensor,
+    size_hw: tuple[int, int],
+    max_values: int | None = None,
+    via_hw: tuple[int, int] | None = None,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Bilinear resizing, some rows at a time.
+
+    The strips together are ``F.interpolate(..., mode='bilinear')``, which for 28 classes on a
+    photograph of 12 megapixels takes 1.4 GB.
+
+    Args:
+        maps (Tensor): Output (C, h, w).
+        size_hw (tuple[int, int]): Height H and width W.
+        max_values (int, optional): Numbers in a strip. Defaults to None, what fits into the cache
+            of a CPU, and 2^22, 16 MB, elsewhere.
+        via_hw (tuple[int, int], optional): Height and width that ``maps`` are resized to first.
+            Defaults to None.
+
+    Yields:
+        tuple[slice, Tensor]: Rows of the image, and (C, rows, W).
+    """
+    height, width = size_hw
+    sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
+    if max_values is None:
+        on_cpu = maps.device.type == 'cpu'
+        max_values = CACHED_VALUES if on_cpu else STRIP_VALUES
+    step = max(1, max_values // max(1, len(maps) * width))
+    by_matrix = _is_for_matrices(maps, sizes)
+    if via_hw is not None and not by_matrix:
+        maps = F.interpolate(maps[None], size=via_hw, mode='bilinear')[0]
+    for start in range(0, height, step):
+        stop = min(start + step, height)
+        if by_matrix:
+            strip = _strip_by_matrix(maps, sizes, start, stop)
+        else:
+            strip = _strip_by_lerp(maps, size_hw, start, stop)
+        yield slice(start, stop), strip
+
+
+def restore(
+    maps: Tensor,
+    size_hw: tuple[int, int],
+    finish: Callable[[Tensor], Tensor],
+    max_values: int | None = None,
+    via_hw: tuple[int, int] | None = None,
+) -> Tensor:
+    """Resize an output and finish it, without holding it at full size.
+
+    Args:
+        maps (Tensor): Output (C, h, w).
+        size_hw (tuple[int, int]): Height H and width W of the image.
+        finish (Callable): Takes (C, rows, W), gives the prediction of these rows, such as class ids
+            (1, rows, W). It must treat each pixel by itself.
+        max_values (int, optional): As in :func:`resized_strips`.
+        via_hw (tuple[int, int], optional): Likewise.
+
+    Returns:
+        Tensor: The prediction (_, H, W), on the device of ``maps``.
+    """
+    result: Tensor | None = None
+    for rows, strip in resized_strips(maps, size_hw, max_values, via_hw):
+        part = finish(strip)
+        if result is None:
+            result = part.new_empty((part.shape[0], *size_hw))
+        result[:, rows] = part
+    if result is None:
+        raise ValueError(f'`size_hw` must not be empty, but got {size_hw}')
+    return result
+
+
+def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
+    """Output for a mirrored image, as if it had not been mirrored.
+
+    Args:
+        maps (Tensor): Output (..., C, h, w), as a function of x mirrored.
+        field (Field): What it shows.
+        label_pairs (Sequence[Sequence[int]]): Classes on the left and on the right side of the
+            body; only for labels.
+
+    Returns:
+        Tensor: Likewise: columns reversed, vectors turned, classes of the two sides exchanged.
+    """
+    maps = maps.flip(-1)
+    if field.is_labels and label_pairs:
+        order = list(range(maps.shape[-3]))
+        for first, second in label_pairs:
+            order[first], order[second] = second, first
+        maps = maps[..., order, :, :]
+    if field.negate_on_hflip:
+        signs = maps.new_ones(maps.shape[-3])
+        signs[list(field.negate_on_hflip)] = -1
+        maps = maps * signs[:, None, None]
+    return maps

@@ -1,0 +1,171 @@
+"""An image on its way through inference, and what was found in it.
+
+Letters: N people, K keypoints, H W height and width of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.read_errors import ReadError
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image of a source.
+
+    Args:
+        image (NDArray): BGR, uint8 (H, W, 3), turned as its EXIF orientation says.
+        name (str): Where its results go, relative to the output folder and without a suffix, such
+            as 'holiday/beach' or 'clip/000012'. Unique in a run.
+        source (str): Path or URL, or 'array 3' for the fourth array.
+        index (int): Place in its source, from 0.
+        time_s (float, optional): Seconds since the start of its video. Defaults to None, an image
+            of its own.
+        video (str, optional): Name of the video's results, such as 'clip'. Defaults to None.
+        fps (float, optional): Average frames per second of its video file. Defaults to None,
+            unknown.
+    """
+
+    image: NDArray
+    name: str
+    source: str
+    index: int = 0
+    time_s: float | None = None
+    video: str | None = None
+    fps: float | None = None
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True)
+class ReadFailure:
+    """An image that could not be read.
+
+    Args:
+        name (str): As in :class:`Image`.
+        source (str): As in :class:`Image`.
+        reason (str): What is wrong with it and the way out.
+    """
+
+    name: str
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LazyImage:
+    """An image that waits to be read, by whichever thread is free.
+
+    Args:
+        name (str): As in :class:`Image`.
+        source (str): As in :class:`Image`.
+        decode (Callable): Gives its pixels, or raises
+            :class:`~mmsapiens.core.read_errors.ReadError`.
+    """
+
+    name: str
+    source: str
+    decode: Callable[[], NDArray]
+
+    def read(self) -> Image | ReadFailure:
+        """Read it now."""
+        try:
+            return Image(self.decode(), self.name, self.source)
+        except ReadError as error:
+            return ReadFailure(self.name, self.source, str(error))
+
+
+@dataclass
+class People:
+    """Boxes of the people in an image.
+
+    Args:
+        boxes (NDArray): x1, y1, x2, y2 in pixels of the image, float32 (N, 4).
+        scores (NDArray): Confidence in [0, 1], float32 (N,).
+        origin (str): 'detector', 'file', 'caller' or 'image', the last for the whole image as one
+            box.
+        track_ids (NDArray, optional): The same person has the same number in every frame of a
+            video, int64 (N,). Defaults to None.
+    """
+
+    boxes: NDArray
+    scores: NDArray
+    origin: str
+    track_ids: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def whole_image(cls, size_hw: tuple[int, int]) -> People:
+        """One box around the whole image."""
+        height, width = size_hw
+        box = np.array([[0, 0, width, height]], dtype=np.float32)
+        return cls(box, np.ones(1, dtype=np.float32), 'image')
+
+
+@dataclass
+class PoseResult:
+    """Keypoints of all people in an image, in the order of their boxes.
+
+    Args:
+        keypoints (NDArray): x, y in pixels of the image, float32 (N, K, 2); pixel centers have
+            whole numbers.
+        scores (NDArray): float32 (N, K).
+        vocabulary (str): Name of the keypoint set, as in :mod:`mmsapiens.keypoints.keypoint_sets`.
+    """
+
+    keypoints: NDArray
+    scores: NDArray
+    vocabulary: str
+
+
+@dataclass
+class MapResult:
+    """A value for each pixel of an image.
+
+    Args:
+        values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32
+            (H, W, 3) unit normals; see ``docs/dense_outputs.md``.
+        field (str): Row of :mod:`mmsapiens.structures.fields`: 'seg_map', 'depth_map' or
+            'normal_map'.
+        classes (tuple[str, ...]): Names of the class ids. Defaults to none.
+        palette (tuple[tuple[int, int, int], ...]): Their colors, RGB. Defaults to none.
+    """
+
+    values: NDArray
+    field: str
+    classes: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass
+class ImageResult:
+    """Everything found in one image.
+
+    Args:
+        frame (Image): The image.
+        people (People): Its people; possibly none.
+        tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308',
+            -> result.
+    """
+
+    frame: Image
+    people: People
+    tasks: dict[str, PoseResult | MapResult] = field(default_factory=dict)
+
+    @property
+    def human_mask(self) -> NDArray | None:
+        """Pixels of people, bool (H, W), where a parsing task was run."""
+        for result in self.tasks.values():
+            if isinstance(result, MapResult) and result.field == 'seg_map':
+                return result.values > 0
+        return None

@@ -1,1 +1,0 @@
-"""Colors, text and panels for every drawing; needs no host."""

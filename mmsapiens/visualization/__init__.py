@@ -1,0 +1,1 @@
+"""Drawing; every image is RGB, uint8 (H, W, 3)."""

@@ -1,0 +1,269 @@
+"""How each field is drawn: a default, and special ones by name.
+
+Images are RGB, uint8 (H, W, 3). Letters: C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..structures.fields import DEPTH_MAP, Field
+from .colors import color_values, value_range
+from .depth import align_depth, color_depth, draw_pseudo_normals
+from .legends import PAPER, blank, class_legend, line_height, text_strip
+from .normals import angular_error_deg, normal_ball, normals_to_rgb
+from .panels import Bar, Tile
+from .parts import draw_parts, draw_wrong_parts, present_classes
+
+ERROR_COLORS = 'magma'
+MAX_ANGLE_DEG = 45.0
+"""Angle of the last color of an error; larger ones have it as well."""
+MAX_DEPTH_ERROR = 0.25
+"""Likewise, as a share of the range of the true depth."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a drawing may look at beside its map; all of one size.
+
+    Attributes:
+        image (np.ndarray): The image, RGB, uint8 (H, W, 3).
+        human_mask (np.ndarray, optional): Where people are, bool (H, W). Defaults to None, unknown.
+        gt (np.ndarray, optional): The true map of the field, (C, H, W). Defaults to None, unknown.
+        classes (Sequence[str]): Names of the classes. Defaults to none.
+        palette (Sequence[Sequence[int]]): Their RGB colors. Defaults to none.
+        opacity (float): Share of the colors of classes. Defaults to 0.5.
+        with_background (bool): Whether to paint class 0. Defaults to False.
+    """
+
+    image: np.ndarray
+    human_mask: np.ndarray | None = None
+    gt: np.ndarray | None = None
+    classes: Sequence[str] = ()
+    palette: Sequence[Sequence[int]] = ()
+    opacity: float = 0.5
+    with_background: bool = False
+
+
+class FieldDrawer:
+    """The default: numbers as colors, or three channels as RGB.
+
+    A special drawing overrides what differs, and has its name in :data:`DRAWERS`.
+
+    Args:
+        field (Field): What it draws.
+    """
+
+    def __init__(self, field: Field) -> None:
+        self.field = field
+
+    def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
+        """Pixels of a map (C, H, W) that have a value, bool (H, W)."""
+        return (
+            np.isfinite(maps).all(axis=0)
+            & ~(maps == self.field.fill).all(axis=0)
+            & self.people(scene)
+        )
+
+    def people(self, scene: Scene) -> np.ndarray:
+        """Pixels of people, bool (H, W); all of them if unknown."""
+        if scene.human_mask is not None:
+            return scene.human_mask
+        return np.ones(scene.image.shape[:2], dtype=bool)
+
+    def drawn(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
+        """Pixels of a map to draw: where there is a truth, if it is known."""
+        finite = np.isfinite(maps).all(axis=0)
+        if scene.gt is None:
+            return finite & self.people(scene)
+        return finite & self.valid(scene.gt, scene)
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        """Draw a map.
+
+        Args:
+            maps (np.ndarray): Truth or prediction, (C, H, W).
+            scene (Scene): What belongs to it.
+            title (str): For the tile.
+
+        Returns:
+            Tile: An image of the size of the map.
+        """
+        mask = self.drawn(maps, scene)
+        source = maps if scene.gt is None else scene.gt
+        low, high = value_range(source, np.broadcast_to(mask, source.shape))
+        if len(maps) == 3:
+            scale = high - low or 1.0
+            scaled = (np.moveaxis(maps, 0, -1) - low) / scale
+            return Tile(title, normals_to_rgb(scaled * 2 - 1, mask))
+        image = color_values(maps.mean(axis=0), mask, limits=(low, high))
+        return Tile(title, image, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
+
+    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile | None:
+        """Draw how far a prediction is from the truth of the scene.
+
+        Args:
+            pred (np.ndarray): (C, H, W).
+            scene (Scene): With the truth.
+
+        Returns:
+            Tile | None: None if this field has no such drawing.
+        """
+        assert scene.gt is not None
+        mask = self.drawn(pred, scene)
+        where = np.broadcast_to(mask, pred.shape)
+        error = masked_error(pred, scene.gt, where).mean(axis=0)  # (H, W)
+        high = value_range(error, mask)[1]
+        return error_tile(error, mask, high, f'{high:.3g}', '{:.3g}')
+
+    def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
+        """Further drawings of a prediction (C, H, W); none here."""
+        return []
+
+    def legend(
+        self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int
+    ) -> np.ndarray | None:
+        """What the colors of a row of drawings mean.
+
+        Args:
+            maps (Sequence[np.ndarray]): The maps of the row, (C, H, W).
+            scene (Scene): What belongs to them.
+            width (int): Width W of the legend.
+            size (int): Of the font.
+
+        Returns:
+            np.ndarray | None: RGB, uint8 (_, W, 3); None without a legend.
+        """
+        return None
+
+
+def masked_error(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Absolute differences in a mask, float32; 0 elsewhere."""
+    error = np.zeros(pred.shape, dtype=np.float32)
+    error[mask] = np.abs(pred[mask] - gt[mask])
+    return error
+
+
+def error_tile(
+    error: np.ndarray, mask: np.ndarray, high: float, high_text: str, format_mean: str
+) -> Tile:
+    """Draw errors between 0 and ``high`` with their mean in the title."""
+    image = color_values(error, mask, limits=(0, high), color_map=ERROR_COLORS)
+    inside = error[mask & np.isfinite(error)]
+    mean = format_mean.format(inside.mean()) if inside.size else 'none'
+    bar = Bar(ERROR_COLORS, '0', high_text)
+    return Tile(f'error, mean {mean}', image, bar)
+
+
+class PartsDrawer(FieldDrawer):
+    """Colors of classes over the image; wrong pixels in red."""
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        """Draw class ids; see :func:`.parts.draw_parts`."""
+        image = draw_parts(
+            scene.image,
+            maps[0],
+            scene.palette,
+            opacity=scene.opacity,
+            with_background=scene.with_background,
+        )
+        return Tile(title, image)
+
+    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
+        """Mark wrong pixels; see :func:`.parts.draw_wrong_parts`."""
+        assert scene.gt is not None
+        image, share = draw_wrong_parts(scene.image, pred[0], scene.gt[0])
+        return Tile(f'wrong: {share:.1%}', image)
+
+    def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
+        """Names and colors of the classes that occur."""
+        ids = present_classes(maps, len(scene.palette), scene.with_background)
+        entries = [
+            (scene.classes[i] if i < len(scene.classes) else f'class {i}', scene.palette[i])
+            for i in ids
+        ]
+        return class_legend(entries, width, size)
+
+
+class DepthDrawer(FieldDrawer):
+    """Near is bright; the error after alignment by scale and shift."""
+
+    def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
+        """Without a mask, a depth below 0 is no target."""
+        valid = super().valid(maps, scene)
+        return valid if scene.human_mask is not None else valid & (maps[0] >= 0)
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        """Draw depth; see :func:`.depth.color_depth`."""
+        image = color_depth(maps[0], self.drawn(maps, scene))
+        return Tile(title, image, Bar('inferno', 'far', 'near'))
+
+    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
+        """Draw the error as a share of the range of the true depth."""
+        assert scene.gt is not None
+        mask = self.drawn(pred, scene)
+        gt = scene.gt[0]
+        low, high = value_range(gt, mask)
+        scale = high - low or 1.0
+        error = masked_error(align_depth(pred[0], gt, mask), gt, mask) / scale
+        text = f'{MAX_DEPTH_ERROR:.0%} of the range'
+        return error_tile(error, mask, MAX_DEPTH_ERROR, text, '{:.1%}')
+
+    def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
+        """The relief; see :func:`.depth.draw_pseudo_normals`."""
+        image = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
+        return [Tile('relief of the prediction', image)]
+
+
+class NormalsDrawer(FieldDrawer):
+    """Normals as RGB; the error as an angle."""
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        """Draw normals; see :func:`.normals.normals_to_rgb`."""
+        normals = np.moveaxis(maps, 0, -1)
+        return Tile(title, normals_to_rgb(normals, self.drawn(maps, scene)))
+
+    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
+        """Draw the angle between prediction and truth."""
+        assert scene.gt is not None
+        error = angular_error_deg(np.moveaxis(pred, 0, -1), np.moveaxis(scene.gt, 0, -1))
+        mask = self.drawn(pred, scene)
+        text = f'≥ {MAX_ANGLE_DEG:.0f}°'
+        return error_tile(error, mask, MAX_ANGLE_DEG, text, '{:.1f}°')
+
+    def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
+        """A ball with the colors of all directions."""
+        ball = normal_ball(2 * line_height(size), PAPER)
+        room = max(1, width - ball.shape[1] - size)
+        words = np.concatenate(
+            [
+                text_strip('x right: red, y up: green,', room, size),
+                text_strip('z towards the camera: blue', room, size),
+            ]
+        )
+        space = blank(len(words), size)
+        return np.concatenate([ball, space, words], axis=1)
+
+
+DRAWERS: dict[str, type[FieldDrawer]] = {DEPTH_MAP.name: DepthDrawer}
+"""Name of a field -> its special drawing."""
+
+
+def drawer_of(field: Field) -> FieldDrawer:
+    """The drawing of a field.
+
+    By name, else by kind: class ids, directions, and numbers.
+
+    Args:
+        field (Field): A row of the table of fields.
+    """
+    if field.name in DRAWERS:
+        return DRAWERS[field.name](field)
+    if field.is_labels:
+        return PartsDrawer(field)
+    if field.is_vector and field.channels == 3:
+        return NormalsDrawer(field)
+    return FieldDrawer(field)

@@ -1,0 +1,149 @@
+"""Text, legends of classes and color bars, readable at every size.
+
+Everything scales with the size of the font. Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .colors import apply_color_map
+
+PAPER = (24, 24, 24)
+INK = (240, 240, 240)
+MIN_FONT = 11
+FONT_SHARE = 0.024
+"""Size of the font as a share of the longer side of an image."""
+
+
+def font_size(height: int, width: int) -> int:
+    """Size of text in pixels for an image of a height and width."""
+    return max(MIN_FONT, round(FONT_SHARE * max(height, width)))
+
+
+@lru_cache(maxsize=16)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    folder = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
+    return ImageFont.truetype(str(folder / 'DejaVuSans.ttf'), size)
+
+
+def text_width(text: str, size: int) -> int:
+    """Width of a line of text in pixels."""
+    return int(np.ceil(_font(size).getlength(text)))
+
+
+def fit_text(text: str, size: int, width: int) -> str:
+    """Text, shortened with an ellipsis until it fits into a width."""
+    if text_width(text, size) <= width:
+        return text
+    while text and text_width(f'{text}…', size) > width:
+        text = text[:-1]
+    return f'{text}…' if text else ''
+
+
+def line_height(size: int) -> int:
+    """Height of a line of text with its surroundings, in pixels."""
+    return round(1.6 * size)
+
+
+def blank(height: int, width: int) -> np.ndarray:
+    """An empty piece of paper, (height, width, 3)."""
+    paper: np.ndarray = np.empty((height, width, 3), dtype=np.uint8)
+    paper[:] = PAPER
+    return paper
+
+
+def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.ndarray:
+    """A line of text on paper.
+
+    Args:
+        text (str): It is shortened if it does not fit.
+        width (int): Width W of the strip.
+        size (int): Of the font.
+        align (str): 'left', 'right' or 'center'. Defaults to 'left'.
+
+    Returns:
+        np.ndarray: RGB, uint8 (1.6 size, W, 3).
+    """
+    text = fit_text(text, size, width)
+    free = width - text_width(text, size)
+    start = {'left': 0, 'center': free // 2, 'right': free}[align]
+    image = Image.fromarray(blank(line_height(size), width))
+    middle = line_height(size) / 2
+    ImageDraw.Draw(image).text((start, middle), text, fill=INK, font=_font(size), anchor='lm')
+    return np.array(image)
+
+
+def class_legend(entries: Sequence[tuple[str, Sequence[int]]], width: int, size: int) -> np.ndarray:
+    """Names of classes beside their colors, in as many columns as fit.
+
+    Args:
+        entries (Sequence[tuple[str, Sequence[int]]]): Name and RGB color.
+        width (int): Width W of the legend.
+        size (int): Of the font.
+
+    Returns:
+        np.ndarray: RGB, uint8 (_, W, 3); of height 0 without entries.
+    """
+    if not entries:
+        return blank(0, width)
+    line, box = line_height(size), size
+    names = [name.replace('_', ' ') for name, _ in entries]
+    widest = max(text_width(name, size) for name in names)
+    column = min(width, box + size // 2 + widest + size)
+    columns = min(len(entries), max(1, width // column))
+    rows = -(-len(entries) // columns)
+    step = width // columns if rows > 1 else column
+    image = Image.fromarray(blank(rows * line, width))
+    draw = ImageDraw.Draw(image)
+    for index, (name, (_, color)) in enumerate(zip(names, entries)):
+        left, top = index // rows * step, index % rows * line
+        draw.rectangle(
+            (left, top + (line - box) // 2, left + box, top + (line + box) // 2),
+            fill=tuple(int(value) for value in color),
+            outline=INK,
+        )
+        start = left + box + size // 2
+        room = min(step, width - left) - (box + size // 2)
+        draw.text(
+            (start, top + line / 2),
+            fit_text(name, size, room),
+            fill=INK,
+            font=_font(size),
+            anchor='lm',
+        )
+    return np.array(image)
+
+
+def color_bar(color_map: str, low: str, high: str, width: int, size: int) -> np.ndarray:
+    """A color map from left to right between the names of its ends.
+
+    Args:
+        color_map (str): A key of :data:`~mmsapiens.visualization.colors.COLOR_MAPS`.
+        low (str): What its first color means.
+        high (str): What its last one means.
+        width (int): Width W of the strip.
+        size (int): Of the font.
+
+    Returns:
+        np.ndarray: RGB, uint8 (1.6 size, W, 3).
+    """
+    gap = size // 2
+    left = text_width(low, size) + gap
+    right = text_width(high, size) + gap
+    strip = blank(line_height(size), width)
+    length = width - left - right
+    if length < 2 * size:  # no room for a bar between the names
+        return text_strip(f'{low} – {high}', width, size)
+    strip[:, : left - gap] = text_strip(low, left - gap, size)
+    strip[:, width - right + gap :] = text_strip(high, right - gap, size)
+    top = (strip.shape[0] - size) // 2
+    levels = np.linspace(0, 1, length, dtype=np.float32)[None]
+    strip[top : top + size, left : left + length] = apply_color_map(levels, color_map)
+    return strip

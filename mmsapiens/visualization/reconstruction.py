@@ -1,0 +1,133 @@
+"""Original, masked and reconstructed images side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..pretrain.models import Reconstruction
+
+MASK_GRAY = 128
+GAP = 4
+LABEL_HEIGHT = 20
+
+
+def to_images(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
+    """Undo the normalization of the input.
+
+    Args:
+        images (Tensor): Normalized, (B, 3, H, W).
+        mean (Tensor): Of the preprocessor, three numbers.
+        std (Tensor): Likewise.
+
+    Returns:
+        np.ndarray: uint8 (B, H, W, 3), in the channel order of the images.
+    """
+    pixels = images.float().cpu() * std.view(3, 1, 1).cpu()
+    pixels = (pixels + mean.view(3, 1, 1).cpu()).round().clamp(0, 255)
+    return pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+class Style(NamedTuple):
+    """How to turn reconstructions into images.
+
+    Attributes:
+        mean (Tensor): Of the preprocessor, three numbers.
+        std (Tensor): Likewise.
+        paste_visible (bool): Whether visible patches are those of the image instead of predictions,
+            which are never trained. Defaults to True.
+    """
+
+    mean: Tensor
+    std: Tensor
+    paste_visible: bool = True
+
+    def apply(self, result: Reconstruction) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Original, masked and reconstructed images, each (B, H, W, 3)."""
+        original = to_images(result.original, self.mean, self.std)
+        hidden = result.mask[:, 0, :, :, None].cpu().numpy() > 0
+        masked = np.where(hidden, np.uint8(MASK_GRAY), original)
+        shown = result.combined if self.paste_visible else result.predicted
+        return original, masked, to_images(shown, self.mean, self.std)
+
+
+def _label(image: np.ndarray, text: str) -> np.ndarray:
+    """A line of text above an image."""
+    strip = np.full((LABEL_HEIGHT, image.shape[1], 3), 255, np.uint8)
+    cv2.putText(
+        strip, text, (2, LABEL_HEIGHT - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA
+    )
+    return np.concatenate([strip, image])
+
+
+def _row(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Images of equal height side by side."""
+    gap = np.full((images[0].shape[0], GAP, 3), 255, np.uint8)
+    parts = [gap]
+    for image in images:
+        parts += [image, gap]
+    return np.concatenate(parts, axis=1)
+
+
+def _column(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of equal width below each other."""
+    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
+    parts = [gap]
+    for row in rows:
+        parts += [row, gap]
+    return np.concatenate(parts)
+
+
+def draw_triplets(result: Reconstruction, style: Style) -> np.ndarray:
+    """One row for each image: original, masked, reconstructed.
+
+    Args:
+        result (Reconstruction): Of B images of H x W pixels.
+        style (Style): How to draw.
+
+    Returns:
+        np.ndarray: RGB, uint8 (height, width, 3).
+    """
+    ratio = result.mask.mean().item()
+    names = ('original', f'masked {ratio:.0%}', 'reconstructed')
+    rows = []
+    for number, images in enumerate(zip(*style.apply(result))):
+        tiles = list(images)
+        if number == 0:
+            tiles = [_label(*pair) for pair in zip(tiles, names)]
+        rows.append(_row(tiles))
+    return _column(rows)
+
+
+def draw_sweep(results: Mapping[float, Reconstruction], style: Style) -> np.ndarray:
+    """Two rows for each image: masked and reconstructed, by mask ratio.
+
+    Args:
+        results (Mapping[float, Reconstruction]): Mask ratio -> what the model made of the same
+            images.
+        style (Style): How to draw.
+
+    Returns:
+        np.ndarray: RGB, uint8 (height, width, 3).
+
+    Raises:
+        ValueError: If there is no mask ratio.
+    """
+    if not results:
+        raise ValueError('`results` must not be empty')
+    columns = [style.apply(result) for result in results.values()]
+    rows = []
+    for number, original in enumerate(columns[0][0]):
+        top = [original] + [masked[number] for _, masked, _ in columns]
+        bottom = [np.full_like(original, 255)]
+        bottom += [shown[number] for _, _, shown in columns]
+        if number == 0:
+            names = ['original'] + [f'masked {r:.0%}' for r in results]
+            top = [_label(*pair) for pair in zip(top, names)]
+        rows += [_row(top), _row(bottom)]
+    return _column(rows)

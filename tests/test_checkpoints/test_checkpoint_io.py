@@ -1,0 +1,137 @@
+import os
+
+import pytest
+import torch
+from checkpoints import LAYOUTS, make_state_dict
+
+import mmsapiens.checkpoints.checkpoint_io as checkpoint_io
+from mmsapiens.checkpoints import convert as convert_checkpoint
+from mmsapiens.checkpoints.checkpoint import describe, get_state_dict
+from mmsapiens.checkpoints.checkpoint_io import (
+    detect_format,
+    file_sha256,
+    read_checkpoint,
+    write_checkpoint,
+)
+from mmsapiens.models import SapiensViT
+
+
+def assert_same(actual, expected):
+    assert set(actual) == set(expected)
+    for key, value in expected.items():
+        assert torch.equal(actual[key], value), key
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_every_layout_survives_every_format(layout, suffix, tmp_path, tiny_arch):
+    weights = make_state_dict(layout, tiny_arch)
+    first = write_checkpoint(weights, tmp_path / f'first{suffix}')
+    for other in ('.safetensors', '.pth'):
+        info, second = convert_checkpoint(first, tmp_path / f'second{other}')
+        assert info == describe(weights)
+        _, third = convert_checkpoint(second, tmp_path / f'third{suffix}')
+        assert_same(get_state_dict(read_checkpoint(third)), weights)
+
+
+@pytest.fixture
+def encoder(tiny_arch):
+    model = SapiensViT(tiny_arch, (64, 48)).eval()
+    model.init_weights()
+    return model
+
+
+def test_torchscript_weights_are_extracted(encoder, tmp_path):
+    path = tmp_path / 'encoder_torchscript.pt2'
+    image = torch.rand(1, 3, 64, 48)
+    torch.jit.save(torch.jit.trace(encoder, image), str(path))
+    assert detect_format(path) == 'torchscript'
+    with pytest.raises(ValueError, match='TorchScript.*--trust-pickle'):
+        read_checkpoint(path)
+    weights = read_checkpoint(path, trust_pickle=True)['state_dict']
+    assert_same(weights, encoder.state_dict())
+
+
+def test_exported_weights_are_extracted(encoder, tmp_path):
+    path = tmp_path / 'encoder_bfloat16.pt2'
+    image = torch.rand(1, 3, 64, 48)
+    torch.export.save(torch.export.export(encoder, (image,)), path)
+    assert detect_format(path) == 'torch_export'
+    with pytest.raises(ValueError, match='torch.export.*--trust-pickle'):
+        read_checkpoint(path)
+    weights = read_checkpoint(path, trust_pickle=True)['state_dict']
+    assert_same(weights, encoder.state_dict())
+
+
+def test_legacy_torch_files_are_read(encoder, tmp_path):
+    path = tmp_path / 'old.pth'
+    torch.save(encoder.state_dict(), path, _use_new_zipfile_serialization=False)
+    assert detect_format(path) == 'torch'
+    assert_same(read_checkpoint(path), encoder.state_dict())
+
+
+def test_name_gets_the_hash_of_the_file(encoder, tmp_path):
+    path = write_checkpoint(encoder.state_dict(), tmp_path / 'encoder.safetensors', with_hash=True)
+    digest = file_sha256(path)
+    assert path.name == f'encoder-{digest[:8]}.safetensors'
+    assert len(digest) == 64
+
+
+def test_meta_is_kept(tmp_path):
+    for suffix in checkpoint_io.SUFFIXES:
+        path = write_checkpoint({'a': torch.zeros(1)}, tmp_path / f'x{suffix}', dict(epoch=3))
+        assert read_checkpoint(path)['meta'] == dict(epoch=3)
+
+
+def test_encoder_alone_and_in_another_type(tmp_path, tiny_arch):
+    weights = make_state_dict('pose', tiny_arch)
+    source = write_checkpoint(weights, tmp_path / 'pose.pth')
+    _, path = convert_checkpoint(
+        source, tmp_path / 'encoder.safetensors', encoder_only=True, dtype='bfloat16'
+    )
+    encoder = read_checkpoint(path)['state_dict']
+    assert describe(encoder).layout == 'encoder'
+    assert encoder['pos_embed'].dtype == torch.bfloat16
+
+
+def test_optimizer_states_are_dropped(tmp_path, tiny_arch):
+    weights = make_state_dict('pose', tiny_arch)
+    source = tmp_path / 'training.pth'
+    torch.save(dict(state_dict=weights, optimizer=dict(state={}), meta=dict(epoch=7)), source)
+    _, path = convert_checkpoint(source, tmp_path / 'clean.pth')
+    clean = read_checkpoint(path)
+    assert set(clean) == {'state_dict', 'meta'}
+    assert clean['meta'] == dict(epoch=7, source='training.pth', layout='pose')
+
+
+@pytest.mark.parametrize('suffix', checkpoint_io.SUFFIXES)
+def test_no_file_is_left_when_writing_fails(suffix, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError('disk full')
+
+    monkeypatch.setattr(checkpoint_io, 'save_file', fail)
+    monkeypatch.setattr(torch, 'save', fail)
+    with pytest.raises(OSError, match='disk full'):
+        write_checkpoint({'a': torch.zeros(1)}, tmp_path / f'x{suffix}')
+    assert os.listdir(tmp_path) == []
+
+
+def test_interrupted_writing_keeps_the_old_file(tmp_path, monkeypatch):
+    path = write_checkpoint({'a': torch.zeros(1)}, tmp_path / 'x.pth')
+    before = path.read_bytes()
+    monkeypatch.setattr(os, 'replace', lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write_checkpoint({'a': torch.ones(1)}, path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ['x.pth']
+
+
+def test_other_suffixes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"one of .*, but got '.bin'"):
+        write_checkpoint({'a': torch.zeros(1)}, tmp_path / 'x.bin')
+
+
+def test_tied_tensors_are_written(tmp_path):
+    shared = torch.ones(2)
+    path = write_checkpoint({'a': shared, 'b': shared}, tmp_path / 'x.safetensors')
+    assert_same(read_checkpoint(path)['state_dict'], {'a': shared, 'b': shared})

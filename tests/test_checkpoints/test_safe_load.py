@@ -1,0 +1,222 @@
+"""Reading checkpoints with the defaults of torch >= 2.6."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel, BaseModule
+from mmengine.runner import CheckpointLoader, Runner
+from safetensors.torch import save_file
+from torch import nn
+from torch.torch_version import TorchVersion
+
+from mmsapiens.checkpoints.safe_load import allow_training_checkpoints
+
+TRUST = 'MMSAPIENS_TRUST_PICKLE'
+# Since then the default is `weights_only=True`.
+LOADS_WEIGHTS_ONLY = TorchVersion(torch.__version__) >= (2, 6)
+
+
+class Calls:
+    """Unpickles as the call of a function."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+class OneWeight(BaseModel):
+    """Loss = the weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, inputs, mode):
+        return dict(loss=self.weight * inputs.mean())
+
+
+@pytest.fixture(autouse=True)
+def no_trust(monkeypatch):
+    monkeypatch.delenv(TRUST, raising=False)
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save an object with torch; the path."""
+
+    def to_file(thing, **kwargs):
+        torch.save(thing, tmp_path / 'file.pth', **kwargs)
+        return str(tmp_path / 'file.pth')
+
+    return to_file
+
+
+@pytest.fixture
+def build_runner(tmp_path):
+    def build(epochs, **kwargs):
+        return Runner(
+            model=OneWeight(),
+            work_dir=str(tmp_path),
+            train_dataloader=dict(
+                dataset=[dict(inputs=torch.ones(1))] * 3,
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                batch_size=1,
+                collate_fn=dict(type='default_collate'),
+            ),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.5)),
+            param_scheduler=dict(type='ExponentialLR', gamma=0.5, end=9),
+            default_hooks=dict(checkpoint=dict(type=CheckpointHook)),
+            default_scope='mmengine',
+            experiment_name=f'{tmp_path.name}-{epochs}',
+            **kwargs,
+        )
+
+    return build
+
+
+def test_stock_loader_refuses_what_ours_reads(stock, unsafe_checkpoint):
+    if LOADS_WEIGHTS_ONLY:
+        assert 'UnpicklingError: Weights only load failed' in stock['load']
+    else:
+        assert stock['load'] == 'done'
+    loaded = CheckpointLoader.load_checkpoint(str(unsafe_checkpoint))
+    assert loaded['message_hub']['loss'].mean() == 1.5
+    assert loaded['meta']['dataset_meta']['sigmas'].tolist() == [0.5] * 3
+
+
+def test_training_continues_from_a_checkpoint(build_runner, tmp_path):
+    build_runner(epochs=1).train()
+    resumed = build_runner(epochs=2, resume=True)
+    resumed.train()
+    assert (resumed.epoch, resumed.iter) == (2, 6)
+    # The weight has gone down six steps; the history is that of both runs.
+    losses, _ = resumed.message_hub.get_scalar('train/loss').data
+    assert len(losses) == 6
+    assert all(after < before for before, after in zip(losses, losses[1:]))
+    assert resumed.optim_wrapper.get_momentum()['momentum'] == [0.5]
+    assert resumed.optim_wrapper.get_lr()['lr'] == [0.1 * 0.5**2]
+
+
+def test_checkpoint_of_a_run_needs_no_trust(build_runner, tmp_path):
+    build_runner(epochs=1).train()
+    allow_training_checkpoints()
+    loaded = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    history = loaded['message_hub']['log_scalars']['train/loss']
+    assert isinstance(history, HistoryBuffer)
+    assert history.max() == 1
+
+
+@pytest.mark.parametrize('parent', ['core', '_core'])
+def test_dataset_meta_of_any_numpy_loads(save, parent):
+    meta = dict(
+        sigmas=np.array([0.1, 0.2], np.float32),
+        swaps=np.array([[0, 1]]),
+        visible=np.array([True]),
+        area=np.float64(0.5),
+        number=np.int64(7),
+    )
+    path = save(
+        dict(state_dict=dict(weight=torch.ones(1)), meta=meta), _use_new_zipfile_serialization=False
+    )
+    # numpy 2 renamed the module that arrays are pickled under.
+    with open(path, 'r+b') as file:
+        content = file.read()
+        for name in (b'numpy._core', b'numpy.core'):
+            content = content.replace(b'c' + name + b'.', b'cnumpy.' + parent.encode() + b'.')
+        file.seek(0)
+        file.truncate()
+        file.write(content)
+    assert b'cnumpy.' + parent.encode() + b'.multiarray' in content
+    loaded = CheckpointLoader.load_checkpoint(path)['meta']
+    assert list(loaded) == list(meta)
+    for key, value in meta.items():
+        np.testing.assert_array_equal(loaded[key], value)
+        assert loaded[key].dtype == value.dtype
+
+
+def test_code_in_a_checkpoint_does_not_run(save, tmp_path):
+    mark = tmp_path / 'mark'
+    path = save(dict(state_dict=Calls(os.system, f'touch {mark}')))
+    with pytest.raises(ValueError, match=f'set {TRUST}=1.*system'):
+        CheckpointLoader.load_checkpoint(path)
+    assert not mark.exists()
+
+
+def test_code_runs_for_those_who_trust_it(save, tmp_path, monkeypatch):
+    mark = tmp_path / 'mark'
+    path = save(dict(state_dict=Calls(os.system, f'touch {mark}')))
+    monkeypatch.setenv(TRUST, '1')
+    assert CheckpointLoader.load_checkpoint(path) == dict(state_dict=0)
+    assert mark.exists()
+
+
+@pytest.mark.parametrize('value', ['0', '', 'yes'])
+def test_trust_takes_a_one(save, monkeypatch, value):
+    monkeypatch.setenv(TRUST, value)
+    with pytest.raises(ValueError, match=TRUST):
+        CheckpointLoader.load_checkpoint(save(dict(a=Calls(os.getpid))))
+
+
+@pytest.mark.parametrize(
+    'owner, name',
+    [
+        (np.ndarray, 'tofile'),
+        (torch.Tensor, 'numpy'),
+        ('text', 'upper'),
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, '_set_default_statistics'),
+    ],
+)
+def test_getattr_reaches_methods_of_history_buffer_only(save, owner, name):
+    path = save(dict(a=Calls(getattr, owner, name)))
+    with pytest.raises(ValueError, match=TRUST):
+        CheckpointLoader.load_checkpoint(path)
+
+
+def test_getattr_of_history_buffer_loads(save):
+    path = save(dict(a=Calls(getattr, HistoryBuffer, 'mean')))
+    loaded = CheckpointLoader.load_checkpoint(path)
+    assert loaded['a'] is HistoryBuffer.mean
+
+
+def test_refused_getattr_says_what_it_was_after(save):
+    path = save(dict(a=Calls(getattr, np.ndarray, 'tofile')))
+    allow_training_checkpoints()
+    with pytest.raises(pickle.UnpicklingError, match="attribute 'tofile'"):
+        torch.load(path, weights_only=True)
+
+
+def test_missing_file_is_named():
+    with pytest.raises(FileNotFoundError, match='no/such.pth'):
+        CheckpointLoader.load_checkpoint('no/such.pth')
+
+
+@pytest.mark.parametrize('suffix', ['.safetensors', '.pth'])
+def test_init_cfg_of_a_stock_module_takes_either_format(tmp_path, suffix):
+    class Layer(BaseModule):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.linear = nn.Linear(2, 3)
+
+    source = Layer().state_dict()
+    path = str(tmp_path / f'weights{suffix}')
+    (save_file if suffix == '.safetensors' else torch.save)(source, path)
+    layer = Layer(init_cfg=dict(type='Pretrained', checkpoint=path))
+    layer.init_weights()
+    for name, tensor in layer.state_dict().items():
+        torch.testing.assert_close(tensor, source[name], rtol=0, atol=0)
+
+
+def test_safetensors_read_as_a_checkpoint(tmp_path):
+    path = str(tmp_path / 'weights.safetensors')
+    save_file(dict(weight=torch.arange(3)), path)
+    loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    assert loaded['state_dict']['weight'].tolist() == [0, 1, 2]

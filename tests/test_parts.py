@@ -1,0 +1,255 @@
+"""Registration: bare and prefixed names, imports, public names."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from mmsapiens import _parts as hosts
+from mmsapiens import registry
+
+PUBLIC = {
+    'DATASETS': {
+        'BodyParts28Dataset',
+        'CIHPDataset',
+        'CheckedCocoDataset',
+        'CheckedCocoWholeBodyDataset',
+        'CombinedVocabularyDataset',
+        'DenseFolderDataset',
+        'Goliath308Dataset',
+        'Hi4DDataset',
+        'HumanImageDataset',
+        'LIPPartsDataset',
+        'ShardedImageDataset',
+        'THuman2Dataset',
+    },
+    'DATA_SAMPLERS': {'ResumableBatchSampler', 'ResumableSampler'},
+    'HOOKS': {
+        'BrokenImagesHook',
+        'CheckpointGuardHook',
+        'CompileBlocksHook',
+        'DenseDataCheckHook',
+        'DensePanelHook',
+        'PoseDataCheckHook',
+        'ProgressHook',
+        'ReconstructionHook',
+        'ResumeDataHook',
+        'SafeCheckpointHook',
+        'StepSeedHook',
+    },
+    'LOOPS': {'ResumableEpochTrainLoop', 'ResumableIterTrainLoop'},
+    'METRICS': {
+        'ConvertingCocoMetric',
+        'ExactIoUMetric',
+        'NormalAngleMetric',
+        'RelativeDepthMetric',
+        'WholeBodyMetric',
+    },
+    'MODELS': {
+        'AllPixelCrossEntropyLoss',
+        'DenseDataPreprocessor',
+        'DenseEstimator',
+        'DepthHead',
+        'HardKeypointMSELoss',
+        'InstanceNormHeatmapHead',
+        'MaskedPatchDecoder',
+        'MaskedSapiensViT',
+        'NormalCosineLoss',
+        'NormalHead',
+        'NormalL1Loss',
+        'ParsingHead',
+        'SapiensMAE',
+        'SapiensViT',
+        'ScaleInvariantLogLoss',
+    },
+    'OPTIM_WRAPPERS': {'AutocastOptimWrapper'},
+    'OPTIM_WRAPPER_CONSTRUCTORS': {'ViTLayerDecayConstructor'},
+    'RUNNERS': {'StrategyRunner'},
+    'STRATEGIES': {'ShardedFSDPStrategy'},
+    'TRANSFORMS': {
+        'ConvertVocabulary',
+        'GenerateDepthTarget',
+        'GenerateNormalTarget',
+        'LoadCheckedImage',
+        'LoadDenseTarget',
+        'PackDenseInputs',
+        'PoseTableDistortion',
+        'RandomBackground',
+        'RandomCropFields',
+        'RandomFlipFields',
+        'RandomRotateFields',
+        'RequireVisibleKeypoints',
+        'ResizeFields',
+        'TableDistortion',
+    },
+    'VISUALIZERS': {'DenseVisualizer', 'GroupedPoseVisualizer'},
+}
+SHARED = {
+    'HOOKS': 'CheckpointGuardHook',
+    'MODELS': 'SapiensViT',
+    'OPTIM_WRAPPERS': 'AutocastOptimWrapper',
+    'OPTIM_WRAPPER_CONSTRUCTORS': 'ViTLayerDecayConstructor',
+    'TRANSFORMS': 'LoadCheckedImage',
+}
+
+
+def run(code):
+    """Run code in a child process and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_public_names_are_the_stored_ones():
+    run('import mmsapiens')
+    for part in hosts.installed_parts():
+        __import__(part)
+    names = {
+        name: set(child.module_dict)
+        for name, child in registry.REGISTRIES.items()
+        if child.module_dict
+    }
+    assert names == PUBLIC
+
+
+@pytest.mark.parametrize('host', hosts.HOSTS.values())
+def test_shared_classes_resolve_by_both_names_in_each_host(host):
+    run(f"""
+        import mmsapiens
+        import {host}.registry as theirs
+        from mmengine.registry import DefaultScope
+        for registry, name in {SHARED}.items():
+            bare = getattr(theirs, registry).get(name)
+            assert bare.__module__.startswith('mmsapiens.'), (registry, bare)
+            prefixed = getattr(theirs, registry).get('mmsapiens.' + name)
+            assert prefixed is bare
+            with DefaultScope.overwrite_default_scope({host!r}):
+                import mmengine.registry as root
+                with getattr(root, registry).switch_scope_and_registry(
+                        None) as scoped:
+                    assert scoped.get(name) is bare
+    """)
+
+
+@pytest.mark.parametrize('host', hosts.HOSTS.values())
+def test_bare_names_resolve_after_a_host_was_used(host):
+    run(f"""
+        from mmengine.config import Config
+        import mmsapiens.compat
+        from {host}.registry import MODELS
+        MODELS.get('ResNet')
+        Config(dict(x=1))
+        import mmsapiens
+        assert MODELS.get('SapiensViT') is not None
+    """)
+
+
+def test_custom_imports_are_enough(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("custom_imports = dict(imports=['mmsapiens'], allow_failed_imports=False)\n")
+    run(f"""
+        from mmengine.config import Config
+        Config.fromfile({str(config)!r})
+        from mmpose.registry import MODELS
+        assert MODELS.get('SapiensViT') is not None
+        assert MODELS.get('HeatmapHead').__module__.startswith('mmpose.')
+    """)
+
+
+def test_pose_classes_stay_out_of_other_hosts():
+    run("""
+        import mmsapiens, mmsapiens.pose
+        import mmpose.registry, mmseg.registry
+        name = 'InstanceNormHeatmapHead'
+        assert mmpose.registry.MODELS.get(name) is not None
+        mmseg.registry.MODELS.get('SapiensViT')
+        assert name not in mmseg.registry.MODELS.module_dict
+    """)
+
+
+def test_codecs_resolve_by_both_names():
+    run("""
+        import mmsapiens
+        from mmpose.registry import KEYPOINT_CODECS
+        bare = KEYPOINT_CODECS.get('BatchedUDPHeatmap')
+        assert bare is KEYPOINT_CODECS.get('mmsapiens.BatchedUDPHeatmap')
+        assert bare.__module__.startswith('mmsapiens.')
+    """)
+
+
+def test_clash_with_a_name_of_the_host_is_an_error():
+    run("""
+        import mmsapiens
+        from mmpose.registry import MODELS
+
+        @MODELS.register_module(name='SapiensViT')
+        class Other:
+            pass
+
+        try:
+            MODELS.get('SapiensViT')
+        except KeyError as error:
+            assert 'SapiensViT is already registered' in str(error)
+        else:
+            raise AssertionError('no error')
+    """)
+
+
+BLOCK = """
+    import sys
+
+    class Blocker:
+        def find_spec(self, name, path=None, target=None):
+            if name.split('.')[0] in {blocked}:
+                raise ModuleNotFoundError('blocked: ' + name, name=name)
+
+    sys.meta_path.insert(0, Blocker())
+    import mmsapiens._parts as hosts
+    from importlib.util import find_spec as real
+    hosts.find_spec = lambda name: (
+        None if name.split('.')[0] in {blocked} else real(name))
+    import mmsapiens
+"""
+EVERYTHING = {'mmpretrain', 'mmpose', 'mmseg', 'mmdet', 'mmcv'}
+
+
+def test_models_and_registry_need_no_host():
+    run(
+        textwrap.dedent(BLOCK.format(blocked=EVERYTHING))
+        + textwrap.dedent("""
+        import mmsapiens.models, mmsapiens.registry, mmsapiens.engine
+        import mmsapiens.checkpoints, mmsapiens.engine.launch
+        from mmengine.registry import MODELS
+        assert MODELS.get('mmsapiens.SapiensViT') is not None
+    """)
+    )
+
+
+@pytest.mark.parametrize('part, host', hosts.HOSTS.items())
+def test_each_part_needs_only_its_host(part, host):
+    needed = {host, 'mmcv'} | ({'mmdet'} if host == 'mmpose' else set())
+    run(
+        textwrap.dedent(BLOCK.format(blocked=EVERYTHING - needed))
+        + textwrap.dedent(f"""
+        import {part}
+        from {host}.registry import MODELS
+        assert MODELS.get('SapiensViT') is not None
+    """)
+    )
+
+
+def test_missing_host_is_named_when_a_name_is_not_found():
+    out = run(
+        textwrap.dedent(BLOCK.format(blocked={'mmpose'}))
+        + textwrap.dedent("""
+        from mmsapiens.registry import MODELS
+        try:
+            MODELS.build(dict(type='InstanceNormHeatmapHead'))
+        except (KeyError, RuntimeError):
+            print('refused')
+    """)
+    )
+    assert 'refused' in out and 'mmpose were not searched' in out

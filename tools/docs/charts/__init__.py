@@ -1,0 +1,1 @@
+"""Charts of keypoint sets, for the documentation."""
