@@ -3,8 +3,8 @@
 from .checkpoint import CheckpointInfo, describe, encoder_state_dict, get_state_dict
 from .checkpoint_io import detect_format, file_sha256, read_checkpoint, write_checkpoint
 from .convert import convert_checkpoint
-from .load_model import load_model
 from .loading import LoadReport, load_checkpoint
+from .models import load_model
 
 __all__ = [
     'CheckpointInfo',

@@ -11,7 +11,7 @@ import torch
 
 from ..checkpoints.checkpoint import CheckpointInfo, describe, get_state_dict
 from ..checkpoints.checkpoint_io import read_checkpoint
-from ..checkpoints.load_model import load_model
+from ..checkpoints.models import load_model
 from ..models import SAPIENS_ARCHS, SapiensViT
 
 PADDED_LAYOUTS = ('pose', 'normal')

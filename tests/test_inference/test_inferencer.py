@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from parity import data_folder
-from test_hosts import BLOCK, EVERYTHING
+from test_parts import BLOCK, EVERYTHING
 from tiny_inference import tiny_task
 
 from mmsapiens import SapiensInferencer

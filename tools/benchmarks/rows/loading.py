@@ -33,7 +33,7 @@ def weights_file(side: str, config: Path, folder: Path) -> Iterator[Path]:
         folder (Path): Where the file is made.
     """
     import torch
-    from mmsapiens.checkpoints.load_model import build_without_weights
+    from mmsapiens.checkpoints.models import build_without_weights
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from torch import nn
 from mmsapiens.checkpoints import load_model
 from mmsapiens.checkpoints import loading as load_checkpoint
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.checkpoints.load_model import build_without_weights, without_parameter_memory
+from mmsapiens.checkpoints.models import build_without_weights, without_parameter_memory
 from mmsapiens.models import SapiensViT
 
 TINY = [
