@@ -1,6 +1,6 @@
 """Speed and memory of two builds of the package, side by side.
 
-    python tools/benchmarks/compare_builds.py OLD_ROOT NEW_ROOT WEIGHTS PHOTOS [--rounds N] [--video]
+    compare_builds.py OLD_ROOT NEW_ROOT WEIGHTS PHOTOS [--rounds N] [--video]
 
 WEIGHTS is a folder of tests/golden/make_weights.py, PHOTOS one with images and a COCO file
 of their people. 48 photographs are made of them. Each round runs `mmsapiens
