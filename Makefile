@@ -14,16 +14,17 @@ DEMO_STAMP := $(VENV)/.installed-synthetic
 .PHONY: install demo demo-long demo-pose test test-legacy lint format clean
 install: $(STAMP)
 
-$(STAMP): setup.py Makefile $(wildcard requirements/*.txt)
+$(STAMP): setup.py pyproject.toml Makefile $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q --upgrade "pip>=24"
 	$(PIP) install -q -c $(CONSTRAINTS) -r requirements/build.txt
-	@# Built here, against the numpy just installed; a cached wheel may be
-	@# one for another numpy.
+	@# From source, against the numpy and the OpenCV just installed; a cached wheel may be one for
+	@# another numpy.
 	$(PIP) install -q --no-cache-dir --no-build-isolation \
-	    --no-binary xtcocotools -c $(CONSTRAINTS) xtcocotools
+	    --no-binary xtcocotools,albumentations,albucore -c $(CONSTRAINTS) \
+	    xtcocotools albumentations
 	$(PIP) install --progress-bar on --no-build-isolation -c $(CONSTRAINTS) \
-	    -r requirements/tests.txt -r requirements/lint.txt -e .
+	    -r requirements/lint.txt -e ".[tests]"
 	$(PIP) check
 	touch $@
 

@@ -14,15 +14,16 @@ nox.options.default_venv_backend = 'venv'
 PYTHON = os.environ.get('NOX_PYTHON')
 
 
-def install(session, constraints=None):
-    """Install the package with everything its tests need."""
+def install(session, constraints=None, extra='tests'):
+    """Install the package with an extra, by default all that its tests need."""
     pins = ['-c', constraints] if constraints else []
     session.install(*pins, '-r', 'requirements/build.txt')
-    # Built here, against the numpy just installed.
-    session.install(
-        *pins, '--no-cache-dir', '--no-build-isolation', '--no-binary', 'xtcocotools', 'xtcocotools'
-    )
-    session.install(*pins, '--no-build-isolation', '-r', 'requirements/tests.txt', '-e', '.')
+    if extra in ('pose', 'all', 'tests'):
+        # From source, against the numpy and the OpenCV just installed.
+        sources = 'xtcocotools,albumentations,albucore'
+        flags = ['--no-cache-dir', '--no-build-isolation', '--no-binary', sources]
+        session.install(*pins, *flags, 'xtcocotools', 'albumentations==1.4.24')
+    session.install(*pins, '--no-build-isolation', '-e', f'.[{extra}]')
 
 
 @nox.session(python=PYTHON)

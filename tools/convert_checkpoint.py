@@ -10,7 +10,7 @@ because torch may run code in them.
 import argparse
 
 import mmsapiens  # noqa: F401  makes mmengine's checkpoints readable
-from mmsapiens.checkpoints import convert as convert_checkpoint
+from mmsapiens.checkpoints import convert_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

@@ -43,7 +43,7 @@ def command(
     SOURCE is a file or a folder in shards. The suffix of TARGET, .safetensors or .pth, selects the
     format. Optimizer states are dropped.
     """
-    from ..checkpoints import convert as convert_checkpoint
+    from ..checkpoints import convert_checkpoint
 
     info, path = convert_checkpoint(
         source,

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from ..core.atomic_files import sync_files
 from ..core.read_errors import ReadError
 from ..detection.detector import make_detector
 from ..detection.locating import DETECT, IMAGE, Locator, WithFallback, image_ids_of, make_locator
@@ -351,11 +350,8 @@ class SapiensInferencer:
 
 
 def _write_files(result: ImageResult, writers: Sequence[Writer], folder: Path) -> None:
-    """Write the files of a result, and bring them to the disk."""
-    paths = [folder / writer.path(result.frame.name) for writer in writers]
-    for writer, path in zip(writers, paths):
-        writer.write(result, path)
-    sync_files(folder, paths)
+    for writer in writers:
+        writer.write(result, folder / writer.path(result.frame.name))
 
 
 def _is_camera(inputs: Any) -> bool:

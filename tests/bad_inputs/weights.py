@@ -9,7 +9,7 @@ import torch
 from mmengine.registry import MODELS
 from safetensors.torch import save_file
 
-from mmsapiens.checkpoints import loading as load_checkpoint
+from mmsapiens.checkpoints import load_checkpoint
 
 from . import row
 from .builders import (

@@ -5,7 +5,7 @@ import torch
 from checkpoints import LAYOUTS, make_state_dict
 
 import mmsapiens.checkpoints.checkpoint_io as checkpoint_io
-from mmsapiens.checkpoints import convert as convert_checkpoint
+from mmsapiens.checkpoints import convert_checkpoint
 from mmsapiens.checkpoints.checkpoint import describe, get_state_dict
 from mmsapiens.checkpoints.checkpoint_io import (
     detect_format,

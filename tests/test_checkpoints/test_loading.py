@@ -4,9 +4,9 @@ from checkpoints import HEADS, LAYOUTS, make_state_dict
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmsapiens.checkpoints import loading as load_checkpoint
+from mmsapiens.checkpoints import load_checkpoint
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.models import SapiensViT
+from mmsapiens.engine import SapiensViT
 from mmsapiens.models.layers import conv_layers, deconv_layers
 
 

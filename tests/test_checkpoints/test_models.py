@@ -8,8 +8,7 @@ from mmengine.registry import MODELS, DefaultScope
 from parity import ROOT
 from torch import nn
 
-from mmsapiens.checkpoints import load_model
-from mmsapiens.checkpoints import loading as load_checkpoint
+from mmsapiens.checkpoints import load_checkpoint, load_model
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
 from mmsapiens.checkpoints.models import build_without_weights, without_parameter_memory
 from mmsapiens.models import SapiensViT

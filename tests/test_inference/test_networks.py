@@ -8,7 +8,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import MODELS, DefaultScope
 from tiny_inference import make_image, people, tiny_task
 
-from mmsapiens.checkpoints import loading as load_checkpoint
+from mmsapiens.checkpoints import load_checkpoint
 from mmsapiens.inference.networks import Options, build_network
 
 BOXES = [(10, 5, 50, 55), (30, 20, 79, 59), (-5, -5, 20, 70)]

@@ -18,7 +18,7 @@ import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmengine.config import Config, ConfigDict, DictAction
 from mmsapiens.engine import launch
 from mmsapiens.pretrain.datasets.name_table import IMAGE_SUFFIXES, scan_folder
-from mmsapiens.checkpoints import convert as convert_checkpoint
+from mmsapiens.checkpoints import convert_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PRETRAIN = 'pretrain/sapiens-tiny_1xb32-200e_human-images-128x128.py'

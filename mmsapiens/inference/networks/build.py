@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,7 @@ def read_config(config: str | Path | Config) -> Config:
 
 def _network_class(part: str, task: str) -> type[TaskNetwork]:
     try:
+        import_module(f'mmsapiens.{part}')  # registers the models of the part
         if part == 'pose':
             from .pose import PoseNetwork
 

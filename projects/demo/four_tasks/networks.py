@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from numpy.typing import NDArray
 from torch import nn
 
-from mmsapiens.checkpoints import loading as load_checkpoint
+from mmsapiens.checkpoints import load_checkpoint
 
 PREDICTIONS = {'parsing': 'pred_sem_seg', 'depth': 'pred_depth_map', 'normal': 'pred_normal_map'}
 """Dense task -> name of its map in a data sample."""
