@@ -4,7 +4,14 @@ from ...ops.unit_vectors import unit_vectors
 from .compiling import compile_blocks
 from .deconv_trunk import conv_layers, deconv_layers
 from .patch_embed import PatchEmbed, PatchPadding
-from .transformer import LAYER_NORM_EPS, DropPath, FeedForward, MultiheadAttention, TransformerLayer
+from .transformer import (
+    LAYER_NORM_EPS,
+    DropPath,
+    FeedForward,
+    MultiheadAttention,
+    TransformerLayer,
+    TransformerLayers,
+)
 
 __all__ = [
     'LAYER_NORM_EPS',
@@ -14,6 +21,7 @@ __all__ = [
     'PatchEmbed',
     'PatchPadding',
     'TransformerLayer',
+    'TransformerLayers',
     'compile_blocks',
     'conv_layers',
     'deconv_layers',
