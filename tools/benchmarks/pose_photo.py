@@ -10,9 +10,11 @@ from pathlib import Path
 from networks import build_ours, build_stock, config_of, stock_config, write_photos
 import numpy as np
 import torch
+from mmengine.dataset import Compose, pseudo_collate
 from mmpose.apis import inference_topdown
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmsapiens.models.layers import compile_blocks
+from mmsapiens.pose.datasets import Goliath308Dataset
 from timing import alternate, count_flops, matrix_rate, show, show_header
 from torch import Tensor, nn
 
@@ -45,6 +47,15 @@ def plant_peaks(model: nn.Module, inputs: Tensor) -> None:
     head.final_layer.bias.copy_(solution[-1])
 
 
+def prepare(model: nn.Module, photo: str) -> Tensor:
+    """The normalized image that the network gets of a photograph."""
+    box = np.array([[0, 0, PHOTO_HW[1], PHOTO_HW[0]]], dtype=np.float32)
+    sample = dict(img_path=photo, bbox=box, bbox_score=np.ones(1, np.float32))
+    pipeline = Compose(model.cfg.test_dataloader.dataset.pipeline)
+    sample = pipeline(dict(sample, **model.dataset_meta))
+    return model.data_preprocessor(pseudo_collate([sample]))['inputs']
+
+
 @torch.no_grad()
 def main() -> None:
     """Measure and print."""
@@ -57,23 +68,20 @@ def main() -> None:
     cfg = config_of('pose', args.size)
     ours = build_ours(cfg).eval()
     ours.init_weights()
-    inputs = torch.randn(1, 3, *cfg.model.backbone.img_size)
-    plant_peaks(ours, inputs)
-    stock = build_stock('pose', stock_config('pose', cfg, ours), ours).eval()
-    stock_cfg = deepcopy(cfg)
-    for step in stock_cfg.test_dataloader.dataset.pipeline:
-        if step.type == 'mmsapiens.LoadCheckedImage':
-            step.type = 'LoadImage'
-    ours.cfg, stock.cfg = cfg, stock_cfg
-    from mmsapiens.pose.datasets import Goliath308Dataset
-
-    meta = parse_pose_metainfo(Goliath308Dataset.METAINFO)
-    ours.dataset_meta = stock.dataset_meta = meta
-    flops = count_flops(lambda: ours.head.forward(ours.extract_feat(inputs)))
-    rate = matrix_rate('cpu', torch.float32)
+    ours.cfg = cfg
+    ours.dataset_meta = parse_pose_metainfo(Goliath308Dataset.METAINFO)
     points = {}
     with tempfile.TemporaryDirectory() as folder:
         (photo,) = write_photos(Path(folder), 1, PHOTO_HW)
+        inputs = prepare(ours, photo)
+        plant_peaks(ours, inputs)
+        stock = build_stock('pose', stock_config('pose', cfg, ours), ours).eval()
+        stock.cfg, stock.dataset_meta = deepcopy(cfg), ours.dataset_meta
+        for step in stock.cfg.test_dataloader.dataset.pipeline:
+            if step.type == 'mmsapiens.LoadCheckedImage':
+                step.type = 'LoadImage'
+        flops = count_flops(lambda: ours.head.forward(ours.extract_feat(inputs)))
+        rate = matrix_rate('cpu', torch.float32)
 
         def run(name: str, model: nn.Module) -> None:
             points[name] = inference_topdown(model, photo)[0].pred_instances.keypoints[0]
