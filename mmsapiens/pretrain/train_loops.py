@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch.utils.data import DataLoader
 
-from ...registry import LOOPS
+from ..registry import LOOPS
 
 
 @LOOPS.register_module()

@@ -10,8 +10,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from ...registry import HOOKS
-from ...visualization.reconstruction import Style, draw_sweep, draw_triplets
+from ..registry import HOOKS
+from ..visualization.reconstruction import Style, draw_sweep, draw_triplets
 
 
 @HOOKS.register_module()

@@ -5,7 +5,7 @@ import torch
 from mae_models import tiny_mae
 from mmengine.visualization import LocalVisBackend, Visualizer
 
-from mmsapiens.pretrain.hooks import ReconstructionHook
+from mmsapiens.pretrain import ReconstructionHook
 
 
 @pytest.fixture
