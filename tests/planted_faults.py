@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from annotated_people import SIZE_WH, keypoint_fields, make_document, write_document
 
-from mmsapiens.keypoints.keypoint_sets import ANNOTATION_FIELDS, get_keypoint_set
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 from mmsapiens.pose.datasets.keypoint_faults import read_points
 
 NAN, INF = float('nan'), float('inf')
@@ -125,7 +125,11 @@ def planted_faults(vocabulary):
         ('wrong_area', person, set_entry(person, area=0)),
         ('wrong_area', person, remove_entry('area')),
         ('area_exceeds_box', person, set_entry(person, area=20000)),
-        ('missing_keypoints', person, remove_entry(list(ANNOTATION_FIELDS[points])[0])),
+        (
+            'missing_keypoints',
+            person,
+            remove_entry(list(get_keypoint_set(points).annotation_fields)[0]),
+        ),
         ('wrong_num_keypoints', person, set_entry(person, num_keypoints=3)),
         ('keypoint_far_from_box', person, move_box),
         ('duplicate_person', person, reuse_person),
@@ -133,7 +137,7 @@ def planted_faults(vocabulary):
         ('swapped_face', person, exchange(points, 'ear')),
         *((kind, person, edit) for kind, edit in shoulder_to.items()),
     ]
-    for field in ANNOTATION_FIELDS[points]:
+    for field in get_keypoint_set(points).annotation_fields:
         faults += [
             ('wrong_keypoint_count', person, shorten_field(field)),
             ('wrong_keypoint_value', person, set_entry(person, **{field: 8})),

@@ -20,6 +20,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..models.archs import SAPIENS_ARCHS
+
 BACKBONE = 'backbone.'
 HEADS = {'head.': 'final_layer', 'decode_head.': 'conv_seg'}
 """Prefix of a head -> its last convolution."""
@@ -102,8 +104,6 @@ class CheckpointInfo:
 
 def size_in_words(embed_dims: int, num_layers: int) -> str:
     """Words for a size, with its name if it is a known one."""
-    from ..models.backbones.sapiens_vit import SAPIENS_ARCHS  # imports this
-
     words = f'an encoder of width {embed_dims} with {num_layers} layers'
     for name, arch in SAPIENS_ARCHS.items():
         if (arch['embed_dims'], arch['num_layers']) == (embed_dims, num_layers):

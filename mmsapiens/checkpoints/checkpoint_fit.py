@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..models import SapiensViT
 from ..models.layers.pos_embed import adapt_pos_embed
 from .checkpoint import (
     HEADS,
@@ -80,6 +81,20 @@ def fit_encoder(
         )
     if not with_cls_token:
         state_dict.pop(cls_key, None)
+
+
+def fit_backbone(
+    encoder: SapiensViT, state_dict: MutableMapping[str, Tensor], prefix: str = ''
+) -> None:
+    """:func:`fit_encoder` for a module."""
+    fit_encoder(
+        state_dict,
+        prefix,
+        arch=encoder.arch,
+        patch_size=encoder.patch_embed.patch_size,
+        patch_grid=encoder.patch_grid,
+        with_cls_token=bool(encoder.num_extra_tokens),
+    )
 
 
 def _check_encoder_size(

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from .checkpoint import BACKBONE, HEADS, describe, encoder_state_dict, get_state_dict
-from .checkpoint_fit import check_head
+from .checkpoint_fit import check_head, fit_backbone
 from .checkpoint_io import read_checkpoint
 
 
@@ -125,6 +125,8 @@ def load_weights(
                 if key.startswith((*HEADS, 'neck.')) and key in target
             )
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
+        backbone: Any = model if is_encoder else model.backbone
+        fit_backbone(backbone, weights, '' if is_encoder else BACKBONE)
         missing, unexpected = load(weights)
         _check_complete(missing, '' if is_encoder else BACKBONE)
     except ValueError as error:

@@ -32,6 +32,8 @@ def apply() -> None:
     # mmengine uses it in every `_base_ = 'mmpose::...'`.
     warnings.filterwarnings('ignore', 'pkg_resources is deprecated', module='mmengine')
     missing_modules.install_finder()
+    for name in missing_modules.OPERATOR_MODULES:
+        when_imported(name)(missing_modules.fix_operators)
     when_imported('yapf_third_party._ylib2to3.pgen2.driver')(yapf_cache.fix_load_grammar)
     when_imported('mmcv.image.photometric')(numpy2.fix_adjust_hue)
     when_imported('mmpose.visualization.opencv_backend_visualizer')(numpy2.fix_draw_circles)

@@ -2,7 +2,7 @@
 
 ``mmcv._ext``
     The compiled operators. mmcv-lite has every Python file of ``mmcv.ops``
-    and lacks only this module; mmcv 2.1.0 does not compile against torch
+    but not this module; mmcv 2.1.0 does not compile against torch
     2.14. https://github.com/open-mmlab/mmcv/issues/2059
 ``pkg_resources``
     Left setuptools with version 82, see https://setuptools.pypa.io/en/latest/history.html.
@@ -21,18 +21,31 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 ORIGIN = 'mmsapiens.compat'
+OPERATOR_MODULES = tuple(
+    f'mmcv.ops.{name}'
+    for name in (
+        'roi_align',
+        'deform_conv',
+        'modulated_deform_conv',
+        'multi_scale_deform_attn',
+        'focal_loss',
+    )
+)
 
 
 def fill_mmcv_ext(module: ModuleType) -> None:
-    """Give ``module`` the operators that torchvision has.
+    """Let ``mmcv.ops`` import, and find non-maximum suppression.
 
-    Every other name is a function that raises NotImplementedError when it is called, so that
-    ``mmcv.ops`` imports and an operator names itself in use.
+    Every other name is a function that raises NotImplementedError when it is called, so that an
+    operator names itself in use; some are replaced before, see :func:`fix_operators`.
 
     Args:
         module (ModuleType): The empty ``mmcv._ext``.
     """
-    from .mmcv_kernels import KERNELS
+    from .mmcv_ops import nms
+
+    def no_version() -> str:
+        return 'none (mmcv-lite)'
 
     def missing_operator(name: str) -> Callable:
         if name.startswith('__'):
@@ -49,8 +62,24 @@ def fill_mmcv_ext(module: ModuleType) -> None:
         operator.__name__ = name
         return operator
 
-    vars(module).update(KERNELS)
-    vars(module)['__getattr__'] = missing_operator
+    vars(module).update(
+        nms=nms,
+        get_compiler_version=no_version,
+        get_compiling_cuda_version=no_version,
+        __getattr__=missing_operator,
+    )
+
+
+def fix_operators(module: ModuleType) -> None:
+    """Let a module of ``mmcv.ops`` do without its compiled operators, where they are missing.
+
+    Args:
+        module (ModuleType): One of :data:`OPERATOR_MODULES`.
+    """
+    if is_stand_in(sys.modules['mmcv._ext']):
+        from .mmcv_ops import use_operators
+
+        use_operators(module)
 
 
 def fill_pkg_resources(module: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""What everything uses: errors, atomic files, locks, words; the standard library only."""
+"""What everything uses: errors, atomic files, locks, words; no torch, no host."""
 
 from .atomic_files import atomic_open, atomic_write
 from .errors import BadSampleError, MissingFileError

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +21,8 @@ def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Ite
 
     Args:
         path (str | Path): Its name; a file there is replaced at once. Its folder is made.
-        is_durable (bool): Whether content and name are on the disk before the block ends. Without,
-            a power failure soon after may damage the file: for many files, whose content is checked
-            later, and which :func:`sync_file_system` makes durable together. Defaults to True.
+        is_durable (bool): Whether to fsync before the block ends. Without, a power failure soon
+            after may damage the file: for many files that can be made again. Defaults to True.
 
     Yields:
         Path: An empty file to write to. It is gone after the block.
@@ -80,53 +78,6 @@ def _sync(path: Path) -> None:
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)  # or it may be lost when the power fails
-    finally:
-        os.close(number)
-
-
-def sync_files(folder: Path, paths: Iterable[Path]) -> None:
-    """Bring files and their names to the disk, one after the other.
-
-    Args:
-        folder (Path): That has all of them, at any depth.
-        paths (Iterable[Path]): The files; those that are gone are left out.
-    """
-    present = [path for path in paths if path.is_file()]
-    folders = {
-        parent
-        for path in present
-        for parent in path.parents
-        if parent == folder or folder in parent.parents
-    }
-    for path in [*present, *folders]:
-        _sync(path)
-
-
-def sync_file_system(folder: Path) -> None:
-    """Bring all that waits on a file system to the disk.
-
-    For thousands of files this takes no longer than for a few, but it waits for what other
-    processes write, too. On macOS it only begins.
-
-    Args:
-        folder (Path): In that file system.
-
-    Raises:
-        OSError: If something could not be written.
-    """
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), 'syncfs', None)
-    if syncfs is None:  # macOS
-        os.sync()
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        if syncfs(number):
-            reason = os.strerror(ctypes.get_errno())
-            raise OSError(
-                ctypes.get_errno(),
-                f'the files cannot be brought to the disk: {reason}',
-                str(folder),
-            )
     finally:
         os.close(number)
 

@@ -1,4 +1,4 @@
-"""Hooks, optimization, strategies and launching; mmengine only."""
+"""Models for configs, hooks, optimization, strategies and launching; mmengine only."""
 
 from .hooks import (
     CheckpointGuardHook,
@@ -7,6 +7,7 @@ from .hooks import (
     SafeCheckpointHook,
     StepSeedHook,
 )
+from .models import SapiensViT
 from .optim import AutocastOptimWrapper, LossGuard, ViTLayerDecayConstructor
 from .strategies import ShardedFSDPStrategy, StrategyRunner
 
@@ -17,6 +18,7 @@ __all__ = [
     'ProgressHook',
     'ResumeDataHook',
     'SafeCheckpointHook',
+    'SapiensViT',
     'ShardedFSDPStrategy',
     'StepSeedHook',
     'StrategyRunner',

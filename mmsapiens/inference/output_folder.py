@@ -3,35 +3,88 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from numpy.typing import NDArray
+
 from ..core.atomic_files import remove_unfinished
-from ..core.folder_lock import FolderLock
+from ..core.folder_lock import lock_folder
 from ..io.entries import Progress
 from ..structures.results import ImageResult, ReadFailure
-from .durability import Durability
-from .file_checks import Checks, file_check
-from .manifest import Checkpoint, Entry, Manifest
-from .open_video import OpenVideo, State
-from .video_segments import VideoSegments
+from .manifest import Entry, Manifest
+from .video_segments import VideoSegments, read_segments
 from .writers import AnnotatedVideo, KeypointWriter, Writer
 from .writers.coco_results import ImageIds, write_coco_results
 
 PARTS = '.parts'
+State = dict[str, Any]
+"""Of tracking and smoothing."""
+
+
+@dataclass
+class Written:
+    """What :meth:`OutputFolder.write_files` made of a result.
+
+    Args:
+        files (list[str]): Relative to the folder.
+        drawn (NDArray, optional): A frame of the annotated video. Defaults to None.
+    """
+
+    files: list[str]
+    drawn: NDArray | None = None
+
+
+@dataclass
+class OpenVideo:
+    """The video whose frames are being written.
+
+    Args:
+        entry (Entry): For the log, at the end.
+        segments (VideoSegments): What of it is done.
+        since (int): Frames since the last segment. Defaults to 0.
+        state (Callable): Gives the state of tracking and smoothing. Defaults to none.
+    """
+
+    entry: Entry
+    segments: VideoSegments
+    since: int = 0
+    state: Callable[[], State | None] = field(default=lambda: None)
+
+    def add(self, result: ImageResult, written: Written) -> None:
+        """Count a frame, and draw it."""
+        frame, numbers = result.frame, self.entry.frames
+        if not numbers:
+            numbers = dict(first=frame.index, last=frame.index, step=1, count=0, people=0)
+        if numbers['count']:
+            numbers['step'] = frame.index - numbers['last']
+        numbers['last'] = frame.index
+        numbers['count'] += 1
+        numbers['people'] += len(result.people)
+        self.entry.frames = numbers
+        self.since += 1
+        if written.drawn is not None:
+            self.segments.write(written.drawn, frame.time_s)
+
+    def close_segment(self, key: Mapping[str, Any]) -> None:
+        """Make sure that the next run continues here."""
+        if self.since:
+            self.segments.close_segment(dict(key=key, frames=self.entry.frames, state=self.state()))
+        self.since = 0
 
 
 class OutputFolder:
     """Writes results, and knows which are already there.
 
-    A context manager: after an error, or Ctrl-C, what is done stays done and the next run goes on
-    from there; the same after a kill, or after a power failure (:class:`Durability`). Images are
-    done when their files are there and their input is the same; videos go on from their last
-    checkpoint. Arrays and cameras are never taken as done.
+    A context manager: after an error, Ctrl-C or a kill, what is done stays done and the next run
+    continues from there. An image is done when it has a line in ``done.jsonl``, its files are
+    there and its input is the same; a video continues from its last whole segment. Arrays and
+    cameras are never taken as done.
 
     Args:
         folder (str | Path): Made if needed.
@@ -39,7 +92,7 @@ class OutputFolder:
         identity (Mapping[str, Any]): As in :class:`Manifest`.
         video (AnnotatedVideo, optional): Draws videos. Defaults to None, none are written.
         overwrite (bool): As in :class:`Manifest`.
-        checkpoint_frames (int): Frames of a video from one checkpoint to the next. Defaults to 200.
+        checkpoint_frames (int): Frames of a segment of a video. Defaults to 200.
         image_ids (Callable, optional): Name and source of an image -> its id in COCO results.
             Defaults to None, counted from 1.
 
@@ -48,7 +101,7 @@ class OutputFolder:
 
     Raises:
         NotADirectoryError: If it is a file.
-        FolderInUseError: If another process writes there.
+        FolderInUseError: If another run writes there.
         ValueError: If it has results of other models or options.
     """
 
@@ -73,104 +126,103 @@ class OutputFolder:
         self.writers, self.video = list(writers), video
         self.checkpoint_frames = checkpoint_frames
         self.image_ids = image_ids
-        self._lock = FolderLock(self.folder, '--out')
+        self.style: dict[str, Any] = {one.folder: one.style for one in self.writers if one.style}
+        self.video_style: dict[str, Any] = {
+            one.folder: one.style for one in self.writers if one.style and one.for_videos
+        }
+        if video is not None:
+            self.video_style['video'] = video.style
+        self.skipped = 0
+        self._open: OpenVideo | None = None
+        self._waiting: dict[str, list[dict[str, Any]]] = {}
+        self._lock = lock_folder(self.folder, '--out')
         try:
             self.manifest = Manifest(self.folder, identity, overwrite)
-            self._remove_unfinished()
-            self._durability = Durability(self.folder, self.manifest)
+            self.log = self.manifest.log
+            remove_unfinished(self.manifest.path)
+            for name in ('coco', 'video', *(one.folder for one in self.writers)):
+                remove_unfinished(self.folder / name)
         except BaseException:
             self._lock.release()
             raise
-        self.skipped = 0
-        self.look: dict[str, Any] = {one.folder: one.look for one in self.writers if one.look}
-        self.video_look: dict[str, Any] = {
-            one.folder: one.look for one in self.writers if one.look and one.for_videos
-        }
-        if video is not None:
-            self.video_look['video'] = video.look
-        self._open: OpenVideo | None = None
-        self._waiting: dict[str, Checkpoint] = {}
-
-    def _remove_unfinished(self) -> None:
-        """Of runs that were killed, where no other program writes."""
-        remove_unfinished(self.manifest.path)
-        for name in ('coco', 'video', *(one.folder for one in self.writers)):
-            remove_unfinished(self.folder / name)
 
     @property
     def progress(self) -> Progress:
-        """What a source needs not read again."""
+        """What a source need not read again."""
         return Progress(self._is_done, self._first_frame)
 
     def _is_done(self, name: str, source: str) -> bool:
-        entry = self.manifest.images.get(name)
-        done = (
+        done = self._is_noted(name, source, self.style) and self._have(self._paths(name))
+        self.skipped += done
+        return done
+
+    def _is_noted(self, name: str, source: str, style: Mapping[str, Any]) -> bool:
+        """Whether there is a line for the same input, drawn in the same way."""
+        entry = self.log.entries.get(name)
+        return (
             entry is not None
             and entry.status == 'done'
             and entry.source == source
             and _can_come_again(source)
             and entry.stamp == _stamp(source)
-            and _looks_like(entry.look, self.look)
-            and self._have(self._paths(name))
+            and all((entry.style or {}).get(key) == style[key] for key in style)
         )
-        self.skipped += done
-        return done
 
     def _paths(self, name: str, is_video: bool = False) -> list[str]:
         return [path for writer in self.writers for path in writer.paths(name, is_video)]
 
     def _have(self, paths: Sequence[str]) -> bool:
-        return all((self.folder / path).is_file() for path in paths)
+        """Whether files are there; an empty one was lost with the power."""
+        try:
+            return all(os.path.getsize(self.folder / path) for path in paths)
+        except OSError:
+            return False
+
+    def _have_frames(self, name: str, frames: Mapping[str, int], after: int = -1) -> bool:
+        """Whether all frames of a video after one of them have their files."""
+        return all(
+            self._have(self._paths(f'{name}/{index:06d}', is_video=True))
+            for index in _indices(frames)
+            if index > after
+        )
 
     def _first_frame(self, name: str, source: str) -> int | None:
         """The first frame of a video that is still needed; None for none."""
-        entry = self.manifest.videos.get(name)
+        entry = self.log.entries.get(name)
         if (
-            entry is None
-            or entry.source != source
-            or entry.stamp != _stamp(source)
-            or not _looks_like(entry.look, self.video_look)
-            or not entry.checkpoints
+            entry is not None
+            and entry.frames is not None
+            and self._is_noted(name, source, self.video_style)
+            and self._have([self.video.path(name)] if self.video is not None else [])
+            and self._have_frames(name, entry.frames)
         ):
-            return 0
-        number = self._whole_checkpoints(name, entry.checkpoints)
-        is_whole = number == len(entry.checkpoints) and (
-            self.video is None or self._have([self.video.path(name)])
-        )
-        if entry.status == 'done' and is_whole:
             self.skipped += 1
+            shutil.rmtree(self._parts_of(name), ignore_errors=True)
             return None
-        usable = entry.checkpoints[:number]
-        while usable and not self._have_pieces(name, usable[-1]):
-            usable.pop()
-        if not usable:
+        found, last, key = [], -1, self._key(source)
+        for segment in read_segments(self._parts_of(name)):
+            frames = segment['frames']
+            if segment['key'] != key or not self._have_frames(name, frames, last):
+                break
+            last = frames['last']
+            found.append(segment)
+        if not found:
             return 0
-        self._waiting[name] = usable[-1]
-        return usable[-1].last + 1
+        self._waiting[name] = found
+        return last + 1
 
-    def _whole_checkpoints(self, name: str, checkpoints: Sequence[Checkpoint]) -> int:
-        """How many checkpoints have the files of all their frames."""
-        done = -1
-        for number, checkpoint in enumerate(checkpoints):
-            for index in checkpoint.indices():
-                if index > done and not self._have(self._paths(f'{name}/{index:06d}', True)):
-                    return number
-            done = checkpoint.last
-        return len(checkpoints)
-
-    def _have_pieces(self, name: str, checkpoint: Checkpoint) -> bool:
-        if self.video is None:
-            return True
-        folder = self._parts_of(name)
-        pieces = [folder / f'{i:06d}.nut' for i in range(checkpoint.pieces)]
-        return checkpoint.pieces > 0 and all(p.is_file() for p in pieces)
+    def _key(self, source: str) -> dict[str, Any]:
+        """What segments of a video depend on."""
+        return dict(
+            options=self.log.options, source=source, stamp=_stamp(source), style=self.video_style
+        )
 
     def _parts_of(self, name: str) -> Path:
-        """Folder for the pieces of a video; none is inside another."""
+        """Folder for the segments of a video; none is inside another."""
         return self.folder / PARTS / sha256(name.encode()).hexdigest()[:16]
 
     def state(self, video: str) -> State | None:
-        """State of tracking and smoothing where a video goes on.
+        """State of tracking and smoothing where a video continues.
 
         Args:
             video (str): Its name.
@@ -178,173 +230,147 @@ class OutputFolder:
         Returns:
             State | None: None where it starts from its beginning.
         """
-        checkpoint = self._waiting.get(video)
-        return self.manifest.state(checkpoint) if checkpoint else None
+        segments = self._waiting.get(video)
+        return segments[-1]['state'] if segments else None
 
-    def write_files(self, result: ImageResult) -> Checks:
+    def write_files(self, result: ImageResult) -> Written:
         """Write the files of a result; several threads may at a time.
 
         Args:
             result (ImageResult): Of any image or frame.
 
         Returns:
-            Checks: Of these files, for :meth:`write`.
+            Written: For :meth:`write`.
         """
-        frame, checks = result.frame, {}
-        self._durability.claim(frame, self._kept(frame.video))
+        name, is_video = result.frame.name, result.frame.video is not None
         for writer in self.writers:
-            for path in writer.paths(frame.name, frame.video is not None):
+            for path in writer.paths(name, is_video):
                 writer.write(result, self.folder / path)
-                checks[path] = file_check(self.folder / path)
-        return checks
-
-    def _kept(self, video: str | None) -> int:
-        """How many checkpoints of a video stay, before its first frame."""
-        before = self._waiting.get(video or '')
-        if video is None or before is None:
-            return 0
-        return self.manifest.videos[video].checkpoints.index(before) + 1
+        drawn = self.video.draw(result) if is_video and self.video is not None else None
+        return Written(self._paths(name, is_video), drawn)
 
     def write(
         self,
         result: ImageResult,
         state: Callable[[], State | None] = lambda: None,
-        checks: Checks | None = None,
+        written: Written | None = None,
     ) -> None:
-        """Write a result down as done.
+        """Note a result as done.
 
         Args:
             result (ImageResult): In the order of the source.
             state (Callable): Gives the state of tracking and smoothing after this frame, also when
                 it is asked later: ``snapshot()`` of a
                 :class:`~mmsapiens.inference.temporal.TemporalFilter`. Defaults to none.
-            checks (Checks, optional): What :meth:`write_files` gave for it. Defaults to None, the
-                files are written now.
+            written (Written, optional): What :meth:`write_files` gave for it. Defaults to None,
+                the files are written now.
         """
         frame = result.frame
-        if checks is None:
-            checks = self.write_files(result)
-        if self._open is not None and self._open.name != frame.video:
+        if written is None:
+            written = self.write_files(result)
+        if self._open is not None and self._open.entry.name != frame.video:
             self._finish_video()
-        if frame.video is not None and self._open is None:
-            self._open = self._start_video(result)
-        self._durability.add(checks)
-        if self._open is None:
-            entry = Entry(
-                frame.source,
-                'done',
-                list(checks),
-                people=len(result.people),
-                stamp=_stamp(frame.source),
-                look=self.look,
-                checks=checks,
+        if frame.video is None:
+            self._note(
+                Entry(
+                    frame.name,
+                    frame.source,
+                    'done',
+                    written.files,
+                    people=len(result.people),
+                    stamp=_stamp(frame.source),
+                    style=self.style,
+                )
             )
-            self.manifest.add_image(frame.name, entry)
             return
-        self._open.add(result, self.video, checks)
+        if self._open is None:
+            self._open = self._start_video(frame.video, frame.source, frame.fps or 25.0)
+        self._open.add(result, written)
         self._open.state = state
-        if self._open.since_checkpoint >= self.checkpoint_frames:
-            self._checkpoint()
+        if self._open.since >= self.checkpoint_frames:
+            self._open.close_segment(self._key(frame.source))
 
-    def _start_video(self, result: ImageResult) -> OpenVideo:
-        frame, name = result.frame, str(result.frame.video)
-        before = self._waiting.pop(name, None)
-        if before is None:
-            self.manifest.note_video(
-                name, source=frame.source, stamp=_stamp(frame.source), look=self.video_look
-            )
-        segments = None
-        if self.video is not None:
-            segments = VideoSegments(
-                self.folder / self.video.path(name),
-                self._parts_of(name),
-                frame.fps or 25.0,
-                before.pieces if before else 0,
-            )
-        return OpenVideo(name, frame.source, segments, before)
+    def _note(self, entry: Entry) -> None:
+        """Add a line to the log."""
+        if self.manifest.is_complete:
+            self.manifest.write(is_complete=False)
+        self.log.add(entry)
 
-    def _checkpoint(self) -> None:
-        video = self._open
+    def _start_video(self, name: str, source: str, fps: float = 25.0) -> OpenVideo:
+        before = self._waiting.pop(name, [])
+        path = None if self.video is None else self.folder / self.video.path(name)
+        entry = Entry(name, source, 'partial', stamp=_stamp(source), style=self.video_style)
+        entry.frames = dict(before[-1]['frames']) if before else None
+        return OpenVideo(entry, VideoSegments(self._parts_of(name), path, fps, len(before)))
+
+    def _finish_video(self, reason: str = '') -> None:
+        """The open video came to its end, or cannot be read any further."""
+        video, self._open = self._open, None
         assert video is not None
-        numbers = video.checkpoint()
-        if numbers is not None:
-            self.manifest.note_checkpoint(video.name, numbers, video.state(), video.checks)
-            video.checks = {}
-
-    def _finish_video(self) -> None:
-        """The open video came to its end."""
-        video = self._open
-        assert video is not None
-        self._checkpoint()
-        self._complete(video.name, video.segments)
-        self._open = None
-
-    def _complete(self, name: str, segments: VideoSegments | None) -> None:
-        outputs = [
-            f'{writer.folder}/{name}/*{writer.suffix}'
+        entry = video.entry
+        video.close_segment(self._key(entry.source))
+        entry.status, entry.reason = 'failed' if reason else 'done', reason
+        entry.outputs = [
+            f'{writer.folder}/{entry.name}/*{writer.suffix}'
             for writer in self.writers
             if writer.for_videos
         ]
-        if segments is not None and self.video is not None:
-            segments.join()
-            outputs.append(self.video.path(name))
-            self._durability.add(outputs[-1:])
-        self.manifest.note_video(name, status='done', outputs=outputs)
+        if self.video is not None:
+            entry.outputs.append(self.video.path(entry.name))
+        video.segments.join()
+        self._note(entry)
+        video.segments.remove()
 
     def fail(self, unreadable: ReadFailure) -> None:
         """Note that an input could not be read; the next run tries again."""
         name, reason = unreadable.name, unreadable.reason
+        is_open = self._open is not None and self._open.entry.name == name
         if self._open is not None:
-            self._finish_video()
-        if name in self.manifest.videos:
-            self._waiting.pop(name, None)
-            self.manifest.note_video(name, status='failed', reason=reason)
-            return
-        entry = Entry(unreadable.source, 'failed', reason=reason)
-        self.manifest.add_image(name, entry)
+            self._finish_video(reason if is_open else '')
+        self._waiting.pop(name, None)
+        if not is_open:
+            self._note(Entry(name, unreadable.source, 'failed', reason=reason))
 
     def finish(self) -> None:
         """All inputs were read: end the last video, join COCO results."""
         if self._open is not None:
             self._finish_video()
-        for name, checkpoint in list(self._waiting.items()):
+        for name, segments in list(self._waiting.items()):
             # A kill came between its last frame and its end.
-            segments = None
-            if self.video is not None:
-                segments = VideoSegments(
-                    self.folder / self.video.path(name),
-                    self._parts_of(name),
-                    keep=checkpoint.pieces,
-                )
-            self._complete(name, segments)
-            del self._waiting[name]
+            self._open = self._start_video(name, segments[-1]['key']['source'])
+            self._finish_video()
+        if self.manifest.is_complete:
+            return  # nothing was done
         for writer in self.writers:
             if isinstance(writer, KeypointWriter):
-                names = (
-                    name for name in self.manifest.frame_names() if self._have([writer.path(name)])
-                )
-                paths = write_coco_results(self.folder, writer.task, names, self.image_ids)
-                self._durability.add(paths)
+                names = (n for n in self._frame_names() if self._have([writer.path(n)]))
+                write_coco_results(self.folder, writer.task, names, self.image_ids)
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
             parts.rmdir()
-        self._durability.settle()
         self.manifest.write(is_complete=True)
 
-    def stop(self) -> None:
-        """End before all inputs were read; the next run goes on.
+    def _frame_names(self) -> list[str]:
+        """Names of all images and then of all frames that are done."""
+        entries = self.log.entries.values()
+        names = [one.name for one in entries if one.status == 'done' and one.frames is None]
+        for entry in entries:
+            names += [f'{entry.name}/{index:06d}' for index in _indices(entry.frames)]
+        return names
 
-        The video of a camera ends here, as there is nothing to go on with.
+    def stop(self) -> None:
+        """End before all inputs were read; the next run continues.
+
+        The video of a camera ends here, as there is nothing to continue with.
         """
-        if self._open is not None:
-            if _can_come_again(self._open.source):
-                self._checkpoint()
-            else:
-                self._finish_video()
+        partial = []
+        if self._open is not None and _can_come_again(self._open.entry.source):
+            self._open.close_segment(self._key(self._open.entry.source))
+            partial.append(self._open.entry)
             self._open = None
-        with suppress(OSError):  # there was an error before
-            self._durability.settle()
-        self.manifest.write(is_complete=False)
+        if self._open is not None:
+            self._finish_video()
+        self.manifest.write(is_complete=False, partial=partial)
 
     def __enter__(self) -> OutputFolder:
         return self
@@ -361,18 +387,18 @@ class OutputFolder:
             else:
                 self.stop()
         finally:
-            self.manifest.journal.close()
+            self.log.close()
             self._lock.release()
+
+
+def _indices(frames: Mapping[str, int] | None) -> range:
+    """Of the frames of an entry; none of an image."""
+    return range(frames['first'], frames['last'] + 1, frames['step']) if frames else range(0)
 
 
 def _can_come_again(source: str) -> bool:
     """Whether a source means the same image in another run."""
     return not source.startswith(('array ', 'webcam:'))
-
-
-def _looks_like(found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
-    """Whether all that is wanted was drawn in the same way."""
-    return all((found or {}).get(key) == wanted[key] for key in wanted)
 
 
 def _stamp(source: str) -> list[int] | None:

@@ -1,12 +1,16 @@
-"""A video that is written in pieces and joined at its end.
+"""A video that is done in segments: where to continue after a kill, and its annotated video.
 
-A run that is killed loses at most the piece that it was writing. Joining copies what is encoded.
+After each segment a JSON file says up to where the video is done; beside it are the frames that
+were drawn, encoded. At the end they are joined by copying what is encoded.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.atomic_files import TMP_SUFFIX, atomic_open, move_whole
+from ..core.atomic_files import atomic_open, atomic_write
 
 CLOCK = 90_000
 """Ticks of a second."""
@@ -23,44 +27,52 @@ _CODECS = {
     'mpeg4': {'qscale': '3', 'bf': '0'},
 }
 """Codec -> its options, the best first. Without frames that refer to later ones, packets are in the
-order of their times, and pieces can be joined."""
+order of their times, and segments can be joined."""
+
+
+def read_segments(folder: Path) -> Iterator[dict[str, Any]]:
+    """What was noted of each segment of an interrupted video, in order."""
+    for number in count():
+        try:
+            yield json.loads(_path(folder, number, '.json').read_bytes())
+        except (OSError, ValueError):
+            return
+
+
+def _path(folder: Path, number: int, suffix: str) -> Path:
+    return folder / f'{number:06d}{suffix}'
 
 
 class VideoSegments:
-    """Writes one video.
+    """Writes the segments of one video.
 
     Args:
-        path (Path): The video, ends in .mp4. It appears when it is whole.
-        folder (Path): For the pieces; emptied at the end.
+        folder (Path): For the segments.
+        path (Path, optional): The annotated video, ends in .mp4. It appears when it is whole.
+            Defaults to None, no frames are drawn.
         fps (float): For frames that have no time. Defaults to 25.
-        keep (int): Pieces of an earlier run to keep; further ones are removed. Defaults to 0.
+        keep (int): Segments of an earlier run to keep; others are removed. Defaults to 0.
 
     Attributes:
-        count (int): Pieces that are whole.
+        count (int): Segments that are whole.
     """
 
-    def __init__(self, path: Path, folder: Path, fps: float = 25.0, keep: int = 0) -> None:
-        self.path, self.folder, self.fps = path, folder, fps
+    def __init__(
+        self, folder: Path, path: Path | None = None, fps: float = 25.0, keep: int = 0
+    ) -> None:
+        self.folder, self.path, self.fps = folder, path, fps
         self.count = keep
         self._container: Any = None
         self._stream: Any = None
         self._size_wh: tuple[int, int] | None = None
         self._pts = -1
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {self._piece(index) for index in range(keep)}
-        for piece in folder.iterdir():
-            if piece not in kept:
-                piece.unlink()
-
-    def _piece(self, index: int) -> Path:
-        return self.folder / f'{index:06d}.nut'
-
-    @property
-    def _partial(self) -> Path:
-        return self._piece(self.count).with_suffix(f'.nut{TMP_SUFFIX}')
+        kept = {_path(folder, n, suffix) for n in range(keep) for suffix in ('.json', '.nut')}
+        for path in set(folder.iterdir()) - kept:
+            path.unlink()
 
     def write(self, image: NDArray, time_s: float | None) -> None:
-        """Add a frame.
+        """Add a frame to the annotated video.
 
         Args:
             image (NDArray): RGB, uint8 (H, W, 3); resized to the size of the first one if it is
@@ -83,14 +95,14 @@ class VideoSegments:
         import av
 
         if self._size_wh is None and self.count:
-            with av.open(self._piece(0)) as first:
+            with av.open(_path(self.folder, 0, '.nut')) as first:
                 context = first.streams.video[0].codec_context
                 self._size_wh = context.width, context.height
         if self._size_wh is None:
             height, width = image.shape[:2]
             self._size_wh = width + width % 2, height + height % 2
         name = next(n for n in _CODECS if n in av.codecs_available)
-        self._container = av.open(self._partial, 'w', format='nut')
+        self._container = av.open(_path(self.folder, self.count, '.nut'), 'w', format='nut')
         self._stream = self._container.add_stream(
             name, rate=Fraction(self.fps).limit_denominator(1001), options=_CODECS[name]
         )
@@ -98,50 +110,44 @@ class VideoSegments:
         self._stream.pix_fmt = 'yuv420p'
         self._stream.codec_context.time_base = Fraction(1, CLOCK)
 
-    def close_piece(self) -> None:
-        """End the piece; without frames there is none."""
-        if self._container is None:
-            return
-        self._container.mux(self._stream.encode())
-        self._container.close()
-        self._container = None
-        move_whole(self._partial, self._piece(self.count))
-        self.count += 1
+    def close_segment(self, note: Mapping[str, Any]) -> None:
+        """End a segment; it counts once its note is written.
 
-    def abandon(self) -> None:
-        """Forget the piece that is being written."""
+        Args:
+            note (Mapping[str, Any]): What the next run needs to continue, of JSON types.
+        """
         if self._container is not None:
+            self._container.mux(self._stream.encode())
             self._container.close()
             self._container = None
-        self._partial.unlink(missing_ok=True)
+        path = _path(self.folder, self.count, '.json')
+        atomic_write(json.dumps(note).encode(), path, is_durable=False)
+        self.count += 1
 
-    def join(self) -> bool:
-        """Make the video of the pieces, and remove these.
-
-        Returns:
-            bool: Whether there was any frame.
-        """
-        self.close_piece()
-        if self.count:
+    def join(self) -> None:
+        """Make the annotated video of whole segments."""
+        if self.path is not None and self.count:
             with atomic_open(self.path) as partial:
                 self._copy(partial)
+
+    def remove(self) -> None:
+        """Remove the segments."""
         shutil.rmtree(self.folder)
-        return bool(self.count)
 
     def _copy(self, target: Path) -> None:
-        """Copy the packets of all pieces, times from 0."""
+        """Copy the packets of all segments, times from 0."""
         import av
 
         options = {'movflags': 'faststart'}
         stream, first = None, None
         with av.open(target, 'w', format='mp4', options=options) as joined:
-            for index in range(self.count):
-                with av.open(self._piece(index)) as piece:
-                    source = piece.streams.video[0]
+            for number in range(self.count):
+                with av.open(_path(self.folder, number, '.nut')) as segment:
+                    source = segment.streams.video[0]
                     if stream is None:
                         stream = joined.add_stream_from_template(source)
-                    for packet in piece.demux(source):
-                        if packet.pts is None:  # the end of a piece
+                    for packet in segment.demux(source):
+                        if packet.pts is None:  # the end of a segment
                             continue
                         first = packet.pts if first is None else first
                         # No frame refers to a later one.

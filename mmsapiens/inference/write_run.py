@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..structures.results import ImageResult, MapResult, ReadFailure
-from .file_checks import Checks
-from .output_folder import OutputFolder
+from .output_folder import OutputFolder, Written
 from .prefetch import close, map_ahead
 from .temporal import TemporalFilter
 from .writers import AnnotatedVideo, Writer, build_writers
@@ -22,9 +21,9 @@ from .writers.coco_results import ImageIds
 Item = ImageResult | ReadFailure
 State = Callable[[], dict[str, Any] | None]
 
-WRITERS = 32
+WRITERS = 8
 """Threads that write: a disk, or one on a network, is mostly waiting."""
-WRITING_BYTES = 2**28
+WRITING_BYTES = 2**26
 """Results that wait to be written, in bytes, after which none is added."""
 
 
@@ -133,10 +132,10 @@ def write_results(
     start = time.monotonic()
     summary = RunSummary(folder.folder)
 
-    def write(entry: tuple[Item, State]) -> tuple[Item, State, Checks]:
+    def write(entry: tuple[Item, State]) -> tuple[Item, State, Written | None]:
         item, state = entry
         if isinstance(item, ReadFailure):
-            return item, state, {}
+            return item, state, None
         return item, state, folder.write_files(item)
 
     with (
@@ -153,17 +152,17 @@ def write_results(
             )
         ) as written,
     ):
-        for item, state, checks in written:
+        for item, state, files in written:
             if isinstance(item, ReadFailure):
                 folder.fail(item)
                 summary.failed.append(item)
             else:
-                folder.write(item, state, checks)
+                folder.write(item, state, files)
                 summary.done += 1
                 summary.people += len(item.people)
             if on_item is not None:
                 on_item(item)
-            del item, state  # or it would live on while we wait for the next
+            del item, state, files  # or it would live on while we wait for the next
     summary.skipped = folder.skipped
     summary.seconds = time.monotonic() - start
     return summary

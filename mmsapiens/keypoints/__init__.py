@@ -1,6 +1,7 @@
 """Sets of keypoints: names, flips, sigmas, links, groups, correspondences."""
 
 from .keypoint_sets import (
+    ANNOTATED_SETS,
     GROUPS,
     KEYPOINT_SETS,
     NO_MATCH,
@@ -12,6 +13,7 @@ from .keypoint_sets import (
 )
 
 __all__ = [
+    'ANNOTATED_SETS',
     'GROUPS',
     'KEYPOINT_SETS',
     'NO_MATCH',

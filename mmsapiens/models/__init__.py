@@ -1,6 +1,7 @@
-"""Models that every host can use; they need torch and mmengine only."""
+"""Encoders, layers and losses; torch is all they need."""
 
-from .backbones import SAPIENS_ARCHS, SapiensViT, get_arch
+from .archs import SAPIENS_ARCHS, get_arch
+from .backbones import SapiensViT
 from .losses import (
     AllPixelCrossEntropyLoss,
     HardKeypointMSELoss,

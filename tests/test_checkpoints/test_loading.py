@@ -6,7 +6,7 @@ from torch import nn
 
 from mmsapiens.checkpoints import load_checkpoint
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.models import SapiensViT
+from mmsapiens.engine import SapiensViT
 from mmsapiens.models.layers import conv_layers, deconv_layers
 
 

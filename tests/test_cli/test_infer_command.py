@@ -124,9 +124,9 @@ def test_ctrl_c_keeps_what_is_done(model, folder, tmp_path):
 
 
 def test_features_of_a_folder(folder, tmp_path, capsys, monkeypatch):
-    from mmsapiens.models.backbones import sapiens_vit
+    from mmsapiens.models import archs
 
-    monkeypatch.setitem(sapiens_vit.SAPIENS_ARCHS, 'sapiens_test', ARCH)
+    monkeypatch.setitem(archs.SAPIENS_ARCHS, 'sapiens_test', ARCH)
     encoder = SapiensViT('sapiens_test', img_size=64, with_cls_token=True)
     weights = tmp_path / 'encoder.safetensors'
     write_checkpoint({k: torch.ones_like(v) for k, v in encoder.state_dict().items()}, weights)

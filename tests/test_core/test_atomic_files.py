@@ -1,17 +1,10 @@
-import ctypes
 import os
 import stat
 
 import pytest
 
 from mmsapiens.core import atomic_files as whole_files
-from mmsapiens.core.atomic_files import (
-    atomic_open,
-    atomic_write,
-    remove_unfinished,
-    sync_file_system,
-    sync_files,
-)
+from mmsapiens.core.atomic_files import atomic_open, atomic_write, remove_unfinished
 
 
 @pytest.fixture
@@ -40,28 +33,6 @@ def test_content_is_on_the_disk_before_the_name(is_durable, calls, tmp_path):
     assert calls == (['content', 'name', 'folder'] if is_durable else ['name'])
     assert (tmp_path / 'a' / 'b.json').read_bytes() == b'new'
     assert os.listdir(tmp_path / 'a') == ['b.json']
-
-
-def test_files_are_brought_to_the_disk_later(calls, tmp_path):
-    paths = [tmp_path / 'a.json', tmp_path / 'b/c/d.json']
-    for path in paths:
-        atomic_write(b'new', path, is_durable=False)
-    sync_files(tmp_path, [*paths, tmp_path / 'gone.json'])
-    assert calls == ['name'] * 2 + ['content'] * 2 + ['folder'] * 3
-    sync_file_system(tmp_path)
-
-
-def test_a_file_system_that_fails_is_told(monkeypatch, tmp_path):
-    class Library:
-        def __init__(self, name, use_errno):
-            ctypes.set_errno(28)
-
-        def syncfs(self, number):
-            return -1
-
-    monkeypatch.setattr(whole_files.ctypes, 'CDLL', Library)
-    with pytest.raises(OSError, match='cannot be brought to the disk: No sp'):
-        sync_file_system(tmp_path)
 
 
 def test_an_error_keeps_the_former_file(tmp_path):

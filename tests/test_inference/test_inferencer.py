@@ -13,7 +13,6 @@ from test_parts import BLOCK, EVERYTHING
 from tiny_inference import tiny_task
 
 from mmsapiens import SapiensInferencer
-from mmsapiens.inference import inferencer as inferencer_module
 from mmsapiens.inference.prefetch import FrameError
 from mmsapiens.inference.write_run import WriteOptions
 from mmsapiens.structures.results import ImageResult, People, ReadFailure
@@ -87,9 +86,7 @@ def test_a_batch_changes_nothing(files, photographs, inferencer):
         )
 
 
-def test_answers_in_the_shape_of_mmpose(inferencer, photographs, tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr(inferencer_module, 'sync_files', lambda folder, paths: synced.extend(paths))
+def test_answers_in_the_shape_of_mmpose(inferencer, photographs, tmp_path):
     image = cv2.imread(str(photographs[0]))
     answers = list(
         inferencer(
@@ -110,7 +107,6 @@ def test_answers_in_the_shape_of_mmpose(inferencer, photographs, tmp_path, monke
     assert answers[2]['visualization'] == []
     path = tmp_path / 'depth' / f'{photographs[1].stem}.npy'
     assert path.is_file()
-    assert path in synced
 
 
 def test_a_second_run_makes_nothing_again(files, photographs, tmp_path):

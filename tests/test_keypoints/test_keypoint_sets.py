@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.datasets.transforms import KeypointConverter
 from parity import fixture_folder
 
@@ -39,6 +40,18 @@ def test_points_of_equal_name_are_those_of_the_reference():
     index = correspondences('goliath308', 'coco_wholebody')
     for number, other in doc['coco_wholebody_to_308'].items():
         assert index[int(number)] == other
+
+
+@pytest.mark.parametrize('name', ['coco', 'coco_wholebody'])
+def test_tables_equal_those_of_mmpose(name):
+    stock = parse_pose_metainfo(dict(from_file=f'configs/_base_/datasets/{name}.py'))
+    ours = parse_pose_metainfo(read_metainfo(name))
+    assert ours.keys() == stock.keys()
+    for key, value in stock.items():
+        np.testing.assert_equal(ours[key], value, err_msg=key)
+    described = get_keypoint_set(name)
+    assert list(described.flip_indices) == stock['flip_indices']
+    assert list(described.links) == stock['skeleton_links']
 
 
 @pytest.mark.parametrize('name, size', SIZES.items())

@@ -19,7 +19,7 @@ import torch
 from mmengine.registry import DefaultScope
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from mmpretrain.registry import MODELS
-from mmsapiens.models.backbones.sapiens_vit import get_arch
+from mmsapiens.models import get_arch
 from mmsapiens.models.layers import TransformerLayer
 from model_cost import count_operations
 from torch import nn

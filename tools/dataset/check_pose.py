@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmsapiens.pose.datasets import validation
-from mmsapiens.keypoints.keypoint_sets import ANNOTATION_FIELDS
+from mmsapiens.keypoints.keypoint_sets import ANNOTATED_SETS
 from mmsapiens.core import fault_report
 from rich.console import Console
 from rich.progress import track
@@ -22,10 +22,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('annotations', help='annotation file, COCO style')
     parser.add_argument(
-        '--vocabulary',
-        required=True,
-        choices=list(ANNOTATION_FIELDS),
-        help='17, 133 or 308 keypoints',
+        '--vocabulary', required=True, choices=list(ANNOTATED_SETS), help='17, 133 or 308 keypoints'
     )
     parser.add_argument('--images', help='folder of the images; not looked at unless given')
     parser.add_argument(

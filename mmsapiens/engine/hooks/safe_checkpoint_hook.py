@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
@@ -14,7 +15,7 @@ from mmengine.runner import FlexibleRunner, Runner
 
 from ...checkpoints.sharded import is_sharded, is_whole_archive, is_whole_folder
 from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
-from ...core.folder_lock import FolderLock
+from ...core.folder_lock import lock_folder
 from ...core.formatting import shorten
 from ...registry import HOOKS
 from .resumed_schedules import describe_changes
@@ -87,7 +88,7 @@ class SafeCheckpointHook(CheckpointHook):
                 f'{max_keep_ckpts}'
             )
         self.is_local = backend_args is None
-        self.lock: FolderLock | None = None
+        self.lock: BaseFileLock | None = None
         super().__init__(
             *args,
             max_keep_ckpts=max_keep_ckpts,
@@ -116,7 +117,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _lock(self, runner: Runner) -> None:
         if self.lock is None and is_main_process():
-            self.lock = FolderLock(runner.work_dir)
+            self.lock = lock_folder(runner.work_dir)
 
     def after_run(self, runner: Runner) -> None:
         """Release the folder."""

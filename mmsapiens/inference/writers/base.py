@@ -17,14 +17,14 @@ class Writer(ABC):
         for_videos (bool): Whether frames of videos have such a file too. Defaults to True.
 
     Attributes:
-        look (dict[str, float]): Settings of drawings; a file that was drawn with others is drawn
+        style (dict[str, float]): Settings of drawings; a file that was drawn with others is drawn
             again.
     """
 
     def __init__(self, folder: str, suffix: str, for_videos: bool = True) -> None:
         self.folder, self.suffix = folder, suffix
         self.for_videos = for_videos
-        self.look: dict[str, float] = {}
+        self.style: dict[str, float] = {}
 
     def path(self, name: str) -> str:
         """The file of an image, relative to the folder of the results."""
@@ -39,9 +39,6 @@ class Writer(ABC):
     @abstractmethod
     def write(self, result: ImageResult, path: Path) -> None:
         """Write the file of a result; it appears when it is whole.
-
-        A power failure soon after may still damage it: whoever calls brings it to the disk, as
-        :class:`~mmsapiens.inference.output_folder.OutputFolder` does with many at a time.
 
         Args:
             result (ImageResult): Of an image.

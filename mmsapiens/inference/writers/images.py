@@ -36,7 +36,7 @@ class OverlayWriter(Writer):
     def __init__(self, task: str, threshold: float = 0.3, for_videos: bool = False) -> None:
         super().__init__(f'{task}_overlay', '.jpg', for_videos)
         self.task, self.threshold = task, threshold
-        self.look = dict(threshold=threshold)
+        self.style = dict(threshold=threshold)
 
     def write(self, result: ImageResult, path: Path) -> None:
         """Write the overlay of a result."""
@@ -58,7 +58,7 @@ class PanelWriter(Writer):
     ) -> None:
         super().__init__('panel', '.jpg', for_videos)
         self.tasks, self.threshold = tuple(tasks), threshold
-        self.look = dict(threshold=threshold)
+        self.style = dict(threshold=threshold)
 
     def write(self, result: ImageResult, path: Path) -> None:
         """Write the panel of a result."""

@@ -20,7 +20,7 @@ class AnnotatedVideo:
         threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
 
     Attributes:
-        look (dict[str, str | float]): Settings; a video that was drawn with others is drawn again.
+        style (dict[str, str | float]): Settings; a video that was drawn with others is drawn again.
 
     Raises:
         KeyError: If ``show`` is none of these.
@@ -31,7 +31,7 @@ class AnnotatedVideo:
             raise KeyError(f'`show` must be one of {("panel", *tasks)}, but got {show!r}')
         self.show, self.tasks = show, tuple(tasks)
         self.threshold = threshold
-        self.look: dict[str, str | float] = dict(show=show, threshold=threshold)
+        self.style: dict[str, str | float] = dict(show=show, threshold=threshold)
 
     def path(self, video: str) -> str:
         """The file of a video, relative to the folder of the results."""

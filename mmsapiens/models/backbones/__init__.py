@@ -1,5 +1,5 @@
-"""Backbones; torch and mmengine are all they need."""
+"""Encoders; torch is all they need."""
 
-from .sapiens_vit import SAPIENS_ARCHS, SapiensViT, get_arch
+from .sapiens_vit import SapiensViT
 
-__all__ = ['SAPIENS_ARCHS', 'SapiensViT', 'get_arch']
+__all__ = ['SapiensViT']

@@ -1,72 +1,28 @@
-"""The vision transformer of Sapiens, and the one table of its sizes."""
+"""The vision transformer of Sapiens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import torch
-from mmengine.model import BaseModule, ModuleList
-from mmengine.model.weight_init import trunc_normal_
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ...registry import MODELS
-from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer
+from ..archs import get_arch
+from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
 from ..layers.pos_embed import resize_pos_embed
-
-SAPIENS_ARCHS: dict[str, dict[str, int]] = {
-    'sapiens_tiny': dict(embed_dims=192, num_layers=4, num_heads=4, feedforward_channels=768),
-    'sapiens_0.3b': dict(embed_dims=1024, num_layers=24, num_heads=16, feedforward_channels=4096),
-    'sapiens_0.6b': dict(embed_dims=1280, num_layers=32, num_heads=16, feedforward_channels=5120),
-    'sapiens_1b': dict(embed_dims=1536, num_layers=40, num_heads=24, feedforward_channels=6144),
-    'sapiens_2b': dict(embed_dims=1920, num_layers=48, num_heads=32, feedforward_channels=7680),
-}
-"""Name -> width, depth, heads and feed-forward width.
-
-The tiny one is ours, for CPUs; the paper has the other four.
-"""
 
 OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap')
 
 
-def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
-    """Look a size up, or check the dictionary of another one.
-
-    Args:
-        arch (str | dict): A key of :data:`SAPIENS_ARCHS`, with or without its prefix, or a dict
-            with the same four entries.
-
-    Returns:
-        dict[str, int]: ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
-
-    Raises:
-        KeyError: If the name is unknown.
-        ValueError: If the dict lacks an entry or has another one, or if one is no positive int.
-    """
-    if isinstance(arch, str):
-        name = arch if arch.startswith('sapiens_') else f'sapiens_{arch}'
-        if name not in SAPIENS_ARCHS:
-            raise KeyError(
-                f'`arch` must be one of {list(SAPIENS_ARCHS)} or a dict, but got {arch!r}'
-            )
-        return dict(SAPIENS_ARCHS[name])
-    expected = set(SAPIENS_ARCHS['sapiens_0.3b'])
-    if set(arch) != expected:
-        raise ValueError(f'`arch` must have the keys {sorted(expected)}, but got {sorted(arch)}')
-    wrong = {key: value for key, value in arch.items() if not isinstance(value, int) or value < 1}
-    if wrong:
-        raise ValueError(f'`arch` must hold positive ints, but got {wrong}')
-    return dict(arch)
-
-
-@MODELS.register_module()
-class SapiensViT(BaseModule):
+class SapiensViT(nn.Module):
     """Plain pre-norm vision transformer of `Sapiens: Foundation for Human Vision Models
     <https://arxiv.org/abs/2408.12569>`_.
 
-    Parameters have the names of the released checkpoints, which load without renaming: MAE, clean
-    encoder and fine-tuned files, also through ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
-    Weights of another size raise an error; position embeddings are resized.
+    Parameters have the names of the released checkpoints; load these with
+    :func:`mmsapiens.checkpoints.load_checkpoint`, which takes MAE, clean encoder and fine-tuned
+    files, refuses another size and resizes position embeddings. The class that hosts build from
+    a config also takes ``init_cfg``.
 
     Letters: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
     with a class token.
@@ -96,7 +52,6 @@ class SapiensViT(BaseModule):
             0 the first n layers as well. Defaults to -1.
         with_cp (bool): Whether to recompute activations in the backward pass to save memory.
             Defaults to False.
-        init_cfg (dict, optional): Initialization. Defaults to None.
 
     Raises:
         KeyError: If ``arch`` is an unknown name.
@@ -118,9 +73,8 @@ class SapiensViT(BaseModule):
         drop_path_rate: float = 0.0,
         frozen_stages: int = -1,
         with_cp: bool = False,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.arch = get_arch(arch)
         self.embed_dims = self.arch['embed_dims']
         self.num_layers = self.arch['num_layers']
@@ -151,7 +105,7 @@ class SapiensViT(BaseModule):
             torch.zeros(1, num_patches + self.num_extra_tokens, self.embed_dims)
         )
         rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
-        self.layers = ModuleList(
+        self.layers = TransformerLayers(
             TransformerLayer(
                 self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels'], rate
             )
@@ -161,7 +115,7 @@ class SapiensViT(BaseModule):
         if out_type == 'avg_featmap':
             self.ln2 = self._norm()
         self._pos_cache: dict[tuple, Tensor] = {}
-        self.register_load_state_dict_pre_hook(_fit_state_dict)
+        self.register_load_state_dict_pre_hook(_forget_resized)
         self._freeze()
 
     def _norm(self) -> nn.LayerNorm:
@@ -194,24 +148,30 @@ class SapiensViT(BaseModule):
         return tuple(index % depth for index in out_indices)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says; embeddings with std 0.02.
-
-        Raises:
-            ValueError: If the checkpoint of ``init_cfg`` does not fit.
-        """
-        cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
-        files = [str(cfg['checkpoint']) for cfg in cfgs if cfg and 'Pretrained' in cfg['type']]
-        try:
-            super().init_weights()
-        except ValueError as error:
-            if not files or files[0] in str(error):
-                raise
-            raise ValueError(f'{files[0]}: {error}') from None
-        if files:
-            return
-        trunc_normal_(self.pos_embed, std=0.02)
+        """Initialize at random, embeddings with std 0.02."""
+        self.layers.init_weights()
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
         if self.num_extra_tokens:
-            trunc_normal_(self.cls_token, std=0.02)
+            nn.init.trunc_normal_(self.cls_token, std=0.02)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer blocks, first to last."""
+        return self.layers
+
+    def layer_of(self, name: str) -> int:
+        """Depth of a parameter.
+
+        Args:
+            name (str): Its name in this module, without parts of wrappers.
+
+        Returns:
+            int: 0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows.
+        """
+        if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
+            return 0
+        place = name.split('.')
+        return int(place[1]) + 1 if place[0] == 'layers' else self.num_layers + 1
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:
@@ -305,16 +265,6 @@ class SapiensViT(BaseModule):
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
 
 
-def _fit_state_dict(module: SapiensViT, state_dict: dict, prefix: str, *args: object) -> None:
-    """Check and adapt weights before they are copied into ``module``."""
+def _forget_resized(module: SapiensViT, *_: object) -> None:
+    """Drop resized position embeddings before weights are loaded."""
     module._pos_cache.clear()
-    from ...checkpoints.checkpoint_fit import fit_encoder
-
-    fit_encoder(
-        state_dict,
-        prefix,
-        arch=module.arch,
-        patch_size=module.patch_embed.patch_size,
-        patch_grid=module.patch_grid,
-        with_cls_token=bool(module.num_extra_tokens),
-    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 PatchPadding = int | Literal['corner']
 
 
-class PatchEmbed(BaseModule):
+class PatchEmbed(nn.Module):
     """Linear projection of square patches that do not overlap.
 
     Args:
@@ -21,7 +20,6 @@ class PatchEmbed(BaseModule):
             on each of the four sides, or 'corner' to pad at the bottom and right up to a multiple
             of ``patch_size``. Defaults to 'corner'.
         in_channels (int): Channels of the image. Defaults to 3.
-        init_cfg (dict, optional): Initialization. Defaults to None.
 
     Raises:
         ValueError: If ``padding`` is neither 'corner' nor an int in [0, ``patch_size``).
@@ -33,9 +31,8 @@ class PatchEmbed(BaseModule):
         patch_size: int = 16,
         padding: PatchPadding = 'corner',
         in_channels: int = 3,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         is_pixels = isinstance(padding, int) and not isinstance(padding, bool)
         if padding != 'corner' and not (is_pixels and 0 <= padding < patch_size):
             raise ValueError(

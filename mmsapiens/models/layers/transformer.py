@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from .plain_inference import is_plain_inference
@@ -44,17 +43,16 @@ class DropPath(nn.Module):
         return f'drop_prob={self.drop_prob}'
 
 
-class MultiheadAttention(BaseModule):
+class MultiheadAttention(nn.Module):
     """Self-attention with one fused projection for query, key and value.
 
     Args:
         embed_dims (int): Width D.
         num_heads (int): Number of heads; must divide ``embed_dims``.
-        init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int, init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, embed_dims: int, num_heads: int) -> None:
+        super().__init__()
         if embed_dims % num_heads:
             raise ValueError(
                 '`embed_dims` must be divisible by `num_heads`, '
@@ -78,29 +76,23 @@ class MultiheadAttention(BaseModule):
         return self.proj(x)
 
 
-class FeedForward(BaseModule):
+class FeedForward(nn.Module):
     """Two linear layers with an exact GELU between them.
 
     Args:
         embed_dims (int): Width D.
         feedforward_channels (int): Inner width F.
-        init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
-    def __init__(
-        self, embed_dims: int, feedforward_channels: int, init_cfg: dict | None = None
-    ) -> None:
-        super().__init__(init_cfg)
+    def __init__(self, embed_dims: int, feedforward_channels: int) -> None:
+        super().__init__()
         self.layers = nn.Sequential(
             nn.Sequential(nn.Linear(embed_dims, feedforward_channels), nn.GELU()),
             nn.Linear(feedforward_channels, embed_dims),
         )
 
     def init_weights(self) -> None:
-        """Xavier uniform weights and biases close to 0, unless configured."""
-        super().init_weights()
-        if self.init_cfg:
-            return
+        """Xavier uniform weights and biases close to 0."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -115,7 +107,7 @@ class FeedForward(BaseModule):
         return self.layers(x)
 
 
-class TransformerLayer(BaseModule):
+class TransformerLayer(nn.Module):
     """Pre-norm block: attention, then feed-forward, both residual.
 
     Args:
@@ -123,7 +115,6 @@ class TransformerLayer(BaseModule):
         num_heads (int): Number of attention heads.
         feedforward_channels (int): Inner width of the feed-forward layer.
         drop_path_rate (float): Stochastic depth, in [0, 1). Defaults to 0.
-        init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
     def __init__(
@@ -132,9 +123,8 @@ class TransformerLayer(BaseModule):
         num_heads: int,
         feedforward_channels: int,
         drop_path_rate: float = 0.0,
-        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.ln1 = nn.LayerNorm(embed_dims, eps=LAYER_NORM_EPS)
         self.attn = MultiheadAttention(embed_dims, num_heads)
         self.ln2 = nn.LayerNorm(embed_dims, eps=LAYER_NORM_EPS)
@@ -145,3 +135,12 @@ class TransformerLayer(BaseModule):
         """Transform tokens ``x`` (B, L, D); same shape."""
         x = x + self.drop_path(self.attn(self.ln1(x)))
         return x + self.drop_path(self.ffn(self.ln2(x)))
+
+
+class TransformerLayers(nn.ModuleList):
+    """The blocks of an encoder."""
+
+    def init_weights(self) -> None:
+        """Initialize the feed-forward parts, which is all that differs from torch's defaults."""
+        for layer in self:
+            layer.ffn.init_weights()

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...registry import MODELS
 from .precision import full_precision
 
 DIVISORS = ('pixels', 'valid_pixels', 'weights')
@@ -50,7 +49,6 @@ def all_pixel_cross_entropy_loss(
     return loss_map.sum() / torch.where(total > 0, total, 1)
 
 
-@MODELS.register_module()
 class AllPixelCrossEntropyLoss(nn.Module):
     """Module form of :func:`all_pixel_cross_entropy_loss`.
 

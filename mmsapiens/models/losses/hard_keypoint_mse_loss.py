@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...registry import MODELS
-
 
 def hard_keypoint_mse_loss(
     pred: Tensor, target: Tensor, weights: Tensor | None, topk: int
@@ -41,7 +39,6 @@ def hard_keypoint_mse_loss(
     return losses.mean()
 
 
-@MODELS.register_module()
 class HardKeypointMSELoss(nn.Module):
     """Module form of :func:`hard_keypoint_mse_loss`.
 

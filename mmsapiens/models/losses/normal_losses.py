@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ...ops import unit_vectors
-from ...registry import MODELS
 from .precision import full_precision
 
 HALF_EPS = 1e-3
@@ -64,7 +63,6 @@ class _NormalLoss(nn.Module):
         self.loss_name = loss_name
 
 
-@MODELS.register_module()
 class NormalL1Loss(_NormalLoss):
     """Module form of :func:`normal_l1_loss`.
 
@@ -81,7 +79,6 @@ class NormalL1Loss(_NormalLoss):
         return self.loss_weight * normal_l1_loss(pred, target, valid)
 
 
-@MODELS.register_module()
 class NormalCosineLoss(_NormalLoss):
     """Module form of :func:`normal_cosine_loss`.
 

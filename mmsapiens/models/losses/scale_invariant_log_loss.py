@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...registry import MODELS
 from .precision import full_precision
 
 
@@ -59,7 +58,6 @@ def scale_invariant_log_loss(
     return torch.where(is_positive, torch.where(is_positive, spread, 1).sqrt(), 0)
 
 
-@MODELS.register_module()
 class ScaleInvariantLogLoss(nn.Module):
     """Mean of :func:`scale_invariant_log_loss` over the samples.
 

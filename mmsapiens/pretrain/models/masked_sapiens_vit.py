@@ -10,7 +10,7 @@ from mmpretrain.models.utils import build_2d_sincos_position_embedding
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ...models import SapiensViT
+from ...engine import SapiensViT
 from ...registry import MODELS
 from .masking import PatchMask, check_mask_ratio, gather_patches, mask_from_noise
 
@@ -99,10 +99,8 @@ class MaskedSapiensViT(SapiensViT):
     def init_weights(self) -> None:
         """Initialize as ``init_cfg`` says; else as in MAE."""
         super().init_weights()
-        cfgs = self.init_cfg
-        for cfg in cfgs if isinstance(cfgs, list) else [cfgs]:
-            if cfg and 'Pretrained' in cfg['type']:
-                return
+        if self.pretrained_files():
+            return
         table = sincos_pos_embed(self.patch_grid, self.embed_dims, True)
         self.pos_embed.data.copy_(table)
         nn.init.xavier_uniform_(self.patch_embed.projection.weight.flatten(1))

@@ -7,7 +7,8 @@ from mmengine.model import BaseModule
 from parity import Case, assert_init_stats, sapiens_vit_cfg
 
 import mmsapiens.models.backbones.sapiens_vit as sapiens_vit
-from mmsapiens.models import SAPIENS_ARCHS, SapiensViT
+from mmsapiens.engine import SapiensViT
+from mmsapiens.models.archs import SAPIENS_ARCHS, get_arch
 from mmsapiens.registry import MODELS
 
 PAPER_SIZES = ('sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b', 'sapiens_2b')
@@ -112,11 +113,11 @@ def test_default_output_is_one_feature_map(tiny_arch):
 
 @pytest.mark.parametrize('alias', ['0.3b', 'sapiens_0.3b'])
 def test_names_of_sizes_have_aliases(alias):
-    assert sapiens_vit.get_arch(alias) == SAPIENS_ARCHS['sapiens_0.3b']
+    assert get_arch(alias) == SAPIENS_ARCHS['sapiens_0.3b']
 
 
 def test_looked_up_size_is_a_copy():
-    sapiens_vit.get_arch('1b')['num_layers'] = 1
+    get_arch('1b')['num_layers'] = 1
     assert SAPIENS_ARCHS['sapiens_1b']['num_layers'] == 40
 
 

@@ -9,7 +9,7 @@ from parity import ROOT, data_folder
 from planted_faults import damage_file, write_broken
 
 from mmsapiens.core.fault_report import format_faults
-from mmsapiens.keypoints.keypoint_sets import ANNOTATION_FIELDS
+from mmsapiens.keypoints.keypoint_sets import ANNOTATED_SETS, get_keypoint_set
 from mmsapiens.pose.datasets.faults import FAULT_KINDS, Fault
 from mmsapiens.pose.datasets.validation import ImageFolder, validate_document, validate_file
 
@@ -17,7 +17,7 @@ NAN, INF = float('nan'), float('inf')
 REAL = {'coco': 'test_coco.json', 'coco_wholebody': 'test_coco_wholebody.json'}
 
 
-@pytest.mark.parametrize('vocabulary', ANNOTATION_FIELDS)
+@pytest.mark.parametrize('vocabulary', ANNOTATED_SETS)
 def test_every_planted_fault_is_found_where_it_is(tmp_path, vocabulary):
     path, places = write_broken(tmp_path, vocabulary)
     faults = validate_file(path, vocabulary, folder=ImageFolder(str(tmp_path)))
@@ -28,7 +28,7 @@ def test_every_planted_fault_is_found_where_it_is(tmp_path, vocabulary):
         assert kinds == set(FAULT_KINDS)
 
 
-@pytest.mark.parametrize('vocabulary', ANNOTATION_FIELDS)
+@pytest.mark.parametrize('vocabulary', ANNOTATED_SETS)
 def test_a_good_file_has_no_faults(tmp_path, vocabulary):
     path = write_document(tmp_path, make_document(vocabulary, 2))
     folder = ImageFolder(str(tmp_path))
@@ -56,9 +56,9 @@ def test_scores_of_hands_are_allowed_but_not_of_bodies():
 
 def test_crowds_need_no_keypoints_and_308_no_groups():
     doc = make_document('goliath308', 2)
-    for field in ANNOTATION_FIELDS['coco_wholebody']:
+    for field in get_keypoint_set('coco_wholebody').annotation_fields:
         del doc['annotations'][0][field]
-    for field in ANNOTATION_FIELDS['goliath308']:
+    for field in get_keypoint_set('goliath308').annotation_fields:
         del doc['annotations'][1][field]
     doc['annotations'][1]['iscrowd'] = 1
     assert validate_document(doc, 'goliath308') == []
@@ -151,7 +151,7 @@ def test_numbers_that_overflow_are_faults(value):
 
 
 @pytest.mark.filterwarnings('error::RuntimeWarning')
-@pytest.mark.parametrize('vocabulary', ANNOTATION_FIELDS)
+@pytest.mark.parametrize('vocabulary', ANNOTATED_SETS)
 def test_no_malformed_input_crashes(tmp_path, vocabulary):
     rng = random.Random(0)
     source = json.dumps(make_document(vocabulary, 2))

@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
-from mmsapiens.models.backbones.sapiens_vit import get_arch
+from mmsapiens.models import get_arch
 from torch import Tensor, nn
 
 FOLDER = Path(__file__).resolve().parents[3] / 'configs/pose/goliath308'

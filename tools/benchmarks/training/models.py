@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 from mmsapiens.engine import launch
-from mmsapiens.models.backbones import get_arch
+from mmsapiens.models import get_arch
 from torch import nn
 
 CONFIGS = Path(__file__).resolve().parents[3] / 'configs'

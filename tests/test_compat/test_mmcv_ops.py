@@ -1,6 +1,6 @@
 """Operators of mmcv on torchvision, used through the functions of mmcv."""
 
-import math
+import subprocess
 import sys
 from types import ModuleType
 
@@ -13,29 +13,22 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.utils import get_installed_path
 
-from mmsapiens.compat import mmcv_kernels
-from mmsapiens.compat.missing_modules import fill_mmcv_ext, is_stand_in
-
-MODULES = (
-    'nms',
-    'roi_align',
-    'roi_pool',
-    'deform_conv',
-    'modulated_deform_conv',
-    'multi_scale_deform_attn',
-    'focal_loss',
-)
+from mmsapiens.compat.missing_modules import OPERATOR_MODULES, fill_mmcv_ext, is_stand_in
+from mmsapiens.compat.mmcv_ops import OPERATORS
 
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch):
     """Our operators, also where a compiled mmcv is installed."""
-    module = ModuleType('mmcv._ext')
-    fill_mmcv_ext(module)
-    for name in MODULES:
-        # As an attribute of mmcv.ops, `nms` is the function.
-        target = sys.modules[f'mmcv.ops.{name}']
-        monkeypatch.setattr(target, 'ext_module', module)
+    extension = ModuleType('mmcv._ext')
+    fill_mmcv_ext(extension)
+    # As an attribute of mmcv.ops, `nms` is the function.
+    monkeypatch.setattr(sys.modules['mmcv.ops.nms'], 'ext_module', extension)
+    for name in OPERATOR_MODULES:
+        for key, operator in OPERATORS[name].items():
+            monkeypatch.setattr(sys.modules[name], key, operator)
+            if hasattr(mmcv.ops, key):
+                monkeypatch.setattr(mmcv.ops, key, operator)
 
 
 @pytest.fixture
@@ -111,59 +104,6 @@ def test_batched_nms_keeps_classes_apart(split_thr):
     assert kept.tolist() == ([1, 2] if split_thr > 3 else [1, 0, 2])
 
 
-@pytest.mark.parametrize(
-    'method, decayed',
-    [
-        ('naive', None),
-        ('linear', 0.8 * (1 - 2 / 3)),
-        ('gaussian', 0.8 * math.exp(-((2 / 3) ** 2) / 0.5)),
-    ],
-)
-def test_soft_nms_lowers_the_score_of_the_weaker(method, decayed):
-    dets, kept = mmcv.ops.soft_nms(BOXES, SCORES, iou_threshold=0.5, sigma=0.5, method=method)
-    expected = {1: 0.9, 2: 0.3}
-    if decayed is not None:
-        expected[0] = decayed
-    order = sorted(expected, key=expected.get, reverse=True)
-    assert kept.tolist() == order
-    torch.testing.assert_close(dets[:, :4], BOXES[order])
-    torch.testing.assert_close(dets[:, 4], torch.tensor([expected[index] for index in order]))
-
-
-def test_soft_nms_gives_boxes_back_without_the_offset():
-    dets, kept = mmcv.ops.soft_nms(BOXES, SCORES, offset=1, method='linear')
-    torch.testing.assert_close(dets[:, :4], BOXES[kept])
-    torch.testing.assert_close(  # IoU 9 / 13
-        dets[kept == 0, 4], torch.tensor([0.8 * 4 / 13])
-    )
-
-
-@pytest.mark.parametrize('method', ['naive', 'linear', 'gaussian'])
-def test_soft_nms_keeps_boxes_without_area(method):
-    # The example of mmcv's docstring: its IoUs are 0 / 0.
-    boxes = np.array([[4, 3, 5, 3], [4, 3, 5, 4]] + [[3, 1, 3, 1]] * 4)
-    scores = np.array([0.9, 0.9, 0.5, 0.5, 0.4, 0])
-    dets, kept = mmcv.ops.soft_nms(
-        boxes.astype(np.float32), scores.astype(np.float32), iou_threshold=0.6, method=method
-    )
-    assert len(dets) == len(kept) == 5
-    assert np.isfinite(dets).all()
-
-
-def test_soft_nms_of_no_boxes_is_empty():
-    dets, kept = mmcv.ops.soft_nms(torch.zeros(0, 4), torch.zeros(0))
-    assert dets.shape == (0, 5)
-    assert kept.shape == (0,)
-
-
-def test_nms_match_groups_boxes_behind_the_best():
-    dets = torch.cat([BOXES, SCORES[:, None]], dim=1)
-    groups = mmcv.ops.nms_match(dets, 0.6)
-    assert [group.tolist() for group in groups] == [[1, 0], [2]]
-    groups = mmcv.ops.nms_match(dets.numpy(), 0.7)
-    assert [group.tolist() for group in groups] == [[1], [0], [2]]
-
-
 ROIS = torch.tensor([[0, 1, 1, 9, 7], [1, 0, 2, 6, 10], [1, 3, 3, 4, 4]], dtype=torch.float64)
 
 
@@ -189,13 +129,6 @@ def test_roi_align_refuses_maxima(rand):
     layer = mmcv.ops.RoIAlign(2, pool_mode='max')
     with pytest.raises(NotImplementedError, match="supports pool_mode='avg'"):
         layer(rand(2, 3, 6, 6), ROIS)
-
-
-def test_roi_pool_equals_torchvision(rand, rand_like):
-    feats = rand(2, 3, 6, 6)
-    ours = mmcv.ops.roi_pool(feats, ROIS, (3, 2), 0.5)
-    expected = torchvision.ops.roi_pool(feats, ROIS, (3, 2), 0.5)
-    assert_same(ours, expected, [feats], rand_like(ours))
 
 
 DEFORM_SETTINGS = [
@@ -322,12 +255,23 @@ def test_focal_loss_of_background_only_pushes_down(rand):
     assert (gradient > 0).all()
 
 
+def test_other_operators_name_themselves():
+    if is_stand_in(sys.modules['mmcv._ext']):
+        with pytest.raises(NotImplementedError, match='softnms` needs a compiled mmcv'):
+            mmcv.ops.soft_nms(BOXES, SCORES)
+
+
 def test_compiler_version_says_that_there_is_none():
-    extension = sys.modules['mmcv._ext']
-    if is_stand_in(extension):
+    if is_stand_in(sys.modules['mmcv._ext']):
         assert mmcv.ops.get_compiler_version() == 'none (mmcv-lite)'
         assert mmcv.ops.get_compiling_cuda_version() == 'none (mmcv-lite)'
-    assert mmcv_kernels.get_compiler_version() == 'none (mmcv-lite)'
+
+
+def test_the_operators_are_in_place():
+    if is_stand_in(sys.modules['mmcv._ext']):
+        code = 'import mmsapiens, mmcv.ops; print(mmcv.ops.roi_align.__module__)'
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+        assert done.stdout.strip() == 'mmsapiens.compat.mmcv_ops', done.stderr
 
 
 def test_detector_of_mmdet_suppresses_overlaps(generator):

@@ -12,13 +12,10 @@ from mmengine.model import BaseModel, BaseModule
 from mmengine.runner import CheckpointLoader, Runner
 from safetensors.torch import save_file
 from torch import nn
-from torch.torch_version import TorchVersion
 
 from mmsapiens.checkpoints.safe_load import allow_training_checkpoints
 
 TRUST = 'MMSAPIENS_TRUST_PICKLE'
-# Since then the default is `weights_only=True`.
-LOADS_WEIGHTS_ONLY = TorchVersion(torch.__version__) >= (2, 6)
 
 
 class Calls:
@@ -82,12 +79,15 @@ def build_runner(tmp_path):
     return build
 
 
-def test_stock_loader_refuses_what_ours_reads(stock, unsafe_checkpoint):
-    if LOADS_WEIGHTS_ONLY:
-        assert 'UnpicklingError: Weights only load failed' in stock['load']
-    else:
-        assert stock['load'] == 'done'
-    loaded = CheckpointLoader.load_checkpoint(str(unsafe_checkpoint))
+def test_arrays_and_histories_of_a_run_are_read(save):
+    path = save(
+        dict(
+            state_dict=dict(weight=torch.ones(2)),
+            meta=dict(dataset_meta=dict(sigmas=np.full(3, 0.5, np.float32))),
+            message_hub=dict(loss=HistoryBuffer([1.0, 2.0], [1, 1])),
+        )
+    )
+    loaded = CheckpointLoader.load_checkpoint(path)
     assert loaded['message_hub']['loss'].mean() == 1.5
     assert loaded['meta']['dataset_meta']['sigmas'].tolist() == [0.5] * 3
 

@@ -1,0 +1,135 @@
+"""Operators of ``mmcv.ops`` with torchvision, for an mmcv without its compiled ones.
+
+Those that stock configs of mmpose, mmseg and mmdet train with. Each has the name and the arguments
+of what it replaces in its module; gradients come from autograd. Boxes are xyxy in pixels.
+Shapes: N boxes, R regions, B batch, C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import torch
+from torch import Tensor
+from torchvision import ops
+
+
+def use_operators(module: ModuleType) -> None:
+    """Replace the operators of a module of ``mmcv.ops``.
+
+    Args:
+        module (ModuleType): One of :data:`OPERATORS`.
+    """
+    vars(module).update(OPERATORS[module.__name__])
+
+
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
+    """Indices of the boxes (N, 4) that are kept, best first; of ``mmcv._ext``."""
+    if offset:
+        boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
+    return ops.nms(boxes.float(), scores.float(), iou_threshold)
+
+
+def roi_align(
+    feats: Tensor,
+    rois: Tensor,
+    output_size: int | tuple[int, int],
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = 0,
+    pool_mode: str = 'avg',
+    aligned: bool = True,
+) -> Tensor:
+    """Average of bilinear samples of each region (R, 5), (R, C, h, w)."""
+    if pool_mode != 'avg':
+        raise NotImplementedError(
+            "`roi_align` without a compiled mmcv supports pool_mode='avg' only, but got "
+            f"pool_mode={pool_mode!r}. Use 'avg', or install mmcv built from source."
+        )
+    return ops.roi_align(
+        feats, rois.to(feats), output_size, spatial_scale, sampling_ratio or -1, aligned
+    )
+
+
+def deform_conv2d(
+    feats: Tensor,
+    offset: Tensor,
+    weight: Tensor,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+    *rest: object,
+) -> Tensor:
+    """Deformable convolution; ``rest`` is what shapes and torchvision say themselves."""
+    feats, weight = feats.type_as(offset), weight.type_as(offset)  # offsets are what AMP casts
+    return ops.deform_conv2d(feats, offset, weight, None, stride, padding, dilation)
+
+
+def modulated_deform_conv2d(
+    feats: Tensor,
+    offset: Tensor,
+    mask: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+    *rest: object,
+) -> Tensor:
+    """Deformable convolution, version 2.
+
+    Gradients of offsets differ from the compiled kernel's where a sample lies exactly one pixel
+    outside, as with offsets of 0: torchvision takes the slope of one side, mmcv none.
+    """
+    feats, mask, weight = (each.type_as(offset) for each in (feats, mask, weight))
+    bias = bias if bias is None else bias.type_as(offset)
+    return ops.deform_conv2d(feats, offset, weight, bias, stride, padding, dilation, mask)
+
+
+class MultiScaleDeformableAttnFunction:
+    """Multi-scale deformable attention on a GPU, as mmcv computes it on a CPU."""
+
+    @staticmethod
+    def apply(
+        value: Tensor,
+        spatial_shapes: Tensor,
+        level_start_index: Tensor,
+        sampling_locations: Tensor,
+        attention_weights: Tensor,
+        im2col_step: int,
+    ) -> Tensor:
+        """See ``multi_scale_deformable_attn_pytorch``."""
+        from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
+        return multi_scale_deformable_attn_pytorch(
+            value, spatial_shapes, sampling_locations, attention_weights
+        )
+
+
+def sigmoid_focal_loss(
+    logits: Tensor,
+    target: Tensor,
+    gamma: float = 2.0,
+    alpha: float = 0.25,
+    weight: Tensor | None = None,
+    reduction: str = 'mean',
+) -> Tensor:
+    """Focal loss of ``logits`` (N, classes); a target equal to ``classes`` is background."""
+    classes = logits.size(1)
+    one_hot = torch.nn.functional.one_hot(target, classes + 1)[:, :classes].to(logits)
+    loss = ops.sigmoid_focal_loss(logits, one_hot, alpha=alpha, gamma=gamma)
+    if weight is not None:
+        loss = loss * weight[target.clamp(max=classes - 1)][:, None]
+    if reduction == 'none':
+        return loss
+    return loss.sum() / (len(logits) if reduction == 'mean' else 1)
+
+
+OPERATORS: dict[str, dict[str, object]] = {
+    'mmcv.ops.roi_align': dict(roi_align=roi_align),
+    'mmcv.ops.deform_conv': dict(deform_conv2d=deform_conv2d),
+    'mmcv.ops.modulated_deform_conv': dict(modulated_deform_conv2d=modulated_deform_conv2d),
+    'mmcv.ops.multi_scale_deform_attn': dict(
+        MultiScaleDeformableAttnFunction=MultiScaleDeformableAttnFunction
+    ),
+    'mmcv.ops.focal_loss': dict(sigmoid_focal_loss=sigmoid_focal_loss),
+}

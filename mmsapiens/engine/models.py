@@ -1,0 +1,75 @@
+"""The models of the core for configs: with ``init_cfg`` and checks of what is loaded."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+
+from .. import models
+from ..checkpoints.checkpoint_fit import fit_backbone
+from ..registry import MODELS
+
+LOSSES = (
+    models.AllPixelCrossEntropyLoss,
+    models.HardKeypointMSELoss,
+    models.NormalCosineLoss,
+    models.NormalL1Loss,
+    models.ScaleInvariantLogLoss,
+)
+
+for loss in LOSSES:
+    MODELS.register_module(module=loss)
+
+
+@MODELS.register_module()
+class SapiensViT(models.SapiensViT, BaseModule):
+    """:class:`mmsapiens.models.SapiensViT` for configs.
+
+    Weights that go into it, from ``init_cfg=dict(type='Pretrained', checkpoint=...)`` or
+    ``load_from``, may be MAE, clean encoder or fine-tuned files; another size raises an error.
+
+    Args:
+        *args: Of :class:`mmsapiens.models.SapiensViT`.
+        init_cfg (dict, optional): Initialization. Defaults to None.
+        **kwargs: Likewise.
+    """
+
+    def __init__(
+        self, *args: Any, init_cfg: dict | list[dict] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.init_cfg = copy.deepcopy(init_cfg)
+        self.register_load_state_dict_pre_hook(_fit)
+
+    def pretrained_files(self) -> list[str]:
+        """Checkpoints that ``init_cfg`` names."""
+        cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
+        return [str(cfg['checkpoint']) for cfg in cfgs if cfg and 'Pretrained' in cfg['type']]
+
+    def init_weights(self) -> None:
+        """Initialize as ``init_cfg`` says; embeddings with std 0.02.
+
+        Raises:
+            ValueError: If the checkpoint of ``init_cfg`` does not fit.
+        """
+        files = self.pretrained_files()
+        try:
+            BaseModule.init_weights(self)
+        except ValueError as error:
+            if not files or files[0] in str(error):
+                raise
+            raise ValueError(f'{files[0]}: {error}') from None
+        if files:
+            return
+        # Other values than torch's function of this name draws from the same random numbers.
+        trunc_normal_(self.pos_embed, std=0.02)
+        if self.num_extra_tokens:
+            trunc_normal_(self.cls_token, std=0.02)
+
+
+def _fit(module: SapiensViT, state_dict: dict, prefix: str, *_: object) -> None:
+    """Check and adapt weights before they are copied into ``module``."""
+    fit_backbone(module, state_dict, prefix)
