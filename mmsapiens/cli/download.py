@@ -63,11 +63,7 @@ def command(
         document: dict[str, Any] = dict(task=release.task, size=release.size, format=release.format)
         try:
             path = download(
-                release,
-                verify=verify,
-                accept_new=accept_new,
-                tries=tries,
-                show_bar=not no_bar,
+                release, verify=verify, accept_new=accept_new, tries=tries, show_bar=not no_bar
             )
         except DownloadError as error:
             failed = True

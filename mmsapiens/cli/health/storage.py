@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ...zoo.config_path import config_folder
 from ...zoo.cache import ROOTS, cache_dir, endpoint, is_offline
+from ...zoo.config_path import config_folder
 from .finding import Finding, note, problem
 
 LARGEST_GB = 10
