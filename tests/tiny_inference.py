@@ -7,7 +7,7 @@ from mmengine.registry import MODELS, DefaultScope
 from parity import ROOT
 
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.inference.tasks import TASKS
+from mmsapiens.models.tasks import TASKS
 from mmsapiens.structures.results import Image, People
 
 SIZE_HW = (64, 48)
@@ -19,7 +19,7 @@ def tiny_config(task, folder, **changes):
     cfg = Config.fromfile(ROOT / 'configs' / TASKS[task].tiny)
     cfg.model.backbone.update(arch=ARCH, img_size=SIZE_HW)
     height, width = SIZE_HW
-    if TASKS[task].part == 'pose':
+    if TASKS[task].is_pose:
         codec = dict(cfg.codec, input_size=(width, height), heatmap_size=(width // 4, height // 4))
         cfg.model.head.update(
             in_channels=32, deconv_out_channels=(8, 8), conv_out_channels=(8, 8), decoder=codec

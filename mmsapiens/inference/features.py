@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
+from ..models.tasks import model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
 from .device_streams import batches_at_once, own_stream
@@ -29,7 +30,7 @@ from .encoders import ready_encoder
 from .feature_files import KINDS, FeatureWriter, FrameFeatures
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
-from .model_files import model_size, weights_identity
+from .model_files import weights_identity
 from .networks import Options
 from .networks.build import DTYPES
 from .output_folder import OutputFolder

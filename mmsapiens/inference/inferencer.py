@@ -21,16 +21,10 @@ from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..io.videos import camera_number
+from ..models.tasks import get_task, model_size
 from ..structures.predictions import prediction
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
-from .model_files import (
-    ModelFiles,
-    check_tasks,
-    find_files,
-    model_size,
-    weights_by_task,
-    weights_identity,
-)
+from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
 from .prefetch import FrameError
@@ -57,7 +51,7 @@ class SapiensInferencer:
     Args:
         model (str): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or 'sapiens-tiny'.
             Defaults to 'sapiens-1b'.
-        tasks (Sequence[str]): Keys of :data:`mmsapiens.inference.tasks.TASKS`. Defaults to
+        tasks (Sequence[str]): Keys of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
             ('pose-308',).
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
         dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations. Defaults to
@@ -146,7 +140,7 @@ class SapiensInferencer:
     @property
     def has_pose(self) -> bool:
         """Whether a task looks at one person after the other."""
-        return any(task.startswith('pose') for task in self.networks)
+        return any(get_task(task).is_pose for task in self.networks)
 
     def stream(
         self,

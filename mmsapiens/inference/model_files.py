@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.file_type import sha256_of
+from ..models.tasks import KINDS, PREFIX, TASKS
 from ..zoo import config_path, find_release, releases, resolve_checkpoint
-from .tasks import SIZES, TASKS
 
-PREFIX = 'sapiens-'
-MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')
-"""Names of models."""
-KINDS = ('pose', 'seg', 'depth', 'normal')
-"""How the name of a task of one's own starts."""
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
 
 Paths = Mapping[str, str | os.PathLike[str]]
@@ -38,24 +33,6 @@ class ModelFiles:
     task: str
     config: Path
     weights: Path | None
-
-
-def model_size(model: str) -> str:
-    """The size in the name of a model.
-
-    Args:
-        model (str): One of :data:`MODEL_NAMES`; 'sapiens_1b' and '1b' also do.
-
-    Returns:
-        str: Such as '1b' or 'tiny'.
-
-    Raises:
-        KeyError: If the name is unknown.
-    """
-    size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
-    if PREFIX + size not in MODEL_NAMES:
-        raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
-    return size
 
 
 def check_tasks(tasks: Sequence[str], configs: Paths) -> list[str]:
@@ -95,7 +72,7 @@ def find_files(
 
     Args:
         task (str): Its name.
-        size (str): Of the model, as :func:`model_size` gives it.
+        size (str): Of the model, as :func:`mmsapiens.models.tasks.model_size` gives it.
         config (str | Path, optional): The caller's config. Defaults to None.
         weights (str | Path, optional): The caller's checkpoint. Defaults to None.
         allow_random (bool): Whether a task without weights of the caller's has random ones.
@@ -112,9 +89,7 @@ def find_files(
         if not path.is_file():
             raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')
     else:
-        row = TASKS[task]
-        name = row.tiny if size == 'tiny' else row.config.format(size=size)
-        path = config_path(name)
+        path = config_path(TASKS[task].config_of(size))
     if weights is None and allow_random:
         return ModelFiles(task, path, None)
     if weights is None and config is not None:

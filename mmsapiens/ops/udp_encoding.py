@@ -8,17 +8,12 @@ Letters: B people, K keypoints, H W height and width of a map, S window side.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import torch
 from torch import Tensor
 
 WINDOW_SIGMAS = 3
 MIN_VISIBLE = 0.5
-
-Window: TypeAlias = tuple[int, slice, slice]
-"""Number of a map, rows and columns in it."""
 
 
 def visible_windows(
@@ -48,7 +43,7 @@ def visible_windows(
 
 def draw_gaussians(
     heatmaps: np.ndarray, keypoints: np.ndarray, first: np.ndarray, drawn: np.ndarray, sigma: float
-) -> list[Window]:
+) -> None:
     """Draw one Gaussian on each map, in place.
 
     Args:
@@ -57,9 +52,6 @@ def draw_gaussians(
         first (np.ndarray): Left and upper pixel of the windows (K, 2).
         drawn (np.ndarray): Whether each is drawn (K,).
         sigma (float): Standard deviation in pixels of the heatmap.
-
-    Returns:
-        list[tuple]: Where the maps have been written to.
     """
     numbers = np.flatnonzero(drawn)  # N of the K maps
     first, keypoints = first[numbers], keypoints[numbers]
@@ -73,7 +65,7 @@ def draw_gaussians(
     size_wh = heatmaps.shape[2], heatmaps.shape[1]
     start = first.clip(0, size_wh)
     stop = (first + side).clip(0, size_wh)
-    windows: list[Window] = [
+    windows = [
         (k, slice(top, bottom), slice(left, right))
         for k, (left, top), (right, bottom) in zip(numbers.tolist(), start.tolist(), stop.tolist())
     ]
@@ -83,7 +75,6 @@ def draw_gaussians(
         windows, rows, columns, starts, stops
     ):
         np.multiply(row[top:bottom], column[:, left:right], out=heatmaps[window])
-    return windows
 
 
 def draw_batch(

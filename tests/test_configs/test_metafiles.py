@@ -4,7 +4,7 @@ import pytest
 import yaml
 from parity import ROOT
 
-from mmsapiens.inference.tasks import TASKS
+from mmsapiens.models.tasks import TASKS
 from mmsapiens.zoo import releases
 
 METAFILES = sorted(ROOT.glob('configs/**/metafile.yml'))

@@ -5,35 +5,13 @@ import torch
 from parity import ROOT
 
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.inference.model_files import (
-    MODEL_NAMES,
-    check_tasks,
-    find_files,
-    model_size,
-    weights_by_task,
-)
-from mmsapiens.inference.tasks import SIZES, TASKS
-from mmsapiens.zoo import config_path
+from mmsapiens.inference.model_files import check_tasks, find_files, weights_by_task
+from mmsapiens.models.tasks import TASKS
 
 
 @pytest.fixture
 def weights(tmp_path):
     return write_checkpoint(dict(a=torch.zeros(1)), tmp_path / 'depth.pth')
-
-
-def test_every_task_has_a_config_of_every_size():
-    for task in TASKS.values():
-        for size in SIZES:
-            assert config_path(task.config.format(size=size)).is_file()
-        assert config_path(task.tiny).is_file()
-
-
-def test_names_of_models():
-    assert model_size('sapiens-1b') == model_size('sapiens_1b') == '1b'
-    assert model_size('tiny') == 'tiny'
-    with pytest.raises(KeyError, match="'sapiens-tiny'.*but got 'sapiens-5b'"):
-        model_size('sapiens-5b')
-    assert len(MODEL_NAMES) == 5
 
 
 @pytest.mark.parametrize(

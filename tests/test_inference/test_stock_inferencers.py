@@ -8,7 +8,7 @@ from parity import ROOT, data_folder
 from tiny_inference import random_weights, tiny_config, tiny_task
 
 from mmsapiens import SapiensInferencer
-from mmsapiens.inference.tasks import TASKS
+from mmsapiens.models.tasks import TASKS
 
 DENSE = ('seg-28', 'depth', 'normal')
 
@@ -102,7 +102,7 @@ def test_every_config_has_what_they_look_for(task):
 
     for name in (TASKS[task].tiny, TASKS[task].config.format(size='1b')):
         cfg = Config.fromfile(ROOT / 'configs' / name)
-        if TASKS[task].part == 'pose':
+        if TASKS[task].is_pose:
             assert (cfg.data_mode, cfg.dataset_type) == ('topdown', 'CocoDataset')
         else:
             assert cfg.test_pipeline[0].type == 'LoadImageFromFile'

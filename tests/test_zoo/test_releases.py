@@ -6,7 +6,7 @@ import sys
 import pytest
 from parity import ROOT
 
-from mmsapiens.inference.tasks import SIZES, TASKS
+from mmsapiens.models.tasks import SIZES, TASKS
 from mmsapiens.zoo import FORMATS, config_path, find_release, releases
 from mmsapiens.zoo.config_path import config_folder
 from mmsapiens.zoo.releases import table

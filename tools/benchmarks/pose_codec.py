@@ -49,7 +49,6 @@ class Work:
         self.stock = UDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA)
         self.ours = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA)
         self.shipping = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA, encode_on_device=True)
-        self.reusing = BatchedUDPHeatmap(INPUT_WH, HEATMAP_WH, sigma=SIGMA, reuse_memory=True)
         self.batch = np.ones((1, num_keypoints, *HEATMAP_WH[::-1]), 'f4')
         noise = rng.normal(0, 0.01, (num_keypoints, *HEATMAP_WH[::-1]))
         maps = self.stock.encode(self.keypoints)['heatmaps'] + noise
@@ -94,17 +93,9 @@ def compare(work: Work, repeat: int) -> list[tuple[str, float, float]]:
             lambda: work.stock.encode(work.keypoints),
             lambda: work.ours.encode(work.keypoints),
         ),
-        'encoding, memory reused': (
-            lambda: work.stock.encode(work.keypoints),
-            lambda: work.reusing.encode(work.keypoints),
-        ),
         'encoding, copy into a batch': (
             lambda: work.encode_and_copy(work.stock),
             lambda: work.encode_and_copy(work.ours),
-        ),
-        'encoding, memory reused, copy': (
-            lambda: work.encode_and_copy(work.stock),
-            lambda: work.encode_and_copy(work.reusing),
         ),
         'encoding, maps drawn on the device': (
             lambda: work.stock.encode(work.keypoints),

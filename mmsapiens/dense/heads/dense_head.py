@@ -16,6 +16,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ...checkpoints.checkpoint_fit import check_head
+from ...models.heads import upsample
 from ...models.layers import conv_layers, deconv_layers
 from ...structures.fields import get_field
 
@@ -94,16 +95,7 @@ class DenseHead(BaseDecodeHead):
         Raises:
             ValueError: If that is no feature map of ``in_channels``.
         """
-        feats = self._transform_inputs(inputs)
-        shape = tuple(feats.shape)
-        if len(shape) != 4 or shape[1] != self.in_channels:
-            raise ValueError(
-                f'the head needs feature maps (B, {self.in_channels}, h, w), '
-                f'but got {shape}. Set `in_channels` of the head to the width '
-                "of the backbone, and `out_type` of that to 'featmap'."
-            )
-        feats = self.deconv_layers(feats)  # (B, _, 2^n h, 2^n w)
-        feats = self.conv_layers(feats)
+        feats = upsample(self, self._transform_inputs(inputs))
         return self.cls_seg(feats).contiguous()  # (B, C, 2^n h, 2^n w)
 
     def activate(self, feats: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...ops import unit_vectors
+from ...models import heads
 from ...registry import MODELS
 from .dense_head import DenseHead
 
@@ -43,6 +43,4 @@ class NormalHead(DenseHead):
         lengths = target.square().sum(1).sqrt()  # (B, H, W)
         return (lengths - 1).abs() < LENGTH_TOLERANCE
 
-    def finish(self, feats: Tensor) -> Tensor:
-        """Unit vectors (3, H, W) of ``feats`` (3, H, W)."""
-        return unit_vectors(feats, dim=0)
+    finish = staticmethod(heads.NormalHead.finish)

@@ -12,9 +12,9 @@ from mmcv.transforms import BaseTransform
 from ...core.errors import BadSampleError
 from ...io.map_io import read_map
 from ...ops.normal_frames import check_normal_frame, convert_normals
+from ...ops.unit_vectors import normalize_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import SEG_MAP, get_field
-from .vectors import unit_vectors
 
 _IGNORED = int(SEG_MAP.fill)
 
@@ -132,7 +132,7 @@ class LoadDenseTarget(BaseTransform):
             array = convert_normals(array, self.normal_frame, 'opengl')
         if field.is_vector:
             is_ours = array.flags.writeable and array.flags.c_contiguous
-            array = unit_vectors(array, out=array if is_ours else None)
+            array = normalize_vectors(array, out=array if is_ours else None)
         results[field.key] = array
         return results
 

@@ -30,7 +30,7 @@ class TaskNetwork(ABC):
     preprocessor and the model of the config, so that results are those of its ``test_step``.
 
     Args:
-        task (str): Its name, a key of :data:`mmsapiens.inference.tasks.TASKS` or one's own.
+        task (str): Its name, a key of :data:`mmsapiens.models.tasks.TASKS` or one's own.
         cfg (Config): With its model, pipeline and dataset.
         model (nn.Module): Built from it, with weights, in evaluation mode.
         metainfo (Mapping): Of the dataset.

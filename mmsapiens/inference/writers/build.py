@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ...models.tasks import get_task
 from .base import Writer
 from .images import OverlayWriter, PanelWriter
 from .keypoints import KeypointWriter
@@ -44,8 +45,8 @@ def build_writers(
         raise KeyError(
             f'`outputs` must be some of {OUTPUTS}, but got {sorted(wanted - set(OUTPUTS))}'
         )
-    poses = [task for task in tasks if task.startswith('pose')]
-    parsing = [task for task in tasks if task.startswith('seg')]
+    poses = [task for task in tasks if get_task(task).is_pose]
+    parsing = [task for task in tasks if get_task(task).is_parsing]
     dense = [task for task in tasks if task not in poses]
     writers: list[Writer] = []
     if 'keypoints' in wanted:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.tasks import get_task
 from ...structures.results import ImageResult, MapResult
 from .base import Writer
 
@@ -25,7 +26,7 @@ class MapWriter(Writer):
     def __init__(self, task: str, map_format: str = 'npy', for_videos: bool = True) -> None:
         if map_format not in FORMATS:
             raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
-        if task.startswith('seg') and map_format == 'exr':
+        if get_task(task).is_parsing and map_format == 'exr':
             map_format = 'png'  # exr has no integers of 8 bits
         super().__init__(task, f'.{map_format}', for_videos)
         self.task = task

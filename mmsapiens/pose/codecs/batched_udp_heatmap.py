@@ -13,7 +13,6 @@ from torch import Tensor
 from ...ops.udp_decoding import decode_udp_heatmaps
 from ...ops.udp_encoding import draw_batch, draw_gaussians, visible_windows
 from ..registry import KEYPOINT_CODECS
-from .heatmap_memory import HeatmapMemory
 
 
 @KEYPOINT_CODECS.register_module()
@@ -35,12 +34,6 @@ class BatchedUDPHeatmap(UDPHeatmap):
             to 11.
         encode_on_device (bool): Whether :meth:`encode` leaves the drawing to the head. Defaults to
             False.
-        reuse_memory (bool): Whether :meth:`encode` draws on the memory of earlier targets that
-            nobody refers to any more, instead of new zeros each time. Nobody may then write on a
-            target outside of what was drawn; the stock pipeline and collation only read. Each codec
-            keeps at most 256 MiB free in each process, four targets of 308 keypoints at 192x256;
-            when a batch has more, the rest is allocated as usual. Without effect with
-            ``encode_on_device``. Defaults to False.
 
     Raises:
         ValueError: If ``blur_kernel_size`` is even or ``sigma`` not positive.
@@ -55,7 +48,6 @@ class BatchedUDPHeatmap(UDPHeatmap):
         sigma: float = 2.0,
         blur_kernel_size: int = 11,
         encode_on_device: bool = False,
-        reuse_memory: bool = False,
     ) -> None:
         super().__init__(input_size, heatmap_size, sigma=sigma, blur_kernel_size=blur_kernel_size)
         if sigma <= 0:
@@ -65,8 +57,6 @@ class BatchedUDPHeatmap(UDPHeatmap):
                 f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}'
             )
         self.encode_on_device = encode_on_device
-        self.reuse_memory = reuse_memory
-        self._memory: HeatmapMemory | None = None
         if encode_on_device:
             self.label_mapping_table = dict(
                 keypoint_weights='keypoint_weights', heatmap_keypoints='heatmap_keypoints'
@@ -104,22 +94,10 @@ class BatchedUDPHeatmap(UDPHeatmap):
         if self.encode_on_device:
             encoded['heatmap_keypoints'] = points[None].astype(np.float32)
         else:
-            encoded['heatmaps'] = self._draw_on_host(points, first, drawn)
-        return encoded
-
-    def _draw_on_host(self, points: np.ndarray, first: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-        """Heatmaps (K, H, W) of points (K, 2), in new or earlier memory."""
-        shape = (len(points), *self.heatmap_size[::-1])
-        if not self.reuse_memory:
-            heatmaps = np.zeros(shape, dtype=np.float32)
+            heatmaps = np.zeros((len(points), *self.heatmap_size[::-1]), dtype=np.float32)
             draw_gaussians(heatmaps, points, first, drawn, self.sigma)
-            return heatmaps
-        memory = self._memory
-        if memory is None or memory.shape != shape:
-            self._memory = memory = HeatmapMemory(shape)
-        heatmaps = memory.take()
-        windows = draw_gaussians(heatmaps, points, first, drawn, self.sigma)
-        return memory.lend(heatmaps, windows)
+            encoded['heatmaps'] = heatmaps
+        return encoded
 
     def draw(self, heatmap_keypoints: Tensor, weights: Tensor) -> Tensor:
         """Heatmaps of what :meth:`encode` left to the device.

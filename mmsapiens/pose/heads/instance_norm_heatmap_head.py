@@ -12,6 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ...checkpoints.checkpoint_fit import check_head
+from ...models.heads import upsample
 from ...models.layers import conv_layers, deconv_layers
 from ...registry import MODELS
 from ..codecs import BatchedUDPHeatmap
@@ -20,7 +21,7 @@ from .accuracy import heatmap_accuracy
 
 @MODELS.register_module()
 class InstanceNormHeatmapHead(HeatmapHead):
-    """Stock heatmap head with instance norm and SiLU.
+    """Stock heatmap head with the layers of :class:`mmsapiens.models.heads.HeatmapHead`.
 
     The stock head has batch norm and ReLU at the same layer numbers, so weights of one load into
     the other without an error and give garbage. Here, such weights and those for another number of
@@ -72,15 +73,8 @@ class InstanceNormHeatmapHead(HeatmapHead):
         Raises:
             ValueError: If that is no feature map of ``in_channels``.
         """
-        shape = tuple(feats[-1].shape)
-        if len(shape) != 4 or shape[1] != self.in_channels:
-            raise ValueError(
-                f'the head needs feature maps (B, {self.in_channels}, h, w), '
-                f'but got {shape}. Set `in_channels` of the head to the width '
-                "of the backbone, and `out_type` of that to 'featmap'."
-            )
         # Maps one after another, as decoding reads them.
-        return super().forward(feats).contiguous()
+        return self.final_layer(upsample(self, feats[-1])).contiguous()
 
     def loss(
         self,

@@ -8,7 +8,6 @@ codec = dict(
     heatmap_size=(48, 64),
     sigma=2,
     encode_on_device=False,
-    reuse_memory=True,
 )
 
 model = dict(

@@ -1,16 +1,10 @@
-import copy
-import pickle
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import pseudo_collate
 from mmpose.codecs import UDPHeatmap
 from mmpose.models.utils.tta import flip_heatmaps
 from mmpose.registry import KEYPOINT_CODECS
 from parity import Case
-from torch.utils.data import DataLoader, Dataset, default_collate
 
 from mmsapiens.ops import udp_decoding, udp_encoding
 from mmsapiens.ops.udp_decoding import (
@@ -21,7 +15,6 @@ from mmsapiens.ops.udp_decoding import (
     top_by_matrices,
 )
 from mmsapiens.pose import BatchedUDPHeatmap
-from mmsapiens.pose.codecs import batched_udp_heatmap
 
 SIZES = dict(input_size=(192, 256), heatmap_size=(48, 64))
 # Heatmap pixels; the codecs differ in the order of float operations.
@@ -36,11 +29,6 @@ def stock():
 @pytest.fixture
 def ours():
     return BatchedUDPHeatmap(**SIZES, sigma=3)
-
-
-@pytest.fixture
-def reusing():
-    return BatchedUDPHeatmap(**SIZES, sigma=3, reuse_memory=True)
 
 
 def people(count=20, spread=0.3, seed=0):
@@ -112,116 +100,6 @@ def test_windows_at_the_border_equal_stock(stock, ours):
     encoded = ours.encode(keypoints, visible)
     np.testing.assert_allclose(encoded['heatmaps'], expected['heatmaps'], atol=1e-6)
     np.testing.assert_array_equal(encoded['keypoint_weights'], expected['keypoint_weights'])
-
-
-def test_reused_memory_gives_the_same_maps(ours, reusing):
-    samples = [people(196, seed=seed) for seed in range(30)]
-    addresses = set()
-    for keypoints, visible in [*samples, border_people(), *samples[:5]]:
-        expected = ours.encode(keypoints, visible)
-        encoded = reusing.encode(keypoints, visible)
-        for key, value in expected.items():
-            np.testing.assert_array_equal(encoded[key], value)
-        addresses.add(encoded['heatmaps'].ctypes.data)
-    # A sample is replaced while the next one is drawn.
-    assert len(addresses) == 2
-
-
-def test_other_numbers_of_keypoints_in_between(ours, reusing):
-    kept = []
-    for seed, count in enumerate([20, 30, 20, 20, 7, 30]):
-        sample = people(count, seed=seed)
-        kept = [*kept[-1:], (reusing.encode(*sample), ours.encode(*sample))]
-        for encoded, expected in kept:
-            np.testing.assert_array_equal(encoded['heatmaps'], expected['heatmaps'])
-
-
-@pytest.mark.parametrize(
-    'make',
-    [
-        lambda heatmaps: heatmaps,
-        lambda heatmaps: heatmaps[3:9, ::2],
-        lambda heatmaps: torch.from_numpy(heatmaps)[2:],
-        memoryview,
-    ],
-)
-def test_target_in_use_is_never_overwritten(reusing, make):
-    target = make(reusing.encode(*people(seed=0))['heatmaps'])
-    before = np.array(target)
-    for seed in range(1, 8):
-        reusing.encode(*people(seed=seed))
-    np.testing.assert_array_equal(np.asarray(target), before)
-
-
-def test_error_while_drawing_leaves_no_trace(ours, reusing, monkeypatch):
-    def draw_and_fail(heatmaps, *args):
-        heatmaps[:] = 7
-        raise KeyboardInterrupt
-
-    sample = people()
-    reusing.encode(*sample)
-    with monkeypatch.context() as patch:
-        patch.setattr(batched_udp_heatmap, 'draw_gaussians', draw_and_fail)
-        with pytest.raises(KeyboardInterrupt):
-            reusing.encode(*sample)
-    np.testing.assert_array_equal(
-        reusing.encode(*sample)['heatmaps'], ours.encode(*sample)['heatmaps']
-    )
-
-
-@pytest.mark.parametrize(
-    'duplicate', [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
-)
-def test_copies_of_the_codec_do_not_share_targets(ours, reusing, duplicate):
-    reusing.encode(*people(seed=0))
-    other = duplicate(reusing)
-    for seed in range(1, 4):
-        sample = people(seed=seed)
-        pair = [codec.encode(*sample)['heatmaps'] for codec in (reusing, other)]
-        assert not np.shares_memory(*pair)
-        for heatmaps in pair:
-            np.testing.assert_array_equal(heatmaps, ours.encode(*sample)['heatmaps'])
-
-
-def test_threads_share_a_codec_that_reuses_memory(ours, reusing):
-    def is_equal(seed):
-        sample = people(100, seed=seed)
-        heatmaps = reusing.encode(*sample)['heatmaps']
-        return np.array_equal(heatmaps, ours.encode(*sample)['heatmaps'])
-
-    with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(is_equal, range(200)))
-
-
-class Targets(Dataset):
-    """Targets of a codec as tensors, as the stock pipeline packs them."""
-
-    def __init__(self, codec):
-        self.codec = codec
-
-    def __len__(self):
-        return 24
-
-    def __getitem__(self, seed):
-        return torch.from_numpy(self.codec.encode(*people(seed=seed))['heatmaps'])
-
-
-@pytest.mark.parametrize('collate', [default_collate, pseudo_collate])
-def test_reused_memory_in_forked_workers(ours, reusing, collate):
-    in_use = reusing.encode(*people(seed=100))['heatmaps']
-    reusing.encode(*people(seed=101))  # free when the workers start
-    loader = DataLoader(
-        Targets(reusing),
-        batch_size=3,
-        num_workers=2,
-        collate_fn=collate,
-        multiprocessing_context='fork',
-    )
-    batches = list(loader)
-    expected = Targets(ours)
-    for seed, target in enumerate(t for batch in batches for t in batch):
-        torch.testing.assert_close(target, expected[seed], atol=0, rtol=0)
-    np.testing.assert_array_equal(in_use, ours.encode(*people(seed=100))['heatmaps'])
 
 
 def test_all_keypoints_are_visible_by_default(ours):

@@ -1,0 +1,73 @@
+"""A :class:`SapiensModel` from names: structure only, weights are random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .backbones import SapiensViT, get_arch
+from .heads import HEADS
+from .input_rule import InputRule
+from .sapiens_model import SapiensModel
+from .tasks import INPUT_HW, PREFIX, TINY_INPUT_HW, Task, get_task, model_size
+
+
+def shared_padding(tasks: Sequence[Task]) -> int | str:
+    """Patch padding of the tasks; 'corner', that of pretrained encoders, if they differ."""
+    paddings = {task.patch_padding for task in tasks}
+    return paddings.pop() if len(paddings) == 1 else 'corner'
+
+
+def assemble(
+    model: str | Mapping[str, int],
+    tasks: Sequence[str],
+    *,
+    img_size: tuple[int, int] | None = None,
+    patch_size: int = 16,
+    patch_padding: int | str | None = None,
+    flip_test: bool | None = None,
+    head_layers: Mapping[str, Mapping[str, Any]] | None = None,
+) -> SapiensModel:
+    """Build a model without weights of a file.
+
+    Args:
+        model (str | Mapping): Its name, one of :data:`mmsapiens.models.tasks.MODEL_NAMES`, or an
+            arch as in :func:`mmsapiens.models.archs.get_arch`.
+        tasks (Sequence[str]): As in :func:`mmsapiens.models.tasks.get_task`.
+        img_size (tuple[int, int], optional): Height and width of its input. Defaults to None, that
+            of the released models, or of the tiny ones.
+        patch_size (int): Defaults to 16.
+        patch_padding (int | str, optional): Defaults to None, as :func:`shared_padding`.
+        flip_test (bool, optional): Defaults to None, as the tasks say.
+        head_layers (Mapping, optional): Task -> channels and kernel sizes of its head. Defaults to
+            None, those of the released models, or of the tiny ones.
+
+    Returns:
+        SapiensModel: In training mode, as modules are when they are built.
+    """
+    rows = [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
+    if not rows:
+        raise ValueError('`tasks` must hold at least one task, but it is empty')
+    size = model_size(model) if isinstance(model, str) else None
+    if img_size is None:
+        img_size = TINY_INPUT_HW if size == 'tiny' else INPUT_HW
+    arch = get_arch(model if size is None else PREFIX.replace('-', '_') + size)
+    backbone = SapiensViT(
+        arch,
+        img_size=img_size,
+        patch_size=patch_size,
+        patch_padding=shared_padding(rows) if patch_padding is None else patch_padding,
+    )
+    layers = head_layers or {}
+    heads = {
+        task.name: HEADS[task.head](
+            arch['embed_dims'],
+            task.channels,
+            **layers.get(task.name, task.head_channels(size or '')),
+        )
+        for task in rows
+    }
+    if flip_test is not None:
+        rows = [replace(task, flip_test=flip_test) for task in rows]
+    return SapiensModel(backbone, heads, rows, InputRule(tuple(img_size)))

@@ -1,0 +1,122 @@
+"""From an image to the input of a network, and from its output back to the image.
+
+The numbers are those of the stock test pipelines: ``Resize`` of mmcv for whole images, and
+``GetBBoxCenterScale`` and ``TopdownAffine`` of MMPose for people.
+
+Shapes: C channels, K keypoints, H W height and width of the image, h w those of the network's
+output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..ops.resize_outputs import restore
+from ..structures.fields import Field
+
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+"""RGB, of the training."""
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """How a network sees an image.
+
+    Args:
+        size_hw (tuple[int, int]): Height and width of its input in pixels.
+        mean (tuple[float, ...]): Of the channels that the network sees, in [0, 255]. Defaults to
+            those of ImageNet, RGB.
+        std (tuple[float, ...]): Likewise.
+        swap_channels (bool): Whether the network wants the channels in reverse; the images of this
+            package are BGR. Defaults to True.
+        box_padding (float): Crops are larger than boxes by this factor. Defaults to 1.25.
+        use_udp (bool): Whether crops are measured from pixel center to pixel center. Defaults to
+            True.
+        resize_once (bool): Whether maps go straight to the image instead of over the size of the
+            input. Defaults to False.
+    """
+
+    size_hw: tuple[int, int]
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+    swap_channels: bool = True
+    box_padding: float = 1.25
+    use_udp: bool = True
+    resize_once: bool = False
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height of the input."""
+        return self.size_hw[1], self.size_hw[0]
+
+    def resize(self, image: NDArray) -> NDArray:
+        """The whole image (H, W, 3) at the size of the input, whatever its aspect."""
+        return cv2.resize(image, self.size_wh, interpolation=cv2.INTER_LINEAR)
+
+    def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
+        """Center and size of the crop of a person.
+
+        Args:
+            box (NDArray): x1, y1, x2, y2 in pixels of the image.
+            image_hw (tuple[int, int]): Height and width of the image.
+
+        Returns:
+            tuple[NDArray, NDArray]: x, y, and width, height, float32 (2,).
+        """
+        box = np.asarray(box, dtype=np.float32)
+        center = (box[2:] + box[:2]) * np.float32(0.5)
+        width, height = (box[2:] - box[:2]) * np.float32(self.box_padding)
+        aspect = np.float32(self.size_hw[1] / self.size_hw[0])
+        if width > height * aspect:
+            height = width / aspect
+        else:
+            width = height * aspect
+        return center, np.array([width, height], dtype=np.float32)
+
+    def crop(self, image: NDArray, box: NDArray) -> NDArray:
+        """The crop of a person at the size of the input, uint8; 0 outside the image."""
+        center, scale = self.box_geometry(box, image.shape[:2])
+        factors = (np.array(self.size_wh) - int(self.use_udp)) / scale
+        matrix = np.zeros((2, 3), dtype=np.float32)
+        matrix[:, :2] = np.diag(factors)
+        matrix[:, 2] = factors * (scale / 2 - center)
+        return cv2.warpAffine(image, matrix, self.size_wh, flags=cv2.INTER_LINEAR)
+
+    def to_image(self, points: NDArray, box: NDArray, image_hw: tuple[int, int]) -> NDArray:
+        """Points (K, 2) in pixels of the input, in those of the image.
+
+        Args:
+            points (NDArray): x, y.
+            box (NDArray): That of :meth:`crop`.
+            image_hw (tuple[int, int]): Height and width of the image.
+        """
+        center, scale = self.box_geometry(box, image_hw)
+        return points / self.size_wh * scale + center - 0.5 * scale
+
+    def restore(
+        self,
+        maps: Tensor,
+        image_hw: tuple[int, int],
+        finish: Callable[[Tensor], Tensor],
+        field: Field,
+    ) -> Tensor:
+        """An output at the size of the image, made strip by strip.
+
+        Args:
+            maps (Tensor): Of the network, (C, h, w).
+            image_hw (tuple[int, int]): Height H and width W of the image.
+            finish (Callable): From (C, rows, W) to the prediction, pixel by pixel.
+            field (Field): What it shows.
+
+        Returns:
+            Tensor: The prediction (_, H, W).
+        """
+        via_hw = None if self.resize_once else self.size_hw
+        return restore(maps.float(), image_hw, finish, via_hw=via_hw)

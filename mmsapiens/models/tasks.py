@@ -1,0 +1,249 @@
+"""The tasks by name: one row each, read by everything that has to know what a task is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..classes.class_sets import ClassSet, get_class_set
+from ..keypoints.keypoint_sets import KeypointSet, get_keypoint_set
+from ..structures.fields import Field, get_field
+
+SIZES = ('0.3b', '0.6b', '1b', '2b')
+"""Sizes of the released models; 'tiny' is ours."""
+PREFIX = 'sapiens-'
+MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')
+"""Names of models."""
+INPUT_HW, TINY_INPUT_HW = (1024, 768), (256, 192)
+"""Height and width of the input of the networks, and of the tiny ones."""
+RELEASED_PADDING = 2
+"""Pixels on each side of the image, where a released model has them."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: what its network sees, which head it has and what that head says.
+
+    Args:
+        name (str): Its name.
+        kind (str): 'pose', one input for each person, or 'dense', one for each image.
+        head (str): Name of its head, a key of :data:`mmsapiens.models.heads.HEADS`.
+        output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field of the
+            output.
+        channels (int): Channels of the output.
+        deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head.
+        conv_channels (tuple[int, ...]): Channels of the convolutions that follow.
+        tiny_deconv_channels (tuple[int, ...]): Likewise of the size 'tiny'.
+        tiny_conv_channels (tuple[int, ...]): Likewise.
+        config (str): Its config under ``configs/``, with ``{size}`` for the size of the model.
+        tiny (str): Its config for the size 'tiny'.
+        release (str, optional): Task of the released checkpoints in :mod:`mmsapiens.zoo`. Defaults
+            to None, nothing was released.
+        field (str): Row of :mod:`mmsapiens.structures.fields` of a dense task. Defaults to ''.
+        patch_padding (int | str): As in :class:`mmsapiens.models.SapiensViT`. Defaults to 'corner'.
+        flip_test (bool): Whether to average with the output for the mirrored image. Defaults to
+            False.
+    """
+
+    name: str
+    kind: str
+    head: str
+    output: str | KeypointSet | ClassSet
+    channels: int
+    deconv_channels: tuple[int, ...]
+    conv_channels: tuple[int, ...]
+    tiny_deconv_channels: tuple[int, ...]
+    tiny_conv_channels: tuple[int, ...]
+    config: str = ''
+    tiny: str = ''
+    release: str | None = None
+    field: str = ''
+    patch_padding: int | str = 'corner'
+    flip_test: bool = False
+
+    @property
+    def is_pose(self) -> bool:
+        """Whether it looks at one person after the other."""
+        return self.kind == 'pose'
+
+    @property
+    def row(self) -> Field | None:
+        """The field of a dense task."""
+        return get_field(self.field) if self.field else None
+
+    @property
+    def is_parsing(self) -> bool:
+        """Whether its output are class ids."""
+        return self.row is not None and self.row.is_labels
+
+    @property
+    def keypoint_set(self) -> KeypointSet:
+        """The keypoints of a pose task."""
+        return (
+            self.output if isinstance(self.output, KeypointSet) else get_keypoint_set(self.output)
+        )
+
+    @property
+    def class_set(self) -> ClassSet:
+        """The classes of a parsing task."""
+        return self.output if isinstance(self.output, ClassSet) else get_class_set(self.output)
+
+    def config_of(self, size: str) -> str:
+        """Its config for a size of the model, under ``configs/``."""
+        return self.tiny if size == 'tiny' else self.config.format(size=size)
+
+    def head_channels(self, size: str) -> dict[str, tuple[int, ...]]:
+        """Channels of its head for a size of the model, as heads take them."""
+        is_tiny = size == 'tiny'
+        return dict(
+            deconv_out_channels=self.tiny_deconv_channels if is_tiny else self.deconv_channels,
+            conv_out_channels=self.tiny_conv_channels if is_tiny else self.conv_channels,
+        )
+
+
+_POSE = dict(
+    kind='pose',
+    head='HeatmapHead',
+    deconv_channels=(768, 768),
+    conv_channels=(768, 768),
+    tiny_deconv_channels=(96, 96),
+    tiny_conv_channels=(96, 96),
+    patch_padding=RELEASED_PADDING,
+    flip_test=True,
+)
+_PIXELS = dict(
+    kind='dense',
+    deconv_channels=(768, 768, 768),
+    conv_channels=(768, 768, 768),
+    tiny_deconv_channels=(96, 96, 96),
+    tiny_conv_channels=(96, 96),
+)
+_PARTS = dict(_PIXELS, head='ParsingHead', field='seg_map')
+
+_ROWS = (
+    Task(
+        name='pose-17',
+        output='coco',
+        channels=17,
+        config='pose/coco/sapiens-{size}_8xb64-210e_coco-1024x768.py',
+        tiny='pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py',
+        release='pose-17',
+        **_POSE,
+    ),
+    Task(
+        name='pose-133',
+        output='coco_wholebody',
+        channels=133,
+        config='pose/coco_wholebody/sapiens-{size}_8xb64-210e_coco-wholebody-1024x768.py',
+        tiny='pose/coco_wholebody/sapiens-tiny_2xb7-400e_coco-wholebody-256x192.py',
+        release='pose-133',
+        **dict(_POSE, tiny_deconv_channels=(128, 128), tiny_conv_channels=(128, 128)),
+    ),
+    Task(
+        name='pose-308',
+        output='goliath308',
+        channels=308,
+        config='pose/goliath308/sapiens-{size}_8xb64-210e_goliath308-1024x768.py',
+        tiny='pose/goliath308/sapiens-tiny_2xb7-300e_goliath308-256x192.py',
+        release='pose-308',
+        **_POSE,
+    ),
+    Task(
+        name='seg-28',
+        output='goliath28',
+        channels=28,
+        config='dense/parsing/sapiens-{size}_8xb1-200e_bodyparts28-1024x768.py',
+        tiny='dense/parsing/sapiens-tiny_2xb4-300e_bodyparts28-256x192.py',
+        release='seg-28',
+        **_PARTS,
+    ),
+    Task(
+        name='seg-lip',
+        output='lip',
+        channels=20,
+        config='dense/parsing/sapiens-{size}_8xb1-400e_lip-1024x768.py',
+        tiny='dense/parsing/sapiens-tiny_2xb4-300e_lip-256x192.py',
+        patch_padding=RELEASED_PADDING,
+        **_PARTS,
+    ),
+    Task(
+        name='seg-cihp',
+        output='cihp',
+        channels=20,
+        config='dense/parsing/sapiens-{size}_8xb1-400e_cihp-1024x768.py',
+        tiny='dense/parsing/sapiens-tiny_2xb4-300e_cihp-256x192.py',
+        patch_padding=RELEASED_PADDING,
+        **_PARTS,
+    ),
+    Task(
+        name='depth',
+        kind='dense',
+        head='DepthHead',
+        output='depth_map',
+        field='depth_map',
+        channels=1,
+        deconv_channels=(384, 384, 384, 384),
+        conv_channels=(384, 384),
+        tiny_deconv_channels=(96, 64, 32, 16),
+        tiny_conv_channels=(16, 16),
+        config='dense/depth/sapiens-{size}_8xb2-200e_depth-1024x768.py',
+        tiny='dense/depth/sapiens-tiny_2xb4-300e_depth-256x192.py',
+        release='depth',
+    ),
+    Task(
+        name='normal',
+        head='NormalHead',
+        output='normal_map',
+        field='normal_map',
+        channels=3,
+        config='dense/normal/sapiens-{size}_8xb2-200e_normal-1024x768.py',
+        tiny='dense/normal/sapiens-tiny_2xb4-300e_normal-256x192.py',
+        release='normal',
+        patch_padding=RELEASED_PADDING,
+        **_PIXELS,
+    ),
+)
+
+TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
+"""Name -> task."""
+
+_OF_A_KIND = {'pose': 'pose-17', 'seg': 'seg-28', 'depth': 'depth', 'normal': 'normal'}
+KINDS = tuple(_OF_A_KIND)
+"""How the name of a task of one's own starts."""
+
+
+def get_task(name: str) -> Task:
+    """Look a task up.
+
+    Args:
+        name (str): A key of :data:`TASKS`; or a name of one's own that starts with one of
+            :data:`KINDS`, which tells what results look like.
+
+    Raises:
+        KeyError: If there is none of this name.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    for kind, like in _OF_A_KIND.items():
+        if name.startswith(kind):
+            return replace(TASKS[like], name=name, config='', tiny='', release=None)
+    raise KeyError(
+        f'`task` must be one of {list(TASKS)}, or start with one of {KINDS}, but got {name!r}'
+    )
+
+
+def model_size(model: str) -> str:
+    """The size in the name of a model.
+
+    Args:
+        model (str): One of :data:`MODEL_NAMES`; 'sapiens_1b' and '1b' also do.
+
+    Returns:
+        str: Such as '1b' or 'tiny'.
+
+    Raises:
+        KeyError: If the name is unknown.
+    """
+    size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
+    if PREFIX + size not in MODEL_NAMES:
+        raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
+    return size
