@@ -7,8 +7,8 @@ import json
 
 import numpy as np
 
+from mmsapiens.evaluation.wholebody import write_keypoints
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
-from mmsapiens.pose.metrics.wholebody_layout import write_keypoints
 
 AREA = 100.0 * 100
 KEYPOINT_SETS = ('coco_wholebody', 'goliath308')

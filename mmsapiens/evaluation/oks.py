@@ -1,6 +1,6 @@
 """Average precision and recall by OKS, for any list of keypoints.
 
-Letters: K keypoints of the vocabulary, E keypoints that are evaluated.
+Shapes: K keypoints of the set, E keypoints that are evaluated.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xtcocotools.coco import COCO
-from xtcocotools.cocoeval import COCOeval
+
+if TYPE_CHECKING:
+    from xtcocotools.coco import COCO
 
 FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
@@ -21,6 +22,8 @@ _PERSON = 1
 
 
 def _coco(entries: list[dict[str, Any]], image_ids: Iterable[int]) -> COCO:
+    from xtcocotools.coco import COCO
+
     coco = COCO()
     coco.dataset = dict(
         images=[dict(id=image_id) for image_id in image_ids],
@@ -129,6 +132,9 @@ def evaluate_oks(
                 area=detection.get('area', _extent(points)),
             )
         )
+    # A compiled package that nothing else here needs.
+    from xtcocotools.cocoeval import COCOeval
+
     with redirect_stdout(StringIO()):
         evaluation = COCOeval(
             _coco(persons, images),

@@ -1,8 +1,21 @@
-"""Vectors of length 1."""
+"""Vectors of length 1, and what happens to them when their image is transformed.
+
+Vectors of images are numpy arrays with x to the right and y up in the image, then any further
+components, in the last axis. Pixels without one are zero and stay zero.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
+
+MIN_LENGTH = 1e-6
+"""Shorter vectors are none: their direction is rounding."""
+UNIT_TOLERANCE = 1e-6
+"""Of the squared length: rounding of single precision. Vectors that are closer to length 1 stay as
+they are."""
+BLOCK_VALUES = 2**18
+"""Numbers that are worked on at a time, so that they stay in the cache."""
 
 
 def unit_vectors(vectors: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
@@ -21,3 +34,116 @@ def unit_vectors(vectors: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
     """
     squares = vectors.square().sum(dim, keepdim=True)
     return vectors * squares.clamp(min=eps**2).rsqrt()
+
+
+def normalize_vectors(vectors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Scale vectors to length 1.
+
+    Args:
+        vectors (np.ndarray): Floating point, (..., C). It is not changed.
+        out (np.ndarray, optional): Where the result goes, contiguous; may be ``vectors`` itself.
+            Defaults to None, a new array.
+
+    Returns:
+        np.ndarray: Of the same shape and type; vectors shorter than 1e-6 become zero. Those of
+        length 1, within rounding of single precision, are kept.
+    """
+    if out is None:
+        out = np.empty(vectors.shape, vectors.dtype)
+    channels = vectors.shape[-1]
+    source = vectors.reshape(-1, channels)  # (N, C)
+    target = out.reshape(-1, channels)
+    step = max(1, BLOCK_VALUES // channels)
+    for start in range(0, len(source), step):
+        block = source[start : start + step]
+        target[start : start + step] = _unit_block(block)
+    return out
+
+
+def _unit_block(vectors: np.ndarray) -> np.ndarray:
+    """:func:`normalize_vectors` of (N, C); the block itself if none changes."""
+    square = _squared_lengths(vectors)
+    tolerance = 0 if vectors.dtype == np.float64 else UNIT_TOLERANCE
+    is_done = np.abs(square - 1) <= tolerance
+    is_done |= square == 0
+    if is_done.all():
+        return vectors
+    length = np.sqrt(square)
+    is_vector = length > MIN_LENGTH
+    scale = np.zeros_like(length)
+    np.divide(1, length, where=is_vector, out=scale)
+    scale[is_done] = 1
+    # Transposed: numpy is slow along a short last axis.
+    return (vectors.T * scale).T
+
+
+def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
+    """Of (N, C), float32, or float64 where that would not do."""
+    ones = np.ones(vectors.shape[-1], dtype=np.float32)
+    if vectors.dtype != np.float64:
+        narrow: np.ndarray = vectors.astype(np.float32, copy=False)
+        with np.errstate(over='ignore', invalid='ignore'):
+            square = (narrow * narrow) @ ones
+        if np.isfinite(square).all():
+            return square
+    wide: np.ndarray = vectors.astype(np.float64)
+    return (wide * wide) @ ones
+
+
+def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.ndarray:
+    """Unit normals of the surface that a stretched image shows.
+
+    An image says nothing about a stretch in depth; the geometric mean of the two in the image is
+    taken. So a uniform scale changes nothing.
+
+    Args:
+        vectors (np.ndarray): Normals, floating point, (..., C). It is not changed.
+        scale_x (float): New width of the image over its old one.
+        scale_y (float): The same of the height.
+
+    Returns:
+        np.ndarray: Unit vectors of the same shape and type.
+    """
+    mean = (scale_x * scale_y) ** 0.5
+    factors = np.ones(vectors.shape[-1], dtype=vectors.dtype)
+    # Normals stretch by the inverse of what surfaces do.
+    factors[:2] = mean / scale_x, mean / scale_y
+    return normalize_vectors(vectors * factors)
+
+
+def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
+    """Turn vectors with their image.
+
+    Args:
+        vectors (np.ndarray): Floating point, (..., C). It is not changed.
+        degree (float): Clockwise as one looks at the image, in degrees.
+
+    Returns:
+        np.ndarray: Of the same shape and type.
+    """
+    sin, cos = np.sin(np.deg2rad(degree)), np.cos(np.deg2rad(degree))
+    x, y = vectors[..., 0], vectors[..., 1]
+    turned = vectors.copy()
+    turned[..., 0] = cos * x + sin * y
+    turned[..., 1] = cos * y - sin * x
+    return turned
+
+
+def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Angles between vectors.
+
+    Args:
+        pred (np.ndarray): Vectors of any length, with three components along ``axis``.
+        target (np.ndarray): Likewise.
+        axis (int): Of the components. Defaults to 0.
+
+    Returns:
+        np.ndarray: Degrees in [0, 180], float64, without the axis; exact also near 0 and 180, where
+        the arc cosine is not. NaN where a vector has no direction.
+    """
+    pred, target = pred.astype(np.float64), target.astype(np.float64)
+    with np.errstate(invalid='ignore'):  # infinity has no direction
+        sine = np.sqrt((np.cross(pred, target, axis=axis) ** 2).sum(axis=axis))
+        angles = np.degrees(np.arctan2(sine, (pred * target).sum(axis=axis)))
+    angles[(pred == 0).all(axis=axis) | (target == 0).all(axis=axis)] = np.nan
+    return angles

@@ -107,24 +107,3 @@ def _continue_outwards(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     of_label = np.zeros(int(nearest.max()) + 1, dtype=values.dtype)
     of_label[nearest[mask]] = values[mask]
     return of_label[nearest]
-
-
-def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Scale and shift a prediction to the truth by least squares.
-
-    Args:
-        pred (np.ndarray): Relative depth, (H, W).
-        gt (np.ndarray): True depth in any affine unit, (H, W).
-        mask (np.ndarray): Pixels to compare, bool (H, W), finite in both.
-
-    Returns:
-        np.ndarray: In the unit of ``gt``, float32 (H, W); a constant prediction is only shifted.
-    """
-    x, y = pred[mask].astype(np.float64), gt[mask].astype(np.float64)
-    if not x.size:
-        return pred.astype(np.float32)
-    centered = x - x.mean()
-    variance = (centered**2).sum()
-    scale = (centered * (y - y.mean())).sum() / variance if variance else 0.0
-    aligned = (pred - x.mean()) * scale + y.mean()
-    return aligned.astype(np.float32)

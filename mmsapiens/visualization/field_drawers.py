@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..ops.depth_alignment import align_depth
+from ..ops.unit_vectors import angles_deg
 from ..structures.fields import DEPTH_MAP, Field
 from .colors import color_values, value_range
-from .depth import align_depth, color_depth, draw_pseudo_normals
+from .depth import color_depth, draw_pseudo_normals
 from .legends import PAPER, blank, class_legend, line_height, text_strip
-from .normals import angular_error_deg, normal_ball, normals_to_rgb
+from .normals import normal_ball, normals_to_rgb
 from .panels import Bar, Tile
 from .parts import draw_parts, draw_wrong_parts, present_classes
 
@@ -229,7 +231,7 @@ class NormalsDrawer(FieldDrawer):
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
         """Draw the angle between prediction and truth."""
         assert scene.gt is not None
-        error = angular_error_deg(np.moveaxis(pred, 0, -1), np.moveaxis(scene.gt, 0, -1))
+        error = angles_deg(pred, scene.gt)
         mask = self.drawn(pred, scene)
         text = f'≥ {MAX_ANGLE_DEG:.0f}°'
         return error_tile(error, mask, MAX_ANGLE_DEG, text, '{:.1f}°')

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..structures.results import ImageResult, MapResult, PoseResult
+from .legends import class_legend, font_size
+from .panels import Tile, gap_of, indent, join_row, stack
 from .results import draw_pose, map_tile, to_rgb
 
 LONGER_SIDE = (280, 640)
@@ -67,14 +68,11 @@ def draw_panel(
     Returns:
         NDArray: RGB, uint8 (_, _, 3).
     """
-    from .legends import font_size
-    from .panels import Tile, gap_of, indent, join_row, stack
-
     height, width = tile_size(*result.frame.size_hw)
     size = font_size(height, width)
     tiles = [Tile('input', _fit(to_rgb(result), height, width))]
     for task in tasks if tasks is not None else result.tasks:
-        tile: Any = _tile(result, task, threshold)
+        tile = _tile(result, task, threshold)
         tiles.append(Tile(tile.title, _fit(tile.image, height, width), tile.bar))
     columns = columns_for(len(tiles), height, width)
     rows = [
@@ -88,9 +86,7 @@ def draw_panel(
     return stack(pieces)
 
 
-def _tile(result: ImageResult, task: str, threshold: float) -> object:
-    from .panels import Tile
-
+def _tile(result: ImageResult, task: str, threshold: float) -> Tile:
     found = result.tasks[task]
     if not isinstance(found, PoseResult):
         return map_tile(found, result, _TITLES.get(found.field, task))
@@ -111,8 +107,6 @@ def _maps(result: ImageResult) -> list[MapResult]:
 
 def _legend(found: MapResult, result: ImageResult, width: int, size: int) -> NDArray | None:
     """What the colors of classes mean; None without any."""
-    from .legends import class_legend
-
     if found.field != 'seg_map' or not found.classes or not found.palette:
         return None
     ids = [int(i) for i in np.unique(found.values) if 0 < i < len(found.classes)]

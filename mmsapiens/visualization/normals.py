@@ -46,22 +46,6 @@ def normals_to_rgb(
     return image
 
 
-def angular_error_deg(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
-    """Angles between two fields of vectors.
-
-    Args:
-        pred (np.ndarray): Vectors of any length (H, W, 3).
-        gt (np.ndarray): Likewise.
-
-    Returns:
-        np.ndarray: Degrees in [0, 180], float32 (H, W); NaN where a vector has no direction.
-    """
-    lengths = np.linalg.norm(pred, axis=-1) * np.linalg.norm(gt, axis=-1)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        cosine = (pred * gt).sum(axis=-1) / lengths
-    return np.degrees(np.arccos(cosine.clip(-1, 1))).astype(np.float32)
-
-
 def normal_ball(size: int, background: Sequence[int] = BLACK) -> np.ndarray:
     """The colors of all visible directions on a ball.
 

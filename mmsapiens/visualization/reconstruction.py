@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..pretrain.models import Reconstruction
-
 MASK_GRAY = 128
 GAP = 4
 LABEL_HEIGHT = 20
@@ -31,6 +29,27 @@ def to_images(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
     pixels = images.float().cpu() * std.view(3, 1, 1).cpu()
     pixels = (pixels + mean.view(3, 1, 1).cpu()).round().clamp(0, 255)
     return pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+class Reconstruction(NamedTuple):
+    """Images, and what the model makes of their visible part.
+
+    All are normalized as the input, RGB.
+
+    Attributes:
+        original (Tensor): (B, 3, H, W).
+        predicted (Tensor): The prediction of every patch, (B, 3, H, W).
+        mask (Tensor): 1 for masked pixels, 0 for visible ones, (B, 1, H, W).
+    """
+
+    original: Tensor
+    predicted: Tensor
+    mask: Tensor
+
+    @property
+    def combined(self) -> Tensor:
+        """Visible pixels of the original, masked ones as predicted."""
+        return torch.where(self.mask > 0, self.predicted, self.original)
 
 
 class Style(NamedTuple):

@@ -9,7 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..keypoints.keypoint_sets import get_keypoint_set
+from ..structures.fields import get_field
 from ..structures.results import ImageResult, MapResult, People, PoseResult
+from .colors import spread_palette
+from .field_drawers import Scene, drawer_of
+from .keypoints import draw_person
+from .legends import font_size, text_strip, text_width
+from .panels import Tile
 
 BOX_COLOR = (255, 255, 255)
 MAP_OPACITY = 0.9
@@ -53,9 +60,6 @@ def draw_pose(
     Returns:
         NDArray: The same image.
     """
-    from ..keypoints.keypoint_sets import get_keypoint_set
-    from ..pose.visualization import draw_person
-
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
     vocabulary = get_keypoint_set(pose.vocabulary)
@@ -66,8 +70,6 @@ def draw_pose(
 
 def draw_boxes(image: NDArray, people: People) -> None:
     """Draw boxes, and the numbers of tracks at their corners, in place."""
-    from .legends import font_size, text_strip, text_width
-
     height, width = image.shape[:2]
     line = max(1, round(0.0015 * max(height, width)))
     size = font_size(height, width)
@@ -91,11 +93,8 @@ def draw_boxes(image: NDArray, people: People) -> None:
 
 def map_tile(
     result: MapResult, scene_of: ImageResult, title: str, opacity: float = PART_OPACITY
-) -> object:
+) -> Tile:
     """Draw a map as our evaluations do; a ``Tile`` with its color bar."""
-    from ..structures.fields import get_field
-    from .field_drawers import Scene, drawer_of
-
     values = result.values
     maps = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
     scene = Scene(
@@ -110,8 +109,6 @@ def map_tile(
 
 def _palette(result: MapResult) -> list[tuple[int, int, int]]:
     """RGB colors of the classes, spread if it has none."""
-    from .colors import spread_palette
-
     if result.palette or result.field != 'seg_map':
         return list(result.palette)
     return spread_palette(max(len(result.classes), 1))
@@ -140,7 +137,7 @@ def draw_overlay(
     if opacity is None:
         opacity = PART_OPACITY if found.field == 'seg_map' else MAP_OPACITY
     tile = map_tile(found, result, task, opacity)
-    drawn: NDArray = tile.image  # type: ignore[attr-defined]
+    drawn = tile.image
     if found.field == 'seg_map':
         return drawn
     mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
-from mmsapiens.models.layers import TransformerLayer
+from mmsapiens.models.layers import find_blocks
 from model_cost import Operations, activation_bytes, count_operations, without_data
 
 PAPER_TOKENS = 1_200_000_000_000
@@ -123,7 +123,7 @@ def build_on_meta(cfg: Config) -> nn.Module:
         nn.Module: On the meta device, in training mode.
 
     Raises:
-        ValueError: If the model is not built on SapiensViT.
+        ValueError: If the model has no transformer blocks.
     """
     init_default_scope(cfg.get('default_scope') or 'mmengine')
     with torch.device('meta'):
@@ -166,12 +166,12 @@ def cost_of(cfg: Config, dtype: str = 'float32') -> ModelCost:
         ModelCost: The counts.
 
     Raises:
-        ValueError: If the model is not built on SapiensViT, or ``dtype`` is unknown.
+        ValueError: If the model has no transformer blocks, or ``dtype`` is unknown.
     """
     if dtype not in BYTES:
         raise ValueError(f'`dtype` must be one of {list(BYTES)}, but got {dtype!r}')
     model = build_on_meta(cfg)
-    blocks = [m for m in model.modules() if isinstance(m, TransformerLayer)]
+    blocks = find_blocks(model)
     stacks = [m for m in model.modules() if hasattr(m, 'with_cp')]
     # float16 has the sizes of bfloat16, and CPUs lack some of its kernels.
     cast = torch.float32 if dtype == 'float32' else torch.bfloat16
@@ -201,10 +201,7 @@ def cost_of(cfg: Config, dtype: str = 'float32') -> ModelCost:
             copies=stored_two - 2 * per_image,
             stored=per_image,
             stored_checkpointed=per_image - sum(saved.values()),
-            largest_recomputed=max(
-                size // sum(isinstance(m, TransformerLayer) for m in s.modules())
-                for s, size in saved.items()
-            ),
+            largest_recomputed=max(size // len(find_blocks(s)) for s, size in saved.items()),
         )
 
 

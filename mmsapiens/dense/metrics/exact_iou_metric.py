@@ -10,6 +10,7 @@ import torch
 from mmseg.evaluation.metrics import IoUMetric
 from torch import Tensor
 
+from ...evaluation.iou import class_areas
 from ...registry import METRICS
 from .sample_maps import image_name
 
@@ -114,15 +115,9 @@ class ExactIoUMetric(IoUMetric):
             tuple[Tensor, Tensor, Tensor, Tensor]: Pixels of the intersection, the union, the
             prediction and the label, int64 (N).
         """
-        counted = label != ignore_index
-        pred_label, label = pred_label[counted].long(), label[counted].long()
-
-        def areas(ids: Tensor) -> Tensor:
-            return torch.bincount(ids.cpu(), minlength=num_classes)
-
-        intersect = areas(label[pred_label == label])
-        of_pred, of_label = areas(pred_label), areas(label)
-        return intersect, of_pred + of_label - intersect, of_pred, of_label
+        pred, true = pred_label.cpu().numpy(), label.cpu().numpy()
+        areas = torch.from_numpy(class_areas(pred, true, num_classes, ignore_index))
+        return areas[0], areas[1], areas[2], areas[3]
 
     @staticmethod
     def total_area_to_metrics(

@@ -6,81 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ...evaluation.depth import FIGURES, SPACES, evaluate_depth
+from ...evaluation.means import mean
+from ...ops.depth_alignment import ALIGNMENTS
 from ...registry import METRICS
 from ...structures.fields import DEPTH_MAP
-from .sample_maps import check_finite, mean, read_pair
-
-ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
-SPACES = ('depth', 'disparity')
-FIGURES = ('rmse', 'abs_rel', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10', 'silog')
-EPS = 1e-6
-"""Smallest aligned depth, or disparity, in figures that divide by it."""
-
-
-def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
-    """Scale s and shift t with s * pred + t close to the target.
-
-    What the pixels do not determine is 0: the scale of a constant prediction (also of a single
-    pixel), where the shift alone remains, and for 'scale' and 'median' the scale of one that is 0.
-
-    Args:
-        pred (np.ndarray): Predicted values, float64 (P).
-        target (np.ndarray): True ones, likewise.
-        align (str): 'scale_shift', least squares; 'scale', least squares without a shift; 'median',
-            the ratio of the medians; 'none'.
-
-    Returns:
-        tuple[float, float]: s and t.
-    """
-    if align == 'none':
-        return 1.0, 0.0
-    # (a * b).sum() and not a product of BLAS, which depends on threads.
-    if align == 'median':
-        middle = float(np.median(pred))
-        return (float(np.median(target)) / middle if middle else 0.0), 0.0
-    if align == 'scale':
-        squares = float((pred * pred).sum())
-        product = float((pred * target).sum())
-        return (product / squares if squares else 0.0), 0.0
-    middle, level = float(pred.mean()), float(target.mean())
-    if pred.min() == pred.max():
-        return 0.0, level
-    centered = pred - middle
-    scale = float((centered * (target - level)).sum() / (centered**2).sum())
-    return scale, level - scale * middle
-
-
-def depth_figures(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    """The figures of one image.
-
-    Args:
-        pred (np.ndarray): Aligned depth, float64 (P), P > 0. Values below :data:`EPS` are raised to
-            it in the figures with a ratio or a logarithm of it: d1 to d3, rmse_log, log10, silog.
-        target (np.ndarray): True depth above 0, likewise.
-
-    Returns:
-        dict[str, float]: Name -> figure, as in the stock ``DepthMetric``; d1, d2 and d3 are shares
-        of pixels, in [0, 1].
-    """
-    error = pred - target
-    positive = np.maximum(pred, EPS)
-    ratio = np.maximum(positive / target, target / positive)
-    log = np.log(positive) - np.log(target)
-    figures = dict(
-        rmse=math.sqrt((error**2).mean()),
-        abs_rel=float((np.abs(error) / target).mean()),
-        sq_rel=float((error**2 / target).mean()),
-        rmse_log=math.sqrt((log**2).mean()),
-        log10=float(np.abs(log).mean()) / math.log(10),
-        silog=math.sqrt(max((log**2).mean() - 0.5 * log.mean() ** 2, 0.0)),
-    )
-    for power in (1, 2, 3):
-        figures[f'd{power}'] = float((ratio < 1.25**power).mean())
-    return figures
+from .sample_maps import check_finite, read_pair
 
 
 @METRICS.register_module()
@@ -167,24 +101,14 @@ class RelativeDepthMetric(BaseMetric):
             valid &= gt[0] < self.max_depth_eval
             check_finite(sample, pred[0][valid])
             self.results.append(
-                self._evaluate(pred[0][valid].astype(np.float64), gt[0][valid].astype(np.float64))
+                evaluate_depth(
+                    pred[0][valid],
+                    gt[0][valid],
+                    align=self.align,
+                    space=self.space,
+                    max_depth=self.max_depth_eval,
+                )
             )
-
-    def _evaluate(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
-        """Figures of one image and the number of pixels raised to EPS."""
-        if not gt.size:
-            return {}
-        if self.space == 'depth':
-            scale, shift = fit_scale_shift(pred, gt, self.align)
-            aligned, floor = scale * pred + shift, EPS
-        else:
-            scale, shift = fit_scale_shift(pred, 1 / gt, self.align)
-            floor = max(EPS, 1 / self.max_depth_eval)
-            aligned = scale * pred + shift
-        raised = float((aligned < floor).sum())
-        if self.space == 'disparity':
-            aligned = 1 / np.maximum(aligned, floor)
-        return dict(depth_figures(aligned, gt), raised=raised)
 
     def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """Average over the images.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,16 +74,3 @@ def check_finite(sample: Mapping[str, Any], pred: np.ndarray) -> None:
             'are NaN or infinite among the pixels that count. Look at the '
             'checkpoint and at the precision (`--amp`).'
         )
-
-
-def mean(values: Iterable[float]) -> float:
-    """Mean, rounded once, so that it does not depend on the order.
-
-    Args:
-        values (Iterable[float]): Numbers.
-
-    Returns:
-        float: Their mean; NaN of none.
-    """
-    numbers = list(values)
-    return math.fsum(numbers) / len(numbers) if numbers else math.nan

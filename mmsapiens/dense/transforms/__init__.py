@@ -10,7 +10,6 @@ from .random_flip_fields import RandomFlipFields
 from .random_rotate_fields import RandomRotateFields
 from .resize_fields import ResizeFields
 from .table_distortion import TableDistortion
-from .vectors import rotate_vectors, stretch_vectors, unit_vectors
 
 __all__ = [
     'GenerateDepthTarget',
@@ -23,9 +22,6 @@ __all__ = [
     'RandomRotateFields',
     'ResizeFields',
     'TableDistortion',
-    'rotate_vectors',
-    'stretch_vectors',
     'transfer_colors',
     'transfer_colors_8bit',
-    'unit_vectors',
 ]

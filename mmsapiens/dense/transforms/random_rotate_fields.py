@@ -10,10 +10,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 
+from ...ops.unit_vectors import rotate_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import get_field, present_fields
 from .checks import check_field_sizes, check_prob
-from .vectors import rotate_vectors
 
 _MAX_CHANNELS = 4
 """OpenCV fills the border of no more channels."""

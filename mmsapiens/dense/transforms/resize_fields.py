@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from mmcv.transforms import Resize
 
+from ...ops.unit_vectors import stretch_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import present_fields
 from .checks import check_field_sizes
-from .vectors import stretch_vectors
 
 
 @TRANSFORMS.register_module()

@@ -39,7 +39,7 @@ def display_size(height: int, width: int, min_side: int, max_side: int) -> tuple
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def read_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
+def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
     """A map of a sample at the size of the display.
 
     Only the pixels that are shown leave the device.
@@ -224,8 +224,8 @@ class DenseVisualizer(SegLocalVisualizer):
         photo = Tile(Path(path).name if path else 'image', image)
         rows = []
         for field in FIELDS.values():
-            gt = read_map(sample, field.gt_name, size_hw) if draw_gt else None
-            pred = read_map(sample, field.pred_name, size_hw) if draw_pred else None
+            gt = displayed_map(sample, field.gt_name, size_hw) if draw_gt else None
+            pred = displayed_map(sample, field.pred_name, size_hw) if draw_pred else None
             if pred is None and (gt is None or not field.is_target):
                 continue
             scene = self._scene(sample, image, field, gt, pred)
@@ -267,7 +267,7 @@ class DenseVisualizer(SegLocalVisualizer):
         pred: np.ndarray | None,
     ) -> Scene:
         """What the drawings of a field look at."""
-        human = read_map(sample, HUMAN_MASK.gt_name, image.shape[:2])
+        human = displayed_map(sample, HUMAN_MASK.gt_name, image.shape[:2])
         meta: Mapping[str, Any] = self.dataset_meta or {}
         classes: Sequence[str] = meta.get('classes') or ()
         palette: Sequence[Sequence[int]] = meta.get('palette') or ()

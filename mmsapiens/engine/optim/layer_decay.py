@@ -1,34 +1,17 @@
-"""Layer-wise learning rate decay for SapiensViT."""
+"""Layer-wise learning rate decay; the encoder says which layer a parameter is of."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-EMBEDDINGS = ('backbone.cls_token', 'backbone.mask_token', 'backbone.pos_embed')
-_LAYER = re.compile(r'backbone\.layers\.(\d+)\.')
+BACKBONE = 'backbone.'
 _WRAPPERS = re.compile(r'(_fsdp_wrapped_module|_orig_mod|module)\.')
-
-
-def layer_id(name: str, num_layers: int) -> int:
-    """Depth of a parameter of a model with a ``backbone``.
-
-    Args:
-        name (str): Name of the parameter, without parts of wrappers.
-        num_layers (int): Transformer layers L of the backbone.
-
-    Returns:
-        int: 0 for the embeddings, i + 1 for layer i, L + 1 for everything else: the final norm and
-        the head.
-    """
-    if name in EMBEDDINGS or name.startswith('backbone.patch_embed.'):
-        return 0
-    match = _LAYER.match(name)
-    return int(match[1]) + 1 if match else num_layers + 1
 
 
 def without_wrappers(name: str) -> str:
@@ -77,23 +60,23 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
                     f'`optimizer` must give `{key}`, but its keys are {sorted(self.optimizer_cfg)}'
                 )
 
-    def _num_layers(self, model: nn.Module) -> int:
-        """Layers of the backbone, checked against the config."""
-        backbone = getattr(model, 'backbone', None)
-        actual = getattr(backbone, 'num_layers', None)
-        if actual is None:
+    def _encoder(self, model: nn.Module) -> Any:
+        """The backbone, which knows the layer of a parameter."""
+        encoder = getattr(model, 'backbone', None)
+        if not (hasattr(encoder, 'num_layers') and hasattr(encoder, 'layer_of')):
             raise ValueError(
-                'ViTLayerDecayConstructor needs a model whose `backbone` has '
-                f'`num_layers`, as SapiensViT has, but got a backbone of type '
-                f'{type(backbone).__name__}'
+                'ViTLayerDecayConstructor needs a model whose `backbone` says where its '
+                f'parameters are, but got a backbone of type {type(encoder).__name__}. Give that '
+                'class an attribute `num_layers` and a method `layer_of(name)`, as SapiensViT '
+                'has: 0 for embeddings, i + 1 for block i, `num_layers` + 1 for what follows.'
             )
-        wanted = self.paramwise_cfg.get('num_layers', actual)
-        if wanted != actual:
+        wanted = self.paramwise_cfg.get('num_layers', encoder.num_layers)
+        if wanted != encoder.num_layers:
             raise ValueError(
-                f'`num_layers` must be that of the backbone, {actual}, but '
+                f'`num_layers` must be that of the backbone, {encoder.num_layers}, but '
                 f'got {wanted}. Leave it out of `paramwise_cfg`.'
             )
-        return actual
+        return encoder
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: object) -> None:
         """Append one group for each depth, with and without decay.
@@ -103,7 +86,8 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
                 ``lr`` and ``weight_decay``.
             module (nn.Module): The model.
         """
-        num_layers = self._num_layers(module)
+        encoder = self._encoder(module)
+        last = encoder.num_layers + 1
         rate = self.paramwise_cfg['layer_decay_rate']
         groups: dict[str, dict] = {}
         for full_name, param in module.named_parameters():
@@ -111,8 +95,9 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
                 continue
             name = without_wrappers(full_name)
             decays = not (param.ndim == 1 or name.endswith('.bias') or 'pos_embed' in name)
-            depth = layer_id(name, num_layers)
-            scale = rate ** (num_layers + 1 - depth)
+            in_encoder = name.startswith(BACKBONE)
+            depth = encoder.layer_of(name.removeprefix(BACKBONE)) if in_encoder else last
+            scale = rate ** (last - depth)
             group_name = f'layer_{depth}_{"decay" if decays else "no_decay"}'
             group = groups.setdefault(
                 group_name,

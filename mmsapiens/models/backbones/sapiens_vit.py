@@ -154,6 +154,25 @@ class SapiensViT(nn.Module):
         if self.num_extra_tokens:
             nn.init.trunc_normal_(self.cls_token, std=0.02)
 
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer blocks, first to last."""
+        return self.layers
+
+    def layer_of(self, name: str) -> int:
+        """Depth of a parameter.
+
+        Args:
+            name (str): Its name in this module, without parts of wrappers.
+
+        Returns:
+            int: 0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows.
+        """
+        if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
+            return 0
+        place = name.split('.')
+        return int(place[1]) + 1 if place[0] == 'layers' else self.num_layers + 1
+
     def _freeze(self) -> None:
         if self.frozen_stages < 0:
             return

@@ -1,7 +1,7 @@
 """Blocks that two or more models share."""
 
 from ...ops.unit_vectors import unit_vectors
-from .compiling import compile_blocks
+from .blocks import compile_blocks, find_blocks
 from .deconv_trunk import conv_layers, deconv_layers
 from .patch_embed import PatchEmbed, PatchPadding
 from .transformer import (
@@ -25,5 +25,6 @@ __all__ = [
     'compile_blocks',
     'conv_layers',
     'deconv_layers',
+    'find_blocks',
     'unit_vectors',
 ]

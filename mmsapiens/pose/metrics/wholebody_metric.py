@@ -11,11 +11,7 @@ from mmengine.logging import print_log
 from mmpose.evaluation.metrics import CocoMetric
 
 from ...evaluation.oks import evaluate_oks
-from ...keypoints.keypoint_sets import convert_keypoints, get_keypoint_set
-from ...registry import METRICS
-from .dataset_filter import DatasetFilter
-from .prediction_checks import check_prediction
-from .wholebody_layout import (
+from ...evaluation.wholebody import (
     PROTOCOLS,
     WHOLEBODY,
     convert_by_equal_names,
@@ -24,6 +20,10 @@ from .wholebody_layout import (
     read_keypoints,
     write_keypoints,
 )
+from ...keypoints.keypoint_sets import convert_keypoints, get_keypoint_set
+from ...registry import METRICS
+from .dataset_filter import DatasetFilter
+from .prediction_checks import check_prediction
 
 _FIXED = ('iou_type', 'pred_converter', 'gt_converter')
 

@@ -1,6 +1,5 @@
-"""Drawing of keypoints."""
+"""Visualizers of poses."""
 
-from ...visualization.openpose import draw_openpose
-from .grouped_pose_visualizer import GroupedPoseVisualizer, draw_person
+from .grouped_pose_visualizer import GroupedPoseVisualizer
 
-__all__ = ['GroupedPoseVisualizer', 'draw_openpose', 'draw_person']
+__all__ = ['GroupedPoseVisualizer']

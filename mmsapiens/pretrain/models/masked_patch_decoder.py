@@ -103,6 +103,11 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
             for _ in range(decoder_depth)
         )
 
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer blocks, first to last."""
+        return self.decoder_blocks
+
     def _run_block(self, index: int, *args: Any) -> Tensor:
         block = self.decoder_blocks[index]
         if self.with_cp and self.training and torch.is_grad_enabled():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmpretrain.models import MAE
@@ -11,30 +11,10 @@ from torch import Tensor
 
 from ...models.layers import compile_blocks as compile_all
 from ...registry import MODELS
+from ...visualization.reconstruction import Reconstruction
 from .masked_patch_decoder import MaskedPatchDecoder
 from .masked_sapiens_vit import MaskedSapiensViT
 from .masking import gather_patches, normalize_patches, patch_statistics
-
-
-class Reconstruction(NamedTuple):
-    """Images, and what the model makes of their visible part.
-
-    All are normalized as the input, RGB.
-
-    Attributes:
-        original (Tensor): (B, 3, H, W).
-        predicted (Tensor): The prediction of every patch, (B, 3, H, W).
-        mask (Tensor): 1 for masked pixels, 0 for visible ones, (B, 1, H, W).
-    """
-
-    original: Tensor
-    predicted: Tensor
-    mask: Tensor
-
-    @property
-    def combined(self) -> Tensor:
-        """Visible pixels of the original, masked ones as predicted."""
-        return torch.where(self.mask > 0, self.predicted, self.original)
 
 
 @MODELS.register_module()

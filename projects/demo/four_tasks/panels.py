@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mmsapiens.classes.class_sets import get_class_set as get_parts
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
-from mmsapiens.pose.visualization.grouped_pose_visualizer import draw_person
+from mmsapiens.ops.depth_alignment import align_depth
 from mmsapiens.visualization.colors import color_values
-from mmsapiens.visualization.depth import align_depth
+from mmsapiens.visualization.keypoints import draw_person
 from mmsapiens.visualization.normals import normals_to_rgb
 from mmsapiens.visualization.parts import draw_parts
 

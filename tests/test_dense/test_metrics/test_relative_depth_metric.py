@@ -6,7 +6,8 @@ import torch
 from parity import Case
 
 from mmsapiens.dense.metrics import RelativeDepthMetric
-from mmsapiens.dense.metrics.relative_depth_metric import FIGURES, fit_scale_shift
+from mmsapiens.evaluation.depth import FIGURES
+from mmsapiens.ops.depth_alignment import fit_scale_shift
 from mmsapiens.registry import METRICS
 
 

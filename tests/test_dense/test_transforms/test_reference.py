@@ -14,7 +14,7 @@ from mmsapiens.dense import (
     RandomRotateFields,
     ResizeFields,
 )
-from mmsapiens.dense.transforms.random_rotate_fields import rotate_vectors
+from mmsapiens.ops.unit_vectors import rotate_vectors
 
 NAMES = {
     'img': 'img',

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from mmsapiens.dense.transforms import rotate_vectors, stretch_vectors, unit_vectors
+from mmsapiens.ops.unit_vectors import normalize_vectors, rotate_vectors, stretch_vectors
 
 
 def test_length_becomes_one_and_nothing_stays_nothing():
     vectors = np.float32([[3, 0, 4], [0, 0, 0], [0, 1e-8, 0]])
-    units = unit_vectors(vectors)
+    units = normalize_vectors(vectors)
     assert units.dtype == np.float32
     np.testing.assert_allclose(units, [[0.6, 0, 0.8], [0] * 3, [0] * 3])
 
@@ -19,7 +19,7 @@ def test_stretching_in_width_turns_a_slope_to_the_viewer():
 
 
 def test_stretch_and_back_is_identity():
-    vectors = unit_vectors(np.random.default_rng(0).normal(size=(50, 3)))
+    vectors = normalize_vectors(np.random.default_rng(0).normal(size=(50, 3)))
     there = stretch_vectors(vectors, 1.7, 0.6)
     back = stretch_vectors(there, 1 / 1.7, 1 / 0.6)
     np.testing.assert_allclose(back, vectors, atol=1e-12)
@@ -48,11 +48,11 @@ def test_unit_vectors_equal_the_plain_formula(dtype):
     length = np.linalg.norm(exact, axis=-1, keepdims=True)
     expected = np.where(length > 1e-6, exact / np.maximum(length, 1e-6), 0)
 
-    actual = unit_vectors(vectors)
+    actual = normalize_vectors(vectors)
 
     assert actual.dtype == dtype
     tolerance = dict(float16=1e-3, float32=1e-6, float64=1e-12)[dtype]
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
     in_place = vectors.copy()
-    assert unit_vectors(in_place, out=in_place) is in_place
+    assert normalize_vectors(in_place, out=in_place) is in_place
     np.testing.assert_array_equal(in_place, actual)

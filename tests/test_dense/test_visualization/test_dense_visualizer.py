@@ -6,7 +6,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmsapiens.dense.visualization import DenseVisualizer
-from mmsapiens.dense.visualization.dense_visualizer import display_size, read_map
+from mmsapiens.dense.visualization.dense_visualizer import display_size, displayed_map
 from mmsapiens.structures.fields import FIELDS, Field
 from mmsapiens.visualization.field_drawers import DRAWERS, FieldDrawer, drawer_of
 from mmsapiens.visualization.legends import class_legend, font_size
@@ -150,16 +150,21 @@ def test_special_drawing_is_found_by_name(visualizer, monkeypatch):
 def test_maps_of_another_size_are_stretched(visualizer):
     data = sample(size_hw=(32, 24), **SEG, **DEPTH)
     visualizer.draw_panel(image(), data)
-    maps = read_map(data, 'pred_depth_map', (64, 48))
+    maps = displayed_map(data, 'pred_depth_map', (64, 48))
     assert maps.shape == (1, 64, 48) and maps.dtype == np.float32
-    assert read_map(data, 'pred_normal_map', (64, 48)) is None
+    assert displayed_map(data, 'pred_normal_map', (64, 48)) is None
 
 
 def test_stretching_takes_the_pixels_at_the_same_place():
     data = SegDataSample()
     rows = torch.arange(8, dtype=torch.bfloat16).view(1, 8, 1).expand(1, 8, 8)
     data.set_data(dict(pred_depth_map=PixelData(data=rows)))
-    assert read_map(data, 'pred_depth_map', (4, 2))[0].tolist() == [[1, 1], [3, 3], [5, 5], [7, 7]]
+    assert displayed_map(data, 'pred_depth_map', (4, 2))[0].tolist() == [
+        [1, 1],
+        [3, 3],
+        [5, 5],
+        [7, 7],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import pytest
 import torch
 from parity import Case
 
+from mmsapiens.ops.depth_alignment import align_depth
+from mmsapiens.ops.unit_vectors import angles_deg
 from mmsapiens.visualization.colors import NO_TARGET, apply_color_map, color_values, spread_palette
-from mmsapiens.visualization.depth import align_depth, color_depth, draw_pseudo_normals
+from mmsapiens.visualization.depth import color_depth, draw_pseudo_normals
 from mmsapiens.visualization.legends import (
     PAPER,
     class_legend,
@@ -15,7 +17,7 @@ from mmsapiens.visualization.legends import (
     font_size,
     text_width,
 )
-from mmsapiens.visualization.normals import angular_error_deg, normal_ball, normals_to_rgb
+from mmsapiens.visualization.normals import normal_ball, normals_to_rgb
 from mmsapiens.visualization.parts import (
     WRONG,
     draw_parts,
@@ -139,7 +141,7 @@ def test_axes_of_normals_are_red_green_and_blue():
 def test_angles_are_in_degrees():
     pred = np.array([[[0, 0, 2.0], [1, 0, 0], [0, 0, 0]]])
     gt = np.array([[[0, 0, 1.0], [0, 1, 0], [0, 0, 1]]])
-    angles = angular_error_deg(pred, gt)[0]
+    angles = angles_deg(pred, gt, axis=-1)[0]
     np.testing.assert_allclose(angles, [0, 90, np.nan], atol=1e-4)
 
 

@@ -1,9 +1,8 @@
 from types import SimpleNamespace
 
 import torch
-from torch import nn
 
-from mmsapiens.models.layers import TransformerLayer
+from mmsapiens.models import SapiensViT
 from mmsapiens.registry import HOOKS
 
 
@@ -16,7 +15,8 @@ def test_the_model_of_the_runner_is_compiled_before_training():
 
     torch._dynamo.reset()
     hook = HOOKS.build(dict(type='CompileBlocksHook', backend=backend))
-    model = nn.Sequential(TransformerLayer(32, 2, 64))
+    arch = dict(embed_dims=32, num_layers=1, num_heads=2, feedforward_channels=64)
+    model = SapiensViT(arch, img_size=32)
     hook.before_train(SimpleNamespace(model=model))
-    model(torch.randn(1, 5, 32))
+    model(torch.randn(1, 3, 32, 32))
     assert len(used) == 1

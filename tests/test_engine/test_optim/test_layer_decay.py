@@ -5,7 +5,7 @@ from mmengine.optim import build_optim_wrapper
 from parity import Case, sapiens_vit_cfg
 from torch import nn
 
-from mmsapiens.engine.optim.layer_decay import layer_id, without_wrappers
+from mmsapiens.engine.optim.layer_decay import without_wrappers
 from mmsapiens.models import SapiensViT
 from mmsapiens.registry import MODELS
 
@@ -90,17 +90,62 @@ def test_frozen_parameters_are_left_out():
 @pytest.mark.parametrize(
     'name, depth',
     [
-        ('backbone.pos_embed', 0),
-        ('backbone.patch_embed.projection.bias', 0),
-        ('backbone.layers.0.ln1.weight', 1),
-        ('backbone.layers.11.attn.qkv.weight', 12),
-        ('backbone.ln1.weight', 13),
-        ('head.final_layer.weight', 13),
-        ('head.layers.0.weight', 13),
+        ('pos_embed', 0),
+        ('patch_embed.projection.bias', 0),
+        ('layers.0.ln1.weight', 1),
+        ('layers.11.attn.qkv.weight', 12),
+        ('ln1.weight', 13),
     ],
 )
-def test_layer_id(name, depth):
-    assert layer_id(name, num_layers=12) == depth
+def test_encoder_knows_the_layer_of_a_parameter(name, depth):
+    arch = dict(embed_dims=8, num_layers=12, num_heads=1, feedforward_channels=8)
+    encoder = SapiensViT(arch, 16)
+    assert name in dict(encoder.named_parameters())
+    assert encoder.layer_of(name) == depth
+
+
+class ToyEncoder(nn.Module):
+    """A second family: its blocks are `blocks.N`, its embedding is `stem`."""
+
+    num_layers = 3
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 2)
+        self.blocks = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+        self.norm = nn.LayerNorm(4)
+
+    def layer_of(self, name):
+        part, place, *_ = name.split('.')
+        return {'stem': 0, 'norm': 4}.get(part) if part != 'blocks' else int(place) + 1
+
+
+def test_another_family_gets_its_rates_from_its_encoder():
+    MODELS.register_module('ToyEncoder', module=ToyEncoder, force=True)
+    try:
+        encoder = MODELS.build(dict(type='mmsapiens.ToyEncoder'))
+    finally:
+        MODELS.module_dict.pop('ToyEncoder')
+    model = Model(encoder, {'head.weight': [3, 2]})
+    _, by_name = constructed(model, cfg_with(layer_decay_rate=0.5))
+    expected = {
+        'backbone.stem.weight': 1 / 16,
+        'backbone.blocks.0.weight': 1 / 8,
+        'backbone.blocks.1.bias': 1 / 4,
+        'backbone.blocks.2.weight': 1 / 2,
+        'backbone.norm.weight': 1,
+        'head.weight': 1,
+    }
+    for name, scale in expected.items():
+        assert by_name[name]['lr'] == pytest.approx(1e-3 * scale), name
+
+
+def test_an_encoder_without_layers_says_what_to_implement():
+    class Silent(nn.Module):
+        num_layers = 3
+
+    with pytest.raises(ValueError, match=r'type Silent.*`layer_of\(name\)`'):
+        build_optim_wrapper(Model(Silent(), {'head.weight': [2]}), cfg_with(layer_decay_rate=0.5))
 
 
 def test_names_of_wrapped_parameters_are_cleaned():

@@ -10,8 +10,8 @@ from mmpose.evaluation.metrics import CocoWholeBodyMetric
 from parity import Case, data_folder, fixture_folder
 from wholebody import evaluate
 
+from mmsapiens.evaluation.wholebody import read_keypoints
 from mmsapiens.pose.metrics import WholeBodyMetric
-from mmsapiens.pose.metrics.wholebody_layout import read_keypoints
 
 SETS = {
     'goliath': ('goliath308', 'annotations_308'),

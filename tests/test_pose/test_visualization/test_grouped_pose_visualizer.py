@@ -5,10 +5,10 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import PoseDataSample
 
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
-from mmsapiens.pose.visualization import draw_person
-from mmsapiens.pose.visualization.grouped_pose_visualizer import (
+from mmsapiens.visualization.keypoints import (
     GROUP_COLORS,
     MIN_RADIUS,
+    draw_person,
     point_colors,
     point_radius,
 )

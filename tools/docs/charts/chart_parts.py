@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmsapiens.keypoints.keypoint_sets import KeypointSet, get_keypoint_set
-from mmsapiens.pose.visualization.grouped_pose_visualizer import group_of_each
+from mmsapiens.visualization.keypoints import group_of_each
 from .template_layout import head, layout
 
 

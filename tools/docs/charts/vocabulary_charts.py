@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmsapiens.keypoints.keypoint_sets import KEYPOINT_SETS, KeypointSet, get_keypoint_set
 from .chart_parts import CHARTS, PARTS, frame, links_to_draw, select
-from mmsapiens.pose.visualization.grouped_pose_visualizer import GROUP_COLORS, group_of_each
+from mmsapiens.visualization.keypoints import GROUP_COLORS, group_of_each
 from .label_placement import place_labels
 from .template_layout import layout, sketch
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mmsapiens.models import SapiensViT
-from mmsapiens.models.layers import TransformerLayer, compile_blocks
+from mmsapiens.models.layers import compile_blocks
 
 TINY = dict(embed_dims=32, num_layers=3, num_heads=2, feedforward_channels=64)
 
@@ -34,12 +34,12 @@ def test_blocks_of_one_shape_share_a_compilation():
         return graph.forward
 
     torch._dynamo.reset()
-    model = nn.Sequential(*(TransformerLayer(32, 2, 64) for _ in range(4)))
+    model = SapiensViT(dict(TINY, num_layers=4), img_size=32)
     compile_blocks(model, backend=backend)
-    model(torch.randn(2, 5, 32, requires_grad=True))
+    model(torch.randn(2, 3, 32, 32))
     assert len(graphs) == 1
 
 
 def test_models_without_blocks_are_refused():
-    with pytest.raises(ValueError, match='no TransformerLayer.*Linear'):
+    with pytest.raises(ValueError, match='no transformer blocks.*Linear.*`blocks`'):
         compile_blocks(nn.Linear(2, 2))

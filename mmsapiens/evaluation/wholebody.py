@@ -1,6 +1,6 @@
 """Which keypoints whole-body evaluation uses, and where files keep them.
 
-Letters: N people, K keypoints.
+Shapes: N people, K keypoints.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...keypoints.keypoint_sets import (
+from ..keypoints.keypoint_sets import (
     GROUPS,
     NO_MATCH,
     common_keypoints,

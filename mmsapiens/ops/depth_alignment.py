@@ -1,0 +1,58 @@
+"""Relative depth brought to the unit of the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
+
+
+def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
+    """Scale s and shift t with s * pred + t close to the target.
+
+    What the pixels do not determine is 0: the scale of a constant prediction (also of a single
+    pixel), where the shift alone remains, and for 'scale' and 'median' the scale of one that is 0.
+
+    Args:
+        pred (np.ndarray): Predicted values, float64 (P).
+        target (np.ndarray): True ones, likewise.
+        align (str): 'scale_shift', least squares; 'scale', least squares without a shift; 'median',
+            the ratio of the medians; 'none'.
+
+    Returns:
+        tuple[float, float]: s and t.
+    """
+    if align == 'none':
+        return 1.0, 0.0
+    # (a * b).sum() and not a product of BLAS, which depends on threads.
+    if align == 'median':
+        middle = float(np.median(pred))
+        return (float(np.median(target)) / middle if middle else 0.0), 0.0
+    if align == 'scale':
+        squares = float((pred * pred).sum())
+        product = float((pred * target).sum())
+        return (product / squares if squares else 0.0), 0.0
+    middle, level = float(pred.mean()), float(target.mean())
+    if pred.min() == pred.max():
+        return 0.0, level
+    centered = pred - middle
+    scale = float((centered * (target - level)).sum() / (centered**2).sum())
+    return scale, level - scale * middle
+
+
+def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Scale and shift a prediction to the truth by least squares.
+
+    Args:
+        pred (np.ndarray): Relative depth, (H, W).
+        gt (np.ndarray): True depth in any affine unit, (H, W).
+        mask (np.ndarray): Pixels to compare, bool (H, W), finite in both.
+
+    Returns:
+        np.ndarray: In the unit of ``gt``, float32 (H, W); a constant prediction is only shifted.
+    """
+    if not mask.any():
+        return pred.astype(np.float32)
+    wide = pred.astype(np.float64)
+    scale, shift = fit_scale_shift(wide[mask], gt[mask].astype(np.float64), 'scale_shift')
+    return (wide * scale + shift).astype(np.float32)

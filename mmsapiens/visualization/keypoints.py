@@ -1,0 +1,125 @@
+"""People with hundreds of keypoints, drawn so that one can read them.
+
+Shapes: K keypoints, H W pixels.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..keypoints.keypoint_sets import KeypointSet
+
+GROUP_COLORS = {
+    'body': (66, 133, 244),
+    'foot': (15, 157, 88),
+    'face': (244, 180, 0),
+    'left_hand': (0, 200, 83),
+    'right_hand': (255, 112, 67),
+    'extra': (171, 71, 188),
+}
+"""Group -> RGB color of its points and links. Points of the body that have a side take the color
+of that hand."""
+
+POINT_SHARE = 0.006
+"""Radius of a body point as a share of the longer side of the box."""
+MIN_RADIUS = 2.5
+SHARE_OF_BODY = dict(face=0.35, left_hand=0.5, right_hand=0.5)
+"""Group -> radius of its points as a share of those of the body."""
+
+
+def group_of_each(vocabulary: KeypointSet) -> list[str]:
+    """The group of each keypoint, by index."""
+    groups = ['extra'] * len(vocabulary)
+    for group, ids in vocabulary.groups.items():
+        for index in ids:
+            groups[index] = group
+    return groups
+
+
+def point_colors(vocabulary: KeypointSet) -> list[tuple[int, int, int]]:
+    """The RGB color of each keypoint, by index."""
+    colors = []
+    for name, group in zip(vocabulary.keypoint_names, group_of_each(vocabulary)):
+        side = name.split('_')[0]
+        is_sided = group == 'body' and side in ('left', 'right')
+        colors.append(GROUP_COLORS[f'{side}_hand' if is_sided else group])
+    return colors
+
+
+def point_radius(keypoints: np.ndarray, box: np.ndarray | None) -> float:
+    """Radius of a body point in pixels.
+
+    Args:
+        keypoints (np.ndarray): Visible points of a person, (M, 2).
+        box (np.ndarray, optional): Its box (x1, y1, x2, y2); the extent of the points if None.
+    """
+    if box is not None:
+        extent = np.asarray(box[2:4]) - np.asarray(box[:2])
+    else:
+        extent = np.ptp(keypoints, axis=0)
+    return max(MIN_RADIUS, POINT_SHARE * float(np.max(extent)))
+
+
+def draw_person(
+    image: np.ndarray,
+    keypoints: np.ndarray,
+    scores: np.ndarray,
+    vocabulary: KeypointSet,
+    threshold: float = 0.3,
+    box: np.ndarray | None = None,
+    with_indices: bool = False,
+) -> None:
+    """Draw one person onto an image, in place.
+
+    Colors tell the groups; points of face and hands are smaller than those of the body, and all
+    grow with the box.
+
+    Args:
+        image (np.ndarray): RGB, uint8, (H, W, 3).
+        keypoints (np.ndarray): (x, y) in pixels, (K, 2).
+        scores (np.ndarray): Scores or visibilities (K,).
+        vocabulary (KeypointSet): What the K keypoints are.
+        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
+        box (np.ndarray, optional): (x1, y1, x2, y2). Defaults to None.
+        with_indices (bool): Whether to write the index beside each point. Defaults to False.
+    """
+    seen = (scores >= threshold) & np.isfinite(keypoints).all(axis=1)
+    if not seen.any():
+        return
+    radius = point_radius(keypoints[seen], box)
+    groups, colors = group_of_each(vocabulary), point_colors(vocabulary)
+    whole = np.round(np.nan_to_num(keypoints)).astype(int)
+    for start, end in vocabulary.links:
+        if seen[start] and seen[end]:
+            # A wrist belongs to the body, its links to the hand; between two sides of the body a
+            # link has the color of the middle.
+            small = [g for g in (groups[start], groups[end]) if g != 'body']
+            color = GROUP_COLORS[small[0] if small else 'body']
+            if not small and colors[start] == colors[end]:
+                color = colors[start]
+            cv2.line(
+                image,
+                tuple(map(int, whole[start])),
+                tuple(map(int, whole[end])),
+                color,
+                max(1, round(radius * (0.4 if small else 0.7))),
+                cv2.LINE_AA,
+            )
+    for index in np.flatnonzero(seen):
+        group = groups[index]
+        size = radius * SHARE_OF_BODY.get(group, 1)
+        center = tuple(map(int, whole[index]))
+        cv2.circle(image, center, max(1, round(size)), colors[index], -1, cv2.LINE_AA)
+        if with_indices:
+            scale = max(0.25, radius / 10)
+            cv2.putText(
+                image,
+                str(index),
+                (center[0] + 2, center[1] - 2),
+                cv2.FONT_HERSHEY_SIMPLEX,
+                scale,
+                colors[index],
+                1,
+                cv2.LINE_AA,
+            )
