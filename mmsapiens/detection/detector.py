@@ -25,7 +25,7 @@ from ..inference.host_models import without_loading
 from ..inference.model_files import weights_identity
 from ..structures.results import Image, People
 from ..zoo import config_path, resolve_checkpoint
-from .locating import Locator
+from .box_source import FindPeople
 
 CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
 """Under ``configs/``, of the released weights."""
@@ -160,7 +160,7 @@ class PersonDetector:
         )
 
 
-def make_detector(given: Any, device: str, allow_random: bool = False) -> Locator:
+def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPeople:
     """The detector that a caller wants.
 
     Args:
@@ -173,7 +173,7 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> Locato
         DownloadError: If the release cannot be fetched.
     """
     if callable(given):
-        found: Locator = given
+        found: FindPeople = given
         return found
     args = dict(given) if isinstance(given, Mapping) else dict(weights=given)
     config, weights = args.pop('config', None), args.pop('weights', None)

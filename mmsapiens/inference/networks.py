@@ -20,8 +20,8 @@ from ..checkpoints.build_model import build_model
 from ..models.sapiens_model import SapiensModel
 from ..structures.fields import Field
 from ..structures.results import Image, MapResult, People, PoseResult
+from .device_streams import batches_at_once, own_stream
 from .lite import LiteRule
-from .turns import batches_at_once, own_stream
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 MODES = ('default', 'lite')
