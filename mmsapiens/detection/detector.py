@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import get_state_dict
 from ..checkpoints.checkpoint_io import read_checkpoint
+from ..inference.host_models import without_loading
 from ..inference.model_files import weights_identity
-from ..inference.networks.base import without_loading
 from ..structures.results import Image, People
 from ..zoo import config_path, resolve_checkpoint
 from .box_source import FindPeople
