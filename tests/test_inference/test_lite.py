@@ -9,7 +9,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from parity import Case
 from tiny_inference import people, tiny_task
 
-from mmsapiens.detection.detector import nms
+from mmsapiens.engine.mmdet_detector import nms
 from mmsapiens.inference.lite import lite_box, lite_restore
 from mmsapiens.inference.networks import Options, build_network
 from mmsapiens.inference.networks.dense import RawMap, to_array
