@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class FieldDrawer:
 
     def drawn(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
         """Pixels of a map to draw: where there is a truth, if it is known."""
-        finite = np.isfinite(maps).all(axis=0)
+        finite = reduce(np.logical_and, map(np.isfinite, maps))
         if scene.gt is None:
             return finite & self.people(scene)
         return finite & self.valid(scene.gt, scene)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..structures.results import ImageResult, MapResult, PoseResult
 from .legends import class_legend, font_size
 from .panels import Tile, gap_of, indent, join_row, stack
-from .results import draw_pose, map_tile, to_rgb
+from .results import map_tile, pose_overlay, to_rgb
 
 LONGER_SIDE = (280, 640)
 """Least and greatest longer side of an image of a panel."""
@@ -90,7 +90,7 @@ def _tile(result: ImageResult, task: str, threshold: float) -> Tile:
     found = result.tasks[task]
     if not isinstance(found, PoseResult):
         return map_tile(found, result, _TITLES.get(found.field, task))
-    drawn = draw_pose(to_rgb(result), found, result.people, threshold=threshold)
+    drawn = pose_overlay(result, task, threshold)
     return Tile(f'pose, {found.keypoints.shape[1]} keypoints', drawn)
 
 
