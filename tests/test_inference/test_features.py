@@ -7,9 +7,9 @@ from parity import Case, data_folder
 from PIL import Image as PILImage
 from tiny_inference import ARCH, make_image, tiny_task
 
+from mmsapiens.checkpoints.build_model import build_encoder, released_padding, trained_size
 from mmsapiens.checkpoints.checkpoint import CheckpointInfo
 from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.inference.encoders import ready_encoder, released_padding, trained_size
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT
 
@@ -35,7 +35,7 @@ def test_features_are_those_of_the_last_layer(pretrained):
     features = extractor(pretrained)
     frames = [make_image(40, 60, seed=1), make_image(90, 30, seed=2)]
     found = list(features.stream([frame.image for frame in frames]))
-    model = ready_encoder(pretrained, arch=ARCH)
+    model = build_encoder(pretrained, arch=ARCH)
     for frame, result in zip(frames, found):
         rgb = PILImage.fromarray(np.ascontiguousarray(frame.image[..., ::-1]))
         pixels = np.array(rgb.resize((64, 64), PILImage.Resampling.BICUBIC))
