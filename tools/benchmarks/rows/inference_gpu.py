@@ -155,7 +155,7 @@ def gpu_pipeline(settings: Settings) -> Iterator[Measurement]:
 
     @torch.inference_mode()
     def forward() -> Any:
-        return model.head.forward(model.extract_feat(inputs))
+        return model.heads['pose-308'](model.backbone(inputs))
 
     forward()
     alone = alternate({'alone': forward}, repeat=8, device=settings.device)

@@ -40,7 +40,7 @@ class StandIn:
         self.network, self.seconds = network, seconds
         self.start = float('inf')
         self._device = threading.Lock()
-        count = int(network.metainfo['num_keypoints'])
+        count = len(network.row.keypoint_set)
         rng = np.random.default_rng(0)
         self._points = 768 * rng.random((count, 2)).astype(np.float32)
         self._scores = rng.random(count).astype(np.float32)
