@@ -19,8 +19,7 @@ from mmengine.registry import MODELS, DefaultScope
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..checkpoints.checkpoint import get_state_dict
-from ..checkpoints.checkpoint_io import read_checkpoint
+from ..checkpoints import get_state_dict, read_checkpoint
 from ..inference.model_files import weights_identity
 from ..inference.networks.base import without_loading
 from ..structures.results import Image, People

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from ..checkpoints.checkpoint import CheckpointInfo, describe, get_state_dict
-from ..checkpoints.checkpoint_io import read_checkpoint
-from ..checkpoints.models import load_model
+from ..checkpoints import CheckpointInfo, read_checkpoint
+from ..checkpoints.contents import examine
+from ..engine.build import load_model
 from ..models import SAPIENS_ARCHS, SapiensViT
 
 PADDED_LAYOUTS = ('pose', 'normal')
@@ -105,7 +105,8 @@ def ready_encoder(
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no encoder, or one of unknown size.
     """
-    info = describe(get_state_dict(read_checkpoint(weights)))
+    content = read_checkpoint(weights)
+    info = examine(content, path=weights, needs_task=patch_padding is None)
     config: dict[str, Any] = dict(
         type='mmsapiens.SapiensViT',
         arch=known_arch(info) if arch is None else arch,

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from parity import ROOT, data_folder
 
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import write_checkpoint
 from mmsapiens.detection.detector import CONFIG, PersonDetector, clipped_people, nms
 from mmsapiens.structures.results import Image
 

@@ -7,8 +7,7 @@ from parity import Case, data_folder
 from PIL import Image as PILImage
 from tiny_inference import ARCH, make_image, tiny_task
 
-from mmsapiens.checkpoints.checkpoint import CheckpointInfo
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import CheckpointInfo, write_checkpoint
 from mmsapiens.inference.encoders import ready_encoder, released_padding, trained_size
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import nn
 
-from ...checkpoints.models import load_model
+from ...engine.build import load_model
 from ..lite import use_lite_colors
 from .base import TaskNetwork
 from .fixed_batch import FixedBatch

@@ -33,7 +33,7 @@ def weights_file(side: str, config: Path, folder: Path) -> Iterator[Path]:
         folder (Path): Where the file is made.
     """
     import torch
-    from mmsapiens.checkpoints.models import build_without_weights
+    from mmsapiens.engine.build import build_without_weights
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def load(side: str, config: str, checkpoint: str) -> dict[str, float]:
     from mmengine.registry import init_default_scope
     from mmengine.runner import load_checkpoint
     from mmpose.registry import MODELS
-    from mmsapiens.checkpoints import load_model
+    from mmsapiens.engine.build import load_model
 
     cfg = Config.fromfile(config)
     init_default_scope(cfg.default_scope)
