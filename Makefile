@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DATA ?=
 PYTEST_ARGS ?=
+# Each process takes about 2 GB.
+PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 DEMO ?= fast
 DEMO_DIR ?= work_dirs/demo
 DEMO_STAMP := $(VENV)/.installed-synthetic
@@ -50,11 +52,12 @@ demo-pose: $(STAMP)
 	    --work-dir $(DEMO_DIR)-pose $(if $(DATA),--data "$(DATA)")
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 	$(BIN)/interrogate --quiet mmsapiens tools projects
 	$(BIN)/pylint --disable=all --enable=duplicate-code \

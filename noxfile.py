@@ -11,6 +11,7 @@ import nox
 
 nox.options.sessions = ['tests_legacy']
 nox.options.default_venv_backend = 'venv'
+PARALLEL = ['-q', '-n', 'auto', '--maxprocesses', '4', '--dist', 'worksteal']
 PYTHON = os.environ.get('NOX_PYTHON')
 
 
@@ -30,7 +31,7 @@ def install(session, constraints=None, extra='tests'):
 def tests_legacy(session):
     """The suite on torch 2.9.1 and numpy 1.26."""
     install(session, 'requirements/constraints-legacy.txt')
-    session.run('python', '-m', 'pytest', '-q', *session.posargs)
+    session.run('python', '-m', 'pytest', *PARALLEL, *session.posargs)
 
 
 @nox.session(python=PYTHON)
@@ -41,11 +42,11 @@ def tests_compiled_mmcv(session):
     session.run('python', '-m', 'pip', 'uninstall', '-qy', 'mmcv-lite')
     session.install('ninja', 'psutil')
     session.install('--no-cache-dir', '--no-build-isolation', '--no-deps', 'mmcv==2.1.0')
-    session.run('python', '-m', 'pytest', '-q', *session.posargs)
+    session.run('python', '-m', 'pytest', *PARALLEL, *session.posargs)
 
 
 @nox.session(python=PYTHON)
 def tests_newest(session):
     """The suite on whatever the registry has, to see breakage first."""
     install(session)
-    session.run('python', '-m', 'pytest', '-q', *session.posargs)
+    session.run('python', '-m', 'pytest', *PARALLEL, *session.posargs)

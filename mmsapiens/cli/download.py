@@ -55,7 +55,7 @@ def command(
     `mmsapiens list` names tasks and sizes; `all` stands for every one. A file that is there is
     verified, not fetched again.
     """
-    from ..zoo import RetryPolicy, download
+    from ..zoo import download
 
     failed = False
     documents: list[dict[str, Any]] = []
@@ -63,11 +63,7 @@ def command(
         document: dict[str, Any] = dict(task=release.task, size=release.size, format=release.format)
         try:
             path = download(
-                release,
-                verify=verify,
-                accept_new=accept_new,
-                policy=RetryPolicy(tries=tries),
-                show_bar=False if no_bar else None,
+                release, verify=verify, accept_new=accept_new, tries=tries, show_bar=not no_bar
             )
         except DownloadError as error:
             failed = True

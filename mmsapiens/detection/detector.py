@@ -24,7 +24,7 @@ from ..inference.model_files import weights_identity
 from ..inference.networks.base import without_loading
 from ..structures.results import Image, People
 from ..zoo import config_path, resolve_checkpoint
-from .locating import Locator
+from .box_source import FindPeople
 
 CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
 """Under ``configs/``, of the released weights."""
@@ -159,7 +159,7 @@ class PersonDetector:
         )
 
 
-def make_detector(given: Any, device: str, allow_random: bool = False) -> Locator:
+def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPeople:
     """The detector that a caller wants.
 
     Args:
@@ -172,7 +172,7 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> Locato
         DownloadError: If the release cannot be fetched.
     """
     if callable(given):
-        found: Locator = given
+        found: FindPeople = given
         return found
     args = dict(given) if isinstance(given, Mapping) else dict(weights=given)
     config, weights = args.pop('config', None), args.pop('weights', None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from ..io.sources import open_source
 from ..models.tasks import model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
+from .device_streams import batches_at_once, own_stream
 from .encoders import ready_encoder
 from .feature_files import KINDS, FeatureWriter, FrameFeatures
 from .lite import MEAN as LITE_MEAN
@@ -34,9 +34,7 @@ from .model_files import weights_identity
 from .networks import Options
 from .networks.build import DTYPES
 from .output_folder import OutputFolder
-from .pipeline import CHUNK_BYTES
-from .prefetch import in_chunks, map_ahead, naming, run_ahead
-from .turns import batches_at_once, own_stream
+from .pipeline import Pipeline
 from .write_run import RunSummary, write_results
 
 MEAN = (123.675, 116.28, 103.53)
@@ -132,7 +130,16 @@ class FeatureExtractor:
             )
         )
 
-    def prepare(self, frame: Image) -> Tensor:
+    @property
+    def at_once(self) -> int:
+        """Batches that the device should have at a time."""
+        return batches_at_once(self.device)
+
+    def count(self, people: People) -> int:
+        """One sample, whoever is in the image."""
+        return 1
+
+    def prepare(self, frame: Image, people: People | None = None, index: int = 0) -> Tensor:
         """An image at the size of the input, normalized, (3, H, W)."""
         height, width = self.size_hw
         rgb = np.ascontiguousarray(frame.image[..., ::-1])
@@ -155,6 +162,12 @@ class FeatureExtractor:
         """
         with torch.inference_mode(), own_stream(self.device):
             return self._features(images)
+
+    def finish(
+        self, frame: Image, people: People, outputs: Sequence[dict[str, NDArray]]
+    ) -> dict[str, NDArray]:
+        """Features of an image."""
+        return outputs[0]
 
     def _features(self, images: Sequence[Tensor]) -> list[dict]:
         encoder = self.encoder
@@ -190,7 +203,7 @@ class FeatureExtractor:
         Raises:
             FrameError: With the image's name, if something went wrong.
         """
-        return self._results(open_source(inputs, read).read(threads=self.workers))
+        return self._results(open_source(inputs, read).items())
 
     def run(
         self,
@@ -236,51 +249,23 @@ class FeatureExtractor:
         )
         if on_start is not None:
             on_start(source.length)
-        results = self._results(source.read(folder.progress, self.workers))
+        results = self._results(source.items(folder.progress))
         return write_results(folder, results, on_item=on_item)
 
     def _results(self, source: Any) -> Generator[FrameFeatures | ReadFailure, None, None]:
-        chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
-        read = run_ahead(chunks, 1, 'mmsapiens-reading')
-        at_once = batches_at_once(self.device)
-        with (
-            ThreadPoolExecutor(self.workers, 'mmsapiens-preparing') as pool,
-            ThreadPoolExecutor(at_once, 'mmsapiens-networks') as seeing,
-        ):
-            prepared = map_ahead(self._prepare, read, pool, self.workers)
-            forward = map_ahead(self._forward, prepared, seeing, at_once - 1)
-            seen = run_ahead(forward, 1, 'mmsapiens-gathering')
-            with closing(prepared), closing(seen):
-                for results in seen:
-                    yield from results
-                    del results
-
-    def _prepare(
-        self, chunk: list[Image | ReadFailure]
-    ) -> tuple[list[Image | ReadFailure], list[Tensor]]:
-        frames = [item for item in chunk if isinstance(item, Image)]
-        with naming([frame.name for frame in frames], 'preparing'):
-            return chunk, [self.prepare(frame) for frame in frames]
-
-    def _forward(
-        self, prepared: tuple[list[Image | ReadFailure], list[Tensor]]
-    ) -> list[FrameFeatures | ReadFailure]:
-        chunk, images = prepared
-        names = [item.name for item in chunk if isinstance(item, Image)]
-        with naming(names, 'features'):
-            found = iter(self.forward(images) if images else ())
-        return [
-            FrameFeatures(item, _nobody(), features=next(found))
-            if isinstance(item, Image)
-            else item
-            for item in chunk
-        ]
+        pipeline = Pipeline({'features': self}, _nobody, self.batch_size, self.workers)
+        with closing(pipeline.run(source)) as results:
+            for item in results:
+                if isinstance(item, ImageResult):
+                    found = item.tasks['features']
+                    yield FrameFeatures(item.frame, item.people, features=found)
+                    del found
+                else:
+                    yield item
+                del item
 
 
-def _nobody() -> People:
+def _nobody(frames: Sequence[Image]) -> list[People]:
+    """The features are of whole images."""
     boxes: NDArray = np.zeros((0, 4), dtype=np.float32)
-    return People(boxes, boxes[:, 0], 'image')
-
-
-def _bytes(item: Image | ReadFailure) -> int:
-    return item.image.nbytes if isinstance(item, Image) else 0
+    return [People(boxes, boxes[:, 0], 'image') for _ in frames]

@@ -15,15 +15,15 @@ from typing import Any
 import torch
 
 from ..core.read_errors import ReadError
+from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.detector import make_detector
-from ..detection.locating import DETECT, IMAGE, Locator, WithFallback, image_ids_of, make_locator
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..io.webcam import camera_number
+from ..io.videos import camera_number
 from ..models.tasks import get_task, model_size
 from ..structures.predictions import prediction
-from ..structures.results import Image, ImageResult, ReadFailure
+from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
@@ -121,7 +121,7 @@ class SapiensInferencer:
         self.batch_size, self.workers = batch_size, workers
         self._random_weights = random_weights
         self._detector_args = detector
-        self._detector: Locator | None = None
+        self._detector: Callable[[Sequence[Image]], list[People]] | None = None
         given = weights_by_task(weights, names, size)
         self.files: dict[str, ModelFiles] = {
             task: find_files(task, size, configs.get(task), given.get(task), random_weights)
@@ -180,11 +180,9 @@ class SapiensInferencer:
         Raises:
             FrameError: With the image's name, if something went wrong.
         """
-        locator, _ = self._locator(people, fallback)
-        source = open_source(inputs, read)
         return self._results(
-            source.read(threads=self.workers),
-            locator,
+            open_source(inputs, read).items(),
+            self._box_source(people, fallback),
             _temporal(track, smooth),
             strict,
             _is_camera(inputs),
@@ -229,27 +227,23 @@ class SapiensInferencer:
             FrameError: With the image's name, if something went wrong.
             ValueError: If the folder has results of other models or options.
         """
-        locator, people_name = self._locator(people, fallback)
+        boxes = self._box_source(people, fallback)
         source = open_source(inputs, read, exclude=Path(out))
         identity = dict(
             self.identity,
-            people=people_name,
+            people=boxes.identity,
             fallback=fallback,
             reading=(read or ReadOptions()).identity(),
             track=bool(track),
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
-            detector=(getattr(self._detector, 'identity', None) if people_name == DETECT else None),
+            detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = (write or WriteOptions()).open(out, self.tasks, identity, image_ids_of(locator))
+        folder = (write or WriteOptions()).open(out, self.tasks, identity, boxes.find_id)
         temporal = _temporal(track, smooth, folder.state)
         if on_start is not None:
             on_start(source.length)
         results = self._results(
-            source.read(folder.progress, self.workers),
-            locator,
-            temporal,
-            strict,
-            _is_camera(inputs),
+            source.items(folder.progress), boxes, temporal, strict, _is_camera(inputs)
         )
         return write_results(folder, results, temporal, on_item)
 
@@ -312,13 +306,12 @@ class SapiensInferencer:
             },
         )
 
-    def _locator(self, people: Any, fallback: str) -> tuple[Locator, str]:
+    def _box_source(self, people: Any, fallback: str) -> BoxSource:
         if people is None:
             people = DETECT if self.has_pose else IMAGE
-        locator, name = make_locator(people, self._get_detector)
-        return WithFallback(locator, fallback), name
+        return BoxSource(people, fallback, self._get_detector)
 
-    def _get_detector(self) -> Locator:
+    def _get_detector(self) -> Callable[[Sequence[Image]], list[People]]:
         """The detector, built when it is first needed."""
         if self._detector is None:
             self._detector = make_detector(
@@ -328,15 +321,15 @@ class SapiensInferencer:
 
     def _results(
         self,
-        source: Iterator[Image | ReadFailure],
-        locator: Locator,
+        source: Iterator[Image | LazyImage | ReadFailure],
+        boxes: BoxSource,
         temporal: TemporalFilter | None,
         strict: bool,
         is_live: bool,
     ) -> Generator[Item, None, None]:
         # An image of a camera should not wait for its followers.
         batch_size = 1 if is_live else self.batch_size
-        pipeline = Pipeline(self.networks, locator, batch_size, self.workers, is_live)
+        pipeline = Pipeline(self.networks, boxes, batch_size, self.workers, is_live)
         with closing(pipeline.run(source)) as results:
             for item in results:
                 if isinstance(item, ReadFailure):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.atomic_files import remove_unfinished
 from ..core.folder_lock import lock_folder
-from ..io.entries import Progress
+from ..io.sources import Progress
 from ..structures.results import ImageResult, ReadFailure
 from .manifest import Entry, Manifest
 from .video_segments import VideoSegments, read_segments

@@ -1,38 +1,46 @@
 """From a stream of images to a stream of results.
 
-==========  ==============================================  ================
-Stage       What it does                                    Runs in
-==========  ==============================================  ================
-reading     collects decoded images in chunks             a thread
-people      detector; boxes from elsewhere                  a thread
-preparing   crops and resizes, a batch at a time            a pool
-networks    a batch of one task each                        a pool
-gathering   outputs of all tasks to their images          a thread
-finishing   maps at the size of the image                 a thread
-consuming   writes, draws, or whatever the caller does      the caller
-==========  ==============================================  ================
+========  ==========================================================  ===============
+Part      What it does                                                Runs in
+========  ==========================================================  ===============
+loader    reads, decodes, crops and resizes                           a thread, a pool
+loop      the detector, then a batch of one task after the other      the device's pool
+finisher  outputs at the size of the image                            a pool
+caller    writes, draws, or whatever it does                          the caller
+========  ==========================================================  ===============
 
-Detector and networks take turns on the device, which has one or two of them at a time. A stage
-holds at most two chunks, and a chunk at most ``batch_size`` images and ``CHUNK_BYTES``.
+The loop works on chunks of images: while the networks see one, the people of the next are found
+and its samples prepared. A chunk has at most ``batch_size`` images and ``CHUNK_BYTES``; a batch
+mixes the people of its images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from ..detection.locating import Locator
-from ..structures.results import Image, ImageResult, People, ReadFailure
-from .networks import Sample, TaskNetwork
-from .prefetch import close, in_chunks, map_ahead, naming, run_ahead
-from .turns import Turns
+from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
+from .networks import Sample
+from .prefetch import close, in_chunks, look_ahead, map_ahead, naming, run_ahead
 
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further image."""
 CHUNKS_IN_FLIGHT = 7
-"""Most chunks between the first image that was read and the consumer, with one batch at a time on
-the device; each further batch adds one."""
+"""Most chunks between the first image that was read and the caller."""
+
+
+class Network(Protocol):
+    """What the loop needs of a network, see :class:`.networks.TaskNetwork`."""
+
+    at_once: int
+
+    def count(self, people: People) -> int: ...
+    def prepare(self, frame: Image, people: People, index: int) -> Sample: ...
+    def forward(self, samples: Sequence[Sample]) -> list: ...
+    def finish(self, frame: Image, people: People, outputs: Sequence) -> object: ...
 
 
 @dataclass
@@ -50,48 +58,41 @@ class Work:
     outputs: dict[str, list] = field(default_factory=dict)
 
 
-Chunk = list[Work | ReadFailure]
-
-
 @dataclass
 class Batch:
-    """Samples of one task; none at the end of a chunk.
+    """Samples of one task.
 
     Args:
-        chunk (Chunk): Where they come from.
-        task (str): Name of the task; empty at the end of the chunk.
+        task (str): Name of the task.
         units (list[tuple[Work, int]]): Image and number of each sample.
-        samples (list[Sample]): Once they are prepared.
-        outputs (list): What the network said about them.
+        samples (Future, optional): The samples, until the network has seen them.
+        outputs (Future, optional): What the network says about them.
     """
 
-    chunk: Chunk
-    task: str = ''
-    units: list[tuple[Work, int]] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    outputs: list = field(default_factory=list)
+    task: str
+    units: list[tuple[Work, int]]
+    samples: Future[list[Sample]] | None = None
+    outputs: Future[list] | None = None
 
     @property
     def names(self) -> list[str]:
         """Names of the images."""
         return list(dict.fromkeys(work.frame.name for work, _ in self.units))
 
-    def give_out(self) -> None:
-        """Give the outputs to the images that they belong to."""
-        for (work, _), output in zip(self.units, self.outputs):
-            work.outputs.setdefault(self.task, []).append(output)
+
+Chunk = tuple[list[Work | ReadFailure], list[Batch]]
 
 
 class Pipeline:
-    """Networks at work, several stages at a time.
+    """Networks at work.
 
     Args:
-        networks (Mapping[str, TaskNetwork]): Task -> its network.
-        locator (Callable): Finds people.
+        networks (Mapping[str, Network]): Task -> its network.
+        locator (Callable): Finds people in a list of images.
         batch_size (int): Samples of a batch, and images of a chunk. Defaults to 4.
-        workers (int): Threads that prepare. Defaults to 2.
+        workers (int): Threads that decode, and as many that prepare. Defaults to 2.
         is_live (bool): Whether an image should be done before the next one is there, as of a
-            camera; one chunk after the other. Defaults to False.
+            camera. Defaults to False.
 
     Raises:
         ValueError: If a number is below 1.
@@ -99,8 +100,8 @@ class Pipeline:
 
     def __init__(
         self,
-        networks: Mapping[str, TaskNetwork],
-        locator: Locator,
+        networks: Mapping[str, Network],
+        locator: Callable[[Sequence[Image]], list[People]],
         batch_size: int = 4,
         workers: int = 2,
         is_live: bool = False,
@@ -108,22 +109,19 @@ class Pipeline:
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
                 raise ValueError(f'`{name}` must be at least 1, but got {value}')
-        self.networks = dict(networks)
-        self.locator = locator
-        self.batch_size = batch_size
-        self.workers = workers
-        self.is_live = is_live
-        at_once = [network.at_once for network in self.networks.values()]
-        self._device = Turns(1 if is_live else max(at_once, default=1))
+        self.networks, self.locator = dict(networks), locator
+        self.batch_size, self.workers, self.is_live = batch_size, workers, is_live
+        at_once = max((network.at_once for network in self.networks.values()), default=1)
+        self.at_once = 1 if is_live else at_once
         self._seen: set[str] = set()
 
     def run(
-        self, source: Iterable[Image | ReadFailure]
+        self, source: Iterable[Image | LazyImage | ReadFailure]
     ) -> Generator[ImageResult | ReadFailure, None, None]:
         """Results in the order of the source.
 
         Args:
-            source (Iterable): Images; it is read in a thread, and may decode in others.
+            source (Iterable): Images, decoded or not; it is read in a thread.
 
         Yields:
             ImageResult | ReadFailure: One for each item of the source.
@@ -132,128 +130,121 @@ class Pipeline:
             FrameError: If something went wrong with an image.
             Exception: What the source raised.
         """
-        at_once = self._device.at_once
-        pool = ThreadPoolExecutor(self.workers, 'mmsapiens-preparing')
-        seeing = ThreadPoolExecutor(at_once, 'mmsapiens-networks')
-        chunks = in_chunks(source, self.batch_size, _bytes, CHUNK_BYTES)
-        read = run_ahead(chunks, 1, 'mmsapiens-reading')
-        located = run_ahead(self._locate(read), 1, 'mmsapiens-people')
-        prepared = map_ahead(
-            self._prepare, self._plan(located), pool, 0 if self.is_live else self.workers
+        pools = loading, device, finishing = (
+            ThreadPoolExecutor(2 * self.workers, 'mmsapiens-loading'),
+            ThreadPoolExecutor(self.at_once, 'mmsapiens-device'),
+            ThreadPoolExecutor(self.workers, 'mmsapiens-finishing'),
         )
-        predicted = map_ahead(
-            self._predict,
-            prepared,
-            seeing,
-            0 if self.is_live else 2 * at_once,  # ends of chunks, too
-            lambda batch: int(bool(batch.task)),
-            at_once,
+        ahead, workers = (0, 0) if self.is_live else (1, self.workers)
+        images = map_ahead(_decoded, source, loading, workers)
+        chunks = run_ahead(
+            in_chunks(images, self.batch_size, _bytes, CHUNK_BYTES), 1, 'mmsapiens-reading'
         )
-        gathered = run_ahead(_gather(predicted), 1, 'mmsapiens-gathering')
-        results = run_ahead(self._finish(gathered), 1, 'mmsapiens-finishing')
+        prepared = look_ahead(self._prepare(chunks, loading, device), ahead)
+        running = look_ahead(self._predict(prepared, device), ahead)
+        finished = map_ahead(self._finish, _gather(running), finishing, workers)
         try:
-            yield from results
+            with closing(run_ahead(finished, 1, 'mmsapiens-loop')) as results:
+                yield from results
         finally:
-            close(results)
-            pool.shutdown(wait=True, cancel_futures=True)
-            seeing.shutdown(wait=True, cancel_futures=True)
+            for pool in pools:
+                pool.shutdown(wait=True, cancel_futures=True)
 
-    def _locate(self, chunks: Iterable[list[Image | ReadFailure]]) -> Generator[Chunk, None, None]:
+    def _prepare(
+        self, chunks: Iterable[list[Image | ReadFailure]], loading: Executor, device: Executor
+    ) -> Generator[Chunk, None, None]:
+        """Find people, and let the loader prepare them."""
         try:
             for chunk in chunks:
                 frames = [item for item in chunk if isinstance(item, Image)]
-                names = [frame.name for frame in frames]
-                with naming(names, 'people'), self._device.take():
-                    found = iter(self.locator(frames) if frames else ())
-                yield [
+                with naming([frame.name for frame in frames], 'people'):
+                    found = iter(device.submit(self.locator, frames).result() if frames else ())
+                works = [
                     Work(item, next(found)) if isinstance(item, Image) else item for item in chunk
                 ]
-                del chunk, frames
+                batches = list(self._batches(works))
+                for batch in batches:
+                    batch.samples = loading.submit(self._samples, batch)
+                del chunk, frames, found
+                yield works, batches
+                del works, batches
+                batch = None
         finally:
             close(chunks)
 
-    def _plan(self, chunks: Iterable[Chunk]) -> Generator[Batch, None, None]:
+    def _batches(self, works: Iterable[Work | ReadFailure]) -> Generator[Batch, None, None]:
+        found = [work for work in works if isinstance(work, Work)]
+        for task, network in self.networks.items():
+            units = [(work, index) for work in found for index in range(network.count(work.people))]
+            for start in range(0, len(units), self.batch_size):
+                yield Batch(task, units[start : start + self.batch_size])
+
+    def _samples(self, batch: Batch) -> list[Sample]:
+        network = self.networks[batch.task]
+        with naming(batch.names, f'{batch.task}, preparing'):
+            return [network.prepare(work.frame, work.people, index) for work, index in batch.units]
+
+    def _predict(self, chunks: Iterable[Chunk], device: Executor) -> Generator[Chunk, None, None]:
+        """Let the device work on batches."""
+        running: list[Future] = []
         try:
-            for chunk in chunks:
-                for task, network in self.networks.items():
-                    units = _units(chunk, network)
-                    for start in range(0, len(units), self.batch_size):
-                        stop = start + self.batch_size
-                        yield Batch(chunk, task, units[start:stop])
-                yield Batch(chunk)
-                del chunk
+            for works, batches in chunks:
+                for batch in batches:
+                    running = [future for future in running if not future.done()]
+                    is_first = batch.task not in self._seen
+                    if is_first:  # it compiles, and tries kernels: alone
+                        wait(running)
+                    batch.outputs = device.submit(self._forward, batch)
+                    running.append(batch.outputs)
+                    if is_first:
+                        wait(running)
+                    self._seen.add(batch.task)
+                yield works, batches
+                del works, batches
+                batch = None
         finally:
             close(chunks)
 
-    def _prepare(self, batch: Batch) -> Batch:
-        if batch.task:
-            network = self.networks[batch.task]
-            with naming(batch.names, f'{batch.task}, preparing'):
-                batch.samples = [
-                    network.prepare(work.frame, work.people, index) for work, index in batch.units
-                ]
-        return batch
+    def _forward(self, batch: Batch) -> list:
+        assert batch.samples is not None
+        samples, batch.samples = batch.samples.result(), None
+        with naming(batch.names, batch.task):
+            return self.networks[batch.task].forward(samples)
 
-    def _predict(self, batch: Batch) -> Batch:
-        if batch.task:
-            # The first batch of a network compiles, and tries kernels.
-            is_first = batch.task not in self._seen
-            with naming(batch.names, batch.task), self._device.take(alone=is_first):
-                network = self.networks[batch.task]
-                batch.outputs = network.forward(batch.samples)
-            self._seen.add(batch.task)
-            batch.samples = []
-        return batch
-
-    def _finish(
-        self, items: Iterable[Work | ReadFailure]
-    ) -> Generator[ImageResult | ReadFailure, None, None]:
-        try:
-            for item in items:
-                if isinstance(item, ReadFailure):
-                    yield item
-                    continue
-                result = ImageResult(item.frame, item.people)
-                for task, network in self.networks.items():
-                    outputs = item.outputs.pop(task, [])
-                    with naming([item.frame.name], f'{task}, finishing'):
-                        result.tasks[task] = network.finish(item.frame, item.people, outputs)
-                    del outputs
-                del item
-                yield result
-                del result
-        finally:
-            close(items)
+    def _finish(self, item: Work | ReadFailure) -> ImageResult | ReadFailure:
+        if isinstance(item, ReadFailure):
+            return item
+        result = ImageResult(item.frame, item.people)
+        for task, network in self.networks.items():
+            outputs = item.outputs.pop(task, [])
+            with naming([item.frame.name], f'{task}, finishing'):
+                result.tasks[task] = network.finish(item.frame, item.people, outputs)
+        return result
 
 
-def _gather(batches: Iterable[Batch]) -> Generator[Work | ReadFailure, None, None]:
+def _gather(chunks: Iterable[Chunk]) -> Generator[Work | ReadFailure, None, None]:
     """Images with the outputs of all tasks."""
     try:
-        for batch in batches:
-            if not batch.task:
-                yield from _taken(batch.chunk)
-            batch.give_out()
-            del batch
+        for works, batches in chunks:
+            while batches:
+                _give_out(batches.pop(0))
+            works.reverse()
+            while works:  # keeps none that was given out
+                yield works.pop()
     finally:
-        close(batches)
+        close(chunks)
+
+
+def _give_out(batch: Batch) -> None:
+    """Give outputs to the images that they belong to."""
+    assert batch.outputs is not None
+    for (work, _), output in zip(batch.units, batch.outputs.result()):
+        work.outputs.setdefault(batch.task, []).append(output)
+
+
+def _decoded(item: Image | LazyImage | ReadFailure) -> Image | ReadFailure:
+    return item.read() if isinstance(item, LazyImage) else item
 
 
 def _bytes(item: Image | ReadFailure) -> int:
     return item.image.nbytes if isinstance(item, Image) else 0
-
-
-def _units(chunk: Chunk, network: TaskNetwork) -> list[tuple[Work, int]]:
-    """Image and number of every sample of a chunk."""
-    return [
-        (work, index)
-        for work in chunk
-        if isinstance(work, Work)
-        for index in range(network.count(work.people))
-    ]
-
-
-def _taken(chunk: Chunk) -> Generator[Work | ReadFailure, None, None]:
-    """The items of a chunk, which keeps none that was given out."""
-    chunk.reverse()
-    while chunk:
-        yield chunk.pop()

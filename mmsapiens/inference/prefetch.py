@@ -1,7 +1,7 @@
 """Stages that work at the same time, each a bounded number of items ahead.
 
 A stage is a generator over the one before it. :func:`run_ahead` puts a thread between two stages,
-:func:`map_ahead` a pool; both keep the order, hold a fixed number of items however long the stream
+:func:`map_ahead` a pool; all keep the order, hold a fixed number of items however long the stream
 is, and end with their consumer: closing the last generator closes every stage, and an error in any
 of them reaches the consumer after the others have stopped.
 """
@@ -140,6 +140,48 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
         thread.join()
 
 
+def look_ahead(
+    items: Iterable[T], ahead: int, is_ready: Callable[[T], bool] = lambda item: False
+) -> Generator[T, None, None]:
+    """Ask for some items before they are given out.
+
+    Args:
+        items (Iterable): A stage.
+        ahead (int): Most items that wait beside the one that is given out.
+        is_ready (Callable): Whether the first of those that wait is given out at once. Defaults to
+            never.
+
+    Yields:
+        The items, in their order.
+
+    Raises:
+        Exception: What ``items`` raised, after what came before.
+    """
+    waiting: deque[T] = deque()
+    failure: Exception | None = None
+    source = iter(items)
+    try:
+        while True:
+            try:
+                waiting.append(next(source))
+            except StopIteration:
+                break
+            except Exception as error:
+                failure = error
+                break
+            while waiting and (len(waiting) > ahead or is_ready(waiting[0])):
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # or it would refer to itself
+    finally:
+        close(items)
+
+
 def map_ahead(
     function: Callable[[T], R],
     items: Iterable[T],
@@ -163,41 +205,31 @@ def map_ahead(
         The results, in the order of the items.
 
     Raises:
-        Exception: What ``items`` or the function raised, after the results
-            of what came before.
+        Exception: What ``items`` or the function raised, after the results of what came before.
     """
-    pending: deque[tuple[Future[R], int]] = deque()
     total = 0
-    failure: Exception | None = None
-    source = iter(items)
-    try:
-        while True:
-            try:
-                item = next(source)
-            except StopIteration:
-                break
-            except Exception as error:
-                failure = error
-                break
-            pending.append((pool.submit(function, item), cost(item)))
-            total += pending[-1][1]
-            del item
-            while pending and (len(pending) > ahead or total >= max_cost or pending[0][0].done()):
-                future, spent = pending.popleft()
-                total -= spent
-                yield future.result()
+
+    def start() -> Generator[tuple[Future[R], int], None, None]:
+        nonlocal total
+        try:
+            for item in items:
+                spent = cost(item)
+                total += spent
+                future = pool.submit(function, item)
+                del item
+                yield future, spent
                 del future
-        while pending:
-            yield pending.popleft()[0].result()
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                del failure  # or it would refer to itself
+        finally:
+            close(items)
+
+    started = look_ahead(start(), ahead, lambda first: total >= max_cost or first[0].done())
+    try:
+        for future, spent in started:
+            total -= spent
+            yield future.result()
+            del future
     finally:
-        for future, _ in pending:
-            future.cancel()
-        close(items)
+        started.close()
 
 
 def in_chunks(

@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine import fileio
 
 from ..core.atomic_files import atomic_write
 from ..core.errors import BadSampleError, MissingFileError
 from ..structures.fields import Field, get_field
-from .map_checks import DAMAGED, check_map
-from .map_exr import decode_exr, encode_exr
-from .map_png import PNG_START, decode_png, encode_png
+from .map_formats import (
+    DAMAGED,
+    PNG_START,
+    decode_exr,
+    decode_numpy,
+    decode_png,
+    encode_exr,
+    encode_png,
+)
 
 WRITTEN_SUFFIXES = ('.npy', '.npz', '.png', '.exr')
 _STARTS = {
@@ -36,7 +41,7 @@ def read_map(
     *,
     scale: float | None = None,
     offset: float = 0.0,
-    backend_args: dict | None = None,
+    content: bytes | None = None,
 ) -> np.ndarray:
     """Read one map.
 
@@ -51,7 +56,8 @@ def read_map(
             = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
             unit.
         offset (float): See ``scale``. Defaults to 0.
-        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
+        content (bytes, optional): What is in the file, where that is not on the local disk.
+            Defaults to None, to read it.
 
     Returns:
         np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
@@ -66,14 +72,17 @@ def read_map(
             (except of a depth, where nothing was measured), ids above 255.
     """
     field = get_field(field_name)
-    if backend_args is None and str(path).endswith('.npy'):
+    if content is None and str(path).endswith('.npy'):
         local = _read_local_npy(Path(path))
         if local is not None:
             return check_map(path, local, field, field.may_be_infinite)
-    content = _read_file(path, backend_args)
+    if content is None:
+        content = _read_file(path)
+    if not content:
+        raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}')
     kind = next((k for s, k in _STARTS.items() if content.startswith(s)), '')
     if kind in ('npy', 'npz'):
-        array = _read_numpy(path, content, field)
+        array = decode_numpy(path, content, field)
     elif kind == 'png':
         array = decode_png(path, content, field, scale, offset)
     elif kind == 'exr':
@@ -107,41 +116,99 @@ def _read_local_npy(path: Path) -> np.ndarray | None:
         return None
 
 
-def _read_file(path: str | Path, backend_args: dict | None) -> bytes:
+def _read_file(path: str | Path) -> bytes:
     try:
-        content = fileio.get(str(path), backend_args=backend_args)
+        return Path(path).read_bytes()
     except FileNotFoundError:
-        raise MissingFileError(
-            f'the map {path} does not exist. Check the path, or `data_root` '
-            'and `data_prefix` of the dataset.'
-        ) from None
+        raise missing_map(path) from None
     except OSError as error:
         raise BadSampleError(f'the map {path} cannot be read: {error}') from error
-    if not content:
-        raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}')
-    return content
 
 
-def _read_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
-    """The array of an npy file, or the one of an npz file that is meant."""
-    try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        names = loaded.files
-        name = names[0] if len(names) == 1 else field.name
-        array = loaded[name] if name in names else None
-    # A damaged header ends in whatever numpy's or zipfile's parsers meet.
-    except Exception as error:
+def missing_map(path: str | Path) -> MissingFileError:
+    """The error about a map that does not exist."""
+    return MissingFileError(
+        f'the map {path} does not exist. Check the path, or `data_root` '
+        'and `data_prefix` of the dataset.'
+    )
+
+
+def check_map(
+    path: str | Path, array: np.ndarray, field: Field, may_be_infinite: bool = False
+) -> np.ndarray:
+    """Check a map and convert it to the type of its field.
+
+    Args:
+        path (str | Path): Where it comes from or goes, for the message.
+        array (np.ndarray): (H, W), (H, W, 1) or (H, W, C).
+        field (Field): What it shows.
+        may_be_infinite (bool): Whether infinity is a value. Defaults to False.
+
+    Returns:
+        np.ndarray: Of the field's type, (H, W) or (H, W, C).
+
+    Raises:
+        BadSampleError: If it is empty, or its shape, type or a value is none of the field.
+    """
+    is_scalar = field.channels == 1
+    if is_scalar and array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    shape = '(H, W)' if is_scalar else f'(H, W, {field.channels})'
+    if array.ndim != (2 if is_scalar else 3) or (
+        not is_scalar and array.shape[2] != field.channels
+    ):
         raise BadSampleError(
-            f'{path} is no whole npy or npz file of numbers; pickled objects '
-            f'are never loaded. {DAMAGED} The reason: {error}'
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise BadSampleError(
-            f'{path} must hold one array, or one named {field.name!r}, but it holds {names}'
+            f'the {field.name} in {path} must have the shape {shape}, but got '
+            f'{array.shape}. Store one map in a file, channels last.'
         )
-    return array
+    if not array.size:
+        raise BadSampleError(
+            f'the {field.name} in {path} has no pixels: its shape is {array.shape}. {DAMAGED}'
+        )
+    if field.is_labels:
+        return _check_labels(path, array, field)
+    is_mask = field.dtype == 'uint8'
+    kinds = 'biuf' if is_mask else 'iuf' if is_scalar else 'f'
+    if array.dtype.kind not in kinds:
+        wanted = 'real numbers' if is_scalar else 'floating point numbers'
+        raise BadSampleError(
+            f'the {field.name} in {path} must hold {wanted}, but its type is '
+            f'{array.dtype}. Store the values themselves, not an image of '
+            'them.'
+        )
+    with np.errstate(over='ignore'):
+        values = array > 0 if is_mask else array.astype(field.dtype, copy=False)
+    tested = array if is_mask else values
+    if tested.dtype.kind in 'biu' or np.isfinite(tested).all():
+        return np.ascontiguousarray(values.astype(field.dtype, copy=False))
+    bad = np.isnan(tested)
+    # What was finite in the file has no room in float32.
+    bad |= np.isinf(tested) & (np.isfinite(array) | (not may_be_infinite))
+    if bad.any():
+        y, x = np.argwhere(bad)[0][:2]
+        raise BadSampleError(
+            f'the {field.name} in {path} has {int(bad.sum())} values that are '
+            f'NaN or infinite, the first at row {y}, column {x}. Pixels '
+            'without a target need a finite number; the mask leaves them out.'
+        )
+    return np.ascontiguousarray(values.astype(field.dtype, copy=False))
+
+
+def _check_labels(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
+    if array.dtype.kind not in 'iu':
+        raise BadSampleError(
+            f'the {field.name} in {path} must hold integers, the class ids, '
+            f'but its type is {array.dtype}. A file of bool is a mask; of '
+            'float, rather scores than labels.'
+        )
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 255:
+        raise BadSampleError(
+            f'the {field.name} in {path} must hold class ids from 0 to 254 '
+            f'and 255 for ignored pixels, but its values go from {low} to '
+            f'{high}'
+        )
+    return np.ascontiguousarray(array.astype(field.dtype))
 
 
 def write_map(

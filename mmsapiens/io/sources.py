@@ -7,7 +7,7 @@ file                    its stem
 folder                  path below the folder, without the suffix
 pattern (``*.jpg``)     path below what is in front of the first wildcard
 http, https             last part of the URL, without the suffix
-array, Pillow image   array_000000, array_000001, ...
+array, Pillow image     array_000000, array_000001, ...
 video file              its stem, then the frame: clip/000012
 'webcam', 'webcam:1'    webcam_0/000012
 list, iterator          of these, in their order
@@ -18,47 +18,70 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from ..core.read_errors import MissingInputError
-from ..inference.prefetch import close, map_ahead
+from ..core.read_errors import MissingInputError, ReadError
 from ..structures.results import Image, LazyImage, ReadFailure
-from . import entries
-from .downloads import check_url, is_url
-from .entries import Progress
+from .downloads import check_url, fetch, is_url
+from .images import array_to_bgr, decode_image, image_to_bgr
 from .listing import check_results_apart, glob_root, is_video_name, list_folder, list_pattern
 from .names import OutputNames, name_of_path, name_of_url
 from .read_options import ReadOptions
-from .video_reader import VideoReader, is_video_file
-from .webcam import camera_number
+from .videos import (
+    VideoFrame,
+    VideoReader,
+    camera_number,
+    is_video_content,
+    is_video_file,
+    read_camera,
+)
+
+Items = Iterator[Image | LazyImage | ReadFailure]
+_UNKNOWN = (
+    '`inputs` must be a path, folder, pattern, URL, camera, numpy array, Pillow image, or a list '
+    'or iterator of these, but got {}. Convert tensors with `.numpy()`, channels last.'
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run has already done.
+
+    Args:
+        skip (Callable): Whether the image of a name and source needs nothing more.
+        resume (Callable): The first frame of the video of a name and source that is still needed; 0
+            for all, None for none.
+    """
+
+    skip: Callable[[str, str], bool] = lambda name, source: False
+    resume: Callable[[str, str], int | None] = lambda name, source: 0
 
 
 class Source:
     """A stream of images; see :func:`open_source`.
 
+    Iterating gives an :class:`Image` or :class:`ReadFailure` for each, in the order of the inputs.
+
     Args:
         inputs (Any): As in :func:`open_source`.
         options (ReadOptions): How inputs are read.
         exclude (Path, optional): Likewise.
-
-    Attributes:
-        inputs (Any): As above.
-        options (ReadOptions): As above.
     """
 
     def __init__(self, inputs: Any, options: ReadOptions, exclude: Path | None = None) -> None:
-        self.options, self.exclude = options, exclude
-        self.inputs = inputs
+        self.inputs, self.options, self.exclude = inputs, options, exclude
         self._files: list[tuple[Path, Path]] | None = None
         if isinstance(inputs, (str, os.PathLike)):
-            self._files = self._expand(inputs)
+            self._files = self.find_files(inputs)
         elif isinstance(inputs, Sequence):
             for item in inputs:
                 if isinstance(item, (str, os.PathLike)):
@@ -68,14 +91,9 @@ class Source:
     def length(self) -> int | None:
         """Images and frames, if that is known without reading them."""
         if self._files is None:
-            return _count_others(self.inputs)
-        total = 0
-        for path, _ in self._files:
-            count = self._frames_of(path)
-            if count is None:
-                return None
-            total += count
-        return total
+            return _count(self.inputs)
+        counts = [self._frames_of(path) for path, _ in self._files]
+        return None if None in counts else sum(counts)  # type: ignore[arg-type]
 
     def _frames_of(self, path: Path) -> int | None:
         if not is_video_file(path):
@@ -86,39 +104,26 @@ class Source:
             return 1  # it will be reported as unreadable
 
     def __iter__(self) -> Iterator[Image | ReadFailure]:
-        return self.read()
+        for item in self.items():
+            yield item.read() if isinstance(item, LazyImage) else item
 
-    def read(
-        self, progress: Progress | None = None, threads: int = 1
-    ) -> Iterator[Image | ReadFailure]:
-        """Read one image after the other.
+    def items(self, progress: Progress | None = None) -> Items:
+        """As iterating, but files of images wait to be decoded by whichever thread is free.
 
         Args:
             progress (Progress, optional): What is already done. Defaults to None, nothing.
-            threads (int): How many decode files. From 2 on, as many images are read ahead.
-                Defaults to 1.
-
-        Yields:
-            Image | ReadFailure: In the order of the inputs.
         """
         reader = _Reader(self, progress or Progress())
-        if self._files is not None:
-            items = reader.files(self._files)
-        else:
-            items = reader.anything(self.inputs)
-        if threads == 1:
-            yield from map(_read, items)
-        else:
-            yield from _read_ahead(items, threads)
+        return reader.files(self._files) if self._files is not None else reader.any(self.inputs)
 
-    def _check_apart(self, text: str) -> None:
-        if self.exclude is not None and not is_url(text):
-            check_results_apart(text, self.exclude, recursive=self.options.recursive)
+    def find_files(self, item: str | os.PathLike[str]) -> list[tuple[Path, Path]] | None:
+        """Files of a path, folder or pattern, each with the folder that its name is below.
 
-    def _expand(self, item: str | os.PathLike[str]) -> list[tuple[Path, Path]] | None:
-        """Files and the folders that their names start from.
+        Returns:
+            list[tuple[Path, Path]] | None: None for URLs and cameras.
 
-        None for a URL or camera.
+        Raises:
+            MissingInputError: If there are none.
         """
         text = os.fspath(item)
         if is_url(text):
@@ -147,26 +152,13 @@ class Source:
             )
         return [(one, root) for one in found]
 
-
-def _read(item: Image | ReadFailure | LazyImage) -> Image | ReadFailure:
-    return item.read() if isinstance(item, LazyImage) else item
-
-
-def _read_ahead(items: entries.Read, threads: int) -> Iterator[Image | ReadFailure]:
-    """Decode what waits for it in several threads, in its order."""
-    try:
-        with ThreadPoolExecutor(threads, 'mmsapiens-decoding') as pool:
-            for waits, group in groupby(items, lambda one: isinstance(one, LazyImage)):
-                if waits:
-                    yield from map_ahead(_read, group, pool, threads)
-                else:
-                    yield from map(_read, group)
-    finally:
-        close(items)
+    def _check_apart(self, text: str) -> None:
+        if self.exclude is not None and not is_url(text):
+            check_results_apart(text, self.exclude, recursive=self.options.recursive)
 
 
 class _Reader:
-    """One pass over a source: names and counts start anew."""
+    """One pass over a source: names and counts start again."""
 
     def __init__(self, source: Source, progress: Progress) -> None:
         self.source, self.progress = source, progress
@@ -174,62 +166,127 @@ class _Reader:
         self.names = OutputNames()
         self.arrays = 0
 
-    def files(self, files: Iterable[tuple[Path, Path]]) -> entries.Read:
-        for path, root in files:
-            below = path.relative_to(root) if path != root else path
-            name = self.names.take(name_of_path(below), path.suffix, is_video_file(path))
-            yield from entries.read_file(path, name, self.options, self.progress)
-
-    def anything(self, item: Any) -> entries.Read:
+    def any(self, item: Any) -> Items:
         if isinstance(item, (Image, ReadFailure)):
             yield item
         elif isinstance(item, bool) or item is None:
-            raise TypeError(_unknown(item))
+            raise TypeError(_UNKNOWN.format(type(item).__name__))
         elif isinstance(item, (int, np.integer)):
             yield from self.camera(int(item))
         elif isinstance(item, (str, os.PathLike)):
             yield from self.text(item)
         elif isinstance(item, PILImage.Image):
-            name, source = self.next_array()
-            yield from entries.read_image(item, name, source, self.options, self.progress)
+            yield from self.array(partial(image_to_bgr, item))
         elif isinstance(item, np.ndarray):
             for array in item if item.ndim == 4 else (item,):
-                name, source = self.next_array()
-                yield from entries.read_array(array, name, source, self.options, self.progress)
+                yield from self.array(partial(_copy_to_bgr, array))
         elif isinstance(item, Iterable) and not _is_foreign(item):
             for one in item:
-                yield from self.anything(one)
+                yield from self.any(one)
         else:
-            raise TypeError(_unknown(item))
+            raise TypeError(_UNKNOWN.format(type(item).__name__))
 
-    def text(self, item: str | os.PathLike[str]) -> entries.Read:
+    def text(self, item: str | os.PathLike[str]) -> Items:
         text = os.fspath(item)
-        number = camera_number(text)
         if is_url(text):
             check_url(text)
             suffix = Path(text.split('?')[0]).suffix
             name = self.names.take(name_of_url(text), suffix, is_video_name(suffix))
-            yield from entries.read_url(text, name, self.options, self.progress)
-        elif number is not None and not os.path.exists(text):
-            yield from self.camera(number)
+            yield from self.url(text, name)
+            return
+        try:
+            files = self.source.find_files(item)
+        except MissingInputError as error:
+            path = Path(Path(text).name or '_')
+            yield ReadFailure(self.names.take(name_of_path(path), path.suffix), text, str(error))
+            return
+        if files is None:
+            yield from self.camera(camera_number(text) or 0)
         else:
-            try:
-                files = self.source._expand(item)
-            except MissingInputError as error:
-                path = Path(Path(text).name or '_')
-                name = self.names.take(name_of_path(path), path.suffix)
-                yield ReadFailure(name, text, str(error))
-            else:
-                yield from self.files(files or [])
+            yield from self.files(files)
 
-    def camera(self, number: int) -> entries.Read:
-        name = self.names.take(f'webcam_{number}', is_folder=True)
-        yield from entries.read_webcam(number, name, self.options)
+    def files(self, files: Iterable[tuple[Path, Path]]) -> Items:
+        for path, root in files:
+            below = path.relative_to(root) if path != root else path
+            is_video, source = is_video_file(path), str(path)
+            name = self.names.take(name_of_path(below), path.suffix, is_video)
+            if is_video:
+                first = self.progress.resume(name, source)
+                if first is not None:
+                    yield from self.video(path, name, source, first)
+            elif not self.progress.skip(name, source):
+                yield LazyImage(name, source, partial(_decode_file, path, source, self.options))
 
-    def next_array(self) -> tuple[str, str]:
-        index = self.arrays
-        self.arrays += 1
-        return self.names.take(f'array_{index:06d}'), f'array {index}'
+    def url(self, url: str, name: str) -> Items:
+        first = self.progress.resume(name, url)
+        if first is None or self.progress.skip(name, url):
+            return
+        try:
+            content = fetch(url, self.options)
+        except ReadError as error:
+            yield ReadFailure(name, url, str(error))
+            return
+        if is_video_content(content[:16]):
+            yield from self.video(content, name, url, first)
+        else:
+            yield LazyImage(name, url, partial(decode_image, content, url, self.options))
+
+    def video(self, content: Path | bytes, name: str, source: str, first: int) -> Items:
+        try:
+            reader = VideoReader(content, source, self.options)
+            for frame in reader.read(first):
+                yield _image_of(frame, name, source, reader.fps)
+            if reader.skipped_damage:
+                warnings.warn(
+                    f'{source}: {reader.skipped_damage} damaged pieces were left '
+                    'out; frames may be missing there.',
+                    stacklevel=2,
+                )
+        except ReadError as error:
+            yield ReadFailure(name, source, str(error))
+        except OSError as error:
+            yield ReadFailure(name, source, f'{source} cannot be read: {error}')
+
+    def camera(self, number: int) -> Items:
+        name, source = self.names.take(f'webcam_{number}', is_folder=True), f'webcam:{number}'
+        try:
+            for frame in read_camera(number, self.options):
+                yield _image_of(frame, name, source)
+        except ReadError as error:
+            yield ReadFailure(name, source, str(error))
+
+    def array(self, decode: Callable[..., NDArray]) -> Items:
+        index, self.arrays = self.arrays, self.arrays + 1
+        name, source = self.names.take(f'array_{index:06d}'), f'array {index}'
+        if not self.progress.skip(name, source):
+            # Now: the caller may write the next image into the same array.
+            yield LazyImage(name, source, partial(decode, source, self.options)).read()
+
+
+def _decode_file(path: Path, source: str, options: ReadOptions) -> NDArray:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise MissingInputError(f'{path} does not exist. Check the path.') from None
+    except OSError as error:
+        raise ReadError(f'{path} cannot be read: {error.strerror or error}') from error
+    return decode_image(content, source, options)
+
+
+def _copy_to_bgr(array: NDArray, source: str, options: ReadOptions) -> NDArray:
+    image = array_to_bgr(
+        array,
+        source,
+        channel_order=options.channel_order,
+        alpha_background=options.alpha_background,
+    )
+    return image.copy() if np.may_share_memory(image, array) else image
+
+
+def _image_of(frame: VideoFrame, name: str, source: str, fps: float | None = None) -> Image:
+    return Image(
+        frame.image, f'{name}/{frame.index:06d}', source, frame.index, frame.time_s, name, fps
+    )
 
 
 def _is_foreign(item: Any) -> bool:
@@ -237,35 +294,20 @@ def _is_foreign(item: Any) -> bool:
     return isinstance(item, (bytes, bytearray, dict)) or hasattr(item, '__array__')
 
 
-def _unknown(item: Any) -> str:
-    return (
-        '`inputs` must be a path, folder, pattern, URL, camera, numpy array, '
-        'Pillow image, or a list or iterator of these, but got '
-        f'{type(item).__name__}. Convert tensors with `.numpy()`, channels '
-        'last.'
-    )
-
-
-def _count_others(item: Any) -> int | None:
+def _count(item: Any) -> int | None:
     """Images of what is no file, as far as can be told."""
     if isinstance(item, np.ndarray):
         return len(item) if item.ndim == 4 else 1
     if isinstance(item, PILImage.Image):
         return 1
-    if not isinstance(item, Sequence) or isinstance(item, str):
+    if isinstance(item, (str, os.PathLike)):
+        text = os.fspath(item)
+        is_image = not is_url(text) and os.path.isfile(text) and not is_video_name(text)
+        return 1 if is_image else None
+    if not isinstance(item, Sequence):
         return None
-    total = 0
-    for one in item:
-        if isinstance(one, (str, os.PathLike)):
-            text = os.fspath(one)
-            plain = not is_url(text) and os.path.isfile(text)
-            count = 1 if plain and not is_video_name(text) else None
-        else:
-            count = _count_others(one)
-        if count is None:
-            return None
-        total += count
-    return total
+    counts = [_count(one) for one in item]
+    return None if None in counts else sum(counts)  # type: ignore[arg-type]
 
 
 def open_source(
@@ -276,7 +318,7 @@ def open_source(
 ) -> Source:
     """Open anything that shows people.
 
-    A single path, folder or pattern must exist; in a list, what is missing becomes an
+    A single path, folder or pattern must exist; in a list, what is missing becomes a
     :class:`~mmsapiens.structures.results.ReadFailure`.
 
     Args:
@@ -300,7 +342,7 @@ def open_source(
     if isinstance(inputs, bool) or not (
         isinstance(inputs, known) or (isinstance(inputs, Iterable) and not _is_foreign(inputs))
     ):
-        raise TypeError(_unknown(inputs))
+        raise TypeError(_UNKNOWN.format(type(inputs).__name__))
     return Source(
         inputs,
         options or ReadOptions(),

@@ -142,7 +142,8 @@ def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarra
         the arc cosine is not. NaN where a vector has no direction.
     """
     pred, target = pred.astype(np.float64), target.astype(np.float64)
-    sine = np.sqrt((np.cross(pred, target, axis=axis) ** 2).sum(axis=axis))
-    angles = np.degrees(np.arctan2(sine, (pred * target).sum(axis=axis)))
+    with np.errstate(invalid='ignore'):  # infinity has no direction
+        sine = np.sqrt((np.cross(pred, target, axis=axis) ** 2).sum(axis=axis))
+        angles = np.degrees(np.arctan2(sine, (pred * target).sum(axis=axis)))
     angles[(pred == 0).all(axis=axis) | (target == 0).all(axis=axis)] = np.nan
     return angles

@@ -7,9 +7,8 @@ import pytest
 from inference_results import made_frame
 from parity import data_folder
 
-from mmsapiens.detection.locating import KnownPeople, WithFallback, image_ids_of, whole_images
-from mmsapiens.detection.people_boxes import CallerPeople, people_of_boxes
-from mmsapiens.detection.people_files import PeopleFile
+from mmsapiens.detection.box_source import BoxSource
+from mmsapiens.detection.people_files import PeopleFile, people_of_boxes
 from mmsapiens.structures.results import Image
 
 DETECTIONS = 'test_coco_det_AP_H_56.json'
@@ -133,7 +132,7 @@ def test_a_box_outside(tmp_path):
 @pytest.mark.parametrize('key', ['in/a', '/data/in/a.png', 'a.png'])
 def test_boxes_of_the_caller_by_name(key):
     frame = made_frame('in/a', source='/data/in/a.png')
-    people = CallerPeople({key: [[1, 2, 30, 40]]}).people(frame)
+    (people,) = BoxSource({key: [[1, 2, 30, 40]]})([frame])
     assert people.origin == 'caller'
     assert people.boxes.tolist() == [[1, 2, 30, 40]]
     assert people.scores.tolist() == [1]
@@ -164,17 +163,17 @@ def test_boxes_of_the_caller_that_are_none(boxes, scores, words):
 
 
 def test_an_image_that_the_caller_left_out():
-    with pytest.raises(KeyError, match='an empty list for nobody'):
-        CallerPeople({}).people(made_frame('a'))
+    with pytest.raises(KeyError, match='an empty list for no person'):
+        BoxSource({})([made_frame('a')])
 
 
 def test_ids_of_images_for_the_results(tmp_path):
     path = coco(tmp_path, [])
-    ids = image_ids_of(WithFallback(KnownPeople(PeopleFile(path)), 'none'))
+    ids = BoxSource(path, 'image').find_id
     assert ids('x', 'in/a.png') == 5
     assert ids('x', 'in/b.png') is None
-    assert image_ids_of(KnownPeople(CallerPeople({}))) is None
-    assert image_ids_of(whole_images) is None
+    assert BoxSource({}).find_id is None
+    assert BoxSource('image').find_id is None
 
 
 def _coco(path, box, number=1):
@@ -198,15 +197,15 @@ def test_manifests_tell_files_of_one_name_apart(tmp_path):
 def test_manifests_tell_boxes_of_the_caller_apart():
     boxes = np.array([[0, 0, 5, 5]], np.float32)
     names = {
-        CallerPeople(each).identity
+        BoxSource(each).identity
         for each in (boxes, boxes.tolist(), {'a': boxes}, {Path('a'): boxes})
     }
     assert len(names) == 2
-    assert CallerPeople(boxes + 1).identity not in names
+    assert BoxSource(boxes + 1).identity not in names
 
 
 def test_what_are_no_boxes_is_told_when_they_are_needed():
-    boxes = CallerPeople({'a': {1, 2}})
+    boxes = BoxSource({'a': {1, 2}})
     assert boxes.identity.startswith('caller ')
     with pytest.raises(ValueError, match='the boxes of a must be x1'):
-        boxes.people(made_frame(name='a'))
+        boxes([made_frame(name='a')])

@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
 
 def names(inputs, out, **options):
     source = open_source(inputs, ReadOptions(**options), exclude=out)
-    with closing(source.read()) as frames:
+    with closing(source.items()) as frames:
         return [frame.name for frame in frames]
 
 

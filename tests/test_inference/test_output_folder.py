@@ -15,8 +15,8 @@ from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.temporal import TemporalFilter
 from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, OverlayWriter
 from mmsapiens.io.sources import open_source
-from mmsapiens.io.video_reader import VideoReader
-from mmsapiens.structures.results import ImageResult, ReadFailure
+from mmsapiens.io.videos import VideoReader
+from mmsapiens.structures.results import ImageResult, LazyImage, ReadFailure
 
 IDENTITY = dict(models=[dict(task='pose-17', sha256='0' * 64)], options={})
 
@@ -40,7 +40,9 @@ def run(inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwa
     writers = [KeypointWriter('pose-17'), OverlayWriter('pose-17', threshold)]
     with OutputFolder(folder, writers, identity, video=video, **kwargs) as out:
         steady = TemporalFilter(smoothing={}, resume=out.state)
-        for item in open_source(inputs).read(out.progress):
+        for item in open_source(inputs).items(out.progress):
+            if isinstance(item, LazyImage):
+                item = item.read()
             if isinstance(item, ReadFailure):
                 out.fail(item)
                 continue

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from mmsapiens.detection.locating import WithFallback, whole_images
+from mmsapiens.detection.box_source import BoxSource
 from mmsapiens.inference.pipeline import CHUNKS_IN_FLIGHT, Pipeline
 from mmsapiens.inference.prefetch import FrameError
 from mmsapiens.structures.results import Image, People, ReadFailure
@@ -176,7 +176,7 @@ def test_a_live_image_does_not_wait_for_the_next():
 
     pipeline = Pipeline(
         dict(dense=StubNetwork(per_person=False, at_once=2)),
-        whole_images,
+        BoxSource('image'),
         batch_size=1,
         is_live=True,
     )
@@ -188,7 +188,7 @@ def test_a_live_image_does_not_wait_for_the_next():
 def test_large_images_come_in_small_chunks(monkeypatch):
     monkeypatch.setattr('mmsapiens.inference.pipeline.CHUNK_BYTES', 200)
     dense = StubNetwork(per_person=False)
-    pipeline = Pipeline(dict(dense=dense), whole_images, batch_size=8)
+    pipeline = Pipeline(dict(dense=dense), BoxSource('image'), batch_size=8)
     list(pipeline.run(map(frame, range(6))))  # 192 bytes each
     assert [len(batch) for batch in dense.batches] == [2, 2, 2]
 
@@ -204,7 +204,7 @@ def test_an_error_names_the_frame_and_stops_everything(step):
             read.append(index)
             yield frame(index)
 
-    pipeline = Pipeline(dict(depth=network), whole_images, batch_size=1)
+    pipeline = Pipeline(dict(depth=network), BoxSource('image'), batch_size=1)
     seen = []
     with pytest.raises(FrameError, match=f'depth.*f5: ValueError: bad {step}'):
         for result in pipeline.run(stream()):
@@ -257,12 +257,12 @@ def test_a_consumer_that_stops_early_ends_everything(error):
 
 def test_nobody_is_a_result_or_the_whole_image():
     for fallback, count in (('none', 0), ('image', 1)):
-        locator = WithFallback(crowd, fallback)
+        locator = BoxSource('detect', fallback, lambda: crowd)
         pipeline = Pipeline(dict(a=StubNetwork()), locator)
         (result,) = pipeline.run([frame(0)])
         assert len(result.people) == count == result.tasks['a']
     with pytest.raises(ValueError, match=r"'image', 'none'.*'nobody'"):
-        WithFallback(crowd, 'nobody')
+        BoxSource('image', 'nobody')
 
 
 def test_bad_numbers_are_refused():

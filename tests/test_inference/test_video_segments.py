@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmsapiens.inference.video_segments import VideoSegments
-from mmsapiens.io.video_reader import VideoReader
+from mmsapiens.io.videos import VideoReader
 
 
 def gray(value, size_hw=(48, 64)):

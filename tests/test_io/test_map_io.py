@@ -1,4 +1,3 @@
-import io
 import json
 import os
 import pickle
@@ -395,9 +394,9 @@ def test_unknown_fields_are_refused(tmp_path):
         read_map(tmp_path / 'a.npy', 'deepth_map')
 
 
-def test_other_storage_by_backend_args(tmp_path):
-    buffer = io.BytesIO()
-    np.save(buffer, DEPTH)
-    (tmp_path / 'a.npy').write_bytes(buffer.getvalue())
-    result = read_map(tmp_path / 'a.npy', 'depth_map', backend_args=dict(backend='local'))
+def test_content_of_other_storage(tmp_path):
+    path = write_map(tmp_path / 'a.npy', DEPTH, 'depth_map')
+    result = read_map('s3://bucket/a.npy', 'depth_map', content=path.read_bytes())
     assert np.array_equal(result, DEPTH)
+    with pytest.raises(BadSampleError, match='is an empty file'):
+        read_map('s3://bucket/a.npy', 'depth_map', content=b'')

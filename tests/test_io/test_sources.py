@@ -4,13 +4,10 @@ from odd_inputs.describe import make_image
 from odd_inputs.videos import make_video
 from parity import data_folder
 
-from mmsapiens.io import entries
-from mmsapiens.io.entries import Progress
 from mmsapiens.io.names import OutputNames, clean_part, name_of_url
 from mmsapiens.io.read_options import ReadOptions
-from mmsapiens.io.sources import open_source
-from mmsapiens.io.video_reader import VideoReader
-from mmsapiens.structures.results import ReadFailure
+from mmsapiens.io.sources import Progress, open_source
+from mmsapiens.io.videos import VideoReader
 
 
 def test_photographs_are_decoded_as_in_training():
@@ -80,41 +77,8 @@ def test_what_is_done_is_not_decoded(tmp_path):
     (tmp_path / 'b.png').write_bytes(b'')
     make_video(tmp_path / 'c.mp4', 4)
     progress = Progress(lambda name, source: name == 'b', lambda *_: 2)
-    names = [item.name for item in open_source(tmp_path).read(progress)]
+    names = [item.name for item in open_source(tmp_path).items(progress)]
     assert names == ['a', 'c/000002', 'c/000003']
-
-
-def test_threads_keep_the_order_and_the_pixels(tmp_path):
-    for index in range(9):
-        make_image(64 + index).save(tmp_path / f'a{index}.png')
-    (tmp_path / 'a4.png').write_bytes(b'broken')
-    make_video(tmp_path / 'a5_clip.mp4', 3)
-    source = open_source(tmp_path)
-    one, many = list(source.read()), list(source.read(threads=4))
-    assert [item.name for item in many] == [item.name for item in one]
-    assert len(many) == 12
-    for found, wanted in zip(many, one):
-        assert type(found) is type(wanted)
-        if isinstance(wanted, ReadFailure):
-            assert found == wanted
-        else:
-            np.testing.assert_array_equal(found.image, wanted.image)
-
-
-def test_threads_read_no_more_than_that_ahead(tmp_path, monkeypatch):
-    for index in range(20):
-        make_image().save(tmp_path / f'{index:02d}.png')
-    decoded = []
-
-    def decode(content, source, options):
-        decoded.append(source)
-        return np.zeros((4, 4, 3), np.uint8)
-
-    monkeypatch.setattr(entries, 'decode_image', decode)
-    items = open_source(tmp_path).read(threads=3)
-    next(items)
-    items.close()
-    assert 1 <= len(decoded) <= 4
 
 
 def test_an_array_is_read_before_the_next_is_asked_for():
@@ -124,7 +88,7 @@ def test_an_array_is_read_before_the_next_is_asked_for():
             image[:] = value
             yield image
 
-    items = list(open_source(frames()).read(threads=3))
+    items = list(open_source(frames()).items())
     assert [item.image[0, 0, 0] for item in items] == [0, 1, 2, 3, 4]
 
 

@@ -1,11 +1,12 @@
-"""A hub, an empty home, and impatient downloads."""
+"""A hub, an empty cache, and impatient downloads."""
 
 import random
 
 import pytest
 from hub_server import serve
+from huggingface_hub import constants
 
-from mmsapiens.zoo import RetryPolicy, cache_path, download, find_release
+from mmsapiens.zoo import cache_path, download, downloading, find_release
 
 VARIABLES = (
     'MMSAPIENS_OFFLINE',
@@ -42,19 +43,22 @@ class Client:
     def __init__(self):
         self.release = find_release('pose-308', '0.3b')
         self.path = cache_path(self.release)
-        self.partial = self.path.with_name(f'.{self.path.name}.partial')
-        self.policy = RetryPolicy(tries=3, wait_s=0.01, timeout_s=5)
         self.said = []
 
+    @property
+    def partials(self):
+        return sorted(self.path.parent.glob('.*.partial'))
+
     def fetch(self, **more):
-        more = dict(policy=self.policy, show_bar=False, **more)
-        return download(self.release, notify=self.said.append, **more)
+        return download(self.release, notify=self.said.append, **dict(tries=3, **more))
 
     def text(self):
         return '\n'.join(self.said)
 
 
 @pytest.fixture
-def client(hub):
-    """A client of the hub."""
+def client(hub, monkeypatch):
+    """A client of the hub that waits little."""
+    monkeypatch.setattr(downloading, 'FIRST_WAIT_S', 0.01)
+    monkeypatch.setattr(constants, 'DOWNLOAD_CHUNK_SIZE', 1 << 14)
     return Client()

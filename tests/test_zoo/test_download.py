@@ -10,12 +10,11 @@ import time
 import pytest
 from hub_server import COMMIT, Answer, serve
 
-from mmsapiens.zoo import IntegrityError, resolve_checkpoint
-from mmsapiens.zoo.home import home
+from mmsapiens.zoo import DownloadError, IntegrityError, cache_dir, resolve_checkpoint
 
 
 def records():
-    return json.loads((home() / 'records.json').read_text())
+    return json.loads((cache_dir() / 'records.json').read_text())
 
 
 def test_fetches_once_and_verifies(hub, client, content):
@@ -43,8 +42,8 @@ def test_first_use_records_the_hash_and_says_so(client):
     client.fetch()
     assert 'no hash of it is published; recorded the SHA-256' in client.text()
     (record,) = records()['releases'].values()
-    assert record['origin'] == 'first use'
-    assert record['revision'] == COMMIT
+    assert record['origin'] == 'of the first use'
+    assert record['commit'] == COMMIT
     assert record['sha256'] in client.text()
 
 
@@ -52,7 +51,7 @@ def test_a_hash_of_the_server_is_used(hub, client):
     hub.hashed = True
     client.fetch()
     (record,) = records()['releases'].values()
-    assert record['origin'] == 'hub'
+    assert record['origin'] == 'named by the hub'
     assert record['sha256'] == hub.etag
     assert 'no hash' not in client.text()
 
@@ -64,99 +63,88 @@ def test_license_is_shown_once(client):
     assert client.text().count('Attribution-NonCommercial') == 1
 
 
+def interrupt(hub, client):
+    """Fetch 60,000 bytes, or a little less, and fail."""
+    hub.get = [Answer(cut_after=60_000), Answer(503, body=b'')]
+    with pytest.raises(DownloadError, match='HTTP 503'):
+        client.fetch()
+    assert not client.path.exists()
+    (partial,) = client.partials
+    hub.get = []
+    return partial
+
+
 def test_a_cut_connection_is_continued(hub, client, content):
-    hub.get = [Answer(cut_after=60_000), Answer(cut_after=90_000), Answer()]
+    hub.get = [Answer(cut_after=60_000), Answer()]
     assert client.fetch().read_bytes() == content
-    assert hub.ranges() == [None, 'bytes=60000-', 'bytes=150000-']
+    first, second = hub.ranges()
+    assert first is None
+    assert second.startswith('bytes=')
 
 
 def test_an_interrupted_download_is_continued(hub, client, content):
-    hub.get = [Answer(cut_after=60_000)] + [Answer(503)] * 3
-    with pytest.raises(OSError, match='HTTP 503'):
-        client.fetch()
-    assert client.partial.stat().st_size == 60_000
-    assert not client.path.exists()
-    hub.get = []
+    have = interrupt(hub, client).stat().st_size
+    assert 0 < have <= 60_000
     assert client.fetch().read_bytes() == content
-    assert hub.ranges()[-1] == 'bytes=60000-'
-    assert 'continuing after 60000 bytes' in client.text()
+    assert hub.ranges()[-1] == f'bytes={have}-'
+    assert f'continuing after {have} bytes' in client.text()
+    assert client.partials == []
 
 
-def test_a_killed_process_is_continued(hub, client, content):
+SLOWLY = """
+from huggingface_hub import constants
+constants.DOWNLOAD_CHUNK_SIZE = 1 << 14
+from mmsapiens.zoo import download
+print(download('pose-308', '0.3b', show_bar=False))
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_process_is_continued(hub, client, content, number):
     hub.chunk_pause_s = 0.1
-    code = "from mmsapiens.zoo import download\ndownload('pose-308', '0.3b', show_bar=False)\n"
-    process = subprocess.Popen([sys.executable, '-c', code])
-    while not client.partial.exists() or not client.partial.stat().st_size:
+    process = subprocess.Popen([sys.executable, '-c', SLOWLY], stderr=subprocess.DEVNULL)
+    while not any(path.stat().st_size for path in client.partials):
         assert process.poll() is None
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    process.send_signal(number)
     process.wait()
     assert not client.path.exists()
     hub.chunk_pause_s = 0
     assert client.fetch().read_bytes() == content
+    assert hub.ranges()[-1] is not None
 
 
 def test_a_whole_partial_file_is_only_verified(hub, client, content):
-    hub.get = [Answer(cut_after=60_000)] + [Answer(503)] * 3
-    with pytest.raises(OSError, match='HTTP 503'):
-        client.fetch()
-    client.partial.write_bytes(content)
+    interrupt(hub, client).write_bytes(content)
     seen = len(hub.ranges())
     assert client.fetch().read_bytes() == content
     assert len(hub.ranges()) == seen
 
 
 def test_a_part_of_another_version_is_dropped(hub, client, content):
-    hub.get = [Answer(cut_after=60_000)] + [Answer(503)] * 3
-    with pytest.raises(OSError, match='HTTP 503'):
-        client.fetch()
-    hub.get = []
+    interrupt(hub, client)
     hub.content = content[::-1]
     assert client.fetch().read_bytes() == content[::-1]
     assert hub.ranges()[-1] is None
-    assert 'what came earlier is of another version' in client.text()
+    assert client.partials == []
 
 
 def test_a_server_without_ranges_starts_again(hub, client, content):
-    hub.get = [Answer(cut_after=60_000), Answer(ranges=False)]
+    interrupt(hub, client)
+    hub.get = [Answer(ranges=False)]
     assert client.fetch().read_bytes() == content
 
 
 def test_a_partial_file_that_is_too_long_is_dropped(hub, client, content):
-    hub.get = [Answer(cut_after=60_000)] + [Answer(503)] * 3
-    with pytest.raises(OSError, match='HTTP 503'):
-        client.fetch()
-    client.partial.write_bytes(content + b'more')
-    hub.get = []
+    interrupt(hub, client).write_bytes(content + b'more')
     assert client.fetch().read_bytes() == content
 
 
-@pytest.mark.parametrize('status', [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize('status', [408, 429, 500, 503])
 def test_passing_trouble_is_tried_again(hub, client, content, status):
     hub.head = [Answer(status), Answer()]
-    hub.get = [Answer(status), Answer()]
     assert client.fetch().read_bytes() == content
-    assert client.text().count('again in 0.01 s') == 2
-
-
-def test_retry_after_is_obeyed(hub, client, content):
-    hub.get = [Answer(429, headers={'Retry-After': '1'}), Answer()]
-    assert client.fetch().read_bytes() == content
-    assert 'again in 1 s' in client.text()
-
-
-def test_a_slow_server_is_asked_again(hub, client, content):
-    client.policy = type(client.policy)(tries=3, wait_s=0.01, timeout_s=0.2)
-    hub.get = [Answer(stall_s=0.6), Answer()]
-    assert client.fetch().read_bytes() == content
-    assert 'did not answer in time' in client.text()
-
-
-def test_size_of_the_answer_will_do(hub, client, content):
-    unknown = {'X-Linked-Size': None}
-    hub.head = [Answer(headers={**unknown, 'Content-Length': None})]
-    hub.get = [Answer(headers=unknown, cut_after=60_000), Answer()]
-    assert client.fetch().read_bytes() == content
+    assert client.text().count('again in 0.01 s') == 1
 
 
 def test_a_content_network_gets_no_token(hub, client, content, monkeypatch):
@@ -180,11 +168,8 @@ def test_a_content_network_gets_no_token(hub, client, content, monkeypatch):
 
 def test_processes_share_one_download(hub, client, content):
     hub.chunk_pause_s = 0.1
-    code = (
-        "from mmsapiens.zoo import download\nprint(download('pose-308', '0.3b', show_bar=False))\n"
-    )
     processes = [
-        subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, '-c', SLOWLY], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     printed = [process.communicate()[0].strip() for process in processes]
@@ -210,7 +195,7 @@ def test_a_mirror_must_serve_the_same_file(hub, client, content):
     with pytest.raises(IntegrityError, match='instead of .* recorded on'):
         client.fetch()
     assert not client.path.exists()
-    assert not client.partial.exists()
+    assert client.partials == []
 
 
 def test_a_new_version_can_be_accepted(hub, client, content):
@@ -220,7 +205,7 @@ def test_a_new_version_can_be_accepted(hub, client, content):
     assert client.fetch().read_bytes() == content
     assert client.fetch(accept_new=True).read_bytes() == content[::-1]
     (record,) = records()['releases'].values()
-    assert record['revision'] == 'd' * 40
+    assert record['commit'] == 'd' * 40
 
 
 def test_a_file_that_changed_on_the_disk_is_fetched_again(hub, client, content):
@@ -272,11 +257,3 @@ def test_a_file_of_the_user_is_taken_as_it_is(hub, tmp_path):
     assert resolve_checkpoint(path, 'pose-308', '0.3b') == path
     assert resolve_checkpoint(str(tmp_path), 'pose-308', '0.3b') == tmp_path
     assert hub.requests == []
-
-
-def test_a_home_that_cannot_be_written_remembers_nothing(hub, client, content):
-    client.fetch()
-    (home() / 'records.json').unlink()
-    (home() / 'records.partial').mkdir()  # a folder where a file is written
-    assert client.fetch().read_bytes() == content
-    assert 'so nothing is remembered' in client.text()

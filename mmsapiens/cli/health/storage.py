@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from ...zoo.cache import ROOTS, cache_dir, endpoint, is_offline
 from ...zoo.config_path import config_folder
-from ...zoo.home import ROOTS, endpoint, home, is_offline
 from .finding import Finding, note, problem
 
 LARGEST_GB = 10
@@ -39,7 +39,7 @@ def check_storage() -> list[Finding]:
 
 def _cache() -> Finding:
     """Where downloads go, and whether they can."""
-    folder = home()
+    folder = cache_dir()
     existing = folder
     while not existing.exists():
         existing = existing.parent

@@ -8,9 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine import fileio
 
 from ...core.errors import BadSampleError
-from ...io.map_io import read_map
+from ...io.map_io import missing_map, read_map
 from ...ops.normal_frames import check_normal_frame, convert_normals
 from ...ops.unit_vectors import normalize_vectors
 from ...registry import TRANSFORMS
@@ -122,7 +123,7 @@ class LoadDenseTarget(BaseTransform):
             )
         path = results[field.path_key]
         array = read_map(
-            path, field.name, scale=self.scale, offset=self.offset, backend_args=self.backend_args
+            path, field.name, scale=self.scale, offset=self.offset, content=self._fetch(path)
         )
         self._check_size(path, array, results)
         if field.is_labels:
@@ -135,6 +136,17 @@ class LoadDenseTarget(BaseTransform):
             array = normalize_vectors(array, out=array if is_ours else None)
         results[field.key] = array
         return results
+
+    def _fetch(self, path: str) -> bytes | None:
+        """The file of another storage; None for the local disk."""
+        if self.backend_args is None and '://' not in str(path):
+            return None
+        try:
+            return fileio.get(str(path), backend_args=self.backend_args)
+        except FileNotFoundError:
+            raise missing_map(path) from None
+        except OSError as error:
+            raise BadSampleError(f'the map {path} cannot be read: {error}') from error
 
     def _check_size(self, path: str, array: np.ndarray, results: dict[str, Any]) -> None:
         # `img_shape` changes with a resize in front; `ori_shape` does not.

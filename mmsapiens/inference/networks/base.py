@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from ...structures.results import Image, MapResult, People, PoseResult
-from ..turns import batches_at_once, own_stream
+from ..device_streams import batches_at_once, own_stream
 
 Sample = dict[str, Any]
 """What a pipeline packs: ``inputs`` (3, H, W) and ``data_samples``."""

@@ -2,7 +2,7 @@
 
 The tests speak only where the image leaves little doubt. Image axes: x to the right, y down; so
 for a face that looks at the camera, the left eye is on the right, and the nose is clockwise from
-the vector right eye -> left eye. Letters: K keypoints, P those of a part.
+the vector right eye -> left eye. Shapes: K keypoints, P those of a part.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def _cross(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _pair(
-    points: np.ndarray, vocabulary: KeypointSet, name: str
+    points: np.ndarray, keypoint_set: KeypointSet, name: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Left and right point (2,) of a name, None unless both are visible."""
-    names = vocabulary.keypoint_names
+    names = keypoint_set.keypoint_names
     found = points[[names.index(f'{side}_{name}') for side in _SIDES]]
     return (found[0, :2], found[1, :2]) if (found[:, 2] > 0).all() else None
 
@@ -50,20 +50,20 @@ _SIDES = ('left', 'right')
 _PARTS = (('swapped_hands', 'wrist', 'hand'), ('swapped_feet', 'ankle', 'foot'))
 
 
-def check_sides(points: np.ndarray, vocabulary: KeypointSet) -> Iterator[Finding]:
+def check_sides(points: np.ndarray, keypoint_set: KeypointSet) -> Iterator[Finding]:
     """Find exchanged sides of a person.
 
     Args:
         points (np.ndarray): x, y in pixels and visibility, (K, 3), finite.
-        vocabulary (KeypointSet): Of the points.
+        keypoint_set (KeypointSet): Of the points.
 
     Yields:
         Finding: Kind and message.
     """
-    yield from _check_face_and_body(points, vocabulary)
+    yield from _check_face_and_body(points, keypoint_set)
     for kind, joint, part in _PARTS:
         sides = [
-            side for side in _SIDES if _is_at_other_joint(points, vocabulary, side, joint, part)
+            side for side in _SIDES if _is_at_other_joint(points, keypoint_set, side, joint, part)
         ]
         if sides:
             yield (
@@ -73,9 +73,9 @@ def check_sides(points: np.ndarray, vocabulary: KeypointSet) -> Iterator[Finding
             )
 
 
-def _check_face_and_body(points: np.ndarray, vocabulary: KeypointSet) -> Iterator[Finding]:
-    eyes = _pair(points, vocabulary, 'eye')
-    nose = points[vocabulary.keypoint_names.index('nose')]
+def _check_face_and_body(points: np.ndarray, keypoint_set: KeypointSet) -> Iterator[Finding]:
+    eyes = _pair(points, keypoint_set, 'eye')
+    nose = points[keypoint_set.keypoint_names.index('nose')]
     if eyes is None or nose[2] <= 0:
         return
     across = eyes[0] - eyes[1]  # (2,), towards the person's left
@@ -92,10 +92,10 @@ def _check_face_and_body(points: np.ndarray, vocabulary: KeypointSet) -> Iterato
             'eyes and nose of a face that looks at the camera are in mirrored order',
         )
         return
-    ears = _pair(points, vocabulary, 'ear')
+    ears = _pair(points, keypoint_set, 'ear')
     if ears is not None and (ears[0] - ears[1]) @ across < -(width**2):
         yield 'swapped_face', 'the ears are in the reverse order of the eyes'
-    elif drop > MIN_NOSE_DROP and _is_reversed(points, vocabulary, across):
+    elif drop > MIN_NOSE_DROP and _is_reversed(points, keypoint_set, across):
         yield (
             'swapped_body',
             'shoulders and hips are in the reverse order of the eyes, though '
@@ -103,10 +103,10 @@ def _check_face_and_body(points: np.ndarray, vocabulary: KeypointSet) -> Iterato
         )
 
 
-def _is_reversed(points: np.ndarray, vocabulary: KeypointSet, across: np.ndarray) -> bool:
+def _is_reversed(points: np.ndarray, keypoint_set: KeypointSet, across: np.ndarray) -> bool:
     """Whether the chest contradicts the eyes, and clearly so."""
-    shoulders = _pair(points, vocabulary, 'shoulder')
-    hips = _pair(points, vocabulary, 'hip')
+    shoulders = _pair(points, keypoint_set, 'shoulder')
+    hips = _pair(points, keypoint_set, 'hip')
     if shoulders is None or hips is None:
         return False
     width = np.hypot(*across)
@@ -118,11 +118,13 @@ def _is_reversed(points: np.ndarray, vocabulary: KeypointSet, across: np.ndarray
     return bool(chest < -MIN_SHOULDERS * scale and waist < 0)
 
 
-def _part(points: np.ndarray, vocabulary: KeypointSet, side: str, part: str) -> np.ndarray | None:
+def _part(points: np.ndarray, keypoint_set: KeypointSet, side: str, part: str) -> np.ndarray | None:
     """Visible points (P, 2) of a hand or foot, None if they are few."""
-    groups = vocabulary.groups
+    groups = keypoint_set.groups
     ids = groups.get(f'{side}_{part}') or [
-        index for index in groups.get(part, ()) if vocabulary.keypoint_names[index].startswith(side)
+        index
+        for index in groups.get(part, ())
+        if keypoint_set.keypoint_names[index].startswith(side)
     ]
     visible = [index for index in ids if points[index, 2] > 0]
     if not ids or len(visible) < max(3, len(ids) / 2):
@@ -131,11 +133,11 @@ def _part(points: np.ndarray, vocabulary: KeypointSet, side: str, part: str) -> 
 
 
 def _is_at_other_joint(
-    points: np.ndarray, vocabulary: KeypointSet, side: str, joint: str, part: str
+    points: np.ndarray, keypoint_set: KeypointSet, side: str, joint: str, part: str
 ) -> bool:
     """Whether a hand or foot hangs at the joint of the other side."""
-    joints = _pair(points, vocabulary, joint)
-    found = _part(points, vocabulary, side, part)
+    joints = _pair(points, keypoint_set, joint)
+    found = _part(points, keypoint_set, side, part)
     if joints is None or found is None:
         return False
     own, other = joints if side == 'left' else joints[::-1]

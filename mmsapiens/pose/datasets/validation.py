@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from ...core.fault_report import Track, no_progress
 from ...keypoints.keypoint_sets import GROUPS, KeypointSet, field_indices, get_keypoint_set
-from .annotation_faults import Context, Person, check_annotation, read_person
 from .checks import check_file
-from .faults import EntryId, Fault, entry_id, place, show
-from .image_faults import ImageFolder, check_image, image_size_wh
+from .faults import EntryId, Fault, Finding, entry_id, place, show, to_float
+from .person_faults import Context, Person
 
 SECTIONS = ('images', 'annotations', 'categories')
+_ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Where the images are.
+
+    Attributes:
+        path (str): The folder that ``file_name`` starts from.
+        with_size (bool): Whether to compare the size of each image; reads the first bytes of all
+            of them. Defaults to True.
+    """
+
+    path: str
+    with_size: bool = True
 
 
 def validate_file(
@@ -65,7 +82,7 @@ def validate_document(
         list[Fault]: Empty if there are none.
     """
     field_indices(vocabulary)  # refuses unknown names
-    points = get_keypoint_set(vocabulary)
+    keypoint_set = get_keypoint_set(vocabulary)
     if not isinstance(document, dict):
         text = f'it must be an object with the lists {list(SECTIONS)}'
         return [Fault('not_json', 'file', f'{text}, but got {show(document)}')]
@@ -75,121 +92,132 @@ def validate_document(
         if not isinstance(document.get(key), list) or not document[key]
     ]
     missing = {fault.where for fault in faults}
-    lists = {key: [] if key in missing else document[key] for key in SECTIONS}
-    faults += _check_groups(document, points)
-    faults += _check_categories(lists['categories'], points)
-    faults += _check_images(lists['images'], folder, track)
+    images, people, categories = (() if key in missing else document[key] for key in SECTIONS)
+    # The first image of an id counts.
+    sizes = {entry_id(image): _size_wh(image) for image in reversed(images)}
     context = Context(
-        vocabulary=points,
-        sizes_wh=None if 'images' in missing else _sizes(lists['images']),
-        categories=None if 'categories' in missing else frozenset(_ids(lists['categories'])),
+        keypoint_set,
+        sizes_wh=None if 'images' in missing else sizes,
+        categories=None if 'categories' in missing else frozenset(map(entry_id, categories)),
     )
-    faults += _check_annotations(lists['annotations'], context, track)
-    return faults
-
-
-def _ids(entries: list) -> Iterator[EntryId]:
-    for entry in entries:
-        value = entry_id(entry)
-        if value is not None:
-            yield value
-
-
-def _sizes(images: list) -> dict[EntryId, tuple[float, float] | None]:
-    """Size of each image; the first one of an id counts."""
-    return {
-        key: image_size_wh(image)
-        for image in reversed(images)
-        if (key := entry_id(image)) is not None
-    }
-
-
-def _check_entry(section: str, index: int, entry: object) -> Iterator[Fault]:
-    if entry_id(entry) is None:
-        yield Fault(
-            'malformed_entry',
-            place(section, index, entry),
-            f'it must be an object with an `id`, an integer or text, but got {show(entry)}',
-        )
-
-
-def _check_duplicate(kind: str, where: str, value: EntryId | None, first: dict) -> Iterator[Fault]:
-    """Complain about an id that ``first`` has, or add it there."""
-    if value is None:
-        return
-    if value in first:
-        yield Fault(kind, where, f'{first[value]} has the same `id`')
-    else:
-        first[value] = where
-
-
-def _check_groups(document: dict, vocabulary: KeypointSet) -> Iterator[Fault]:
-    """Compare the indices of groups that a file with 308 keypoints gives."""
-    info = document.get('info')
-    found = info.get('goliath_info') if isinstance(info, dict) else None
-    if vocabulary.name != 'goliath308' or not isinstance(found, dict):
-        return
-    for group in GROUPS:
-        key = f'{group}_keypoint_ids'
-        ids = list(vocabulary.groups[group])
-        if key in found and found[key] != ids:
-            yield Fault(
-                'wrong_groups',
-                f'info.goliath_info.{key}',
-                f'it must be {show(ids)}, but got {show(found[key])}',
-            )
-
-
-def _check_categories(categories: list, vocabulary: KeypointSet) -> Iterator[Fault]:
-    names = list(vocabulary.keypoint_names)
-    body = [names[index] for index in vocabulary.groups['body']]
+    faults += _check_groups(document, keypoint_set)
     for index, category in enumerate(categories):
-        yield from _check_entry('categories', index, category)
-        found = category.get('keypoints') if isinstance(category, dict) else []
-        if found and found not in (names, body):
-            yield Fault(
-                'wrong_names',
-                place('categories', index, category),
-                f'`keypoints` must be those of {vocabulary.name}, '
-                f'{show(names)}, or of its body, but got {show(found)}',
-            )
-
-
-def _check_images(images: list, folder: ImageFolder | None, track: Track) -> Iterator[Fault]:
+        where = place('categories', index, category)
+        faults += _check_entry(where, category)
+        faults += _check_names(where, category, keypoint_set)
     first: dict[EntryId, str] = {}
     for index, image in enumerate(track(images, 'images')):
         where = place('images', index, image)
-        yield from _check_entry('images', index, image)
-        yield from _check_duplicate('duplicate_image_id', where, entry_id(image), first)
+        faults += _check_entry(where, image, 'duplicate_image_id', first)
         if isinstance(image, dict):
-            for kind, message in check_image(image, folder):
-                yield Fault(kind, where, message)
-
-
-def _check_annotations(annotations: list, context: Context, track: Track) -> Iterator[Fault]:
-    first: dict[EntryId, str] = {}
-    people: dict[tuple, str] = {}
-    for index, annotation in enumerate(track(annotations, 'annotations')):
+            faults += (Fault(kind, where, text) for kind, text in _check_image(image, folder))
+    first, seen = {}, {}
+    for index, annotation in enumerate(track(people, 'annotations')):
         where = place('annotations', index, annotation)
-        yield from _check_entry('annotations', index, annotation)
-        yield from _check_duplicate('duplicate_annotation_id', where, entry_id(annotation), first)
+        faults += _check_entry(where, annotation, 'duplicate_annotation_id', first)
         if not isinstance(annotation, dict):
             continue
-        person = read_person(annotation, context.vocabulary)
+        person = Person(annotation, context)
         # Numbers near the end of the range overflow.
         with np.errstate(over='ignore', invalid='ignore'):
-            findings = list(check_annotation(annotation, person, context))
-        yield from (Fault(kind, where, text) for kind, text in findings)
-        key = _identity(annotation, person)
-        if key in people:
-            yield Fault('duplicate_person', where, f'{people[key]} has the same box and keypoints')
+            faults += [Fault(kind, where, text) for kind, text in person.faults()]
+        key = person.identity
+        if key in seen:
+            text = f'{seen[key]} has the same box and keypoints'
+            faults.append(Fault('duplicate_person', where, text))
         elif key:
-            people[key] = where
+            seen[key] = where
+    return faults
 
 
-def _identity(annotation: dict, person: Person) -> tuple:
-    """What makes a person the same as another, empty if that is unknown."""
-    image_id = entry_id(annotation, 'image_id')
-    if image_id is None or person.box is None or not person.given.all():
-        return ()
-    return image_id, person.box.tobytes(), person.points.tobytes()
+def _check_entry(
+    where: str, entry: object, kind: str = '', first: dict[EntryId, str] | None = None
+) -> Iterator[Fault]:
+    """Complain about an id that is missing, or that ``first`` has; else add it there."""
+    value = entry_id(entry)
+    if value is None:
+        text = f'it must be an object with an `id`, an integer or text, but got {show(entry)}'
+        yield Fault('malformed_entry', where, text)
+    elif first is not None and first.setdefault(value, where) != where:
+        yield Fault(kind, where, f'{first[value]} has the same `id`')
+
+
+def _check_groups(document: dict, keypoint_set: KeypointSet) -> Iterator[Fault]:
+    """Compare the indices of groups that a file with 308 keypoints gives."""
+    info = document.get('info')
+    found = info.get('goliath_info') if isinstance(info, dict) else None
+    if keypoint_set.name != 'goliath308' or not isinstance(found, dict):
+        return
+    for group in GROUPS:
+        key = f'{group}_keypoint_ids'
+        ids = list(keypoint_set.groups[group])
+        if key in found and found[key] != ids:
+            text = f'it must be {show(ids)}, but got {show(found[key])}'
+            yield Fault('wrong_groups', f'info.goliath_info.{key}', text)
+
+
+def _check_names(where: str, category: object, keypoint_set: KeypointSet) -> Iterator[Fault]:
+    names = list(keypoint_set.keypoint_names)
+    body = [names[index] for index in keypoint_set.groups['body']]
+    found = category.get('keypoints') if isinstance(category, dict) else []
+    if found and found not in (names, body):
+        wanted = f'those of {keypoint_set.name}, {show(names)}, or of its body'
+        text = f'`keypoints` must be {wanted}, but got {show(found)}'
+        yield Fault('wrong_names', where, text)
+
+
+def _size_wh(image: object) -> tuple[float, float] | None:
+    """Annotated width and height, None if they cannot be used."""
+    if not isinstance(image, dict):
+        return None
+    width, height = to_float(image.get('width')), to_float(image.get('height'))
+    is_usable = 0 < width < float('inf') and 0 < height < float('inf')
+    return (width, height) if is_usable else None
+
+
+def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
+    size_wh = _size_wh(image)
+    if size_wh is None:
+        yield (
+            'image_without_size',
+            '`width` and `height` must be positive numbers, but got '
+            f'{show(image.get("width"))} and {show(image.get("height"))}',
+        )
+    name = image.get('file_name')
+    if not isinstance(name, str) or not name:
+        text = f'`file_name` must be the name of a file, but got {show(name)}'
+        yield 'image_without_name', text
+        return
+    if folder is None:
+        return
+    path = os.path.join(folder.path, name)
+    if not os.path.isfile(path):
+        yield 'missing_image', f'{path!r} does not exist'
+        return
+    if not folder.with_size:
+        return
+    try:
+        found = read_size_wh(path)
+    # PIL raises errors of many types on damaged headers, SyntaxError and struct.error among them.
+    except Exception as error:
+        yield 'unreadable_image', f'{path!r} cannot be read: {error}'
+        return
+    if size_wh is not None and found != size_wh:
+        yield (
+            'wrong_image_size',
+            f'{path!r} has width and height {found}, but `width` and `height` '
+            f'are {size_wh[0]:g} and {size_wh[1]:g}',
+        )
+
+
+def read_size_wh(path: str) -> tuple[int, int]:
+    """Width and height of an image as OpenCV loads it.
+
+    Args:
+        path (str): The file, of which only the header is read.
+    """
+    with Image.open(path) as image:
+        width, height = image.size
+        if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
+            return height, width
+    return width, height

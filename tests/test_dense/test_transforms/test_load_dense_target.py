@@ -72,3 +72,12 @@ def test_bad_settings_are_refused():
         LoadDenseTarget('depth')
     with pytest.raises(KeyError, match='normal_frame'):
         LoadDenseTarget('normal_map', normal_frame='maya')
+
+
+def test_maps_of_other_storage(tmp_path):
+    np.save(tmp_path / 'a.npy', np.float32([[1, 2]]))
+    step = LoadDenseTarget('depth_map', backend_args=dict(backend='local'))
+    results = step(dict(depth_map_path=str(tmp_path / 'a.npy')))
+    assert results['gt_depth_map'].tolist() == [[1, 2]]
+    with pytest.raises(MissingFileError, match='b.npy does not exist'):
+        step(dict(depth_map_path=str(tmp_path / 'b.npy')))

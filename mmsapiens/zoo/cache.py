@@ -18,11 +18,10 @@ ROOTS = {
 """Variables of the Sapiens release -> the part of a path that they stand for; ``{mode}`` is
 torchscript or bfloat16."""
 
-OFFLINE_VARIABLES = ('MMSAPIENS_OFFLINE', 'HF_HUB_OFFLINE')
 DEFAULT_ENDPOINT = 'https://huggingface.co'
 
 
-def home() -> Path:
+def cache_dir() -> Path:
     """The folder of this package."""
     chosen = os.environ.get('MMSAPIENS_HOME')
     if chosen:
@@ -33,7 +32,7 @@ def home() -> Path:
 
 def cache_path(release: Release) -> Path:
     """Where a release is kept, downloaded or not."""
-    return home() / 'hub' / release.key
+    return cache_dir() / 'hub' / release.key
 
 
 def root_path(release: Release) -> Path | None:
@@ -51,7 +50,7 @@ def root_path(release: Release) -> Path | None:
 
 def is_offline() -> bool:
     """Whether the environment forbids the network."""
-    values = (os.environ.get(name, '') for name in OFFLINE_VARIABLES)
+    values = (os.environ.get(name, '') for name in ('MMSAPIENS_OFFLINE', 'HF_HUB_OFFLINE'))
     return any(value.lower() in ('1', 'true', 'yes', 'on') for value in values)
 
 

@@ -1,8 +1,10 @@
-"""Frames of a video file, one at a time."""
+"""Frames of a video file or camera, one at a time."""
 
 from __future__ import annotations
 
 import io
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from ..core.read_errors import ReadError
 from .listing import is_video_name
 from .read_options import DEFAULTS, ReadOptions
 
+_CAMERA = re.compile(r'webcam(?::(\d+))?')
 _STILL_BRANDS = (b'avif', b'avis', b'heic', b'heix', b'mif1', b'msf1')
 
 
@@ -187,3 +190,51 @@ def _upright(frame: Any) -> NDArray:
     image = frame.to_ndarray(format='bgr24')
     quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise
     return np.ascontiguousarray(np.rot90(image, quarter_turns))
+
+
+def camera_number(text: str) -> int | None:
+    """The number in 'webcam' or 'webcam:1'; None for any other text."""
+    match = _CAMERA.fullmatch(text)
+    return int(match[1] or 0) if match else None
+
+
+def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
+    """Frames of a camera until it stops.
+
+    Args:
+        number (int): Of the camera, from 0.
+        options (ReadOptions): ``frame_step``, ``end_s`` and ``max_frames``.
+
+    Yields:
+        VideoFrame: With the seconds since the first frame.
+
+    Raises:
+        ReadError: If there is no such camera, or if it gives nothing.
+    """
+    import cv2
+
+    camera = cv2.VideoCapture(number)
+    started, index, chosen = time.monotonic(), -1, 0
+    try:
+        while camera.isOpened():
+            found, image = camera.read()
+            time_s = time.monotonic() - started
+            if not found:
+                break
+            if index < 0:
+                started, time_s = time.monotonic(), 0.0
+            index += 1
+            if chosen == options.max_frames or (
+                options.end_s is not None and time_s >= options.end_s
+            ):
+                return
+            if index % options.frame_step == 0:
+                chosen += 1
+                yield VideoFrame(image, index, time_s)
+    finally:
+        camera.release()
+    if index < 0:
+        raise ReadError(
+            f'the camera {number} cannot be opened. Check that it is '
+            'connected, that no other program uses it, and its number.'
+        )

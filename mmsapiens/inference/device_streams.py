@@ -1,44 +1,12 @@
-"""Who may use a device, and how many at a time."""
+"""Batches on a GPU beside each other."""
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-
-
-class Turns:
-    """Lets a few threads use a device at once, or one of them alone.
-
-    Args:
-        at_once (int): Most threads.
-    """
-
-    def __init__(self, at_once: int) -> None:
-        self.at_once = at_once
-        self._free = at_once
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def take(self, alone: bool = False) -> Iterator[None]:
-        """Wait for a turn, which lasts as long as the block.
-
-        Args:
-            alone (bool): Whether nobody else may have one. Defaults to False.
-        """
-        share = self.at_once if alone else 1
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= share)
-            self._free -= share
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += share
-                self._changed.notify_all()
 
 
 def batches_at_once(device: torch.device) -> int:

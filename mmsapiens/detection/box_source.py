@@ -1,0 +1,127 @@
+"""Where the people of an image come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..structures.results import Image, People
+from .people_files import PeopleFile, digest, people_of_boxes
+
+FALLBACKS = ('image', 'none')
+DETECT, IMAGE = 'detect', 'image'
+FindPeople = Callable[[Sequence[Image]], list[People]]
+"""From some images, in the order of the stream, to their people, such as a detector."""
+
+
+class BoxSource:
+    """Finds the people of images.
+
+    Args:
+        people (Any): 'detect'; 'image' for one box around each image; a COCO file or detections as
+            :class:`PeopleFile` reads them; boxes (N, 4) as x1, y1, x2, y2, or (N, 5) with scores,
+            for every image, or a mapping of them by name of the results, path, or name of the
+            file; a function of an :class:`Image`; or something with a method ``people``.
+        fallback (str): What an image is in which no person is found: 'none', or 'image' for one
+            box around it, as in the reference's demos. Defaults to 'none'.
+        detector (Callable, optional): Makes the detector, if it is needed.
+
+    Attributes:
+        identity (str): What manifests call it; other boxes are called otherwise.
+        detector (Callable, optional): None unless people are detected.
+        find_id (Callable, optional): Name and source of an image -> its id in the file of boxes;
+            None without a file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If ``people`` is none of these.
+        ValueError: If ``fallback`` is unknown.
+    """
+
+    def __init__(
+        self, people: Any, fallback: str = 'none', detector: Callable[[], FindPeople] | None = None
+    ) -> None:
+        if fallback not in FALLBACKS:
+            raise ValueError(f'`fallback` must be one of {FALLBACKS}, but got {fallback!r}')
+        self.fallback = fallback
+        self.detector: FindPeople | None = None
+        self.find_id: Callable[[str, str], int | None] | None = None
+        self._people: Callable[[Image], People]
+        if isinstance(people, str) and people == DETECT and detector is not None:
+            self.detector, self.identity = detector(), DETECT
+            return
+        if isinstance(people, str) and people == IMAGE:
+            self._people, self.identity = _whole, IMAGE
+            return
+        if isinstance(people, (str, os.PathLike)):
+            people = _open(people)
+        if isinstance(people, PeopleFile):
+            self.find_id = people.find_id
+        if isinstance(people, (Mapping, list, tuple, np.ndarray)):
+            by_text = {str(k): v for k, v in people.items()} if isinstance(people, Mapping) else 0
+            self._people = partial(_given, people)
+            self.identity = f'caller {digest(by_text or people)}'
+        elif hasattr(people, 'people'):
+            self._people = people.people
+            self.identity = getattr(people, 'identity', type(people).__name__)
+        elif callable(people):
+            self._people, self.identity = partial(_asked, people), 'function'
+        else:
+            raise TypeError(
+                f"`people` must be '{DETECT}', '{IMAGE}', a file, boxes or a "
+                f'function, but got {type(people).__name__}'
+            )
+
+    def __call__(self, frames: Sequence[Image]) -> list[People]:
+        """The people of each image.
+
+        Raises:
+            KeyError: If a mapping does not have an image.
+            ValueError: If there are no boxes for an image, or they are none.
+        """
+        if self.detector is not None:
+            found = self.detector(frames)
+        else:
+            found = [self._people(frame) for frame in frames]
+        if self.fallback == 'none':
+            return found
+        return [people if len(people) else _whole(frame) for people, frame in zip(found, frames)]
+
+
+def _whole(frame: Image) -> People:
+    return People.whole_image(frame.size_hw)
+
+
+def _open(people: str | os.PathLike[str]) -> PeopleFile:
+    path = os.path.expanduser(os.fspath(people))
+    if not path.endswith('.json') and not os.path.exists(path):
+        raise FileNotFoundError(
+            f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes, "
+            f'but got {people!r}, and there is no such file'
+        )
+    return PeopleFile(path)
+
+
+def _given(boxes: Any, frame: Image) -> People:
+    """Boxes that the caller has."""
+    if isinstance(boxes, Mapping):
+        keys = [frame.name, frame.source, os.path.basename(frame.source)]
+        found = [key for key in keys if key in boxes]
+        if not found:
+            raise KeyError(
+                f'the boxes have nothing for {frame.source}: give them '
+                f'under one of {list(dict.fromkeys(keys))}, an empty list '
+                'for no person'
+            )
+        boxes = boxes[found[0]]
+    return people_of_boxes(boxes, frame.size_hw, where=f'the boxes of {frame.name}')
+
+
+def _asked(function: Callable[[Image], Any], frame: Image) -> People:
+    """Boxes that a function of the caller gives: an array, or :class:`People`."""
+    answer = function(frame)
+    return answer if isinstance(answer, People) else _given(answer, frame)

@@ -1,0 +1,299 @@
+"""Dense maps as the content of npy, npz, png and exr files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import putchunk
+
+from ..core.errors import BadSampleError
+from ..structures.fields import Field
+
+DAMAGED = 'Copy it again, or take it out of the dataset.'
+PNG_START = b'\x89PNG\r\n\x1a\n'
+PNG_END = b'IEND\xaeB`\x82'
+HEADER_END = len(PNG_START) + 25
+"""Where the first chunk of a PNG file ends, always."""
+KEYWORD = 'mmsapiens'
+"""Of the tEXt chunk with the field and the scaling, as JSON."""
+UINT16_MAX = 65535
+
+_SCALAR_CHANNELS = ('Z', 'Y', 'V', 'depth')
+_VECTOR_CHANNELS = (('R', 'G', 'B'), ('X', 'Y', 'Z'))
+
+
+def decode_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
+    """The array of an npy file, or the one of an npz file that is meant."""
+    try:
+        loaded = np.load(io.BytesIO(content), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        names = loaded.files
+        name = names[0] if len(names) == 1 else field.name
+        array = loaded[name] if name in names else None
+    # A damaged header ends in whatever numpy's or zipfile's parsers meet.
+    except Exception as error:
+        raise BadSampleError(
+            f'{path} is no whole npy or npz file of numbers; pickled objects '
+            f'are never loaded. {DAMAGED} The reason: {error}'
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise BadSampleError(
+            f'{path} must hold one array, or one named {field.name!r}, but it holds {names}'
+        )
+    return array
+
+
+def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+    """Stored numbers, (H, W) or (H, W, C) with R, G, B, and our notes."""
+    if PNG_END not in content or len(content) < HEADER_END:
+        raise BadSampleError(
+            f'{path} was cut short: its {len(content)} bytes have no end of a PNG file. {DAMAGED}'
+        )
+    depth, color = content[24], content[25]
+    if color == 0 and depth in (2, 4):
+        raise BadSampleError(
+            f'{path} is a gray PNG of {depth} bits, which programs read as '
+            'different numbers. Store it with 8 bits.'
+        )
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            text = image.info.get(KEYWORD)
+            image.verify()  # the checksums
+        if depth < 16:
+            pixels = np.asarray(Image.open(io.BytesIO(content)))
+        else:  # Pillow has no colors of 16 bits.
+            pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
+        raise BadSampleError(
+            f'{path} cannot be decoded as PNG: it is damaged or was cut short. {DAMAGED} '
+            f'The reason: {error}'
+        ) from error
+    if pixels is None:
+        raise BadSampleError(f'{path} cannot be decoded as PNG. {DAMAGED}')
+    if depth == 16 and pixels.ndim == 3:  # B, G, R and perhaps the opacity
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return pixels, {} if text is None else _read_notes(path, text)
+
+
+def _read_notes(path: str | Path, text: str) -> dict[str, Any]:
+    try:
+        notes = json.loads(text)
+        scaling = float(notes.get('scale', 1)), float(notes.get('offset', 0))
+    except (ValueError, TypeError, AttributeError):
+        scaling = (0.0, 0.0)
+    if not scaling[0] > 0:
+        raise BadSampleError(
+            f'the chunk {KEYWORD!r} of {path} must be JSON with '
+            f'`field`, `scale` above 0 and `offset`, but it is {text[:80]!r}'
+        )
+    return notes
+
+
+def decode_png(
+    path: str | Path, content: bytes, field: Field, scale: float | None, offset: float
+) -> np.ndarray:
+    """The map in a PNG file.
+
+    Args:
+        path (str | Path): Its name, for messages.
+        content (bytes): The file.
+        field (Field): What it shows.
+        scale (float, optional): value = stored * scale + offset, for numbers in a file that does
+            not hold its own scaling; None is 1.
+        offset (float): See ``scale``.
+
+    Returns:
+        np.ndarray: Labels or a mask as stored (of a mask in color, the first channel), or numbers
+        or vectors in float64; (H, W) or (H, W, C).
+
+    Raises:
+        BadSampleError: If the file is damaged, cut short, was written for another field, or has too
+            few bits.
+    """
+    stored, notes = _read_png(path, content)
+    if notes.get('field', field.name) != field.name:
+        raise BadSampleError(
+            f'{path} was written as a {notes["field"]}, but is read as a '
+            f'{field.name}. Check the folders of the dataset.'
+        )
+    if field.dtype == 'uint8':
+        is_mask = not field.is_labels
+        return stored[..., 0] if is_mask and stored.ndim == 3 else stored
+    if stored.dtype.kind != 'u':
+        raise BadSampleError(
+            f'{path} must be a PNG of 8 or 16 bits to hold a {field.name}, but it has 1 bit'
+        )
+    if field.is_vector:
+        values = stored / np.iinfo(stored.dtype).max * 2 - 1
+        if stored.ndim == 3:  # no unit vector is black
+            values[(stored == 0).all(axis=-1)] = 0
+        return values
+    scale = notes.get('scale', 1.0 if scale is None else scale)
+    return stored * float(scale) + float(notes.get('offset', offset))
+
+
+def encode_png(
+    path: Path, array: np.ndarray, field: Field, scale: float | None, offset: float | None
+) -> bytes:
+    """The content of a PNG file, as :func:`~mmsapiens.io.map_io.write_map` describes it.
+
+    Args:
+        path (Path): Its name, for messages.
+        array (np.ndarray): The map, (H, W) or (H, W, C).
+        field (Field): What it shows.
+        scale (float, optional): Of numbers; None takes the range of values.
+        offset (float, optional): Likewise.
+
+    Raises:
+        ValueError: If the scaled values do not fit in 16 bits.
+        BadSampleError: If a vector is longer than 1.
+    """
+    notes: dict[str, Any] = dict(field=field.name)
+    if field.dtype == 'uint8':
+        stored = array if field.is_labels else array * np.uint8(255)
+    elif field.is_vector:
+        stored = _encode_vectors(path, array)
+    else:
+        stored, notes['scale'], notes['offset'] = _encode_numbers(path, array, scale, offset)
+    if stored.ndim == 3:
+        stored = np.ascontiguousarray(stored[..., ::-1])  # OpenCV writes BGR
+    content = cv2.imencode('.png', stored)[1].tobytes()
+    chunk = io.BytesIO()  # Pillow, which writes notes, has no colors of 16 bits
+    putchunk(chunk, b'tEXt', f'{KEYWORD}\0{json.dumps(notes)}'.encode('latin-1'))
+    return content[:HEADER_END] + chunk.getvalue() + content[HEADER_END:]
+
+
+def _encode_vectors(path: Path, array: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(array, axis=-1)
+    if length.max() > 1.01:
+        raise BadSampleError(
+            f'the vectors for {path} must not be longer than 1, but '
+            f'one has the length {length.max():.4g}'
+        )
+    stored = (array.astype(np.float64) + 1) / 2 * UINT16_MAX
+    stored = np.rint(stored).clip(0, UINT16_MAX).astype(np.uint16)
+    stored[length == 0] = 0
+    return stored
+
+
+def _encode_numbers(
+    path: Path, array: np.ndarray, scale: float | None, offset: float | None
+) -> tuple[np.ndarray, float, float]:
+    values: np.ndarray = array.astype(np.float64)
+    if scale is None:
+        offset = float(values.min()) if offset is None else float(offset)
+        scale = float(values.max() - offset) / UINT16_MAX or 1.0
+    offset = float(offset or 0.0)
+    if not scale > 0:
+        raise ValueError(f'`scale` must be positive, but got {scale}')
+    stored = np.rint((values - offset) / scale)
+    if stored.min() < 0 or stored.max() > UINT16_MAX:
+        raise ValueError(
+            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values '
+            f'from {offset} to {offset + scale * UINT16_MAX}, but those for '
+            f'{path} go from {values.min()} to {values.max()}. Choose others, '
+            'or write npy or exr.'
+        )
+    return stored.astype(np.uint16), float(scale), offset
+
+
+def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
+    """The map in an EXR file.
+
+    Args:
+        path (str | Path): Its name, for messages.
+        content (bytes): The file.
+        field (Field): What it shows. A field of one channel may be the only channel, or one of 'Z',
+            'Y', 'V', 'depth', or gray as R, G, B; vectors are in R, G, B or X, Y, Z.
+
+    Returns:
+        np.ndarray: As stored, (H, W) or (H, W, C).
+
+    Raises:
+        BadSampleError: If the file is damaged or has other channels.
+    """
+    # Its import may fail where no file of the kind is ever read.
+    import OpenEXR
+
+    if field.dtype == 'uint8':
+        raise BadSampleError(f'{path} is an EXR file, but a {field.name} must be png or npy')
+    try:
+        file = OpenEXR.File(io.BytesIO(content), separate_channels=True, num_threads=0)
+        channels = {k: v.pixels for k, v in file.channels().items()}
+    except (RuntimeError, ValueError, OSError, MemoryError) as error:
+        raise BadSampleError(
+            f'{path} cannot be read as EXR: it is damaged or was cut short. '
+            f'{DAMAGED} The reason: {error}'
+        ) from error
+    return _select_channels(path, channels, field)
+
+
+def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: Field) -> np.ndarray:
+    """The channels of an EXR file that hold the field."""
+    if field.channels == 1:
+        names = [name for name in _SCALAR_CHANNELS if name in channels]
+        if len(channels) == 1 or len(names) == 1:
+            return channels[(names or list(channels))[0]]
+        gray = [channels[name] for name in 'RGB' if name in channels]
+        if len(gray) == 3 and all((c == gray[0]).all() for c in gray):
+            return gray[0]
+        expected = f'one channel, or one of {_SCALAR_CHANNELS}'
+    else:
+        choices = [_channel_names(field)]
+        if field.is_vector:
+            choices = list(_VECTOR_CHANNELS)
+        fitting = [c for c in choices if set(c) <= set(channels)]
+        if len(fitting) == 1:
+            planes = [channels[name] for name in fitting[0]]
+            if len({plane.shape for plane in planes}) == 1:
+                return np.stack(planes, axis=-1)
+        expected = f'channels {" or ".join(map(str, choices))} of one size'
+    raise BadSampleError(
+        f'{path} must have {expected} to hold a {field.name}, but it has {sorted(channels)}'
+    )
+
+
+def _channel_names(field: Field) -> tuple[str, ...]:
+    if field.channels == 1:
+        return ('Z',)
+    if field.channels == 3:
+        return ('R', 'G', 'B')
+    return tuple(f'C{i}' for i in range(field.channels))
+
+
+def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
+    """The content of an EXR file: float32, compressed without loss.
+
+    Args:
+        path (Path): Its name, for messages.
+        array (np.ndarray): The map, (H, W) as channel Z, (H, W, 3) as R, G, B, or (H, W, C) as C0,
+            C1 and so on.
+        field (Field): What it shows.
+
+    Raises:
+        ValueError: If it is labels or a mask.
+    """
+    import OpenEXR
+
+    if field.dtype == 'uint8':
+        raise ValueError(f'a {field.name} is written as png, npy or npz, but got {path}')
+    planes = array[..., None] if array.ndim == 2 else array
+    channels = {
+        name: np.ascontiguousarray(planes[..., i], dtype=np.float32)
+        for i, name in enumerate(_channel_names(field))
+    }
+    header = dict(compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage)
+    with tempfile.TemporaryDirectory() as folder:
+        name = os.path.join(folder, 'map.exr')
+        with OpenEXR.File(header, channels, num_threads=0) as file:
+            file.write(name)
+        return Path(name).read_bytes()

@@ -1,0 +1,374 @@
+"""A released checkpoint as a verified file on this machine.
+
+:mod:`huggingface_hub` talks to the hub. ``hf_hub_download`` itself is not used, because from 2.4 on
+it begins again after an interruption, which costs up to 9 GB here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
+from huggingface_hub.file_download import HfFileMetadata, http_get
+from huggingface_hub.utils import build_hf_headers, tqdm
+
+from ..core.file_type import fault_of, sha256_of
+from .cache import cache_dir, cache_path, endpoint, is_offline, root_path
+from .errors import DownloadError, IntegrityError
+from .records import Records
+from .releases import Release, find_release, table
+
+# Of httpx under huggingface_hub 1, of httpx2 under 2.
+_HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
+_OWN_FILE = 'or pass the path of a file that you have'
+_NOT_USED = 'it is not used. Try again, or use another HF_ENDPOINT'
+FIRST_WAIT_S = 1.0
+"""Between the first two attempts; doubles."""
+
+
+def print_line(line: str) -> None:
+    """Print a line to stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def download(
+    release: Release | str,
+    size: str | None = None,
+    format: str = 'pth',
+    *,
+    verify: bool = False,
+    accept_new: bool = False,
+    tries: int = 5,
+    show_bar: bool = True,
+    notify: Callable[[str], None] = print_line,
+) -> Path:
+    """Find a release on the disk, or fetch it.
+
+    Looked for in ``SAPIENS_CHECKPOINT_ROOT`` and ``SAPIENS_LITE_CHECKPOINT_ROOT``, in the cache,
+    then on the hub. The file gets its name in the cache once its size, content and SHA-256 are
+    right.
+
+    Args:
+        release (Release | str): What to fetch, or its task.
+        size (str, optional): Of the model, with a task. Defaults to None.
+        format (str): With a task. Defaults to 'pth'.
+        verify (bool): Whether a file on the disk is read and hashed again though its size and time
+            have not changed. Defaults to False.
+        accept_new (bool): Whether to forget the hash and commit that the first use recorded, and
+            fetch the newest. Defaults to False.
+        tries (int): Attempts in a row without a new byte. Defaults to 5.
+        show_bar (bool): Whether to show a progress bar, on a terminal. Defaults to True.
+        notify (Callable): Takes a line about what happens. Defaults to printing to stderr.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        KeyError: If there is no such release.
+        DownloadError: If it cannot be fetched.
+        IntegrityError: If what is there, or what came, is not the file.
+    """
+    if isinstance(release, str):
+        if size is None:
+            raise ValueError(f'`size` must be given with the task {release!r}, but got None')
+        release = find_release(release, size, format)
+    job = _Download(release, tries, show_bar, notify)
+    if accept_new:
+        job.forget()
+    own = root_path(release)
+    if own is not None:
+        job.check(own, verify)
+        return own
+    return job.cached(verify) or job.fetch(verify)
+
+
+def resolve_checkpoint(
+    checkpoint: str | os.PathLike[str] | None,
+    task: str,
+    size: str,
+    format: str = 'pth',
+    *,
+    show_bar: bool = True,
+    notify: Callable[[str], None] = print_line,
+) -> Path:
+    """The file to load for a model.
+
+    Args:
+        checkpoint (str | Path, optional): A file or a folder in shards, which is taken as it is;
+            None takes the release.
+        task (str): As in :func:`find_release`.
+        size (str): As in :func:`find_release`.
+        format (str): As in :func:`find_release`. Defaults to 'pth'.
+        show_bar (bool): As in :func:`download`. Defaults to True.
+        notify (Callable): As in :func:`download`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        IntegrityError: If it is a web page, a Git LFS pointer or empty.
+    """
+    if checkpoint is None:
+        return download(task, size, format, show_bar=show_bar, notify=notify)
+    path = Path(checkpoint).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(
+            f'`checkpoint` must be a file, but there is none at {path}; '
+            'without it the release is downloaded'
+        )
+    fault = fault_of(path) if path.is_file() else None
+    if fault is not None:
+        raise IntegrityError(
+            f'{path}: is {fault}; for a clone of a repository, `git lfs pull` fetches its files'
+        )
+    return path
+
+
+class _Download:
+    """One release, its place in the cache and what is known about it."""
+
+    def __init__(
+        self, release: Release, tries: int, show_bar: bool, notify: Callable[[str], None]
+    ) -> None:
+        self.release = release
+        self.tries = tries
+        self.show_bar = show_bar
+        self.notify = notify
+        self.path = cache_path(release)
+        self.records = Records()
+
+    def forget(self) -> None:
+        """Drop the record, and the file that agrees with it."""
+        if is_offline():
+            raise self._error(
+                'a new version cannot be accepted while MMSAPIENS_OFFLINE or HF_HUB_OFFLINE is set'
+            )
+        self.records.put('releases', self.release.key, None)
+        self.path.unlink(missing_ok=True)
+
+    def cached(self, verify: bool) -> Path | None:
+        """The file in the cache, if it is there and right."""
+        if not self.path.is_file():
+            return None
+        try:
+            self.check(self.path, verify)
+        except IntegrityError as error:
+            if is_offline():
+                raise
+            self.notify(f'{error}\nfetching it again')
+            return None
+        return self.path
+
+    def check(self, path: Path, verify: bool) -> None:
+        """Compare a file on the disk with what is known about the release."""
+        fault = fault_of(path)
+        if fault is not None:
+            raise IntegrityError(f'{path}: is {fault}; replace or remove it')
+        self._compare(path, self.records.hash_of(path, verify), None)
+
+    def fetch(self, verify: bool) -> Path:
+        """Fetch the file and give it its name."""
+        name, task = self.release.file, f'{self.release.task} {self.release.size}'
+        if is_offline():
+            raise self._error(
+                f'is not in {self.path.parent}, and MMSAPIENS_OFFLINE or HF_HUB_OFFLINE forbids '
+                f'the network: run `mmsapiens download {task}` where there is one and copy the '
+                f'folder {cache_dir()}, {_OWN_FILE}'
+            )
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_name(f'.{name}.lock')):  # others wait
+                found = self.cached(verify)
+                if found is not None:
+                    return found
+                self._show_license()
+                remote = self._with_retries(self._head)
+                partial = self._partial(remote)
+                self._with_retries(lambda: self._body(remote, partial))
+                self._finish(partial, remote)
+        except DownloadError:
+            raise
+        except OSError as error:
+            raise self._error(
+                f'cannot be written ({error.strerror or error}): make room, or set '
+                'MMSAPIENS_HOME to a folder elsewhere'
+            ) from None
+        return self.path
+
+    def _error(self, reason: str) -> DownloadError:
+        return DownloadError(f'{self.release.file}: {reason}')
+
+    def _url(self, revision: str) -> str:
+        return hf_hub_url(
+            self.release.repo, self.release.path_in_repo, revision=revision, endpoint=endpoint()
+        )
+
+    def _head(self) -> HfFileMetadata:
+        """Ask for size, hash and commit."""
+        known = self.records.get('releases', self.release.key)
+        revision = (known and known['commit']) or self.release.revision or 'main'
+        found = get_hf_file_metadata(self._url(revision), endpoint=endpoint())
+        if found.commit_hash is None or found.etag is None:
+            raise FileMetadataError('no X-Repo-Commit or ETag')
+        return found
+
+    def _partial(self, remote: HfFileMetadata) -> Path:
+        """The file that receives this version; those of other versions are removed."""
+        partial = self.path.with_name(f'.{self.path.name}.{str(remote.etag)[:16]}.partial')
+        for path in self.path.parent.glob(f'.{self.path.name}.*.partial'):
+            if path != partial:
+                path.unlink()
+        have = partial.stat().st_size if partial.exists() else 0
+        if remote.size is not None and have > remote.size:
+            partial.unlink()
+            have = 0
+        if have:
+            self.notify(f'{self.release.file}: continuing after {have} bytes')
+        missing = (remote.size or 0) - have
+        free = shutil.disk_usage(partial.parent).free
+        if missing > free:
+            raise self._error(
+                f'{missing / 1e9:.3g} GB are to come, but only {free / 1e9:.3g} GB are free in '
+                f'{partial.parent}: make room, or set MMSAPIENS_HOME to a folder elsewhere'
+            )
+        return partial
+
+    def _body(self, remote: HfFileMetadata, partial: Path) -> None:
+        """Receive what is missing."""
+        with partial.open('ab') as file:
+            http_get(
+                self._url(str(remote.commit_hash)),
+                file,
+                resume_size=file.tell(),
+                headers={**build_hf_headers(), 'Accept-Encoding': 'identity'},
+                expected_size=remote.size,
+                displayed_filename=self.release.file,
+                tqdm_class=tqdm if self.show_bar else _NoBar,
+            )
+
+    def _with_retries(self, attempt: Callable[[], Any]) -> Any:
+        """Try until it works, fails for good, or fails too often."""
+        for failures in range(1, self.tries + 1):
+            try:
+                return attempt()
+            except (_HTTPError, FileMetadataError, OSError, UnicodeDecodeError) as error:
+                # The last is of an error page that is not in UTF-8.
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # of the disk
+                reason, is_transient = self._explain(error)
+            if not is_transient:
+                raise self._error(reason)
+            if failures < self.tries:
+                wait_s = min(FIRST_WAIT_S * 2 ** (failures - 1), 60)
+                self.notify(f'{self.release.file}: {reason}; again in {wait_s:g} s')
+                time.sleep(wait_s)
+        raise self._error(f'gave up after {self.tries} attempts: {reason}')
+
+    def _explain(self, error: Exception) -> tuple[str, bool]:
+        """What happened with the way out, and whether another attempt may succeed."""
+        response: Any = getattr(error, 'response', None)
+        status = 0 if response is None else int(response.status_code)
+        page = f'{endpoint()}/{self.release.repo}'
+        is_transient = not status or status >= 500 or status in (408, 416, 429)
+        is_transient &= type(error).__name__ != 'UnsupportedProtocol'
+        if isinstance(error, FileMetadataError):
+            is_transient = False
+            reason = (
+                f'{endpoint()} does not answer as a Hugging Face hub does ({error}): check '
+                'HF_ENDPOINT, and whether the network wants you to log in on a web page'
+            )
+        elif status in (401, 403):
+            reason = (
+                f'access is denied (HTTP {status}): accept the terms at {page}, log in with `hf '
+                f'auth login` or set HF_TOKEN, {_OWN_FILE}'
+            )
+        elif status:
+            reason = (
+                f'{page} refuses the request (HTTP {status}): see what it has, try again later or '
+                f'with another HF_ENDPOINT, {_OWN_FILE}'
+            )
+        else:
+            reason = (
+                f'{endpoint()} cannot be reached, or the connection broke '
+                f'({type(error).__name__}: {error}): check the network, HTTPS_PROXY and '
+                f'HF_ENDPOINT, {_OWN_FILE}'
+            )
+        return reason, is_transient
+
+    def _finish(self, partial: Path, remote: HfFileMetadata) -> None:
+        """Verify what came and give it its name."""
+        fault = fault_of(partial)
+        try:
+            if fault is not None:
+                raise IntegrityError(f'{self.release.file}: {endpoint()} sent {fault}; {_NOT_USED}')
+            self._compare(partial, sha256_of(partial), remote)
+        except IntegrityError:
+            partial.unlink()
+            raise
+        with partial.open('rb') as file:
+            os.fsync(file.fileno())
+        os.replace(partial, self.path)
+
+    def _compare(self, path: Path, digest: str, remote: HfFileMetadata | None) -> None:
+        """Compare a hash with all known ones; record it where there was none."""
+        key, release = self.release.key, self.release
+        known = self.records.get('releases', key)
+        etag = '' if remote is None or remote.etag is None else remote.etag
+        expected = {
+            'published': release.sha256,
+            'named by the hub': etag if len(etag) == 64 else None,
+        }
+        if known is not None:
+            expected[f'recorded on {known["date"]}'] = known['sha256']
+        for who, wanted in expected.items():
+            if wanted in (None, digest):
+                continue
+            remedy = _NOT_USED
+            if who.startswith('recorded'):
+                remedy += (
+                    f'. If its authors have replaced the file, `mmsapiens download {release.task} '
+                    f'{release.size} --format {release.format} --accept-new` takes the new one'
+                )
+            raise IntegrityError(
+                f'{path if remote is None else release.file}: has the SHA-256 {digest} instead of '
+                f'{wanted}, {who}; {remedy}'
+            )
+        commit = None if remote is None else remote.commit_hash
+        if known is not None and (known['commit'] or commit is None):
+            return
+        origin = next((who for who, wanted in expected.items() if wanted), 'of the first use')
+        date = datetime.now(timezone.utc).isoformat(timespec='seconds')
+        self.records.put(
+            'releases', key, dict(sha256=digest, commit=commit, origin=origin, date=date)
+        )
+        if origin == 'of the first use':
+            self.notify(
+                f'{release.file}: no hash of it is published; recorded the SHA-256 {digest} in '
+                f'{self.records.path}, with which later downloads are compared'
+            )
+
+    def _show_license(self) -> None:
+        """Name the license, once for each."""
+        name = self.release.license
+        if self.records.get('licenses', name):
+            return
+        self.records.put('licenses', name, True)
+        license = table()['licenses'][name]
+        self.notify(
+            f'The weights are under {license["name"]} ({license["url"]}): {license["note"]}. '
+            'This is said once.'
+        )
+
+
+class _NoBar(tqdm):
+    """A progress bar that shows nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, 'disable': True})
