@@ -6,6 +6,7 @@ current torch and numpy, and lists the public classes in their registries. It im
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import _parts as hosts
@@ -13,18 +14,23 @@ from . import compat
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .checkpoints.build_model import build_model
     from .inference.inferencer import SapiensInferencer
 
 compat.apply()
 hosts.announce()
 
-__all__ = ['SapiensInferencer', '__version__']
+__all__ = ['SapiensInferencer', '__version__', 'build_model']
+
+
+_LATER = {
+    'SapiensInferencer': 'mmsapiens.inference.inferencer',
+    'build_model': 'mmsapiens.checkpoints.build_model',
+}
+"""Public name -> module that is imported, and torch with it, when it is asked for."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import the inferencer, and torch with it, when it is asked for."""
-    if name == 'SapiensInferencer':
-        from .inference.inferencer import SapiensInferencer
-
-        return SapiensInferencer
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

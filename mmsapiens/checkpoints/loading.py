@@ -132,7 +132,7 @@ def load_weights(
         heads = tuple(head for head in family.HEADS if any(k.startswith(head) for k in target))
         info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
         backbone: Any = model if is_encoder else model.backbone
-        _check_encoder(backbone, info, bool(heads))
+        check_encoder(backbone, info, bool(heads))
         weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
         if not is_encoder:
             family.check_head(file, target)
@@ -181,7 +181,7 @@ def _named(model: nn.Module, task: str | None) -> HeadFacts | None:
     return named
 
 
-def _check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool) -> None:
+def check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool) -> None:
     """Refuse what the file says itself and shapes do not show.
 
     Raises:

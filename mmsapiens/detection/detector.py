@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..checkpoints import get_state_dict, read_checkpoint
+from ..inference.host_models import without_loading
 from ..inference.model_files import weights_identity
-from ..inference.networks.base import without_loading
 from ..structures.results import Image, People
 from ..zoo import config_path, resolve_checkpoint
 from .box_source import FindPeople

@@ -20,26 +20,22 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from torch import Tensor
 
+from ..checkpoints.build_model import build_encoder
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
+from ..models.input_rule import MEAN, STD
 from ..models.tasks import model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
 from .device_streams import batches_at_once, own_stream
-from .encoders import ready_encoder
 from .feature_files import KINDS, FeatureWriter, FrameFeatures
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import weights_identity
-from .networks import Options
-from .networks.build import DTYPES
+from .networks import DTYPES, Options
 from .output_folder import OutputFolder
 from .pipeline import Pipeline
 from .write_run import RunSummary, write_results
-
-MEAN = (123.675, 116.28, 103.53)
-STD = (58.395, 57.12, 57.375)
-"""RGB, of the training."""
 
 
 class FeatureExtractor:
@@ -101,7 +97,7 @@ class FeatureExtractor:
         self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
-        self.encoder = ready_encoder(
+        self.encoder = build_encoder(
             self.weights,
             device=self.device,
             dtype=DTYPES[dtype],

@@ -79,7 +79,7 @@ class SapiensInferencer:
         KeyError: If a name is unknown.
         ValueError: If an argument is out of range or weights do not fit.
         FileNotFoundError: If a file does not exist.
-        ImportError: If the host of a task is not installed.
+        ImportError: If a config needs a host that is not installed.
         DownloadError: If a release cannot be fetched.
     """
 
@@ -128,7 +128,7 @@ class SapiensInferencer:
             for task in names
         }
         self.networks: dict[str, TaskNetwork] = {
-            task: build_network(task, one.config, one.weights, self.options)
+            task: build_network(task, one.config, one.weights, self.options, model=model)
             for task, one in self.files.items()
         }
 
@@ -298,7 +298,7 @@ class SapiensInferencer:
             dtype=self.options.dtype,
             tasks={
                 task: dict(
-                    config=one.config.name,
+                    config=None if one.config is None else one.config.name,
                     flip_test=self.networks[task].flip_test,
                     **weights_identity(one.weights),
                 )

@@ -5,106 +5,70 @@ They are ``lite/demo`` of the `reference implementation
 numbers. ``docs/inference.md`` says where and why the default mode differs, and which defects are
 not repeated.
 
-Letters: C channels, H W height and width of the image, h w those of the network's output.
+Shapes: C channels, H W height and width of the image, h w those of the network's output.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from ..structures.fields import Field
+from ..models.input_rule import InputRule
+from ..ops.resize_outputs import restore
+from ..structures.fields import Field
 
 MEAN = (123.5, 116.5, 103.5)
 STD = (58.5, 57.0, 57.5)
 """RGB, of the small demos; the networks were trained with others."""
-PADDING = 1.25
-"""Crops are larger than boxes by this factor."""
 LENGTH_EPS = 1e-5
 """What the small demo adds to the length of a normal."""
 
 
-def use_lite_colors(model: nn.Module) -> None:
-    """Let a model normalize images as the small demos do."""
-    preprocessor = model.data_preprocessor
-    for name, values in (('mean', MEAN), ('std', STD)):
-        buffer = getattr(preprocessor, name)
-        buffer.copy_(buffer.new_tensor(values).view_as(buffer))
+@dataclass(frozen=True)
+class LiteRule(InputRule):
+    """Crops of the image's aspect that are then squeezed; outputs resized once."""
 
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
 
-def lite_box(
-    box: NDArray, size_hw: tuple[int, int], padding: float = PADDING
-) -> tuple[NDArray, NDArray]:
-    """Center and size of the crop of a small demo.
+    def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
+        """Center and size of the crop, which has the aspect of the image, float64 (2,)."""
+        x1, y1, x2, y2 = np.asarray(box, dtype=np.float64)
+        center = np.array([x1 + x2, y1 + y2]) / 2
+        width, height = (x2 - x1) * self.box_padding, (y2 - y1) * self.box_padding
+        aspect = image_hw[1] / image_hw[0]
+        if width > height * aspect:
+            height = width / aspect
+        else:
+            width = height * aspect
+        return center, np.array([width, height])
 
-    Args:
-        box (NDArray): x1, y1, x2, y2.
-        size_hw (tuple[int, int]): Of the image, whose aspect the crop gets.
-        padding (float): Factor of the size. Defaults to 1.25.
+    def crop(self, image: NDArray, box: NDArray) -> NDArray:
+        """The crop at the size of the image, then at that of the input."""
+        height, width = image.shape[:2]
+        center, scale = self.box_geometry(box, (height, width))
+        factors = np.array([width - 1, height - 1]) / scale
+        matrix = np.zeros((2, 3))
+        matrix[:, :2] = np.diag(factors)
+        matrix[:, 2] = factors * (scale / 2 - center)
+        warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
+        return self.resize(warped)
 
-    Returns:
-        tuple[NDArray, NDArray]: x, y, and width, height, float64 (2,).
-    """
-    x1, y1, x2, y2 = np.asarray(box, dtype=np.float64)
-    center = np.array([x1 + x2, y1 + y2]) / 2
-    width, height = (x2 - x1) * padding, (y2 - y1) * padding
-    aspect = size_hw[1] / size_hw[0]
-    if width > height * aspect:
-        height = width / aspect
-    else:
-        width = height * aspect
-    return center, np.array([width, height])
+    def restore(
+        self,
+        maps: Tensor,
+        image_hw: tuple[int, int],
+        finish: Callable[[Tensor], Tensor],
+        field: Field,
+    ) -> Tensor:
+        """Straight to the image; vectors have length 1, but for the small demo's summand."""
 
-
-def lite_crop(
-    image: NDArray, box: NDArray, input_size_wh: tuple[int, int]
-) -> tuple[NDArray, NDArray, NDArray]:
-    """The crop of a small demo: of the image's aspect, then squeezed.
-
-    Args:
-        image (NDArray): uint8 (H, W, 3).
-        box (NDArray): x1, y1, x2, y2.
-        input_size_wh (tuple[int, int]): Of the network.
-
-    Returns:
-        tuple: The crop, uint8 (h, w, 3), and center and size of what it shows, float64 (2,).
-    """
-    height, width = image.shape[:2]
-    center, scale = lite_box(box, (height, width))
-    factors = np.array([width - 1, height - 1]) / scale
-    matrix = np.zeros((2, 3))
-    matrix[:, :2] = np.diag(factors)
-    matrix[:, 2] = factors * (scale / 2 - center)
-    warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    crop = cv2.resize(warped, input_size_wh, interpolation=cv2.INTER_LINEAR)
-    return crop, center, scale
-
-
-def lite_restore(maps: Tensor, field: Field, size_hw: tuple[int, int]) -> Tensor:
-    """Resize an output once, straight to the image, and finish it.
-
-    Args:
-        maps (Tensor): Output of the network (C, h, w).
-        field (Field): What it shows.
-        size_hw (tuple[int, int]): Of the image.
-
-    Returns:
-        Tensor: Class ids (1, H, W), or values (C, H, W); vectors have length 1, but for the small
-        demo's summand.
-    """
-    from ..ops.resize_outputs import restore
-
-    def finish(strip: Tensor) -> Tensor:
-        if field.is_labels:
-            return strip.max(dim=0, keepdim=True).indices
-        if field.is_vector:
+        def with_eps(strip: Tensor) -> Tensor:
             return strip / (strip.norm(dim=0, keepdim=True) + LENGTH_EPS)
-        return strip
 
-    return restore(maps.float(), size_hw, finish)
+        return restore(maps.float(), image_hw, with_eps if field.is_vector else finish)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.file_type import sha256_of
 from ..models.tasks import KINDS, PREFIX, TASKS
-from ..zoo import config_path, find_release, releases, resolve_checkpoint
+from ..zoo import find_release, releases, resolve_checkpoint
 
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
 
@@ -26,12 +26,12 @@ class ModelFiles:
 
     Args:
         task (str): Its name.
-        config (Path): The config.
+        config (Path, optional): The caller's config; None for the row of the task.
         weights (Path, optional): The checkpoint; None for random weights.
     """
 
     task: str
-    config: Path
+    config: Path | None
     weights: Path | None
 
 
@@ -84,12 +84,9 @@ def find_files(
         ValueError: If a config of the caller's comes without weights.
         DownloadError: If a release cannot be fetched.
     """
-    if config is not None:
-        path = Path(config).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')
-    else:
-        path = config_path(TASKS[task].config_of(size))
+    path = None if config is None else Path(config).expanduser()
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')
     if weights is None and allow_random:
         return ModelFiles(task, path, None)
     if weights is None and config is not None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .backbones import SapiensViT, get_arch
+from .archs import get_arch
+from .backbones import SapiensViT
 from .heads import HEADS
 from .input_rule import InputRule
 from .sapiens_model import SapiensModel

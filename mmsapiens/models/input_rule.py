@@ -83,7 +83,8 @@ class InputRule:
     def crop(self, image: NDArray, box: NDArray) -> NDArray:
         """The crop of a person at the size of the input, uint8; 0 outside the image."""
         center, scale = self.box_geometry(box, image.shape[:2])
-        factors = (np.array(self.size_wh) - int(self.use_udp)) / scale
+        # All in single precision, as stock: OpenCV rounds positions, so that the last bit counts.
+        factors = (np.array(self.size_wh, dtype=np.float32) - int(self.use_udp)) / scale
         matrix = np.zeros((2, 3), dtype=np.float32)
         matrix[:, :2] = np.diag(factors)
         matrix[:, 2] = factors * (scale / 2 - center)

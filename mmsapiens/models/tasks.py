@@ -26,9 +26,10 @@ class Task:
     Args:
         name (str): Its name.
         kind (str): 'pose', one input for each person, or 'dense', one for each image.
-        head (str): Name of its head, a key of :data:`mmsapiens.models.heads.HEADS`.
         output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field of the
             output.
+        head (str): Name of its head, a key of :data:`mmsapiens.models.heads.HEADS`. This, the
+            channels and the configs are empty for a model that a config describes.
         channels (int): Channels of the output.
         deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head.
         conv_channels (tuple[int, ...]): Channels of the convolutions that follow.
@@ -46,13 +47,13 @@ class Task:
 
     name: str
     kind: str
-    head: str
     output: str | KeypointSet | ClassSet
-    channels: int
-    deconv_channels: tuple[int, ...]
-    conv_channels: tuple[int, ...]
-    tiny_deconv_channels: tuple[int, ...]
-    tiny_conv_channels: tuple[int, ...]
+    head: str = ''
+    channels: int = 0
+    deconv_channels: tuple[int, ...] = ()
+    conv_channels: tuple[int, ...] = ()
+    tiny_deconv_channels: tuple[int, ...] = ()
+    tiny_conv_channels: tuple[int, ...] = ()
     config: str = ''
     tiny: str = ''
     release: str | None = None

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mmsapiens.inference.networks.fixed_batch import FixedBatch
+from mmsapiens.inference.networks import FixedBatch
 
 
 class Recorder(nn.Module):

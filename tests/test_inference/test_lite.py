@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmpose.registry import KEYPOINT_CODECS
 from parity import Case
-from tiny_inference import people, tiny_task
+from tiny_inference import ARCH, people, tiny_task
 
+from mmsapiens import build_model
 from mmsapiens.detection.detector import nms
-from mmsapiens.inference.lite import lite_box, lite_restore
-from mmsapiens.inference.networks import Options, build_network
-from mmsapiens.inference.networks.dense import RawMap, to_array
+from mmsapiens.inference.lite import LiteRule
+from mmsapiens.inference.networks import Options, build_network, to_array
+from mmsapiens.models.heads import HEADS
+from mmsapiens.models.input_rule import InputRule
+from mmsapiens.models.tasks import TASKS
+from mmsapiens.ops import decode_udp_heatmaps
 from mmsapiens.structures.fields import get_field
 from mmsapiens.structures.results import Image
 from mmsapiens.visualization.depth import color_depth
@@ -20,45 +21,32 @@ from mmsapiens.visualization.normals import normals_to_rgb
 from mmsapiens.visualization.parts import draw_parts
 
 
-def frame_of(case):
-    return Image(case['inputs/image'].numpy(), 'a', 'a.png')
+def lite_model(task, size_hw):
+    model = build_model(ARCH, task, img_size=size_hw).eval()
+    model.use_rule(LiteRule(size_hw))
+    return model
 
 
-def lite_network(task, folder, size_hw=None):
-    config, weights = tiny_task(task, folder)
-    if size_hw:
-        height, width = size_hw
-        cfg = Config.fromfile(config)
-        for step in cfg.get('test_pipeline', []):
-            if step['type'] == 'Resize':
-                step['scale'] = (width, height)
-        if task.startswith('pose'):
-            cfg.model.head.decoder.input_size = (width, height)
-        cfg.dump(config)
-    return build_network(task, config, weights, Options(mode='lite'))
+def normalized(model, sample):
+    return model.normalize(torch.from_numpy(sample)[None])[0]
 
 
-def test_an_image_is_prepared_as_there(tmp_path):
+def test_an_image_is_prepared_as_there():
     case = Case('lite_preprocess')
-    network = lite_network('depth', tmp_path, case.config['shape_h_w'])
-    sample = network.prepare(frame_of(case), people(), 0)
-    data = network.model.data_preprocessor(
-        dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
-    )
+    model = lite_model('depth', tuple(case.config['shape_h_w']))
     torch.testing.assert_close(
-        data['inputs'][0], case['outputs/tensor'], atol=case.tolerance['atol'], rtol=0
+        normalized(model, model.prepare('depth', case['inputs/image'].numpy())),
+        case['outputs/tensor'],
+        atol=case.tolerance['atol'],
+        rtol=0,
     )
 
 
-def test_people_are_cropped_as_there(tmp_path):
+def test_people_are_cropped_as_there():
     case = Case('lite_pose')
-    network = lite_network('pose-17', tmp_path, case.config['shape_h_w'])
-    persons = people(*case['inputs/boxes'].tolist())
-    for index in range(len(persons)):
-        sample = network.prepare(frame_of(case), persons, index)
-        crop = network.model.data_preprocessor(
-            dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
-        )['inputs'][0]
+    model = lite_model('pose-17', tuple(case.config['shape_h_w']))
+    for index, box in enumerate(case['inputs/boxes'].numpy()):
+        crop = normalized(model, model.prepare('pose-17', case['inputs/image'].numpy(), box))
         difference = (crop - case['outputs/crops'][index]).abs()
         assert difference.max() <= case.tolerance['crop_max_abs']
         assert difference.mean() <= case.tolerance['crop_mean_abs']
@@ -68,7 +56,8 @@ def test_boxes_are_widened_as_there():
     case = Case('lite_pose')
     size_hw = case['inputs/image'].shape[:2]
     for index, box in enumerate(case['inputs/boxes'].numpy()):
-        center, scale = lite_box(box, size_hw, case.config['padding'])
+        rule = LiteRule((64, 48), box_padding=case.config['padding'])
+        center, scale = rule.box_geometry(box, size_hw)
         case.assert_close(torch.as_tensor(center), case['outputs/centers'][index])
         case.assert_close(torch.as_tensor(scale), case['outputs/scales'][index])
 
@@ -76,24 +65,17 @@ def test_boxes_are_widened_as_there():
 def test_heatmaps_are_decoded_as_there():
     case = Case('lite_pose')
     height, width = case.config['shape_h_w']
-    scale = case.config['heatmap_scale']
-    with DefaultScope.overwrite_default_scope('mmpose'):
-        codec = KEYPOINT_CODECS.build(
-            dict(
-                type='mmsapiens.BatchedUDPHeatmap',
-                input_size=(width, height),
-                heatmap_size=(width // scale, height // scale),
-            )
-        )
-    points, scores = codec.batch_decode(case['inputs/heatmaps'])
+    rule = LiteRule((height, width), box_padding=case.config['padding'])
+    points, scores = decode_udp_heatmaps(case['inputs/heatmaps'], (width, height))
     size_hw = case['inputs/image'].shape[:2]
     for index, box in enumerate(case['inputs/boxes'].numpy()):
-        center, extent = lite_box(box, size_hw, case.config['padding'])
-        in_image = points[index] / (width, height) * extent
-        in_image += center - extent / 2
+        in_image = rule.to_image(points[index].numpy(), box, size_hw)
         for found, name in ((points[index], 'keypoints_input_frame'), (in_image, 'keypoints')):
-            case.assert_close(torch.as_tensor(found), case[f'outputs/{name}'][index], 'keypoints_')
-        case.assert_close(torch.as_tensor(scores[index]), case['outputs/scores'][index], 'scores_')
+            expected = case[f'outputs/{name}'][index]
+            found = torch.as_tensor(found).view_as(expected)
+            case.assert_close(found, expected, 'keypoints_')
+        expected = case['outputs/scores'][index]
+        case.assert_close(scores[index].view_as(expected), expected, 'scores_')
 
 
 @pytest.mark.parametrize('threshold', ['0.3', '0.6'])
@@ -108,7 +90,8 @@ def restored(case, name, field):
     maps = case[f'inputs/{name}']
     size_hw = tuple(case['inputs/image'].shape[:2])
     row = get_field(field)
-    return to_array(lite_restore(maps, row, size_hw), row)
+    head = HEADS[next(task.head for task in TASKS.values() if task.field == field)]
+    return to_array(LiteRule((64, 48)).restore(maps, size_hw, head.finish, row), row)
 
 
 def test_labels_are_those_there():
@@ -151,32 +134,33 @@ def test_normals_are_those_there():
 
 @pytest.mark.parametrize('task', ['seg-28', 'depth', 'normal'])
 def test_a_network_restores_once_and_does_not_flip(task, tmp_path):
-    network = lite_network(task, tmp_path)
-    assert not network.model.test_cfg['flip_test']
+    _, weights = tiny_task(task, tmp_path)
+    network = build_network(task, None, weights, Options(mode='lite'), model=ARCH)
+    assert not network.flip_test
     frame = Image(np.zeros((30, 50, 3), dtype=np.uint8), 'a', 'a.png')
-    channels = network.model.decode_head.num_classes
     generator = torch.Generator().manual_seed(0)
-    values = torch.randn(channels, 8, 6, generator=generator)
-    raw = RawMap(values, dict(ori_shape=(30, 50)), (64, 48))
-    result = network.finish(frame, people(), [raw])
-    expected = to_array(lite_restore(values, network.row, (30, 50)), network.row)
-    np.testing.assert_array_equal(result.values, expected)
+    values = torch.randn(TASKS[task].channels, 8, 6, generator=generator)
+    result = network.finish(frame, people(), [values])
+    maps = torch.nn.functional.interpolate(values[None], (30, 50), mode='bilinear')[0]
+    if task == 'seg-28':
+        assert (result.values == maps.argmax(dim=0).numpy()).mean() > 0.999
+    elif task == 'depth':
+        np.testing.assert_allclose(result.values, maps[0].numpy(), atol=1e-5)
+    else:
+        expected = maps / (maps.norm(dim=0) + 1e-5)
+        np.testing.assert_allclose(result.values, expected.permute(1, 2, 0).numpy(), atol=1e-5)
 
 
-def test_the_default_crops_without_squeezing(tmp_path):
+def test_the_default_crops_without_squeezing():
     """A circle in a wide image stays one; the small demo squeezes it."""
     import cv2
 
     image = np.zeros((60, 160, 3), dtype=np.uint8)
     cv2.circle(image, (80, 30), 15, (255, 255, 255), -1)
-    frame = Image(image, 'a', 'a.png')
-    persons = people((60, 5, 100, 55))
     ratios = {}
-    for mode in ('default', 'lite'):
-        config, weights = tiny_task('pose-17', tmp_path)
-        network = build_network('pose-17', config, weights, Options(mode=mode))
-        crop = network.prepare(frame, persons, 0)['inputs'].numpy()[0] > 127
+    for rule in (InputRule((64, 48)), LiteRule((64, 48))):
+        crop = rule.crop(image, np.array((60, 5, 100, 55)))[..., 0] > 127
         width, height = crop.any(axis=0).sum(), crop.any(axis=1).sum()
-        ratios[mode] = width / height
-    assert ratios['default'] == pytest.approx(1, abs=0.08)
-    assert ratios['lite'] < 0.5
+        ratios[type(rule)] = width / height
+    assert ratios[InputRule] == pytest.approx(1, abs=0.08)
+    assert ratios[LiteRule] < 0.5

@@ -36,11 +36,11 @@ def test_tasks_may_be_one_or_of_ones_own():
 def test_files_of_the_caller(weights, tmp_path):
     files = find_files('depth', 'tiny', None, weights)
     assert files.weights == weights
-    assert files.config == ROOT / 'configs' / TASKS['depth'].tiny
+    assert files.config is None
     with pytest.raises(ValueError, match='nothing was released of sapiens-ti'):
         find_files('depth', 'tiny')
     with pytest.raises(ValueError, match=r'needs weights.*depth=FILE'):
-        find_files('depth', '1b', files.config)
+        find_files('depth', '1b', ROOT / 'configs' / TASKS['depth'].tiny)
     with pytest.raises(FileNotFoundError, match=r"'depth', .*no.py, does not"):
         find_files('depth', '1b', tmp_path / 'no.py', weights)
     with pytest.raises(FileNotFoundError, match='none at'):

@@ -5,11 +5,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import MODELS, DefaultScope
-from tiny_inference import make_image, people, tiny_task
+from mmengine.registry import DATASETS, MODELS, DefaultScope
+from tiny_inference import ARCH, make_image, people, tiny_task
 
 from mmsapiens.checkpoints import load_checkpoint
 from mmsapiens.inference.networks import Options, build_network
+from mmsapiens.models.tasks import TASKS
 
 BOXES = [(10, 5, 50, 55), (30, 20, 79, 59), (-5, -5, 20, 70)]
 
@@ -37,6 +38,12 @@ def stock_answer(cfg, model, sample):
         pipeline = Compose(steps)
     with torch.no_grad():
         return model.test_step(pseudo_collate([pipeline(sample)]))[0]
+
+
+def metainfo(cfg):
+    dataset = dict(cfg.test_dataloader.dataset, pipeline=[], lazy_init=True, test_mode=True)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return DATASETS.build(dataset).metainfo
 
 
 def write(frame, folder):
@@ -74,13 +81,13 @@ def test_pose_equals_the_test_step(task, flip_test, folder):
     cfg, model = stock_model(config, weights)
     model.test_cfg['flip_test'] = flip_test
     for frame, some, result in zip(frames, persons, results):
-        assert result.vocabulary == network.metainfo['dataset_name']
+        assert result.vocabulary == TASKS[task].output
         for row, box in enumerate(some.boxes):
             answer = stock_answer(
                 cfg,
                 model,
                 dict(
-                    network.metainfo,
+                    metainfo(cfg),
                     img_path=write(frame, folder),
                     bbox=box[None],
                     bbox_score=np.ones(1, dtype=np.float32),
@@ -108,7 +115,7 @@ def test_maps_equal_the_test_step(task, flip_test, folder):
     model.test_cfg['flip_test'] = flip_test
     row = model.decode_head.row
     for frame, result in zip(frames, results):
-        pairs = network.metainfo.get('flip_pairs', ())
+        pairs = metainfo(cfg).get('flip_pairs', ())
         answer = stock_answer(
             cfg, model, dict(img_path=write(frame, folder), flip_label_pairs=pairs)
         )
@@ -142,7 +149,7 @@ def test_half_precision_is_near(folder):
 def test_means_keep_their_digits_in_half_precision(folder):
     config, weights = tiny_task('depth', folder)
     network = build_network('depth', config, weights, Options(dtype='bfloat16'))
-    mean = network.model.data_preprocessor.mean
+    mean = network.model.mean
     assert mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
 
 
@@ -167,3 +174,65 @@ def test_pose_without_a_config_of_the_right_kind(folder):
 def test_wrong_options_are_refused(options, error, text):
     with pytest.raises(error, match=text):
         Options(**options)
+
+
+@pytest.mark.parametrize('task', TASKS)
+@pytest.mark.parametrize('mode', ['default', 'lite'])
+def test_a_config_changes_nothing(task, mode, folder):
+    config, weights = tiny_task(task, folder)
+    frames, persons = [make_image(seed=1)], [people(*BOXES)]
+    options = Options(mode=mode)
+    with_config, without = (
+        results_of(network, frames, persons)[0]
+        for network in (
+            build_network(task, config, weights, options),
+            build_network(task, None, weights, options, model=ARCH),
+        )
+    )
+    for name, value in vars(with_config).items():
+        other = getattr(without, name)
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, other)
+        else:
+            assert value == other
+
+
+def test_a_stock_head_runs(folder):
+    config, _ = tiny_task('pose-17', folder)
+    cfg = Config.fromfile(config)
+    cfg.model.head = dict(
+        type='HeatmapHead',
+        in_channels=32,
+        out_channels=17,
+        deconv_out_channels=(8, 8),
+        deconv_kernel_sizes=(4, 4),
+        loss=dict(type='KeypointMSELoss'),
+        decoder=dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2),
+    )
+    frame, some = make_image(seed=1), people(*BOXES)
+    torch.manual_seed(0)
+    network = build_network('pose-17', cfg, None)
+    (result,) = results_of(network, [frame], [some])
+    assert result.keypoints.shape == (3, 17, 2)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(cfg.model).eval()
+    for row, box in enumerate(some.boxes):
+        given = dict(
+            metainfo(cfg),
+            img_path=write(frame, folder),
+            bbox=box[None],
+            bbox_score=np.ones(1, dtype=np.float32),
+        )
+        answer = stock_answer(cfg, model, given).pred_instances
+        np.testing.assert_allclose(result.keypoints[row], answer.keypoints[0], atol=0.02)
+
+
+def test_a_pipeline_that_cannot_be_repeated_is_refused(folder):
+    config, weights = tiny_task('depth', folder)
+    cfg = Config.fromfile(config)
+    for step in cfg.test_pipeline:
+        if step.type == 'Resize':
+            step.keep_ratio = True
+    with pytest.raises(ValueError, match="the test pipeline of 'depth' must be of"):
+        build_network('depth', cfg, weights)

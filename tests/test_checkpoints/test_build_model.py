@@ -1,0 +1,116 @@
+"""Ready models from names and files, without a host."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_inference import ARCH, tiny_task
+
+from mmsapiens import build_model
+from mmsapiens.models.tasks import TASKS
+
+SIZE_HW = (64, 48)
+IMAGE = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+BOXES = np.array([[10, 5, 50, 45], [20, 10, 69, 49]])
+
+
+def tiny_model(tasks, **kwargs):
+    layers = dict(deconv_out_channels=(8, 8), conv_out_channels=(8,))
+    from mmsapiens.models.build import assemble
+
+    torch.manual_seed(0)
+    names = [tasks] if isinstance(tasks, str) else tasks
+    model = assemble(
+        ARCH, names, img_size=SIZE_HW, head_layers=dict.fromkeys(names, layers), **kwargs
+    )
+    return model.eval()
+
+
+def test_one_encoder_serves_all_tasks():
+    tasks = ['pose-17', 'depth', 'normal', 'seg-28']
+    model = tiny_model(tasks)
+    calls = []
+    model.backbone.register_forward_hook(lambda *_: calls.append(1))
+    found = model([IMAGE, IMAGE[:40]], [BOXES, BOXES[:0]])
+    assert len(calls) == 3  # crops, their mirrored ones, whole images
+    assert set(found) == set(tasks)
+    assert [tuple(pose.shape) for pose in found['pose-17']] == [(2, 17, 3), (0, 17, 3)]
+    for image, depth, normal, parts in zip(
+        (IMAGE, IMAGE[:40]), found['depth'], found['normal'], found['seg-28']
+    ):
+        assert depth.shape == parts.shape == image.shape[:2]
+        assert parts.max() < 28
+        torch.testing.assert_close(normal.norm(dim=0), torch.ones(image.shape[:2]))
+
+
+def test_a_model_of_several_tasks_comes_back(tmp_path):
+    tasks = ['depth', 'normal', 'pose-17']
+    model = tiny_model(tasks)
+    torch.save(model.state_dict(), tmp_path / 'model.pth')
+    same = build_model(ARCH, ['normal', 'depth'], checkpoint=tmp_path / 'model.pth')
+    assert same.backbone.patch_embed.padding == 'corner'
+    expected, found = model([IMAGE]), same([IMAGE])
+    for task in ('depth', 'normal'):
+        torch.testing.assert_close(found[task][0], expected[task][0], atol=0, rtol=0)
+    with pytest.raises(ValueError, match=r"model.pth: .*none for \['seg-28'\]"):
+        build_model(ARCH, ['normal', 'seg-28'], checkpoint=tmp_path / 'model.pth')
+
+
+def test_tensors_stay_in_the_file(tmp_path):
+    _, weights = tiny_task('depth', tmp_path)
+    model = build_model(ARCH, 'depth', checkpoint=weights)
+    assert model.backbone.img_size == SIZE_HW
+    assert not model.training
+    assert all(parameter.device.type == 'cpu' for parameter in model.parameters())
+    half = build_model(ARCH, 'depth', checkpoint=weights, dtype=torch.bfloat16)
+    assert half.dtype == torch.bfloat16 and half.mean.dtype == torch.float32
+
+
+def test_a_file_may_be_used_at_another_size(tmp_path):
+    _, weights = tiny_task('depth', tmp_path)
+    model = build_model(ARCH, 'depth', checkpoint=weights, img_size=(128, 96))
+    assert model.backbone.pos_embed.shape[1] == 48
+    assert model([IMAGE])['depth'][0].shape == (50, 70)
+
+
+@pytest.mark.parametrize(
+    'has, asked, text',
+    [
+        ('pose-17', 'pose-308', 'trained for 17 keypoints, but the model has 308'),
+        ('depth', 'normal', 'trained for 1 output channels, but the model has 3'),
+        ('seg-28', 'pose-17', 'head of another task'),
+        ('seg-28', 'seg-lip', 'trained for 28 output channels'),
+        ('depth', ['depth', 'normal'], 'has one head, but'),
+    ],
+)
+def test_another_task_is_refused(has, asked, text, tmp_path):
+    _, weights = tiny_task(has, tmp_path)
+    with pytest.raises(ValueError, match=f'{has}.pth: .*{text}'):
+        build_model(ARCH, asked, checkpoint=weights)
+
+
+def test_wrong_arguments_are_refused(tmp_path):
+    _, weights = tiny_task('depth', tmp_path)
+    with pytest.raises(ValueError, match='no known size: give `arch`'):
+        build_model(None, 'depth', checkpoint=weights)
+    with pytest.raises(ValueError, match='width 32 .* but the model has .*sapiens_1b'):
+        build_model('sapiens-1b', 'depth', checkpoint=weights)
+    with pytest.raises(ValueError, match='must be a name'):
+        build_model(None, 'depth')
+    with pytest.raises(KeyError, match="but got 'hair'"):
+        build_model('sapiens-tiny', 'hair')
+    with pytest.raises(ValueError, match='at least one'):
+        build_model('sapiens-tiny', [])
+    with pytest.raises(ValueError, match='for each of the 1 images'):
+        tiny_model('pose-17')([IMAGE], [])
+
+
+def test_an_encoder_alone_is_no_model(tmp_path):
+    model = tiny_model('depth')
+    torch.save(model.backbone.state_dict(), tmp_path / 'encoder.pth')
+    with pytest.raises(ValueError, match=r"encoder.pth: .*no head for 'depth'"):
+        build_model(ARCH, 'depth', checkpoint=tmp_path / 'encoder.pth')
+
+
+def test_every_task_builds():
+    for task in TASKS:
+        assert build_model('sapiens-tiny', task).backbone.img_size == (256, 192)
