@@ -9,6 +9,7 @@ from tiny_inference import ARCH, make_image, tiny_task
 
 from mmsapiens.checkpoints import CheckpointInfo, write_checkpoint
 from mmsapiens.checkpoints.build_model import build_encoder, trained_size
+from mmsapiens.checkpoints.metadata import facts_of_task
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT
 
