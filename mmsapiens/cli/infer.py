@@ -100,7 +100,12 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     show_default=True,
     help='What an image is in which nobody is found.',
 )
-@click.option('--detector', help='Checkpoint of the person detector.')
+@click.option(
+    '--detector',
+    help="Person detector: 'rtmdet' (the default where mmdet is installed), "
+    "'fasterrcnn_resnet50_fpn_v2' (elsewhere), 'fasterrcnn_mobilenet_v3_large_fpn', or a "
+    'checkpoint of one of them.',
+)
 @click.option(
     '--box-threshold', type=click.FloatRange(0, 1), help='Least score of a person.  [default: 0.3]'
 )

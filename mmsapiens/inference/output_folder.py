@@ -243,10 +243,12 @@ class OutputFolder:
             Written: For :meth:`write`.
         """
         name, is_video = result.frame.name, result.frame.video is not None
+        result.drawings = {}
         for writer in self.writers:
             for path in writer.paths(name, is_video):
                 writer.write(result, self.folder / path)
         drawn = self.video.draw(result) if is_video and self.video is not None else None
+        result.drawings = None
         return Written(self._paths(name, is_video), drawn)
 
     def write(

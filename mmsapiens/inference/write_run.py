@@ -21,7 +21,7 @@ from .writers.coco_results import ImageIds
 Item = ImageResult | ReadFailure
 State = Callable[[], dict[str, Any] | None]
 
-WRITERS = 8
+WRITERS = 4
 """Threads that write: a disk, or one on a network, is mostly waiting."""
 WRITING_BYTES = 2**26
 """Results that wait to be written, in bytes, after which none is added."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.read_errors import ReadError
+
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -156,11 +159,23 @@ class ImageResult:
         people (People): Its people; possibly none.
         tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308',
             -> result.
+        drawings (dict, optional): Where drawings of the tasks are kept while several images are
+            made of them. Defaults to None, they are not.
     """
 
     frame: Image
     people: People
     tasks: dict[str, PoseResult | MapResult] = field(default_factory=dict)
+    drawings: dict[Any, Any] | None = field(default=None, repr=False, compare=False, kw_only=True)
+
+    def drawn_once(self, key: Any, draw: Callable[[], T]) -> T:
+        """A drawing, kept for the next time if drawings are."""
+        if self.drawings is None:
+            return draw()
+        if key not in self.drawings:
+            self.drawings[key] = draw()
+        found: T = self.drawings[key]
+        return found
 
     @property
     def human_mask(self) -> NDArray | None:

@@ -42,7 +42,8 @@ def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
     if not entries.size:
         return np.zeros((*entries.shape, 3), dtype=np.uint8)
     colors = cv2.applyColorMap(entries, COLOR_MAPS[color_map])
-    return np.ascontiguousarray(colors[..., ::-1])
+    rgb: np.ndarray = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -54,9 +54,7 @@ def line_height(size: int) -> int:
 
 def blank(height: int, width: int) -> np.ndarray:
     """An empty piece of paper, (height, width, 3)."""
-    paper: np.ndarray = np.empty((height, width, 3), dtype=np.uint8)
-    paper[:] = PAPER
-    return paper
+    return np.full((height, width, 3), PAPER[0], dtype=np.uint8)  # gray, much faster than colors
 
 
 def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.ndarray:

@@ -32,17 +32,17 @@ def normals_to_rgb(
     """
     if normals.ndim != 3 or normals.shape[-1] != 3:
         raise ValueError(f'`normals` must have the shape (H, W, 3), but got {normals.shape}')
-    drawn = np.isfinite(normals).all(axis=-1)
+    finite = np.isfinite(normals)
+    drawn = finite[..., 0] & finite[..., 1] & finite[..., 2]
     if mask is not None:
         if mask.shape != drawn.shape:
             raise ValueError(
                 f'`mask` must have the shape {drawn.shape} of the normals, but got {mask.shape}'
             )
         drawn &= mask > 0
-    image = np.empty((*drawn.shape, 3), dtype=np.uint8)
-    image[:] = background
-    inside = normals[drawn].clip(-1, 1)
-    image[drawn] = ((inside + 1) / 2 * 255).astype(np.uint8)
+    with np.errstate(invalid='ignore'):  # of what is not drawn
+        image: np.ndarray = ((normals.clip(-1, 1) + 1) / 2 * 255).astype(np.uint8)
+    image[~drawn] = background
     return image
 
 

@@ -5,6 +5,8 @@ Images are RGB, uint8 (H, W, 3). Letters: N people, H W pixels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,8 @@ TRACK_COLORS = (
 
 def to_rgb(result: ImageResult) -> NDArray:
     """The image of a result, RGB, uint8 (H, W, 3), a copy."""
-    return np.ascontiguousarray(result.frame.image[..., ::-1])
+    rgb: NDArray = cv2.cvtColor(result.frame.image, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def draw_pose(
@@ -68,6 +71,16 @@ def draw_pose(
     return image
 
 
+def pose_overlay(result: ImageResult, task: str, threshold: float) -> NDArray:
+    """Keypoints of a task over the image, RGB, uint8 (H, W, 3)."""
+    found = result.tasks[task]
+    assert isinstance(found, PoseResult)
+    return result.drawn_once(
+        (task, threshold),
+        lambda: draw_pose(to_rgb(result), found, result.people, threshold=threshold),
+    )
+
+
 def draw_boxes(image: NDArray, people: People) -> None:
     """Draw boxes, and the numbers of tracks at their corners, in place."""
     height, width = image.shape[:2]
@@ -95,16 +108,22 @@ def map_tile(
     result: MapResult, scene_of: ImageResult, title: str, opacity: float = PART_OPACITY
 ) -> Tile:
     """Draw a map as our evaluations do; a ``Tile`` with its color bar."""
-    values = result.values
-    maps = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
-    scene = Scene(
-        to_rgb(scene_of),
-        scene_of.human_mask,
-        classes=result.classes,
-        palette=_palette(result),
-        opacity=opacity,
-    )
-    return drawer_of(get_field(result.field)).draw(maps, scene, title)
+
+    def draw() -> Tile:
+        values = result.values
+        maps = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
+        scene = Scene(
+            to_rgb(scene_of),
+            scene_of.human_mask,
+            classes=result.classes,
+            palette=_palette(result),
+            opacity=opacity,
+        )
+        return drawer_of(get_field(result.field)).draw(maps, scene, title)
+
+    is_mixed = result.field == 'seg_map'
+    tile = scene_of.drawn_once((id(result), opacity if is_mixed else None), draw)
+    return replace(tile, title=title)
 
 
 def _palette(result: MapResult) -> list[tuple[int, int, int]]:
@@ -131,15 +150,16 @@ def draw_overlay(
     Returns:
         NDArray: RGB, uint8 (H, W, 3).
     """
-    image, found = to_rgb(result), result.tasks[task]
+    found = result.tasks[task]
     if isinstance(found, PoseResult):
-        return draw_pose(image, found, result.people, threshold=threshold)
+        return pose_overlay(result, task, threshold)
     if opacity is None:
         opacity = PART_OPACITY if found.field == 'seg_map' else MAP_OPACITY
     tile = map_tile(found, result, task, opacity)
     drawn = tile.image
     if found.field == 'seg_map':
         return drawn
+    image = to_rgb(result)
     mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)
     mask = result.human_mask
     return mixed if mask is None else np.where(mask[..., None], mixed, image)

@@ -20,7 +20,7 @@ QUALITY = 92
 def write_jpeg(path: Path, image: NDArray) -> None:
     """Write an image, RGB uint8 (H, W, 3); it appears when it is whole."""
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    _, data = cv2.imencode('.jpg', image[..., ::-1], options)
+    _, data = cv2.imencode('.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     atomic_write(data.tobytes(), path, is_durable=False)
 
 
