@@ -1,84 +1,59 @@
-"""Boxes of people from stock RTMDet; needs mmdet, which comes with mmpose.
+"""Boxes of people in images: the detectors of torchvision, and a way to that of mmdet.
 
-Letters: N boxes, H W height and width of an image.
+Shapes: N boxes, H W height and width of an image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torchvision
-from mmengine.config import Config
-from mmengine.dataset import Compose
-from mmengine.registry import MODELS, DefaultScope
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torchvision.models import detection, get_model_weights
 
 from ..checkpoints.checkpoint import get_state_dict
 from ..checkpoints.checkpoint_io import read_checkpoint
-from ..inference.host_models import without_loading
-from ..inference.model_files import weights_identity
+from ..core.file_type import sha256_of
 from ..structures.results import Image, People
-from ..zoo import config_path, resolve_checkpoint
+from ..zoo.cache import cache_dir, is_offline
+from ..zoo.errors import DownloadError
 from .box_source import FindPeople
 
-CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
-"""Under ``configs/``, of the released weights."""
-PERSON = 0
-"""Class id of people, in COCO's classes and where it is the only one."""
-
-
-def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Non-maximum suppression as in the reference implementation.
-
-    Boxes count their last pixel: width is ``x2 - x1 + 1``.
-
-    Args:
-        boxes (Tensor): x1, y1, x2, y2 in pixels, (N, 4).
-        scores (Tensor): (N,).
-        iou_threshold (float): A box that overlaps a better one by more is dropped.
-
-    Returns:
-        Tensor: Numbers of the kept boxes, best first.
-    """
-    inclusive = boxes + boxes.new_tensor([0, 0, 1, 1])
-    return torchvision.ops.nms(inclusive, scores, iou_threshold)
+RTMDET = 'rtmdet'
+"""The detector of the reference implementation, through mmdet."""
+TORCHVISION = ('fasterrcnn_resnet50_fpn_v2', 'fasterrcnn_mobilenet_v3_large_fpn')
+"""Detectors of torchvision; the first, more accurate one is taken where mmdet is missing."""
+PERSON = 1
+"""Class id of people in torchvision's detectors; 0 is the background."""
+_ADAPTER = 'mmsapiens.engine.mmdet_detector'
+"""The one module of a host that is asked for here, by name."""
 
 
 class PersonDetector:
-    """RTMDet, or any other detector of mmdet whose class 0 is people.
-
-    It needs no compiled operators, and gets BGR, for which it was trained.
+    """What all detectors of people share.
 
     Args:
-        config (str | Path | Config): Of the detector.
-        weights (str | Path, optional): Its checkpoint. None leaves the weights random, which is
-            only good for tests.
-        device (str): Where it runs. Defaults to 'cpu'.
+        weights (str | Path, optional): Its checkpoint; None for random weights.
         score_threshold (float): Least score of a person. Defaults to 0.3.
         nms_threshold (float): Of two boxes that overlap by more the better one stays. The
-            reference's demos have 0.3, which can lose people in close contact; RTMDet itself has
-            0.6. Defaults to 0.3.
+            reference's demos have 0.3, which can lose people in close contact. Defaults to 0.3.
         max_people (int, optional): Most people of an image, the best ones. Defaults to None, all.
 
     Raises:
-        FileNotFoundError: If a file does not exist.
-        ImportError: If mmdet is not installed.
-        ValueError: If a threshold is not in [0, 1], ``max_people`` is not positive, or the weights
-            do not fit.
+        ValueError: If a threshold is not in [0, 1], or ``max_people`` is not positive.
     """
 
     def __init__(
         self,
-        config: str | Path | Config,
         weights: str | Path | None,
         *,
-        device: str = 'cpu',
         score_threshold: float = 0.3,
         nms_threshold: float = 0.3,
         max_people: int | None = None,
@@ -92,46 +67,19 @@ class PersonDetector:
         self.nms_threshold = nms_threshold
         self.max_people = max_people
         self.weights = None if weights is None else Path(weights)
-        try:
-            import mmdet  # noqa: F401
-        except ImportError as error:
-            raise ImportError(
-                'the person detector needs `pip install mmsapiens[pose]`, or '
-                f'give boxes (`people=`): {error}'
-            ) from error
-        cfg = config
-        if not isinstance(cfg, Config):
-            path = Path(cfg).expanduser()
-            if not path.is_file():
-                raise FileNotFoundError(f'the config {path} does not exist')
-            cfg = Config.fromfile(str(path))
-        with DefaultScope.overwrite_default_scope('mmdet'):
-            self.model = _build(cfg, weights).to(device)
-            self.pipeline = Compose(without_loading(cfg.test_dataloader.dataset.pipeline))
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What boxes depend on, of JSON types."""
-        return dict(
+        found: dict[str, Any] = dict(
             score_threshold=self.score_threshold,
             nms_threshold=self.nms_threshold,
             max_people=self.max_people,
-            **weights_identity(self.weights),
+            weights='random' if self.weights is None else self.weights.name,
         )
-
-    def prepare(self, frame: Image) -> dict[str, Any]:
-        """An image as the network wants it."""
-        size_hw = frame.size_hw
-        packed: dict[str, Any] = self.pipeline(
-            dict(
-                img=frame.image,
-                img_id=frame.index,
-                img_path=frame.source,
-                img_shape=size_hw,
-                ori_shape=size_hw,
-            )
-        )
-        return packed
+        if self.weights is not None:
+            found['sha256'] = sha256_of(self.weights)
+        return found
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Image]) -> list[People]:
@@ -141,47 +89,166 @@ class PersonDetector:
             frames (Sequence[Image]): A batch, of any sizes.
 
         Returns:
-            list[People]: For each, the best first; possibly nobody.
+            list[People]: For each, the best first; possibly no person.
         """
-        samples = [self.prepare(frame) for frame in frames]
-        results = self.model.test_step({key: [each[key] for each in samples] for key in samples[0]})
         return [
-            self._people(result.pred_instances, frame.size_hw)
-            for result, frame in zip(results, frames)
+            clipped_people(
+                boxes[: self.max_people].cpu().numpy(),
+                scores[: self.max_people].cpu().numpy(),
+                frame.size_hw,
+                'detector',
+            )
+            for (boxes, scores), frame in zip(self.detect(frames), frames)
         ]
 
-    def _people(self, found: Any, size_hw: tuple[int, int]) -> People:
-        chosen = (found.labels == PERSON) & (found.scores > self.score_threshold)
-        boxes, scores = found.bboxes[chosen], found.scores[chosen]
-        kept = nms(boxes, scores, self.nms_threshold)
-        kept = kept[: self.max_people]
-        return clipped_people(
-            boxes[kept].cpu().numpy(), scores[kept].cpu().numpy(), size_hw, 'detector'
+    def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
+        """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
+        raise NotImplementedError
+
+
+class TorchvisionDetector(PersonDetector):
+    """A Faster R-CNN of torchvision, trained on COCO; needs no host.
+
+    Args:
+        model (str): One of :data:`TORCHVISION`. Defaults to the most accurate.
+        weights (str | Path, optional): Its checkpoint. None leaves the weights random, which is
+            only good for tests.
+        device (str): Where it runs. Defaults to 'cpu'.
+        **thresholds: As in :class:`PersonDetector`.
+
+    Raises:
+        ValueError: If the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        model: str = TORCHVISION[0],
+        weights: str | Path | None = None,
+        *,
+        device: str = 'cpu',
+        **thresholds: Any,
+    ) -> None:
+        super().__init__(weights, **thresholds)
+        self.name = model
+        self.device = device
+        self.model = getattr(detection, model)(
+            weights=None,
+            weights_backbone=None,
+            box_score_thresh=self.score_threshold,
+            box_nms_thresh=self.nms_threshold,
         )
+        if weights is not None:
+            try:
+                self.model.load_state_dict(get_state_dict(read_checkpoint(weights)))
+            except RuntimeError as error:
+                raise ValueError(
+                    f'the weights {weights} are not those of {model}: {error}'
+                ) from None
+        self.model.to(device).eval().requires_grad_(False)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What boxes depend on, of JSON types."""
+        return dict(detector=self.name, **super().identity)
+
+    def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
+        """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
+        images = [
+            torch.as_tensor(frame.image[..., ::-1].copy(), device=self.device)
+            .permute(2, 0, 1)
+            .div(255)
+            for frame in frames
+        ]
+        for found in self.model(images):
+            is_person = found['labels'] == PERSON
+            yield found['boxes'][is_person], found['scores'][is_person]
 
 
 def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPeople:
     """The detector that a caller wants.
 
     Args:
-        given (Any): One that is there; a checkpoint; arguments of :class:`PersonDetector`; None for
-            the released one, which is downloaded if it has to be.
+        given (Any): One that is there; a name, 'rtmdet' or one of :data:`TORCHVISION`; a
+            checkpoint of one of these; arguments of a detector: ``model`` (a name), ``weights``,
+            ``config`` (of mmdet), ``score_threshold``, ``nms_threshold``, ``max_people``. None
+            takes RTMDet if mmdet is installed, else that of torchvision, and its released weights,
+            which are downloaded if they have to be.
         device (str): Where it runs.
         allow_random (bool): Whether one without weights has random ones. Defaults to False.
 
     Raises:
         DownloadError: If the release cannot be fetched.
+        ImportError: If a detector of mmdet is asked for, and mmdet is not installed.
+        ValueError: If there is no detector of this name, or weights do not fit.
     """
     if callable(given):
         found: FindPeople = given
         return found
     args = dict(given) if isinstance(given, Mapping) else dict(weights=given)
-    config, weights = args.pop('config', None), args.pop('weights', None)
-    if weights is not None or not allow_random:
-        weights = resolve_checkpoint(weights, 'detector', 'rtmdet-m')
-    if config is None:
-        config = config_path(CONFIG)
-    return PersonDetector(config, weights, device=device, **args)
+    weights = args.pop('weights', None)
+    if weights in (RTMDET, *TORCHVISION):
+        weights, args['model'] = None, weights
+    model = args.pop('model', None) or _choose(weights, args.get('config'))
+    if model in TORCHVISION:
+        if weights is None and not allow_random:
+            weights = fetch_weights(model)
+        return TorchvisionDetector(model, weights, device=device, **args)
+    if model != RTMDET:
+        raise ValueError(
+            f'`model` of the detector must be one of {[RTMDET, *TORCHVISION]}, but got {model!r}'
+        )
+    if find_spec('mmdet') is None:
+        raise ImportError(
+            f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`; {TORCHVISION[0]!r} '
+            'needs no other package, and boxes of yours (`people=`) no detector'
+        )
+    adapter: FindPeople = import_module(_ADAPTER).make_detector(
+        weights, device, allow_random=allow_random, **args
+    )
+    return adapter
+
+
+def _choose(weights: str | Path | None, config: Any) -> str:
+    """The detector that a config or a checkpoint is of, or the default."""
+    if config is None and weights is not None:
+        state = get_state_dict(read_checkpoint(weights))
+        if not any(key.startswith('roi_heads.box_predictor.') for key in state):
+            return RTMDET
+        for model in TORCHVISION:
+            names = getattr(detection, model)(weights=None, weights_backbone=None).state_dict()
+            if names.keys() == state.keys():
+                return model
+        raise ValueError(f'{weights} has the weights of none of the detectors {list(TORCHVISION)}')
+    return RTMDET if config is not None or find_spec('mmdet') is not None else TORCHVISION[0]
+
+
+def fetch_weights(model: str, url: str | None = None) -> Path:
+    """The released weights of a detector of torchvision, downloaded if they have to be.
+
+    Args:
+        model (str): One of :data:`TORCHVISION`.
+        url (str, optional): Where they are, the name of the file with the first digits of its
+            SHA-256. Defaults to None, torchvision's own server.
+
+    Raises:
+        DownloadError: If they cannot be fetched.
+    """
+    url = url or get_model_weights(model).DEFAULT.url
+    path = cache_dir() / 'detector' / url.rpartition('/')[2]
+    if path.is_file():
+        return path
+    reason = 'MMSAPIENS_OFFLINE or HF_HUB_OFFLINE forbids the network'
+    if not is_offline():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), path.stem.rpartition('-')[2])
+            return path
+        except (OSError, RuntimeError) as error:  # the second is of another hash
+            reason = str(error)
+    raise DownloadError(
+        f'the weights of the person detector cannot be fetched from {url} ({reason}): copy the '
+        f'file to {path.parent}, name another detector, or give boxes of yours (`people=`)'
+    )
 
 
 def clipped_people(
@@ -202,22 +269,3 @@ def clipped_people(
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     scores = np.asarray(scores, dtype=np.float32)
     return People(boxes[inside], scores[inside], origin)
-
-
-def _build(cfg: Config, weights: str | Path | None) -> nn.Module:
-    """The detector of a config, in evaluation mode."""
-    model_cfg = Config(dict(model=cfg.model)).model
-    model_cfg.backbone.pop('init_cfg', None)
-    model: nn.Module = MODELS.build(model_cfg)
-    if weights is not None:
-        state: Mapping[str, Tensor] = get_state_dict(read_checkpoint(weights))
-        state = {
-            key: value for key, value in state.items() if not key.startswith('data_preprocessor.')
-        }
-        try:
-            model.load_state_dict(state, strict=True)
-        except RuntimeError as error:
-            raise ValueError(
-                f'the weights {weights} are not those of the detector: {error}'
-            ) from None
-    return model.eval().requires_grad_(False)

@@ -7,7 +7,7 @@ from parity import Case
 from tiny_inference import ARCH, people, tiny_task
 
 from mmsapiens import build_model
-from mmsapiens.detection.detector import nms
+from mmsapiens.engine.mmdet_detector import nms
 from mmsapiens.inference.lite import LiteRule
 from mmsapiens.inference.networks import Options, build_network, to_array
 from mmsapiens.models.heads import HEADS
