@@ -16,7 +16,7 @@ from types import ModuleType
 
 from wrapt import when_imported
 
-from . import fsdp, missing_modules, mmseg_inferencer, numpy2, yapf_cache
+from . import fsdp, local_loader, missing_modules, mmseg_inferencer, numpy2, yapf_cache
 
 _applied = False
 
@@ -37,7 +37,7 @@ def apply() -> None:
     when_imported('yapf_third_party._ylib2to3.pgen2.driver')(yapf_cache.fix_load_grammar)
     when_imported('mmcv.image.photometric')(numpy2.fix_adjust_hue)
     when_imported('mmpose.visualization.opencv_backend_visualizer')(numpy2.fix_draw_circles)
-    when_imported('mmengine.runner.checkpoint')(_register_local_loader)
+    when_imported('mmengine.runner.checkpoint')(local_loader.register_local_loader)
     when_imported('mmengine._strategy.fsdp')(fsdp.fix_optim_state_order)
     when_imported('mmseg.apis.mmseg_inferencer')(mmseg_inferencer.fix_inferencer)
     when_imported('mmpretrain.utils.dependency')(_fix_multimodal)
@@ -48,10 +48,3 @@ def _fix_multimodal(dependency: ModuleType) -> None:
     from .transformers5 import fix_multimodal
 
     fix_multimodal(dependency)
-
-
-def _register_local_loader(checkpoint: ModuleType) -> None:
-    # Imports torch, which mmengine has imported by then.
-    from ..checkpoints.safe_load import register_local_loader
-
-    register_local_loader(checkpoint)
