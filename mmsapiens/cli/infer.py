@@ -88,20 +88,13 @@ def pairs(
     show_default=True,
     help='What an image is in which nobody is found.',
 )
-<<<<<<< HEAD
-@click.option('--detector', help='Checkpoint of the person detector.')
-@click.option('--box-threshold', type=SHARE, help='Least score of a person.  [default: 0.3]')
-=======
 @click.option(
     '--detector',
     help="Person detector: 'rtmdet' (the default where mmdet is installed), "
     "'fasterrcnn_resnet50_fpn_v2' (elsewhere), 'fasterrcnn_mobilenet_v3_large_fpn', or a "
     'checkpoint of one of them.',
 )
-@click.option(
-    '--box-threshold', type=click.FloatRange(0, 1), help='Least score of a person.  [default: 0.3]'
-)
->>>>>>> main
+@click.option('--box-threshold', type=SHARE, help='Least score of a person.  [default: 0.3]')
 @click.option(
     '--nms-threshold',
     type=SHARE,
