@@ -6,6 +6,7 @@ import sys
 import pytest
 
 HOSTS = ('mmengine', 'mmcv', 'mmpose', 'mmseg', 'mmdet', 'mmpretrain', 'xtcocotools')
+ROOMS = ('core', 'structures', 'keypoints', 'classes', 'ops', 'io', 'visualization', 'evaluation')
 BLOCK = """
 import importlib, pkgutil, sys
 for name in {hosts!r}:
@@ -17,7 +18,8 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):
 
 
 @pytest.mark.parametrize(
-    'room', ['structures', 'keypoints', 'classes', 'ops', 'visualization', 'evaluation']
+    'room',
+    ['core', 'structures', 'keypoints', 'classes', 'ops', 'io', 'visualization', 'evaluation'],
 )
 def test_room_imports_without_hosts(room):
     code = BLOCK.format(hosts=HOSTS, room=room)

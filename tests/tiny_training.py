@@ -9,11 +9,6 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-import mmsapiens.pretrain.datasets
-import mmsapiens.pretrain.loops
-import mmsapiens.pretrain.models
-import mmsapiens.pretrain.samplers  # noqa: F401
-
 
 class RecordHook(Hook):
     """Writes what each step did, one line per step and process."""

@@ -13,7 +13,7 @@ The tables are data, the JSON files beside this one. ``to_goliath28`` names the 
 class becomes, or null for pixels to be ignored. The tables for LIP and CIHP are our own: those of
 the reference turn skirts into upper clothing.
 
-Letters: C classes.
+Shapes: C classes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ClassSet:
     """Names of classes, by id.
 
     Attributes:
-        name (str): Of the vocabulary.
+        name (str): Of the class set.
         classes (tuple[str, ...]): C names.
         palette (tuple[tuple[int, ...], ...]): C colors, RGB.
         flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip exchanges.
@@ -62,7 +62,7 @@ class ClassSet:
 
 
 def read_class_set(path: str | Path) -> ClassSet:
-    """Read a file such as those the JSON files beside this one.
+    """Read a file such as the JSON files beside this one.
 
     Args:
         path (str | Path): JSON with ``classes`` and ``flip_pairs``, and perhaps ``name``,
@@ -95,7 +95,7 @@ def class_set_names() -> list[str]:
 
 @cache
 def get_class_set(name: str) -> ClassSet:
-    """A vocabulary of the package.
+    """A class set of the package.
 
     Args:
         name (str): One of :func:`class_set_names`.
@@ -104,16 +104,16 @@ def get_class_set(name: str) -> ClassSet:
         KeyError: If there is none of this name.
     """
     if name not in class_set_names():
-        raise KeyError(f'a vocabulary must be one of {class_set_names()}, but got {name!r}')
+        raise KeyError(f'a class set must be one of {class_set_names()}, but got {name!r}')
     return read_class_set(METAINFO_FOLDER / f'{name}.json')
 
 
 def conversion_table(source: str, target: str) -> np.ndarray | None:
-    """Stored id -> id of another vocabulary.
+    """Stored id -> id of another class set.
 
     Args:
-        source (str): KeypointSet of the files.
-        target (str): The same, or 'goliath28'.
+        source (str): Class set of the files.
+        target (str): Likewise, or 'goliath28'.
 
     Returns:
         np.ndarray: uint8 (256,); 255 for classes without a match and for values that are no

@@ -24,7 +24,7 @@ REMEDIES = {
     'yapf_third_party._ylib2to3.pgen2.driver': ('.yapf_cache', 'fix_load_grammar'),
     'mmcv.image.photometric': ('.numpy2', 'fix_adjust_hue'),
     'mmpose.visualization.opencv_backend_visualizer': ('.numpy2', 'fix_draw_circles'),
-    'mmengine.runner.checkpoint': ('mmsapiens.checkpoints.safe_load', 'register_local_loader'),
+    'mmengine.runner.checkpoint': ('.local_loader', 'register_local_loader'),
     'mmengine._strategy.fsdp': ('.fsdp', 'fix_optim_state_order'),
     'mmseg.apis.mmseg_inferencer': ('.mmseg_inferencer', 'fix_inferencer'),
     'mmpretrain.utils.dependency': ('.transformers5', 'fix_multimodal'),

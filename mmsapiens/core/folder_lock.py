@@ -33,7 +33,8 @@ def lock_folder(folder: str | Path, option: str = '--work-dir') -> BaseFileLock:
     path = Path(folder, NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = path.read_text(errors='replace').strip() if path.exists() else ''
-    lock = FileLock(path, timeout=0)
+    # One lock a process: after Ctrl-C in a notebook, the next run may have the folder.
+    lock = FileLock(path, timeout=0, is_singleton=True)
     try:
         lock.acquire()
     except Timeout:

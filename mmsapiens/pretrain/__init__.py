@@ -3,8 +3,6 @@
 from .. import engine, models, transforms  # noqa: F401
 from ..registry import list_in_host
 from .datasets import BrokenImagesHook, HumanImageDataset, ShardedImageDataset
-from .hooks import ReconstructionHook
-from .loops import ResumableEpochTrainLoop, ResumableIterTrainLoop
 from .models import (
     MaskedPatchDecoder,
     MaskedSapiensViT,
@@ -13,7 +11,9 @@ from .models import (
     SapiensMAE,
     wrap_blocks,
 )
+from .reconstruction_hook import ReconstructionHook
 from .samplers import ResumableBatchSampler, ResumableSampler
+from .train_loops import ResumableEpochTrainLoop, ResumableIterTrainLoop
 
 __all__ = [
     'BrokenImagesHook',

@@ -16,9 +16,9 @@ from ..ops.unit_vectors import angles_deg
 from ..structures.fields import DEPTH_MAP, Field
 from .colors import color_values, value_range
 from .depth import color_depth, draw_pseudo_normals
-from .legends import PAPER, blank, class_legend, line_height, text_strip
+from .legends import PAPER, blank, class_legend, font_size, line_height, text_strip
 from .normals import normal_ball, normals_to_rgb
-from .panels import Bar, Tile
+from .panels import Bar, Tile, indent, join_row, row_width
 from .parts import draw_parts, draw_wrong_parts, present_classes
 
 ERROR_COLORS = 'magma'
@@ -270,3 +270,40 @@ def drawer_of(field: Field) -> FieldDrawer:
     if field.is_vector and field.channels == 3:
         return NormalsDrawer(field)
     return FieldDrawer(field)
+
+
+def draw_field(
+    field: Field, scene: Scene, pred: np.ndarray | None, title: str, *, with_error: bool = True
+) -> list[np.ndarray]:
+    """A row of images of a field and, if there is one, its legend.
+
+    Args:
+        field (Field): A row of the table of fields.
+        scene (Scene): The image, perhaps with the truth.
+        pred (np.ndarray, optional): Prediction, (C, H, W).
+        title (str): Of the image.
+        with_error (bool): Whether to draw the error where truth and prediction are known. Defaults
+            to True.
+
+    Returns:
+        list[np.ndarray]: RGB, uint8 (_, _, 3), for :func:`.panels.stack`.
+    """
+    drawer, what = drawer_of(field), field.name.replace('_', ' ')
+    tiles, maps = [Tile(title, scene.image)], []
+    if scene.gt is not None:
+        maps.append(scene.gt)
+        tiles.append(drawer.draw(scene.gt, scene, f'true {what}'))
+    if pred is not None:
+        maps.append(pred)
+        tiles.append(drawer.draw(pred, scene, f'predicted {what}'))
+        if with_error and scene.gt is not None:
+            error = drawer.draw_error(pred, scene)
+            tiles += [] if error is None else [error]
+        tiles += drawer.extras(pred, scene)
+    height, width = scene.image.shape[:2]
+    size = font_size(height, width)
+    pieces = [join_row(tiles, size)]
+    legend = drawer.legend(maps, scene, row_width(len(tiles) - 1, width, size), size)
+    if legend is not None and legend.size:
+        pieces.append(indent(legend, size))
+    return pieces

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..structures.results import ImageResult, MapResult, PoseResult
 from .legends import class_legend, font_size
-from .panels import Tile, gap_of, indent, join_row, stack
+from .panels import Tile, display_size, gap_of, indent, join_row, stack
 from .results import map_tile, pose_overlay, to_rgb
 
 LONGER_SIDE = (280, 640)
@@ -22,13 +22,6 @@ LONGER_SIDE = (280, 640)
 ASPECT = 1.78
 """Width by height that a panel should have, that of a screen."""
 _TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
-
-
-def tile_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of an image in a panel."""
-    longer = max(height, width)
-    scale = min(max(longer, LONGER_SIDE[0]), LONGER_SIDE[1]) / longer
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def columns_for(count: int, height: int, width: int) -> int:
@@ -68,7 +61,7 @@ def draw_panel(
     Returns:
         NDArray: RGB, uint8 (_, _, 3).
     """
-    height, width = tile_size(*result.frame.size_hw)
+    height, width = display_size(*result.frame.size_hw, *LONGER_SIDE)
     size = font_size(height, width)
     tiles = [Tile('input', _fit(to_rgb(result), height, width))]
     for task in tasks if tasks is not None else result.tasks:

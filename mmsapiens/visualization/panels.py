@@ -43,6 +43,23 @@ class Tile:
     bar: Bar | None = None
 
 
+def display_size(height: int, width: int, min_side: int, max_side: int) -> tuple[int, int]:
+    """Height and width at which an image is shown, ratio kept.
+
+    Args:
+        height (int): Of the image.
+        width (int): Of the image.
+        min_side (int): The longer side is at least this.
+        max_side (int): The longer side is at most this.
+
+    Returns:
+        tuple[int, int]: Height and width.
+    """
+    longer = max(height, width)
+    scale = min(max(longer, min_side), max_side) / longer
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def gap_of(size: int) -> int:
     """Space between images for a size of the font, in pixels."""
     return max(4, size // 2)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from .colors import NO_TARGET
-from .legends import class_legend, font_size
 
 IGNORED = 255
 WRONG = (230, 40, 40)
@@ -114,33 +113,3 @@ def draw_wrong_parts(
     drawn[~counted] = NO_TARGET
     total = int(counted.sum())
     return drawn, int(wrong.sum()) / total if total else float('nan')
-
-
-def draw_parts_with_legend(
-    image: np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    palette: Sequence[Sequence[int]],
-    *,
-    opacity: float = 0.5,
-    with_background: bool = False,
-) -> np.ndarray:
-    """Lay classes over an image, and list those that occur below it.
-
-    Args:
-        image (np.ndarray): RGB, uint8 (H, W, 3).
-        labels (np.ndarray): Class ids, (H, W).
-        classes (Sequence[str]): Their names.
-        palette (Sequence[Sequence[int]]): Their RGB colors.
-        opacity (float): As in :func:`.parts.draw_parts`. Defaults to 0.5.
-        with_background (bool): Likewise. Defaults to False.
-
-    Returns:
-        np.ndarray: RGB, uint8 (at least H, W, 3): the image, the legend.
-    """
-    drawn = draw_parts(image, labels, palette, opacity=opacity, with_background=with_background)
-    ids = present_classes([labels], len(palette), with_background)
-    entries = [(classes[index], palette[index]) for index in ids]
-    height, width = labels.shape
-    legend = class_legend(entries, width, font_size(height, width))
-    return np.concatenate([drawn, legend])

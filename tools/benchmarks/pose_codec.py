@@ -1,14 +1,11 @@
 #!/usr/bin/env python
 """Time pose post-processing and targets against stock MMPose, in one run.
 
-One person with 308 keypoints at 192x256 heatmaps, one thread each, best of several repetitions.
+One person with 308 keypoints at 192x256 heatmaps, one thread each.
 With a CUDA device, also a batch of 32 people there.
 """
 
 import argparse
-import json
-import time
-from collections.abc import Callable
 
 import mmsapiens  # noqa: F401  before mmpose
 import cv2
@@ -21,18 +18,9 @@ from mmsapiens.models import HardKeypointMSELoss
 from mmsapiens.pose import BatchedUDPHeatmap
 from mmsapiens.ops.udp_decoding import decode_udp_heatmaps
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
+from timing import alternate, show, show_header
 
 INPUT_WH, HEATMAP_WH, SIGMA, TOPK = (768, 1024), (192, 256), 6, 128
-
-
-def best_ms(function: Callable[[], object], repeat: int) -> float:
-    """Milliseconds of the fastest of ``repeat`` calls after a first one."""
-    times = []
-    for _ in range(repeat + 1):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return 1e3 * min(times[1:])
 
 
 class Work:
@@ -77,14 +65,23 @@ class Work:
         loss(pred, self.maps, self.weights).backward()
 
 
-def compare(work: Work, repeat: int) -> list[tuple[str, float, float]]:
-    """Rows of the table: what, milliseconds of stock, milliseconds of ours."""
+def compare(work: Work, repeat: int) -> None:
+    """Print the lines of the table."""
     topk = min(TOPK, work.maps.shape[1])
     stock_loss = KeypointOHKMMSELoss(use_target_weight=True, topk=topk)
     our_loss = HardKeypointMSELoss(topk=topk)
     array = work.maps[0].numpy()
+    # A network leaves little more than noise where it sees no keypoint.
+    faint = array.copy()
+    faint[1::2] = 1e-3 * np.random.default_rng(0).random(faint[1::2].shape, dtype='f4')
+    error = np.abs(work.ours.decode(array)[0] - work.stock.decode(array)[0]).max()
+    errors = {'decoding': f'{error:.2g} px'}
     pairs = {
         'decoding': (lambda: work.stock.decode(array), lambda: work.ours.batch_decode(work.maps)),
+        'decoding, half of the keypoints out of sight': (
+            lambda: work.stock.decode(faint),
+            lambda: work.ours.decode(faint),
+        ),
         'flip test and decoding': (
             work.stock_flip_test,
             lambda: work.ours.batch_decode(work.maps, work.mirrored, work.flip),
@@ -106,21 +103,24 @@ def compare(work: Work, repeat: int) -> list[tuple[str, float, float]]:
             lambda: work.loss_step(our_loss),
         ),
     }
-    return [
-        (name, best_ms(stock, repeat), best_ms(ours, repeat))
-        for name, (stock, ours) in pairs.items()
-    ]
+    for name, (stock, ours) in pairs.items():
+        seconds = alternate(dict(ours=ours, stock=stock), repeat)
+        show(name, 'ms', 1e3 * seconds['ours'][1], 1e3 * seconds['stock'][1], errors.get(name, ''))
 
 
-def gpu_decoding_ms(work: Work, people: int = 32, repeat: int = 20) -> float:
-    """Milliseconds to decode a batch on the GPU, keypoints on the host."""
+def show_gpu_decoding(work: Work, people: int = 32) -> None:
+    """A batch decoded on the GPU, keypoints on the host."""
     maps = work.maps.cuda().repeat(people, 1, 1, 1)
 
     def decode() -> None:
         points, scores = decode_udp_heatmaps(maps, INPUT_WH)
         points.cpu(), scores.cpu()
 
-    return best_ms(decode, repeat)
+    show(
+        f'decoding {people} people on the GPU',
+        'ms',
+        1e3 * alternate({'': decode}, 20, 'cuda')[''][1],
+    )
 
 
 def main() -> None:
@@ -128,26 +128,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--keypoints', type=int, default=308)
     parser.add_argument('--repeat', type=int, default=5)
-    parser.add_argument('--json', help='also write the figures to this file')
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     work = Work(args.keypoints)
-    rows = compare(work, args.repeat)
-    print(f'K = {args.keypoints}, heatmaps 192x256, one thread, milliseconds')
-    print(f'{"":40} {"stock":>9} {"ours":>9} {"ratio":>7}')
-    for name, stock, ours in rows:
-        print(f'{name:40} {stock:9.2f} {ours:9.2f} {stock / ours:6.1f}x')
-    figures: dict[str, object] = {
-        name: dict(stock_ms=stock, ours_ms=ours, ratio=stock / ours) for name, stock, ours in rows
-    }
+    show_header()
+    compare(work, args.repeat)
     if torch.cuda.is_available():
-        batch_ms = gpu_decoding_ms(work)
-        figures['decoding 32 people on the GPU'] = dict(ours_ms=batch_ms)
-        print(f'decoding 32 people on the GPU: {batch_ms:.2f} ms')
-    if args.json:
-        with open(args.json, 'w', encoding='utf-8') as file:
-            json.dump(figures, file, indent=1)
+        show_gpu_decoding(work)
 
 
 if __name__ == '__main__':

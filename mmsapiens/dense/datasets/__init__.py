@@ -1,13 +1,11 @@
 """Datasets of images with dense maps."""
 
 from .bad_samples import BadSamplePolicy
-from .body_parts28_dataset import BodyParts28Dataset
-from .cihp_dataset import CIHPDataset
 from .dense_folder_dataset import DenseFolderDataset
 from .hi4d_dataset import Hi4DDataset
-from .lip_parts_dataset import LIPPartsDataset
 from .paired_files_dataset import PairedFilesDataset
 from .parsing_dataset import ParsingDataset
+from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 from .thuman2_dataset import THuman2Dataset
 
 __all__ = [

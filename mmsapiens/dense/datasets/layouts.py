@@ -6,11 +6,9 @@ from typing import Any
 
 from mmengine.dataset import BaseDataset
 
-from .body_parts28_dataset import BodyParts28Dataset
-from .cihp_dataset import CIHPDataset
 from .dense_folder_dataset import DenseFolderDataset
 from .hi4d_dataset import Hi4DDataset
-from .lip_parts_dataset import LIPPartsDataset
+from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 from .thuman2_dataset import THuman2Dataset
 
 FIELDS_OF_TASK = {
@@ -79,7 +77,7 @@ def make_dataset(
 
 
 def stored_vocabulary(layout: str) -> str:
-    """KeypointSet of the label files of a layout, 'goliath28' by default.
+    """Class set of the label files of a layout, 'goliath28' by default.
 
     Args:
         layout (str): As in :func:`make_dataset`.

@@ -21,7 +21,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
     loader.
 
     Args:
-        stored (str): KeypointSet of the files.
+        stored (str): Class set of the files.
         vocabulary (str): That of the labels that come out.
         metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
             None.

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
+from ...engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
 from ...registry import HOOKS
 from ..heads import DenseHead
 
 
-def leaf_datasets(dataset: Any) -> list[Any]:
-    """The datasets inside wrappers, which read files themselves."""
-    if hasattr(dataset, 'datasets'):
-        return [x for part in dataset.datasets for x in leaf_datasets(part)]
-    if hasattr(dataset, 'dataset'):
-        return leaf_datasets(dataset.dataset)
-    return [dataset]
-
-
 @HOOKS.register_module()
-class DenseDataCheckHook(Hook):
+class DenseDataCheckHook(DataCheckHook):
     """Refuses datasets that a dense head would train on without sense.
 
     A parsing head of 28 classes learns from 20 without an error, and a validation set without the
@@ -34,31 +25,18 @@ class DenseDataCheckHook(Hook):
             the head predicts.
     """
 
-    priority = 'VERY_HIGH'
+    def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
+        """Compare each dataset of a loader with the head.
 
-    def before_train(self, runner: Runner) -> None:
-        """Check the training set and, if there is one, the validation set."""
-        self._check(runner, 'train')
-        if runner.val_loop is not None:
-            self._check(runner, 'val')
-
-    def before_val(self, runner: Runner) -> None:
-        """Check the validation set."""
-        self._check(runner, 'val')
-
-    def before_test(self, runner: Runner) -> None:
-        """Check the test set."""
-        self._check(runner, 'test')
-
-    def _check(self, runner: Runner, mode: str) -> None:
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        Args:
+            runner (Runner): Of the run.
+            mode (str): 'train', 'val' or 'test'.
+            model (nn.Module): The segmentor.
+        """
         head = getattr(model, 'decode_head', None)
         if not isinstance(head, DenseHead):
             return
-        loader = getattr(runner, f'{mode}_dataloader')
-        for dataset in leaf_datasets(loader.dataset):
+        for dataset in leaf_datasets(getattr(runner, f'{mode}_dataloader').dataset):
             where = f'`{mode}_dataloader` ({type(dataset).__name__})'
             self._check_dataset(where, dataset, head)
 

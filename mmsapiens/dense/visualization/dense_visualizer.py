@@ -17,26 +17,9 @@ from mmseg.visualization import SegLocalVisualizer
 from ...registry import VISUALIZERS
 from ...structures.fields import FIELDS, HUMAN_MASK, Field
 from ...visualization.colors import spread_palette
-from ...visualization.field_drawers import Scene, drawer_of
+from ...visualization.field_drawers import Scene, draw_field
 from ...visualization.legends import font_size
-from ...visualization.panels import Tile, indent, join_row, row_width, stack
-
-
-def display_size(height: int, width: int, min_side: int, max_side: int) -> tuple[int, int]:
-    """Height and width at which an image is shown, ratio kept.
-
-    Args:
-        height (int): Of the image.
-        width (int): Of the image.
-        min_side (int): The longer side is at least this.
-        max_side (int): The longer side is at most this.
-
-    Returns:
-        tuple[int, int]: Height and width.
-    """
-    longer = max(height, width)
-    scale = min(max(longer, min_side), max_side) / longer
-    return max(1, round(height * scale)), max(1, round(width * scale))
+from ...visualization.panels import Tile, display_size, join_row, stack
 
 
 def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
@@ -221,7 +204,7 @@ class DenseVisualizer(SegLocalVisualizer):
         )
         sample = SegDataSample() if data_sample is None else data_sample
         path = sample.metainfo.get('img_path')
-        photo = Tile(Path(path).name if path else 'image', image)
+        title = Path(path).name if path else 'image'
         rows = []
         for field in FIELDS.values():
             gt = displayed_map(sample, field.gt_name, size_hw) if draw_gt else None
@@ -229,34 +212,8 @@ class DenseVisualizer(SegLocalVisualizer):
             if pred is None and (gt is None or not field.is_target):
                 continue
             scene = self._scene(sample, image, field, gt, pred)
-            rows += self._draw_field(field, photo, scene, pred)
-        return stack(rows or [join_row([photo], font_size(*size_hw))])
-
-    def _draw_field(
-        self, field: Field, photo: Tile, scene: Scene, pred: np.ndarray | None
-    ) -> list[np.ndarray]:
-        """A row of images and, if there is one, its legend."""
-        drawer, what = drawer_of(field), field.name.replace('_', ' ')
-        tiles, maps = [photo], []
-        if scene.gt is not None:
-            maps.append(scene.gt)
-            tiles.append(drawer.draw(scene.gt, scene, f'true {what}'))
-        if pred is not None:
-            maps.append(pred)
-            tiles.append(drawer.draw(pred, scene, f'predicted {what}'))
-        if self.with_error and pred is not None and scene.gt is not None:
-            error = drawer.draw_error(pred, scene)
-            tiles += [] if error is None else [error]
-        if pred is not None:
-            tiles += drawer.extras(pred, scene)
-        height, width = scene.image.shape[:2]
-        size = font_size(height, width)
-        pieces = [join_row(tiles, size)]
-        room = row_width(len(tiles) - 1, width, size)
-        legend = drawer.legend(maps, scene, room, size)
-        if legend is not None and legend.size:
-            pieces.append(indent(legend, size))
-        return pieces
+            rows += draw_field(field, scene, pred, title, with_error=self.with_error)
+        return stack(rows or [join_row([Tile(title, image)], font_size(*size_hw))])
 
     def _scene(
         self,

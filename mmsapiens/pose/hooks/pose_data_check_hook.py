@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.evaluator import Evaluator
-from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
@@ -17,17 +15,9 @@ from mmpose.models.heads import HeatmapHead
 from torch import nn
 
 from ...core.formatting import shorten
+from ...engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
 from ...registry import HOOKS
 from ..datasets.checks import check_flip_indices, flat_boxes, is_local
-
-
-def parts(dataset: Any) -> list[Any]:
-    """The datasets inside wrappers, which read files themselves."""
-    if hasattr(dataset, 'datasets'):
-        return [leaf for part in dataset.datasets for leaf in parts(part)]
-    if hasattr(dataset, 'dataset'):
-        return parts(dataset.dataset)
-    return [dataset]
 
 
 def keypoint_counts(dataset: Any) -> set[int]:
@@ -74,7 +64,7 @@ def check_head(where: str, dataset: Any, model: nn.Module) -> None:
 
 
 @HOOKS.register_module()
-class PoseDataCheckHook(Hook):
+class PoseDataCheckHook(DataCheckHook):
     """Refuses datasets that would fail late or train on nonsense.
 
     Looks at nobody to train on, the number of keypoints of annotations, metainfo and head,
@@ -88,42 +78,26 @@ class PoseDataCheckHook(Hook):
         ValueError: If ``max_samples`` is not positive.
     """
 
-    priority = 'VERY_HIGH'
-
     def __init__(self, max_samples: int = 5000) -> None:
+        super().__init__()
         if max_samples < 1:
             raise ValueError(f'`max_samples` must be above 0, but got {max_samples}')
         self.max_samples = max_samples
-        self._checked: set[str] = set()
 
-    def before_train(self, runner: Runner) -> None:
-        """Check the training set and, if there is one, the validation set."""
-        self._check(runner, 'train')
-        if runner.val_loop is not None:
-            self._check(runner, 'val')
+    def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
+        """Look at the samples of a loader, and compare them with the head.
 
-    def before_val(self, runner: Runner) -> None:
-        """Check the validation set unless that has been done."""
-        self._check(runner, 'val')
-
-    def before_test(self, runner: Runner) -> None:
-        """Check the test set."""
-        self._check(runner, 'test')
-
-    def _check(self, runner: Runner, mode: str) -> None:
-        if mode in self._checked:
-            return
-        self._checked.add(mode)
+        Args:
+            runner (Runner): Of the run.
+            mode (str): 'train', 'val' or 'test'.
+            model (nn.Module): The pose estimator.
+        """
         dataset = getattr(runner, f'{mode}_dataloader').dataset
-        for part in parts(dataset):
+        for part in leaf_datasets(dataset):
             if isinstance(part, BaseCocoStyleDataset):
                 file = part.bbox_file or part.ann_file
                 self._check_part(f'`{mode}_dataloader` ({file})', part)
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
-        evaluator = getattr(runner, f'{mode}_evaluator', None)
-        if not _converts_predictions(evaluator):
+        if not _converts_predictions(getattr(runner, f'{mode}_evaluator', None)):
             check_head(f'`{mode}_dataloader`', dataset, model)
 
     def _check_part(self, where: str, dataset: BaseDataset) -> None:

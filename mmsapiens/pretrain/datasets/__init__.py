@@ -1,6 +1,6 @@
 """Unlabelled images."""
 
-from .broken_images_hook import BrokenImagesHook
+from .broken_images import BrokenImagesHook
 from .human_image_dataset import HumanImageDataset
 from .sharded_image_dataset import ShardedImageDataset
 

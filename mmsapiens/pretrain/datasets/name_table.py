@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -30,11 +31,11 @@ class NameTable:
     @classmethod
     def from_names(cls, names: Iterable[str]) -> NameTable:
         """Copy names into a table, one by one."""
-        buffer, ends = bytearray(), _Int64List()
+        buffer, ends = bytearray(), array('q')
         for name in names:
             buffer += os.fsencode(name)
             ends.append(len(buffer))
-        return cls(np.frombuffer(buffer, dtype=np.uint8), ends.to_array())
+        return cls(np.frombuffer(buffer, dtype=np.uint8), np.array(ends, dtype=np.int64))
 
     @classmethod
     def from_lines(cls, path: str | Path) -> NameTable:
@@ -67,23 +68,6 @@ class NameTable:
     def __getitem__(self, index: int) -> str:
         start = self.ends[index - 1] if index else 0
         return os.fsdecode(self.buffer[start : self.ends[index]].tobytes().strip())
-
-
-class _Int64List:
-    """Appends numbers at 8 bytes each."""
-
-    def __init__(self) -> None:
-        self.values: np.ndarray = np.empty(1024, dtype=np.int64)
-        self.size = 0
-
-    def append(self, value: int) -> None:
-        if self.size == len(self.values):
-            self.values = np.resize(self.values, 2 * self.size)
-        self.values[self.size] = value
-        self.size += 1
-
-    def to_array(self) -> np.ndarray:
-        return self.values[: self.size].copy()
 
 
 def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mmengine.fileio import LocalBackend, get_file_backend
 
 from ...core.atomic_files import atomic_write
@@ -108,33 +108,28 @@ class ShardStore:
         return content
 
     def _file_number(self, name: str) -> int:
-        if name in self._open:
-            self._open.move_to_end(name)
-            return self._open[name]
-        if self.cache_dir is None:
-            opened = self._open_file(f'{self.root}/{name}')
-        else:
-            opened = self._open_copy(name, self.cache_dir)
-        self._open[name] = opened
-        if len(self._open) > MAX_OPEN:
-            os.close(self._open.popitem(last=False)[1])
-        return opened
+        if name not in self._open:
+            path = f'{self.root}/{name}'
+            try:
+                opened = self._open_copy(name) if self.cache_dir else os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                raise _missing(path) from None
+            self._open[name] = opened
+            if len(self._open) > MAX_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+        self._open.move_to_end(name)
+        return self._open[name]
 
-    def _open_file(self, path: str) -> int:
-        try:
-            return os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            raise _missing(path) from None
-
-    def _open_copy(self, name: str, folder: Path) -> int:
-        path = folder / name
+    def _open_copy(self, name: str) -> int:
+        assert self.cache_dir is not None
+        folder, path = self.cache_dir, self.cache_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f'{name}.lock'):
+        with FileLock(folder / f'{name}.lock'):
             if not path.is_file():
                 atomic_write(self.get(name), path)
             os.utime(path)
             opened = os.open(path, os.O_RDONLY)
-        with _locked(folder / '.lock'):
+        with FileLock(folder / '.lock'):
             self._make_room(folder, keep=path)
         return opened
 
@@ -148,20 +143,6 @@ class ShardStore:
             if path != keep:  # those that have it open keep reading it
                 path.unlink()
                 used -= stat.st_size
-
-
-class _locked:
-    """Holds a lock that ends with the process, however that ends."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        self.file = open(self.path, 'w')
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-
-    def __exit__(self, *args: object) -> None:
-        self.file.close()
 
 
 class LRUCache:

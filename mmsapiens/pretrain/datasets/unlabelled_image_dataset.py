@@ -14,10 +14,9 @@ from mmengine.dataset.base_dataset import force_full_init
 
 from ...core.errors import BadSampleError
 from ..samplers.permutation import Permutation
-from ..samplers.sample_index import derive_seed
+from ..samplers.sample_index import derive_seed, seeded
 from .broken_images import BrokenImages
 from .decoding import decode_image
-from .sample_seed import seeded
 
 NUM_FINGERPRINT_NAMES = 64
 

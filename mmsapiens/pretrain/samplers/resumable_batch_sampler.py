@@ -55,11 +55,11 @@ class ResumableBatchSampler(BatchSampler):
     @property
     def steps_left(self) -> int:
         """Steps from where iterating starts to the end of the epoch."""
-        return self._steps(max(0, self.sampler.least - self.sampler.taken))
+        return self._steps(max(0, self.sampler.min_len - self.sampler.taken))
 
     def _taken_after(self, steps: int) -> int:
         if steps == self.steps_left:
-            return self.sampler.most
+            return self.sampler.max_len
         return self.sampler.taken + steps * self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:  # type: ignore

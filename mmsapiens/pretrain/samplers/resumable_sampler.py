@@ -16,16 +16,17 @@ from .sample_index import SampleIndex, derive_seed
 CHUNK = 1024
 
 
-def cut(total: int, num_parts: int) -> np.ndarray:
+def split_evenly(total: int, num_parts: int) -> np.ndarray:
     """Borders of parts of ``range(total)`` whose sizes differ by at most 1."""
     return np.array([part * total // num_parts for part in range(num_parts)])
 
 
-class Rest:
+class RemainingOrder:
     """What several processes have left of a sequence.
 
-    Each of ``world_size`` processes had one part of ``range(total)`` (see :func:`cut`) and took the
-    first ``taken`` elements of it. What is left, one process after the other, is a sequence again.
+    Each of ``world_size`` processes had one part of ``range(total)``, see :func:`split_evenly`, and
+    took the first ``taken`` elements of it. What is left, one process after the other, is a
+    sequence again.
 
     Args:
         total (int): Length of the sequence.
@@ -34,7 +35,7 @@ class Rest:
     """
 
     def __init__(self, total: int, world_size: int, taken: int) -> None:
-        starts = cut(total, world_size)
+        starts = split_evenly(total, world_size)
         stops: np.ndarray = np.append(starts[1:], total)
         self.starts = np.minimum(starts + taken, stops)
         left = stops - self.starts
@@ -104,10 +105,10 @@ class ResumableSampler(Sampler):
     def _prepare(self) -> None:
         """Compute what the epoch and the state determine."""
         self.epoch_seed = derive_seed(self.seed, self.epoch)
-        self._rests: list[Rest] = []
+        self._rests: list[RemainingOrder] = []
         total = self.total
         for world_size, taken in self.earlier:
-            self._rests.append(Rest(total, world_size, taken))
+            self._rests.append(RemainingOrder(total, world_size, taken))
             total = self._rests[-1].total
         self.left = total
         if self.shuffle and self._sizes is not None:
@@ -144,18 +145,17 @@ class ResumableSampler(Sampler):
         block = np.searchsorted(self._block_starts, entries, 'right') - 1
         return self._first_entries[block] + entries - self._block_starts[block]
 
-    def share(self, rank: int) -> range:
+    def rank_range(self, rank: int) -> range:
         """Positions of process ``rank`` in what was left for all."""
-        start, stop = (each * self.left // self.world_size for each in (rank, rank + 1))
-        return range(start, stop)
+        return range(*(each * self.left // self.world_size for each in (rank, rank + 1)))
 
     @property
-    def least(self) -> int:
+    def min_len(self) -> int:
         """The smallest share of a process, samples taken included."""
         return self.left // self.world_size
 
     @property
-    def most(self) -> int:
+    def max_len(self) -> int:
         """The largest share of a process, samples taken included."""
         return -(-self.left // self.world_size)
 
@@ -169,16 +169,16 @@ class ResumableSampler(Sampler):
         Returns:
             list[SampleIndex]: The samples.
         """
-        share = self.share(self.rank)[start:stop]
-        positions: np.ndarray = np.arange(share.start, share.stop, dtype=np.int64)
+        part = self.rank_range(self.rank)[start:stop]
+        positions: np.ndarray = np.arange(part.start, part.stop, dtype=np.int64)
         for rest in reversed(self._rests):
             positions = rest(positions)
         chosen = self.order(positions).tolist()
         return [SampleIndex(index, self.epoch_seed) for index in chosen]
 
     def __iter__(self) -> Iterator[SampleIndex]:
-        for start in range(self.taken, self.least, CHUNK):
-            yield from self.indices(start, min(start + CHUNK, self.least))
+        for start in range(self.taken, self.min_len, CHUNK):
+            yield from self.indices(start, min(start + CHUNK, self.min_len))
 
     def __len__(self) -> int:
         """Samples of a process in a whole epoch."""

@@ -1,14 +1,39 @@
-"""An index of a dataset that knows the epoch it is drawn for."""
+"""Seeds of samples, and indexes that carry them."""
 
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
 
 
 def derive_seed(*parts: int | str) -> int:
     """A seed of 64 bits that depends on every part and on their order."""
     text = '/'.join(map(str, parts)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), 'big')
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python, numpy and torch, and put their states back afterwards.
+
+    Args:
+        seed (int): Below ``2**64``.
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    torch.default_generator.manual_seed(seed & 0x7FFFFFFFFFFFFFFF)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
 
 
 class SampleIndex(int):

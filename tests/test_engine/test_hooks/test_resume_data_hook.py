@@ -1,4 +1,4 @@
-"""ResumeDataHook; whole trainings are in test_resumable_train_loops.py."""
+"""ResumeDataHook; whole trainings are in test_train_loops.py."""
 
 from types import SimpleNamespace
 

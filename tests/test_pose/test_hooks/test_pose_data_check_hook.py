@@ -7,8 +7,9 @@ from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.registry import DATASETS
 from mmpose.evaluation.metrics import CocoMetric
 
+from mmsapiens.engine.hooks.data_check_hook import leaf_datasets
 from mmsapiens.pose import PoseDataCheckHook
-from mmsapiens.pose.hooks.pose_data_check_hook import keypoint_counts, parts
+from mmsapiens.pose.hooks.pose_data_check_hook import keypoint_counts
 
 CONVERTER = dict(type='KeypointConverter', num_keypoints=26, mapping=[(0, 1), (1, 0)])
 
@@ -88,7 +89,7 @@ def test_combined_dataset_counts_its_own_keypoints(mmpose_scope):
     )
     metainfo = dict(from_file='configs/_base_/datasets/halpe26.py')
     data = DATASETS.build(dict(type='CombinedDataset', metainfo=metainfo, datasets=[part]))
-    assert len(parts(data)) == 1
+    assert len(leaf_datasets(data)) == 1
     PoseDataCheckHook().before_train(runner(data, 26))
 
 

@@ -1,5 +1,0 @@
-"""Hooks of pretraining."""
-
-from .reconstruction_hook import ReconstructionHook
-
-__all__ = ['ReconstructionHook']

@@ -1,1 +1,0 @@
-"""The rows of the table; every module here is imported by the harness."""

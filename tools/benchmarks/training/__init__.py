@@ -1,1 +1,0 @@
-"""Models, batches and steps that the rows about training share."""

@@ -1,1 +1,0 @@
-"""Charts of keypoint sets, for the documentation."""
