@@ -14,6 +14,9 @@ HEADS = {
     'normal': ('decode_head', 'conv_seg', 3, 3, 3),
 }
 LAYOUTS = ('mae', 'encoder', *HEADS)
+# What a head of one or three channels is for is not to be seen.
+TASKS = {'depth': 'depth', 'normal': 'normal'}
+FIELDS = {'seg': 'seg_map', 'depth': 'depth_map', 'normal': 'normal_map'}
 
 
 def randomize(state_dict, seed=0):

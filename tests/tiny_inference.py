@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from parity import ROOT
 
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import write_checkpoint
 from mmsapiens.models.tasks import TASKS
 from mmsapiens.structures.results import Image, People
 

@@ -29,6 +29,10 @@ def parse_args() -> argparse.Namespace:
         '--dtype', choices=['float32', 'bfloat16', 'float16'], help='convert floating-point weights'
     )
     parser.add_argument(
+        '--task',
+        help='what its head is for, such as normal or seg-28, where the file does not say it',
+    )
+    parser.add_argument(
         '--no-hash',
         action='store_true',
         help='do not add the first digits of the SHA-256 to the name',
@@ -51,6 +55,7 @@ def main() -> None:
         dtype=args.dtype,
         with_hash=not args.no_hash,
         trust_pickle=args.trust_pickle or None,
+        task=args.task,
     )
     print(f'{args.source}: {info}')
     print(f'wrote {path} ({path.stat().st_size / 2**20:.1f} MiB)')
@@ -59,5 +64,5 @@ def main() -> None:
 if __name__ == '__main__':
     try:
         main()
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, KeyError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None

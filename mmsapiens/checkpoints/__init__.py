@@ -1,22 +1,23 @@
-"""Checkpoints of every layout: reading, checking, loading, converting."""
+"""Checkpoints of every layout: reading, checking, loading, converting, writing."""
 
-from .checkpoint import CheckpointInfo, describe, encoder_state_dict, get_state_dict
-from .checkpoint_io import detect_format, file_sha256, read_checkpoint, write_checkpoint
+from .checkpoint_io import detect_format, read_checkpoint, write_checkpoint
+from .contents import CheckpointInfo, describe, encoder_state_dict, get_state_dict
 from .convert import convert_checkpoint
-from .loading import LoadReport, load_checkpoint
-from .models import load_model
+from .loading import LoadReport, assign_checkpoint, load_checkpoint, without_parameter_memory
+from .metadata import model_metadata
 
 __all__ = [
     'CheckpointInfo',
     'LoadReport',
+    'assign_checkpoint',
     'convert_checkpoint',
     'describe',
     'detect_format',
     'encoder_state_dict',
-    'file_sha256',
     'get_state_dict',
     'load_checkpoint',
-    'load_model',
+    'model_metadata',
     'read_checkpoint',
+    'without_parameter_memory',
     'write_checkpoint',
 ]

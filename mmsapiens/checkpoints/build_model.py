@@ -20,18 +20,12 @@ from ..models.backbones import SapiensViT
 from ..models.build import assemble, shared_padding
 from ..models.heads import HEADS
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import PREFIX, RELEASED_PADDING, TASKS, get_task, model_size
-from .checkpoint import (
-    BACKBONE,
-    CheckpointInfo,
-    describe,
-    encoder_state_dict,
-    get_state_dict,
-    is_bare_encoder,
-)
-from .checkpoint_fit import check_head, fit_backbone
+from ..models.tasks import PREFIX, get_task, model_size
 from .checkpoint_io import read_checkpoint
-from .models import without_parameter_memory
+from .contents import CheckpointInfo, encoder_state_dict, examine, get_state_dict
+from .families.sapiens import BACKBONE, check_head, fit_encoder, is_bare_encoder
+from .loading import check_encoder, without_parameter_memory
+from .metadata import facts_of_task
 
 HEAD_OF = re.compile(r'heads\.(?P<task>[^.]+)\.(?P<name>.+)')
 """Parameters of a head in the file of a model with several."""
@@ -86,27 +80,34 @@ def build_model(
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
         try:
-            built = _from_weights(get_state_dict(content), model, names, img_size, options)
+            built = _from_content(content, path, model, names, img_size, options)
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from None
     return built.to_dtype(dtype).to(device).eval()
 
 
-def _from_weights(
-    file: Mapping[str, Tensor],
+def _from_content(
+    content: Mapping[str, Any],
+    path: Path,
     model: str | Mapping[str, int] | None,
     tasks: Sequence[str],
     img_size: tuple[int, int] | None,
     options: Mapping[str, Any],
 ) -> SapiensModel:
+    file = get_state_dict(content)
     singles = _split(file, tasks)
+    inside = {match['task'] for key in file if (match := HEAD_OF.fullmatch(key))}
+    # The keys of a file with several heads name their tasks.
+    meta = {} if inside else content.get('meta') or {}
+    infos = [
+        examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
+        for task, single in singles.items()
+    ]
+    info = infos[0]
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.
-        own = {match['task'] for key in file if (match := HEAD_OF.fullmatch(key))}
-        rows = [get_task(task) for task in own or tasks]
-        options = dict(options, patch_padding=shared_padding(rows))
-    infos = {task: describe(single) for task, single in singles.items()}
-    info = infos[tasks[0]]
+        padding = shared_padding([get_task(task) for task in inside or tasks])
+        options = dict(options, patch_padding=(info.own or {}).get('patch_padding', padding))
     if isinstance(model, str):
         model = get_arch(PREFIX.replace('-', '_') + model_size(model))
     with without_parameter_memory():
@@ -119,7 +120,8 @@ def _from_weights(
             **options,
         )
     weights = {BACKBONE + k: v for k, v in encoder_state_dict(singles[tasks[0]]).items()}
-    fit_backbone(built.backbone, weights, BACKBONE)
+    check_encoder(built.backbone, info, with_head=True)
+    fit_encoder(built.backbone, weights, BACKBONE)
     for task, single in singles.items():
         prefix, head = HEADS[get_task(task).head].prefix, built.heads[task]
         check_head(single, {prefix + key: value for key, value in head.state_dict().items()})
@@ -147,7 +149,7 @@ def _split(file: Mapping[str, Tensor], tasks: Sequence[str]) -> dict[str, dict[s
         )
     if not heads:
         if is_bare_encoder(file) or not any(key.startswith(('head.', 'decode_')) for key in file):
-            describe(file)
+            examine(file, needs_task=False)
             raise ValueError(
                 f'the checkpoint has no head for {tasks[0]!r}, only an encoder. Build the model '
                 'without `checkpoint` and load this file into its `backbone` '
@@ -189,8 +191,8 @@ def assign(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         )
 
 
-def known_arch(info: CheckpointInfo) -> str:
-    """Name of the size that a file has.
+def known_arch(info: CheckpointInfo) -> str | dict[str, int]:
+    """The size of a file: as it says, or the name of a known one.
 
     Args:
         info (CheckpointInfo): What it holds.
@@ -198,6 +200,9 @@ def known_arch(info: CheckpointInfo) -> str:
     Raises:
         ValueError: If it is none of the known ones.
     """
+    own = (info.own or {}).get('arch', {})
+    if 'num_heads' in own:
+        return get_arch(own)
     for name, arch in SAPIENS_ARCHS.items():
         if (arch['embed_dims'], arch['num_layers']) == (info.embed_dims, info.num_layers):
             return name
@@ -220,6 +225,9 @@ def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]
     Raises:
         ValueError: If its table is neither.
     """
+    if info.own and 'img_size' in info.own:
+        height, width = info.own['img_size']
+        return height, width
     count = info.num_tokens - int(info.has_cls_token)
     side = math.isqrt(count)
     rows = math.isqrt(count * 4 // 3)
@@ -234,22 +242,6 @@ def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]
             'and width that it was trained for'
         )
     return grid[0] * info.patch_size, grid[1] * info.patch_size
-
-
-def released_padding(info: CheckpointInfo) -> int | str:
-    """Patch padding of the released models of a layout.
-
-    Args:
-        info (CheckpointInfo): What a file holds.
-
-    Returns:
-        int | str: As :class:`mmsapiens.models.SapiensViT` takes it.
-    """
-    is_pose = info.layout == 'pose'
-    padded = [task for task in TASKS.values() if task.patch_padding == RELEASED_PADDING]
-    same = (task for task in padded if task.is_pose == is_pose)
-    is_padded = is_pose or any(task.channels == info.out_channels for task in same)
-    return RELEASED_PADDING if is_padded else 'corner'
 
 
 def build_encoder(
@@ -282,18 +274,18 @@ def build_encoder(
     content = read_checkpoint(path, 'cpu', mmap=True)
     try:
         file = get_state_dict(content)
-        info = describe(file)
+        info = examine(content, path=path, needs_task=patch_padding is None)
         with without_parameter_memory():
             encoder = SapiensViT(
                 known_arch(info) if arch is None else arch,
                 img_size=trained_size(info),
                 patch_size=info.patch_size,
-                patch_padding=released_padding(info) if patch_padding is None else patch_padding,
+                patch_padding=info.patch_padding if patch_padding is None else patch_padding,
                 out_type='raw',
                 with_cls_token=info.has_cls_token,
             )
         weights = encoder_state_dict(file)
-        fit_backbone(encoder, weights)
+        fit_encoder(encoder, weights)
         assign(encoder, weights)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None

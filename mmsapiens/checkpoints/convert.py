@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from .checkpoint import CheckpointInfo, describe, encoder_state_dict, get_state_dict
+from ..models.archs import SAPIENS_ARCHS
+from ..version import __version__
 from .checkpoint_io import read_checkpoint, write_checkpoint
+from .contents import CheckpointInfo, describe, encoder_state_dict, family_of, get_state_dict
+from .metadata import KEY
 
 META_KEYS = ('mmengine_version', 'epoch', 'iter')
 """Entries of ``meta`` that are kept."""
@@ -20,6 +25,7 @@ def convert_checkpoint(
     dtype: str | None = None,
     with_hash: bool = True,
     trust_pickle: bool | None = None,
+    task: str | None = None,
 ) -> tuple[CheckpointInfo, Path]:
     """Write the weights of a checkpoint to a new file.
 
@@ -34,19 +40,21 @@ def convert_checkpoint(
             Defaults to True.
         trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
             Defaults to None.
+        task (str, optional): What the head is for, where the source does not say it; see
+            :func:`mmsapiens.checkpoints.describe`. Defaults to None.
 
     Returns:
         tuple[CheckpointInfo, Path]: What the source holds, and the file written.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the source is damaged or no Sapiens checkpoint, or if the suffix of
-            ``target`` is another one.
+        ValueError: If the source is damaged or no Sapiens checkpoint, if its task cannot be
+            told, or if the suffix of ``target`` is another one.
     """
     checkpoint = read_checkpoint(source, 'cpu', trust_pickle)
     try:
         weights = get_state_dict(checkpoint)
-        info = describe(weights)
+        info = describe(checkpoint, task, path=source)
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from None
     if encoder_only:
@@ -60,4 +68,22 @@ def convert_checkpoint(
     meta = checkpoint.get('meta') or {}
     kept = {key: meta[key] for key in META_KEYS if key in meta}
     kept.update(source=Path(source).name, layout=info.layout)
+    kept[KEY] = _metadata(info, family_of(weights).NAME, encoder_only)
     return info, write_checkpoint(weights, target, kept, with_hash)
+
+
+def _metadata(info: CheckpointInfo, family: str, encoder_only: bool) -> dict[str, Any]:
+    """What the new file says about itself: what the source says, or what is known of it."""
+    own = dict(info.own or {}, version=__version__, family=family)
+    known = dict(
+        embed_dims=info.embed_dims,
+        num_layers=info.num_layers,
+        feedforward_channels=info.feedforward_channels,
+    )
+    alike = (arch for arch in SAPIENS_ARCHS.values() if known.items() <= arch.items())
+    own.setdefault('arch', next(alike, known))
+    if info.facts and not own.get('tasks'):
+        own['tasks'] = [asdict(replace(info.facts, channels=info.out_channels))]
+    if encoder_only or not info.head:
+        own['tasks'] = []
+    return own

@@ -1,18 +1,29 @@
-"""Loading a released checkpoint into a model, with a report."""
+"""Loading a checkpoint into a model, with a report.
+
+:func:`load_checkpoint` copies into a model as it is. A model that was built
+:func:`without_parameter_memory` gets the tensors of the file as its parameters, by
+:func:`assign_checkpoint`: nothing is initialized at random, and the system reads what is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from .checkpoint import BACKBONE, HEADS, describe, encoder_state_dict, get_state_dict
-from .checkpoint_fit import check_head, fit_backbone
 from .checkpoint_io import read_checkpoint
+from .contents import CheckpointInfo, encoder_state_dict, examine, family_of, get_state_dict
+from .metadata import HeadFacts, facts_of_task, heads_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,11 +64,13 @@ def load_checkpoint(
     filename: str | Path,
     map_location: str = 'cpu',
     trust_pickle: bool | None = None,
+    task: str | None = None,
 ) -> LoadReport:
     """Load any released layout into an encoder or a whole model.
 
     The encoder always comes from the file. A head is loaded if both have one of the same task, is
-    left as initialized if the file has none, and is dropped if ``model`` is a bare encoder.
+    left as initialized if the file has none, and is dropped if ``model`` is a bare encoder. What
+    the model's head is for, by its class, counts as naming the task of a file that does not say it.
 
     Args:
         model (nn.Module): A ``SapiensViT``, or a model with one as ``backbone``.
@@ -66,6 +79,8 @@ def load_checkpoint(
         map_location (str): Device that the file is read to. Defaults to 'cpu'.
         trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
             Defaults to None.
+        task (str, optional): What the head in the file is for, where neither file nor model says
+            it; see :func:`mmsapiens.checkpoints.describe`. Defaults to None.
 
     Returns:
         LoadReport: What was loaded, resized, dropped and left alone; it is logged as well.
@@ -79,7 +94,7 @@ def load_checkpoint(
     path = Path(filename).expanduser()
     checkpoint = read_checkpoint(path, map_location, trust_pickle)
     return load_weights(
-        model, checkpoint, path, lambda weights: model.load_state_dict(weights, strict=False)
+        model, checkpoint, path, lambda weights: model.load_state_dict(weights, strict=False), task
     )
 
 
@@ -88,6 +103,7 @@ def load_weights(
     checkpoint: Mapping[str, Any],
     path: Path,
     load: Callable[[dict[str, Tensor]], tuple[list[str], list[str]]],
+    task: str | None = None,
 ) -> LoadReport:
     """Check what was read from a file, load it and report.
 
@@ -96,6 +112,7 @@ def load_weights(
         checkpoint (Mapping[str, Any]): Content of the file.
         path (Path): Its name, for messages.
         load (Callable): Puts weights into the model; returns missing and unexpected keys.
+        task (str, optional): As in :func:`load_checkpoint`. Defaults to None.
 
     Returns:
         LoadReport: As of :func:`load_checkpoint`.
@@ -104,34 +121,32 @@ def load_weights(
         ValueError: Likewise.
     """
     try:
-        file = get_state_dict(checkpoint)
-        info = describe(file)
-        target = model.state_dict()
-        is_encoder = 'patch_embed.projection.weight' in target
-        is_model = f'{BACKBONE}patch_embed.projection.weight' in target
-        if not is_encoder and not is_model:
+        file, target = get_state_dict(checkpoint), model.state_dict()
+        family = family_of(file)
+        is_encoder = family.is_bare_encoder(target)
+        if not is_encoder and not family.matches(target):
             raise ValueError(
                 'the model has no SapiensViT: neither is it one nor has it one as `backbone`'
             )
-        encoder = encoder_state_dict(file)
-        if is_encoder:
-            weights = encoder
-        else:
-            check_head(file, target)
-            weights = {BACKBONE + key: v for key, v in encoder.items()}
+        prefix = '' if is_encoder else family.BACKBONE
+        heads = tuple(head for head in family.HEADS if any(k.startswith(head) for k in target))
+        info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
+        backbone: Any = model if is_encoder else model.backbone
+        check_encoder(backbone, info, bool(heads))
+        weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
+        if not is_encoder:
+            family.check_head(file, target)
             weights.update(
                 (key, value)
                 for key, value in file.items()
-                if key.startswith((*HEADS, 'neck.')) and key in target
+                if key.startswith((*family.HEADS, family.NECK)) and key in target
             )
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
-        backbone: Any = model if is_encoder else model.backbone
-        fit_backbone(backbone, weights, '' if is_encoder else BACKBONE)
+        family.fit_encoder(backbone, weights, prefix)
         missing, unexpected = load(weights)
-        _check_complete(missing, '' if is_encoder else BACKBONE)
+        _check_complete(missing, prefix)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
-    prefix = BACKBONE if is_model else ''
     used = {key for key in weights if key in target} - set(unexpected)
     report = LoadReport(
         path=path,
@@ -143,12 +158,49 @@ def load_weights(
             for key in file
             if key not in used
             and prefix + key not in used
-            and key.removeprefix(BACKBONE) not in used
+            and key.removeprefix(family.BACKBONE) not in used
         ),
         initialized=sorted(missing),
     )
-    print_log(str(report), logger='current')
+    logger.info(report)
     return report
+
+
+def _named(model: nn.Module, task: str | None) -> HeadFacts | None:
+    """What the caller, or else the model, says that the head is for.
+
+    Raises:
+        ValueError: If they say different things.
+    """
+    by_model = next(iter(heads_of(model)), None)
+    if task is None:
+        return by_model
+    named = facts_of_task(task)
+    if by_model and by_model.contradicts(named):
+        raise ValueError(f'`task` is {task!r}, but the head of the model is for {by_model}')
+    return named
+
+
+def check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool) -> None:
+    """Refuse what the file says itself and shapes do not show.
+
+    Raises:
+        ValueError: If the numbers of attention heads differ.
+    """
+    own = info.own or {}
+    theirs, ours = own.get('arch', {}).get('num_heads'), encoder.arch['num_heads']
+    if theirs and theirs != ours:
+        raise ValueError(
+            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
+        )
+    padding = encoder.patch_embed.padding
+    if with_head and info.head and own.get('patch_padding', padding) != padding:
+        logger.warning(
+            'the checkpoint was trained with `patch_padding=%r`, but the model has %r: its results '
+            'will be worse',
+            own['patch_padding'],
+            padding,
+        )
 
 
 def _check_complete(missing: Sequence[str], prefix: str) -> None:
@@ -164,3 +216,68 @@ def _check_complete(missing: Sequence[str], prefix: str) -> None:
             f'the checkpoint is incomplete, it lacks {len(lacking)} '
             f'parameters of the encoder: {lacking[:5]}. Use the whole file.'
         )
+
+
+@contextmanager
+def without_parameter_memory() -> Iterator[None]:
+    """Parameters of modules built inside are on the meta device.
+
+    Their initialization costs nothing. Buffers, and everything that is built in other threads, are
+    not touched.
+    """
+    thread = threading.get_ident()
+
+    def move(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
+        if parameter is None or threading.get_ident() != thread:
+            return None
+        return nn.Parameter(parameter.to('meta'), requires_grad=parameter.requires_grad)
+
+    handle = register_module_parameter_registration_hook(move)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def assign_checkpoint(
+    model: nn.Module,
+    checkpoint: str | Path,
+    dtype: torch.dtype | None = None,
+    trust_pickle: bool | None = None,
+    task: str | None = None,
+) -> LoadReport:
+    """Make the tensors of a checkpoint the parameters of a model.
+
+    Args:
+        model (nn.Module): Built :func:`without_parameter_memory`.
+        checkpoint (str | Path): See :func:`load_checkpoint`.
+        dtype (torch.dtype, optional): Of the parameters. Defaults to None, that of the model.
+        trust_pickle (bool, optional): See :func:`load_checkpoint`. Defaults to None.
+        task (str, optional): Likewise.
+
+    Returns:
+        LoadReport: What was loaded, resized and dropped.
+
+    Raises:
+        ValueError: If the file does not fit, or lacks a parameter.
+    """
+    path = Path(checkpoint).expanduser()
+    content = read_checkpoint(path, 'cpu', trust_pickle, mmap=True)
+    dtypes = {name: dtype or parameter.dtype for name, parameter in model.named_parameters()}
+
+    def assign(weights: dict[str, Tensor]) -> Any:
+        weights = {
+            name: tensor.to(dtypes.get(name, tensor.dtype)) for name, tensor in weights.items()
+        }
+        return model.load_state_dict(weights, strict=False, assign=True)
+
+    report = load_weights(model, content, path, assign, task)
+    lacking = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if lacking:
+        raise ValueError(
+            f'{path}: the checkpoint ({report.content}) lacks '
+            f'{len(lacking)} parameters of the model: {lacking[:5]}. Use the '
+            'checkpoint of the whole model, or build the model, initialize '
+            'it and call `load_checkpoint`.'
+        )
+    return report

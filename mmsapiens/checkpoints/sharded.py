@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,6 +18,8 @@ import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+
+from .one_file import is_whole_archive, read_torch
 
 INDEX_FILE = '.metadata'
 TRAINING_FILE = 'training.pth'
@@ -92,15 +93,6 @@ def read_index(folder: Path) -> Metadata:
 def is_sharded(path: str | Path) -> bool:
     """Whether a path is the folder of a sharded checkpoint."""
     return (Path(path) / INDEX_FILE).is_file()
-
-
-def is_whole_archive(path: Path) -> bool:
-    """Whether a file of torch.save has its end; tensors are not read."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            return bool(file.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
 
 
 def is_whole_folder(folder: Path) -> bool:
@@ -205,6 +197,4 @@ def read_training(folder: str | Path) -> dict[str, Any]:
     Args:
         folder (str | Path): The checkpoint.
     """
-    from .checkpoint_io import read_checkpoint  # imports this
-
-    return dict(read_checkpoint(Path(folder) / TRAINING_FILE, 'cpu'))
+    return dict(read_torch(Path(folder) / TRAINING_FILE, 'cpu'))

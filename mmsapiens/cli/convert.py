@@ -21,6 +21,11 @@ from .output import as_json, json_option
     help='Convert floating-point weights.',
 )
 @click.option(
+    '--task',
+    metavar='NAME',
+    help='What its head is for, such as normal or seg-28, where the file does not say it.',
+)
+@click.option(
     '--no-hash', is_flag=True, help='Do not add the first digits of the SHA-256 to the name.'
 )
 @click.option(
@@ -34,6 +39,7 @@ def command(
     target: str,
     encoder_only: bool,
     dtype: str | None,
+    task: str | None,
     no_hash: bool,
     trust_pickle: bool,
     json: bool,
@@ -52,6 +58,7 @@ def command(
         dtype=dtype,
         with_hash=not no_hash,
         trust_pickle=trust_pickle or None,
+        task=task,
     )
     size = path.stat().st_size
     if json:

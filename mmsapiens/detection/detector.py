@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models import detection, get_model_weights
 
-from ..checkpoints.checkpoint import get_state_dict
-from ..checkpoints.checkpoint_io import read_checkpoint
+from ..checkpoints import get_state_dict, read_checkpoint
 from ..core.file_type import sha256_of
 from ..structures.results import Image, People
 from ..zoo.cache import cache_dir, is_offline

@@ -15,8 +15,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
-from ..checkpoints.checkpoint import get_state_dict
-from ..checkpoints.checkpoint_io import read_checkpoint
+from ..checkpoints import get_state_dict, read_checkpoint
 from ..detection.detector import PersonDetector
 from ..structures.results import Image
 from ..zoo import config_path, resolve_checkpoint

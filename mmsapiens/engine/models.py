@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 
 from .. import models
-from ..checkpoints.checkpoint_fit import fit_backbone
+from ..checkpoints.families.sapiens import fit_encoder
 from ..registry import MODELS
 
 LOSSES = (
@@ -72,4 +72,4 @@ class SapiensViT(models.SapiensViT, BaseModule):
 
 def _fit(module: SapiensViT, state_dict: dict, prefix: str, *_: object) -> None:
     """Check and adapt weights before they are copied into ``module``."""
-    fit_backbone(module, state_dict, prefix)
+    fit_encoder(module, state_dict, prefix)

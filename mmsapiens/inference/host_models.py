@@ -19,8 +19,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import Tensor, nn
 
-from ..checkpoints.models import load_model
 from ..classes.class_sets import ClassSet
+from ..engine.build import load_model
 from ..keypoints.keypoint_sets import KeypointSet
 from ..models.heads import HeatmapHead
 from ..models.input_rule import InputRule

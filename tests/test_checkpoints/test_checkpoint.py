@@ -1,13 +1,13 @@
 import pytest
 import torch
-from checkpoints import LAYOUTS, make_state_dict
+from checkpoints import LAYOUTS, TASKS, make_state_dict
 
-from mmsapiens.checkpoints.checkpoint import describe, encoder_state_dict, get_state_dict
+from mmsapiens.checkpoints import describe, encoder_state_dict, get_state_dict
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_layouts_are_recognised(layout, tiny_arch):
-    info = describe(make_state_dict(layout, tiny_arch))
+    info = describe(make_state_dict(layout, tiny_arch), TASKS.get(layout))
     assert info.layout == layout
     assert (info.embed_dims, info.num_layers) == (32, 2)
     assert (info.feedforward_channels, info.patch_size) == (64, 16)

@@ -2,7 +2,8 @@ import pytest
 import torch
 from checkpoints import make_state_dict
 
-from mmsapiens.checkpoints.checkpoint_fit import check_head, fit_encoder
+from mmsapiens.checkpoints.families.sapiens import check_head, fit_encoder
+from mmsapiens.models import SapiensViT
 
 
 def test_same_head_passes(tiny_arch):
@@ -27,5 +28,5 @@ def test_weights_kept_elsewhere_are_left_alone(tiny_arch):
     # As DeepSpeed's ZeRO-3 loads a model.
     empty = {'patch_embed.projection.weight': torch.empty(0), 'pos_embed': torch.empty(0)}
     loaded = dict(empty)
-    fit_encoder(loaded, '', arch=tiny_arch, patch_size=16, patch_grid=(4, 3), with_cls_token=False)
+    fit_encoder(SapiensViT(tiny_arch, (64, 48)), loaded)
     assert loaded == empty

@@ -2,17 +2,19 @@ import os
 
 import pytest
 import torch
-from checkpoints import LAYOUTS, make_state_dict
+from checkpoints import LAYOUTS, TASKS, make_state_dict
 
-import mmsapiens.checkpoints.checkpoint_io as checkpoint_io
-from mmsapiens.checkpoints import convert_checkpoint
-from mmsapiens.checkpoints.checkpoint import describe, get_state_dict
-from mmsapiens.checkpoints.checkpoint_io import (
+import mmsapiens.checkpoints.one_file as one_file
+from mmsapiens.checkpoints import (
+    convert_checkpoint,
+    describe,
     detect_format,
-    file_sha256,
+    get_state_dict,
     read_checkpoint,
     write_checkpoint,
 )
+from mmsapiens.checkpoints.checkpoint_io import SUFFIXES
+from mmsapiens.core.file_type import sha256_of
 from mmsapiens.models import SapiensViT
 
 
@@ -28,8 +30,9 @@ def test_every_layout_survives_every_format(layout, suffix, tmp_path, tiny_arch)
     weights = make_state_dict(layout, tiny_arch)
     first = write_checkpoint(weights, tmp_path / f'first{suffix}')
     for other in ('.safetensors', '.pth'):
-        info, second = convert_checkpoint(first, tmp_path / f'second{other}')
-        assert info == describe(weights)
+        task = TASKS.get(layout)
+        info, second = convert_checkpoint(first, tmp_path / f'second{other}', task=task)
+        assert info == describe(weights, task)
         _, third = convert_checkpoint(second, tmp_path / f'third{suffix}')
         assert_same(get_state_dict(read_checkpoint(third)), weights)
 
@@ -72,13 +75,13 @@ def test_legacy_torch_files_are_read(encoder, tmp_path):
 
 def test_name_gets_the_hash_of_the_file(encoder, tmp_path):
     path = write_checkpoint(encoder.state_dict(), tmp_path / 'encoder.safetensors', with_hash=True)
-    digest = file_sha256(path)
+    digest = sha256_of(path)
     assert path.name == f'encoder-{digest[:8]}.safetensors'
     assert len(digest) == 64
 
 
 def test_meta_is_kept(tmp_path):
-    for suffix in checkpoint_io.SUFFIXES:
+    for suffix in SUFFIXES:
         path = write_checkpoint({'a': torch.zeros(1)}, tmp_path / f'x{suffix}', dict(epoch=3))
         assert read_checkpoint(path)['meta'] == dict(epoch=3)
 
@@ -101,15 +104,16 @@ def test_optimizer_states_are_dropped(tmp_path, tiny_arch):
     _, path = convert_checkpoint(source, tmp_path / 'clean.pth')
     clean = read_checkpoint(path)
     assert set(clean) == {'state_dict', 'meta'}
+    assert clean['meta'].pop('mmsapiens')['tasks'][0]['set'] == 'coco'
     assert clean['meta'] == dict(epoch=7, source='training.pth', layout='pose')
 
 
-@pytest.mark.parametrize('suffix', checkpoint_io.SUFFIXES)
+@pytest.mark.parametrize('suffix', SUFFIXES)
 def test_no_file_is_left_when_writing_fails(suffix, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError('disk full')
 
-    monkeypatch.setattr(checkpoint_io, 'save_file', fail)
+    monkeypatch.setattr(one_file, 'save_file', fail)
     monkeypatch.setattr(torch, 'save', fail)
     with pytest.raises(OSError, match='disk full'):
         write_checkpoint({'a': torch.zeros(1)}, tmp_path / f'x{suffix}')

@@ -1,11 +1,10 @@
 import pytest
 import torch
-from checkpoints import HEADS, LAYOUTS, make_state_dict
+from checkpoints import FIELDS, HEADS, LAYOUTS, make_state_dict
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmsapiens.checkpoints import load_checkpoint
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import load_checkpoint, write_checkpoint
 from mmsapiens.engine import SapiensViT
 from mmsapiens.models.layers import conv_layers, deconv_layers
 
@@ -23,6 +22,9 @@ class Model(BaseModule):
         )
         head.conv_layers = conv_layers(channels, [channels] * num_convs, [1] * num_convs)
         setattr(head, last, nn.Conv2d(channels, out_channels, 1))
+        head.out_channels = out_channels
+        if layout in FIELDS:
+            head.field = FIELDS[layout]
         setattr(self, prefix, head)
 
 

@@ -8,9 +8,8 @@ from mmengine.registry import MODELS, DefaultScope
 from parity import ROOT
 from torch import nn
 
-from mmsapiens.checkpoints import load_checkpoint, load_model
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
-from mmsapiens.checkpoints.models import build_without_weights, without_parameter_memory
+from mmsapiens.checkpoints import load_checkpoint, without_parameter_memory, write_checkpoint
+from mmsapiens.engine.build import build_without_weights, load_model
 from mmsapiens.models import SapiensViT
 
 TINY = [

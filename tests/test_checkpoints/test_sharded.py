@@ -7,8 +7,7 @@ import pytest
 import torch
 from checkpoints import make_state_dict
 
-from mmsapiens.checkpoints import convert_checkpoint, sharded
-from mmsapiens.checkpoints.checkpoint_io import detect_format, read_checkpoint
+from mmsapiens.checkpoints import convert_checkpoint, detect_format, read_checkpoint, sharded
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 from checkpoints import make_state_dict
 
-from mmsapiens.checkpoints.checkpoint_io import read_checkpoint, write_checkpoint
+from mmsapiens.checkpoints import read_checkpoint, write_checkpoint
 from mmsapiens.cli.main import run
 
 

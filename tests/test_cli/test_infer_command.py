@@ -13,7 +13,7 @@ import torch
 from parity import data_folder
 from tiny_inference import ARCH, tiny_task
 
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import write_checkpoint
 from mmsapiens.cli.main import run
 from mmsapiens.inference.write_run import WRITERS
 from mmsapiens.models import SapiensViT

@@ -13,7 +13,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from safetensors.torch import save_file
 from torch import nn
 
-from mmsapiens.checkpoints.safe_load import allow_training_checkpoints
+from mmsapiens.checkpoints.allow_list import allow_training_checkpoints
 
 TRUST = 'MMSAPIENS_TRUST_PICKLE'
 

@@ -10,7 +10,7 @@ from hub_server import serve
 from mmengine.config import Config
 from parity import ROOT, data_folder
 
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import write_checkpoint
 from mmsapiens.core.file_type import sha256_of
 from mmsapiens.detection.detector import (
     TORCHVISION,

@@ -7,9 +7,9 @@ from parity import Case, data_folder
 from PIL import Image as PILImage
 from tiny_inference import ARCH, make_image, tiny_task
 
-from mmsapiens.checkpoints.build_model import build_encoder, released_padding, trained_size
-from mmsapiens.checkpoints.checkpoint import CheckpointInfo
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import CheckpointInfo, write_checkpoint
+from mmsapiens.checkpoints.build_model import build_encoder, trained_size
+from mmsapiens.checkpoints.metadata import facts_of_task
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT
 
@@ -104,13 +104,14 @@ def test_files_are_written_once(pretrained, tmp_path):
     ],
 )
 def test_padding_is_that_of_the_released_models(layout, channels, padding):
-    info = CheckpointInfo(layout, 32, 2, 64, 16, 12, False, channels)
-    assert released_padding(info) == padding
+    facts = None if channels is None else facts_of_task(layout)
+    info = CheckpointInfo(32, 2, 64, 16, 12, False, out_channels=channels, facts=facts)
+    assert info.patch_padding == padding
 
 
 def test_size_that_a_table_was_made_for():
     def size(tokens, has_cls_token):
-        return trained_size(CheckpointInfo('encoder', 32, 2, 64, 16, tokens, has_cls_token))
+        return trained_size(CheckpointInfo(32, 2, 64, 16, tokens, has_cls_token))
 
     assert size(4097, True) == (1024, 1024)
     assert size(3072, False) == (1024, 768)

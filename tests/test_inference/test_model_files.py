@@ -4,7 +4,7 @@ import pytest
 import torch
 from parity import ROOT
 
-from mmsapiens.checkpoints.checkpoint_io import write_checkpoint
+from mmsapiens.checkpoints import write_checkpoint
 from mmsapiens.inference.model_files import check_tasks, find_files, weights_by_task
 from mmsapiens.models.tasks import TASKS
 

@@ -14,7 +14,7 @@ from mmengine.registry import MODELS, init_default_scope
 from parity import ROOT
 from run_tool import run_tool
 
-from mmsapiens.checkpoints.checkpoint_io import read_checkpoint
+from mmsapiens.checkpoints import read_checkpoint
 from mmsapiens.checkpoints.sharded import is_whole_folder
 
 SCRIPT = ROOT / 'tests/fsdp_training.py'

@@ -4,7 +4,7 @@ import sys
 from checkpoints import make_state_dict
 from parity import ROOT
 
-from mmsapiens.checkpoints.checkpoint_io import read_checkpoint, write_checkpoint
+from mmsapiens.checkpoints import read_checkpoint, write_checkpoint
 
 
 def run(*args):

@@ -15,7 +15,7 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ...checkpoints.checkpoint_fit import check_head
+from ...checkpoints.families.sapiens import check_head
 from ...models.heads import upsample
 from ...models.layers import conv_layers, deconv_layers
 from ...structures.fields import get_field

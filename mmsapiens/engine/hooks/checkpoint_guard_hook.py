@@ -1,15 +1,14 @@
-"""A last look at a checkpoint before it goes into a model."""
+"""A last look at a checkpoint before it goes into a model, and a note in what is saved."""
 
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch.distributed.fsdp import FullyShardedDataParallel
 
-from ...checkpoints.checkpoint import HEADS, get_state_dict, is_sapiens
-from ...checkpoints.checkpoint_fit import check_head
+from ...checkpoints.contents import check_same_task, get_state_dict
+from ...checkpoints.families import find_family
 from ...registry import HOOKS
+from .checkpoint_metadata import add_metadata, inner_model
 
 
 @HOOKS.register_module()
@@ -18,10 +17,15 @@ class CheckpointGuardHook(Hook):
 
     The runner loads ``load_from`` without strictness: weights of a Sapiens head go into a stock
     head with batch norms, or of 308 keypoints into 17, with a warning among others. This hook
-    raises an error instead.
+    raises an error instead; also where the file says that its head is for another task. Checkpoints
+    that are saved say what they hold.
     """
 
     priority = 'VERY_HIGH'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Let the checkpoint say what it holds."""
+        add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Check the head of ``checkpoint`` against the model.
@@ -31,17 +35,17 @@ class CheckpointGuardHook(Hook):
             checkpoint (dict): As loaded; not changed.
 
         Raises:
-            ValueError: See :func:`mmsapiens.checkpoints.checkpoint_fit.check_head`.
+            ValueError: See :func:`mmsapiens.checkpoints.families.sapiens.check_head`.
         """
-        model = runner.model
-        # Units of FSDP have states only through the outermost one.
-        if is_model_wrapper(model) and not isinstance(model, FullyShardedDataParallel):
-            model = model.module
+        model = inner_model(runner)
+        source = runner.cfg.get('load_from')
         try:
             file = get_state_dict(checkpoint)
+            family = find_family(file)
             # Not without need: FSDP gathers all weights for `state_dict`.
-            if is_sapiens(file) and any(key.startswith(tuple(HEADS)) for key in file):
-                check_head(file, model.state_dict())
+            if family and any(key.startswith(tuple(family.HEADS)) for key in file):
+                family.check_head(file, model.state_dict())
+                check_same_task(model, checkpoint.get('meta'), source)
         except ValueError as error:
-            name = runner.cfg.get('load_from') or 'the checkpoint'
+            name = source or 'the checkpoint'
             raise ValueError(f'{name} does not fit the model: {error}') from None

@@ -13,11 +13,13 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
-from ...checkpoints.sharded import is_sharded, is_whole_archive, is_whole_folder
+from ...checkpoints.one_file import is_whole_archive
+from ...checkpoints.sharded import is_sharded, is_whole_folder
 from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
 from ...core.folder_lock import lock_folder
 from ...core.formatting import shorten
 from ...registry import HOOKS
+from .checkpoint_metadata import add_metadata
 from .resumed_schedules import describe_changes
 
 
@@ -117,13 +119,17 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _lock(self, runner: Runner) -> None:
         if self.lock is None and is_main_process():
-            self.lock = lock_folder(runner.work_dir)
+            self.lock = lock_folder(runner.work_dir, is_singleton=True)
 
     def after_run(self, runner: Runner) -> None:
         """Release the folder."""
         if self.lock is not None:
             self.lock.release()
             self.lock = None
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Let the checkpoint say what it holds."""
+        add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Say so if the schedules of the config are not those that go on."""

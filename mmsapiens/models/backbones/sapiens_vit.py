@@ -58,6 +58,8 @@ class SapiensViT(nn.Module):
         ValueError: If another argument is out of range.
     """
 
+    family = 'sapiens'
+    """Name of the family in checkpoints."""
     num_extra_tokens: int
 
     def __init__(

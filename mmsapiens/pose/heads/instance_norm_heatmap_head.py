@@ -11,7 +11,7 @@ from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...checkpoints.checkpoint_fit import check_head
+from ...checkpoints.families.sapiens import check_head
 from ...models.heads import upsample
 from ...models.layers import conv_layers, deconv_layers
 from ...registry import MODELS

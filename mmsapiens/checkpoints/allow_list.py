@@ -1,0 +1,73 @@
+"""What ``torch.load(weights_only=True)`` may find in a checkpoint of a training."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+_BUFFER_NAME = 'mmengine.logging.history_buffer.HistoryBuffer'
+
+
+class HistoryBuffer:
+    """Stands for MMEngine's class of this name, which files are read without."""
+
+    @classmethod
+    def mean(cls) -> None:
+        """Files name methods of the class; no code of them is run."""
+
+    min = max = current = mean
+
+
+_buffer: type = HistoryBuffer
+_is_registered = False
+
+
+def _buffer_method(owner: Any, name: str) -> Callable:
+    """``getattr`` for unpickling, confined to the HistoryBuffer."""
+    if owner is not _buffer or name.startswith('_'):
+        raise pickle.UnpicklingError(
+            f'refused to read the attribute {name!r} of {owner!r} while unpickling a checkpoint'
+        )
+    return getattr(owner, name)
+
+
+def allow_training_checkpoints(history_buffer: type | None = None) -> None:
+    """Let ``torch.load(weights_only=True)`` read what MMEngine saves.
+
+    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run. A
+    HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
+    knows this one class, so no file can reach anything else.
+
+    Args:
+        history_buffer (type, optional): The class that reads histories from here on. Defaults to
+            None, the one that was given before, or a stand-in.
+    """
+    global _buffer, _is_registered
+    if _is_registered and history_buffer in (None, _buffer):
+        return
+    _is_registered = True
+    former, _buffer = _buffer, history_buffer or _buffer
+    # Under numpy 1.26 `numpy._core` exists and is empty.
+    core = getattr(np, '_core' if np.__version__ >= '2' else 'core')
+    # torch's annotation leaves out the pair (object, name it is pickled as).
+    allowed: list[Any] = [np.ndarray, np.dtype, (_buffer, _BUFFER_NAME)]
+    allowed += [
+        (getattr(core.multiarray, name), f'numpy.{parent}.multiarray.{name}')
+        for name in ('_reconstruct', 'scalar')
+        for parent in ('core', '_core')
+    ]
+    allowed += [
+        kind
+        for kind in vars(np.dtypes).values()
+        if isinstance(kind, type) and issubclass(kind, np.dtype)
+    ]
+    allowed.append((_buffer_method, 'builtins.getattr'))
+    others = [
+        each for each in torch.serialization.get_safe_globals() if each != (former, _BUFFER_NAME)
+    ]
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals([*others, *allowed])

@@ -1,0 +1,282 @@
+"""What a checkpoint holds: as it says itself, as its release says, or as its shapes tell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..core.file_type import sha256_of
+from ..models.tasks import RELEASED_PADDING, TASKS
+from .checkpoint_io import read_checkpoint
+from .families import find_family, sapiens
+from .metadata import KEY, KEYPOINTS, HeadFacts, facts_of_task, heads_of, read_facts
+
+LAYOUTS = {KEYPOINTS: 'pose', 'seg_map': 'seg', 'depth_map': 'depth', 'normal_map': 'normal'}
+"""Field of a head -> layout of its file; a field of one's own is its own layout."""
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint holds.
+
+    Attributes:
+        embed_dims (int): Width D.
+        num_layers (int): Depth.
+        feedforward_channels (int): Inner width.
+        patch_size (int): Side of a patch in pixels.
+        num_tokens (int): Rows of the position embedding.
+        has_cls_token (bool): Whether there is a class token.
+        has_decoder (bool): Whether there is the decoder of pretraining.
+        head (str, optional): Prefix of the head's keys; None without a head.
+        out_channels (int, optional): Keypoints, classes or channels.
+        num_deconvs (int): Transposed convolutions in the head.
+        facts (HeadFacts, optional): What the head is for; None without a head.
+        own (Mapping): What the file says itself, see :mod:`.metadata`; empty if nothing.
+    """
+
+    embed_dims: int
+    num_layers: int
+    feedforward_channels: int
+    patch_size: int
+    num_tokens: int
+    has_cls_token: bool
+    has_decoder: bool = False
+    head: str | None = None
+    out_channels: int | None = None
+    num_deconvs: int = 0
+    facts: HeadFacts | None = None
+    own: Mapping[str, Any] | None = None
+
+    @property
+    def layout(self) -> str:
+        """'mae', 'encoder', 'pose', 'seg', 'depth', 'normal', or the field of another task."""
+        if self.facts is None:
+            return 'mae' if self.has_decoder else 'encoder'
+        return LAYOUTS.get(self.facts.field, self.facts.field)
+
+    @property
+    def patch_padding(self) -> int | str:
+        """As the file says, or that of the released models of its task."""
+        if self.own and 'patch_padding' in self.own:
+            return self.own['patch_padding']
+        if self.facts is None:
+            return 'corner'
+        alike = [
+            task.patch_padding
+            for name, task in TASKS.items()
+            if not facts_of_task(name).contradicts(replace(self.facts, channels=self.out_channels))
+        ]
+        return alike[0] if alike else RELEASED_PADDING if self.layout == 'pose' else 'corner'
+
+    def __str__(self) -> str:
+        outputs = {
+            'mae': 'with its MAE decoder',
+            'encoder': 'without a head',
+            'pose': f'with a pose head for {self.out_channels} keypoints',
+            'seg': f'with a parsing head for {self.out_channels} classes',
+            'depth': 'with a depth head',
+            'normal': 'with a normal head',
+        }
+        words = sapiens.size_in_words(self.embed_dims, self.num_layers)
+        if self.head and self.facts is None:
+            return f'{words}, with a head of {self.out_channels} channels'
+        other = f'with a head for {self.layout} ({self.out_channels} channels)'
+        return f'{words}, {outputs.get(self.layout, other)}'
+
+
+def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of a checkpoint, whatever they are wrapped in.
+
+    Args:
+        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
+            themselves. A leading ``module.``, left by a parallel wrapper, is removed.
+
+    Returns:
+        dict[str, Tensor]: Parameter name -> tensor.
+
+    Raises:
+        ValueError: If there are no weights in it.
+    """
+    weights = checkpoint.get('state_dict', checkpoint)
+    if not isinstance(weights, Mapping):
+        raise ValueError(
+            '`state_dict` of the checkpoint must be a dict of tensors, but '
+            f'it is a {type(weights).__name__}'
+        )
+    tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise ValueError(
+            'the checkpoint holds no tensors; its keys are '
+            f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
+        )
+    if all(key.startswith('module.') for key in tensors):
+        tensors = {key[len('module.') :]: v for key, v in tensors.items()}
+    return tensors
+
+
+def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
+    """The family of the encoder in weights.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    family = find_family(state_dict)
+    if family is None:
+        raise ValueError(
+            'the checkpoint holds no Sapiens encoder: '
+            '`backbone.patch_embed.projection.weight` is missing, its keys '
+            f'are {sorted(state_dict)[:4]} and so on'
+        )
+    return family
+
+
+def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The encoder alone, without a prefix; decoder and head are left out.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights of any layout.
+
+    Raises:
+        ValueError: If there is no encoder.
+    """
+    return family_of(state_dict).encoder_state_dict(state_dict)
+
+
+def describe(
+    checkpoint: str | Path | Mapping[str, Any],
+    task: str | None = None,
+    *,
+    path: str | Path | None = None,
+) -> CheckpointInfo:
+    """Tell what a checkpoint is, and check that every key is a known one.
+
+    What the head is for is taken from the file's metadata, or from its release, by name or hash, or
+    from ``task``, or from its shape where only one answer is possible.
+
+    Args:
+        checkpoint (str | Path | Mapping): A file, what was read from one, or weights.
+        task (str, optional): What the head is for, where the file does not say it: such as
+            'normal', 'seg-28', 'pose', or a field. Defaults to None.
+        path (str | Path, optional): Where the checkpoint was read from. Defaults to None.
+
+    Returns:
+        CheckpointInfo: Sizes and task.
+
+    Raises:
+        KeyError: If ``task`` is unknown.
+        ValueError: If there is no Sapiens encoder or an incomplete one, if the head is a stock one,
+            if a key is unknown, if the task cannot be told, or is another one than ``task``.
+    """
+    if isinstance(checkpoint, (str, Path)):
+        path = Path(checkpoint)
+        checkpoint = read_checkpoint(path, 'cpu', mmap=True)
+    named = None if task is None else facts_of_task(task)
+    return examine(checkpoint, named, path)
+
+
+def examine(
+    checkpoint: Mapping[str, Any],
+    named: HeadFacts | None = None,
+    path: str | Path | None = None,
+    needs_task: bool = True,
+) -> CheckpointInfo:
+    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none."""
+    weights = get_state_dict(checkpoint)
+    meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
+    own = meta.get(KEY) if isinstance(meta, Mapping) else None
+    info = CheckpointInfo(**family_of(weights).measure(weights), own=own)
+    if info.head is None:
+        return info
+    facts = _said(meta, info, path)
+    if facts and named and facts.contradicts(named):
+        raise ValueError(f'the checkpoint is for {facts}, but it was to be used for {named}')
+    facts = facts or named
+    if facts is None and needs_task:
+        facts = _guessed(info)
+    shape = HeadFacts(facts.field, channels=info.out_channels) if facts else None
+    if facts and shape and facts.contradicts(shape):
+        raise ValueError(
+            f'the checkpoint has {info.out_channels} output channels, which does not fit {facts}'
+        )
+    return replace(info, facts=facts)
+
+
+def _said(meta: Any, info: CheckpointInfo, path: str | Path | None) -> HeadFacts | None:
+    """What the file or its release says about its head."""
+    stated = read_facts(meta)
+    if stated is not None:
+        wants_pose = info.head == 'head.'
+        return next((each for each in stated if (each.field == KEYPOINTS) == wants_pose), None)
+    task = None if path is None else released_task(Path(path))
+    return None if task is None else facts_of_task(task)
+
+
+def check_same_task(model: nn.Module, meta: Any, path: str | Path | None) -> None:
+    """Refuse a file that says that its head is for another task than the model's.
+
+    Raises:
+        ValueError: Naming both.
+    """
+    stated = read_facts(meta)
+    if stated is None and path is not None and (task := released_task(Path(path))):
+        stated = [facts_of_task(task)]
+    for ours in heads_of(model):
+        for theirs in stated or ():
+            if theirs.contradicts(ours):
+                raise ValueError(f'the checkpoint is for {theirs}, but the model is for {ours}')
+
+
+@cache
+def _releases() -> tuple[dict[str, Any], ...]:
+    text = (files('mmsapiens') / 'zoo' / 'releases.json').read_text(encoding='utf-8')
+    table = json.loads(text)
+    return (*table['releases'], *table['superseded'])
+
+
+def released_task(path: Path) -> str | None:
+    """The task of a released file, by its name or hash; None if it is no release.
+
+    Args:
+        path (Path): The file; it is read only if a release of its size has a known hash.
+    """
+    size = path.stat().st_size if path.is_file() else -1
+    digest = None
+    for row in _releases():
+        if row['task'] not in TASKS:
+            continue
+        if path.name == (row.get('file') or row['path_in_repo'].split('/')[-1]):
+            return str(row['task'])
+        if row.get('sha256') and row.get('bytes') == size:
+            digest = digest or sha256_of(path)
+            if digest == row['sha256']:
+                return str(row['task'])
+    return None
+
+
+def _guessed(info: CheckpointInfo) -> HeadFacts:
+    """The only task that has a head of this shape.
+
+    Raises:
+        ValueError: If there is none, or another one may have such a head.
+    """
+    is_pose = info.head == 'head.'
+    alike = [facts_of_task(n) for n, t in TASKS.items() if t.channels == info.out_channels]
+    alike = [each for each in alike if each.set and (each.field == KEYPOINTS) == is_pose]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:  # the same field, and sets that cannot be told apart
+        return HeadFacts(alike[0].field, channels=info.out_channels)
+    unit = 'keypoints' if is_pose else 'output channels'
+    examples = "'pose'" if is_pose else "'depth', 'normal', 'seg' or the field of another task"
+    raise ValueError(
+        f'the checkpoint does not say what its head with {info.out_channels} {unit} is for, and '
+        f'its shape does not tell: name the task, {examples} (`task=`, `--task`)'
+    )

@@ -1,0 +1,151 @@
+"""What a file says about itself: ``meta['mmsapiens']``, plain JSON, in everything we write.
+
+========================  ==================================================================
+``version``               of mmsapiens
+``family``                of the encoder, such as 'sapiens'
+``arch``                  ``embed_dims``, ``num_layers``, ``num_heads``, ``feedforward_channels``
+``img_size``              height and width of the input in pixels
+``patch_padding``         pixels on each side, or 'corner'
+``mean``, ``std``         of the input, RGB; where they are known
+``tasks``                 one entry a head: ``head`` (its class), ``field`` ('keypoints' or a row
+                          of :mod:`mmsapiens.structures.fields`), ``set`` (of keypoints or classes,
+                          or null), ``channels``
+========================  ==================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from torch import nn
+
+from ..classes import class_set_names, get_class_set
+from ..keypoints import KEYPOINT_SETS
+from ..models.tasks import KINDS, TASKS, get_task
+from ..structures.fields import FIELDS
+from ..version import __version__
+
+KEY = 'mmsapiens'
+KEYPOINTS = 'keypoints'
+"""``field`` of a pose head."""
+
+
+@dataclass(frozen=True)
+class HeadFacts:
+    """What a head is for.
+
+    Args:
+        field (str): 'keypoints', or a row of :mod:`mmsapiens.structures.fields`.
+        set (str, optional): Keypoint set or class set; None if it is not known.
+        channels (int, optional): Of its output; None if it is not known.
+        head (str, optional): Its class; None if it is not known.
+    """
+
+    field: str
+    set: str | None = None
+    channels: int | None = None
+    head: str | None = None
+
+    def __str__(self) -> str:
+        words = [self.field, self.set, f'{self.channels} channels' if self.channels else None]
+        return ', '.join(word for word in words if word)
+
+    def contradicts(self, other: HeadFacts) -> bool:
+        """Whether both cannot be about the same head."""
+        pairs = ((self.set, other.set), (self.channels, other.channels))
+        return self.field != other.field or any(a and b and a != b for a, b in pairs)
+
+
+def facts_of_task(name: str) -> HeadFacts:
+    """The head of a task.
+
+    Args:
+        name (str): A key of :data:`mmsapiens.models.tasks.TASKS`; a name that starts with one of
+            'pose', 'seg', 'depth' and 'normal'; or a field.
+
+    Raises:
+        KeyError: If it is none of them.
+    """
+    if name in FIELDS:
+        return HeadFacts(name)
+    if not name.startswith(KINDS):
+        raise KeyError(
+            f'`task` must be one of {list(TASKS)}, start with one of {KINDS}, or be one of the '
+            f'fields {list(FIELDS)}, but got {name!r}'
+        )
+    task = get_task(name)
+    field = KEYPOINTS if task.is_pose else task.field
+    if name not in TASKS:
+        return HeadFacts(field)
+    is_set = task.is_pose or task.is_parsing
+    return HeadFacts(field, str(task.output) if is_set else None, task.channels)
+
+
+def read_facts(meta: Any) -> list[HeadFacts] | None:
+    """The heads that ``meta`` of a checkpoint names; None if it says nothing."""
+    own = meta.get(KEY) if isinstance(meta, Mapping) else None
+    if not isinstance(own, Mapping):
+        return None
+    names = [each.name for each in fields(HeadFacts)]
+    return [HeadFacts(**{n: entry.get(n) for n in names}) for entry in own.get('tasks', ())]
+
+
+def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
+    """What the heads of a model are for, as far as they say it.
+
+    Args:
+        model (nn.Module): A :class:`mmsapiens.models.sapiens_model.SapiensModel`, or a host's model
+            with ``head`` or ``decode_head``.
+        dataset_meta (Mapping, optional): Of the dataset in training, for the set. Defaults to None.
+    """
+    found = []
+    for name, head in getattr(model, 'heads', {}).items():
+        task = model.tasks[name]
+        field = KEYPOINTS if task.is_pose else task.field
+        is_set = task.is_pose or task.is_parsing
+        which = getattr(task.output, 'name', task.output) if is_set else None
+        found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
+    meta = dataset_meta or {}
+    head = getattr(model, 'head', None)
+    if hasattr(head, 'final_layer'):
+        name = meta.get('dataset_name')
+        which = name if name in KEYPOINT_SETS else None
+        found.append(HeadFacts(KEYPOINTS, which, head.out_channels, type(head).__name__))
+    head = getattr(model, 'decode_head', None)
+    field = getattr(head, 'field', None)
+    if isinstance(field, str):
+        classes = tuple(meta.get('classes') or ())
+        names = class_set_names() if classes else []
+        which = next((n for n in names if get_class_set(n).classes == classes), None)
+        found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
+    return found
+
+
+def model_metadata(
+    model: nn.Module, dataset_meta: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """What goes under ``meta['mmsapiens']`` of a file with the weights of a model.
+
+    Args:
+        model (nn.Module): An encoder, or a model with one as ``backbone``.
+        dataset_meta (Mapping, optional): Of the dataset in training. Defaults to None.
+
+    Returns:
+        dict | None: JSON values; None for a model whose encoder is of no family of ours.
+    """
+    encoder: Any = getattr(model, 'backbone', model)
+    if not hasattr(encoder, 'family'):
+        return None
+    rule = getattr(model, 'data_preprocessor', model)
+    stats = {name: getattr(rule, name, None) for name in ('mean', 'std')}
+    return dict(
+        version=__version__,
+        family=encoder.family,
+        arch=dict(encoder.arch),
+        img_size=list(encoder.img_size),
+        patch_padding=encoder.patch_embed.padding,
+        **{k: v.flatten().tolist() for k, v in stats.items() if v is not None},
+        tasks=[asdict(facts) for facts in heads_of(model, dataset_meta)],
+    )

@@ -1,0 +1,83 @@
+"""Models from hosts' configs, without random weights on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+
+from ..checkpoints.loading import assign_checkpoint, without_parameter_memory
+
+
+def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
+    """Build the model of a config; its parameters have no memory.
+
+    Args:
+        config (str | Path | Mapping): A config file, a whole config, or the config of a model.
+
+    Returns:
+        nn.Module: In training mode, as modules are when they are built.
+
+    Raises:
+        KeyError: If the config has no model.
+    """
+    whole: Mapping[str, Any]
+    if isinstance(config, (str, Path)):
+        whole = Config.fromfile(str(Path(config).expanduser()))
+    else:
+        whole = config
+    model_cfg, scope = whole, None
+    if 'model' in whole:
+        model_cfg, scope = whole['model'], whole.get('default_scope')
+    if 'type' not in model_cfg:
+        raise KeyError(
+            'the config must have a `model`, or be one and have a `type`, '
+            f'but it has {sorted(map(str, whole))[:8]}'
+        )
+    if 'data_preprocessor' in whole and model_cfg is not whole:
+        default = {'data_preprocessor': whole['data_preprocessor']}
+        model_cfg = {**default, **model_cfg}
+    with DefaultScope.overwrite_default_scope(scope), without_parameter_memory():
+        return MODELS.build(ConfigDict(model_cfg))
+
+
+def load_model(
+    config: str | Path | Mapping[str, Any],
+    checkpoint: str | Path,
+    device: str | torch.device = 'cpu',
+    dtype: torch.dtype | None = None,
+    trust_pickle: bool | None = None,
+) -> nn.Module:
+    """Build a model with the weights of a checkpoint, ready to run.
+
+    Equal to building it, :func:`mmsapiens.checkpoints.load_checkpoint` and ``eval()``, but nothing
+    is initialized at random and, on the CPU, weights of the wanted dtype are not copied: a file of
+    safetensors or ``torch.save`` is mapped into memory, so that processes share it. It must not be
+    cut short while the model lives; replacing it is harmless.
+
+    Args:
+        config (str | Path | Mapping): A config file, a whole config, or the config of a model.
+        checkpoint (str | Path): Any format and layout that ``load_checkpoint`` takes.
+        device (str | torch.device): Where to. Defaults to 'cpu'.
+        dtype (torch.dtype, optional): Of the parameters; buffers keep theirs. Defaults to None,
+            that of the model, whatever the file has.
+        trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
+            Defaults to None.
+
+    Returns:
+        nn.Module: In evaluation mode, with its :class:`mmsapiens.checkpoints.LoadReport` as
+        ``load_report``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        KeyError: If the config has no model.
+        ValueError: If the file is damaged, does not fit, or lacks a parameter of the model.
+    """
+    model = build_without_weights(config)
+    model.load_report = assign_checkpoint(model, checkpoint, dtype, trust_pickle)
+    return model.to(device).eval()
