@@ -3,7 +3,7 @@
 Loading, resizing, cropping, rotating, flipping, padding, packing, restoring and drawing ask this
 table, so that a further dense task is one more row.
 
-Letters: C channels, H W height and width in pixels.
+Shapes: C channels, H W height and width in pixels.
 """
 
 from __future__ import annotations

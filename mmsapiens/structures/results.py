@@ -1,6 +1,6 @@
 """An image on its way through inference, and what was found in it.
 
-Letters: N people, K keypoints, H W height and width of the image.
+Shapes: N people, K keypoints, H W height and width of the image.
 """
 
 from __future__ import annotations

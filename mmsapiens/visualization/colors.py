@@ -1,6 +1,6 @@
 """Colors of one-channel maps.
 
-All images of this package are RGB, uint8 (H, W, 3). Letters: H W pixels.
+All images of this package are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
 from __future__ import annotations

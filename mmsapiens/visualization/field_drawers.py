@@ -1,6 +1,6 @@
 """How each field is drawn: a default, and special ones by name.
 
-Images are RGB, uint8 (H, W, 3). Letters: C channels, H W pixels.
+Images are RGB, uint8 (H, W, 3). Shapes: C channels, H W pixels.
 """
 
 from __future__ import annotations

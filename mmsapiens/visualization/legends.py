@@ -1,6 +1,6 @@
 """Text, legends of classes and color bars, readable at every size.
 
-Everything scales with the size of the font. Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Everything scales with the size of the font. Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
 from __future__ import annotations

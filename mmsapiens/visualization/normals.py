@@ -1,7 +1,7 @@
 """Images of surface normals.
 
 Normals are in the frame of this package: x to the right, y up, z towards the camera. Images are
-RGB, uint8 (H, W, 3). Letters: H W pixels.
+RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Results of one task drawn over their image.
 
-Images are RGB, uint8 (H, W, 3). Letters: N people, H W pixels.
+Images are RGB, uint8 (H, W, 3). Shapes: N people, H W pixels.
 """
 
 from __future__ import annotations

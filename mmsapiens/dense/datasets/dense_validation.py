@@ -16,9 +16,10 @@ from ...core.errors import BadSampleError
 from ...core.fault_report import Track, no_progress
 from ...structures.fields import FIELDS
 from ...transforms import LoadCheckedImage
-from .listing import IMAGE_KEY, Unpaired
+from .listing import IMAGE_KEY
 from .map_faults import (
     DenseFault,
+    Finding,
     MapChecks,
     check_depth,
     check_labels,
@@ -86,11 +87,7 @@ def validate_dataset(
 
 
 def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sample]]:
-    """List the files, with the faults of names and folders.
-
-    Args:
-        dataset (PairedFilesDataset): Built with ``lazy_init=True``.
-    """
+    """The files of a dataset, and the faults of their names and folders."""
     try:
         groups = dataset.folder_groups()
     except FileNotFoundError as error:
@@ -101,27 +98,20 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
     samples: list[Sample] = []
     for folders in groups:
         missing = [f for f in folders.values() if not os.path.isdir(f)]
-        faults += [
-            DenseFault('missing_folder', folder, f'expected: {dataset.LAYOUT}')
-            for folder in missing
-        ]
+        expected = f'expected: {dataset.LAYOUT}'
+        faults += [DenseFault('missing_folder', folder, expected) for folder in missing]
         if missing:
             continue
         listing = dataset.list_group(folders)
-        faults += map(_unpaired_fault, listing.unpaired)
+        faults += [DenseFault(x.kind, x.path, x.message) for x in listing.unpaired]
         samples += listing.samples
         if not listing.samples and not listing.unpaired:
-            place = folders[IMAGE_KEY]
-            faults.append(DenseFault('no_samples', place, f'expected: {dataset.LAYOUT}'))
+            faults.append(DenseFault('no_samples', folders[IMAGE_KEY], expected))
     return faults, samples
 
 
 def check_pairs(vocabulary: ClassSet) -> list[DenseFault]:
-    """Find pairs of a flip that contradict the names of classes.
-
-    Args:
-        vocabulary (ClassSet): The classes.
-    """
+    """Find pairs of a flip that contradict the names of classes."""
     return [
         DenseFault('wrong_flip_pairs', vocabulary.name, message)
         for message in find_wrong_pairs(vocabulary.classes, vocabulary.flip_pairs)
@@ -129,12 +119,7 @@ def check_pairs(vocabulary: ClassSet) -> list[DenseFault]:
 
 
 def check_sample(sample: Sample, checks: MapChecks) -> SampleReport:
-    """Open the files of a sample and look at them.
-
-    Args:
-        sample (Sample): Its files.
-        checks (MapChecks): What maps are held against.
-    """
+    """Open the files of a sample and look at them."""
     report = SampleReport()
     size_hw = _check_image(sample[IMAGE_KEY], report)
     maps: dict[str, np.ndarray] = {}
@@ -182,21 +167,18 @@ def _check_maps(
     sample: Sample, maps: Mapping[str, np.ndarray], checks: MapChecks
 ) -> Iterator[DenseFault]:
     mask = maps.get('human_mask')
-    findings = []
-    if mask is not None:
-        path = sample[FIELDS['human_mask'].path_key]
-        findings += [('human_mask', each) for each in check_mask(mask, path)]
-    if 'seg_map' in maps and checks.vocabulary is not None:
-        found = check_labels(maps['seg_map'], mask, checks.vocabulary)
-        findings += [('seg_map', each) for each in found]
-    if 'depth_map' in maps:
-        found = check_depth(maps['depth_map'], mask)
-        findings += [('depth_map', each) for each in found]
-    if 'normal_map' in maps:
-        found = check_normals(maps['normal_map'], mask, checks.normal_frame)
-        findings += [('normal_map', each) for each in found]
-    for name, (kind, message) in findings:
-        yield DenseFault(kind, sample[FIELDS[name].path_key], message)
+    for name, array in maps.items():
+        path = sample[FIELDS[name].path_key]
+        findings: Iterator[Finding] = iter(())
+        if name == 'human_mask':
+            findings = check_mask(array, path)
+        elif name == 'seg_map' and checks.vocabulary is not None:
+            findings = check_labels(array, mask, checks.vocabulary)
+        elif name == 'depth_map':
+            findings = check_depth(array, mask)
+        elif name == 'normal_map':
+            findings = check_normals(array, mask, checks.normal_frame)
+        yield from (DenseFault(kind, path, message) for kind, message in findings)
 
 
 def _find_duplicates(
@@ -217,10 +199,6 @@ def _find_absent(vocabulary: ClassSet, reports: Sequence[SampleReport]) -> Itera
             yield DenseFault(
                 'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'
             )
-
-
-def _unpaired_fault(unpaired: Unpaired) -> DenseFault:
-    return DenseFault(unpaired.kind, unpaired.path, unpaired.message)
 
 
 def _fault(kind: str, where: str, error: Exception) -> DenseFault:

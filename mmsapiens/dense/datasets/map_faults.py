@@ -91,16 +91,7 @@ class MapChecks:
 
 
 def read_checked(path: str, field: Field) -> tuple[np.ndarray | None, list[Finding]]:
-    """Read a map, or find out why it cannot be read.
-
-    Args:
-        path (str): The file.
-        field (Field): What it shows.
-
-    Returns:
-        tuple[np.ndarray | None, list[Finding]]: The map, None if it cannot be used; and what is
-        wrong.
-    """
+    """Read a map, or None, and what is wrong with it."""
     if not os.path.getsize(path):
         return None, [('empty_file', 'it has no bytes')]
     try:
@@ -116,16 +107,14 @@ def _kind_of_refusal(path: str, field: Field) -> str:
         start = file.read(6)
     if suffix in REFUSED_SUFFIXES or start.startswith(b'\xff\xd8'):
         return 'jpeg_map'
-    array = _read_raw(path)
-    if array is None:
-        return 'pickled_map' if _is_pickled(path) else 'damaged_map'
-    if array.dtype == object:
-        return 'pickled_map'
+    array, is_pickled = _read_raw(path)
+    if is_pickled or array is None:
+        return 'pickled_map' if is_pickled else 'damaged_map'
     if array.ndim == 3 and field.is_labels and suffix == '.png':
         return 'color_labels'
-    if (*array.shape[2:], 1)[0] != field.channels or not array.size:
+    if array.ndim not in (2, 3) or not array.size:
         return 'wrong_shape'
-    if array.ndim not in (2, 3):
+    if (*array.shape[2:], 1)[0] != field.channels:
         return 'wrong_shape'
     if array.dtype.kind == 'f':
         if np.isnan(array).any():
@@ -137,48 +126,25 @@ def _kind_of_refusal(path: str, field: Field) -> str:
     return 'wrong_type'
 
 
-def _is_pickled(path: str) -> bool:
-    """Whether numpy refuses a file because of its objects."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.ndarray):
-            list(loaded.values())
-    except ValueError as error:
-        return 'Object arrays' in str(error)
-    except Exception:  # damaged archives raise errors of many types
-        return False
-    return False
-
-
-def _read_raw(path: str) -> np.ndarray | None:
-    """The numbers in a file of npy, npz or png as they are; None if none."""
+def _read_raw(path: str) -> tuple[np.ndarray | None, bool]:
+    """The numbers in a file of npy, npz or png as they are, or whether it is pickled."""
     try:
         if not path.lower().endswith(('.npy', '.npz')):
             with Image.open(path) as image:
-                return np.asarray(image)
+                return np.asarray(image), False
         loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        return loaded[loaded.files[0]]
+        array = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
     # Damaged headers raise errors of many types, and the caller has the message of the reader for
     # people.
-    except Exception:
-        return None
+    except Exception as error:
+        return None, 'Object arrays' in str(error)
+    return array, False
 
 
 def check_labels(
     labels: np.ndarray, mask: np.ndarray | None, vocabulary: ClassSet
 ) -> Iterator[Finding]:
-    """Find the faults of a label map.
-
-    Args:
-        labels (np.ndarray): Stored ids, uint8 (H, W).
-        mask (np.ndarray, optional): Of people, 0 or 1 (H, W).
-        vocabulary (ClassSet): The classes.
-
-    Yields:
-        Finding: Kind and message.
-    """
+    """Find the faults of stored ids, uint8 (H, W), beside a mask of people, 0 or 1 (H, W)."""
     count = len(vocabulary.classes)
     used = np.unique(labels)
     unknown = used[(used >= count) & (used != IGNORED)]
@@ -200,20 +166,12 @@ def check_labels(
 
 
 def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
-    """Find the faults of a human mask.
-
-    Args:
-        mask (np.ndarray): 0 or 1, (H, W).
-        path (str): Its file, read again for the values as stored.
-
-    Yields:
-        Finding: Kind and message.
-    """
+    """Find the faults of a human mask, 0 or 1 (H, W); its file is read again for its values."""
     if not mask.any():
         yield 'empty_mask', 'no pixel is above 0'
     elif mask.all():
         yield 'full_mask', 'every pixel is above 0'
-    raw = _read_raw(path)
+    raw, _ = _read_raw(path)
     if raw is None:
         return
     values = np.unique(raw[..., 0] if raw.ndim == 3 else raw)
@@ -226,15 +184,7 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
 
 
 def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]:
-    """Find the faults of a depth map.
-
-    Args:
-        depth (np.ndarray): Larger is farther, (H, W).
-        mask (np.ndarray, optional): Of people, 0 or 1 (H, W).
-
-    Yields:
-        Finding: Kind and message.
-    """
+    """Find the faults of a depth map, larger is farther, inside a mask, both (H, W)."""
     human = _human_values(depth, mask)
     is_infinite = np.isinf(human)
     if is_infinite.any():
@@ -260,16 +210,7 @@ def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]
 
 
 def check_normals(normals: np.ndarray, mask: np.ndarray | None, frame: str) -> Iterator[Finding]:
-    """Find the faults of a normal map.
-
-    Args:
-        normals (np.ndarray): As stored, (H, W, 3).
-        mask (np.ndarray, optional): Of people, 0 or 1 (H, W).
-        frame (str): Axes of ``normals``.
-
-    Yields:
-        Finding: Kind and message.
-    """
+    """Find the faults of normals as stored, (H, W, 3), inside a mask (H, W)."""
     human = _human_values(normals, mask)  # (N, 3)
     if not human.size:
         return

@@ -1,6 +1,6 @@
 """Images of what a dense model predicts, while it is trained and tested.
 
-Letters: C channels, H W pixels of the network's input.
+Shapes: C channels, H W pixels of the network's input.
 """
 
 from __future__ import annotations

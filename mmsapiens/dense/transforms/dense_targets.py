@@ -106,6 +106,8 @@ class GenerateDepthTarget(_MaskedTarget):
 
     Raises:
         ValueError: If ``empty`` is another word.
+        BadSampleError: In use, if a value inside the mask is not finite, or, as ``empty`` says,
+            there is no person.
     """
 
     def __init__(
@@ -120,18 +122,7 @@ class GenerateDepthTarget(_MaskedTarget):
         self.keep_constant = keep_constant
 
     def transform(self, results: dict) -> dict:
-        """Replace ``gt_depth_map`` (H, W).
-
-        Args:
-            results (dict): With ``gt_depth_map`` and ``gt_human_mask``.
-
-        Returns:
-            dict: The same.
-
-        Raises:
-            BadSampleError: If depth is not finite inside the mask, or, as ``empty`` says, there is
-                no person.
-        """
+        """Replace ``gt_depth_map`` (H, W)."""
         mask = self._mask(results)
         depth = results[DEPTH_MAP.key]
         if self.normalize:
@@ -152,23 +143,15 @@ class GenerateNormalTarget(_MaskedTarget):
 
     Raises:
         ValueError: If ``empty`` is another word.
+        BadSampleError: In use, if a value inside the mask is not finite, or, as ``empty`` says,
+            there is no person.
     """
 
     def __init__(self, background: float = 0.0, empty: str = 'keep') -> None:
         super().__init__(NORMAL_MAP, background, empty)
 
     def transform(self, results: dict) -> dict:
-        """Replace ``gt_normal_map`` (H, W, 3).
-
-        Args:
-            results (dict): With ``gt_normal_map`` and ``gt_human_mask``.
-
-        Returns:
-            dict: The same.
-
-        Raises:
-            BadSampleError: As in :class:`GenerateDepthTarget`.
-        """
+        """Replace ``gt_normal_map`` (H, W, 3)."""
         mask = self._mask(results)
         normals = np.ascontiguousarray(results[NORMAL_MAP.key])
         target = np.full_like(normals, self.background)

@@ -98,14 +98,7 @@ class LoadDenseTarget(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Load the map.
-
-        Args:
-            results (dict): With ``<field>_path``, and ``ori_shape`` (H, W) if the image was
-                loaded.
-
-        Returns:
-            dict: With ``gt_<field>``, (H, W) or (H, W, C).
+        """Load the map of ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C).
 
         Raises:
             KeyError: If there is no path.

@@ -64,14 +64,7 @@ class PackDenseInputs(PackSegInputs):
         self.compact = compact
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Pack a sample.
-
-        Args:
-            results (dict): With ``img`` (H, W, 3) and any maps.
-
-        Returns:
-            dict: ``inputs`` (3, H, W), of the image's type, and ``data_samples``.
-        """
+        """Pack ``inputs`` (3, H, W), of the image's type, and ``data_samples``."""
         fields = present_fields(results)
         keys = {field.key for field in fields}
         packed = super().transform(

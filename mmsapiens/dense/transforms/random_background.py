@@ -119,19 +119,11 @@ class RandomBackground(BaseTransform):
         return self.paths[np.random.randint(len(self.paths))]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the background, or not.
-
-        Args:
-            results (dict): With ``img``, uint8 BGR (H, W, 3), and ``gt_seg_map`` or
-                ``gt_human_mask``.
-
-        Returns:
-            dict: With another ``img``.
+        """Exchange the background of ``img``, uint8 BGR (H, W, 3), or not.
 
         Raises:
             KeyError: If there are neither labels nor a mask.
             TypeError: If the image is not uint8.
-            ValueError: If a map is not as large as its image.
             BadSampleError: If the chosen background cannot be read.
         """
         check_field_sizes(
@@ -158,18 +150,7 @@ class RandomBackground(BaseTransform):
         return results
 
     def find_foreground(self, results: dict[str, Any]) -> np.ndarray:
-        """Where people are.
-
-        Args:
-            results (dict): With ``gt_seg_map`` or ``gt_human_mask``; what either of them shows
-                counts.
-
-        Returns:
-            np.ndarray: bool (H, W).
-
-        Raises:
-            KeyError: If there is neither.
-        """
+        """Where people are, bool (H, W): what either the labels or the mask show."""
         parts = []
         if SEG_MAP.key in results:
             labels = results[SEG_MAP.key]

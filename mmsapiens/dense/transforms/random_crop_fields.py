@@ -57,14 +57,7 @@ class RandomCropFields(BaseTransform):
 
     @cache_randomness
     def choose_window(self, results: dict[str, Any]) -> tuple[slice, slice]:
-        """Draw a window.
-
-        Args:
-            results (dict): With ``img`` (H, W, 3) and perhaps labels.
-
-        Returns:
-            tuple[slice, slice]: Its rows and columns.
-        """
+        """Draw the rows and columns of a window of ``img`` and perhaps labels."""
         size = results['img'].shape[:2]
         window = self._draw(size)
         labels = results.get(SEG_MAP.key)
@@ -77,17 +70,7 @@ class RandomCropFields(BaseTransform):
         return window
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Cut image and maps.
-
-        Args:
-            results (dict): With ``img`` (H, W, 3) and any maps.
-
-        Returns:
-            dict: With the parts, contiguous, and ``img_shape``.
-
-        Raises:
-            ValueError: If a map is not as large as its image.
-        """
+        """Cut ``img`` (H, W, 3) and any maps; parts are contiguous, ``img_shape`` is theirs."""
         check_field_sizes(results, type(self).__name__)
         window = self.choose_window(results)
         for key in ('img', *(f.key for f in present_fields(results))):

@@ -67,18 +67,7 @@ class RandomFlipFields(RandomFlip):
             flip_table(label_pairs)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Mirror image and maps, or not.
-
-        Args:
-            results (dict): With ``img`` (H, W, 3) and any maps.
-
-        Returns:
-            dict: With ``flip`` and ``flip_direction``, as stock.
-
-        Raises:
-            ValueError: If a map is not as large as its image.
-            KeyError: If there are labels but no pairs are given.
-        """
+        """Mirror ``img`` (H, W, 3) and any maps, or not; ``flip`` says which, as in stock."""
         check_field_sizes(results, type(self).__name__)
         if any(field.is_labels for field in present_fields(results)):
             self._pairs(results)

@@ -101,17 +101,7 @@ class RandomRotateFields(BaseTransform):
         return degree if is_rotated else None
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Turn image and maps.
-
-        Args:
-            results (dict): With ``img`` (H, W, 3) and any maps.
-
-        Returns:
-            dict: With the same keys.
-
-        Raises:
-            ValueError: If a map is not as large as its image.
-        """
+        """Turn ``img`` (H, W, 3) and any maps."""
         check_field_sizes(results, type(self).__name__)
         degree = self.choose_degree()
         if degree is None:

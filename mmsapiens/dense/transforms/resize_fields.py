@@ -46,17 +46,7 @@ class ResizeFields(Resize):
         self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Resize image and maps.
-
-        Args:
-            results (dict): With ``img`` (H, W, 3) and any maps.
-
-        Returns:
-            dict: With the keys of the stock class, and the maps.
-
-        Raises:
-            ValueError: If a map is not as large as its image.
-        """
+        """Resize ``img`` (H, W, 3) and any maps."""
         check_field_sizes(results, type(self).__name__)
         return super().transform(results)
 

@@ -1,4 +1,4 @@
-"""Several datasets in one vocabulary."""
+"""Several datasets in one keypoint set."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...registry import DATASETS
 
 @DATASETS.register_module()
 class CombinedVocabularyDataset(CombinedDataset):
-    """Stock ``CombinedDataset`` whose metainfo is that of a vocabulary.
+    """Stock ``CombinedDataset`` whose metainfo is that of a keypoint set.
 
-    Each dataset of another vocabulary has :class:`mmsapiens.pose.ConvertVocabulary` in its own
+    Each dataset of another set has :class:`mmsapiens.pose.ConvertVocabulary` in its own
     pipeline; the augmentation, which swaps left and right, belongs into the ``pipeline`` of this
     one.
 
@@ -24,7 +24,7 @@ class CombinedVocabularyDataset(CombinedDataset):
         **kwargs: ``pipeline`` and ``sample_ratio_factor`` of stock.
 
     Raises:
-        KeyError: If the vocabulary is unknown.
+        KeyError: If the set is unknown.
     """
 
     def __init__(self, vocabulary: str, datasets: list[dict], **kwargs: Any) -> None:

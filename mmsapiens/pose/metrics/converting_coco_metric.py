@@ -16,17 +16,17 @@ from ...registry import METRICS
 class ConvertingCocoMetric(CocoMetric):
     """Stock ``CocoMetric`` in front of which predictions are converted.
 
-    Stock's own ``pred_converter`` needs a dataset of the target vocabulary; here a model of 133 or
+    Stock's own ``pred_converter`` needs a dataset of the target set; here a model of 133 or
     308 keypoints is evaluated with its own loader on the 17 of COCO, for instance beside
     :class:`WholeBodyMetric` in one run.
 
     Args:
-        source (str): KeypointSet of the predictions, see :mod:`mmsapiens.keypoints.keypoint_sets`.
-        target (str): KeypointSet of ``ann_file``. Defaults to 'coco'.
+        source (str): Keypoint set of the predictions, see :mod:`mmsapiens.keypoints.keypoint_sets`.
+        target (str): Keypoint set of ``ann_file``. Defaults to 'coco'.
         **kwargs: Arguments of ``CocoMetric``.
 
     Raises:
-        KeyError: If a vocabulary is unknown.
+        KeyError: If a keypoint set is unknown.
     """
 
     def __init__(self, source: str, target: str = 'coco', **kwargs: Any) -> None:
@@ -49,8 +49,8 @@ class ConvertingCocoMetric(CocoMetric):
 
         Args:
             data_batch (Sequence[dict]): From the loader.
-            data_samples (Sequence[dict]): From the model, with ``pred_instances`` in the vocabulary
-                ``source``.
+            data_samples (Sequence[dict]): From the model, with ``pred_instances`` in the keypoint
+                set ``source``.
         """
         converted = []
         for sample in data_samples:

@@ -1,4 +1,4 @@
-"""Training several datasets in one vocabulary."""
+"""Training several datasets in one keypoint set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ConvertVocabulary(KeypointConverter):
-    """Stock ``KeypointConverter`` between two vocabularies.
+    """Stock ``KeypointConverter`` between two keypoint sets.
 
     Stands in the pipeline of a dataset inside a ``CombinedDataset``, whose ``metainfo`` is that of
-    ``target``. Points without a partner have weight 0 in the loss.
+    ``target``. Points without a counterpart have weight 0 in the loss.
 
     Args:
-        source (str): KeypointSet of the dataset, see :mod:`mmsapiens.keypoints.keypoint_sets`.
-        target (str): KeypointSet to train in.
+        source (str): Keypoint set of the dataset, see :mod:`mmsapiens.keypoints.keypoint_sets`.
+        target (str): Keypoint set to train in.
 
     Raises:
         KeyError: If a name is unknown.
