@@ -3,9 +3,13 @@
 ``nox -s tests_legacy``          torch 2.9.1, numpy 1.26
 ``nox -s tests_compiled_mmcv``   the same with mmcv 2.1.0 built from source
 ``nox -s tests_newest``          the newest torch and numpy there are
+``nox -s wheel``                 a wheel alone in an empty environment
+``nox -s extra``                 each extra alone: what it has imports, one OpenCV
 """
 
 import os
+import time
+from pathlib import Path
 
 import nox
 
@@ -50,3 +54,34 @@ def tests_newest(session):
     """The suite on whatever the registry has, to see breakage first."""
     install(session)
     session.run('python', '-m', 'pytest', *PARALLEL, *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def wheel(session):
+    """A wheel without extras: size and time of the installation, and one photograph."""
+    folder = Path(session.create_tmp())
+    session.run('python', '-m', 'pip', 'wheel', '-q', '--no-deps', '-w', str(folder), '.')
+    (path,) = folder.glob('*.whl')
+    began = time.monotonic()
+    session.install(str(path))
+    session.log(f'{path.name}: {path.stat().st_size / 1e3:.0f} kB')
+    session.log(f'installed in {time.monotonic() - began:.0f} s')
+    session.run('python', 'tests/wheel_alone.py', str(folder / 'run'), *session.posargs)
+
+
+PARTS = {
+    'pose': 'mmsapiens.pose',
+    'dense': 'mmsapiens.dense',
+    'pretrain': 'mmsapiens.pretrain',
+    'detection': 'mmsapiens.engine.mmdet_detector, mmdet.apis',
+}
+
+
+@nox.session(python=PYTHON)
+@nox.parametrize('name', list(PARTS))
+def extra(session, name):
+    """An extra alone."""
+    install(session, 'requirements/constraints.txt', name)
+    session.run('python', '-m', 'pip', 'check')
+    session.run('python', '-c', f'import mmsapiens\nimport {PARTS[name]}')
+    session.run('python', '-m', 'mmsapiens', 'doctor')

@@ -1,6 +1,7 @@
 """What an installation holds: configs and tools for openmim, data files."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ import pytest
 from parity import ROOT
 
 MIM = 'mmsapiens/.mim/'
+HOSTS = {'mmengine', 'mmcv', 'mmpose', 'mmseg', 'mmdet', 'mmpretrain'}
 
 
 @pytest.fixture(scope='module')
@@ -62,6 +64,25 @@ def test_wheel_has_what_openmim_looks_for(wheel):
 def test_wheel_has_the_data_files(wheel):
     for suffix in ('.json', '.typed'):
         assert tracked('mmsapiens', suffix) <= wheel
+
+
+def test_the_base_install_has_no_host_and_one_opencv():
+    text = (ROOT / 'requirements/runtime.txt').read_text()
+    names = {re.split('[ <>=]', line)[0] for line in text.splitlines() if line[:1] != '#'}
+    assert [name for name in names if name.startswith('opencv')] == ['opencv-python']
+    assert not [name for name in names if name.startswith('mm')]
+
+
+@pytest.mark.parametrize(
+    'code', ['import mmsapiens', "from mmsapiens.cli.main import run; run(['--help'])"]
+)
+def test_what_starts_at_once_imports_neither_torch_nor_a_host(code):
+    code += "; import sys; print('imported', *sys.modules)"
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    names = set(done.stdout.partition('imported')[2].split())
+    heavy = {'torch', 'numpy', 'cv2', 'rich.console', 'huggingface_hub', 'mmsapiens.inference'}
+    assert not names & heavy
+    assert not [name for name in names if name.partition('.')[0] in HOSTS]
 
 
 def test_wheel_has_no_leftovers(wheel):

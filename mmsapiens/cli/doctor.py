@@ -18,12 +18,11 @@ def command(json: bool) -> int:
     Nothing is changed. A note is what may be intended, such as a package that is not needed for
     every task.
     """
-    from .health.binaries import check_binaries
     from .health.devices import check_devices
     from .health.finding import PROBLEM
     from .health.hosts import check_hosts
+    from .health.packages import check_binaries, check_versions
     from .health.storage import check_storage
-    from .health.versions import check_versions
 
     findings = [
         *check_versions(),

@@ -12,11 +12,24 @@ from __future__ import annotations
 
 import os
 import warnings
+from functools import partial
+from importlib import import_module
 from types import ModuleType
 
 from wrapt import when_imported
 
-from . import fsdp, local_loader, missing_modules, mmseg_inferencer, numpy2, yapf_cache
+from . import missing_modules
+
+REMEDIES = {
+    'yapf_third_party._ylib2to3.pgen2.driver': ('.yapf_cache', 'fix_load_grammar'),
+    'mmcv.image.photometric': ('.numpy2', 'fix_adjust_hue'),
+    'mmpose.visualization.opencv_backend_visualizer': ('.numpy2', 'fix_draw_circles'),
+    'mmengine.runner.checkpoint': ('.local_loader', 'register_local_loader'),
+    'mmengine._strategy.fsdp': ('.fsdp', 'fix_optim_state_order'),
+    'mmseg.apis.mmseg_inferencer': ('.mmseg_inferencer', 'fix_inferencer'),
+    'mmpretrain.utils.dependency': ('.transformers5', 'fix_multimodal'),
+}
+"""Module -> the module and function that mend it once it is imported."""
 
 _applied = False
 
@@ -34,17 +47,11 @@ def apply() -> None:
     missing_modules.install_finder()
     for name in missing_modules.OPERATOR_MODULES:
         when_imported(name)(missing_modules.fix_operators)
-    when_imported('yapf_third_party._ylib2to3.pgen2.driver')(yapf_cache.fix_load_grammar)
-    when_imported('mmcv.image.photometric')(numpy2.fix_adjust_hue)
-    when_imported('mmpose.visualization.opencv_backend_visualizer')(numpy2.fix_draw_circles)
-    when_imported('mmengine.runner.checkpoint')(local_loader.register_local_loader)
-    when_imported('mmengine._strategy.fsdp')(fsdp.fix_optim_state_order)
-    when_imported('mmseg.apis.mmseg_inferencer')(mmseg_inferencer.fix_inferencer)
-    when_imported('mmpretrain.utils.dependency')(_fix_multimodal)
+    for module, remedy in REMEDIES.items():
+        when_imported(module)(partial(_mend, remedy))
 
 
-def _fix_multimodal(dependency: ModuleType) -> None:
-    # Imports mmengine, which mmpretrain has imported by then.
-    from .transformers5 import fix_multimodal
-
-    fix_multimodal(dependency)
+def _mend(remedy: tuple[str, str], module: ModuleType) -> None:
+    """Import the remedy of a module, now that the module is imported, and call it."""
+    name, function = remedy
+    getattr(import_module(name, __name__), function)(module)
