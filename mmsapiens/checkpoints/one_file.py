@@ -54,7 +54,7 @@ def file_format(path: Path) -> str:
             'a web page': 'The server sent an error or a login page: sign in if the file needs it.',
         }
         remedy = next((text for what, text in advice.items() if what in fault), DOWNLOAD_AGAIN)
-        raise ValueError(f'{path} is {fault}, not a checkpoint. {remedy}')
+        raise ValueError(f'{path} is {fault}. {remedy}')
     if start.startswith(b'PK'):
         return _detect_zip(path)
     if start.startswith(_LEGACY_TORCH_MAGIC):

@@ -65,9 +65,9 @@ def draw_pose(
     """
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
-    vocabulary = get_keypoint_set(pose.vocabulary)
+    keypoint_set = get_keypoint_set(pose.vocabulary)
     for points, scores, box in zip(pose.keypoints, pose.scores, people.boxes):
-        draw_person(image, points, scores, vocabulary, threshold, box)
+        draw_person(image, points, scores, keypoint_set, threshold, box)
     return image
 
 

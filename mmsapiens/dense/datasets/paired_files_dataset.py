@@ -39,7 +39,7 @@ class PairedFilesDataset(BadSamplePolicy):
 
     Raises:
         FileNotFoundError: If a folder or ``ann_file`` does not exist.
-        ValueError: If there is no sample; or if files lack matches, unless ``bad_samples='skip'``
+        ValueError: If there is no sample; or if files have no match, unless ``bad_samples='skip'``
             leaves them out.
     """
 

@@ -6,19 +6,19 @@ from typing import Any
 
 from ...structures.fields import present_fields
 
-WAY_OUT = (
+REMEDY = (
     "use those that carry every field (such as 'mmsapiens.ResizeFields') "
     "after 'mmsapiens.LoadDenseTarget'"
 )
 
 
-def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT) -> None:
+def check_field_sizes(results: dict[str, Any], step: str, remedy: str = REMEDY) -> None:
     """Refuse maps that are not as large as their image.
 
     Args:
         results (dict): With ``img`` (H, W, 3) and any maps.
         step (str): Name of the step, for the message.
-        way_out (str): The end of the message. Defaults to advice about steps that move pixels.
+        remedy (str): The end of the message. Defaults to advice about steps that move pixels.
 
     Raises:
         ValueError: If the size of a map is another one.
@@ -31,7 +31,7 @@ def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT
                 f'{step}: `{field.key}` of {results.get("img_path")} must be '
                 f'as large as its image, {size} (height, width), but got '
                 f'{found}. A step in front of it moved only one of them: '
-                f'{way_out}.'
+                f'{remedy}.'
             )
 
 

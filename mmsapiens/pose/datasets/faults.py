@@ -1,4 +1,4 @@
-"""What can be wrong with an annotation file, and how it is told."""
+"""What can be wrong with an annotation file, and reading what may be wrong."""
 
 from __future__ import annotations
 
