@@ -211,8 +211,8 @@ def _pose_model(
         )
     if test_cfg.get('output_keypoint_indices') is not None:
         raise ValueError(
-            f'`output_keypoint_indices` in the `test_cfg` of {task!r} is not supported: results have '
-            'all keypoints of the set. Remove it.'
+            f'`output_keypoint_indices` in the `test_cfg` of {task!r} is not supported: results '
+            'have all keypoints of the set. Remove it.'
         )
     affine = steps['TopdownAffine']
     width, height = affine['input_size']
