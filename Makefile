@@ -47,7 +47,7 @@ demo-long: DEMO := long
 demo-long: demo
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check --quiet .

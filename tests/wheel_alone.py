@@ -103,7 +103,7 @@ def main(folder, photograph=None):
     from mmsapiens import SapiensInferencer
 
     inferencer = SapiensInferencer('sapiens-tiny', TASKS, device='cpu', weights=weights)
-    boxes = [[[100, 50, 400, 460], [300, 20, 630, 470]]]
+    boxes = [[100, 50, 400, 460], [300, 20, 630, 470]]
     (result,) = inferencer.stream(str(photograph), people=boxes)
     for task in TASKS:
         found = result.tasks[task]
