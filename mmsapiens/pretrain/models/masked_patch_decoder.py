@@ -56,7 +56,7 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
     order of the mask, each with its own position. The last block and the projection to pixels then
     work on the masked patches only, one slice. Weights and numbers are those of the stock class.
 
-    Letters: B batch, L patches, K kept, M masked, P numbers of a patch.
+    Shapes: B batch, L patches, K kept, M masked, P numbers of a patch.
 
     Args:
         num_patches (int): Patches L of an image. Defaults to 196.

@@ -42,7 +42,7 @@ class MaskedSapiensViT(SapiensViT):
     Masked patches are not even embedded: the pixels of the kept ones are gathered and projected
     with one matrix product.
 
-    Letters: B batch, D width, L patches, K kept patches.
+    Shapes: B batch, D width, L patches, K kept patches.
 
     Args:
         arch (str | dict): See :class:`mmsapiens.models.SapiensViT`.

@@ -1,6 +1,6 @@
 """Random masks of patches, and the pixels of some patches.
 
-Letters: B batch, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a patch.
+Shapes: B batch, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a patch.
 Patches are numbered row by row.
 """
 
