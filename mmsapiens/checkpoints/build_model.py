@@ -25,7 +25,7 @@ from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, encoder_state_dict, examine, get_state_dict
 from .families.sapiens import BACKBONE, check_head, fit_encoder, is_bare_encoder
 from .loading import check_encoder, without_parameter_memory
-from .metadata import facts_of_task
+from .metadata import KEY, facts_of_task
 
 HEAD_OF = re.compile(r'heads\.(?P<task>[^.]+)\.(?P<name>.+)')
 """Parameters of a head in the file of a model with several."""
@@ -97,8 +97,9 @@ def _from_content(
     file = get_state_dict(content)
     singles = _split(file, tasks)
     inside = {match['task'] for key in file if (match := HEAD_OF.fullmatch(key))}
-    # The keys of a file with several heads name their tasks.
-    meta = {} if inside else content.get('meta') or {}
+    meta = content.get('meta') or {}
+    if inside and KEY in meta:  # the keys of a file with several heads name their tasks
+        meta = {KEY: dict(meta[KEY], tasks=[])}
     infos = [
         examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
         for task, single in singles.items()
@@ -251,6 +252,7 @@ def build_encoder(
     dtype: torch.dtype = torch.float32,
     arch: str | Mapping[str, int] | None = None,
     patch_padding: int | str | None = None,
+    task: str | None = None,
 ) -> SapiensViT:
     """The encoder of a checkpoint, with its class token if it has one.
 
@@ -262,6 +264,8 @@ def build_encoder(
         arch (str | Mapping, optional): Its size. Defaults to None, as the file says.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
             None, that of the released models of the file's task.
+        task (str, optional): What the file is for, where it does not say so itself. Defaults to
+            None.
 
     Returns:
         SapiensViT: In evaluation mode; it gives tokens (B, L, D) after the final norm.
@@ -274,7 +278,8 @@ def build_encoder(
     content = read_checkpoint(path, 'cpu', mmap=True)
     try:
         file = get_state_dict(content)
-        info = examine(content, path=path, needs_task=patch_padding is None)
+        named = None if task is None else facts_of_task(task)
+        info = examine(content, named, path, needs_task=patch_padding is None)
         with without_parameter_memory():
             encoder = SapiensViT(
                 known_arch(info) if arch is None else arch,

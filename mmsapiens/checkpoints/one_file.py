@@ -22,6 +22,8 @@ from torch import Tensor
 from ..core.file_type import fault_of
 from .allow_list import allow_training_checkpoints
 
+INDEX_FILE = '.metadata'
+"""In the folder of a sharded checkpoint."""
 TRUST_VARIABLE = 'MMSAPIENS_TRUST_PICKLE'
 DOWNLOAD_AGAIN = 'Delete it and download it again.'
 EXPORT_FORMATS = {'torchscript': 'TorchScript archive', 'torch_export': 'torch.export program'}

@@ -1,6 +1,6 @@
 """Features of images: maps and vectors of the encoder.
 
-Letters: B batch, D width of the encoder, L tokens, h w rows and columns of patches, H W height and
+Shapes: B batch, D width of the encoder, L tokens, h w rows and columns of patches, H W height and
 width of the input.
 """
 
@@ -58,6 +58,8 @@ class FeatureExtractor:
             Defaults to None.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
             None, that of the released models of the checkpoint's task.
+        task (str, optional): What a fine-tuned checkpoint is for, where it does not say so itself.
+            Defaults to None.
 
     Raises:
         KeyError: If a name is unknown.
@@ -79,6 +81,7 @@ class FeatureExtractor:
         workers: int = 2,
         arch: str | Mapping[str, int] | None = None,
         patch_padding: int | str | None = None,
+        task: str | None = None,
     ) -> None:
         options = Options(
             device or ('cuda' if torch.cuda.is_available() else 'cpu'), dtype, mode=mode
@@ -103,6 +106,7 @@ class FeatureExtractor:
             dtype=DTYPES[dtype],
             arch=arch,
             patch_padding=patch_padding,
+            task=task,
         )
         is_lite = mode == 'lite'
         self.mean = torch.tensor(LITE_MEAN if is_lite else MEAN)
@@ -234,7 +238,7 @@ class FeatureExtractor:
                 f'`kinds` must be some of {self.kinds} for '
                 f'{self.weights.name}, but got {list(kinds)}'
                 + (
-                    ': it has no class token, which fine-tuned models lack'
+                    ': it has no class token, which fine-tuned models do not have'
                     if 'cls' in unknown
                     else ''
                 )
@@ -249,7 +253,7 @@ class FeatureExtractor:
         return write_results(folder, results, on_item=on_item)
 
     def _results(self, source: Any) -> Generator[FrameFeatures | ReadFailure, None, None]:
-        pipeline = Pipeline({'features': self}, _nobody, self.batch_size, self.workers)
+        pipeline = Pipeline({'features': self}, _no_people, self.batch_size, self.workers)
         with closing(pipeline.run(source)) as results:
             for item in results:
                 if isinstance(item, ImageResult):
@@ -261,7 +265,7 @@ class FeatureExtractor:
                 del item
 
 
-def _nobody(frames: Sequence[Image]) -> list[People]:
+def _no_people(frames: Sequence[Image]) -> list[People]:
     """The features are of whole images."""
     boxes: NDArray = np.zeros((0, 4), dtype=np.float32)
     return [People(boxes, boxes[:, 0], 'image') for _ in frames]

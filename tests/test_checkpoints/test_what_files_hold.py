@@ -12,6 +12,7 @@ from safetensors import safe_open
 from test_loading import Model
 from torch import nn
 
+from mmsapiens import build_model
 from mmsapiens.checkpoints import (
     convert_checkpoint,
     describe,
@@ -178,3 +179,14 @@ def test_checkpoints_of_a_training_say_what_they_hold(config, facts, tmp_path):
     keys = ('field', 'set', 'channels', 'head')
     found = [tuple(task[key] for key in keys) for task in own['tasks']]
     assert found == ([facts] if facts else [])
+
+
+def test_a_model_with_several_heads_is_built_again_from_its_file(tiny_arch, tmp_path):
+    tasks = ['normal', 'seg-28']
+    model = build_model('sapiens-tiny', tasks, img_size=(64, 48), patch_padding=1)
+    own = model_metadata(model)
+    assert [task['field'] for task in own['tasks']] == ['normal_map', 'seg_map']
+    path = write_checkpoint(model.state_dict(), tmp_path / 'two.pth', dict(mmsapiens=own))
+    again = build_model(None, tasks, checkpoint=path)
+    assert again.backbone.patch_embed.padding == 1
+    assert again.backbone.img_size == (64, 48)

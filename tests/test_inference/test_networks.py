@@ -263,3 +263,9 @@ for result in Pipeline(networks, locate).run([frame]):
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == list(files)
+
+
+def test_a_subset_of_keypoints_is_refused(folder):
+    config, _ = tiny_task('pose-17', folder, **{'model.test_cfg.output_keypoint_indices': [0, 1]})
+    with pytest.raises(ValueError, match='`output_keypoint_indices`.*Remove it'):
+        build_network('pose-17', config, None)

@@ -13,16 +13,7 @@ REMEDY = (
 
 
 def check_field_sizes(results: dict[str, Any], step: str, remedy: str = REMEDY) -> None:
-    """Refuse maps that are not as large as their image.
-
-    Args:
-        results (dict): With ``img`` (H, W, 3) and any maps.
-        step (str): Name of the step, for the message.
-        remedy (str): The end of the message. Defaults to advice about steps that move pixels.
-
-    Raises:
-        ValueError: If the size of a map is another one.
-    """
+    """Refuse maps that are not as large as ``img``; ``step`` is named in the message."""
     size = results['img'].shape[:2]
     for field in present_fields(results):
         found = results[field.key].shape[:2]
@@ -36,14 +27,7 @@ def check_field_sizes(results: dict[str, Any], step: str, remedy: str = REMEDY) 
 
 
 def check_prob(prob: float) -> float:
-    """A probability, as a float.
-
-    Args:
-        prob (float): The argument ``prob``.
-
-    Raises:
-        ValueError: If it is not in [0, 1].
-    """
+    """A probability, as a float; ValueError unless it is in [0, 1]."""
     if not 0 <= prob <= 1:
         raise ValueError(f'`prob` must be in [0, 1], but got {prob}')
     return float(prob)

@@ -20,32 +20,13 @@ def is_local(path: str) -> bool:
 
 
 def check_file(argument: str, path: str, remedy: str) -> None:
-    """Refuse a local file that is missing.
-
-    Args:
-        argument (str): The setting that names it.
-        path (str): The file.
-        remedy (str): What to do about it.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-    """
+    """Refuse a local file that is missing, naming the setting and the remedy."""
     if is_local(path) and not os.path.isfile(path):
         raise FileNotFoundError(f'`{argument}` of the dataset does not exist: {path}. {remedy}')
 
 
 def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
-    """Refuse a file that is not JSON of the expected kind.
-
-    Args:
-        argument (str): The setting that names it.
-        path (str): The file.
-        keys (Sequence[str]): Lists that it must have; a list is expected where none is given.
-            Defaults to ().
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """Refuse a file that is not JSON with the lists ``keys``, or without these, not a list."""
     try:
         with open(path, encoding='utf-8') as file:
             doc = json.load(file)
@@ -69,15 +50,7 @@ def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
 
 
 def check_detections(bbox_file: str, ann_file: str) -> None:
-    """Refuse detections that the stock reader cannot use.
-
-    Args:
-        bbox_file (str): A list of detections.
-        ann_file (str): The COCO file of the same images.
-
-    Raises:
-        ValueError: If a detection has not every entry or is of another image.
-    """
+    """Refuse a list of detections that is incomplete, or of other images than the COCO file."""
     with open(bbox_file, encoding='utf-8') as file:
         detections = json.load(file)
     with open(ann_file, encoding='utf-8') as file:

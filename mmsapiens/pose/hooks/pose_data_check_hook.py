@@ -85,13 +85,7 @@ class PoseDataCheckHook(DataCheckHook):
         self.max_samples = max_samples
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Look at the samples of a loader, and compare them with the head.
-
-        Args:
-            runner (Runner): Of the run.
-            mode (str): 'train', 'val' or 'test'.
-            model (nn.Module): The pose estimator.
-        """
+        """Look at the samples of a loader, and compare them with the head."""
         dataset = getattr(runner, f'{mode}_dataloader').dataset
         for part in leaf_datasets(dataset):
             if isinstance(part, BaseCocoStyleDataset):
