@@ -19,15 +19,7 @@ class TailTransformerLayer(TransformerLayer):
     """A block that can give the last tokens only; all are attended to."""
 
     def forward(self, x: Tensor, num_last: int | None = None) -> Tensor:
-        """Transform tokens.
-
-        Args:
-            x (Tensor): (B, L, D).
-            num_last (int, optional): Tokens to give. Defaults to all.
-
-        Returns:
-            Tensor: (B, L, D), or (B, ``num_last``, D).
-        """
+        """Transform tokens (B, L, D) to as many or to (B, ``num_last``, D)."""
         if num_last is None:
             return super().forward(x)
         attn = self.attn
