@@ -88,7 +88,8 @@ def main(folder, photograph=None):
         photograph = folder / 'photo.jpg'
         cv2.imwrite(str(photograph), cv2.resize(small, (640, 480), interpolation=cv2.INTER_CUBIC))
     words = ['infer', str(photograph), '--model', 'sapiens-tiny', '--tasks', ','.join(TASKS)]
-    words += ['--weights', str(weights), '--device', 'cpu', '--overwrite', '--max-people', '2']
+    words += [f'--weights={task}={weights / task}.pth' for task in TASKS]
+    words += ['--device', 'cpu', '--overwrite', '--max-people', '2']
     for name, more in (
         ('whole', ['--people', 'image']),
         ('detected', ['--people', 'detect', '--detector', str(folder / 'detector.pth')]),
@@ -102,7 +103,7 @@ def main(folder, photograph=None):
     from mmsapiens import SapiensInferencer
 
     inferencer = SapiensInferencer('sapiens-tiny', TASKS, device='cpu', weights=weights)
-    boxes = [[[100, 50, 400, 460], [300, 20, 630, 470]]]
+    boxes = [[100, 50, 400, 460], [300, 20, 630, 470]]
     (result,) = inferencer.stream(str(photograph), people=boxes)
     for task in TASKS:
         found = result.tasks[task]

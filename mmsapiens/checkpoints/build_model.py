@@ -25,7 +25,7 @@ from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, encoder_state_dict, examine, get_state_dict
 from .families.sapiens import BACKBONE, check_head, fit_encoder, is_bare_encoder
 from .loading import check_encoder, without_parameter_memory
-from .metadata import facts_of_task
+from .metadata import KEY, facts_of_task
 
 HEAD_OF = re.compile(r'heads\.(?P<task>[^.]+)\.(?P<name>.+)')
 """Parameters of a head in the file of a model with several."""
@@ -97,8 +97,9 @@ def _from_content(
     file = get_state_dict(content)
     singles = _split(file, tasks)
     inside = {match['task'] for key in file if (match := HEAD_OF.fullmatch(key))}
-    # The keys of a file with several heads name their tasks.
-    meta = {} if inside else content.get('meta') or {}
+    meta = content.get('meta') or {}
+    if inside and KEY in meta:  # the keys of a file with several heads name their tasks
+        meta = {KEY: dict(meta[KEY], tasks=[])}
     infos = [
         examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
         for task, single in singles.items()

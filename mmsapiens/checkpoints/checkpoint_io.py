@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..core.atomic_files import move_whole
 from ..core.file_type import sha256_of
-from .one_file import TRUST_VARIABLE, file_format, read_file, write_file
-from .sharded import is_sharded, read_sharded
+from .one_file import INDEX_FILE, TRUST_VARIABLE, file_format, read_file, write_file
 
 SUFFIXES = ('.safetensors', '.pth')
 
@@ -34,7 +33,7 @@ def detect_format(path: str | Path) -> str:
             short, or of an unknown format.
     """
     path = Path(path).expanduser()
-    if is_sharded(path):
+    if (path / INDEX_FILE).is_file():
         return 'sharded'
     if path.is_dir():
         raise ValueError(f'{path} is a directory, but a checkpoint file was expected')
@@ -72,6 +71,8 @@ def read_checkpoint(
     path = Path(path).expanduser()
     kind = detect_format(path)
     if kind == 'sharded':
+        from .sharded import read_sharded  # takes seconds
+
         return read_sharded(path, map_location)
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'

@@ -37,7 +37,6 @@ class CheckpointInfo:
         has_decoder (bool): Whether there is the decoder of pretraining.
         head (str, optional): Prefix of the head's keys; None without a head.
         out_channels (int, optional): Keypoints, classes or channels.
-        num_deconvs (int): Transposed convolutions in the head.
         facts (HeadFacts, optional): What the head is for; None without a head.
         own (Mapping): What the file says itself, see :mod:`.metadata`; empty if nothing.
     """
@@ -51,7 +50,6 @@ class CheckpointInfo:
     has_decoder: bool = False
     head: str | None = None
     out_channels: int | None = None
-    num_deconvs: int = 0
     facts: HeadFacts | None = None
     own: Mapping[str, Any] | None = None
 

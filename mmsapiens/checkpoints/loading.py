@@ -130,12 +130,13 @@ def load_weights(
             )
         prefix = '' if is_encoder else family.BACKBONE
         heads = tuple(head for head in family.HEADS if any(k.startswith(head) for k in target))
+        if not is_encoder:
+            family.check_head(file, target)
         info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
         backbone: Any = model if is_encoder else model.backbone
         check_encoder(backbone, info, bool(heads))
         weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
         if not is_encoder:
-            family.check_head(file, target)
             weights.update(
                 (key, value)
                 for key, value in file.items()

@@ -116,7 +116,8 @@ def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) ->
     head = getattr(model, 'decode_head', None)
     field = getattr(head, 'field', None)
     if isinstance(field, str):
-        classes = tuple(meta.get('classes') or ())
+        has_classes = field in FIELDS and FIELDS[field].is_labels
+        classes = tuple(meta.get('classes') or ()) if has_classes else ()
         names = class_set_names() if classes else []
         which = next((n for n in names if get_class_set(n).classes == classes), None)
         found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))

@@ -22,6 +22,8 @@ from torch import Tensor
 from ..core.file_type import fault_of
 from .allow_list import allow_training_checkpoints
 
+INDEX_FILE = '.metadata'
+"""In the folder of a sharded checkpoint."""
 TRUST_VARIABLE = 'MMSAPIENS_TRUST_PICKLE'
 DOWNLOAD_AGAIN = 'Delete it and download it again.'
 EXPORT_FORMATS = {'torchscript': 'TorchScript archive', 'torch_export': 'torch.export program'}
@@ -54,7 +56,7 @@ def file_format(path: Path) -> str:
             'a web page': 'The server sent an error or a login page: sign in if the file needs it.',
         }
         remedy = next((text for what, text in advice.items() if what in fault), DOWNLOAD_AGAIN)
-        raise ValueError(f'{path} is {fault}, not a checkpoint. {remedy}')
+        raise ValueError(f'{path} is {fault}. {remedy}')
     if start.startswith(b'PK'):
         return _detect_zip(path)
     if start.startswith(_LEGACY_TORCH_MAGIC):

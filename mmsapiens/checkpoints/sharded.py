@@ -19,9 +19,8 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
 
-from .one_file import is_whole_archive, read_torch
+from .one_file import INDEX_FILE, is_whole_archive, read_torch
 
-INDEX_FILE = '.metadata'
 TRAINING_FILE = 'training.pth'
 WEIGHTS = 'state_dict.'
 """What the names of the model's tensors start with."""

@@ -104,7 +104,9 @@ def get_class_set(name: str) -> ClassSet:
         KeyError: If there is none of this name.
     """
     if name not in class_set_names():
-        raise KeyError(f'a class set must be one of {class_set_names()}, but got {name!r}')
+        raise KeyError(
+            f'a class set (`vocabulary`) must be one of {class_set_names()}, but got {name!r}'
+        )
     return read_class_set(METAINFO_FOLDER / f'{name}.json')
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from .output import json_option
-from .progress import RunProgress, conclude, image_errors, make_read_options, read_options
+from .image_runs import model_options, run_and_report, run_options
 
 
 @click.command('features')
@@ -41,57 +40,24 @@ from .progress import RunProgress, conclude, image_errors, make_read_options, re
     metavar='HEIGHT WIDTH',
     help='What images are resized to.',
 )
-@click.option('--device', help='Such as cuda:0 or cpu.')
-@click.option(
-    '--dtype',
-    type=click.Choice(['float32', 'bfloat16', 'float16']),
-    default='float32',
-    show_default=True,
-)
-@click.option('--batch-size', type=click.IntRange(min=1), default=4, show_default=True)
-@click.option('--workers', type=click.IntRange(min=1), default=2, show_default=True)
-@click.option(
-    '--mode',
-    type=click.Choice(['default', 'lite']),
-    default='default',
-    show_default=True,
-    help="'lite' resizes and normalizes as the reference's small demo.",
-)
-@read_options
-@click.option('--overwrite', is_flag=True, help='Replace features of other weights or options.')
-@click.option('--quiet', '-q', is_flag=True, help='No progress bar.')
-@json_option
-def command(
-    inputs: tuple[str, ...],
-    out: str,
-    kinds: tuple[str, ...],
-    quiet: bool,
-    json: bool,
-    **options: Any,
-) -> int:
+@model_options
+@run_options
+def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options: Any) -> int:
     """Write features of INPUTS, which are as for `mmsapiens infer`.
 
     Arrays go to a folder as OUT/KIND/NAME.npy, float32. They are those of the last layer after its
     norm, without the class token.
     """
-    from ..inference.features import FeatureExtractor
-    from .quiet import warnings_only
 
-    names = ('weights', 'device', 'dtype', 'batch_size', 'workers', 'mode')
-    with warnings_only():
-        extractor = FeatureExtractor(
+    def make() -> Any:
+        from ..inference.features import FeatureExtractor
+
+        names = ('weights', 'device', 'dtype', 'batch_size', 'workers', 'mode')
+        return FeatureExtractor(
             options['model'],
             size_hw=tuple(options['size_hw']),
             **{name: options[name] for name in names},
         )
-        with image_errors(), RunProgress(quiet or json) as progress:
-            summary = extractor.run(
-                inputs[0] if len(inputs) == 1 else list(inputs),
-                out,
-                kinds=kinds,
-                read=make_read_options(options),
-                overwrite=options['overwrite'],
-                on_start=progress.start,
-                on_item=progress.item,
-            )
-    return conclude(summary, json, kinds=list(kinds))
+
+    arguments = dict(kinds=kinds, overwrite=options['overwrite'])
+    return run_and_report(make, inputs, out, options, arguments, kinds=list(kinds))

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from .output import json_option
-from .progress import RunProgress, conclude, image_errors, make_read_options, pairs, read_options
+from .image_runs import POSITIVE, model_options, run_and_report, run_options
 
+SHARE = click.FloatRange(0, 1)
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
 
 
@@ -17,6 +17,21 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     if text is None:
         return None
     return [word.strip() for word in text.split(',') if word.strip()]
+
+
+def pairs(
+    context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
+) -> dict[str, str]:
+    """Callback of options such as ``--weights task=path``."""
+    found: dict[str, str] = {}
+    for word in words:
+        task, separator, path = word.partition('=')
+        if not separator or not task or not path:
+            raise click.BadParameter(f'must be TASK=PATH, but got {word!r}', context, parameter)
+        if task in found:
+            raise click.BadParameter(f'{task!r} is given twice', context, parameter)
+        found[task] = path
+    return found
 
 
 @click.command('infer')
@@ -54,27 +69,7 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     metavar='TASK=FILE',
     help='A config of yours; it needs --weights.',
 )
-@click.option('--device', help='Such as cuda:0 or cpu.')
-@click.option(
-    '--dtype',
-    type=click.Choice(['float32', 'bfloat16', 'float16']),
-    default='float32',
-    show_default=True,
-)
-@click.option(
-    '--batch-size',
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help='People, or images, that a network sees at once.',
-)
-@click.option(
-    '--workers',
-    type=click.IntRange(min=1),
-    default=2,
-    show_default=True,
-    help='Threads that decode files, and as many that prepare crops.',
-)
+@model_options
 @click.option(
     '--flip/--no-flip',
     'flip_test',
@@ -82,13 +77,6 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     help='Average with the mirrored image, or not; otherwise as the configs say.',
 )
 @click.option('--compile', is_flag=True, help='Compile the networks.')
-@click.option(
-    '--mode',
-    type=click.Choice(['default', 'lite']),
-    default='default',
-    show_default=True,
-    help="'lite' gives the numbers of the reference's small demos.",
-)
 @click.option(
     '--people',
     help="'detect' (for poses), 'image' (otherwise), or a file of boxes in COCO's layout.",
@@ -106,15 +94,13 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     "'fasterrcnn_resnet50_fpn_v2' (elsewhere), 'fasterrcnn_mobilenet_v3_large_fpn', or a "
     'checkpoint of one of them.',
 )
-@click.option(
-    '--box-threshold', type=click.FloatRange(0, 1), help='Least score of a person.  [default: 0.3]'
-)
+@click.option('--box-threshold', type=SHARE, help='Least score of a person.  [default: 0.3]')
 @click.option(
     '--nms-threshold',
-    type=click.FloatRange(0, 1),
+    type=SHARE,
     help='Overlap at which of two people one is dropped.  [default: 0.3]',
 )
-@click.option('--max-people', type=click.IntRange(min=1), help='In an image.')
+@click.option('--max-people', type=POSITIVE, help='In an image.')
 @click.option('--track', is_flag=True, help='Number people in videos.')
 @click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
 @click.option(
@@ -145,78 +131,47 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
 @click.option(
     '--frame-pictures', is_flag=True, help='Overlays and panels of every frame of a video.'
 )
-@read_options
-@click.option('--overwrite', is_flag=True, help='Replace results of other models or options.')
 @click.option('--strict', is_flag=True, help='Stop at an input that cannot be read.')
-@click.option('--quiet', '-q', is_flag=True, help='No progress bar.')
 @click.option('--random-weights', is_flag=True, hidden=True)
-@json_option
-def command(
-    inputs: tuple[str, ...],
-    out: str,
-    model: str,
-    tasks: list[str],
-    strict: bool,
-    quiet: bool,
-    json: bool,
-    **options: Any,
-) -> int:
+@run_options
+def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **options: Any) -> int:
     """Run tasks on INPUTS: images, folders, patterns, URLs, videos, webcam.
 
-    Results go to a folder. The same command again goes on where it was stopped, and makes nothing
-    twice. Ctrl-C keeps what is done.
+    Results go to a folder. The same command again continues where it was stopped, and makes
+    nothing twice. Ctrl-C keeps what is done.
 
     Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong argument or file, 3 a
     download failed, 130 Ctrl-C.
     """
-    from ..inference.inferencer import SapiensInferencer
-    from ..inference.write_run import WriteOptions
-    from ..inference.writers.build import DEFAULT_OUTPUTS
-    from .quiet import warnings_only
 
-    detector = dict(
-        weights=options['detector'],
-        score_threshold=options['box_threshold'],
-        nms_threshold=options['nms_threshold'],
-        max_people=options['max_people'],
-    )
-    given = {key: v for key, v in detector.items() if v is not None}
-    write = WriteOptions(
-        map_format=options['map_format'],
-        threshold=options['threshold'],
-        video=options['show'] if options['video'] else None,
-        frame_pictures=options['frame_pictures'],
-        overwrite=options['overwrite'],
-        outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
-    )
-    with warnings_only():
-        inferencer = SapiensInferencer(
+    def make() -> Any:
+        from ..inference.inferencer import SapiensInferencer
+
+        detector = dict(
+            weights=options['detector'],
+            score_threshold=options['box_threshold'],
+            nms_threshold=options['nms_threshold'],
+            max_people=options['max_people'],
+        )
+        names = ('device', 'dtype', 'configs', 'batch_size', 'workers', 'flip_test', 'compile')
+        return SapiensInferencer(
             model,
             tasks,
-            device=options['device'],
-            dtype=options['dtype'],
             weights=options['weights'] or None,
-            configs=options['configs'],
-            detector=given or None,
-            batch_size=options['batch_size'],
-            workers=options['workers'],
-            flip_test=options['flip_test'],
-            compile=options['compile'],
+            detector={key: v for key, v in detector.items() if v is not None} or None,
             mode=options['mode'],
             random_weights=options['random_weights'],
+            **{name: options[name] for name in names},
         )
-        with image_errors(), RunProgress(quiet or json) as progress:
-            summary = inferencer.run(
-                inputs[0] if len(inputs) == 1 else list(inputs),
-                out,
-                people=options['people'],
-                fallback=options['fallback'],
-                track=options['track'],
-                smooth=options['smooth'],
-                strict=strict,
-                read=make_read_options(options),
-                write=write,
-                on_start=progress.start,
-                on_item=progress.item,
-            )
-    return conclude(summary, json, model=model, tasks=tasks)
+
+    from ..inference.write_run import WriteOptions
+    from ..inference.writers.build import DEFAULT_OUTPUTS
+
+    write = WriteOptions(
+        outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
+        video=options['show'] if options['video'] else None,
+        **{n: options[n] for n in ('map_format', 'threshold', 'frame_pictures', 'overwrite')},
+    )
+    names = ('people', 'fallback', 'track', 'smooth', 'strict')
+    arguments = dict({name: options[name] for name in names}, write=write)
+    return run_and_report(make, inputs, out, options, arguments, model=model, tasks=tasks)

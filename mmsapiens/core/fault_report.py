@@ -1,4 +1,4 @@
-"""Faults of files, told to people and to programs."""
+"""Faults of files, reported to people and to programs."""
 
 from __future__ import annotations
 

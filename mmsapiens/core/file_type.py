@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 
 HEAD = 512
+LFS_START = b'version https://git-lfs'
+"""How a pointer of Git LFS starts."""
 _BLOCK = 1 << 20
 
 
@@ -22,7 +24,7 @@ def fault_of(path: Path) -> str | None:
         head = file.read(HEAD)
     if not head:
         return 'an empty file'
-    if head.startswith(b'version https://git-lfs'):
+    if head.startswith(LFS_START):
         return 'a Git LFS pointer, not the file that it stands for'
     start = head.removeprefix(b'\xef\xbb\xbf').lstrip().lower()
     if start.startswith((b'<!doctype', b'<html', b'<?xml', b'<head')):

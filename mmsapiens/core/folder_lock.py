@@ -14,7 +14,9 @@ class FolderInUseError(RuntimeError, BlockingIOError):
     """Another run holds the folder; the message says which."""
 
 
-def lock_folder(folder: str | Path, option: str = '--work-dir') -> BaseFileLock:
+def lock_folder(
+    folder: str | Path, option: str = '--work-dir', *, is_singleton: bool = False
+) -> BaseFileLock:
     """Hold a folder until the lock is released or the process ends.
 
     A killed run leaves a file, but no lock.
@@ -23,6 +25,8 @@ def lock_folder(folder: str | Path, option: str = '--work-dir') -> BaseFileLock:
         folder (str | Path): Is made if it does not exist.
         option (str): Of the command line, to choose another one; for messages. Defaults to
             '--work-dir'.
+        is_singleton (bool): Whether other runs of this process may have the folder, too: for runs
+            that Ctrl-C in a notebook ends without a release. Defaults to False.
 
     Returns:
         BaseFileLock: With a method ``release``.
@@ -33,8 +37,7 @@ def lock_folder(folder: str | Path, option: str = '--work-dir') -> BaseFileLock:
     path = Path(folder, NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = path.read_text(errors='replace').strip() if path.exists() else ''
-    # One lock a process: after Ctrl-C in a notebook, the next run may have the folder.
-    lock = FileLock(path, timeout=0, is_singleton=True)
+    lock = FileLock(path, timeout=0, is_singleton=is_singleton)
     try:
         lock.acquire()
     except Timeout:

@@ -1,6 +1,6 @@
 """The model of every dense task: backbone, head, and the way back.
 
-Letters: B batch, C channels, H W height and width of the network's input.
+Shapes: B batch, C channels, H W height and width of the network's input.
 """
 
 from __future__ import annotations

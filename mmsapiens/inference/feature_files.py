@@ -1,6 +1,6 @@
 """Features as results and as files.
 
-Letters: D width of the encoder, h w rows and columns of patches.
+Shapes: D width of the encoder, h w rows and columns of patches.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Features of images: maps and vectors of the encoder.
 
-Letters: B batch, D width of the encoder, L tokens, h w rows and columns of patches, H W height and
+Shapes: B batch, D width of the encoder, L tokens, h w rows and columns of patches, H W height and
 width of the input.
 """
 
@@ -234,7 +234,7 @@ class FeatureExtractor:
                 f'`kinds` must be some of {self.kinds} for '
                 f'{self.weights.name}, but got {list(kinds)}'
                 + (
-                    ': it has no class token, which fine-tuned models lack'
+                    ': it has no class token, which fine-tuned models do not have'
                     if 'cls' in unknown
                     else ''
                 )
@@ -249,7 +249,7 @@ class FeatureExtractor:
         return write_results(folder, results, on_item=on_item)
 
     def _results(self, source: Any) -> Generator[FrameFeatures | ReadFailure, None, None]:
-        pipeline = Pipeline({'features': self}, _nobody, self.batch_size, self.workers)
+        pipeline = Pipeline({'features': self}, _no_people, self.batch_size, self.workers)
         with closing(pipeline.run(source)) as results:
             for item in results:
                 if isinstance(item, ImageResult):
@@ -261,7 +261,7 @@ class FeatureExtractor:
                 del item
 
 
-def _nobody(frames: Sequence[Image]) -> list[People]:
+def _no_people(frames: Sequence[Image]) -> list[People]:
     """The features are of whole images."""
     boxes: NDArray = np.zeros((0, 4), dtype=np.float32)
     return [People(boxes, boxes[:, 0], 'image') for _ in frames]

@@ -209,6 +209,11 @@ def _pose_model(
             f'the head of {task!r} must predict heatmaps, but got {type(model.head).__name__} with '
             f'{type(codec).__name__}. Use the inferencer of MMPose.'
         )
+    if test_cfg.get('output_keypoint_indices') is not None:
+        raise ValueError(
+            f'`output_keypoint_indices` in the `test_cfg` of {task!r} is not supported: results '
+            'have all keypoints of the set. Remove it.'
+        )
     affine = steps['TopdownAffine']
     width, height = affine['input_size']
     head_class = UdpPoseHead if hasattr(codec, 'encode_on_device') else HostPoseHead

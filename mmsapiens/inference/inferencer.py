@@ -16,7 +16,6 @@ import torch
 
 from ..core.read_errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
-from ..detection.detector import make_detector
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
@@ -314,6 +313,8 @@ class SapiensInferencer:
     def _get_detector(self) -> Callable[[Sequence[Image]], list[People]]:
         """The detector, built when it is first needed."""
         if self._detector is None:
+            from ..detection.detector import make_detector  # takes seconds
+
             self._detector = make_detector(
                 self._detector_args, self.options.device, self._random_weights
             )

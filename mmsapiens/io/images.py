@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..core.file_type import LFS_START
 from ..core.read_errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
@@ -94,7 +95,7 @@ def _foreign_reason(content: bytes) -> str:
             'HEIC needs a decoder. Install one (`pip install pillow-heif`), '
             'or export the image as JPEG.'
         )
-    if content.startswith(b'version https://git-lfs'):
+    if content.startswith(LFS_START):
         return (
             'it is a pointer of Git LFS instead of the image. Fetch the files with `git lfs pull`.'
         )

@@ -101,23 +101,10 @@ def _read_notes(path: str | Path, text: str) -> dict[str, Any]:
 def decode_png(
     path: str | Path, content: bytes, field: Field, scale: float | None, offset: float
 ) -> np.ndarray:
-    """The map in a PNG file.
+    """The map in a PNG file; ``scale`` and ``offset`` are of numbers whose file has no own scaling.
 
-    Args:
-        path (str | Path): Its name, for messages.
-        content (bytes): The file.
-        field (Field): What it shows.
-        scale (float, optional): value = stored * scale + offset, for numbers in a file that does
-            not hold its own scaling; None is 1.
-        offset (float): See ``scale``.
-
-    Returns:
-        np.ndarray: Labels or a mask as stored (of a mask in color, the first channel), or numbers
-        or vectors in float64; (H, W) or (H, W, C).
-
-    Raises:
-        BadSampleError: If the file is damaged, cut short, was written for another field, or has too
-            few bits.
+    Labels or a mask come as stored (of a mask in color, the first channel), numbers or vectors in
+    float64; (H, W) or (H, W, C).
     """
     stored, notes = _read_png(path, content)
     if notes.get('field', field.name) != field.name:
@@ -144,19 +131,7 @@ def decode_png(
 def encode_png(
     path: Path, array: np.ndarray, field: Field, scale: float | None, offset: float | None
 ) -> bytes:
-    """The content of a PNG file, as :func:`~mmsapiens.io.map_io.write_map` describes it.
-
-    Args:
-        path (Path): Its name, for messages.
-        array (np.ndarray): The map, (H, W) or (H, W, C).
-        field (Field): What it shows.
-        scale (float, optional): Of numbers; None takes the range of values.
-        offset (float, optional): Likewise.
-
-    Raises:
-        ValueError: If the scaled values do not fit in 16 bits.
-        BadSampleError: If a vector is longer than 1.
-    """
+    """The content of a PNG file, as :func:`~mmsapiens.io.map_io.write_map` describes it."""
     notes: dict[str, Any] = dict(field=field.name)
     if field.dtype == 'uint8':
         stored = array if field.is_labels else array * np.uint8(255)
@@ -207,19 +182,10 @@ def _encode_numbers(
 
 
 def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
-    """The map in an EXR file.
+    """The map in an EXR file, as stored, (H, W) or (H, W, C).
 
-    Args:
-        path (str | Path): Its name, for messages.
-        content (bytes): The file.
-        field (Field): What it shows. A field of one channel may be the only channel, or one of 'Z',
-            'Y', 'V', 'depth', or gray as R, G, B; vectors are in R, G, B or X, Y, Z.
-
-    Returns:
-        np.ndarray: As stored, (H, W) or (H, W, C).
-
-    Raises:
-        BadSampleError: If the file is damaged or has other channels.
+    A field of one channel may be the only channel, or one of 'Z', 'Y', 'V', 'depth', or gray as R,
+    G, B; vectors are in R, G, B or X, Y, Z.
     """
     # Its import may fail where no file of the kind is ever read.
     import OpenEXR
@@ -273,14 +239,7 @@ def _channel_names(field: Field) -> tuple[str, ...]:
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
     """The content of an EXR file: float32, compressed without loss.
 
-    Args:
-        path (Path): Its name, for messages.
-        array (np.ndarray): The map, (H, W) as channel Z, (H, W, 3) as R, G, B, or (H, W, C) as C0,
-            C1 and so on.
-        field (Field): What it shows.
-
-    Raises:
-        ValueError: If it is labels or a mask.
+    (H, W) is channel Z, (H, W, 3) are R, G, B, and (H, W, C) are C0, C1 and so on.
     """
     import OpenEXR
 

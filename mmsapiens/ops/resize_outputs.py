@@ -1,6 +1,6 @@
 """From the output of a network back to the image.
 
-Letters: C channels, H W height and width of the image, h w those of the output.
+Shapes: C channels, H W height and width of the image, h w those of the output.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the refineme
 form <https://arxiv.org/abs/1911.07524>`_. Stock blurs every map and takes its logarithm, of which
 it needs nine pixels; only these are computed here.
 
-Letters: B people, K keypoints, N = B * K maps, H W height and width of a map.
+Shapes: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
 
 from __future__ import annotations

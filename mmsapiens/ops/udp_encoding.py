@@ -3,7 +3,7 @@
 The numbers are those of stock ``generate_udp_gaussian_heatmaps``: a window of three standard
 deviations around the nearest pixel, sub-pixel mean, 0 outside.
 
-Letters: B people, K keypoints, H W height and width of a map, S window side.
+Shapes: B people, K keypoints, H W height and width of a map, S window side.
 """
 
 from __future__ import annotations

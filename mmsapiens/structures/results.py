@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.read_errors import ReadError
+from .fields import get_field
 
 T = TypeVar('T')
 
@@ -149,6 +150,11 @@ class MapResult:
     classes: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
 
+    @property
+    def is_labels(self) -> bool:
+        """Whether values are class ids."""
+        return get_field(self.field).is_labels
+
 
 @dataclass
 class ImageResult:
@@ -181,6 +187,6 @@ class ImageResult:
     def human_mask(self) -> NDArray | None:
         """Pixels of people, bool (H, W), where a parsing task was run."""
         for result in self.tasks.values():
-            if isinstance(result, MapResult) and result.field == 'seg_map':
+            if isinstance(result, MapResult) and result.is_labels:
                 return result.values > 0
         return None

@@ -100,7 +100,7 @@ def _maps(result: ImageResult) -> list[MapResult]:
 
 def _legend(found: MapResult, result: ImageResult, width: int, size: int) -> NDArray | None:
     """What the colors of classes mean; None without any."""
-    if found.field != 'seg_map' or not found.classes or not found.palette:
+    if not found.is_labels or not found.classes or not found.palette:
         return None
     ids = [int(i) for i in np.unique(found.values) if 0 < i < len(found.classes)]
     entries = [(found.classes[i], found.palette[i]) for i in ids]

@@ -28,19 +28,19 @@ SHARE_OF_BODY = dict(face=0.35, left_hand=0.5, right_hand=0.5)
 """Group -> radius of its points as a share of those of the body."""
 
 
-def group_of_each(vocabulary: KeypointSet) -> list[str]:
+def group_of_each(keypoint_set: KeypointSet) -> list[str]:
     """The group of each keypoint, by index."""
-    groups = ['extra'] * len(vocabulary)
-    for group, ids in vocabulary.groups.items():
+    groups = ['extra'] * len(keypoint_set)
+    for group, ids in keypoint_set.groups.items():
         for index in ids:
             groups[index] = group
     return groups
 
 
-def point_colors(vocabulary: KeypointSet) -> list[tuple[int, int, int]]:
+def point_colors(keypoint_set: KeypointSet) -> list[tuple[int, int, int]]:
     """The RGB color of each keypoint, by index."""
     colors = []
-    for name, group in zip(vocabulary.keypoint_names, group_of_each(vocabulary)):
+    for name, group in zip(keypoint_set.keypoint_names, group_of_each(keypoint_set)):
         side = name.split('_')[0]
         is_sided = group == 'body' and side in ('left', 'right')
         colors.append(GROUP_COLORS[f'{side}_hand' if is_sided else group])
@@ -65,7 +65,7 @@ def draw_person(
     image: np.ndarray,
     keypoints: np.ndarray,
     scores: np.ndarray,
-    vocabulary: KeypointSet,
+    keypoint_set: KeypointSet,
     threshold: float = 0.3,
     box: np.ndarray | None = None,
     with_indices: bool = False,
@@ -79,7 +79,7 @@ def draw_person(
         image (np.ndarray): RGB, uint8, (H, W, 3).
         keypoints (np.ndarray): (x, y) in pixels, (K, 2).
         scores (np.ndarray): Scores or visibilities (K,).
-        vocabulary (KeypointSet): What the K keypoints are.
+        keypoint_set (KeypointSet): What the K keypoints are.
         threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
         box (np.ndarray, optional): (x1, y1, x2, y2). Defaults to None.
         with_indices (bool): Whether to write the index beside each point. Defaults to False.
@@ -88,9 +88,9 @@ def draw_person(
     if not seen.any():
         return
     radius = point_radius(keypoints[seen], box)
-    groups, colors = group_of_each(vocabulary), point_colors(vocabulary)
+    groups, colors = group_of_each(keypoint_set), point_colors(keypoint_set)
     whole = np.round(np.nan_to_num(keypoints)).astype(int)
-    for start, end in vocabulary.links:
+    for start, end in keypoint_set.links:
         if seen[start] and seen[end]:
             # A wrist belongs to the body, its links to the hand; between two sides of the body a
             # link has the color of the middle.

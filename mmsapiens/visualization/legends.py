@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -29,8 +29,13 @@ def font_size(height: int, width: int) -> int:
 
 @lru_cache(maxsize=16)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    folder = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
-    return ImageFont.truetype(str(folder / 'DejaVuSans.ttf'), size)
+    """A font with many letters where matplotlib is installed, else that of Pillow."""
+    found = find_spec('matplotlib')  # importing it takes long
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder, 'mpl-data', 'fonts', 'ttf', 'DejaVuSans.ttf')
+        if path.is_file():
+            return ImageFont.truetype(str(path), size)
+    return ImageFont.load_default(size)  # type: ignore[return-value]
 
 
 def text_width(text: str, size: int) -> int:

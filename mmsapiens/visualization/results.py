@@ -65,9 +65,9 @@ def draw_pose(
     """
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
-    vocabulary = get_keypoint_set(pose.vocabulary)
+    keypoint_set = get_keypoint_set(pose.vocabulary)
     for points, scores, box in zip(pose.keypoints, pose.scores, people.boxes):
-        draw_person(image, points, scores, vocabulary, threshold, box)
+        draw_person(image, points, scores, keypoint_set, threshold, box)
     return image
 
 
@@ -121,14 +121,14 @@ def map_tile(
         )
         return drawer_of(get_field(result.field)).draw(maps, scene, title)
 
-    is_mixed = result.field == 'seg_map'
+    is_mixed = result.is_labels
     tile = scene_of.drawn_once((id(result), opacity if is_mixed else None), draw)
     return replace(tile, title=title)
 
 
 def _palette(result: MapResult) -> list[tuple[int, int, int]]:
     """RGB colors of the classes, spread if it has none."""
-    if result.palette or result.field != 'seg_map':
+    if result.palette or not result.is_labels:
         return list(result.palette)
     return spread_palette(max(len(result.classes), 1))
 
@@ -154,10 +154,10 @@ def draw_overlay(
     if isinstance(found, PoseResult):
         return pose_overlay(result, task, threshold)
     if opacity is None:
-        opacity = PART_OPACITY if found.field == 'seg_map' else MAP_OPACITY
+        opacity = PART_OPACITY if found.is_labels else MAP_OPACITY
     tile = map_tile(found, result, task, opacity)
     drawn = tile.image
-    if found.field == 'seg_map':
+    if found.is_labels:
         return drawn
     image = to_rgb(result)
     mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)

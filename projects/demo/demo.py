@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from four_tasks.configs import config_text
 from four_tasks.data import write_lists
+from four_tasks.photographs import use_portrait
+from four_tasks.report import results, write_page
 from four_tasks.stages import Record, Runner, Stage, write_atomically
-from four_tasks.story import results, write_page
 from four_tasks.variants import STARTS_FROM, TITLES, VARIANTS, Variant, get_variant
 from mmengine.config import Config
-from pose_demo import use_portrait
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = '256x192'
@@ -77,15 +77,14 @@ def export_weights(work_dir: Path, target: Path) -> None:
         work_dir (Path): Of the training.
         target (Path): The file; it appears when it is complete.
     """
-    import io
-
     import torch
+
+    from mmsapiens.core.atomic_files import atomic_open
 
     newest = Path((work_dir / 'last_checkpoint').read_text('utf-8').strip())
     checkpoint = torch.load(newest, map_location='cpu', weights_only=False)
-    buffer = io.BytesIO()
-    torch.save({'state_dict': checkpoint['state_dict']}, buffer)
-    write_atomically(target, buffer.getvalue())
+    with atomic_open(target) as partial:
+        torch.save({'state_dict': checkpoint['state_dict']}, partial)
 
 
 def weights_of(run: Path, task: str) -> Path:
@@ -180,9 +179,9 @@ def write_report(name: str, variant: Variant, run: Path, records: list[Record]) 
     page = run / 'report.html'
     write_atomically(page, text)
     print(f'\n{"":46} {"baseline":>9} {"network":>9}')
-    for row in results(heldout['tasks'], name):
+    for row in results(heldout['tasks']):
         print(f'{row.metric:46} {row.baseline:9.2f} {row.ours:9.2f}  {row.change()}, {row.guess}')
-    wall = sum(record.wall_s for record in records)
+    wall = sum(record.seconds for record in records)
     print(f'\n{wall / 60:.1f} minutes; the page: {page}')
     return page
 

@@ -1,5 +1,8 @@
 """Ready models from names and files, without a host."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -109,6 +112,28 @@ def test_an_encoder_alone_is_no_model(tmp_path):
     torch.save(model.backbone.state_dict(), tmp_path / 'encoder.pth')
     with pytest.raises(ValueError, match=r"encoder.pth: .*no head for 'depth'"):
         build_model(ARCH, 'depth', checkpoint=tmp_path / 'encoder.pth')
+
+
+def test_no_host_is_imported(tmp_path):
+    _, weights = tiny_task('pose-17', tmp_path)
+    code = f"""
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        hosts = ('mmengine', 'mmcv', 'mmpose', 'mmseg', 'mmdet', 'mmpretrain')
+        if name.split('.')[0] in hosts:
+            raise ImportError('blocked: ' + name)
+sys.meta_path.insert(0, Blocked())
+import numpy as np
+from mmsapiens import build_model
+model = build_model({ARCH!r}, 'pose-17', checkpoint={str(weights)!r})
+print(tuple(model([np.zeros((50, 70, 3), dtype=np.uint8)])['pose-17'][0].shape))
+from mmsapiens.inference.networks import build_network
+build_network('pose-17', None, {str(weights)!r}, model={ARCH!r})
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == '(1, 17, 3)'
 
 
 def test_every_task_builds():

@@ -1,15 +1,18 @@
 """Files say what they hold; what is ambiguous is asked, never guessed."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 from checkpoints import make_state_dict
 from mmengine.config import Config
+from parity import ROOT
 from safetensors import safe_open
 from test_loading import Model
 from torch import nn
 
+from mmsapiens import build_model
 from mmsapiens.checkpoints import (
     convert_checkpoint,
     describe,
@@ -18,7 +21,9 @@ from mmsapiens.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
+from mmsapiens.classes import get_class_set
 from mmsapiens.engine import CheckpointGuardHook
+from mmsapiens.engine.build import build_without_weights
 from mmsapiens.models import SapiensViT
 
 
@@ -147,3 +152,41 @@ def test_models_of_others_say_nothing():
 def test_unknown_tasks_are_refused(write):
     with pytest.raises(KeyError, match='detph'):
         describe(write('depth'), task='detph')
+
+
+@pytest.mark.parametrize(
+    'config, facts',
+    [
+        ('pose/goliath308', ('keypoints', 'goliath308', 308, 'InstanceNormHeatmapHead')),
+        ('dense/parsing', ('seg_map', 'cihp', 20, 'ParsingHead')),
+        ('dense/normal', ('normal_map', None, 3, 'NormalHead')),
+        ('pretrain', None),
+    ],
+)
+def test_checkpoints_of_a_training_say_what_they_hold(config, facts, tmp_path):
+    path = sorted((ROOT / 'configs' / config).glob('sapiens-tiny*.py'))[-1 if facts is None else 0]
+    if 'parsing' in config:
+        path = next((ROOT / 'configs' / config).glob('sapiens-tiny*cihp*.py'))
+    model = build_without_weights(path)
+    sets = dict(dataset_name='goliath308', classes=get_class_set('cihp').classes)
+    checkpoint = dict(state_dict={}, meta=dict(epoch=1, dataset_meta=sets))
+    CheckpointGuardHook().before_save_checkpoint(SimpleNamespace(model=model), checkpoint)
+    torch.save(checkpoint, tmp_path / 'epoch_1.pth')
+    own = read_checkpoint(tmp_path / 'epoch_1.pth')['meta']['mmsapiens']
+    assert own['arch']['num_heads'] == 4 and own['patch_padding'] in (0, 2, 'corner')
+    assert own['img_size'] == list(model.backbone.img_size)
+    assert own['mean'] == pytest.approx([123.675, 116.28, 103.53])
+    keys = ('field', 'set', 'channels', 'head')
+    found = [tuple(task[key] for key in keys) for task in own['tasks']]
+    assert found == ([facts] if facts else [])
+
+
+def test_a_model_with_several_heads_is_built_again_from_its_file(tiny_arch, tmp_path):
+    tasks = ['normal', 'seg-28']
+    model = build_model('sapiens-tiny', tasks, img_size=(64, 48), patch_padding=1)
+    own = model_metadata(model)
+    assert [task['field'] for task in own['tasks']] == ['normal_map', 'seg_map']
+    path = write_checkpoint(model.state_dict(), tmp_path / 'two.pth', dict(mmsapiens=own))
+    again = build_model(None, tasks, checkpoint=path)
+    assert again.backbone.patch_embed.padding == 1
+    assert again.backbone.img_size == (64, 48)

@@ -1,5 +1,8 @@
 """Networks of inference give the numbers of the stock test pipeline."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -236,3 +239,33 @@ def test_a_pipeline_that_cannot_be_repeated_is_refused(folder):
             step.keep_ratio = True
     with pytest.raises(ValueError, match="the test pipeline of 'depth' must be of"):
         build_network('depth', cfg, weights)
+
+
+def test_all_tasks_run_without_hosts(folder):
+    """As a new process, from a photograph to results."""
+    files = {task: str(tiny_task(task, folder)[1]) for task in ('pose-17', 'seg-28', 'normal')}
+    code = f"""
+import sys
+for name in ('mmengine', 'mmcv', 'mmpose', 'mmseg', 'mmdet', 'mmpretrain', 'xtcocotools'):
+    sys.modules[name] = None
+import numpy as np
+from mmsapiens.inference.networks import build_network
+from mmsapiens.inference.pipeline import Pipeline
+from mmsapiens.structures import Image, People
+networks = {{
+    task: build_network(task, None, path, model={ARCH!r}) for task, path in {files!r}.items()
+}}
+frame = Image(np.zeros((50, 70, 3), dtype=np.uint8), 'a', 'a.png')
+locate = lambda frames: [People.whole_image(frame.size_hw) for frame in frames]
+for result in Pipeline(networks, locate).run([frame]):
+    print(*result.tasks)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == list(files)
+
+
+def test_a_subset_of_keypoints_is_refused(folder):
+    config, _ = tiny_task('pose-17', folder, **{'model.test_cfg.output_keypoint_indices': [0, 1]})
+    with pytest.raises(ValueError, match='`output_keypoint_indices`.*Remove it'):
+        build_network('pose-17', config, None)

@@ -64,4 +64,4 @@ def test_kills_change_nothing(tmp_path):
     figures = kill_training.kill_test(tmp_path, 2, 42, 0, kinds=['training', 'saving'])
     assert figures['kills'] == dict(training=1, saving=1)
     first, second = figures['after_steps']
-    assert 1 <= first < second < 42
+    assert 1 <= first < second <= 42  # the last checkpoint may be the one that is cut off

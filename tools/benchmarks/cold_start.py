@@ -41,7 +41,7 @@ def load(side: str, path: str, config: str) -> dict:
     from mmengine.config import Config
     from mmengine.registry import MODELS, init_default_scope
     from mmengine.runner import load_checkpoint
-    from mmsapiens.checkpoints import load_model
+    from mmsapiens.engine.build import load_model
     from timing import status_bytes
 
     cfg = Config.fromfile(config)
@@ -86,7 +86,7 @@ def compare_loading(size: str, folder: Path) -> None:
     """Files of both layouts, one after the other alone in the page cache."""
     import torch
     from networks import CONFIGS
-    from mmsapiens.checkpoints.models import build_without_weights
+    from mmsapiens.engine.build import build_without_weights
     from safetensors.torch import save_file
     from timing import show
 

@@ -65,7 +65,7 @@ def network_rate(inferencer: SapiensInferencer, batch: int) -> float:
 
     @torch.inference_mode()
     def forward() -> Any:
-        return model.head.forward(model.extract_feat(inputs))
+        return model.heads['pose-308'](model.backbone(inputs))
 
     return batch / alternate({'alone': forward}, 8, 'cuda')['alone'][1]
 

@@ -173,8 +173,7 @@ def measure(state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     for prefix, last in HEADS.items():
         weight = state_dict.get(f'{prefix}{last}.weight')
         if weight is not None:
-            deconvs = sum(key.startswith(f'{prefix}deconv_layers.') for key in state_dict)
-            facts.update(head=prefix, out_channels=weight.shape[0], num_deconvs=deconvs)
+            facts.update(head=prefix, out_channels=weight.shape[0])
             break
     return facts
 

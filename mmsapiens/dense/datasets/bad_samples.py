@@ -70,13 +70,7 @@ class BadSamplePolicy(BaseDataset):
         self._shared_states()
 
     def prepare_data(self, idx: int) -> dict | None:
-        """Run the pipeline.
-
-        Args:
-            idx (int): Index of the sample.
-
-        Returns:
-            dict | None: What the pipeline gives; None for a bad sample that is skipped.
+        """Run the pipeline; None for a bad sample that is skipped.
 
         Raises:
             BadSampleError: If the sample is bad and may not be skipped.

@@ -23,14 +23,7 @@ _FOLDERS = {
 
 
 def usual_folders(key: str) -> tuple[str, ...]:
-    """Names that a folder may have, the first one being ours.
-
-    Args:
-        key (str): ``img_path`` or ``<field>_path``.
-
-    Returns:
-        tuple[str, ...]: As ('depths', 'depth') for ``depth_map_path``.
-    """
+    """Names that a folder may have, ours first: ``depths``, ``depth`` for ``depth_map_path``."""
     name = key.removesuffix('_path').removesuffix('_map')
     return _FOLDERS.get(key, (f'{name}s', name))
 
@@ -121,10 +114,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return [self.find_folders(self.split)]
 
     def find_folders(self, base: str) -> dict[str, str]:
-        """The folder of each kind of file.
-
-        Args:
-            base (str): Where, below ``data_root``.
+        """The folder of each kind of file below ``data_root/base``.
 
         Raises:
             ValueError: If one is there under two names.
@@ -144,18 +134,10 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return folders
 
     def folder_names(self, key: str) -> tuple[str, ...]:
-        """Names that a folder may have: the one given, or the usual ones.
-
-        Args:
-            key (str): ``img_path`` or ``<field>_path``.
-        """
+        """Names that the folder of a key may have: the one given, or the usual ones."""
         return self._given_folders.get(key) or usual_folders(key)
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Suffixes of the files of a folder.
-
-        Args:
-            key (str): ``img_path`` or ``<field>_path``.
-        """
+        """Suffixes of the files of a folder, given or usual."""
         given = self._given_suffixes.get(key, super().suffixes(key))
         return (given,) if isinstance(given, str) else tuple(given)

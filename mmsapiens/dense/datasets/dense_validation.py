@@ -60,7 +60,7 @@ def validate_dataset(
 
     Args:
         dataset (PairedFilesDataset): Built with ``lazy_init=True``.
-        checks (MapChecks): What its maps are held against.
+        checks (MapChecks): What its maps are checked against.
         max_samples (int, optional): How many to open, spread over the dataset; pairs are always
             checked. Defaults to None, all.
         workers (int): Threads. Defaults to 1.
@@ -70,8 +70,8 @@ def validate_dataset(
         list[DenseFault]: In the order of the samples; empty if there are none.
     """
     faults, samples = list_samples(dataset)
-    if checks.vocabulary is not None:
-        faults += check_pairs(checks.vocabulary)
+    if checks.class_set is not None:
+        faults += check_pairs(checks.class_set)
     if max_samples is not None and len(samples) > max_samples:
         chosen = np.linspace(0, len(samples) - 1, max_samples).round()
         samples = [samples[int(index)] for index in chosen]
@@ -81,8 +81,8 @@ def validate_dataset(
     for report in reports:
         faults += report.faults
     faults += _find_duplicates(samples, reports)
-    if checks.vocabulary is not None and reports:
-        faults += _find_absent(checks.vocabulary, reports)
+    if checks.class_set is not None and reports:
+        faults += _find_absent(checks.class_set, reports)
     return faults
 
 
@@ -110,11 +110,11 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
     return faults, samples
 
 
-def check_pairs(vocabulary: ClassSet) -> list[DenseFault]:
+def check_pairs(class_set: ClassSet) -> list[DenseFault]:
     """Find pairs of a flip that contradict the names of classes."""
     return [
-        DenseFault('wrong_flip_pairs', vocabulary.name, message)
-        for message in find_wrong_pairs(vocabulary.classes, vocabulary.flip_pairs)
+        DenseFault('wrong_flip_pairs', class_set.name, message)
+        for message in find_wrong_pairs(class_set.classes, class_set.flip_pairs)
     ]
 
 
@@ -172,8 +172,8 @@ def _check_maps(
         findings: Iterator[Finding] = iter(())
         if name == 'human_mask':
             findings = check_mask(array, path)
-        elif name == 'seg_map' and checks.vocabulary is not None:
-            findings = check_labels(array, mask, checks.vocabulary)
+        elif name == 'seg_map' and checks.class_set is not None:
+            findings = check_labels(array, mask, checks.class_set)
         elif name == 'depth_map':
             findings = check_depth(array, mask)
         elif name == 'normal_map':
@@ -192,9 +192,9 @@ def _find_duplicates(
         first.setdefault(report.digest, path)
 
 
-def _find_absent(vocabulary: ClassSet, reports: Sequence[SampleReport]) -> Iterator[DenseFault]:
+def _find_absent(class_set: ClassSet, reports: Sequence[SampleReport]) -> Iterator[DenseFault]:
     seen: set[int] = set().union(*(report.labels for report in reports))
-    for index, name in enumerate(vocabulary.classes):
+    for index, name in enumerate(class_set.classes):
         if index not in seen:
             yield DenseFault(
                 'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'

@@ -77,9 +77,5 @@ def make_dataset(
 
 
 def stored_vocabulary(layout: str) -> str:
-    """Class set of the label files of a layout, 'goliath28' by default.
-
-    Args:
-        layout (str): As in :func:`make_dataset`.
-    """
+    """Class set of the label files of a layout, 'goliath28' by default."""
     return _PARSING[layout][1] if layout in _PARSING else 'goliath28'

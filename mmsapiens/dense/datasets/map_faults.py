@@ -33,7 +33,7 @@ DENSE_FAULT_KINDS = {
     'missing_folder': 'a folder of the layout does not exist',
     'no_samples': 'there is no image with all its maps',
     'missing_image': 'a map has no image of its name',
-    'missing_map': 'an image lacks a map of its name',
+    'missing_map': 'an image has no map of its name',
     'several_files': 'files of one name differ in the suffix only',
     'empty_file': 'a file has no bytes',
     'damaged_image': 'an image was cut short or cannot be decoded',
@@ -78,15 +78,15 @@ class DenseFault(fault_report.Fault):
 
 @dataclass(frozen=True)
 class MapChecks:
-    """What maps are held against.
+    """What maps are checked against.
 
     Attributes:
-        vocabulary (ClassSet, optional): Classes that label files hold. Defaults to None,
+        class_set (ClassSet, optional): Classes that label files hold. Defaults to None,
             labels are not checked.
         normal_frame (str): Axes of stored normals. Defaults to 'opengl'.
     """
 
-    vocabulary: ClassSet | None = None
+    class_set: ClassSet | None = None
     normal_frame: str = 'opengl'
 
 
@@ -142,10 +142,10 @@ def _read_raw(path: str) -> tuple[np.ndarray | None, bool]:
 
 
 def check_labels(
-    labels: np.ndarray, mask: np.ndarray | None, vocabulary: ClassSet
+    labels: np.ndarray, mask: np.ndarray | None, class_set: ClassSet
 ) -> Iterator[Finding]:
     """Find the faults of stored ids, uint8 (H, W), beside a mask of people, 0 or 1 (H, W)."""
-    count = len(vocabulary.classes)
+    count = len(class_set.classes)
     used = np.unique(labels)
     unknown = used[(used >= count) & (used != IGNORED)]
     if unknown.size:

@@ -39,7 +39,7 @@ class PairedFilesDataset(BadSamplePolicy):
 
     Raises:
         FileNotFoundError: If a folder or ``ann_file`` does not exist.
-        ValueError: If there is no sample; or if files lack matches, unless ``bad_samples='skip'``
+        ValueError: If there is no sample; or if files have no match, unless ``bad_samples='skip'``
             leaves them out.
     """
 
@@ -68,11 +68,7 @@ class PairedFilesDataset(BadSamplePolicy):
             ) from None
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Suffixes of the files of a folder.
-
-        Args:
-            key (str): A key of :meth:`folder_groups`.
-        """
+        """Suffixes of the files of a folder, by a key of :meth:`folder_groups`."""
         if key == IMAGE_KEY:
             return IMAGE_SUFFIXES
         return MAP_SUFFIXES + REFUSED_SUFFIXES
@@ -97,20 +93,11 @@ class PairedFilesDataset(BadSamplePolicy):
         return samples
 
     def describe_group(self, index: int, folders: Mapping[str, str]) -> dict[str, Any]:
-        """What the samples of a group have beside their paths.
-
-        Args:
-            index (int): Of the group.
-            folders (Mapping[str, str]): That one of :meth:`folder_groups`.
-        """
+        """What the samples of a group of :meth:`folder_groups` have beside their paths."""
         return {}
 
     def get_data_info(self, idx: int) -> dict:
-        """A sample, with what all samples share.
-
-        Args:
-            idx (int): Its index.
-        """
+        """A sample, with what all samples share."""
         info = super().get_data_info(idx)
         pairs = self._metainfo.get('flip_pairs', ())
         info['flip_label_pairs'] = [tuple(pair) for pair in pairs]

@@ -78,11 +78,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
             self.full_init()
 
     def get_data_info(self, idx: int) -> dict:
-        """A sample, with the keys that stock loading needs.
-
-        Args:
-            idx (int): Its index.
-        """
+        """A sample, with the keys that stock loading needs."""
         info = super().get_data_info(idx)
         info.update(
             label_map=self.label_map, reduce_zero_label=self.reduce_zero_label, seg_fields=[]
@@ -92,11 +88,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         return info
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Those of the stock arguments.
-
-        Args:
-            key (str): 'img_path' or 'seg_map_path'.
-        """
+        """Those of the stock arguments."""
         given = self.img_suffix if key == IMAGE_KEY else self.seg_map_suffix
         return (given,) if isinstance(given, str) else tuple(given)
 

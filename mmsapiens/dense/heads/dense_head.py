@@ -1,6 +1,6 @@
 """The trunk and the training step that all dense heads share.
 
-Letters: B batch, D width of the backbone, C channels of the output, H W height and width in pixels,
+Shapes: B batch, D width of the backbone, C channels of the output, H W height and width in pixels,
 h w those of the feature map.
 """
 
@@ -123,7 +123,7 @@ class DenseHead(BaseDecodeHead):
             dict[str, Tensor]: The losses by name.
 
         Raises:
-            ValueError: If a sample lacks the field.
+            ValueError: If a sample does not have the field.
         """
         target = self._stack_batch_gt(batch_data_samples)  # (B, C, H, W)
         pred = resize(

@@ -26,13 +26,7 @@ class DenseDataCheckHook(DataCheckHook):
     """
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Compare each dataset of a loader with the head.
-
-        Args:
-            runner (Runner): Of the run.
-            mode (str): 'train', 'val' or 'test'.
-            model (nn.Module): The segmentor.
-        """
+        """Compare each dataset of a loader with the head."""
         head = getattr(model, 'decode_head', None)
         if not isinstance(head, DenseHead):
             return

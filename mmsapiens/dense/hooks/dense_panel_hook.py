@@ -27,14 +27,7 @@ from ..visualization import DenseVisualizer
 
 
 def to_image(inputs: Tensor) -> np.ndarray:
-    """A packed image as one to draw on.
-
-    Args:
-        inputs (Tensor): BGR in [0, 255], (3, H, W).
-
-    Returns:
-        np.ndarray: RGB, uint8 (H, W, 3).
-    """
+    """A packed image, BGR in [0, 255] (3, H, W), as one to draw on, RGB uint8 (H, W, 3)."""
     pixels = inputs.detach().flip(0).permute(1, 2, 0).cpu().numpy()
     return np.ascontiguousarray(pixels.clip(0, 255).astype(np.uint8))
 
@@ -88,7 +81,7 @@ class DensePanelHook(Hook):
 
     In validation and test it draws what the model returned. In training it runs the model once more
     on the batch of the iteration, in evaluation mode and without gradients, with weights just
-    updated; training itself goes on as if nothing had happened. Only the main process draws. A
+    updated; training itself is not changed. Only the main process draws. A
     model that is sharded (FSDP, DeepSpeed) is not drawn in training.
 
     Images are those of the batch, in evaluation stretched to the shape of the photograph.
@@ -232,9 +225,7 @@ class DensePanelHook(Hook):
         step: int,
         show: bool = False,
     ) -> None:
-        out_file = None
-        if self.out_dir is not None:
-            out_file = os.path.join(self.out_dir, f'{name}_{step}.png')
+        out_file = self.out_dir and os.path.join(self.out_dir, f'{name}_{step}.png')
         runner.visualizer.add_datasample(
             name, image, sample, show=show, wait_time=self.wait_time, out_file=out_file, step=step
         )

@@ -57,12 +57,7 @@ class NormalAngleMetric(BaseMetric):
         self.thresholds = tuple(thresholds)
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Measure the angles of each image of a batch.
-
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_normal_map`` and
-                ``gt_normal_map``, (3, H, W), and perhaps ``gt_human_mask``.
+        """Measure the angles between ``pred_normal_map`` and ``gt_normal_map`` of each image.
 
         Raises:
             ValueError: If a map is missing or of another size, or a prediction is not finite at a
@@ -77,14 +72,7 @@ class NormalAngleMetric(BaseMetric):
             self.results.append(measure_angles(pred, gt, self.thresholds))
 
     def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        """Pool pixels, and average over images.
-
-        Args:
-            results (Sequence[Mapping[str, Any]]): What each image adds.
-
-        Returns:
-            dict[str, float]: Name -> figure; NaN if no pixel counts.
-        """
+        """Name -> figure over all images; NaN if no pixel counts."""
         empty = sum(not result['pixels'] for result in results)
         print_log(
             f'Angles of the normals of {len(results) - empty} images; '

@@ -84,12 +84,7 @@ class RelativeDepthMetric(BaseMetric):
         self.max_depth_eval = max_depth_eval
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Compute the figures of each image of a batch.
-
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_depth_map`` and
-                ``gt_depth_map``, (1, H, W), and perhaps ``gt_human_mask``.
+        """Compare ``pred_depth_map`` with ``gt_depth_map`` of each image.
 
         Raises:
             ValueError: If a map is missing or of another size, or a prediction is not finite at a
@@ -111,15 +106,7 @@ class RelativeDepthMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """Average over the images.
-
-        Args:
-            results (Sequence[Mapping[str, float]]): Figures of each image, empty for one without a
-                valid pixel.
-
-        Returns:
-            dict[str, float]: Name -> figure; NaN if no image counts.
-        """
+        """Name -> figure over all images; NaN if no pixel counts."""
         counted = [result for result in results if result]
         raised = int(sum(result['raised'] for result in counted))
         print_log(

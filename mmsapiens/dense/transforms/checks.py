@@ -6,23 +6,14 @@ from typing import Any
 
 from ...structures.fields import present_fields
 
-WAY_OUT = (
+REMEDY = (
     "use those that carry every field (such as 'mmsapiens.ResizeFields') "
     "after 'mmsapiens.LoadDenseTarget'"
 )
 
 
-def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT) -> None:
-    """Refuse maps that are not as large as their image.
-
-    Args:
-        results (dict): With ``img`` (H, W, 3) and any maps.
-        step (str): Name of the step, for the message.
-        way_out (str): The end of the message. Defaults to advice about steps that move pixels.
-
-    Raises:
-        ValueError: If the size of a map is another one.
-    """
+def check_field_sizes(results: dict[str, Any], step: str, remedy: str = REMEDY) -> None:
+    """Refuse maps that are not as large as ``img``; ``step`` is named in the message."""
     size = results['img'].shape[:2]
     for field in present_fields(results):
         found = results[field.key].shape[:2]
@@ -31,19 +22,12 @@ def check_field_sizes(results: dict[str, Any], step: str, way_out: str = WAY_OUT
                 f'{step}: `{field.key}` of {results.get("img_path")} must be '
                 f'as large as its image, {size} (height, width), but got '
                 f'{found}. A step in front of it moved only one of them: '
-                f'{way_out}.'
+                f'{remedy}.'
             )
 
 
 def check_prob(prob: float) -> float:
-    """A probability, as a float.
-
-    Args:
-        prob (float): The argument ``prob``.
-
-    Raises:
-        ValueError: If it is not in [0, 1].
-    """
+    """A probability, as a float; ValueError unless it is in [0, 1]."""
     if not 0 <= prob <= 1:
         raise ValueError(f'`prob` must be in [0, 1], but got {prob}')
     return float(prob)

@@ -9,15 +9,13 @@ import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
-from mmengine import fileio
 
 from ...registry import TRANSFORMS
 from ...structures.fields import HUMAN_MASK, SEG_MAP
 from ...transforms.load_checked_image import LoadCheckedImage
+from ..datasets.listing import IMAGE_SUFFIXES, list_files
 from .checks import check_field_sizes, check_prob
 from .color_transfer import transfer_colors, transfer_colors_8bit
-
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 
 
 def list_images(folder: str, backend_args: dict | None = None) -> list[str]:
@@ -30,22 +28,17 @@ def list_images(folder: str, backend_args: dict | None = None) -> list[str]:
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
     """
-    is_there = fileio.isdir(folder, backend_args=backend_args)
-    names = is_there and sorted(
-        name
-        for name in fileio.list_dir_or_file(
-            folder, list_dir=False, recursive=True, backend_args=backend_args
-        )
-        if name.lower().endswith(SUFFIXES)
-    )
-    if not names:
-        problem = f'has no image {SUFFIXES}' if is_there else 'does not exist'
+    problem = f'has no image {IMAGE_SUFFIXES}'
+    try:
+        found = list_files(folder, IMAGE_SUFFIXES, backend_args)
+    except FileNotFoundError:
+        found, problem = {}, 'does not exist'
+    if not found:
         raise FileNotFoundError(
-            f'the `folder` of RandomBackground, {os.path.abspath(folder)}, '
-            f'{problem}. Fill it with images without people, or set '
-            '`prob=0`.'
+            f'the `folder` of RandomBackground, {os.path.abspath(folder)}, {problem}. '
+            'Fill it with images without people, or set `prob=0`.'
         )
-    return [fileio.join_path(folder, name, backend_args=backend_args) for name in names]
+    return sorted(path for paths in found.values() for path in paths)
 
 
 def fit_background(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

@@ -116,13 +116,7 @@ class DenseVisualizer(SegLocalVisualizer):
         palette: Sequence[Sequence[int]] | None = None,
         dataset_name: str | None = None,
     ) -> None:
-        """Names and colors of classes; by default none, not Cityscapes'.
-
-        Args:
-            classes (Sequence[str], optional): As in stock. Defaults to None.
-            palette (Sequence, optional): Likewise.
-            dataset_name (str, optional): Likewise.
-        """
+        """Names and colors of classes; by default none, not Cityscapes'."""
         if classes is None and palette is None and dataset_name is None:
             self.dataset_meta: dict[str, Any] = {}
             return
@@ -142,7 +136,7 @@ class DenseVisualizer(SegLocalVisualizer):
         step: int = 0,
         with_labels: bool | None = True,
     ) -> None:
-        """Draw a sample, and hand it to the backends or write it.
+        """Draw a sample, and hand it to the backends or write it; arguments as in stock.
 
         Args:
             name (str): Name of the image for the backends.
@@ -156,11 +150,7 @@ class DenseVisualizer(SegLocalVisualizer):
             out_file (str, optional): Write to this file instead of to the backends. Defaults to
                 None.
             step (int): Iteration, for the backends. Defaults to 0.
-            with_labels (bool, optional): Of the stock class; classes are always named, in a legend.
-                Defaults to True.
-
-        Raises:
-            ValueError: If ``image`` has another shape or type.
+            with_labels (bool, optional): Not used; classes are always named, in a legend.
         """
         panel = self.draw_panel(image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred)
         self.set_image(panel)
@@ -179,16 +169,9 @@ class DenseVisualizer(SegLocalVisualizer):
         draw_gt: bool = True,
         draw_pred: bool = True,
     ) -> np.ndarray:
-        """The panel of a sample, without writing it.
+        """The panel of a sample, RGB uint8 (_, _, 3), without writing it.
 
-        Args:
-            image (np.ndarray): RGB, uint8 (H, W, 3).
-            data_sample (SegDataSample, optional): As in :meth:`add_datasample`. Defaults to None.
-            draw_gt (bool): Whether to draw the truth. Defaults to True.
-            draw_pred (bool): Whether to draw predictions. Defaults to True.
-
-        Returns:
-            np.ndarray: RGB, uint8 (_, _, 3).
+        Args as in :meth:`add_datasample`.
 
         Raises:
             ValueError: If ``image`` has another shape or type.

@@ -119,7 +119,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _lock(self, runner: Runner) -> None:
         if self.lock is None and is_main_process():
-            self.lock = lock_folder(runner.work_dir)
+            self.lock = lock_folder(runner.work_dir, is_singleton=True)
 
     def after_run(self, runner: Runner) -> None:
         """Release the folder."""

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .fast_trunk import Trunk
-
 DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 """Kernel size -> padding and output padding that double the resolution."""
 
@@ -47,7 +45,7 @@ def norm_and_activation(channels: int) -> list[nn.Module]:
 
 def deconv_layers(
     in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
-) -> Trunk:
+) -> nn.Sequential:
     """Transposed convolutions, each of which doubles height and width.
 
     Args:
@@ -56,7 +54,8 @@ def deconv_layers(
         kernel_sizes (Sequence[int]): 2, 3 or 4 for each layer.
 
     Returns:
-        Trunk: (B, in_channels, h, w) to (B, out_channels[-1], h * 2^n, w * 2^n) for n layers.
+        nn.Sequential: (B, in_channels, h, w) to (B, out_channels[-1], h * 2^n, w * 2^n) for n
+        layers.
 
     Raises:
         ValueError: If the sequences differ in length or a kernel size is not supported.
@@ -82,12 +81,12 @@ def deconv_layers(
         )
         layers += norm_and_activation(channels)
         in_channels = channels
-    return Trunk(*layers)
+    return nn.Sequential(*layers)
 
 
 def conv_layers(
     in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
-) -> Trunk:
+) -> nn.Sequential:
     """Convolutions that keep height and width.
 
     Args:
@@ -96,7 +95,7 @@ def conv_layers(
         kernel_sizes (Sequence[int]): An odd number for each layer.
 
     Returns:
-        Trunk: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
+        nn.Sequential: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
 
     Raises:
         ValueError: If the sequences differ in length or a kernel size is even.
@@ -109,4 +108,4 @@ def conv_layers(
         layers.append(nn.Conv2d(in_channels, channels, kernel_size, padding=kernel_size // 2))
         layers += norm_and_activation(channels)
         in_channels = channels
-    return Trunk(*layers)
+    return nn.Sequential(*layers)

@@ -26,7 +26,7 @@ class AnnotationChecks(BaseCocoStyleDataset):
     Raises:
         FileNotFoundError: If ``ann_file`` or ``bbox_file`` is missing.
         ValueError: If one of them is not the JSON expected, if an annotation has another number of
-            keypoints than ``metainfo``, or if nobody is left.
+            keypoints than ``metainfo``, or if no person is left.
     """
 
     KEYPOINT_FIELDS: tuple[str, ...] = ('keypoints',)
@@ -88,7 +88,7 @@ class AnnotationChecks(BaseCocoStyleDataset):
                 ' above 0) and a `bbox` inside its image'
             )
             raise ValueError(
-                f'{self.bbox_file or self.ann_file} has nobody for this '
+                f'{self.bbox_file or self.ann_file} has no person for this '
                 f'dataset: {needs} is needed. Check the file and `filter_cfg`.'
             )
         return data_list

@@ -19,33 +19,14 @@ def is_local(path: str) -> bool:
     return '://' not in path
 
 
-def check_file(argument: str, path: str, way_out: str) -> None:
-    """Refuse a local file that is missing.
-
-    Args:
-        argument (str): The setting that names it.
-        path (str): The file.
-        way_out (str): What to do about it.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-    """
+def check_file(argument: str, path: str, remedy: str) -> None:
+    """Refuse a local file that is missing, naming the setting and the remedy."""
     if is_local(path) and not os.path.isfile(path):
-        raise FileNotFoundError(f'`{argument}` of the dataset does not exist: {path}. {way_out}')
+        raise FileNotFoundError(f'`{argument}` of the dataset does not exist: {path}. {remedy}')
 
 
 def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
-    """Refuse a file that is not JSON of the expected kind.
-
-    Args:
-        argument (str): The setting that names it.
-        path (str): The file.
-        keys (Sequence[str]): Lists that it must have; a list is expected where none is given.
-            Defaults to ().
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """Refuse a file that is not JSON with the lists ``keys``, or without these, not a list."""
     try:
         with open(path, encoding='utf-8') as file:
             doc = json.load(file)
@@ -69,23 +50,15 @@ def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
 
 
 def check_detections(bbox_file: str, ann_file: str) -> None:
-    """Refuse detections that the stock reader cannot use.
-
-    Args:
-        bbox_file (str): A list of detections.
-        ann_file (str): The COCO file of the same images.
-
-    Raises:
-        ValueError: If a detection lacks an entry or is of another image.
-    """
+    """Refuse a list of detections that is incomplete, or of other images than the COCO file."""
     with open(bbox_file, encoding='utf-8') as file:
         detections = json.load(file)
     with open(ann_file, encoding='utf-8') as file:
         known = {image['id'] for image in json.load(file)['images']}
     for index, detection in enumerate(detections):
-        lacking = _DETECTION_KEYS - set(detection)
-        if lacking:
-            raise ValueError(f'{bbox_file}: detection {index} lacks {sorted(lacking)}')
+        missing = _DETECTION_KEYS - set(detection)
+        if missing:
+            raise ValueError(f'{bbox_file}: detection {index} has no {sorted(missing)}')
         if detection['image_id'] not in known:
             raise ValueError(
                 f'{bbox_file}: detection {index} is of the image '
@@ -127,10 +100,10 @@ def check_annotation(
         raise ValueError(
             f'{where} must have a `bbox` [x, y, width, height], but got {annotation["bbox"]}'
         )
-    lacking = [field for field in fields if field not in annotation]
-    if lacking:
+    missing = [field for field in fields if field not in annotation]
+    if missing:
         raise ValueError(
-            f'{where} must have {shorten([f"`{f}`" for f in lacking])}. Use '
+            f'{where} must have {shorten([f"`{f}`" for f in missing])}. Use '
             'an annotation file of this vocabulary, or the dataset of this '
             'file.'
         )

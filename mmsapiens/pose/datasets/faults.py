@@ -1,4 +1,4 @@
-"""What can be wrong with an annotation file, and how it is told."""
+"""What can be wrong with an annotation file, and reading what may be wrong."""
 
 from __future__ import annotations
 
@@ -71,16 +71,7 @@ class Fault(fault_report.Fault):
 
 
 def place(section: str, index: int, entry: object) -> str:
-    """Name an entry of a list.
-
-    Args:
-        section (str): Name of the list.
-        index (int): Its position there.
-        entry (object): The entry.
-
-    Returns:
-        str: As ``images[0] (id 785)``.
-    """
+    """Name an entry of a list, as ``images[0] (id 785)``."""
     name = f'{section}[{index}]'
     if isinstance(entry, dict) and 'id' in entry:
         name += f' (id {show(entry["id"])})'
@@ -93,12 +84,7 @@ def show(value: object) -> str:
 
 
 def entry_id(entry: object, key: str = 'id') -> EntryId | None:
-    """The id in an entry, None if there is no usable one.
-
-    Args:
-        entry (object): An entry of a list.
-        key (str): Where the id is. Defaults to 'id'.
-    """
+    """The id in an entry, None if there is no usable one."""
     value = entry.get(key) if isinstance(entry, dict) else None
     if isinstance(value, (int, str)) and not isinstance(value, bool):
         return value
@@ -106,11 +92,7 @@ def entry_id(entry: object, key: str = 'id') -> EntryId | None:
 
 
 def to_floats(value: object) -> np.ndarray | None:
-    """A list of numbers as an array, None if it is something else.
-
-    Args:
-        value (object): As JSON gives it.
-    """
+    """A list of numbers of JSON as an array, None if it is something else."""
     if not isinstance(value, list) or set(map(type, value)) - {int, float}:
         return None
     try:
@@ -120,10 +102,6 @@ def to_floats(value: object) -> np.ndarray | None:
 
 
 def to_float(value: object) -> float:
-    """A number, NaN if it is something else.
-
-    Args:
-        value (object): As JSON gives it.
-    """
+    """A number of JSON, NaN if it is something else."""
     values = to_floats([value])
     return math.nan if values is None else float(values[0])

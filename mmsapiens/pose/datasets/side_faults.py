@@ -51,15 +51,7 @@ _PARTS = (('swapped_hands', 'wrist', 'hand'), ('swapped_feet', 'ankle', 'foot'))
 
 
 def check_sides(points: np.ndarray, keypoint_set: KeypointSet) -> Iterator[Finding]:
-    """Find exchanged sides of a person.
-
-    Args:
-        points (np.ndarray): x, y in pixels and visibility, (K, 3), finite.
-        keypoint_set (KeypointSet): Of the points.
-
-    Yields:
-        Finding: Kind and message.
-    """
+    """Find exchanged sides of a person: x, y and visibility (K, 3), finite."""
     yield from _check_face_and_body(points, keypoint_set)
     for kind, joint, part in _PARTS:
         sides = [

@@ -26,7 +26,7 @@ def keypoint_counts(dataset: Any) -> set[int]:
     That of its metainfo, or of the ``KeypointConverter`` in its pipeline.
 
     Args:
-        dataset (BaseDataset | ConcatDataset): Any dataset; none is told of those without keypoints.
+        dataset (BaseDataset | ConcatDataset): Any dataset; those without keypoints give none.
     """
     if isinstance(dataset, ConcatDataset):
         return set().union(*map(keypoint_counts, dataset.datasets))
@@ -67,7 +67,7 @@ def check_head(where: str, dataset: Any, model: nn.Module) -> None:
 class PoseDataCheckHook(DataCheckHook):
     """Refuses datasets that would fail late or train on nonsense.
 
-    Looks at nobody to train on, the number of keypoints of annotations, metainfo and head,
+    Looks at empty datasets, the number of keypoints of annotations, metainfo and head,
     left-right pairs, missing images and flat boxes; in training also of the validation set. Other
     datasets than COCO-style ones are only compared with the head.
 
@@ -85,13 +85,7 @@ class PoseDataCheckHook(DataCheckHook):
         self.max_samples = max_samples
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Look at the samples of a loader, and compare them with the head.
-
-        Args:
-            runner (Runner): Of the run.
-            mode (str): 'train', 'val' or 'test'.
-            model (nn.Module): The pose estimator.
-        """
+        """Look at the samples of a loader, and compare them with the head."""
         dataset = getattr(runner, f'{mode}_dataloader').dataset
         for part in leaf_datasets(dataset):
             if isinstance(part, BaseCocoStyleDataset):
@@ -103,7 +97,7 @@ class PoseDataCheckHook(DataCheckHook):
     def _check_part(self, where: str, dataset: BaseDataset) -> None:
         if len(dataset) == 0:
             raise ValueError(
-                f'the dataset of {where} is empty: it has nobody with '
+                f'the dataset of {where} is empty: it has no person with '
                 'labelled keypoints and a box inside the image. Check the '
                 'file and `filter_cfg`.'
             )

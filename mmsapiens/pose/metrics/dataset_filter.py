@@ -28,7 +28,7 @@ class DatasetFilter:
         """Whether a sample belongs to the dataset.
 
         Args:
-            data_sample (Mapping[str, Any]): With the keys that the dataset is told by.
+            data_sample (Mapping[str, Any]): With the keys that tell the dataset.
 
         Returns:
             bool: False for those of other datasets.

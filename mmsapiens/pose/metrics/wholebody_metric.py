@@ -43,7 +43,7 @@ class WholeBodyMetric(CocoMetric):
     COCO-WholeBody, or that of the 308 evaluation files, with any number of people in an image.
 
     Predictions of another vocabulary are converted. Only the points that they have are then
-    compared, scored and used by the NMS: points without a partner have no influence. See
+    compared, scored and used by the NMS: points without a counterpart have no influence. See
     ``docs/pose_metrics.md``.
 
     Several datasets in one run: one of these for each in a list, all with a ``prefix`` and

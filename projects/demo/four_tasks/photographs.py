@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,17 @@ ASPECT = 3 / 4
 MARGIN = 1.15
 """How much larger than the person's box the cut is."""
 HEIGHT = 512
+
+
+def use_portrait(folder: Path) -> Path:
+    """Lay the public-domain portrait that ships with matplotlib out as a COCO folder."""
+    from matplotlib.cbook import get_sample_data
+
+    folder.mkdir(parents=True, exist_ok=True)
+    image = get_sample_data('grace_hopper.jpg', asfileobj=False)
+    shutil.copy(image, folder / 'grace_hopper.jpg')
+    shutil.copy(Path(__file__).parents[1] / 'portrait.json', folder)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -1,78 +1,59 @@
-"""The page that the demo leaves: one file, no network."""
+"""The page that the demo leaves: one file, images inside."""
 
 from __future__ import annotations
 
 import base64
 import html
-import math
+import os
+import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import cv2
+from .stages import Record
+from .variants import TASKS, TITLES, Variant
 
 STYLE = """
-:root{--ink:#1c2330;--soft:#5d6778;--line:#dfe3ea;--paper:#fff;--wash:#f4f6f9;
---accent:#2458c5;--good:#157f4b;--bad:#b3541e;--ours:#e9f0ff}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#9aa5b5;
---line:#323a47;--paper:#161a21;--wash:#1e242d;--accent:#82a8ff;--good:#5fcf97;
---bad:#f0a06d;--ours:#1f2b44}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--wash);color:var(--ink);
-font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-header{background:linear-gradient(120deg,#16264d,#2458c5 70%,#3f7de0);
-color:#fff;padding:2.6rem 1rem 2.2rem}
-header h1{margin:0 0 .3rem;font-size:2rem;letter-spacing:-.01em}
-header p{margin:.2rem 0;max-width:46rem;color:#dfe8ff}
-.wide{max-width:1180px;margin:0 auto;padding:0 1rem}
-section{background:var(--paper);border:1px solid var(--line);
-border-radius:12px;padding:1.2rem 1.4rem 1.4rem;margin:1.2rem 0}
-h2{margin:.1rem 0 .5rem;font-size:1.35rem}
-h3{margin:1.4rem 0 .3rem;font-size:1.08rem}
-p{margin:.4rem 0 .8rem;max-width:56rem}
-.note{color:var(--soft);font-size:.92rem}
-.scroll{overflow-x:auto}
+:root{--ink:#1c2330;--soft:#5d6778;--line:#dfe3ea;--paper:#fff;--wash:#f4f6f9;--ours:#e9f0ff}
+@media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--soft:#9aa5b5;--line:#323a47;
+--paper:#161a21;--wash:#1e242d;--ours:#1f2b44}}
+body{margin:0 auto;max-width:1180px;padding:1rem;background:var(--wash);color:var(--ink);
+font:16px/1.55 system-ui,sans-serif}
+section{background:var(--paper);border:1px solid var(--line);border-radius:12px;
+padding:1rem 1.4rem;margin:1.2rem 0;overflow-x:auto}
+p{max-width:56rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:left;padding:.5rem .7rem;border-bottom:1px solid var(--line);
-vertical-align:top}
-th{font-size:.8rem;text-transform:uppercase;letter-spacing:.04em;
-color:var(--soft)}
-td.n,th.n{text-align:right;white-space:nowrap}
-td.less{white-space:nowrap}
-table.results{min-width:1060px}table.results td:nth-child(2){min-width:12rem}
+th,td{text-align:left;padding:.4rem .7rem;border-bottom:1px solid var(--line);vertical-align:top}
+th,figcaption{font-size:.8rem;color:var(--soft)}
 td.ours{background:var(--ours);font-weight:650}
-.good{color:var(--good);font-weight:650}.bad{color:var(--bad);font-weight:650}
-.less{color:var(--soft)}
-.grid{display:grid;gap:.55rem;align-items:start;overflow-x:auto;
-padding-bottom:.3rem}
+.grid{display:grid;gap:.55rem}
 figure{margin:0;min-width:104px}
-figure img{width:100%;display:block;border-radius:7px;background:#282a30}
-figcaption{font-size:.78rem;color:var(--soft);padding:.15rem .1rem 0;
-min-height:1.3em}
-.head{font-size:.8rem;font-weight:650;color:var(--soft);align-self:end}
-.legend{display:flex;flex-wrap:wrap;gap:.25rem .9rem;font-size:.82rem;
-margin:.7rem 0 0;padding:0;list-style:none}
-.legend i{display:inline-block;width:.85em;height:.85em;border-radius:3px;
-margin-right:.35em;vertical-align:-.05em}
-code{font:.82rem/1.45 ui-monospace,Menlo,Consolas,monospace}
-td code{word-break:break-word}
-footer{color:var(--soft);font-size:.85rem;padding:0 0 2rem}
+figure img{width:100%;border-radius:7px}
+.legend span{white-space:nowrap;margin-right:.9rem;font-size:.82rem}
+.legend i{display:inline-block;width:.85em;height:.85em;border-radius:3px;margin-right:.35em}
 """
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An image with a line below it.
-
-    Args:
-        path (Path): The image.
-        caption (str): The line. Defaults to ''.
-        alt (str): What it shows, for those who do not see it. Defaults to ''.
-    """
-
-    path: Path
-    caption: str = ''
-    alt: str = ''
+PACKAGES = ('mmsapiens', 'torch', 'numpy', 'mmengine', 'mmpose', 'mmsegmentation', 'anny')
+ABOUT = {
+    'pose': 'Dots are the 17 COCO keypoints: green the left and orange the right side of the '
+    'person, blue the middle. The network gets the box of the person; the baseline puts the mean '
+    'pose into it.',
+    'parsing': 'The baseline is the most frequent class at each place of the image.',
+    'depth': 'Near is bright. The prediction is relative; scale and shift are fitted to the truth, '
+    'as in the figures, and both have one color scale.',
+    'normal': 'Red is x to the right, green y up, blue z towards the camera.',
+}
+FIGURES = (
+    ('pose', 'pck_shorter_0.1', 'PCK, 0.1 of the shorter side, %', 100, False),
+    ('pose', 'PCK', 'PCK, 0.1 of the longer side, %', 100, False),
+    ('pose', 'coco/AP', 'AP of COCO, %', 100, False),
+    ('parsing', 'foreground_iou', 'IoU of the person, %', 100, False),
+    ('parsing', 'mIoU', 'mean IoU of 28 classes, %', 1, False),
+    ('depth', 'depth/abs_rel', 'AbsRel, %', 100, True),
+    ('normal', 'normal/pixel/mean', 'mean angle, degrees', 1, True),
+)
+"""Task, key of the figure, its name, its scale, and whether smaller is better."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +61,12 @@ class Result:
     """A line of the table of results.
 
     Args:
-        task (str): What was learned; '' continues the line above.
-        metric (str): Name of the figure, with the unit; '' if it is that of the line above.
+        task (str): What was learned.
+        metric (str): Name of the figure, with the unit.
         baseline (float): Of the guess.
         guess (str): What the guess is.
         ours (float): Of the network.
         smaller_is_better (bool): Direction of the figure.
-        target (float | None): Ratio of ours to the baseline to be reached, or with ``absolute`` the
-            figure itself. Defaults to None.
-        absolute (bool): See ``target``. Defaults to False.
-        digits (int): After the point. Defaults to 1.
     """
 
     task: str
@@ -98,181 +75,165 @@ class Result:
     guess: str
     ours: float
     smaller_is_better: bool
-    target: float | None = None
-    absolute: bool = False
-    digits: int = 1
-
-    @property
-    def ratio(self) -> float:
-        """Ours by the baseline's; infinite if that is 0."""
-        return self.ours / self.baseline if self.baseline else math.inf
-
-    @property
-    def is_met(self) -> bool | None:
-        """Whether the target is reached; None without one."""
-        if self.target is None:
-            return None
-        value = self.ours if self.absolute else self.ratio
-        if self.smaller_is_better:
-            return value <= self.target
-        return value >= self.target
 
     def change(self) -> str:
         """How ours compares, in words."""
-        if self.smaller_is_better:
-            percent = 100 * (1 - self.ratio)
-            word = 'lower' if percent >= 0 else 'higher'
-            return f'{abs(percent):.0f} % {word}'
-        return '–' if math.isinf(self.ratio) else f'{self.ratio:.1f} x'
-
-    def goal(self) -> str:
-        """The target, in words."""
-        if self.target is None:
-            return ''
-        if self.absolute:
-            sign = '≤' if self.smaller_is_better else '≥'
-            return f'{sign} {self.target:g}'
-        if self.smaller_is_better:
-            return f'≥ {100 * (1 - self.target):.0f} % lower'
-        return f'≥ {self.target:g} x'
+        if not self.baseline:
+            return '–'
+        ratio = self.ours / self.baseline
+        if not self.smaller_is_better:
+            return f'{ratio:.1f} x'
+        return f'{100 * abs(1 - ratio):.0f} % {"lower" if ratio <= 1 else "higher"}'
 
 
-def embed(path: Path, quality: int = 88) -> str:
-    """An image as a data URI, as JPEG or, where smaller, as PNG.
+def results(tasks: dict[str, Any]) -> list[Result]:
+    """Lines of the table.
 
     Args:
-        path (Path): The image.
-        quality (int): Of the JPEG. Defaults to 88.
-
-    Raises:
-        FileNotFoundError: If it cannot be read.
+        tasks (dict): Task -> ``figures`` of each way of predicting.
     """
-    image = cv2.imread(str(path))
-    if image is None:
-        raise FileNotFoundError(f'no image at {path}')
-    kind, data = 'png', path.read_bytes()
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    jpeg = cv2.imencode('.jpg', image, options)[1].tobytes()
-    if len(jpeg) < len(data) or path.suffix.lower() != '.png':
-        kind, data = 'jpeg', jpeg
-    return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
-
-
-def figure(item: Figure) -> str:
-    """HTML of an image."""
-    caption = html.escape(item.caption)
-    return (
-        f'<figure><img src="{embed(item.path)}" '
-        f'alt="{html.escape(item.alt, quote=True)}">'
-        f'<figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def grid(rows: Sequence[Sequence[Figure]], heads: Sequence[str], least: int = 104) -> str:
-    """HTML of rows of images.
-
-    Args:
-        rows (Sequence[Sequence[Figure]]): Each as long as ``heads``.
-        heads (Sequence[str]): Above the columns; none if empty.
-        least (int): Pixels that a column has at least. Defaults to 104.
-    """
-    columns = max(len(heads), max((len(row) for row in rows), default=1))
-    style = f'grid-template-columns:repeat({columns},minmax({least}px,1fr))'
-    cells = [f'<div class="head">{html.escape(head)}</div>' for head in heads]
-    cells += [figure(item) for row in rows for item in row]
-    return f'<div class="grid" style="{style}">{"".join(cells)}</div>'
-
-
-def results_table(results: Iterable[Result]) -> str:
-    """HTML of the table of results."""
-    lines = []
-    for row in results:
-        mark = ''
-        if row.is_met is not None:
-            kind, word = ('good', '✓') if row.is_met else ('bad', '✗')
-            mark = f' <span class="{kind}">{word}</span>'
-        lines.append(
-            f'<tr><td>{html.escape(row.task)}</td>'
-            f'<td>{html.escape(row.metric)}</td>'
-            f'<td class="n">{row.baseline:.{row.digits}f}</td>'
-            f'<td class="less">{html.escape(row.guess)}</td>'
-            f'<td class="n ours">{row.ours:.{row.digits}f}</td>'
-            f'<td class="n">{row.change()}</td>'
-            f'<td class="n">{row.goal()}{mark}</td></tr>'
+    return [
+        Result(
+            TITLES[task],
+            name,
+            scale * found[key],
+            way,
+            scale * tasks[task]['figures']['network'][key],
+            smaller,
         )
-    heads = (
-        '<th>Task</th><th>Figure</th><th class="n">Baseline</th>'
-        '<th>which is</th><th class="n">Network</th>'
-        '<th class="n">to baseline</th><th class="n">Target</th>'
+        for task, key, name, scale, smaller in FIGURES
+        for way, found in tasks[task]['figures'].items()
+        if way != 'network'
+    ]
+
+
+def embed(path: Path) -> str:
+    """An image file as a data URI."""
+    kind = 'png' if path.suffix == '.png' else 'jpeg'
+    return f'data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode()}'
+
+
+def grid(columns: int, cells: Iterable[tuple[Path, str]]) -> str:
+    """HTML of rows of images with lines below them."""
+    figures = ''.join(
+        f'<figure><img src="{embed(path)}" alt=""><figcaption>{html.escape(caption)}</figcaption>'
+        '</figure>'
+        for path, caption in cells
     )
-    return (
-        '<div class="scroll"><table class="results">'
-        f'<thead><tr>{heads}</tr></thead>'
-        f'<tbody>{"".join(lines)}</tbody></table></div>'
+    style = f'grid-template-columns:repeat({columns},minmax(104px,1fr))'
+    return f'<div class="grid" style="{style}">{figures}</div>'
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], ours: int = -1) -> str:
+    """HTML of a table; ``ours`` is the column that stands out."""
+    head = ''.join(f'<th>{html.escape(text)}</th>' for text in heads)
+    kinds = [' class="ours"' if number == ours else '' for number in range(len(heads))]
+    body = ''.join(
+        '<tr>'
+        + ''.join(f'<td{k}>{html.escape(text)}</td>' for k, text in zip(kinds, row))
+        + '</tr>'
+        for row in rows
     )
+    return f'<table><tr>{head}</tr>{body}</table>'
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """HTML of a plain table; cells are escaped, ``code:`` sets them as code.
-
-    Args:
-        heads (Sequence[str]): Titles of the columns.
-        rows (Iterable[Sequence[str]]): Cells.
-    """
-
-    def cell(text: str) -> str:
-        if text.startswith('code:'):
-            return f'<td><code>{html.escape(text[5:])}</code></td>'
-        return f'<td>{html.escape(text)}</td>'
-
-    head = ''.join(f'<th>{html.escape(h)}</th>' for h in heads)
-    body = ''.join(f'<tr>{"".join(cell(text) for text in row)}</tr>' for row in rows)
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div>'
-    )
-
-
-def legend(entries: Iterable[tuple[str, str]]) -> str:
-    """HTML of names beside colors, ``#rrggbb``."""
-    items = ''.join(
-        f'<li><i style="background:{html.escape(color, quote=True)}"></i>{html.escape(name)}</li>'
-        for name, color in entries
-    )
-    return f'<ul class="legend">{items}</ul>'
-
-
-def section(title: str, *parts: str) -> str:
+def section(title: str, text: str, *parts: str) -> str:
     """HTML of a section."""
-    return f'<section><h2>{html.escape(title)}</h2>{"".join(parts)}</section>'
+    lead = f'<p>{html.escape(text)}</p>' if text else ''
+    return f'<section><h2>{html.escape(title)}</h2>{lead}{"".join(parts)}</section>'
 
 
-def paragraph(text: str, kind: str = '') -> str:
-    """HTML of a paragraph.
+def task_section(task: str, heldout: dict[str, Any], folder: Path) -> str:
+    """Images of a task: the renders, the truth, and every way of predicting."""
+    rows = heldout['tasks'][task]['rows']
+    parts = [grid(len(rows), [(folder / each['file'], '') for each in heldout['inputs']])]
+    for index, cell in enumerate(rows[0]):
+        way = {'truth': 'Truth', 'network': 'Network'}.get(cell['way'], f'Baseline: {cell["way"]}')
+        cells = [(folder / row[index]['file'], row[index]['caption']) for row in rows]
+        parts.append(f'<h3>{html.escape(way)}</h3>{grid(len(rows), cells)}')
+    if task == 'parsing':
+        names = ''.join(
+            f'<span><i style="background:{color}"></i>{html.escape(name)}</span>'
+            for name, color in heldout['legend']
+        )
+        parts.append(f'<p class="legend">{names}</p>')
+    return section(TITLES[task], ABOUT[task], *parts)
+
+
+def write_page(
+    *,
+    name: str,
+    variant: Variant,
+    heldout: dict[str, Any],
+    photos: dict[str, Any],
+    folders: tuple[Path, Path],
+    records: Sequence[Record],
+) -> str:
+    """The page of a run.
 
     Args:
-        text (str): It is escaped.
-        kind (str): Class of the style. Defaults to ''.
+        name (str): Name of the variant.
+        variant (Variant): Its sizes.
+        heldout (dict): What ``predict.py`` wrote on held-out people.
+        photos (dict): Likewise on photographs.
+        folders (tuple[Path, Path]): Folders of their images.
+        records (Sequence[Record]): The steps.
+
+    Returns:
+        str: HTML.
     """
-    attribute = f' class="{kind}"' if kind else ''
-    return f'<p{attribute}>{html.escape(text)}</p>'
-
-
-def page(title: str, lead: Sequence[str], sections: Sequence[str]) -> str:
-    """The whole page.
-
-    Args:
-        title (str): Its title.
-        lead (Sequence[str]): Lines below the title.
-        sections (Sequence[str]): HTML.
-    """
-    lines = ''.join(f'<p>{html.escape(line)}</p>' for line in lead)
+    minutes = sum(record.seconds for record in records) / 60
+    lines = [
+        (row.task, row.metric, f'{row.baseline:.2f}', row.guess, f'{row.ours:.2f}', row.change())
+        for row in results(heldout['tasks'])
+    ]
+    heads = ('Task', 'Figure', 'Baseline', 'which is', 'Network', 'to baseline')
+    keys = ('input', *TASKS)
+    shown = [(folders[1] / row['files'][key], '') for row in photos['rows'] for key in keys]
+    epochs = ', '.join(f'{task} {count}' for task, count in variant.epochs.items())
+    setting = (
+        f'{platform.machine()}, {len(os.sched_getaffinity(0))} cores; variant “{name}”: '
+        f'{variant.images} images; epochs: {epochs}; batches of {variant.batch_size} in each '
+        f'process; AdamW, cosine from {variant.lr:g}. '
+        + ', '.join(f'{package} {version(package)}' for package in PACKAGES)
+    )
+    steps = [(record.title, f'{record.seconds:.0f}', record.command) for record in records]
+    sections = [
+        section(
+            'mmsapiens: four tasks from nothing',
+            'Four tiny vision transformers (2.3 million parameters each), trained one after the '
+            'other, the first from random weights, each of the others from the encoder before it, '
+            f'on {heldout["train_count"]} rendered people and tested on {heldout["count"]} others: '
+            f'{minutes:.1f} minutes in all.',
+        ),
+        section(
+            'Results on held-out people',
+            'No person of the test is in the training. A baseline is what one can say without '
+            'looking at the image, learned from the same training images. A keypoint counts when '
+            'it is off by less than a tenth of a side of the box. Depth: mean |d - g| / g after a '
+            'fit of scale and shift to each person.',
+            table(heads, lines, ours=4),
+        ),
+        *(task_section(task, heldout, folders[0]) for task in TASKS),
+        section(
+            'Real photographs',
+            'As they are, good or not: the networks have seen nothing but renders before plain '
+            'backgrounds. Depth and normals are drawn where the parts say person, keypoints where '
+            'their score is above 0.1.',
+            grid(len(keys), shown),
+        ),
+        section(
+            'What this shows, and what not',
+            'Rendering, datasets, training in several processes, metrics and drawing work '
+            'together, and the networks learn something that carries over to people they have not '
+            'seen. It does not show what Sapiens can do: the models of the paper are 130 to 1000 '
+            'times larger, see 64 times the pixels, and start from pretrained weights. One run '
+            'with one seed; some hundred test images of one renderer.',
+        ),
+        section('What was run', setting, table(('Step', 'Seconds', 'Command'), steps)),
+    ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<title>{html.escape(title)}</title><style>{STYLE}</style></head>'
-        f'<body><header><div class="wide"><h1>{html.escape(title)}</h1>'
-        f'{lines}</div></header><main class="wide">{"".join(sections)}</main>'
-        '<footer class="wide">Made by projects/demo of mmsapiens.</footer>'
-        '</body></html>\n'
+        '<title>mmsapiens: four tasks from nothing</title>'
+        f'<style>{STYLE}</style></head><body>{"".join(sections)}</body></html>\n'
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -18,22 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmsapiens.core.atomic_files import atomic_write
+
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file that is complete as soon as it is there.
-
-    Args:
-        path (Path): The file; its folder is made.
-        content (bytes | str): Its content; text becomes UTF-8.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}.unfinished')
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write a file that is complete as soon as it is there; text becomes UTF-8."""
+    atomic_write(content.encode() if isinstance(content, str) else content, path)
 
 
 @dataclass(frozen=True)
@@ -44,8 +33,7 @@ class Record:
         name (str): Of the step.
         title (str): What it did.
         command (str): What was run.
-        wall_s (float): Seconds, all attempts together.
-        cpu_s (float): Seconds of all processors, all attempts together.
+        seconds (float): All attempts together.
         key (str): Digest of command and inputs.
         done (bool): Whether it was finished.
     """
@@ -53,8 +41,7 @@ class Record:
     name: str
     title: str
     command: str
-    wall_s: float
-    cpu_s: float
+    seconds: float
     key: str
     done: bool
 
@@ -123,13 +110,13 @@ class Runner:
         """
         record = self.record(stage)
         if record is not None and self.is_done(stage):
-            print(f'== {stage.title}: done before ({record.wall_s:.0f} s)')
+            print(f'== {stage.title}: done before ({record.seconds:.0f} s)')
             return record
         print(f'\n== {stage.title}\n$ {shlex.join(stage.command)}', flush=True)
         # An interrupted attempt left its time, and its key for resuming.
-        spent = (record.wall_s, record.cpu_s) if record else (0.0, 0.0)
+        spent = record.seconds if record else 0.0
         stage.result.unlink(missing_ok=True)
-        start, cpu_start = time.perf_counter(), _children_cpu_s()
+        start = time.perf_counter()
         done = False
         try:
             self._call(stage)
@@ -145,8 +132,7 @@ class Runner:
                 stage.name,
                 stage.title,
                 shlex.join(stage.command),
-                spent[0] + time.perf_counter() - start,
-                spent[1] + _children_cpu_s() - cpu_start,
+                spent + time.perf_counter() - start,
                 stage.key,
                 done,
             )
@@ -173,8 +159,3 @@ class Runner:
                 f'{stage.title} failed with exit code {code}; {log} has the '
                 'whole output. The same command continues from here.'
             )
-
-
-def _children_cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

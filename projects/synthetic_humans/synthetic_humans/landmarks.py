@@ -22,7 +22,7 @@ from .raycast import Renderer
 from .template import Template
 
 TABLE = Path(__file__).with_name('landmarks.json')
-METAINFO = Path(__file__).parents[3] / 'mmsapiens/keypoints/goliath308.json'
+METAINFO = Path(__file__).with_name('goliath308.json')
 
 _FINGERS = ('thumb', 'forefinger', 'middle_finger', 'ring_finger', 'pinky_finger')
 _JOINTS = ('_third_joint', '2', '3', '4')
@@ -75,7 +75,7 @@ WHOLEBODY: tuple[str, ...] = (
 
 @cache
 def metainfo_308() -> dict[str, Any]:
-    """Names, pairs and links of the 308 keypoints."""
+    """Names, counterparts and groups of the 308 keypoints."""
     return json.loads(METAINFO.read_text('utf-8'))
 
 

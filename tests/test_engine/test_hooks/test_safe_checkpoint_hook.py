@@ -10,6 +10,7 @@ from mmengine.fileio import get_file_backend
 from mmsapiens.checkpoints.sharded import write_sharded
 from mmsapiens.core import atomic_files as whole_files
 from mmsapiens.core.atomic_files import atomic_write
+from mmsapiens.core.folder_lock import lock_folder
 from mmsapiens.engine.hooks import SafeCheckpointHook
 
 
@@ -106,11 +107,12 @@ def test_another_run_in_the_same_folder_is_refused(runner):
     hook_of_one.before_run(runner)
     hook_of_one.before_load(runner)  # holds it
     with pytest.raises(RuntimeError, match='another run .* is using'):
-        hook().before_run(runner)
+        lock_folder(runner.work_dir)
     hook_of_one.after_run(runner)
-    other = hook()
-    other.before_run(runner)
-    other.after_run(runner)
+    other = lock_folder(runner.work_dir)
+    with pytest.raises(RuntimeError, match='another run .* is using'):
+        hook().before_run(runner)
+    other.release()
 
 
 @pytest.mark.parametrize('resume', [True, False])

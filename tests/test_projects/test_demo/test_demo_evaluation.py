@@ -88,7 +88,7 @@ def test_prediction_writes_images_and_its_result_last(run, renders, tmp_path, mo
         for row in document['tasks'][task]['rows']:
             for cell in row:
                 assert (run / 'heldout' / cell['file']).is_file()
-    from pose_demo import use_portrait
+    from four_tasks.photographs import use_portrait
 
     predict.run_photographs(run, use_portrait(tmp_path / 'p'), 2, tmp_path)
     rows = json.loads((tmp_path / 'photographs.json').read_text())['rows']
@@ -111,7 +111,7 @@ def test_command_line_explains_itself():
     import subprocess
 
     folder = os.path.dirname(predict.__file__)
-    for name in ('demo.py', 'pose_demo.py'):
+    for name in ('demo.py', 'predict.py'):
         text = subprocess.run(
             [sys.executable, os.path.join(folder, name), '--help'],
             capture_output=True,
