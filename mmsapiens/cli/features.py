@@ -20,6 +20,7 @@ from .image_runs import model_options, run_and_report, run_options
     help='sapiens-0.3b, -0.6b, -1b or -2b; its pretrained encoder.',
 )
 @click.option('--weights', '-w', help='A pretrained or fine-tuned checkpoint instead.')
+@click.option('--task', help='What a fine-tuned checkpoint is for, where it does not say so.')
 @click.option(
     '--kind',
     '-k',
@@ -52,7 +53,7 @@ def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options
     def make() -> Any:
         from ..inference.features import FeatureExtractor
 
-        names = ('weights', 'device', 'dtype', 'batch_size', 'workers', 'mode')
+        names = ('weights', 'task', 'device', 'dtype', 'batch_size', 'workers', 'mode')
         return FeatureExtractor(
             options['model'],
             size_hw=tuple(options['size_hw']),
