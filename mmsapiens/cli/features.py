@@ -19,6 +19,7 @@ from .image_runs import model_options, pick, run_and_report, run_options
     help='sapiens-0.3b, -0.6b, -1b or -2b; its pretrained encoder.',
 )
 @click.option('--weights', '-w', help='A pretrained or fine-tuned checkpoint instead.')
+@click.option('--task', help='What a fine-tuned checkpoint is for, where it does not say so.')
 @click.option(
     '--kind',
     '-k',
@@ -52,7 +53,7 @@ def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options
         return FeatureExtractor(
             options['model'],
             size_hw=tuple(options['size_hw']),
-            **pick(options, 'weights device dtype batch_size workers mode'),
+            **pick(options, 'weights task device dtype batch_size workers mode'),
         )
 
     arguments = dict(kinds=kinds, overwrite=options['overwrite'])
