@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..core.errors import ReadError
 from ..core.file_type import LFS_START
-from ..core.read_errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 _OPENCV_MODES = {'JPEG': ('L', 'RGB'), 'MPO': ('L', 'RGB'), 'PNG': ('L', 'RGB', 'I', 'I;16')}

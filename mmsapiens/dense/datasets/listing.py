@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from mmengine import fileio
 
+from ...io.listing import IMAGE_SUFFIXES
+
 IMAGE_KEY = 'img_path'
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr')
 REFUSED_SUFFIXES = ('.jpg', '.jpeg')
 """Listed among maps, so that their refusal names the file."""
