@@ -202,7 +202,9 @@ def examine(
     shape = HeadFacts(facts.field, channels=info.out_channels) if facts else None
     if facts and shape and facts.contradicts(shape):
         raise ValueError(
-            f'the checkpoint has {info.out_channels} output channels, which does not fit {facts}'
+            f'the checkpoint has {info.out_channels} output channels, which does not fit {facts}. '
+            'Use the config of the checkpoint, or start from its encoder '
+            '(`tools/convert_checkpoint.py --encoder-only`)'
         )
     return replace(info, facts=facts)
 
