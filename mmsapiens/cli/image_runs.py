@@ -183,7 +183,7 @@ class RunProgress:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
-            self._bar.console.print(f'cannot read {item.source}: {reason}')
+            self._bar.console.print(f'cannot read {getattr(item, "source", "")}: {reason}')
         speed = self._bar.tasks[0].speed
         rate = f'{speed:.2f}/s' if speed else ''
         self._bar.update(self._task, advance=1, rate=rate)
@@ -202,11 +202,9 @@ def _image_errors() -> Iterator[None]:
             f'{error}\nWhat was done before is kept; the same command continues from there.'
         )
         cause = error.__cause__
-        if error.doing == 'reading' or isinstance(cause, ReadError):
-            found.exit_code = FAILED
-        else:
-            is_usage = isinstance(cause, ValueError | KeyError | OSError)
-            found.exit_code = USAGE if is_usage else UNEXPECTED
+        code = USAGE if isinstance(cause, ValueError | KeyError | OSError) else UNEXPECTED
+        is_unread = error.doing == 'reading' or isinstance(cause, ReadError)
+        found.exit_code = FAILED if is_unread else code  # type: ignore[misc]
         raise found from error
 
 

@@ -21,8 +21,8 @@ from torchvision.models import detection, get_model_weights
 from ..checkpoints import get_state_dict, read_checkpoint
 from ..core.file_type import sha256_of
 from ..structures.results import Image, People
-from ..zoo.cache import cache_dir, is_offline
 from ..zoo.errors import DownloadError
+from ..zoo.paths import cache_dir, is_offline
 from .box_source import FindPeople
 
 RTMDET = 'rtmdet'
@@ -85,8 +85,8 @@ class PersonDetector:
         """The people of each of some images of any sizes, the best first, at most as allowed."""
         people = []
         for (boxes, scores), frame in zip(self.detect(frames), frames):
-            best = boxes[: self.max_people], scores[: self.max_people]
-            people.append(clipped_people(*(each.cpu() for each in best), frame.size_hw))
+            boxes, scores = boxes[: self.max_people].cpu(), scores[: self.max_people].cpu()
+            people.append(clipped_people(boxes, scores, frame.size_hw))
         return people
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
