@@ -13,7 +13,7 @@ DEMO ?= fast
 DEMO_DIR ?= work_dirs/demo
 DEMO_STAMP := $(VENV)/.installed-synthetic
 
-.PHONY: install demo demo-long test test-legacy lint format clean
+.PHONY: install demo demo-long demo-pose test test-legacy lint format clean
 install: $(STAMP)
 
 $(STAMP): setup.py pyproject.toml Makefile $(wildcard requirements/*.txt)
@@ -45,6 +45,11 @@ demo: $(DEMO_STAMP)
 
 demo-long: DEMO := long
 demo-long: demo
+
+# Fine-tunes pose on a folder in COCO's layout, DATA=..., or on one portrait.
+demo-pose: $(STAMP)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python projects/demo/pose_demo.py \
+	    --work-dir $(DEMO_DIR)-pose $(if $(DATA),--data "$(DATA)")
 
 test: $(STAMP) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(PARALLEL) $(PYTEST_ARGS)

@@ -1,12 +1,15 @@
 """Small images and shards of them for tests."""
 
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mmsapiens.pretrain.datasets.human_image_dataset import HumanImageDataset
-from mmsapiens.pretrain.datasets.packing import pack_images
+
+sys.path.append(str(Path(__file__).parents[1] / 'tools' / 'dataset'))  # for scripts; pytest has it
+from pack_shards import pack_images
 
 
 def write_images(folder, number, size_hw=(8, 8), per_folder=100):

@@ -59,7 +59,7 @@ def environment(rank, port):
         MASTER_PORT=str(port),
         OMP_NUM_THREADS='1',
         CUDA_VISIBLE_DEVICES='',
-        PYTHONPATH=str(Path(__file__).parent),
+        PYTHONPATH=os.pathsep.join(map(str, Path(__file__).parents[:2])),
     )
 
 

@@ -228,6 +228,7 @@ def build_encoder(
     dtype: torch.dtype = torch.float32,
     arch: str | Mapping[str, int] | None = None,
     patch_padding: int | str | None = None,
+    task: str | None = None,
 ) -> tuple[Any, InputRule]:
     """The encoder of a checkpoint, with its class token if it has one.
 
@@ -239,6 +240,8 @@ def build_encoder(
         arch (str | Mapping, optional): Its size. Defaults to None, as the file says.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
             None, that of the released models of the file's task.
+        task (str, optional): What the file is for, where it does not say so itself. Defaults to
+            None.
 
     Returns:
         tuple: The encoder, in evaluation mode, which gives tokens (B, L, D) after the final norm;
@@ -251,7 +254,8 @@ def build_encoder(
     path = Path(checkpoint).expanduser()
     content = read_checkpoint(path, 'cpu', mmap=True)
     try:
-        info = examine(content, path=path, needs_task=patch_padding is None)
+        named = None if task is None else facts_of_task(task)
+        info = examine(content, named, path, needs_task=patch_padding is None)
         img_size = trained_size(info)
         with without_parameter_memory():
             encoder = FAMILIES[info.family].ENCODER(

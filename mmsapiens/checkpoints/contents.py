@@ -182,8 +182,9 @@ def examine(
     if facts and shape and facts.contradicts(shape):
         unit = 'keypoints' if info.head == 'head' else 'output channels'
         raise ValueError(
-            f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}: use the '
-            'task, or the config, that it was trained for'
+            f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}. '
+            'Use the config of the checkpoint, or start from its encoder '
+            '(`tools/convert_checkpoint.py --encoder-only`)'
         )
     return replace(info, facts=facts)
 

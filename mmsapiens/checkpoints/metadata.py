@@ -109,7 +109,7 @@ def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) ->
         which = getattr(task.output, 'name', task.output) if is_set else None
         found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
-    head = getattr(model, 'head', None)
+    head: Any = getattr(model, 'head', None)
     if hasattr(head, 'final_layer'):
         which = _keypoint_set(meta)
         found.append(HeadFacts(KEYPOINTS, which, head.out_channels, type(head).__name__))
@@ -147,7 +147,7 @@ def colors_of(model: Any) -> dict[str, Any]:
     """
     if rule := getattr(model, 'rule', None):
         return dict(mean=rule.mean, std=rule.std, swap_channels=rule.swap_channels)
-    preprocessor = getattr(model, 'data_preprocessor', None)
+    preprocessor: Any = getattr(model, 'data_preprocessor', None)
     # The names of mmsegmentation, and of MMEngine.
     swaps = getattr(preprocessor, 'channel_conversion', None)
     if swaps is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from .output import as_json, json_option
@@ -35,14 +37,7 @@ from .output import as_json, json_option
 )
 @json_option
 def command(
-    source: str,
-    target: str,
-    encoder_only: bool,
-    dtype: str | None,
-    task: str | None,
-    no_hash: bool,
-    trust_pickle: bool,
-    json: bool,
+    source: str, target: str, no_hash: bool, trust_pickle: bool, json: bool, **options: Any
 ) -> None:
     """Convert SOURCE, a checkpoint of any released layout, to TARGET.
 
@@ -52,13 +47,7 @@ def command(
     from ..checkpoints import convert_checkpoint
 
     info, path = convert_checkpoint(
-        source,
-        target,
-        encoder_only=encoder_only,
-        dtype=dtype,
-        with_hash=not no_hash,
-        trust_pickle=trust_pickle or None,
-        task=task,
+        source, target, with_hash=not no_hash, trust_pickle=trust_pickle or None, **options
     )
     size = path.stat().st_size
     if json:

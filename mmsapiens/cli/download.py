@@ -17,14 +17,7 @@ ALL = 'all'
 @click.command('download')
 @click.argument('task')
 @click.argument('size')
-@click.option(
-    '--format',
-    'file_format',
-    type=click.Choice(FORMATS),
-    default='pth',
-    show_default=True,
-    help='Format of the file.',
-)
+@click.option('--format', 'file_format', type=click.Choice(FORMATS), default='pth')
 @click.option('--verify', is_flag=True, help='Hash files again that are there already.')
 @click.option(
     '--accept-new',
@@ -32,23 +25,12 @@ ALL = 'all'
     help='Forget the hash and revision of the first use; take the newest.',
 )
 @click.option(
-    '--tries',
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help='Attempts in a row without a new byte.',
+    '--tries', type=click.IntRange(min=1), default=5, help='Attempts in a row without a new byte.'
 )
 @click.option('--no-bar', is_flag=True, help='Show no progress bar.')
 @json_option
 def command(
-    task: str,
-    size: str,
-    file_format: str,
-    verify: bool,
-    accept_new: bool,
-    tries: int,
-    no_bar: bool,
-    json: bool,
+    task: str, size: str, file_format: str, no_bar: bool, json: bool, **options: Any
 ) -> int:
     """Fetch the released checkpoint of TASK at SIZE and print its path.
 
@@ -62,17 +44,13 @@ def command(
     for release in _wanted(task, size, file_format):
         document: dict[str, Any] = dict(task=release.task, size=release.size, format=release.format)
         try:
-            path = download(
-                release, verify=verify, accept_new=accept_new, tries=tries, show_bar=not no_bar
-            )
+            document['path'] = str(download(release, show_bar=not no_bar, **options))
+            if not json:
+                click.echo(document['path'])
         except DownloadError as error:
             failed = True
             report(error)
             document['error'] = str(error)
-        else:
-            document['path'] = str(path)
-            if not json:
-                click.echo(path)
         documents.append(document)
     if json:
         as_json(documents)

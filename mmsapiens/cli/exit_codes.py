@@ -26,51 +26,30 @@ TRACEBACK_VARIABLE = 'MMSAPIENS_TRACEBACK'
 """Set to 1, errors come with their traceback."""
 
 
-def exit_code(error: BaseException) -> int:
-    """The exit code that stands for an error."""
+def _explain(error: BaseException) -> tuple[int, str]:
+    """The exit code of an error, and what is printed about it."""
     if isinstance(error, click.ClickException):
-        return error.exit_code
+        return error.exit_code, error.format_message()
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return INTERRUPTED
-    if isinstance(error, DownloadError):
-        return DOWNLOAD
-    if isinstance(error, ValueError | KeyError | OSError | ImportError):
-        return USAGE
-    return UNEXPECTED
-
-
-def message(error: BaseException) -> str:
-    """What is said about an error."""
-    if isinstance(error, click.ClickException):
-        return error.format_message()
-    if isinstance(error, KeyboardInterrupt | click.Abort):
-        return 'interrupted'
+        return INTERRUPTED, 'interrupted'
     # str() of a KeyError is in quotes.
     text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    if exit_code(error) == UNEXPECTED:
-        text = (
-            f'{type(error).__name__}: {text}\n'
-            'This was not expected; `mmsapiens --debug ...` shows where it '
-            'happened.'
-        )
-    return text or type(error).__name__
+    if isinstance(error, ValueError | KeyError | OSError | ImportError):
+        code = DOWNLOAD if isinstance(error, DownloadError) else USAGE
+        return code, text or type(error).__name__
+    return UNEXPECTED, (
+        f'{type(error).__name__}: {text}\n'
+        'This was not expected; `mmsapiens --debug ...` shows where it happened.'
+    )
 
 
 def report(error: BaseException, debug: bool = False) -> int:
-    """Print an error to stderr.
-
-    Args:
-        error (BaseException): What ended a command.
-        debug (bool): Whether its traceback is printed too, as it is with
-            :data:`TRACEBACK_VARIABLE`. Defaults to False.
-
-    Returns:
-        int: The exit code.
-    """
+    """Print an error to stderr, with its traceback if asked, and give the exit code."""
+    code, text = _explain(error)
     if debug or os.environ.get(TRACEBACK_VARIABLE, '0') not in ('', '0'):
         traceback.print_exception(error)
     if isinstance(error, click.UsageError):
         error.show()  # with the usage of the command
     else:
-        print(f'error: {message(error)}', file=sys.stderr)
-    return exit_code(error)
+        print(f'error: {text}', file=sys.stderr)
+    return code

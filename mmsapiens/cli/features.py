@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
-from .image_runs import model_options, run_and_report, run_options
+from .image_runs import model_options, pick, run_and_report, run_options
 
 
 @click.command('features')
 @click.argument('inputs', nargs=-1, required=True)
-@click.option('--out', '-o', default='features', show_default=True, help='Folder.')
+@click.option('--out', '-o', default='features', help='Folder.')
 @click.option(
     '--model',
     '-m',
     default='sapiens-0.3b',
-    show_default=True,
     help='sapiens-0.3b, -0.6b, -1b or -2b; its pretrained encoder.',
 )
 @click.option('--weights', '-w', help='A pretrained or fine-tuned checkpoint instead.')
+@click.option('--task', help='What a fine-tuned checkpoint is for, where it does not say so.')
 @click.option(
     '--kind',
     '-k',
@@ -27,7 +27,6 @@ from .image_runs import model_options, run_and_report, run_options
     type=click.Choice(['dense', 'mean', 'cls']),
     multiple=True,
     default=('dense',),
-    show_default=True,
     help='A map (D, h, w); the mean of all patches (D); the class token (D). May be repeated.',
 )
 @click.option(
@@ -36,7 +35,6 @@ from .image_runs import model_options, run_and_report, run_options
     type=click.IntRange(min=16),
     nargs=2,
     default=(1024, 1024),
-    show_default=True,
     metavar='HEIGHT WIDTH',
     help='What images are resized to.',
 )
@@ -52,11 +50,10 @@ def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options
     def make() -> Any:
         from ..inference.features import FeatureExtractor
 
-        names = ('weights', 'device', 'dtype', 'batch_size', 'workers', 'mode')
         return FeatureExtractor(
             options['model'],
             size_hw=tuple(options['size_hw']),
-            **{name: options[name] for name in names},
+            **pick(options, 'weights task device dtype batch_size workers mode'),
         )
 
     arguments = dict(kinds=kinds, overwrite=options['overwrite'])

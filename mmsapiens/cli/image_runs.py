@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,6 @@ from .output import as_json, console, json_option
 
 if TYPE_CHECKING:
     from ..inference.write_run import RunSummary
-    from ..io.read_options import ReadOptions
     from ..structures.results import ImageResult, ReadFailure
 
 SHOWN = 10
@@ -24,40 +24,30 @@ POSITIVE = click.IntRange(min=1)
 _MODEL_OPTIONS = (
     click.option('--device', help='Such as cuda:0 or cpu.'),
     click.option(
-        '--dtype',
-        type=click.Choice(['float32', 'bfloat16', 'float16']),
-        default='float32',
-        show_default=True,
+        '--dtype', type=click.Choice(['float32', 'bfloat16', 'float16']), default='float32'
     ),
     click.option(
         '--batch-size',
         type=POSITIVE,
         default=4,
-        show_default=True,
         help='People, or images, that a network sees at once.',
     ),
     click.option(
         '--workers',
         type=POSITIVE,
         default=2,
-        show_default=True,
         help='Threads that decode files, and as many that prepare crops.',
     ),
     click.option(
         '--mode',
         type=click.Choice(['default', 'lite']),
         default='default',
-        show_default=True,
         help="'lite' gives the numbers of the reference's small demos.",
     ),
 )
-_READ_OPTIONS = (
+_RUN_OPTIONS = (
     click.option(
-        '--frame-step',
-        type=POSITIVE,
-        default=1,
-        show_default=True,
-        help='Read every n-th frame of a video.',
+        '--frame-step', type=POSITIVE, default=1, help='Read every n-th frame of a video.'
     ),
     click.option(
         '--start',
@@ -74,27 +64,29 @@ _READ_OPTIONS = (
     ),
     click.option('--max-frames', type=POSITIVE, help='Most frames of a video or camera.'),
     click.option('--no-recursive', is_flag=True, help='Do not go into the folders of a folder.'),
-)
-_RUN_OPTIONS = (
     click.option('--overwrite', is_flag=True, help='Replace results of other models or options.'),
     click.option('--quiet', '-q', is_flag=True, help='No progress bar.'),
     json_option,
 )
 
 
-def _all_of(options: tuple[Callable, ...]) -> Callable[[Callable], Callable]:
-    def decorate(function: Callable) -> Callable:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+def model_options(command: Callable) -> Callable:
+    """Give a command the options that say how networks run."""
+    for option in reversed(_MODEL_OPTIONS):
+        command = option(command)
+    return command
 
 
-model_options = _all_of(_MODEL_OPTIONS)
-"""Options of a command that say how networks run."""
-run_options = _all_of((*_READ_OPTIONS, *_RUN_OPTIONS))
-"""Options of a command that say how inputs are read and results written."""
+def run_options(command: Callable) -> Callable:
+    """Give a command the options that say how inputs are read and results written."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def pick(options: Mapping[str, Any], names: str) -> dict[str, Any]:
+    """Some of the options, their names between blanks."""
+    return {name: options[name] for name in names.split()}
 
 
 def run_and_report(
@@ -105,44 +97,40 @@ def run_and_report(
     arguments: Mapping[str, Any],
     **more: Any,
 ) -> int:
-    """Run over images with a progress bar, and report how it ended.
+    """Run over images with a progress bar, report how it ended, and give the exit code.
 
     Args:
         make (Callable): Gives something with a method ``run``, such as an inferencer.
         inputs (tuple[str, ...]): Of the command.
         out (str): Folder of the results.
-        options (Mapping[str, Any]): Those of :data:`run_options`.
+        options (Mapping[str, Any]): Those of :func:`run_options`.
         arguments (Mapping[str, Any]): Further ones of ``run``.
         **more: Further entries of the json document.
-
-    Returns:
-        int: The exit code.
     """
+    from ..io.read_options import ReadOptions
+
+    read = ReadOptions(
+        recursive=not options['no_recursive'],
+        **pick(options, 'frame_step start_s end_s max_frames'),
+    )
     with warnings_only():
         runner = make()
-        with image_errors(), RunProgress(options['quiet'] or options['json']) as progress:
+        with _image_errors(), RunProgress(options['quiet'] or options['json']) as progress:
             summary = runner.run(
                 inputs[0] if len(inputs) == 1 else list(inputs),
                 out,
-                read=_read_options(options),
+                read=read,
                 on_start=progress.start,
                 on_item=progress.item,
                 **arguments,
             )
     if options['json']:
-        as_json(dict(summary_document(summary), **more))
+        document = asdict(summary)
+        document.update(folder=str(summary.folder), seconds=round(summary.seconds, 3))
+        as_json({**document, **more})
     else:
         _echo_summary(summary)
     return FAILED if summary.failed else 0
-
-
-def _read_options(options: Mapping[str, Any]) -> ReadOptions:
-    from ..io.read_options import ReadOptions
-
-    names = ('frame_step', 'start_s', 'end_s', 'max_frames')
-    return ReadOptions(
-        recursive=not options['no_recursive'], **{name: options[name] for name in names}
-    )
 
 
 @contextmanager
@@ -162,13 +150,9 @@ def warnings_only() -> Iterator[None]:
 
 
 class RunProgress:
-    """A bar on stderr, and a line for each input that cannot be read.
+    """A bar on stderr, and a line for each input that cannot be read."""
 
-    Args:
-        quiet (bool): Whether to show nothing. Defaults to False.
-    """
-
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool) -> None:
         from rich import progress
 
         self._bar = progress.Progress(
@@ -179,7 +163,6 @@ class RunProgress:
             progress.TimeRemainingColumn(),
             console=console(stderr=True),
             disable=quiet,
-            transient=False,
         )
         self._task = self._bar.add_task('images', total=None, rate='')
 
@@ -198,61 +181,29 @@ class RunProgress:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
-            name = getattr(item, 'source', '')
-            self._bar.console.print(f'cannot read {name}: {reason}')
-        self._bar.advance(self._task)
+            self._bar.console.print(f'cannot read {getattr(item, "source", "")}: {reason}')
         speed = self._bar.tasks[0].speed
-        if speed:
-            self._bar.update(self._task, rate=f'{speed:.2f}/s')
-
-
-class ImageError(click.ClickException):
-    """What ends a command at an image.
-
-    Args:
-        text (str): What went wrong.
-        code (int): The exit code.
-    """
-
-    def __init__(self, text: str, code: int) -> None:
-        super().__init__(
-            f'{text}\nWhat was done before is kept; the same command continues from there.'
-        )
-        self.exit_code = code  # type: ignore[misc]
+        rate = f'{speed:.2f}/s' if speed else ''
+        self._bar.update(self._task, advance=1, rate=rate)
 
 
 @contextmanager
-def image_errors() -> Iterator[None]:
-    """Errors about an image end the command with a line.
-
-    Raises:
-        ImageError: Instead of a :class:`mmsapiens.inference.prefetch.FrameError`.
-    """
+def _image_errors() -> Iterator[None]:
+    """Errors about an image end the command with a line."""
     from ..core.read_errors import ReadError
     from ..inference.prefetch import FrameError
 
     try:
         yield
     except FrameError as error:
+        found = click.ClickException(
+            f'{error}\nWhat was done before is kept; the same command continues from there.'
+        )
         cause = error.__cause__
-        code = USAGE if isinstance(cause, (ValueError, KeyError, OSError)) else UNEXPECTED
-        if error.doing == 'reading' or isinstance(cause, ReadError):
-            code = FAILED
-        raise ImageError(str(error), code) from error
-
-
-def summary_document(summary: RunSummary) -> dict[str, Any]:
-    """A summary of JSON types."""
-    return dict(
-        folder=str(summary.folder),
-        done=summary.done,
-        skipped=summary.skipped,
-        people=summary.people,
-        failed=[
-            dict(name=one.name, source=one.source, reason=one.reason) for one in summary.failed
-        ],
-        seconds=round(summary.seconds, 3),
-    )
+        code = USAGE if isinstance(cause, ValueError | KeyError | OSError) else UNEXPECTED
+        is_unread = error.doing == 'reading' or isinstance(cause, ReadError)
+        found.exit_code = FAILED if is_unread else code  # type: ignore[misc]
+        raise found from error
 
 
 def _echo_summary(summary: RunSummary) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .image_runs import POSITIVE, model_options, run_and_report, run_options
+from .image_runs import POSITIVE, model_options, pick, run_and_report, run_options
 
 SHARE = click.FloatRange(0, 1)
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
@@ -36,19 +36,14 @@ def pairs(
 
 @click.command('infer')
 @click.argument('inputs', nargs=-1, required=True)
-@click.option('--out', '-o', default='results', show_default=True, help='Folder.')
+@click.option('--out', '-o', default='results', help='Folder.')
 @click.option(
-    '--model',
-    '-m',
-    default='sapiens-0.3b',
-    show_default=True,
-    help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.',
+    '--model', '-m', default='sapiens-0.3b', help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.'
 )
 @click.option(
     '--tasks',
     '-t',
     default='pose-308,seg-28,depth,normal',
-    show_default=True,
     callback=split,
     help='Names between commas; `mmsapiens list` shows them.',
 )
@@ -85,7 +80,6 @@ def pairs(
     '--fallback',
     type=click.Choice(['none', 'image']),
     default='none',
-    show_default=True,
     help='What an image is in which nobody is found.',
 )
 @click.option(
@@ -103,30 +97,14 @@ def pairs(
 @click.option('--max-people', type=POSITIVE, help='In an image.')
 @click.option('--track', is_flag=True, help='Number people in videos.')
 @click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
-@click.option(
-    '--video/--no-video',
-    default=True,
-    show_default=True,
-    help='Write an annotated video of each video.',
-)
-@click.option(
-    '--show',
-    default='panel',
-    show_default=True,
-    help='What annotated videos show: panel, or a task.',
-)
+@click.option('--video/--no-video', default=True, help='Write an annotated video of each video.')
+@click.option('--show', default='panel', help='What annotated videos show: panel, or a task.')
 @click.option(
     '--outputs', callback=split, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
 )
+@click.option('--map-format', type=click.Choice(['npy', 'png', 'exr']), default='npy')
 @click.option(
-    '--map-format', type=click.Choice(['npy', 'png', 'exr']), default='npy', show_default=True
-)
-@click.option(
-    '--threshold',
-    type=float,
-    default=0.3,
-    show_default=True,
-    help='Least score of a keypoint that is drawn.',
+    '--threshold', type=float, default=0.3, help='Least score of a keypoint that is drawn.'
 )
 @click.option(
     '--frame-pictures', is_flag=True, help='Overlays and panels of every frame of a video.'
@@ -150,18 +128,17 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
         detector = dict(
             weights=options['detector'],
             score_threshold=options['box_threshold'],
-            nms_threshold=options['nms_threshold'],
-            max_people=options['max_people'],
+            **pick(options, 'nms_threshold max_people'),
         )
-        names = ('device', 'dtype', 'configs', 'batch_size', 'workers', 'flip_test', 'compile')
         return SapiensInferencer(
             model,
             tasks,
             weights=options['weights'] or None,
             detector={key: v for key, v in detector.items() if v is not None} or None,
-            mode=options['mode'],
-            random_weights=options['random_weights'],
-            **{name: options[name] for name in names},
+            **pick(
+                options,
+                'device dtype configs batch_size workers flip_test compile mode random_weights',
+            ),
         )
 
     from ..inference.write_run import WriteOptions
@@ -170,8 +147,7 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
     write = WriteOptions(
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
         video=options['show'] if options['video'] else None,
-        **{n: options[n] for n in ('map_format', 'threshold', 'frame_pictures', 'overwrite')},
+        **pick(options, 'map_format threshold frame_pictures overwrite'),
     )
-    names = ('people', 'fallback', 'track', 'smooth', 'strict')
-    arguments = dict({name: options[name] for name in names}, write=write)
+    arguments = dict(pick(options, 'people fallback track smooth strict'), write=write)
     return run_and_report(make, inputs, out, options, arguments, model=model, tasks=tasks)

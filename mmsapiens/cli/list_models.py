@@ -9,11 +9,16 @@ from typing import Any
 import click
 
 from ..models.tasks import SIZES, TASKS
-from ..zoo.cache import cache_path, root_path
+from ..zoo.paths import cache_path, root_path
 from ..zoo.releases import FORMATS, Release, releases
 from .output import as_json, json_option, print_table
 
 _METRICS = {'whole_AP': 'AP', 'AP': 'AP', 'mIoU': 'mIoU', 'RMSE': 'RMSE', 'mean_deg': 'deg'}
+_TITLES = {
+    'releases': 'Released checkpoints; figures as reported by their authors',
+    'models': 'Models',
+    'tasks': 'Tasks',
+}
 
 
 @click.command('list')
@@ -29,28 +34,26 @@ def command(
 
     A model is a task at a size, with its config.
     """
-    if what == 'releases':
-        rows = [
-            _release_row(release)
-            for release in releases()
-            if task in (None, release.task)
-            and size in (None, release.size)
-            and file_format in (None, release.format)
-        ]
-    else:
-        rows = [row for row in _model_rows() if task in (None, row['task'])]
-        rows = [row for row in rows if size in (None, row['size'])]
-        if what == 'tasks':
-            rows = _task_rows(rows)
+    rows = [_release_row(release) for release in releases()] if what == 'releases' else _models()
+    rows = [
+        row
+        for row in rows
+        if task in (None, row['task'])
+        and size in (None, row['size'])
+        and file_format in (None, row.get('format', file_format))
+    ]
     if not rows:
         raise KeyError(
             f'nothing to list for task={task!r}, size={size!r}, '
             f'format={file_format!r}; without options everything is listed'
         )
+    if what == 'tasks':
+        rows = _tasks(rows)
     if json:
         as_json(rows)
     else:
-        _print(what, rows)
+        shown = [_shown(what, row) for row in rows]
+        print_table(_TITLES[what], list(shown[0]), [list(row.values()) for row in shown])
 
 
 def _release_row(release: Release) -> dict[str, Any]:
@@ -61,14 +64,14 @@ def _release_row(release: Release) -> dict[str, Any]:
     return dict(asdict(release), url=release.url, path=None if path is None else str(path))
 
 
-def _model_rows() -> list[dict[str, Any]]:
+def _models() -> list[dict[str, Any]]:
     """Each task at each size."""
     released = {(release.task, release.size) for release in releases() if release.format == 'pth'}
     return [
         dict(
             task=name,
             size=size,
-            config=task.tiny if size == 'tiny' else _config(task.config, size),
+            config=task.tiny if size == 'tiny' else task.config.format(size=size),
             released=(task.release, size) in released,
         )
         for name, task in TASKS.items()
@@ -76,60 +79,33 @@ def _model_rows() -> list[dict[str, Any]]:
     ]
 
 
-def _config(template: str, size: str) -> str:
-    return template.format(size=size)
-
-
-def _task_rows(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tasks(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each task with its sizes."""
-    tasks: dict[str, dict[str, Any]] = {}
-    for model in models:
-        row = tasks.setdefault(model['task'], dict(task=model['task'], sizes=[], released=[]))
-        row['sizes'].append(model['size'])
-        if model['released']:
-            row['released'].append(model['size'])
-    return list(tasks.values())
+    return [
+        dict(
+            task=task,
+            sizes=[row['size'] for row in models if row['task'] == task],
+            released=[row['size'] for row in models if row['task'] == task and row['released']],
+        )
+        for task in dict.fromkeys(row['task'] for row in models)
+    ]
 
 
-def _metric(row: Mapping[str, Any]) -> str:
-    """The one figure that stands for a release."""
+def _shown(what: str, row: Mapping[str, Any]) -> dict[str, str]:
+    """A row of a table, by heading."""
+    if what == 'tasks':
+        sizes, released = ' '.join(row['sizes']), ' '.join(row['released'])
+        return {'task': row['task'], 'sizes': sizes, 'weights released at': released}
+    shown = {'task': row['task'], 'size': row['size']}
+    if what == 'models':
+        released = 'yes' if row['released'] else ''
+        return {**shown, 'weights released': released, 'config': row['config']}
     metrics = row['reported_metric'] or {}
-    for key, name in _METRICS.items():
-        if key in metrics:
-            return f'{metrics[key]} {name}'
-    return ''
-
-
-def _print(what: str, rows: list[dict[str, Any]]) -> None:
-    """Print rows as a table."""
-    if what == 'releases':
-        print_table(
-            'Released checkpoints; figures as reported by their authors',
-            ('task', 'size', 'format', 'reported', 'here', 'file'),
-            [
-                (
-                    row['task'],
-                    row['size'],
-                    row['format'],
-                    _metric(row),
-                    'yes' if row['path'] else '',
-                    row['path_in_repo'].rpartition('/')[2],
-                )
-                for row in rows
-            ],
-        )
-    elif what == 'models':
-        print_table(
-            'Models',
-            ('task', 'size', 'weights released', 'config'),
-            [
-                (row['task'], row['size'], 'yes' if row['released'] else '', row['config'])
-                for row in rows
-            ],
-        )
-    else:
-        print_table(
-            'Tasks',
-            ('task', 'sizes', 'weights released at'),
-            [(row['task'], ' '.join(row['sizes']), ' '.join(row['released'])) for row in rows],
-        )
+    figures = [f'{metrics[key]} {name}' for key, name in _METRICS.items() if key in metrics]
+    return {
+        **shown,
+        'format': row['format'],
+        'reported': figures[0] if figures else '',
+        'here': 'yes' if row['path'] else '',
+        'file': row['path_in_repo'].rpartition('/')[2],
+    }

@@ -33,19 +33,12 @@ def console(stderr: bool = False) -> Console:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table to stdout.
-
-    Args:
-        title (str): Above it.
-        columns (Sequence[str]): Their headings.
-        rows (Iterable[Sequence[str]]): A text per column.
-    """
+    """Print a table with a title and headings to stdout."""
     from rich import box
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(title=title, title_justify='left', box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow='fold')
+    headings = [Column(column, overflow='fold') for column in columns]
+    table = Table(*headings, title=title, title_justify='left', box=box.SIMPLE)
     for row in rows:
         table.add_row(*row)
     console().print(table)

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torchvision.models import detection, get_model_weights
 
 from ..checkpoints import get_state_dict, read_checkpoint
 from ..core.file_type import sha256_of
 from ..structures.results import Image, People
-from ..zoo.cache import cache_dir, is_offline
 from ..zoo.errors import DownloadError
+from ..zoo.paths import cache_dir, is_offline
 from .box_source import FindPeople
 
 RTMDET = 'rtmdet'
@@ -82,23 +82,12 @@ class PersonDetector:
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Image]) -> list[People]:
-        """Find the people of some images.
-
-        Args:
-            frames (Sequence[Image]): A batch, of any sizes.
-
-        Returns:
-            list[People]: For each, the best first; possibly no person.
-        """
-        return [
-            clipped_people(
-                boxes[: self.max_people].cpu().numpy(),
-                scores[: self.max_people].cpu().numpy(),
-                frame.size_hw,
-                'detector',
-            )
-            for (boxes, scores), frame in zip(self.detect(frames), frames)
-        ]
+        """The people of each of some images of any sizes, the best first, at most as allowed."""
+        people = []
+        for (boxes, scores), frame in zip(self.detect(frames), frames):
+            boxes, scores = boxes[: self.max_people].cpu(), scores[: self.max_people].cpu()
+            people.append(clipped_people(boxes, scores, frame.size_hw))
+        return people
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
         """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
@@ -152,12 +141,8 @@ class TorchvisionDetector(PersonDetector):
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
         """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
-        images = [
-            torch.as_tensor(frame.image[..., ::-1].copy(), device=self.device)
-            .permute(2, 0, 1)
-            .div(255)
-            for frame in frames
-        ]
+        rgb = (torch.from_numpy(frame.image[..., ::-1].copy()) for frame in frames)
+        images = [image.to(self.device).permute(2, 0, 1).div(255) for image in rgb]
         for found in self.model(images):
             is_person = found['labels'] == PERSON
             yield found['boxes'][is_person], found['scores'][is_person]
@@ -224,13 +209,8 @@ def _choose(weights: str | Path | None, config: Any) -> str:
 def fetch_weights(model: str, url: str | None = None) -> Path:
     """The released weights of a detector of torchvision, downloaded if they have to be.
 
-    Args:
-        model (str): One of :data:`TORCHVISION`.
-        url (str, optional): Where they are, the name of the file with the first digits of its
-            SHA-256. Defaults to None, torchvision's own server.
-
-    Raises:
-        DownloadError: If they cannot be fetched.
+    The name of the file at ``url``, by default on torchvision's own server, has the first digits
+    of its SHA-256, which are checked.
     """
     url = url or get_model_weights(model).DEFAULT.url
     path = cache_dir() / 'detector' / url.rpartition('/')[2]
@@ -250,21 +230,10 @@ def fetch_weights(model: str, url: str | None = None) -> Path:
     )
 
 
-def clipped_people(
-    boxes: NDArray, scores: NDArray, size_hw: tuple[int, int], origin: str
-) -> People:
-    """People whose boxes lie in the image; those outside are left out.
-
-    Args:
-        boxes (NDArray): (N, 4).
-        scores (NDArray): (N,).
-        size_hw (tuple[int, int]): Of the image.
-        origin (str): As in :class:`People`.
-    """
+def clipped_people(boxes: ArrayLike, scores: ArrayLike, size_hw: tuple[int, int]) -> People:
+    """Detected people, boxes (N, 4) and scores (N,), without what is outside of the image."""
     height, width = size_hw
-    boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
-    limits = np.array([width, height, width, height], dtype=np.float32)
-    boxes = boxes.clip(0, limits)
-    inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    scores = np.asarray(scores, dtype=np.float32)
-    return People(boxes[inside], scores[inside], origin)
+    limits = np.array([width, height] * 2, dtype=np.float32)
+    inside = np.asarray(boxes, dtype=np.float32).reshape(-1, 4).clip(0, limits)
+    has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+    return People(inside[has_area], np.asarray(scores, dtype=np.float32)[has_area], 'detector')

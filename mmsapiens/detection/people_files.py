@@ -1,14 +1,11 @@
-"""Boxes of people, checked, and in the files of a dataset or detector.
-
-Letters: N people.
-"""
+"""Boxes of people, checked, and in the files of a dataset or detector."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,26 +29,15 @@ def people_of_boxes(
 ) -> People:
     """Check boxes, and cut them off at the borders of the image.
 
-    Args:
-        boxes (Any): x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with scores; an empty list for
-            nobody.
-        size_hw (tuple[int, int]): Height and width of the image.
-        scores (Any): (N,). Defaults to None, those of the boxes or 1.
-        origin (str): As in :class:`People`. Defaults to 'caller'.
-        where (str): For messages. Defaults to '`boxes`'.
-
-    Returns:
-        People: In the same order.
-
-    Raises:
-        ValueError: If they are no boxes, have no area inside the image, or scores are outside of
-            [0, 1].
+    Boxes are x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with scores, or an empty list; scores
+    (N,) are those of the boxes, or else 1. What is no box, has no area inside the image, or a
+    score outside of [0, 1] is a ValueError that begins with ``where``.
     """
     try:
         array = np.asarray(boxes, dtype=np.float32)
     except (TypeError, ValueError):
-        array = np.zeros(0, dtype=np.float32).reshape(1, 0)
-    if array.size == 0 and array.shape != (1, 0):
+        array = np.zeros((), dtype=np.float32)
+    if array.size == 0:
         array = array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] not in (4, 5):
         raise ValueError(
@@ -66,16 +52,14 @@ def people_of_boxes(
             f'{where} must have {len(array)} scores in [0, 1], but got {given.tolist()}'
         )
     height, width = size_hw
-    high = np.array([width, height, width, height], dtype=np.float32)
-    inside = array[:, :4].clip(0, high)
-    has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
-    if not (np.isfinite(array).all() and has_area.all()):
-        bad = np.flatnonzero(~(has_area & np.isfinite(array).all(axis=1)))
+    inside = array[:, :4].clip(0, np.array([width, height] * 2, dtype=np.float32))
+    is_good = (inside[:, 2:] > inside[:, :2]).all(axis=1) & np.isfinite(array).all(axis=1)
+    if not is_good.all():
+        bad = int(np.argmin(is_good))
         raise ValueError(
-            f'{where}: box {bad[0]} must have an area inside the image '
-            f'({width} wide, {height} high), but is '
-            f'{array[bad[0], :4].tolist()} (x1, y1, x2, y2). Boxes of COCO '
-            'are x, y, width, height: add x and y.'
+            f'{where}: box {bad} must have an area inside the image ({width} wide, {height} '
+            f'high), but is {array[bad, :4].tolist()} (x1, y1, x2, y2). Boxes of COCO are x, y, '
+            'width, height: add x and y.'
         )
     return People(inside, given, origin)
 
@@ -121,17 +105,15 @@ class PeopleFile:
         if missing not in WHEN_MISSING:
             raise ValueError(f'`missing` must be one of {WHEN_MISSING}, but got {missing!r}')
         self.path, self.missing = Path(path), missing
-        document = _read_json(self.path)
-        if isinstance(document, list):
-            listed = None if images is None else _read_json(Path(images))
-            found = document
+        found = listed = _read_json(self.path)
+        source = self.path if images is None else Path(images)
+        if not isinstance(found, list):
+            found = _field(found, 'annotations', self.path)
         else:
-            listed = document
-            found = _field(document, 'annotations', self.path)
+            listed = None if images is None else _read_json(source)
         self._images: dict[int, Mapping[str, Any]] | None = None
         self._ids: dict[str, list[int]] = defaultdict(list)
         if listed is not None:
-            source = self.path if images is None else Path(images)
             self._read_images(_field(listed, 'images', source), source)
         self._boxes: dict[int, list[list[float]]] = defaultdict(list)
         for index, item in enumerate(found):
@@ -180,27 +162,12 @@ class PeopleFile:
             box_xyxy = [x, y, x + width, y + height, min(max(score, 0), 1)]
             self._boxes[number].append(box_xyxy)
 
-    def image_id(self, name: str, source: str) -> int:
-        """The id of an image.
-
-        Args:
-            name (str): Of its results.
-            source (str): Its path.
+    def find_id(self, name: str, source: str) -> int | None:
+        """The id of the image of a name and a path; None if the file does not know it.
 
         Raises:
-            ValueError: If the file does not know it, or knows several.
+            ValueError: If the file knows several.
         """
-        number = self.find_id(name, source)
-        if number is None:
-            raise ValueError(
-                f'{self.path} does not know the image {source}. Its name '
-                'must be a `file_name` of the file, or a number if the file '
-                "has no `images`; or choose `missing='nobody'` or 'image'."
-            )
-        return number
-
-    def find_id(self, name: str, source: str) -> int | None:
-        """As :meth:`image_id`, but None if the file does not know it."""
         path = PurePosixPath(source.replace('\\', '/'))
         if self._images is None:
             number = PurePosixPath(name).name
@@ -222,11 +189,17 @@ class PeopleFile:
             ValueError: If the file does not know the image, or another size of it, or if a box is
                 outside.
         """
-        if self.missing != 'error' and (self.find_id(frame.name, frame.source) is None):
-            if self.missing == 'image':
-                return People.whole_image(frame.size_hw)
+        number = self.find_id(frame.name, frame.source)
+        if number is None and self.missing == 'image':
+            return People.whole_image(frame.size_hw)
+        if number is None and self.missing == 'nobody':
             return people_of_boxes([], frame.size_hw, origin='file')
-        number = self.image_id(frame.name, frame.source)
+        if number is None:
+            raise ValueError(
+                f'{self.path} does not know the image {frame.source}. Its name must be a '
+                '`file_name` of the file, or a number if the file has no `images`; or choose '
+                "`missing='nobody'` or 'image'."
+            )
         height, width = frame.size_hw
         known = (self._images or {}).get(number, {})
         listed = known.get('width', width), known.get('height', height)
@@ -236,16 +209,8 @@ class PeopleFile:
                 f'and {listed[1]} high, but it is {width} and {height}. '
                 'Use the images that the boxes were made for.'
             )
-        return people_of_boxes(
-            self._boxes.get(number, []),
-            frame.size_hw,
-            origin='file',
-            where=f'{self.path}, image {number}',
-        )
-
-    def __iter__(self) -> Iterator[int]:
-        """Ids of images that have people."""
-        return iter(self._boxes)
+        boxes, where = self._boxes.get(number, []), f'{self.path}, image {number}'
+        return people_of_boxes(boxes, frame.size_hw, origin='file', where=where)
 
 
 def _ends_with(path: PurePosixPath, image: Mapping[str, Any]) -> bool:

@@ -58,6 +58,8 @@ class FeatureExtractor:
             Defaults to None.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
             None, that of the released models of the checkpoint's task.
+        task (str, optional): What a fine-tuned checkpoint is for, where it does not say so itself.
+            Defaults to None.
 
     Raises:
         KeyError: If a name is unknown.
@@ -79,6 +81,7 @@ class FeatureExtractor:
         workers: int = 2,
         arch: str | Mapping[str, int] | None = None,
         patch_padding: int | str | None = None,
+        task: str | None = None,
     ) -> None:
         options = Options(
             device or ('cuda' if torch.cuda.is_available() else 'cpu'), dtype, mode=mode
@@ -103,6 +106,7 @@ class FeatureExtractor:
             dtype=DTYPES[dtype],
             arch=arch,
             patch_padding=patch_padding,
+            task=task,
         )
         if mode == 'lite':
             rule = replace(rule, mean=LITE_MEAN, std=LITE_STD)

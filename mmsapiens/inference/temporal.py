@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..detection.tracking import BoxTracker, tracker_state
+from ..detection.tracking import BoxTracker
 from ..structures.results import ImageResult, PoseResult
 from .smoothing import OneEuroSmoother, smoother_state
 
@@ -85,9 +85,9 @@ class TemporalFilter:
 
         It costs nothing until then, and later results do not change it.
         """
-        tracks, number = self.tracker.tracks, self.tracker.next_number
+        tracker = self.tracker.state()
         people = {task: one.people for task, one in self.smoothers.items()}
         return lambda: dict(
-            tracker=tracker_state(tracks, number),
+            tracker=tracker,
             smoothers={task: smoother_state(states) for task, states in people.items()},
         )

@@ -52,6 +52,16 @@ def decode_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
     return array
 
 
+def encode_numpy(path: Path, array: np.ndarray, field: Field) -> bytes:
+    """The content of an npy file, or of an npz file with one array that is named as the field."""
+    buffer = io.BytesIO()
+    if path.suffix == '.npy':
+        np.save(buffer, array, allow_pickle=False)
+    else:
+        np.savez_compressed(buffer, **{field.name: array})  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
 def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     """Stored numbers, (H, W) or (H, W, C) with R, G, B, and our notes."""
     if PNG_END not in content or len(content) < HEADER_END:
@@ -214,9 +224,7 @@ def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: F
             return gray[0]
         expected = f'one channel, or one of {_SCALAR_CHANNELS}'
     else:
-        choices = [_channel_names(field)]
-        if field.is_vector:
-            choices = list(_VECTOR_CHANNELS)
+        choices = _VECTOR_CHANNELS if field.is_vector else (_channel_names(field),)
         fitting = [c for c in choices if set(c) <= set(channels)]
         if len(fitting) == 1:
             planes = [channels[name] for name in fitting[0]]
@@ -229,11 +237,8 @@ def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: F
 
 
 def _channel_names(field: Field) -> tuple[str, ...]:
-    if field.channels == 1:
-        return ('Z',)
-    if field.channels == 3:
-        return ('R', 'G', 'B')
-    return tuple(f'C{i}' for i in range(field.channels))
+    known = {1: ('Z',), 3: ('R', 'G', 'B')}
+    return known.get(field.channels) or tuple(f'C{i}' for i in range(field.channels))
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:

@@ -43,17 +43,12 @@ def is_video_file(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """A frame of a video.
-
-    Args:
-        image (NDArray): BGR, uint8 (H, W, 3), upright.
-        index (int): Which frame of the file it is, from 0.
-        time_s (float): Seconds since the first frame.
-    """
+    """A frame of a video, BGR, uint8 (H, W, 3) and upright; the index in its file, from 0."""
 
     image: NDArray
     index: int
     time_s: float
+    """Seconds since the first frame."""
 
 
 class VideoReader:
@@ -82,9 +77,8 @@ class VideoReader:
             context = stream.codec_context
             if context.width * context.height > options.max_pixels:
                 raise ReadError(
-                    f'{source} has frames of {context.width} x '
-                    f'{context.height} pixels, more than `max_pixels` '
-                    f'({options.max_pixels})'
+                    f'{source} has frames of {context.width} x {context.height} pixels, more '
+                    f'than `max_pixels` ({options.max_pixels})'
                 )
             rate = stream.average_rate or stream.guessed_rate
             self.fps = float(rate) if rate else 25.0
@@ -98,16 +92,14 @@ class VideoReader:
         if options.end_s is not None:
             last = min(total, int(np.ceil(options.end_s * self.fps - 1e-6)))
         first = int(np.ceil(options.start_s * self.fps - 1e-6))
-        count = -(-max(0, last - first) // options.frame_step)
+        count = len(range(first, last, options.frame_step))
         return min(count, options.max_frames or count)
 
     def _open(self) -> Any:
         import av
 
         content = self.content
-        if isinstance(content, bytes) and not content:
-            raise ReadError(f'{self.source} is an empty file')
-        if isinstance(content, Path) and content.stat().st_size == 0:
+        if not (content.stat().st_size if isinstance(content, Path) else content):
             raise ReadError(f'{self.source} is an empty file')
         file = io.BytesIO(content) if isinstance(content, bytes) else content
         try:
@@ -128,15 +120,8 @@ class VideoReader:
     def read(self, first_index: int = 0) -> Iterator[VideoFrame]:
         """The frames that the options choose, in order.
 
-        Args:
-            first_index (int): Frames before this index are passed over; they still count for
-                ``frame_step`` and ``max_frames``. Defaults to 0.
-
-        Yields:
-            VideoFrame: One at a time.
-
-        Raises:
-            ReadError: At the end, if not one frame could be decoded.
+        Frames before ``first_index`` are passed over, but count for ``frame_step`` and
+        ``max_frames``. If not one frame could be decoded, a ReadError ends them.
         """
         options, chosen, index, start = self.options, 0, -1, None
         offset: int | None = None
@@ -175,9 +160,7 @@ class VideoReader:
             try:
                 packet = next(packets)
                 yield from packet.decode()
-            except StopIteration:
-                return
-            except av.error.EOFError:
+            except (StopIteration, av.error.EOFError):
                 return
             except av.FFmpegError:
                 self.skipped_damage += 1
@@ -199,18 +182,7 @@ def camera_number(text: str) -> int | None:
 
 
 def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
-    """Frames of a camera until it stops.
-
-    Args:
-        number (int): Of the camera, from 0.
-        options (ReadOptions): ``frame_step``, ``end_s`` and ``max_frames``.
-
-    Yields:
-        VideoFrame: With the seconds since the first frame.
-
-    Raises:
-        ReadError: If there is no such camera, or if it gives nothing.
-    """
+    """Frames of a camera until it stops; if it gives none, a ReadError."""
     import cv2
 
     camera = cv2.VideoCapture(number)
@@ -224,9 +196,8 @@ def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoF
             if index < 0:
                 started, time_s = time.monotonic(), 0.0
             index += 1
-            if chosen == options.max_frames or (
-                options.end_s is not None and time_s >= options.end_s
-            ):
+            is_over = options.end_s is not None and time_s >= options.end_s
+            if is_over or chosen == options.max_frames:
                 return
             if index % options.frame_step == 0:
                 chosen += 1

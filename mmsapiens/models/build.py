@@ -9,11 +9,12 @@ from typing import Any
 from .backbones import SapiensViT
 from .heads import HEADS
 from .input_rule import InputRule
+from .layers.patch_embed import PatchPadding
 from .sapiens_model import SapiensModel
 from .tasks import INPUT_HW, PREFIX, TINY_INPUT_HW, Task, get_task, model_size
 
 
-def shared_padding(tasks: Sequence[Task]) -> int | str:
+def shared_padding(tasks: Sequence[Task]) -> PatchPadding:
     """Patch padding of the tasks; 'corner', that of pretrained encoders, if they differ."""
     paddings = {task.patch_padding for task in tasks}
     return paddings.pop() if len(paddings) == 1 else 'corner'
@@ -25,7 +26,7 @@ def assemble(
     *,
     img_size: tuple[int, int] | None = None,
     patch_size: int = 16,
-    patch_padding: int | str | None = None,
+    patch_padding: PatchPadding | None = None,
     flip_test: bool | None = None,
     head_layers: Mapping[str, Mapping[str, Any]] | None = None,
     encoder: Callable[..., Any] = SapiensViT,
@@ -71,4 +72,4 @@ def assemble(
     }
     if flip_test is not None:
         rows = [replace(task, flip_test=flip_test) for task in rows]
-    return SapiensModel(backbone, heads, rows, InputRule(tuple(img_size)))
+    return SapiensModel(backbone, heads, rows, InputRule((img_size[0], img_size[1])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from ..classes.class_sets import ClassSet, get_class_set
 from ..keypoints.keypoint_sets import KeypointSet, get_keypoint_set
@@ -58,7 +59,7 @@ class Task:
     tiny: str = ''
     release: str | None = None
     field: str = ''
-    patch_padding: int | str = 'corner'
+    patch_padding: int | Literal['corner'] = 'corner'
     flip_test: bool = False
 
     @property
@@ -101,7 +102,7 @@ class Task:
         )
 
 
-_POSE = dict(
+_POSE: dict[str, Any] = dict(
     kind='pose',
     head='HeatmapHead',
     deconv_channels=(768, 768),
@@ -111,14 +112,14 @@ _POSE = dict(
     patch_padding=RELEASED_PADDING,
     flip_test=True,
 )
-_PIXELS = dict(
+_PIXELS: dict[str, Any] = dict(
     kind='dense',
     deconv_channels=(768, 768, 768),
     conv_channels=(768, 768, 768),
     tiny_deconv_channels=(96, 96, 96),
     tiny_conv_channels=(96, 96),
 )
-_PARTS = dict(_PIXELS, head='ParsingHead', field='seg_map')
+_PARTS: dict[str, Any] = dict(_PIXELS, head='ParsingHead', field='seg_map')
 
 _ROWS = (
     Task(

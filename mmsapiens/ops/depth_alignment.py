@@ -53,6 +53,6 @@ def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarra
     """
     if not mask.any():
         return pred.astype(np.float32)
-    wide = pred.astype(np.float64)
+    wide: np.ndarray = pred.astype(np.float64)
     scale, shift = fit_scale_shift(wide[mask], gt[mask].astype(np.float64), 'scale_shift')
     return (wide * scale + shift).astype(np.float32)

@@ -32,12 +32,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
 
 class EndlessBatches:
-    """Batches of one epoch after the other.
-
-    Args:
-        dataloader (DataLoader): With a :class:`ResumableBatchSampler`.
-        num_empty (int): Calls to answer with None at first.
-    """
+    """Batches of one epoch after the other, the first ``num_empty`` of them None."""
 
     def __init__(self, dataloader: DataLoader, num_empty: int) -> None:
         self.dataloader = dataloader
@@ -61,7 +56,7 @@ class EndlessBatches:
 
 @LOOPS.register_module()
 class ResumableIterTrainLoop(IterBasedTrainLoop):
-    """Goes on at once, where the stock loop loads all earlier batches again.
+    """Resumes at once, where the stock loop loads all earlier batches again.
 
     It needs what :class:`ResumableEpochTrainLoop` needs.
     """

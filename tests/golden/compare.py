@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-BOOKKEEPING = ('manifest.json', 'manifest.jsonl', '.run.lock', 'logs/')
+BOOKKEEPING = ('manifest.json', 'manifest.jsonl', 'done.jsonl', '.run.lock', 'logs/')
 VOLATILE = ('seconds', 'folder')
 """Keys of printed documents that differ from run to run."""
 PIXELS = 0.01

@@ -93,9 +93,12 @@ infer clip_lite pose-308,seg-28,depth,normal "$CLIP" --people image --mode lite 
 infer clip_track pose-17,pose-308,seg-28 "$CLIP" --people "$CLIP_BOXES" \
     --track --smooth --show pose-308 --threshold 0.2
 
+# The former build has no such option; it took three channels for normals.
+TASK=
+"$PYTHON" -m mmsapiens features --help | grep -q -- "--task" && TASK="--task normal"
 run features features_mae "${PHOTOS[@]}" --weights "$WEIGHTS/mae.pth" \
     --kind dense --kind mean --kind cls --size 256 192
 run features features_mae_lite "${PHOTOS[@]}" --weights "$WEIGHTS/mae.pth" \
     --kind dense --kind cls --size 128 128 --mode lite
-run features features_normal "${PHOTOS[@]}" "$CLIP" --weights "$WEIGHTS/normal.pth" \
+run features features_normal "${PHOTOS[@]}" "$CLIP" --weights "$WEIGHTS/normal.pth" $TASK \
     --kind dense --kind mean --size 256 192

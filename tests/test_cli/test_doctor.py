@@ -7,10 +7,8 @@ import sys
 
 import pytest
 
-from mmsapiens.cli.health.devices import check_devices
-from mmsapiens.cli.health.finding import PROBLEM
-from mmsapiens.cli.health.packages import check_binaries
-from mmsapiens.cli.health.storage import check_storage
+from mmsapiens.cli.doctor import check_devices, check_storage
+from mmsapiens.cli.installed import PROBLEM, check_binaries
 from mmsapiens.cli.main import run
 
 
@@ -27,13 +25,12 @@ def distribution(name, version):
     return {f'{folder}/METADATA': f'Name: {name}\nVersion: {version}\n'}
 
 
-def check(name, folder):
+def check(function, folder):
     """Findings of a check where ``folder`` comes first, without torch."""
-    module, function = name.split('.')
     code = (
         'import json, sys\n'
         'from dataclasses import asdict\n'
-        f'from mmsapiens.cli.health.{module} import {function}\n'
+        f'from mmsapiens.cli.installed import {function}\n'
         f'print(json.dumps([asdict(row) for row in {function}()]))\n'
         "assert 'torch' not in sys.modules\n"
     )
@@ -56,8 +53,8 @@ def problems(findings):
 
 
 def test_stock_packages_are_healthy(tmp_path):
-    assert problems(check('hosts.check_hosts', tmp_path)) == {}
-    assert problems(check('packages.check_versions', tmp_path)) == {}
+    assert problems(check('check_hosts', tmp_path)) == {}
+    assert problems(check('check_versions', tmp_path)) == {}
 
 
 FORKS = {
@@ -79,7 +76,7 @@ FORKS = {
 @pytest.mark.parametrize('module', FORKS)
 def test_fork_that_hides_the_stock_package(module, tmp_path):
     write(tmp_path, {f'{module}/__init__.py': '', **FORKS[module]})
-    found = problems(check('hosts.check_hosts', tmp_path))
+    found = problems(check('check_hosts', tmp_path))
     assert list(found) == [module]
     assert 'is the fork of the Sapiens repository' in found[module]
     assert str(tmp_path) in found[module]
@@ -89,7 +86,7 @@ def test_fork_that_hides_the_stock_package(module, tmp_path):
 def test_package_without_its_stock_files(tmp_path):
     files = {'mmdet/__init__.py': '', 'mmdet/version.py': "__version__ = '3.3.0'"}
     write(tmp_path, files)
-    found = problems(check('hosts.check_hosts', tmp_path))
+    found = problems(check('check_hosts', tmp_path))
     assert 'of the stock package is missing' in found['mmdet']
 
 
@@ -101,28 +98,26 @@ def test_other_version_in_front_of_the_installed_one(tmp_path):
         'mmengine/registry/root.py': '',
     }
     write(tmp_path, files)
-    topics = [
-        row['text'] for row in check('hosts.check_hosts', tmp_path) if row['topic'] == 'mmengine'
-    ]
+    topics = [row['text'] for row in check('check_hosts', tmp_path) if row['topic'] == 'mmengine']
     assert any('hides mmengine 0.10.7' in text for text in topics)
     assert any('<0.11,>=0.10.7 is needed' in text for text in topics)
 
 
 def test_mmcv_beside_mmcv_lite(tmp_path):
     write(tmp_path, distribution('mmcv', '2.1.0'))
-    found = problems(check('hosts.check_hosts', tmp_path))
+    found = problems(check('check_hosts', tmp_path))
     assert 'both write the folder mmcv' in found['mmcv operators']
 
 
 def test_package_that_is_too_old(tmp_path):
     write(tmp_path, distribution('safetensors', '0.3.0'))
-    found = problems(check('packages.check_versions', tmp_path))
+    found = problems(check('check_versions', tmp_path))
     assert found['safetensors'].startswith('0.3.0, but >=0.4.3 is needed')
 
 
 def test_newer_opencv_is_a_problem(tmp_path):
     write(tmp_path, distribution('opencv-contrib-python', '5.0.0'))
-    findings = check('packages.check_versions', tmp_path)
+    findings = check('check_versions', tmp_path)
     assert '5.0.0, but <5,>=4.10 is needed' in problems(findings)['opencv-contrib-python']
     (row,) = [row for row in findings if row['topic'] == 'OpenCV']
     assert row['status'] == 'note' and 'share the folder cv2' in row['text']
@@ -168,7 +163,7 @@ def test_devices_name_the_processor():
 
 def test_command_reports_and_has_an_exit_code(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MMSAPIENS_HOME', str(tmp_path))
-    monkeypatch.setattr('mmsapiens.cli.health.packages.check_binaries', lambda: [])
+    monkeypatch.setattr('mmsapiens.cli.installed.check_binaries', lambda: [])
     assert run(['doctor', '--json']) == 0
     assert json.loads(capsys.readouterr().out)['healthy'] is True
     monkeypatch.setenv('SAPIENS_CHECKPOINT_ROOT', str(tmp_path / 'none'))

@@ -21,19 +21,18 @@ def test_help_lists_the_commands_and_imports_no_torch():
     )
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    for name in cli.modules:
+    for name in COMMANDS:
         assert f'\n  {name} ' in result.stdout
 
 
 def test_every_listed_command_can_be_asked_for_help(capsys):
-    for name in cli.modules:
+    for name in COMMANDS:
         assert run([name, '--help']) == 0
         assert 'Usage' in capsys.readouterr().out
 
 
-def test_commands_are_listed_once_their_module_exists():
+def test_commands_are_imported_when_they_are_asked_for():
     context = click.Context(cli)
-    assert set(cli.list_commands(context)) <= set(COMMANDS)
     for name in cli.list_commands(context):
         assert isinstance(cli.get_command(context, name), click.Command)
     assert cli.get_command(context, 'nothing') is None

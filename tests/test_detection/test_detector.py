@@ -98,7 +98,7 @@ def test_weights_come_from_a_file(config, frames, tmp_path):
 
 def test_boxes_outside_are_left_out_and_others_cut_off():
     people = clipped_people(
-        np.array([[-5, 2, 30, 40], [50, 50, 60, 60]]), np.array([0.5, 0.6]), (20, 25), 'detector'
+        np.array([[-5, 2, 30, 40], [50, 50, 60, 60]]), np.array([0.5, 0.6]), (20, 25)
     )
     assert people.boxes.tolist() == [[0, 2, 25, 20]]
     assert people.scores.tolist() == [0.5]

@@ -76,8 +76,8 @@ def test_names_with_folders_are_told_apart(tmp_path):
     path = tmp_path / 'people.json'
     path.write_text(json.dumps(dict(images=images, annotations=[])))
     file = PeopleFile(path)
-    assert file.image_id('a', '/data/y/a.png') == 2
-    assert file.image_id('a', '/data/x/a.png') == 1
+    assert file.find_id('a', '/data/y/a.png') == 2
+    assert file.find_id('a', '/data/x/a.png') == 1
 
 
 def test_what_an_image_has_that_the_file_does_not_know(tmp_path):

@@ -3,16 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from mmsapiens.detection.tracking import BoxTracker, box_iou, tracker_state
+from mmsapiens.detection.tracking import BoxTracker
 
 
 def boxes(*corners, size=10):
     return np.array([(x, 0, x + size, size) for x in corners], np.float32)
-
-
-def test_overlap_of_boxes():
-    overlap = box_iou(boxes(0), boxes(0, 5, 20))
-    np.testing.assert_allclose(overlap, [[1, 1 / 3, 0]], atol=1e-9)
 
 
 def test_numbers_follow_people_in_any_order():
@@ -44,7 +39,7 @@ def test_a_tracker_goes_on_from_its_state():
     first = BoxTracker()
     first.update(boxes(0, 100))
     first.update(boxes(0))
-    state = json.loads(json.dumps(tracker_state(first.tracks, first.next_number)))
+    state = json.loads(json.dumps(first.state()))
     again = BoxTracker()
     again.load_state(state)
     assert again.tracks == first.tracks

@@ -1,24 +1,13 @@
 """`tools/dataset/pack_shards.py`."""
 
-import importlib.util
-
 import pytest
 from image_shards import write_images
-from parity import ROOT
+from pack_shards import main
 
 from mmsapiens.pretrain.datasets import ShardedImageDataset
 
 
-@pytest.fixture(scope='module')
-def main():
-    path = ROOT / 'tools' / 'dataset' / 'pack_shards.py'
-    spec = importlib.util.spec_from_file_location('pack_shards_tool', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-def test_folder_and_again(main, tmp_path, capsys):
+def test_folder_and_again(tmp_path, capsys):
     folder = write_images(tmp_path / 'images', 25)
     (folder / '000' / '00003.jpg').write_bytes(b'')
     out = str(tmp_path / 'shards')
@@ -32,7 +21,7 @@ def test_folder_and_again(main, tmp_path, capsys):
     assert len(ShardedImageDataset(out)) == 24
 
 
-def test_list_and_subset(main, tmp_path, capsys):
+def test_list_and_subset(tmp_path, capsys):
     folder = write_images(tmp_path / 'images', 5)
     (tmp_path / 'a.txt').write_text(''.join(f'000/{i:05d}.jpg\n' for i in range(5)))
     command = [str(tmp_path / 'a.txt'), '--root', str(folder)]
@@ -41,7 +30,7 @@ def test_list_and_subset(main, tmp_path, capsys):
     assert '4 images in 1 shards' in capsys.readouterr().out
 
 
-def test_errors_have_no_traceback(main, tmp_path, capsys):
+def test_errors_have_no_traceback(tmp_path, capsys):
     (tmp_path / 'empty').mkdir()
     command = [str(tmp_path / 'empty'), '--out', str(tmp_path / 'out')]
     assert main(command) == 2
@@ -52,6 +41,6 @@ def test_errors_have_no_traceback(main, tmp_path, capsys):
 @pytest.mark.parametrize(
     'args', [['a'], ['a', '--index-only', '--out', 'b'], ['.', 'a', '--out=b']]
 )
-def test_bad_arguments(main, args):
+def test_bad_arguments(args):
     with pytest.raises(SystemExit):
         main(args)

@@ -17,7 +17,7 @@ from pathlib import Path
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmengine.config import Config, ConfigDict, DictAction
 from mmsapiens.engine import launch
-from mmsapiens.pretrain.datasets.name_table import IMAGE_SUFFIXES, scan_folder
+from mmsapiens.pretrain.datasets.names import IMAGE_SUFFIXES, scan_folder
 from mmsapiens.checkpoints import convert_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

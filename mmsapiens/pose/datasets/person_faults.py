@@ -202,7 +202,8 @@ class Person:
         visible = finite & allowed & (points[:, 2] > 0)
         at_origin = visible & (at == 0).all(axis=1)
         rest = visible & ~at_origin
-        outside = far = np.zeros(len(points), dtype=bool)
+        outside: np.ndarray = np.zeros(len(points), dtype=bool)
+        far = outside
         if size is not None:
             outside = rest & (np.maximum(-at, at - size).max(axis=1) > MARGIN_PX)
         if box is not None:

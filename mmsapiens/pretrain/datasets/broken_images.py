@@ -29,11 +29,8 @@ class BrokenImages:
     All workers of a process share the counts. The names go into one file per process, a line each,
     appended by one system call, so that lines of several workers do not mix.
 
-    Args:
-        max_share (float): Share of the images read that may be broken, from 0 to 1. Before 1000
-            images are read it is taken of 1000 (or of ``total`` if that is less).
-        total (int): Images of the dataset.
-        folder (str, optional): For ``broken_images_rank<n>.txt``. Defaults to None, no file.
+    ``max_share`` of the images read may be broken, from 0 to 1; before 1000 images are read it is
+    taken of 1000, or of ``total`` if that is less. ``folder`` is for ``broken_images_rank<n>.txt``.
     """
 
     def __init__(self, max_share: float, total: int, folder: str | None = None) -> None:
@@ -41,8 +38,7 @@ class BrokenImages:
             raise ValueError(f'`max_broken_share` must be between 0 and 1, but got {max_share}')
         self.max_share = max_share
         self.check_after = min(CHECK_AFTER, total)
-        # A row for each worker and one for the process itself: nobody else writes to it, so no lock
-        # is needed.
+        # A row for each worker and one for the process itself, with one writer and without a lock.
         self.counts = torch.zeros(NUM_SLOTS, 2, dtype=torch.int64)
         self.counts.share_memory_()
         self.path: str | None = None
@@ -53,8 +49,7 @@ class BrokenImages:
     def write_to(self, folder: str) -> None:
         """Write names into ``folder``; workers must not have started."""
         os.makedirs(folder, exist_ok=True)
-        name = f'broken_images_rank{get_rank()}.txt'
-        self.path = os.path.join(folder, name)
+        self.path = os.path.join(folder, f'broken_images_rank{get_rank()}.txt')
 
     def _slot(self) -> torch.Tensor:
         worker = get_worker_info()
@@ -76,15 +71,7 @@ class BrokenImages:
         self._slot()[0] += 1
 
     def add(self, name: str, reason: str) -> None:
-        """Count and name a broken image.
-
-        Args:
-            name (str): The image.
-            reason (str): What is wrong with it.
-
-        Raises:
-            TooManyBrokenImagesError: If too many are broken.
-        """
+        """Count and name a broken image; a TooManyBrokenImagesError if it is one too many."""
         self._slot()[1] += 1
         self._write(name, reason)
         allowed = self.max_share * max(self.read, self.check_after)
@@ -106,12 +93,8 @@ class BrokenImages:
         if name not in self._written:
             self._written.add(name)
             line = f'{name}\t{" ".join(reason.split())}\n'
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            file_number = os.open(self.path, flags, 0o644)
-            try:
-                os.write(file_number, line.encode())
-            finally:
-                os.close(file_number)
+            with open(self.path, 'ab', buffering=0) as file:
+                file.write(line.encode())
 
 
 @HOOKS.register_module()

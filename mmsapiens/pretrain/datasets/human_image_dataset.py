@@ -12,7 +12,7 @@ from mmengine import fileio
 from ...core.errors import MissingFileError
 from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
 from ...registry import DATASETS
-from .name_table import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
+from .names import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
 from .unlabelled_image_dataset import UnlabelledImageDataset
 
 
@@ -32,7 +32,7 @@ class HumanImageDataset(UnlabelledImageDataset):
             ``ann_file``, the one folder that its names are relative to, which may be on object
             storage. Defaults to ''.
         ann_file (str | Sequence[str]): List files, see
-            :func:`~mmsapiens.pretrain.datasets.name_table.read_list`. Defaults to '', none.
+            :func:`~mmsapiens.pretrain.datasets.names.read_list`. Defaults to '', none.
         suffixes (Sequence[str]): Of images in folders. Defaults to ('.jpg', '.jpeg', '.png',
             '.webp', '.bmp', '.tif', '.tiff').
         backend_args (dict, optional): File backend of mmengine for the

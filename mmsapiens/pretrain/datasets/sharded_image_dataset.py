@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ...registry import DATASETS
-from .name_table import read_list
-from .shard_index import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
-from .shard_store import LRUCache, ShardStore
+from .names import read_list
+from .shards import MANIFEST, Manifest, ShardIndex, ShardStore, load_index
 from .unlabelled_image_dataset import UnlabelledImageDataset
-
-NUM_INDEXES = 64
 
 
 @DATASETS.register_module()
@@ -71,7 +67,6 @@ class ShardedImageDataset(UnlabelledImageDataset):
         self.ends = np.cumsum(self.manifest.counts, dtype=np.int64)
         if not len(self.ends) or self.ends[-1] == 0:
             raise ValueError(f'{path} lists no images')
-        self.indexes = LRUCache(self._load_index, NUM_INDEXES)
         if self.subset_file is not None:
             self._choose_names(self.subset_file)
             assert self._chosen is not None
@@ -79,16 +74,8 @@ class ShardedImageDataset(UnlabelledImageDataset):
                 raise ValueError('give `subset_file` or `max_samples`, not both')
         return int(self.ends[-1])
 
-    def _load_index(self, shard: int) -> ShardIndex:
-        name = self.manifest.names[shard] + INDEX_SUFFIX
-        path = f'{self.store.root}/{name}'
-        index = ShardIndex.loads(self.store.get(name), path)
-        if len(index) != self.manifest.counts[shard]:
-            raise ValueError(
-                f'{path} lists {len(index)} images, but {MANIFEST} '
-                f'{self.manifest.counts[shard]}. Pack again.'
-            )
-        return index
+    def _index(self, shard: int) -> ShardIndex:
+        return load_index(self.store, self.manifest.names[shard], self.manifest.counts[shard])
 
     def _choose_names(self, subset_file: str) -> None:
         table = read_list(subset_file)
@@ -96,8 +83,7 @@ class ShardedImageDataset(UnlabelledImageDataset):
         chosen: list[int] = []
         for shard in range(len(self.ends)):
             start = int(self.ends[shard]) - self.manifest.counts[shard]
-            names: Iterable[str] = self.indexes(shard).names
-            for number, name in enumerate(names, start=start):
+            for number, name in enumerate(self._index(shard).names, start=start):
                 if name in wanted:
                     chosen.append(number)
         if len(chosen) != len(wanted):
@@ -124,7 +110,7 @@ class ShardedImageDataset(UnlabelledImageDataset):
     def _locate(self, number: int) -> tuple[int, ShardIndex, int]:
         shard = int(np.searchsorted(self.ends, number, side='right'))
         start = int(self.ends[shard]) - self.manifest.counts[shard]
-        return shard, self.indexes(shard), number - start
+        return shard, self._index(shard), number - start
 
     def get_name(self, number: int) -> str:
         """Shard and name inside it."""

@@ -6,19 +6,69 @@ import copy
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 
+import cv2
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dataset.base_dataset import force_full_init
+from PIL import Image
 
 from ...core.errors import BadSampleError
-from ..samplers.permutation import Permutation
-from ..samplers.sample_index import derive_seed, seeded
+from ...transforms.load_checked_image import check_is_whole
+from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
-from .decoding import decode_image
 
 NUM_FINGERPRINT_NAMES = 64
+REDUCED = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+}
+"""Divisor of both sides -> OpenCV's flag, the largest divisor first."""
+
+
+def _choose_flag(content: bytes, min_size: int | None) -> int:
+    """Flag of ``cv2.imdecode`` that leaves both sides ``min_size`` pixels.
+
+    Only a JPEG decodes faster when it is reduced: its blocks of 8x8 frequencies are turned into
+    fewer pixels.
+    """
+    if min_size is None or not content.startswith(b'\xff\xd8'):
+        return cv2.IMREAD_COLOR
+    try:
+        with Image.open(BytesIO(content)) as image:  # reads the header only
+            shorter = min(image.size)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return cv2.IMREAD_COLOR
+    for divisor, flag in REDUCED.items():
+        if shorter // divisor >= min_size:
+            return flag
+    return cv2.IMREAD_COLOR
+
+
+def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
+    """Decode an image file to BGR uint8 (H, W, 3), turned as its EXIF tag says.
+
+    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, but its shorter side keeps at least
+    ``min_size`` pixels. ``name`` is for messages.
+
+    Raises:
+        BadSampleError: If the file is empty, cut short, or no image.
+    """
+    check_is_whole(name, content)
+    buffer = np.frombuffer(content, dtype=np.uint8)
+    try:
+        img = cv2.imdecode(buffer, _choose_flag(content, min_size))
+    except cv2.error as error:
+        raise BadSampleError(f'the image {name} cannot be decoded: {error}') from None
+    if img is None:
+        raise BadSampleError(
+            f'the image {name} cannot be decoded: it is damaged or no image '
+            f'(it starts with {content[:16]!r})'
+        )
+    return img
 
 
 class UnlabelledImageDataset(BaseDataset):
@@ -34,8 +84,8 @@ class UnlabelledImageDataset(BaseDataset):
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of ``dict(img, img_shape, ori_shape,
             img_path, sample_idx)``, ``img`` BGR uint8 (H, W, 3). Defaults to ().
-        min_size (int, optional): JPEGs are decoded no larger than needed for this shorter side, see
-            :func:`~mmsapiens.pretrain.datasets.decoding.decode_image`. Defaults to None, full size.
+        min_size (int, optional): JPEGs are decoded no larger than needed for this shorter side.
+            Defaults to None, full size.
         max_samples (int, optional): Size of a subset. Defaults to None, all.
         subset_seed (int, optional): Of a random subset; smaller ones are part of larger ones of the
             same seed. Defaults to None, the first ones.

@@ -3,8 +3,7 @@
 from .masked_patch_decoder import MaskedPatchDecoder
 from .masked_sapiens_vit import MaskedSapiensViT
 from .masking import PatchMask
-from .sapiens_mae import Reconstruction, SapiensMAE
-from .wrap_blocks import wrap_blocks
+from .sapiens_mae import Reconstruction, SapiensMAE, wrap_blocks
 
 __all__ = [
     'MaskedPatchDecoder',

@@ -19,15 +19,7 @@ class TailTransformerLayer(TransformerLayer):
     """A block that can give the last tokens only; all are attended to."""
 
     def forward(self, x: Tensor, num_last: int | None = None) -> Tensor:
-        """Transform tokens.
-
-        Args:
-            x (Tensor): (B, L, D).
-            num_last (int, optional): Tokens to give. Defaults to all.
-
-        Returns:
-            Tensor: (B, L, D), or (B, ``num_last``, D).
-        """
+        """Transform tokens (B, L, D) to as many or to (B, ``num_last``, D)."""
         if num_last is None:
             return super().forward(x)
         attn = self.attn
@@ -56,7 +48,7 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
     order of the mask, each with its own position. The last block and the projection to pixels then
     work on the masked patches only, one slice. Weights and numbers are those of the stock class.
 
-    Letters: B batch, L patches, K kept, M masked, P numbers of a patch.
+    Shapes: B batch, L patches, K kept, M masked, P numbers of a patch.
 
     Args:
         num_patches (int): Patches L of an image. Defaults to 196.

@@ -12,22 +12,13 @@ from torch.utils.checkpoint import checkpoint
 
 from ...engine import SapiensViT
 from ...registry import MODELS
-from .masking import PatchMask, check_mask_ratio, gather_patches, mask_from_noise
+from .masking import PatchMask, check_mask_ratio, gather_patches
 
 
 def sincos_pos_embed(grid: tuple[int, int], dims: int, with_cls_token: bool = False) -> Tensor:
-    """Fixed position table: sin and cos of the row, then of the column.
+    """Fixed position table (1, rows * columns, D): sin and cos of the row, then of the column.
 
-    Args:
-        grid (tuple[int, int]): Rows and columns.
-        dims (int): Width D, a multiple of 4.
-        with_cls_token (bool): Whether to prepend a row of zeros. Defaults to False.
-
-    Returns:
-        Tensor: (1, rows * columns, D), or one row more.
-
-    Raises:
-        ValueError: If ``dims`` is no multiple of 4.
+    ``dims`` is the width D, a multiple of 4; the row of a class token, if any, is zero.
     """
     if dims % 4:
         raise ValueError(f'`dims` must be a multiple of 4, but got {dims}')
@@ -42,7 +33,7 @@ class MaskedSapiensViT(SapiensViT):
     Masked patches are not even embedded: the pixels of the kept ones are gathered and projected
     with one matrix product.
 
-    Letters: B batch, D width, L patches, K kept patches.
+    Shapes: B batch, D width, L patches, K kept patches.
 
     Args:
         arch (str | dict): See :class:`mmsapiens.models.SapiensViT`.
@@ -143,7 +134,7 @@ class MaskedSapiensViT(SapiensViT):
                 f'`noise` must be of shape {shape}, one number for each '
                 f'patch, but got {tuple(noise.shape)}'
             )
-        return mask_from_noise(noise.to(device), ratio)
+        return PatchMask(noise.to(device).argsort(dim=1), check_mask_ratio(ratio, self.num_patches))
 
     def forward(  # type: ignore[override]
         self, img: Tensor, mask: bool | PatchMask = True, **draw: Any
@@ -182,18 +173,7 @@ class MaskedSapiensViT(SapiensViT):
         return self.encode(img, mask), mask.to_binary(), mask.ids_restore
 
     def encode(self, img: Tensor, mask: PatchMask) -> Tensor:
-        """Encode the kept patches.
-
-        Args:
-            img (Tensor): RGB, normalized, (B, 3, H, W), of ``img_size``.
-            mask (PatchMask): The patches to keep.
-
-        Returns:
-            Tensor: (B, 1 + K, D), class token first.
-
-        Raises:
-            ValueError: If the images are not of ``img_size``.
-        """
+        """Encode the kept patches of images of ``img_size``: (B, 1 + K, D), class token first."""
         if tuple(img.shape[2:]) != self.img_size:
             raise ValueError(
                 f'masked images must be of `img_size` {self.img_size}, but '

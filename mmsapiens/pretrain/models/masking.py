@@ -1,6 +1,6 @@
 """Random masks of patches, and the pixels of some patches.
 
-Letters: B batch, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a patch.
+Shapes: B batch, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a patch.
 Patches are numbered row by row.
 """
 
@@ -45,17 +45,10 @@ class PatchMask(NamedTuple):
 
 
 def check_mask_ratio(mask_ratio: float, num_patches: int) -> int:
-    """Number of patches to keep.
-
-    Args:
-        mask_ratio (float): Share of the patches to mask, in (0, 1).
-        num_patches (int): Patches L of an image.
-
-    Returns:
-        int: ``int(L * (1 - mask_ratio))``, as in the reference.
+    """Number of patches to keep, ``int(L * (1 - mask_ratio))`` as in the reference.
 
     Raises:
-        ValueError: If the ratio is out of range, or leaves no patch.
+        ValueError: If the ratio is not in (0, 1), or leaves no patch.
     """
     if not 0 < mask_ratio < 1:
         raise ValueError(
@@ -70,35 +63,11 @@ def check_mask_ratio(mask_ratio: float, num_patches: int) -> int:
     return num_kept
 
 
-def mask_from_noise(noise: Tensor, mask_ratio: float) -> PatchMask:
-    """Keep the patches with the smallest noise.
-
-    Args:
-        noise (Tensor): One number for each patch, (B, L).
-        mask_ratio (float): Share of the patches to mask, in (0, 1).
-
-    Returns:
-        PatchMask: The mask.
-
-    Raises:
-        ValueError: If the ratio is out of range, or leaves no patch.
-    """
-    num_kept = check_mask_ratio(mask_ratio, noise.shape[1])
-    return PatchMask(noise.argsort(dim=1), num_kept)
-
-
 def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: bool) -> Tensor:
-    """Pixels of some patches.
+    """Pixels (B, N, P) of the patches ``ids`` (B, N) of images (B, 3, H, W).
 
-    Args:
-        images (Tensor): (B, 3, H, W), sizes divisible by ``patch_size``.
-        ids (Tensor): Numbers of the patches, (B, N).
-        patch_size (int): Side of a patch in pixels.
-        channels_last (bool): Order of the numbers of a patch: row, column, channel, as targets have
-            it, or channel, row, column, as the weights of a convolution have it.
-
-    Returns:
-        Tensor: (B, N, P).
+    The order of a patch is row, column, channel with ``channels_last``, as targets have it; else
+    channel, row, column, as the weights of a convolution have it.
     """
     columns = images.shape[3] // patch_size
     # (B, C, h, p, w, p): a view
@@ -110,14 +79,7 @@ def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: 
 
 
 def normalize_patches(patches: Tensor) -> Tensor:
-    """Scale each patch to mean 0 and standard deviation 1.
-
-    Args:
-        patches (Tensor): (..., P).
-
-    Returns:
-        Tensor: The same shape; the variance is the unbiased one, plus 1e-6.
-    """
+    """Scale patches (..., P) to mean 0 and variance 1, the unbiased one plus 1e-6."""
     mean, var = patch_statistics(patches)
     return (patches - mean) / (var + 1e-6).sqrt()
 

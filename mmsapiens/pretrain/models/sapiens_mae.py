@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from mmpretrain.models import MAE
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.layers import compile_blocks as compile_all
+from ...models.layers import find_blocks
 from ...registry import MODELS
 from ...visualization.reconstruction import Reconstruction
 from .masked_patch_decoder import MaskedPatchDecoder
@@ -61,14 +63,12 @@ class SapiensMAE(MAE):
             raise ValueError(
                 f'`img_size` must be square for the stock head, but got {self.backbone.img_size}'
             )
+        size, pixels = self.backbone.patch_embed.patch_size, self.neck.decoder_pred.out_features
         pairs = {
             'neck.num_patches': (self.neck.num_patches, self.backbone.num_patches),
             'neck.embed_dim': (self.neck.decoder_embed.in_features, self.backbone.embed_dims),
-            'neck.patch_size ** 2 * neck.in_chans': (
-                self.neck.decoder_pred.out_features,
-                3 * self.backbone.patch_embed.patch_size**2,
-            ),
-            'head.patch_size': (self.head.patch_size, self.backbone.patch_embed.patch_size),
+            'neck.patch_size ** 2 * neck.in_chans': (pixels, 3 * size**2),
+            'head.patch_size': (self.head.patch_size, size),
         }
         for name, (actual, expected) in pairs.items():
             if actual != expected:
@@ -104,14 +104,7 @@ class SapiensMAE(MAE):
         return super().forward(inputs, data_samples, mode)
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Features of whole images, for ``mode='tensor'``.
-
-        Args:
-            inputs (Tensor): RGB, normalized, (B, 3, H, W).
-
-        Returns:
-            tuple[Tensor, ...]: See :class:`mmsapiens.models.SapiensViT`.
-        """
+        """Features of whole images (B, 3, H, W), see :class:`mmsapiens.models.SapiensViT`."""
         return self.backbone(inputs, mask=False)
 
     def loss(
@@ -166,3 +159,22 @@ class SapiensMAE(MAE):
             predicted=self.head.unpatchify(pred),
             mask=self.head.unpatchify(pixels)[:, :1],
         )
+
+
+_BLOCKS: WeakSet[nn.Module] = WeakSet()
+
+
+def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
+    """An ``auto_wrap_policy`` of FSDP: each transformer block is a unit.
+
+    Args:
+        module (nn.Module): The module to judge. FSDP asks about a model before its parts.
+        recurse (bool): Whether the question is to go on to its children.
+        nonwrapped_numel (int): Not used.
+
+    Returns:
+        bool: The answer.
+    """
+    if recurse:
+        _BLOCKS.update(find_blocks(module))
+    return recurse or module in _BLOCKS

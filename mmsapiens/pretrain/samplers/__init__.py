@@ -1,7 +1,6 @@
 """Samplers that can start in the middle of an epoch."""
 
-from .resumable_batch_sampler import ResumableBatchSampler
-from .resumable_sampler import ResumableSampler
-from .sample_index import SampleIndex
+from .random_order import SampleIndex
+from .resumable_sampler import ResumableBatchSampler, ResumableSampler
 
 __all__ = ['ResumableBatchSampler', 'ResumableSampler', 'SampleIndex']

@@ -1,4 +1,4 @@
-"""An order of samples that can be entered anywhere."""
+"""An order of samples that can be entered anywhere, and batches of it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,26 @@ from typing import Any
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
 from ...registry import DATA_SAMPLERS
-from .permutation import Permutation
-from .sample_index import SampleIndex, derive_seed
+from .random_order import Permutation, SampleIndex, derive_seed
 
 CHUNK = 1024
-
-
-def split_evenly(total: int, num_parts: int) -> np.ndarray:
-    """Borders of parts of ``range(total)`` whose sizes differ by at most 1."""
-    return np.array([part * total // num_parts for part in range(num_parts)])
 
 
 class RemainingOrder:
     """What several processes have left of a sequence.
 
-    Each of ``world_size`` processes had one part of ``range(total)``, see :func:`split_evenly`, and
-    took the first ``taken`` elements of it. What is left, one process after the other, is a
-    sequence again.
-
-    Args:
-        total (int): Length of the sequence.
-        world_size (int): Number of processes.
-        taken (int): Elements that each took, at most those that it had.
+    Each of ``world_size`` processes had one part of ``range(total)``, their sizes differing by at
+    most 1, and took the first ``taken`` elements of it, if it had as many. What is left, one
+    process after the other, is a sequence again.
     """
 
     def __init__(self, total: int, world_size: int, taken: int) -> None:
-        starts = split_evenly(total, world_size)
-        stops: np.ndarray = np.append(starts[1:], total)
-        self.starts = np.minimum(starts + taken, stops)
-        left = stops - self.starts
+        borders = np.array([rank * total // world_size for rank in range(world_size + 1)])
+        self.starts = np.minimum(borders[:-1] + taken, borders[1:])
+        left = borders[1:] - self.starts
         self.borders = np.cumsum(left) - left
         self.total = int(left.sum())
 
@@ -55,7 +43,7 @@ class ResumableSampler(Sampler):
     The order of an epoch depends on the seed, the epoch and the dataset alone, and can be computed
     at any position without what is in front of it. The processes take one contiguous part each
     (sizes differ by at most one). Hence the whole state of an epoch is how many samples each
-    process took. If the number of processes changes, what is left is divided anew.
+    process took. If the number of processes changes, what is left is divided again.
 
     A dataset with ``block_sizes`` (int64, entries of each shard) has its shards shuffled, then the
     entries inside windows of ``window`` consecutive ones, so that a process reads from few shards
@@ -120,14 +108,7 @@ class ResumableSampler(Sampler):
             self._first_entries = (np.cumsum(self._sizes) - self._sizes)[order]
 
     def order(self, positions: np.ndarray) -> np.ndarray:
-        """Samples at ``positions`` of this epoch, all processes together.
-
-        Args:
-            positions (np.ndarray): Integers in ``range(len(dataset))``, (N,).
-
-        Returns:
-            np.ndarray: Indices of the dataset, int64 (N,).
-        """
+        """Indices of the dataset (N,) at ``positions`` (N,) of this epoch, of all processes."""
         if not self.shuffle:
             return positions
         if self._sizes is None:
@@ -145,10 +126,6 @@ class ResumableSampler(Sampler):
         block = np.searchsorted(self._block_starts, entries, 'right') - 1
         return self._first_entries[block] + entries - self._block_starts[block]
 
-    def rank_range(self, rank: int) -> range:
-        """Positions of process ``rank`` in what was left for all."""
-        return range(*(each * self.left // self.world_size for each in (rank, rank + 1)))
-
     @property
     def min_len(self) -> int:
         """The smallest share of a process, samples taken included."""
@@ -160,16 +137,9 @@ class ResumableSampler(Sampler):
         return -(-self.left // self.world_size)
 
     def indices(self, start: int, stop: int) -> list[SampleIndex]:
-        """Samples ``start`` to ``stop`` of the share of this process.
-
-        Args:
-            start (int): The first one, counted from the begin of the share.
-            stop (int): Behind the last one; cut to the share.
-
-        Returns:
-            list[SampleIndex]: The samples.
-        """
-        part = self.rank_range(self.rank)[start:stop]
+        """Samples ``start`` to ``stop`` of the share of this process, cut to the share."""
+        first, last = ((self.rank + k) * self.left // self.world_size for k in (0, 1))
+        part = range(first, last)[start:stop]
         positions: np.ndarray = np.arange(part.start, part.stop, dtype=np.int64)
         for rest in reversed(self._rests):
             positions = rest(positions)
@@ -238,3 +208,76 @@ class ResumableSampler(Sampler):
         else:
             self.earlier, self.taken = list(shares), 0
         self._prepare()
+
+
+@DATA_SAMPLERS.register_module()
+class ResumableBatchSampler(BatchSampler):
+    """The same number of batches in each process, nothing lost or repeated.
+
+    All batches are full but the last: it takes what is left, between 1 and ``batch_size + 1``
+    samples. (One more than a batch occurs where a process has one sample more than the others,
+    whose last batch is just full.)
+
+    Args:
+        sampler (ResumableSampler): The order of the samples.
+        batch_size (int): Samples per process and step.
+        drop_last (bool): Leave out the last batch of each process if it is not full, for steps of
+            equal shapes; other samples in each epoch. Defaults to False.
+    """
+
+    sampler: ResumableSampler
+
+    def __init__(self, sampler: ResumableSampler, batch_size: int, drop_last: bool = False) -> None:
+        if not isinstance(sampler, ResumableSampler):
+            raise TypeError(
+                '`sampler` must be a ResumableSampler, but got '
+                f'{type(sampler).__name__}. Set `sampler=dict(type='
+                "'mmsapiens.ResumableSampler')` in the data loader."
+            )
+        super().__init__(sampler, batch_size, drop_last)
+        if len(self) == 0:
+            raise ValueError(
+                f'`drop_last=True` leaves nothing: each process has '
+                f'{len(sampler)} samples for a `batch_size` of {batch_size}'
+            )
+
+    def _steps(self, samples: int) -> int:
+        if self.drop_last:
+            return samples // self.batch_size
+        return -(-samples // self.batch_size)
+
+    def __len__(self) -> int:
+        """Steps of a whole epoch."""
+        return self._steps(len(self.sampler))
+
+    @property
+    def steps_left(self) -> int:
+        """Steps from where iterating starts to the end of the epoch."""
+        return self._steps(max(0, self.sampler.min_len - self.sampler.taken))
+
+    def _taken_after(self, steps: int) -> int:
+        if steps == self.steps_left:
+            return self.sampler.max_len
+        return self.sampler.taken + steps * self.batch_size
+
+    def __iter__(self) -> Iterator[list[SampleIndex]]:  # type: ignore
+        # The number of steps is fixed here: a state may be loaded while the last batches of another
+        # iterator are still being asked for.
+        sampler = self.sampler
+        for step in range(self.steps_left):
+            stop = sampler.taken + (step + 1) * self.batch_size
+            if not self.drop_last:
+                stop = self._taken_after(step + 1)
+            start = sampler.taken + step * self.batch_size
+            yield sampler.indices(start, stop)
+
+    def state_after(self, steps: int) -> dict[str, Any]:
+        """The state of the sampler after ``steps`` steps of training.
+
+        Args:
+            steps (int): Steps done in this epoch since iterating started.
+
+        Returns:
+            dict: For ``ResumableSampler.load_state_dict``.
+        """
+        return self.sampler.state_dict(self._taken_after(steps))

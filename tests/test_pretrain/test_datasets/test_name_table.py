@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from mmsapiens.pretrain.datasets.name_table import NameTable, read_list, scan_folder
+from mmsapiens.pretrain.datasets.names import NameTable, read_list, scan_folder
 
 NAMES = ['a.jpg', 'b/ü.png', 'c d.jpg']
 

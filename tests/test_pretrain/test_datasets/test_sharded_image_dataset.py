@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from image_shards import write_images, write_shards
 from mmengine.fileio import BaseStorageBackend, register_backend
+from pack_shards import index_folder, pack_images
 from range_server import serve
 from torch.utils.data import DataLoader
 
 from mmsapiens.core.errors import BadSampleError
 from mmsapiens.pretrain.datasets import HumanImageDataset, ShardedImageDataset
-from mmsapiens.pretrain.datasets.packing import index_folder, pack_images
 
 
 class Bucket(BaseStorageBackend):

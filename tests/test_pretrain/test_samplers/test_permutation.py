@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmsapiens.pretrain.samplers.permutation import Permutation
+from mmsapiens.pretrain.samplers.random_order import Permutation
 
 
 @pytest.mark.parametrize('size', [1, 2, 3, 5, 64, 1000, 4097])

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from image_shards import write_images
 from mmengine.runner import Runner
+from pack_shards import pack_images
 
 from mmsapiens.pretrain.datasets import HumanImageDataset
-from mmsapiens.pretrain.datasets.packing import pack_images
 
 WORLD_SIZE = 2
 

@@ -1,8 +1,7 @@
 import pytest
 import torch
 from mae_models import tiny_mae
-
-from mmsapiens.pretrain.evaluation import measure_reconstruction
+from reconstruction_loss import measure_reconstruction
 
 
 @pytest.fixture

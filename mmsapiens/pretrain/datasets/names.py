@@ -18,10 +18,8 @@ NAME_KEYS = ('img_path', 'file_name', 'path')
 class NameTable:
     """Names, one behind the other in a buffer.
 
-    Args:
-        buffer (np.ndarray): UTF-8, uint8; may be mapped from a file. White space around a name does
-            not count.
-        ends (np.ndarray): Where each name ends, int64, increasing.
+    ``buffer`` is UTF-8, uint8, and may be mapped from a file; white space around a name does not
+    count. ``ends`` (int64, increasing) says where each name ends.
     """
 
     def __init__(self, buffer: np.ndarray, ends: np.ndarray) -> None:
@@ -71,18 +69,10 @@ class NameTable:
 
 
 def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Iterator[str]:
-    """Names of images below ``folder``, relative to it, in sorted order.
+    """Names of images below ``folder``, relative to it with '/' between folders, sorted.
 
     Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
-    those of macOS beside every image for instance, are left out.
-
-    Args:
-        folder (str | Path): Where to look.
-        suffixes (Sequence[str]): Of images, in small letters; capitals in file names do not matter.
-            Defaults to :data:`IMAGE_SUFFIXES`.
-
-    Yields:
-        str: A name with '/' between folders.
+    those of macOS beside every image for instance, are left out. ``suffixes`` are in small letters.
     """
     wanted = tuple(suffixes)
 
@@ -106,10 +96,9 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
 def _name_of(path: str | Path, entry: object) -> str:
     if isinstance(entry, str):
         return entry
-    if isinstance(entry, dict):
-        for key in NAME_KEYS:
-            if key in entry:
-                return entry[key]
+    for key in NAME_KEYS if isinstance(entry, dict) else ():
+        if key in entry:
+            return entry[key]
     raise ValueError(
         f'entries of {path} must be names or objects with one of '
         f'{list(NAME_KEYS)}, but one is {str(entry)[:100]!r}'
@@ -132,15 +121,11 @@ def _json_entries(path: str | Path) -> Iterator[object]:
 
 
 def read_list(path: str | Path) -> NameTable:
-    """Read a list file.
+    """Read the names of a list file, in its order.
 
-    Args:
-        path (str | Path): ``.json`` (a list, or the list ``data_list`` or ``images`` of an object),
-            ``.jsonl``, or anything else: text, one name per line. Objects have a name as
-            ``img_path``, ``file_name`` or ``path``.
-
-    Returns:
-        NameTable: The names in the order of the file.
+    It is ``.json`` (a list, or the list ``data_list`` or ``images`` of an object), ``.jsonl``, or
+    anything else: text, one name per line. Objects have a name as ``img_path``, ``file_name`` or
+    ``path``.
 
     Raises:
         FileNotFoundError: If there is no such file.

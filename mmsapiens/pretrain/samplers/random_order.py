@@ -1,10 +1,56 @@
-"""Random orders of any length that need no memory."""
+"""Random orders and seeds that depend on nothing but numbers, and indexes that carry them."""
 
 from __future__ import annotations
 
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
+import torch
 
 ROUNDS = 8
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A seed of 64 bits that depends on every part and on their order."""
+    text = '/'.join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), 'big')
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python, numpy and torch with 64 bits, and put their states back afterwards."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    torch.default_generator.manual_seed(seed & 0x7FFFFFFFFFFFFFFF)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+class SampleIndex(int):
+    """An int for any dataset; ours also read ``epoch_seed``, of the sampler's seed and the epoch.
+
+    The epoch travels with the index because workers that persist hold a copy of the dataset that
+    cannot be told the epoch.
+    """
+
+    epoch_seed: int
+
+    def __new__(cls, index: int, epoch_seed: int) -> SampleIndex:
+        """An index with its seed."""
+        new = super().__new__(cls, index)
+        new.epoch_seed = epoch_seed
+        return new
+
+    def __reduce__(self) -> tuple:
+        return SampleIndex, (int(self), self.epoch_seed)
 
 
 def _scramble(values: np.ndarray) -> np.ndarray:
@@ -19,11 +65,7 @@ class Permutation:
 
     A table for 300 million images would take 2.4 GB in every process. A Feistel network permutes
     the next power of four; results outside of ``range(size)`` go through it again until they are
-    inside.
-
-    Args:
-        size (int): Number of elements, at most ``2**62``.
-        seed (int): Below ``2**64``.
+    inside. ``size`` is at most ``2**62``, ``seed`` below ``2**64``.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -43,14 +85,7 @@ class Permutation:
         return (left << self._shift) | right
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
-        """The elements at ``positions``.
-
-        Args:
-            positions (np.ndarray): Integers in ``range(size)``, any shape.
-
-        Returns:
-            np.ndarray: Likewise, int64.
-        """
+        """The elements at ``positions``, integers in ``range(size)`` of any shape; int64."""
         with np.errstate(over='ignore'):  # arithmetic modulo 2**64
             values = self._permute(np.asarray(positions, dtype=np.uint64))
             while (outside := values >= self.size).any():

@@ -1,1 +1,0 @@
-"""What ``mmsapiens doctor`` looks at: one module per kind of question."""

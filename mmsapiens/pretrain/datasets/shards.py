@@ -1,0 +1,232 @@
+"""Tar shards: their lists, their indexes, and reading parts of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from mmengine.fileio import LocalBackend, get_file_backend
+
+from ...core.atomic_files import atomic_write
+from ...core.errors import BadSampleError
+from ...engine.fsspec_backend import FsspecBackend
+from .names import IMAGE_SUFFIXES
+
+MANIFEST = 'shards.json'
+INDEX_SUFFIX = '.index.json'
+VERSION = 1
+BLOCK = 512
+"""Unit of tar files; one of zeros marks the end."""
+MAX_OPEN = 32
+NUM_INDEXES = 64
+
+
+@dataclass
+class ShardIndex:
+    """Where the images of a shard are: name inside the tar file, first byte and size of each."""
+
+    names: list[str]
+    offsets: list[int]
+    sizes: list[int]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def dumps(self) -> bytes:
+        """As JSON."""
+        return json.dumps(dict(version=VERSION, **asdict(self))).encode()
+
+    @classmethod
+    def loads(cls, content: bytes, path: str) -> ShardIndex:
+        """From JSON of the file ``path``, or a ValueError that names it."""
+        try:
+            fields = json.loads(content)
+            if fields.pop('version') != VERSION:
+                raise KeyError('version')
+            return cls(**fields)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise ValueError(
+                f'{path} is no index of a shard of version {VERSION}. Write '
+                'it with `tools/dataset/pack_shards.py --index-only`.'
+            ) from None
+
+
+def index_shard(path: str | Path) -> ShardIndex:
+    """Find the images of an uncompressed tar file in webdataset layout.
+
+    Raises:
+        ValueError: If it is no tar file, or cut short.
+    """
+    index = ShardIndex([], [], [])
+    end = 0
+    try:
+        with tarfile.open(path, 'r:') as tar:
+            for member in tar:
+                end = member.offset_data + member.size
+                if member.isfile() and member.name.lower().endswith(IMAGE_SUFFIXES):
+                    index.names.append(member.name)
+                    index.offsets.append(member.offset_data)
+                    index.sizes.append(member.size)
+    except tarfile.TarError as error:
+        raise ValueError(f'{path} is no tar shard: {error}') from None
+    with open(path, 'rb') as file:
+        file.seek(-(-end // BLOCK) * BLOCK)
+        if file.read(BLOCK) != bytes(BLOCK):
+            raise ValueError(
+                f'{path} was cut short: the end of a tar file is missing. Copy or pack it again.'
+            )
+    return index
+
+
+@dataclass
+class Manifest:
+    """The shards of a folder: file name and number of images of each."""
+
+    names: list[str]
+    counts: list[int]
+
+    def dumps(self) -> bytes:
+        """As JSON, a shard per line."""
+        shards = [
+            json.dumps(dict(name=name, count=count)) for name, count in zip(self.names, self.counts)
+        ]
+        lines = ',\n'.join(shards)
+        return f'{{"version": {VERSION}, "shards": [\n{lines}\n]}}\n'.encode()
+
+    @classmethod
+    def loads(cls, content: bytes, path: str) -> Manifest:
+        """From JSON; see :meth:`ShardIndex.loads`."""
+        try:
+            fields = json.loads(content)
+            if fields['version'] != VERSION:
+                raise KeyError('version')
+            shards = fields['shards']
+            names = [shard['name'] for shard in shards]
+            return cls(names, [int(shard['count']) for shard in shards])
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(
+                f'{path} is no list of shards of version {VERSION}. Write it '
+                'with `tools/dataset/pack_shards.py`.'
+            ) from None
+
+
+class ShardStore:
+    """Reads bytes of the shards in a folder or on object storage.
+
+    On a disk (network file systems included) and with the 'fsspec' backend it reads where an image
+    is. Other backends only have whole files: such a shard is copied once to ``cache_dir``, which
+    all processes of a machine share, and the ones unused for longest are removed. See
+    :class:`ShardedImageDataset` for the arguments.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        backend_args: dict | None = None,
+        cache_dir: str | None = None,
+        cache_gb: float = 100,
+    ) -> None:
+        self.root = root.rstrip('/')
+        self.backend = get_file_backend(root, backend_args=backend_args)
+        is_local = isinstance(self.backend, LocalBackend)
+        self.in_parts = cache_dir is None and isinstance(self.backend, FsspecBackend)
+        if not (is_local or self.in_parts or cache_dir):
+            raise ValueError(
+                f'`cache_dir` is needed for {root}: a folder on a local disk '
+                "for copies of shards. `backend_args=dict(backend='fsspec')` "
+                'reads parts of shards and needs none.'
+            )
+        self.cache_dir = Path(cache_dir) if cache_dir and not is_local else None
+        self.max_bytes = int(cache_gb * 1e9)
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_open': OrderedDict()}
+
+    def get(self, name: str) -> bytes:
+        """A whole file, as it is (for small ones)."""
+        return self.backend.get(f'{self.root}/{name}')
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        """``size`` bytes of a shard; a BadSampleError if it ends before."""
+        path = f'{self.root}/{name}'
+        try:
+            if self.in_parts:
+                content = self.backend.get_range(path, offset, size)
+            else:
+                content = _pread(self._file_number(name), size, offset)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f'the shard {path} does not exist, but it is in the list of shards. '
+                'Copy it there, or pack again.'
+            ) from None
+        if len(content) < size:
+            raise BadSampleError(
+                f'the shard {path} was cut short: bytes '
+                f'{offset} to {offset + size} are not all there. Pack it again.'
+            )
+        return content
+
+    def _file_number(self, name: str) -> int:
+        if name not in self._open:
+            path = f'{self.root}/{name}'
+            self._open[name] = (
+                self._open_copy(self.cache_dir, name)
+                if self.cache_dir
+                else os.open(path, os.O_RDONLY)
+            )
+            if len(self._open) > MAX_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+        self._open.move_to_end(name)
+        return self._open[name]
+
+    def _open_copy(self, folder: Path, name: str) -> int:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f'{name}.lock'):
+            if not path.is_file():
+                atomic_write(self.get(name), path)
+            os.utime(path)
+            opened = os.open(path, os.O_RDONLY)
+        with FileLock(folder / '.lock'):
+            self._make_room(folder, keep=path)
+        return opened
+
+    def _make_room(self, folder: Path, keep: Path) -> None:
+        shards = [(path, path.stat()) for path in folder.rglob('*.tar')]
+        shards.sort(key=lambda shard: shard[1].st_mtime_ns)
+        used = sum(stat.st_size for _, stat in shards)
+        for path, stat in shards:
+            if used <= self.max_bytes:
+                return
+            if path != keep:  # those that have it open keep reading it
+                path.unlink()
+                used -= stat.st_size
+
+
+def _pread(file_number: int, size: int, offset: int) -> bytes:
+    """As ``os.pread``, which may give less than there is."""
+    content = os.pread(file_number, size, offset)
+    while content and len(content) < size:
+        more = os.pread(file_number, size - len(content), offset + len(content))
+        if not more:
+            break
+        content += more
+    return content
+
+
+@lru_cache(NUM_INDEXES)
+def load_index(store: ShardStore, shard: str, count: int) -> ShardIndex:
+    """The index of a shard of ``count`` images."""
+    path = f'{store.root}/{shard}{INDEX_SUFFIX}'
+    index = ShardIndex.loads(store.get(shard + INDEX_SUFFIX), path)
+    if len(index) != count:
+        raise ValueError(f'{path} lists {len(index)} images, but {MANIFEST} {count}. Pack again.')
+    return index
