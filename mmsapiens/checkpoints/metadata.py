@@ -109,16 +109,16 @@ def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) ->
         which = getattr(task.output, 'name', task.output) if is_set else None
         found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
-    head: Any = getattr(model, 'head', None)
-    if hasattr(head, 'final_layer'):
+    pose: Any = getattr(model, 'head', None)
+    dense: Any = getattr(model, 'decode_head', None)
+    if hasattr(pose, 'final_layer'):
         which = _keypoint_set(meta)
-        found.append(HeadFacts(KEYPOINTS, which, head.out_channels, type(head).__name__))
-    head = getattr(model, 'decode_head', None)
-    field = getattr(head, 'field', None)
+        found.append(HeadFacts(KEYPOINTS, which, pose.out_channels, type(pose).__name__))
+    field = getattr(dense, 'field', None)
     if isinstance(field, str):
         has_classes = field in FIELDS and FIELDS[field].is_labels
         which = _class_set(tuple(meta.get('classes') or ())) if has_classes else None
-        found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
+        found.append(HeadFacts(field, which, dense.out_channels, type(dense).__name__))
     return found
 
 
