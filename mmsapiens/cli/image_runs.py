@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..core.heaps import share_heaps
 from .exit_codes import FAILED, UNEXPECTED, USAGE
-from .output import as_json, console, json_option
+from .output import POSITIVE, as_json, console, json_option
 
 if TYPE_CHECKING:
     from ..inference.write_run import RunSummary
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most inputs that are named one by one."""
-POSITIVE = click.IntRange(min=1)
 _MODEL_OPTIONS = (
     click.option('--device', help='Such as cuda:0 or cpu.'),
     click.option(
@@ -73,16 +73,12 @@ _RUN_OPTIONS = (
 
 def model_options(command: Callable) -> Callable:
     """Give a command the options that say how networks run."""
-    for option in reversed(_MODEL_OPTIONS):
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), reversed(_MODEL_OPTIONS), command)
 
 
 def run_options(command: Callable) -> Callable:
     """Give a command the options that say how inputs are read and results written."""
-    for option in reversed(_RUN_OPTIONS):
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), reversed(_RUN_OPTIONS), command)
 
 
 def pick(options: Mapping[str, Any], names: str) -> dict[str, Any]:

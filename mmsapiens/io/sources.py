@@ -153,9 +153,7 @@ class _Reader:
     def any(self, item: Any) -> Items:
         if isinstance(item, (Image, ReadFailure)):
             yield item
-        elif isinstance(item, bool) or item is None:
-            raise TypeError(_UNKNOWN.format(type(item).__name__))
-        elif isinstance(item, (int, np.integer)):
+        elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
             yield from self.camera(int(item))
         elif isinstance(item, (str, os.PathLike)):
             yield from self.text(item)
