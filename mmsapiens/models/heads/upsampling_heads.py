@@ -133,7 +133,10 @@ class DenseHead(UpsamplingHead):
 class ParsingHead(DenseHead):
     """Logits of classes; the prediction is the class (1, H, W), int64."""
 
-    finish = staticmethod(choose_class)
+    @staticmethod
+    def finish(maps: Tensor) -> Tensor:
+        """The class of each pixel."""
+        return choose_class(maps)
 
 
 class DepthHead(DenseHead):

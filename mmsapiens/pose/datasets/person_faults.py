@@ -36,8 +36,8 @@ class Context:
     """
 
     keypoint_set: KeypointSet
-    sizes_wh: Mapping[EntryId, tuple[float, float] | None] | None
-    categories: frozenset[EntryId] | None
+    sizes_wh: Mapping[EntryId | None, tuple[float, float] | None] | None
+    categories: frozenset[EntryId | None] | None
 
 
 def read_points(annotation: dict, keypoint_set: KeypointSet) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +125,7 @@ class Person:
         yield from check_sides(np.where(usable, self.points, 0), self.context.keypoint_set)
 
     def _check_references(self) -> Iterator[Finding]:
-        known: tuple[tuple[str, str, Container[EntryId] | None], ...] = (
+        known: tuple[tuple[str, str, Container[EntryId | None] | None], ...] = (
             ('unknown_image', 'image_id', self.context.sizes_wh),
             ('unknown_category', 'category_id', self.context.categories),
         )

@@ -111,7 +111,7 @@ def validate_document(
         faults += _check_entry(where, image, 'duplicate_image_id', first)
         if isinstance(image, dict):
             faults += (Fault(kind, where, text) for kind, text in _check_image(image, folder))
-    first, seen = {}, {}
+    first, seen = {}, dict[tuple, str]()
     for index, annotation in enumerate(track(people, 'annotations')):
         where = place('annotations', index, annotation)
         faults += _check_entry(where, annotation, 'duplicate_annotation_id', first)

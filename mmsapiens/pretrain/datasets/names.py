@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
     return visit('', frozenset())
 
 
-def _name_of(path: str | Path, entry: object) -> str:
+def _name_of(path: str | Path, entry: Any) -> str:
     if isinstance(entry, str):
         return entry
     for key in NAME_KEYS if isinstance(entry, dict) else ():
