@@ -22,22 +22,10 @@ from ...core.formatting import shorten
 from ...registry import HOOKS
 from .checkpoint_metadata import add_metadata
 
-SETTINGS = tuple(
-    [
-        'begin',
-        'end',
-        'T_max',
-        'eta_min',
-        'factor',
-        'gamma',
-        'milestones',
-        'power',
-        'start_factor',
-        'end_factor',
-        'step_size',
-        'total_iters',
-    ]
-)
+SETTINGS = {
+    *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
+    *('start_factor', 'end_factor', 'step_size', 'total_iters'),
+}
 """What a scheduler of mmengine keeps of its config, in iterations."""
 
 
@@ -61,7 +49,7 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
         changes.append(f'{len(states)} schedules instead of {len(schedulers)}')
     for state, scheduler in zip(states, schedulers):
         now = scheduler.state_dict()
-        for name in SETTINGS:
+        for name in sorted(SETTINGS):
             if name in state and name in now and state[name] != now[name]:
                 changes.append(
                     f'`{name}` of {type(scheduler).__name__} is '
