@@ -22,10 +22,10 @@ from ...core.formatting import shorten
 from ...registry import HOOKS
 from .checkpoint_metadata import add_metadata
 
-SETTINGS = {
+SETTINGS = (
     *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
     *('start_factor', 'end_factor', 'step_size', 'total_iters'),
-}
+)
 """What a scheduler of mmengine keeps of its config, in iterations."""
 
 
@@ -49,7 +49,7 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
         changes.append(f'{len(states)} schedules instead of {len(schedulers)}')
     for state, scheduler in zip(states, schedulers):
         now = scheduler.state_dict()
-        for name in sorted(SETTINGS):
+        for name in SETTINGS:
             if name in state and name in now and state[name] != now[name]:
                 changes.append(
                     f'`{name}` of {type(scheduler).__name__} is '
