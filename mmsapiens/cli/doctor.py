@@ -10,8 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..zoo.cache import ROOTS, cache_dir, endpoint, is_offline
-from ..zoo.config_path import config_folder
+from ..zoo.paths import ROOTS, cache_dir, config_folder, endpoint, is_offline
 from . import installed
 from .exit_codes import FAILED, OK
 from .installed import PROBLEM, Finding, note, problem

@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .exit_codes import FAILED, UNEXPECTED, USAGE
-from .output import as_json, console, json_option
+from .output import POSITIVE, as_json, console, json_option
 
 if TYPE_CHECKING:
     from ..inference.write_run import RunSummary
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most inputs that are named one by one."""
-POSITIVE = click.IntRange(min=1)
 _MODEL_OPTIONS = (
     click.option('--device', help='Such as cuda:0 or cpu.'),
     click.option(
@@ -72,16 +72,12 @@ _RUN_OPTIONS = (
 
 def model_options(command: Callable) -> Callable:
     """Give a command the options that say how networks run."""
-    for option in reversed(_MODEL_OPTIONS):
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), reversed(_MODEL_OPTIONS), command)
 
 
 def run_options(command: Callable) -> Callable:
     """Give a command the options that say how inputs are read and results written."""
-    for option in reversed(_RUN_OPTIONS):
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), reversed(_RUN_OPTIONS), command)
 
 
 def pick(options: Mapping[str, Any], names: str) -> dict[str, Any]:
@@ -181,7 +177,7 @@ class RunProgress:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
-            self._bar.console.print(f'cannot read {item.source}: {reason}')
+            self._bar.console.print(f'cannot read {getattr(item, "source", "")}: {reason}')
         speed = self._bar.tasks[0].speed
         rate = f'{speed:.2f}/s' if speed else ''
         self._bar.update(self._task, advance=1, rate=rate)
@@ -200,11 +196,9 @@ def _image_errors() -> Iterator[None]:
             f'{error}\nWhat was done before is kept; the same command continues from there.'
         )
         cause = error.__cause__
-        if error.doing == 'reading' or isinstance(cause, ReadError):
-            found.exit_code = FAILED
-        else:
-            is_usage = isinstance(cause, ValueError | KeyError | OSError)
-            found.exit_code = USAGE if is_usage else UNEXPECTED
+        code = USAGE if isinstance(cause, ValueError | KeyError | OSError) else UNEXPECTED
+        is_unread = error.doing == 'reading' or isinstance(cause, ReadError)
+        found.exit_code = FAILED if is_unread else code  # type: ignore[misc]
         raise found from error
 
 

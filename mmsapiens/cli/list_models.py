@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..models.tasks import SIZES, TASKS
-from ..zoo.cache import cache_path, root_path
+from ..zoo.paths import cache_path, root_path
 from ..zoo.releases import FORMATS, Release, releases
 from .output import as_json, json_option, print_table
 

@@ -18,29 +18,17 @@ def is_url(text: str) -> bool:
 
 
 def check_url(url: str) -> None:
-    """Refuse URLs that are neither http nor https.
-
-    Raises:
-        ValueError: Of others.
-    """
+    """Refuse URLs that are neither http nor https, by a ValueError."""
     match = _URL.match(url)
-    scheme = match[1].lower() if match else ''
-    if scheme not in _SCHEMES:
+    if match is None or match[1].lower() not in _SCHEMES:
         raise ValueError(f'a URL must start with one of {_SCHEMES}, but got {url!r}')
 
 
 def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
     """Download a file into memory.
 
-    Args:
-        url (str): http or https.
-        options (ReadOptions): ``timeout_s`` and ``max_download_mb``.
-
-    Returns:
-        bytes: The whole file.
-
     Raises:
-        ReadError: If the server does not answer, says no, sends too much, or less than it
+        ReadError: If the server does not answer in time, says no, sends too much, or less than it
             announced.
     """
     import requests

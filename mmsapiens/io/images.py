@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import threading
+from contextlib import suppress
+from importlib import import_module
 
 import cv2
 import numpy as np
@@ -19,33 +21,20 @@ from ..core.file_type import LFS_START
 from ..core.read_errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
+with suppress(ImportError):  # HEIC, if its decoder is installed
+    import_module('pillow_heif').register_heif_opener()
+
 _OPENCV_MODES = {'JPEG': ('L', 'RGB'), 'MPO': ('L', 'RGB'), 'PNG': ('L', 'RGB', 'I', 'I;16')}
 """Format -> modes of Pillow that OpenCV decodes."""
 _ENDS = {b'\xff\xd8': (b'\xff\xda', b'\xff\xd9'), b'\x89PNG': (b'IDAT', b'IEND')}
 """Start of a file -> mark in front of its pixels, mark after them."""
-_TURNS = {
-    2: (None, 1),
-    3: (cv2.ROTATE_180, None),
-    4: (None, 0),
-    5: (cv2.ROTATE_90_CLOCKWISE, 1),
-    6: (cv2.ROTATE_90_CLOCKWISE, None),
-    7: (cv2.ROTATE_90_CLOCKWISE, 0),
-    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
-}
-"""EXIF orientation -> rotation, then flip of OpenCV."""
-_ORIENTATION = 0x0112
 _HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
 _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
 
 def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
-    """Decode a file.
-
-    Args:
-        content (bytes): The file.
-        source (str): Its path or URL, for messages.
-        options (ReadOptions): Limits, and what is behind transparency.
+    """Decode a file; ``source`` is its path or URL, for messages.
 
     Returns:
         NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says; the first one of several
@@ -62,8 +51,7 @@ def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -
     if width * height > options.max_pixels:
         raise ReadError(
             f'{source} has {width} x {height} pixels, more than `max_pixels` '
-            f'({options.max_pixels}). Make it smaller, or raise the limit if '
-            'you trust the file.'
+            f'({options.max_pixels}). Make it smaller, or raise the limit if you trust the file.'
         )
     if header.mode in _OPENCV_MODES.get(header.format or '', ()):
         return _decode_opencv(content, header, source, options)
@@ -91,29 +79,14 @@ def _open(content: bytes, source: str) -> Image.Image:
 def _foreign_reason(content: bytes) -> str:
     """Why Pillow does not know a file."""
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
-        return (
-            'HEIC needs a decoder. Install one (`pip install pillow-heif`), '
-            'or export the image as JPEG.'
-        )
+        remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
+        return f'HEIC needs a decoder. {remedy}'
     if content.startswith(LFS_START):
-        return (
-            'it is a pointer of Git LFS instead of the image. Fetch the files with `git lfs pull`.'
-        )
+        remedy = 'Fetch the files with `git lfs pull`.'
+        return f'it is a pointer of Git LFS instead of the image. {remedy}'
     if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
         return 'it is a text or drawing, not an image of pixels.'
     return f'it is damaged or no image (it starts with {content[:16]!r}). {AGAIN}'
-
-
-def register_heif() -> None:
-    """Let Pillow read HEIC if its decoder is installed."""
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:
-        return
-    register_heif_opener()
-
-
-register_heif()
 
 
 def _decode_opencv(
@@ -125,33 +98,13 @@ def _decode_opencv(
         if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
             _load(header, source)
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-    flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise ReadError(f'{source} cannot be decoded: {error}') from error
     if array is None:
         raise ReadError(f'{source} is damaged. {AGAIN}')
-    return turn(
-        array_to_bgr(array, source, alpha_background=options.alpha_background),
-        header.getexif().get(_ORIENTATION, 1),
-    )
-
-
-def turn(image: NDArray, orientation: int) -> NDArray:
-    """Turn an image as an EXIF orientation says.
-
-    Args:
-        image (NDArray): (H, W, 3).
-        orientation (int): 1 to 8; anything else counts as 1.
-
-    Returns:
-        NDArray: (H, W, 3) or (W, H, 3).
-    """
-    rotation, flip = _TURNS.get(orientation, (None, None))
-    if rotation is not None:
-        image = cv2.rotate(image, rotation)
-    return image if flip is None else cv2.flip(image, flip)
+    return array_to_bgr(array, source, alpha_background=options.alpha_background)
 
 
 def _load(image: Image.Image, source: str) -> None:
@@ -164,15 +117,7 @@ def _load(image: Image.Image, source: str) -> None:
 
 
 def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
-    """An image of Pillow as an array.
-
-    Args:
-        image (Image.Image): Of any mode.
-        source (str): For messages.
-        options (ReadOptions): What is behind transparency.
-
-    Returns:
-        NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says.
+    """An image of Pillow, of any mode, as BGR, uint8 (H, W, 3), turned as its EXIF says.
 
     Raises:
         ReadError: If it cannot be decoded.
@@ -186,30 +131,17 @@ def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULT
         if image.mode == 'I' and 255 < array.max() < 65536:
             array = array.astype(np.uint16)
     else:
-        see_through = (
-            image.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in image.info
-        )
-        array = np.asarray(image.convert('RGBA' if see_through else 'RGB'))
+        array = np.asarray(image.convert('RGBA' if image.has_transparency_data else 'RGB'))
     return array_to_bgr(
         array, source, channel_order='rgb', alpha_background=options.alpha_background
     )
 
 
 def to_uint8(values: NDArray, source: str) -> NDArray:
-    """Numbers of any type as 0 to 255.
+    """Numbers of any type and shape as 0 to 255.
 
     uint16 is scaled by 1 / 257. Floating point numbers are taken as [0, 1] if none is above 1, else
-    as [0, 255]. Other integers must fit.
-
-    Args:
-        values (NDArray): Any shape.
-        source (str): For messages.
-
-    Returns:
-        NDArray: uint8, of the same shape.
-
-    Raises:
-        ReadError: If values are out of range or not finite.
+    as [0, 255]. Other integers must fit; what is out of range or not finite is a ReadError.
     """
     if values.dtype == np.uint8:
         return values
@@ -222,9 +154,8 @@ def to_uint8(values: NDArray, source: str) -> NDArray:
     low, high = (values.min(), values.max()) if values.size else (0, 0)
     if not (low >= 0 and high <= 255):  # also if NaN
         raise ReadError(
-            f'{source} has values from {low} to {high} of type '
-            f'{values.dtype}, but an image has [0, 1] or [0, 255]. Scale it '
-            'first.'
+            f'{source} has values from {low} to {high} of type {values.dtype}, but an image has '
+            '[0, 1] or [0, 255]. Scale it first.'
         )
     if values.dtype.kind == 'f':
         factor = 255 if high <= 1 else 1
@@ -245,14 +176,11 @@ def array_to_bgr(
         array (NDArray): (H, W) or (H, W, 1) gray, (H, W, 3) colors, or (H, W, 4) colors and
             opacity; types as in :func:`to_uint8`.
         source (str): For messages.
-        channel_order (str): 'bgr' or 'rgb'. Defaults to 'bgr'.
-        alpha_background (tuple[int, int, int]): RGB behind transparent pixels. Defaults to white.
+        channel_order (str): 'bgr' or 'rgb'.
+        alpha_background (tuple[int, int, int]): RGB behind transparent pixels.
 
     Returns:
         NDArray: BGR, uint8 (H, W, 3), contiguous.
-
-    Raises:
-        ReadError: If the shape or the values are no image's.
     """
     gray = array[..., None] if array.ndim == 2 else array
     if gray.ndim != 3 or gray.shape[-1] not in (1, 3, 4) or not gray.size:
@@ -260,8 +188,8 @@ def array_to_bgr(
         if array.ndim == 3 and array.shape[0] in (1, 3):
             hint = ' It seems to have its channels first: transpose it.'
         raise ReadError(
-            f'{source} must have the shape (H, W), (H, W, 1), (H, W, 3) or '
-            f'(H, W, 4), but got {array.shape}.{hint}'
+            f'{source} must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), but got '
+            f'{array.shape}.{hint}'
         )
     pixels = to_uint8(gray, source)
     if pixels.shape[-1] == 1:

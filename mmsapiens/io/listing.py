@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from itertools import takewhile
 from pathlib import Path
 
 from PIL import Image
@@ -33,17 +34,8 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
     """Images and videos of a folder, in the order of their paths.
 
-    Hidden files and folders, and files of other kinds, are left out; links to folders are not
-    followed.
-
-    Args:
-        folder (Path): To look into.
-        recursive (bool): Whether to go into its folders. Defaults to True.
-        exclude (Path, optional): A folder to leave out, such as that of the results. Defaults to
-            None.
-
-    Returns:
-        list[Path]: Below ``folder``, sorted.
+    Hidden files and folders, files of other kinds, and the folder ``exclude`` are left out; links
+    to folders are not followed.
     """
     found = []
     left_out = exclude.resolve() if exclude is not None else None
@@ -63,28 +55,14 @@ def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = 
 
 def glob_root(pattern: str) -> Path:
     """The part of a pattern in front of its first wildcard."""
-    parts = Path(pattern).parts
-    fixed = []
-    for part in parts[:-1]:
-        if glob.has_magic(part):
-            break
-        fixed.append(part)
-    return Path(*fixed) if fixed else Path()
+    return Path(*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts[:-1]))
 
 
 def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> None:
-    """Check that results are not read as inputs by the next run.
+    """Refuse a folder of results where the next run would read results as inputs.
 
     A folder of results inside a folder of inputs is left out; one that is the folder of inputs
-    cannot be.
-
-    Args:
-        text (str): Path of a file or folder, or a pattern.
-        results (Path): Folder of the results, in folders of its own.
-        recursive (bool): As in :func:`list_folder`. Defaults to True.
-
-    Raises:
-        ValueError: If inputs would be looked for among the results.
+    cannot be, which is a ValueError.
     """
     path = Path(text).expanduser()
     if path.is_dir():
@@ -96,23 +74,17 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
         return
     if goes_deeper and root.resolve() == results.resolve():
         raise ValueError(
-            f'`out` must not be the folder of the inputs itself, but {text!r} '
-            f'looks for inputs in all folders of {str(results)!r}: the next '
-            'run could take results for inputs. Choose another folder for '
-            f'`out`, such as {str(results / "results")!r}, which is left out.'
+            f'`out` must not be the folder of the inputs itself, but {text!r} looks for inputs '
+            f'in all folders of {str(results)!r}: the next run could take results for inputs. '
+            f'Choose another folder for `out`, such as {str(results / "results")!r}, which is '
+            'left out.'
         )
 
 
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
-    """Files that match a pattern; ``**`` stands for any folders.
+    """Files that match a pattern, sorted; ``**`` stands for any folders.
 
-    Args:
-        pattern (str): Of the module ``glob``.
-        exclude (Path, optional): A folder to leave out, unless the pattern begins with a folder in
-            it. Defaults to None.
-
-    Returns:
-        list[Path]: Sorted.
+    The folder ``exclude`` is left out, unless the pattern begins with a folder in it.
     """
     paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:

@@ -52,6 +52,16 @@ def decode_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
     return array
 
 
+def encode_numpy(path: Path, array: np.ndarray, field: Field) -> bytes:
+    """The content of an npy file, or of an npz file with one array that is named as the field."""
+    buffer = io.BytesIO()
+    if path.suffix == '.npy':
+        np.save(buffer, array, allow_pickle=False)
+    else:
+        np.savez_compressed(buffer, **{field.name: array})  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
 def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     """Stored numbers, (H, W) or (H, W, C) with R, G, B, and our notes."""
     if PNG_END not in content or len(content) < HEADER_END:
@@ -61,8 +71,8 @@ def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, A
     depth, color = content[24], content[25]
     if color == 0 and depth in (2, 4):
         raise BadSampleError(
-            f'{path} is a gray PNG of {depth} bits, which programs read as '
-            'different numbers. Store it with 8 bits.'
+            f'{path} is a gray PNG of {depth} bits, which programs read as different numbers. '
+            'Store it with 8 bits.'
         )
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -109,8 +119,8 @@ def decode_png(
     stored, notes = _read_png(path, content)
     if notes.get('field', field.name) != field.name:
         raise BadSampleError(
-            f'{path} was written as a {notes["field"]}, but is read as a '
-            f'{field.name}. Check the folders of the dataset.'
+            f'{path} was written as a {notes["field"]}, but is read as a {field.name}. Check the '
+            'folders of the dataset.'
         )
     if field.dtype == 'uint8':
         is_mask = not field.is_labels
@@ -151,8 +161,8 @@ def _encode_vectors(path: Path, array: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(array, axis=-1)
     if length.max() > 1.01:
         raise BadSampleError(
-            f'the vectors for {path} must not be longer than 1, but '
-            f'one has the length {length.max():.4g}'
+            f'the vectors for {path} must not be longer than 1, but one has the length '
+            f'{length.max():.4g}'
         )
     stored = (array.astype(np.float64) + 1) / 2 * UINT16_MAX
     stored = np.rint(stored).clip(0, UINT16_MAX).astype(np.uint16)
@@ -173,10 +183,9 @@ def _encode_numbers(
     stored = np.rint((values - offset) / scale)
     if stored.min() < 0 or stored.max() > UINT16_MAX:
         raise ValueError(
-            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values '
-            f'from {offset} to {offset + scale * UINT16_MAX}, but those for '
-            f'{path} go from {values.min()} to {values.max()}. Choose others, '
-            'or write npy or exr.'
+            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values from {offset} to '
+            f'{offset + scale * UINT16_MAX}, but those for {path} go from {values.min()} to '
+            f'{values.max()}. Choose others, or write npy or exr.'
         )
     return stored.astype(np.uint16), float(scale), offset
 
@@ -214,9 +223,7 @@ def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: F
             return gray[0]
         expected = f'one channel, or one of {_SCALAR_CHANNELS}'
     else:
-        choices = [_channel_names(field)]
-        if field.is_vector:
-            choices = list(_VECTOR_CHANNELS)
+        choices = _VECTOR_CHANNELS if field.is_vector else (_channel_names(field),)
         fitting = [c for c in choices if set(c) <= set(channels)]
         if len(fitting) == 1:
             planes = [channels[name] for name in fitting[0]]
@@ -229,11 +236,8 @@ def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: F
 
 
 def _channel_names(field: Field) -> tuple[str, ...]:
-    if field.channels == 1:
-        return ('Z',)
-    if field.channels == 3:
-        return ('R', 'G', 'B')
-    return tuple(f'C{i}' for i in range(field.channels))
+    known = {1: ('Z',), 3: ('R', 'G', 'B')}
+    return known.get(field.channels) or tuple(f'C{i}' for i in range(field.channels))
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:

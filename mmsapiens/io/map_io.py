@@ -6,9 +6,7 @@ A file is recognised by its content, never by its name, and is checked before an
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +20,7 @@ from .map_formats import (
     decode_numpy,
     decode_png,
     encode_exr,
+    encode_numpy,
     encode_png,
 )
 
@@ -72,10 +71,9 @@ def read_map(
             (except of a depth, where nothing was measured), ids above 255.
     """
     field = get_field(field_name)
-    if content is None and str(path).endswith('.npy'):
-        local = _read_local_npy(Path(path))
-        if local is not None:
-            return check_map(path, local, field, field.may_be_infinite)
+    array = _read_local_npy(path) if content is None and str(path).endswith('.npy') else None
+    if array is not None:
+        return check_map(path, array, field, field.may_be_infinite)
     if content is None:
         content = _read_file(path)
     if not content:
@@ -89,18 +87,18 @@ def read_map(
         array = decode_exr(path, content, field)
     elif kind == 'jpg':
         raise BadSampleError(
-            f'{path} is a JPEG, whose compression changes the values of a '
-            f'{field.name}. Store the map as png, npy or exr.'
+            f'{path} is a JPEG, whose compression changes the values of a {field.name}. Store the '
+            'map as png, npy or exr.'
         )
     else:
         raise BadSampleError(
-            f'{path} must be an npy, npz, png or exr file with a '
-            f'{field.name}, but it starts with {content[:16]!r}. {DAMAGED}'
+            f'{path} must be an npy, npz, png or exr file with a {field.name}, but it starts with '
+            f'{content[:16]!r}. {DAMAGED}'
         )
     return check_map(path, array, field, field.may_be_infinite)
 
 
-def _read_local_npy(path: Path) -> np.ndarray | None:
+def _read_local_npy(path: str | Path) -> np.ndarray | None:
     """The array of an npy file without a copy of the file in memory.
 
     None for whatever is not plainly right, which is then read, and refused, the long way.
@@ -136,16 +134,9 @@ def missing_map(path: str | Path) -> MissingFileError:
 def check_map(
     path: str | Path, array: np.ndarray, field: Field, may_be_infinite: bool = False
 ) -> np.ndarray:
-    """Check a map and convert it to the type of its field.
+    """Check a map, (H, W), (H, W, 1) or (H, W, C), and convert it to the type of its field.
 
-    Args:
-        path (str | Path): Where it comes from or goes, for the message.
-        array (np.ndarray): (H, W), (H, W, 1) or (H, W, C).
-        field (Field): What it shows.
-        may_be_infinite (bool): Whether infinity is a value. Defaults to False.
-
-    Returns:
-        np.ndarray: Of the field's type, (H, W) or (H, W, C).
+    ``path`` is for the message; infinity is a value if ``may_be_infinite``.
 
     Raises:
         BadSampleError: If it is empty, or its shape, type or a value is none of the field.
@@ -154,12 +145,12 @@ def check_map(
     if is_scalar and array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     shape = '(H, W)' if is_scalar else f'(H, W, {field.channels})'
-    if array.ndim != (2 if is_scalar else 3) or (
-        not is_scalar and array.shape[2] != field.channels
+    if array.ndim != (2 if is_scalar else 3) or not (
+        is_scalar or array.shape[-1] == field.channels
     ):
         raise BadSampleError(
-            f'the {field.name} in {path} must have the shape {shape}, but got '
-            f'{array.shape}. Store one map in a file, channels last.'
+            f'the {field.name} in {path} must have the shape {shape}, but got {array.shape}. '
+            'Store one map in a file, channels last.'
         )
     if not array.size:
         raise BadSampleError(
@@ -172,41 +163,37 @@ def check_map(
     if array.dtype.kind not in kinds:
         wanted = 'real numbers' if is_scalar else 'floating point numbers'
         raise BadSampleError(
-            f'the {field.name} in {path} must hold {wanted}, but its type is '
-            f'{array.dtype}. Store the values themselves, not an image of '
-            'them.'
+            f'the {field.name} in {path} must hold {wanted}, but its type is {array.dtype}. Store '
+            'the values themselves, not an image of them.'
         )
     with np.errstate(over='ignore'):
         values = array > 0 if is_mask else array.astype(field.dtype, copy=False)
     tested = array if is_mask else values
-    if tested.dtype.kind in 'biu' or np.isfinite(tested).all():
-        return np.ascontiguousarray(values.astype(field.dtype, copy=False))
-    bad = np.isnan(tested)
-    # What was finite in the file has no room in float32.
-    bad |= np.isinf(tested) & (np.isfinite(array) | (not may_be_infinite))
-    if bad.any():
-        y, x = np.argwhere(bad)[0][:2]
-        raise BadSampleError(
-            f'the {field.name} in {path} has {int(bad.sum())} values that are '
-            f'NaN or infinite, the first at row {y}, column {x}. Pixels '
-            'without a target need a finite number; the mask leaves them out.'
-        )
+    if tested.dtype.kind == 'f' and not np.isfinite(tested).all():
+        bad = np.isnan(tested)
+        # What was finite in the file has no room in float32.
+        bad |= np.isinf(tested) & (np.isfinite(array) | (not may_be_infinite))
+        if bad.any():
+            y, x = np.argwhere(bad)[0][:2]
+            raise BadSampleError(
+                f'the {field.name} in {path} has {int(bad.sum())} values that are NaN or infinite, '
+                f'the first at row {y}, column {x}. Pixels without a target need a finite number; '
+                'the mask leaves them out.'
+            )
     return np.ascontiguousarray(values.astype(field.dtype, copy=False))
 
 
 def _check_labels(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
     if array.dtype.kind not in 'iu':
         raise BadSampleError(
-            f'the {field.name} in {path} must hold integers, the class ids, '
-            f'but its type is {array.dtype}. A file of bool is a mask; of '
-            'float, rather scores than labels.'
+            f'the {field.name} in {path} must hold integers, the class ids, but its type is '
+            f'{array.dtype}. A file of bool is a mask; of float, rather scores than labels.'
         )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
         raise BadSampleError(
-            f'the {field.name} in {path} must hold class ids from 0 to 254 '
-            f'and 255 for ignored pixels, but its values go from {low} to '
-            f'{high}'
+            f'the {field.name} in {path} must hold class ids from 0 to 254 and 255 for ignored '
+            f'pixels, but its values go from {low} to {high}'
         )
     return np.ascontiguousarray(array.astype(field.dtype))
 
@@ -263,12 +250,6 @@ def write_map(
     elif path.suffix == '.png':
         content = encode_png(path, array, field, scale, offset)
     else:
-        buffer = io.BytesIO()
-        if path.suffix == '.npy':
-            np.save(buffer, array, allow_pickle=False)
-        else:
-            arrays: dict[str, Any] = {field.name: array}
-            np.savez_compressed(buffer, **arrays)
-        content = buffer.getvalue()
+        content = encode_numpy(path, array, field)
     atomic_write(content, path, is_durable=is_durable)
     return path

@@ -13,15 +13,9 @@ _MAX_BYTES = 150
 
 
 def clean_part(text: str) -> str:
-    """One part of a name without what file systems refuse.
+    """One part of a name without what file systems refuse; at most 150 bytes, never empty.
 
     Unicode, dots and spaces stay.
-
-    Args:
-        text (str): Name of a file or folder.
-
-    Returns:
-        str: Not empty; at most 150 bytes in UTF-8.
     """
     raw = text.encode('utf-8', 'surrogateescape')
     text = _FORBIDDEN.sub('_', raw.decode('utf-8', 'replace'))
@@ -61,12 +55,9 @@ class OutputNames:
 
         Args:
             wanted (str): Parts joined by '/'.
-            suffix (str): Of the input's file, such as '.png'. Defaults to none.
+            suffix (str): Of the input's file, such as '.png'.
             is_folder (bool): Whether there will be files below this name, as for a video; then no
-                other name may be. Defaults to False.
-
-        Returns:
-            str: A name that was not given before.
+                other name may be.
         """
         wanted = self._beside_folders(wanted)
         with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'

@@ -56,10 +56,8 @@ _UNKNOWN = (
 class Progress:
     """What a run has already done.
 
-    Args:
-        skip (Callable): Whether the image of a name and source needs nothing more.
-        resume (Callable): The first frame of the video of a name and source that is still needed; 0
-            for all, None for none.
+    ``skip`` says of a name and source whether the image needs nothing more, ``resume`` which is the
+    first frame of the video that is still needed: 0 for all, None for none.
     """
 
     skip: Callable[[str, str], bool] = lambda name, source: False
@@ -70,11 +68,6 @@ class Source:
     """A stream of images; see :func:`open_source`.
 
     Iterating gives an :class:`Image` or :class:`ReadFailure` for each, in the order of the inputs.
-
-    Args:
-        inputs (Any): As in :func:`open_source`.
-        options (ReadOptions): How inputs are read.
-        exclude (Path, optional): Likewise.
     """
 
     def __init__(self, inputs: Any, options: ReadOptions, exclude: Path | None = None) -> None:
@@ -92,8 +85,7 @@ class Source:
         """Images and frames, if that is known without reading them."""
         if self._files is None:
             return _count(self.inputs)
-        counts = [self._frames_of(path) for path, _ in self._files]
-        return None if None in counts else sum(counts)  # type: ignore[arg-type]
+        return _sum(self._frames_of(path) for path, _ in self._files)
 
     def _frames_of(self, path: Path) -> int | None:
         if not is_video_file(path):
@@ -108,10 +100,8 @@ class Source:
             yield item.read() if isinstance(item, LazyImage) else item
 
     def items(self, progress: Progress | None = None) -> Items:
-        """As iterating, but files of images wait to be decoded by whichever thread is free.
-
-        Args:
-            progress (Progress, optional): What is already done. Defaults to None, nothing.
+        """As iterating, but without what is done, and files of images wait to be decoded by
+        whichever thread is free.
         """
         reader = _Reader(self, progress or Progress())
         return reader.files(self._files) if self._files is not None else reader.any(self.inputs)
@@ -119,11 +109,7 @@ class Source:
     def find_files(self, item: str | os.PathLike[str]) -> list[tuple[Path, Path]] | None:
         """Files of a path, folder or pattern, each with the folder that its name is below.
 
-        Returns:
-            list[tuple[Path, Path]] | None: None for URLs and cameras.
-
-        Raises:
-            MissingInputError: If there are none.
+        None for URLs and cameras; a MissingInputError if there are none.
         """
         text = os.fspath(item)
         if is_url(text):
@@ -137,7 +123,7 @@ class Source:
             found = list_folder(path, recursive=self.options.recursive, exclude=self.exclude)
             root = path
         elif path.exists():
-            return [(path, path.parent)]
+            found, root = [path], path.parent
         elif glob.has_magic(text):
             found = list_pattern(str(path), exclude=self.exclude)
             root = glob_root(str(path))
@@ -146,10 +132,8 @@ class Source:
                 f'the input {text!r} does not exist. Check the path; patterns need one of * ? [.'
             )
         if not found:
-            raise MissingInputError(
-                f'the input {text!r} has no images or videos.'
-                + ('' if self.options.recursive else ' Use `recursive`?')
-            )
+            hint = '' if self.options.recursive else ' Use `recursive`?'
+            raise MissingInputError(f'the input {text!r} has no images or videos.{hint}')
         return [(one, root) for one in found]
 
     def _check_apart(self, text: str) -> None:
@@ -169,9 +153,7 @@ class _Reader:
     def any(self, item: Any) -> Items:
         if isinstance(item, (Image, ReadFailure)):
             yield item
-        elif isinstance(item, bool) or item is None:
-            raise TypeError(_UNKNOWN.format(type(item).__name__))
-        elif isinstance(item, (int, np.integer)):
+        elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
             yield from self.camera(int(item))
         elif isinstance(item, (str, os.PathLike)):
             yield from self.text(item)
@@ -237,11 +219,8 @@ class _Reader:
             for frame in reader.read(first):
                 yield _image_of(frame, name, source, reader.fps)
             if reader.skipped_damage:
-                warnings.warn(
-                    f'{source}: {reader.skipped_damage} damaged pieces were left '
-                    'out; frames may be missing there.',
-                    stacklevel=2,
-                )
+                damaged = f'{source}: {reader.skipped_damage} damaged pieces were left out'
+                warnings.warn(f'{damaged}; frames may be missing there.', stacklevel=2)
         except ReadError as error:
             yield ReadFailure(name, source, str(error))
         except OSError as error:
@@ -274,12 +253,8 @@ def _decode_file(path: Path, source: str, options: ReadOptions) -> NDArray:
 
 
 def _copy_to_bgr(array: NDArray, source: str, options: ReadOptions) -> NDArray:
-    image = array_to_bgr(
-        array,
-        source,
-        channel_order=options.channel_order,
-        alpha_background=options.alpha_background,
-    )
+    order, behind = options.channel_order, options.alpha_background
+    image = array_to_bgr(array, source, channel_order=order, alpha_background=behind)
     return image.copy() if np.may_share_memory(image, array) else image
 
 
@@ -298,16 +273,21 @@ def _count(item: Any) -> int | None:
     """Images of what is no file, as far as can be told."""
     if isinstance(item, np.ndarray):
         return len(item) if item.ndim == 4 else 1
-    if isinstance(item, PILImage.Image):
-        return 1
     if isinstance(item, (str, os.PathLike)):
         text = os.fspath(item)
         is_image = not is_url(text) and os.path.isfile(text) and not is_video_name(text)
         return 1 if is_image else None
+    if isinstance(item, PILImage.Image):
+        return 1
     if not isinstance(item, Sequence):
         return None
-    counts = [_count(one) for one in item]
-    return None if None in counts else sum(counts)  # type: ignore[arg-type]
+    return _sum(map(_count, item))
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """None if one is unknown."""
+    known = list(counts)
+    return None if None in known else sum(known)  # type: ignore[arg-type]
 
 
 def open_source(
@@ -343,8 +323,5 @@ def open_source(
         isinstance(inputs, known) or (isinstance(inputs, Iterable) and not _is_foreign(inputs))
     ):
         raise TypeError(_UNKNOWN.format(type(inputs).__name__))
-    return Source(
-        inputs,
-        options or ReadOptions(),
-        Path(exclude).expanduser() if exclude is not None else None,
-    )
+    left_out = None if exclude is None else Path(exclude).expanduser()
+    return Source(inputs, options or ReadOptions(), left_out)

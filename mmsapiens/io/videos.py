@@ -25,9 +25,8 @@ def is_video_content(head: bytes) -> bool:
     """Whether a file starts like a video in one of the common containers."""
     if head[4:8] == b'ftyp':
         return head[8:12] not in _STILL_BRANDS
-    return head.startswith((b'\x1a\x45\xdf\xa3', b'FLV')) or (
-        head.startswith(b'RIFF') and head[8:12] == b'AVI '
-    )
+    is_avi = head.startswith(b'RIFF') and head[8:12] == b'AVI '
+    return is_avi or head.startswith((b'\x1a\x45\xdf\xa3', b'FLV'))
 
 
 def is_video_file(path: Path) -> bool:
@@ -43,29 +42,18 @@ def is_video_file(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """A frame of a video.
-
-    Args:
-        image (NDArray): BGR, uint8 (H, W, 3), upright.
-        index (int): Which frame of the file it is, from 0.
-        time_s (float): Seconds since the first frame.
-    """
+    """A frame of a video, BGR, uint8 (H, W, 3) and upright; the index in its file, from 0."""
 
     image: NDArray
     index: int
     time_s: float
+    """Seconds since the first frame."""
 
 
 class VideoReader:
-    """Reads a video from its beginning, in constant memory.
+    """Reads a video, a file or its content, from its beginning, in constant memory.
 
-    Args:
-        content (Path | bytes): The file, or what is in it.
-        source (str): For messages.
-        options (ReadOptions): Which frames, and how large they may be.
-
-    Raises:
-        ReadError: If it is no video that can be decoded.
+    ``source`` is for messages. What is no video that can be decoded is a ReadError.
 
     Attributes:
         fps (float): Average rate of the file; 25 if it does not say.
@@ -82,9 +70,8 @@ class VideoReader:
             context = stream.codec_context
             if context.width * context.height > options.max_pixels:
                 raise ReadError(
-                    f'{source} has frames of {context.width} x '
-                    f'{context.height} pixels, more than `max_pixels` '
-                    f'({options.max_pixels})'
+                    f'{source} has frames of {context.width} x {context.height} pixels, more '
+                    f'than `max_pixels` ({options.max_pixels})'
                 )
             rate = stream.average_rate or stream.guessed_rate
             self.fps = float(rate) if rate else 25.0
@@ -98,16 +85,14 @@ class VideoReader:
         if options.end_s is not None:
             last = min(total, int(np.ceil(options.end_s * self.fps - 1e-6)))
         first = int(np.ceil(options.start_s * self.fps - 1e-6))
-        count = -(-max(0, last - first) // options.frame_step)
+        count = len(range(first, last, options.frame_step))
         return min(count, options.max_frames or count)
 
     def _open(self) -> Any:
         import av
 
         content = self.content
-        if isinstance(content, bytes) and not content:
-            raise ReadError(f'{self.source} is an empty file')
-        if isinstance(content, Path) and content.stat().st_size == 0:
+        if not (content.stat().st_size if isinstance(content, Path) else content):
             raise ReadError(f'{self.source} is an empty file')
         file = io.BytesIO(content) if isinstance(content, bytes) else content
         try:
@@ -116,10 +101,8 @@ class VideoReader:
                 raise ValueError('it has no streams')
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, 'strerror', None) or error
-            raise ReadError(
-                f'{self.source} is no video that can be read, or was cut '
-                f'short: {reason}. Copy it again, or convert it to mp4.'
-            ) from error
+            text = f'{self.source} is no video that can be read, or was cut short: {reason}'
+            raise ReadError(f'{text}. Copy it again, or convert it to mp4.') from error
         if not container.streams.video:
             container.close()
             raise ReadError(f'{self.source} has no images, only sound')
@@ -128,15 +111,8 @@ class VideoReader:
     def read(self, first_index: int = 0) -> Iterator[VideoFrame]:
         """The frames that the options choose, in order.
 
-        Args:
-            first_index (int): Frames before this index are passed over; they still count for
-                ``frame_step`` and ``max_frames``. Defaults to 0.
-
-        Yields:
-            VideoFrame: One at a time.
-
-        Raises:
-            ReadError: At the end, if not one frame could be decoded.
+        Frames before ``first_index`` are passed over, but count for ``frame_step`` and
+        ``max_frames``. If not one frame could be decoded, a ReadError ends them.
         """
         options, chosen, index, start = self.options, 0, -1, None
         offset: int | None = None
@@ -159,10 +135,8 @@ class VideoReader:
                 if index >= first_index:
                     yield VideoFrame(_upright(frame), index, time_s)
         if index < 0:
-            raise ReadError(
-                f'{self.source} has no frame that can be decoded. Check that '
-                'it plays, or convert it to mp4.'
-            )
+            text = f'{self.source} has no frame that can be decoded'
+            raise ReadError(f'{text}. Check that it plays, or convert it to mp4.')
 
     def _decode(self, container: Any) -> Iterator[Any]:
         """Frames of a container without its damaged packets."""
@@ -175,9 +149,7 @@ class VideoReader:
             try:
                 packet = next(packets)
                 yield from packet.decode()
-            except StopIteration:
-                return
-            except av.error.EOFError:
+            except (StopIteration, av.error.EOFError):
                 return
             except av.FFmpegError:
                 self.skipped_damage += 1
@@ -199,18 +171,7 @@ def camera_number(text: str) -> int | None:
 
 
 def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
-    """Frames of a camera until it stops.
-
-    Args:
-        number (int): Of the camera, from 0.
-        options (ReadOptions): ``frame_step``, ``end_s`` and ``max_frames``.
-
-    Yields:
-        VideoFrame: With the seconds since the first frame.
-
-    Raises:
-        ReadError: If there is no such camera, or if it gives nothing.
-    """
+    """Frames of a camera until it stops; if it gives none, a ReadError."""
     import cv2
 
     camera = cv2.VideoCapture(number)
@@ -224,9 +185,8 @@ def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoF
             if index < 0:
                 started, time_s = time.monotonic(), 0.0
             index += 1
-            if chosen == options.max_frames or (
-                options.end_s is not None and time_s >= options.end_s
-            ):
+            is_over = options.end_s is not None and time_s >= options.end_s
+            if is_over or chosen == options.max_frames:
                 return
             if index % options.frame_step == 0:
                 chosen += 1

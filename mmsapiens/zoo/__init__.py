@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .cache import cache_dir, cache_path
-from .config_path import config_path
 from .errors import DownloadError, IntegrityError
+from .paths import cache_dir, cache_path, config_path
 from .releases import FORMATS, Release, find_release, releases
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ it begins again after an interruption, which costs up to 9 GB here.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -21,22 +22,23 @@ from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 from huggingface_hub.file_download import HfFileMetadata, http_get
 from huggingface_hub.utils import build_hf_headers, tqdm
 
+from ..core.atomic_files import atomic_write
 from ..core.file_type import fault_of, sha256_of
-from .cache import cache_dir, cache_path, endpoint, is_offline, root_path
 from .errors import DownloadError, IntegrityError
-from .records import Records
+from .paths import cache_dir, cache_path, endpoint, is_offline, root_path
 from .releases import Release, find_release, table
 
 # Of httpx under huggingface_hub 1, of httpx2 under 2.
 _HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
 _OWN_FILE = 'or pass the path of a file that you have'
+_MAKE_ROOM = 'make room, or set MMSAPIENS_HOME to a folder elsewhere'
 _NOT_USED = 'it is not used. Try again, or use another HF_ENDPOINT'
 FIRST_WAIT_S = 1.0
 """Between the first two attempts; doubles."""
 
 
 def print_line(line: str) -> None:
-    """Print a line to stderr."""
+    """Print a line to stderr at once."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -85,10 +87,10 @@ def download(
     if accept_new:
         job.forget()
     own = root_path(release)
-    if own is not None:
-        job.check(own, verify)
-        return own
-    return job.cached(verify) or job.fetch(verify)
+    if own is None:
+        return job.cached(verify) or job.fetch(verify)
+    job.check(own, verify)
+    return own
 
 
 def resolve_checkpoint(
@@ -105,11 +107,8 @@ def resolve_checkpoint(
     Args:
         checkpoint (str | Path, optional): A file or a folder in shards, which is taken as it is;
             None takes the release.
-        task (str): As in :func:`find_release`.
-        size (str): As in :func:`find_release`.
-        format (str): As in :func:`find_release`. Defaults to 'pth'.
-        show_bar (bool): As in :func:`download`. Defaults to True.
-        notify (Callable): As in :func:`download`.
+        task, size, format: As in :func:`find_release`.
+        show_bar, notify: As in :func:`download`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -131,18 +130,72 @@ def resolve_checkpoint(
     return path
 
 
+class _Records:
+    """What this machine knows about releases: ``records.json`` in the cache.
+
+    Where no hash of a release is published, the first download records its hash and commit; later
+    ones, from any mirror, must agree. The section ``releases`` has the SHA-256, commit and origin
+    of each release by its key; ``files`` the size, time and SHA-256 of files by their path;
+    ``licenses`` those that were shown.
+    """
+
+    def __init__(self) -> None:
+        self.path = cache_dir() / 'records.json'
+
+    def get(self, section: str, key: str) -> Any:
+        """An entry, or None."""
+        return self._read().get(section, {}).get(key)
+
+    def put(self, section: str, key: str, value: Any) -> None:
+        """Change an entry; None removes it."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix('.lock')):
+                document = self._read()
+                document.setdefault(section, {})[key] = value
+                atomic_write(json.dumps(document, indent=1).encode(), self.path)
+        except DownloadError:
+            raise
+        except OSError as error:
+            raise _unwritable(str(self.path), error) from None
+
+    def hash_of(self, path: Path, verify: bool) -> str:
+        """SHA-256 of a file, remembered while its size and time stay."""
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns]
+        known = self.get('files', str(path))
+        if known and known[:2] == stamp and not verify:
+            return str(known[2])
+        digest = sha256_of(path)
+        self.put('files', str(path), [*stamp, digest])
+        return digest
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        try:
+            document: dict[str, dict[str, Any]] = json.loads(self.path.read_text(encoding='utf-8'))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise DownloadError(
+                f'{self.path}: is damaged ({error}), and without it no download can be compared '
+                'with the first one; remove it to start again'
+            ) from None
+        return document
+
+
+def _unwritable(name: str, error: OSError) -> DownloadError:
+    return DownloadError(f'{name}: cannot be written ({error.strerror or error}): {_MAKE_ROOM}')
+
+
 class _Download:
     """One release, its place in the cache and what is known about it."""
 
     def __init__(
         self, release: Release, tries: int, show_bar: bool, notify: Callable[[str], None]
     ) -> None:
-        self.release = release
-        self.tries = tries
-        self.show_bar = show_bar
-        self.notify = notify
+        self.release, self.tries, self.show_bar, self.notify = release, tries, show_bar, notify
         self.path = cache_path(release)
-        self.records = Records()
+        self.records = _Records()
 
     def forget(self) -> None:
         """Drop the record, and the file that agrees with it."""
@@ -168,8 +221,7 @@ class _Download:
 
     def check(self, path: Path, verify: bool) -> None:
         """Compare a file on the disk with what is known about the release."""
-        fault = fault_of(path)
-        if fault is not None:
+        if (fault := fault_of(path)) is not None:
             raise IntegrityError(f'{path}: is {fault}; replace or remove it')
         self._compare(path, self.records.hash_of(path, verify), None)
 
@@ -196,10 +248,7 @@ class _Download:
         except DownloadError:
             raise
         except OSError as error:
-            raise self._error(
-                f'cannot be written ({error.strerror or error}): make room, or set '
-                'MMSAPIENS_HOME to a folder elsewhere'
-            ) from None
+            raise _unwritable(self.release.file, error) from None
         return self.path
 
     def _error(self, reason: str) -> DownloadError:
@@ -231,12 +280,11 @@ class _Download:
             have = 0
         if have:
             self.notify(f'{self.release.file}: continuing after {have} bytes')
-        missing = (remote.size or 0) - have
-        free = shutil.disk_usage(partial.parent).free
+        missing, free = (remote.size or 0) - have, shutil.disk_usage(partial.parent).free
         if missing > free:
             raise self._error(
                 f'{missing / 1e9:.3g} GB are to come, but only {free / 1e9:.3g} GB are free in '
-                f'{partial.parent}: make room, or set MMSAPIENS_HOME to a folder elsewhere'
+                f'{partial.parent}: {_MAKE_ROOM}'
             )
         return partial
 
@@ -276,37 +324,30 @@ class _Download:
         response: Any = getattr(error, 'response', None)
         status = 0 if response is None else int(response.status_code)
         page = f'{endpoint()}/{self.release.repo}'
-        is_transient = not status or status >= 500 or status in (408, 416, 429)
-        is_transient &= type(error).__name__ != 'UnsupportedProtocol'
         if isinstance(error, FileMetadataError):
-            is_transient = False
-            reason = (
+            return (
                 f'{endpoint()} does not answer as a Hugging Face hub does ({error}): check '
                 'HF_ENDPOINT, and whether the network wants you to log in on a web page'
-            )
-        elif status in (401, 403):
-            reason = (
+            ), False
+        if status in (401, 403):
+            return (
                 f'access is denied (HTTP {status}): accept the terms at {page}, log in with `hf '
                 f'auth login` or set HF_TOKEN, {_OWN_FILE}'
-            )
-        elif status:
-            reason = (
+            ), False
+        if status:
+            return (
                 f'{page} refuses the request (HTTP {status}): see what it has, try again later or '
                 f'with another HF_ENDPOINT, {_OWN_FILE}'
-            )
-        else:
-            reason = (
-                f'{endpoint()} cannot be reached, or the connection broke '
-                f'({type(error).__name__}: {error}): check the network, HTTPS_PROXY and '
-                f'HF_ENDPOINT, {_OWN_FILE}'
-            )
-        return reason, is_transient
+            ), status >= 500 or status in (408, 416, 429)
+        return (
+            f'{endpoint()} cannot be reached, or the connection broke ({type(error).__name__}: '
+            f'{error}): check the network, HTTPS_PROXY and HF_ENDPOINT, {_OWN_FILE}'
+        ), type(error).__name__ != 'UnsupportedProtocol'
 
     def _finish(self, partial: Path, remote: HfFileMetadata) -> None:
         """Verify what came and give it its name."""
-        fault = fault_of(partial)
         try:
-            if fault is not None:
+            if (fault := fault_of(partial)) is not None:
                 raise IntegrityError(f'{self.release.file}: {endpoint()} sent {fault}; {_NOT_USED}')
             self._compare(partial, sha256_of(partial), remote)
         except IntegrityError:
@@ -320,11 +361,10 @@ class _Download:
         """Compare a hash with all known ones; record it where there was none."""
         key, release = self.release.key, self.release
         known = self.records.get('releases', key)
-        etag = '' if remote is None or remote.etag is None else remote.etag
-        expected = {
-            'published': release.sha256,
-            'named by the hub': etag if len(etag) == 64 else None,
-        }
+        etag, commit = (remote.etag or '', remote.commit_hash) if remote else ('', None)
+        expected = {'published': release.sha256}
+        if len(etag) == 64:
+            expected['named by the hub'] = etag
         if known is not None:
             expected[f'recorded on {known["date"]}'] = known['sha256']
         for who, wanted in expected.items():
@@ -340,14 +380,12 @@ class _Download:
                 f'{path if remote is None else release.file}: has the SHA-256 {digest} instead of '
                 f'{wanted}, {who}; {remedy}'
             )
-        commit = None if remote is None else remote.commit_hash
         if known is not None and (known['commit'] or commit is None):
             return
         origin = next((who for who, wanted in expected.items() if wanted), 'of the first use')
         date = datetime.now(timezone.utc).isoformat(timespec='seconds')
-        self.records.put(
-            'releases', key, dict(sha256=digest, commit=commit, origin=origin, date=date)
-        )
+        record = dict(sha256=digest, commit=commit, origin=origin, date=date)
+        self.records.put('releases', key, record)
         if origin == 'of the first use':
             self.notify(
                 f'{release.file}: no hash of it is published; recorded the SHA-256 {digest} in '

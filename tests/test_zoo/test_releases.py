@@ -8,7 +8,7 @@ from parity import ROOT
 
 from mmsapiens.models.tasks import SIZES, TASKS
 from mmsapiens.zoo import FORMATS, config_path, find_release, releases
-from mmsapiens.zoo.config_path import config_folder
+from mmsapiens.zoo.paths import config_folder
 from mmsapiens.zoo.releases import table
 
 

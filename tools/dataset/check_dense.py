@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmsapiens.dense.datasets import dense_validation, layouts, map_faults
+from mmsapiens.dense.datasets import validation
 from mmsapiens.classes.class_sets import get_class_set, read_class_set, class_set_names
 from mmsapiens.ops.normal_frames import NORMAL_FRAMES
 from mmsapiens.core import fault_report
@@ -21,7 +21,7 @@ from rich.progress import track
 def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    tasks = layouts.LAYOUTS_OF_TASK
+    tasks = validation.LAYOUTS_OF_TASK
     parser.add_argument('--task', required=True, choices=list(tasks))
     parser.add_argument('--root', required=True, help='folder of the dataset')
     parser.add_argument(
@@ -74,15 +74,15 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     return parsed
 
 
-def make_checks(parsed: argparse.Namespace) -> map_faults.MapChecks:
+def make_checks(parsed: argparse.Namespace) -> validation.MapChecks:
     """What maps are held against."""
     vocabulary = None
     if parsed.metainfo:
         vocabulary = read_class_set(parsed.metainfo)
     elif parsed.task == 'parsing':
-        name = parsed.vocabulary or layouts.stored_vocabulary(parsed.layout)
+        name = parsed.vocabulary or validation.stored_vocabulary(parsed.layout)
         vocabulary = get_class_set(name)
-    return map_faults.MapChecks(vocabulary, parsed.normal_frame)
+    return validation.MapChecks(vocabulary, parsed.normal_frame)
 
 
 def show_progress(entries: Sequence, name: str) -> Iterable:
@@ -94,14 +94,14 @@ def show_progress(entries: Sequence, name: str) -> Iterable:
 def main(args: Sequence[str] | None = None) -> int:
     """Check, print, and return the exit code."""
     parsed = parse_args(args)
-    dataset = layouts.make_dataset(
+    dataset = validation.make_dataset(
         parsed.task,
         parsed.root,
         layout=parsed.layout,
         split=parsed.split,
         with_mask=parsed.with_mask,
     )
-    faults = dense_validation.validate_dataset(
+    faults = validation.validate_dataset(
         dataset,
         make_checks(parsed),
         max_samples=parsed.max_samples,
@@ -111,7 +111,7 @@ def main(args: Sequence[str] | None = None) -> int:
     print(fault_report.format_faults(faults, parsed.max_per_kind))
     if parsed.json:
         fault_report.write_faults(faults, parsed.json)
-    wrong = [each for each in faults if each.kind not in map_faults.NOTES]
+    wrong = [each for each in faults if each.kind not in validation.NOTES]
     return 1 if wrong else 0
 
 

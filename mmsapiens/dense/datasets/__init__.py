@@ -1,12 +1,8 @@
 """Datasets of images with dense maps."""
 
-from .bad_samples import BadSamplePolicy
-from .dense_folder_dataset import DenseFolderDataset
-from .hi4d_dataset import Hi4DDataset
-from .paired_files_dataset import PairedFilesDataset
-from .parsing_dataset import ParsingDataset
-from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
-from .thuman2_dataset import THuman2Dataset
+from .folder_datasets import DenseFolderDataset, Hi4DDataset, THuman2Dataset
+from .paired_files import BadSamplePolicy, PairedFilesDataset
+from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset, ParsingDataset
 
 __all__ = [
     'BadSamplePolicy',

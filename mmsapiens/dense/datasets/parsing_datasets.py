@@ -1,14 +1,100 @@
-"""Releases of labelled body parts, in their folders."""
+"""Datasets of labelled body parts, and their releases in their folders."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...classes.class_sets import get_class_set
+import numpy as np
+from mmseg.datasets import BaseSegDataset
+
+from ...classes.class_sets import IGNORED, check_flip_pairs, conversion_table, get_class_set
 from ...registry import DATASETS
-from .parsing_dataset import ParsingDataset
+from .paired_files import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, PairedFilesDataset
+
+
+class ParsingDataset(PairedFilesDataset, BaseSegDataset):
+    """Stock dataset of label maps, with sides and conversion of classes.
+
+    Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes:
+    ``LoadDenseTarget`` looks labels up in it. The stock ``label_map`` says the same for the stock
+    loader.
+
+    Args:
+        stored (str): Class set of the files.
+        vocabulary (str): That of the labels that come out.
+        metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
+            None.
+        lazy_init (bool): As in stock. Defaults to False.
+        **kwargs: Those of :class:`PairedFilesDataset` and
+            ``BaseSegDataset``. ``img_suffix`` and ``seg_map_suffix`` may be several; they default
+            to jpg, jpeg, png, webp and to png, npy, npz, exr.
+
+    Raises:
+        KeyError: If a vocabulary is unknown.
+        ValueError: If labels cannot be converted as asked, if ``flip_pairs`` contradict the names
+            of the classes, or if ``reduce_zero_label=True``.
+    """
+
+    label_map: dict[int, int] | None
+
+    def __init__(
+        self,
+        *,
+        stored: str,
+        vocabulary: str,
+        metainfo: dict | None = None,
+        lazy_init: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        table = conversion_table(stored, vocabulary)
+        kwargs.setdefault('img_suffix', IMAGE_SUFFIXES)
+        kwargs.setdefault('seg_map_suffix', MAP_SUFFIXES)
+        super().__init__(metainfo=metainfo, lazy_init=True, **kwargs)
+        name = type(self).__name__
+        if self.reduce_zero_label:
+            raise ValueError(
+                f'`reduce_zero_label` of {name} must be False: label 0 is the '
+                'background, which is a class'
+            )
+        target = get_class_set(vocabulary).metainfo()
+        if target['classes'] != self.METAINFO['classes']:
+            if metainfo and 'classes' in metainfo:
+                raise ValueError(
+                    f'{name} can convert labels (`vocabulary={vocabulary!r}`) '
+                    'or take fewer `classes`, not both'
+                )
+            self._metainfo.update({**target, **(metainfo or {})})
+        if self.label_map is not None:
+            fewer: np.ndarray = np.arange(256, dtype=np.uint8)
+            fewer[list(self.label_map)] = list(self.label_map.values())
+            table = fewer if table is None else fewer[table]
+            if not (metainfo and 'flip_pairs' in metainfo):
+                pairs = [tuple(map(self.label_map.get, p)) for p in self.METAINFO['flip_pairs']]
+                self._metainfo['flip_pairs'] = [p for p in pairs if p != (IGNORED, IGNORED)]
+        check_flip_pairs(name, self._metainfo)
+        self.label_table = table
+        if table is not None:
+            self.label_map = dict(enumerate(table.tolist()))
+            self._metainfo['label_map'] = self.label_map
+        if not lazy_init:
+            self.full_init()
+
+    def get_data_info(self, idx: int) -> dict:
+        """A sample, with the keys that stock loading needs."""
+        info = super().get_data_info(idx)
+        info.update(
+            label_map=self.label_map, reduce_zero_label=self.reduce_zero_label, seg_fields=[]
+        )
+        if self.label_table is not None:
+            info['label_table'] = self.label_table
+        return info
+
+    def suffixes(self, key: str) -> Sequence[str]:
+        """Those of the stock arguments."""
+        given = self.img_suffix if key == IMAGE_KEY else self.seg_map_suffix
+        return (given,) if isinstance(given, str) else tuple(given)
 
 
 @DATASETS.register_module()
@@ -47,23 +133,7 @@ class BodyParts28Dataset(ParsingDataset):
 
 
 class _ReleasedDataset(ParsingDataset):
-    """A release with folders of its own for training and validation.
-
-    Args:
-        split (str): 'train' or 'val'. Defaults to 'train'.
-        vocabulary (str, optional): :attr:`STORED`, or 'goliath28' to convert the labels. Defaults
-            to None, the first.
-        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``.
-            Defaults to None, the folders of the split.
-        **kwargs: Those of :class:`ParsingDataset`.
-
-    Attributes:
-        STORED (str): Class set of the files.
-        FOLDERS (Mapping[str, tuple[str, str]]): Split -> folders of images and labels.
-
-    Raises:
-        ValueError: If there is no such split.
-    """
+    """A release with folders of images and of labels for each split."""
 
     STORED: str
     FOLDERS: Mapping[str, tuple[str, str]]
@@ -89,10 +159,21 @@ class _ReleasedDataset(ParsingDataset):
 
 @DATASETS.register_module()
 class LIPPartsDataset(_ReleasedDataset):
-    """Look into Person, with sides for the flip; arguments as of the class above.
+    """Look into Person, with sides for the flip.
 
     Stock ``LIPDataset`` has neither the sides nor the folders. Published by Gong et al., "Look
     into Person", CVPR 2017.
+
+    Args:
+        split (str): 'train' or 'val'. Defaults to 'train'.
+        vocabulary (str, optional): Classes of the labels: those of the files, or 'goliath28'.
+            Defaults to None, the first.
+        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``. Defaults to None, the
+            folders of the split.
+        **kwargs: Those of :class:`ParsingDataset`.
+
+    Raises:
+        ValueError: If there is no such split.
     """
 
     METAINFO = get_class_set('lip').metainfo()
@@ -106,10 +187,11 @@ class LIPPartsDataset(_ReleasedDataset):
 
 @DATASETS.register_module()
 class CIHPDataset(_ReleasedDataset):
-    """Crowd Instance-level Human Parsing: the classes, not the instances; arguments as above.
+    """Crowd Instance-level Human Parsing: the classes, not the instances.
 
     Published by Gong et al., "Instance-level Human Parsing via Part Grouping Network", ECCV 2018.
-    Class 10 is the skin of the torso; the reference calls it jumpsuits, as in LIP.
+    Class 10 is the skin of the torso; the reference calls it jumpsuits, as in LIP. Arguments are
+    those of :class:`LIPPartsDataset`.
     """
 
     METAINFO = get_class_set('cihp').metainfo()

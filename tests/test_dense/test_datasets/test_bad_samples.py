@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset
 from torch.utils.data import DataLoader
 
 from mmsapiens.core.errors import BadSampleError, MissingFileError
-from mmsapiens.dense.datasets.bad_samples import BadSamplePolicy
+from mmsapiens.dense.datasets.paired_files import BadSamplePolicy
 
 
 class Numbers(BadSamplePolicy, BaseDataset):
@@ -32,7 +32,7 @@ class Numbers(BadSamplePolicy, BaseDataset):
 def messages(monkeypatch):
     found = []
     monkeypatch.setattr(
-        'mmsapiens.dense.datasets.bad_samples.print_log',
+        'mmsapiens.dense.datasets.paired_files.print_log',
         lambda text, logger, level: found.append((level, text)),
     )
     return found

@@ -49,7 +49,7 @@ def build(folder, task, **kwargs):
 def messages(monkeypatch):
     found = []
     monkeypatch.setattr(
-        'mmsapiens.dense.datasets.bad_samples.print_log',
+        'mmsapiens.dense.datasets.paired_files.print_log',
         lambda text, logger, level: found.append(text),
     )
     return found

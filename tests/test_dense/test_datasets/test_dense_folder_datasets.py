@@ -11,11 +11,10 @@ from mmsapiens.structures.fields import FIELDS, Field, add_field
 @pytest.fixture
 def warnings(monkeypatch):
     found = []
-    for name in ('thuman2_dataset', 'hi4d_dataset'):
-        monkeypatch.setattr(
-            f'mmsapiens.dense.datasets.{name}.print_log',
-            lambda text, logger, level: found.append(text),
-        )
+    monkeypatch.setattr(
+        'mmsapiens.dense.datasets.folder_datasets.print_log',
+        lambda text, logger, level: found.append(text),
+    )
     return found
 
 

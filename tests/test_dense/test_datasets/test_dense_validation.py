@@ -5,15 +5,18 @@ from parity import ROOT
 from planted_maps import PLANTED, path_of, write_good
 
 from mmsapiens.classes.class_sets import ClassSet, get_class_set
-from mmsapiens.dense.datasets.dense_validation import check_pairs, validate_dataset
-from mmsapiens.dense.datasets.layouts import LAYOUTS_OF_TASK, make_dataset, stored_vocabulary
-from mmsapiens.dense.datasets.map_faults import (
+from mmsapiens.dense.datasets.validation import (
     DENSE_FAULT_KINDS,
+    LAYOUTS_OF_TASK,
     NOTES,
     MapChecks,
     check_depth,
     check_labels,
     check_normals,
+    check_pairs,
+    make_dataset,
+    stored_vocabulary,
+    validate_dataset,
 )
 
 HANDS = ('Background', 'Left_Hand', 'Right_Hand')

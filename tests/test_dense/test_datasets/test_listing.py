@@ -1,6 +1,11 @@
 import pytest
 
-from mmsapiens.dense.datasets.listing import IMAGE_SUFFIXES, MAP_SUFFIXES, list_files, pair_files
+from mmsapiens.dense.datasets.paired_files import (
+    IMAGE_SUFFIXES,
+    MAP_SUFFIXES,
+    list_files,
+    pair_files,
+)
 
 SUFFIXES = dict(img_path=IMAGE_SUFFIXES, depth_map_path=MAP_SUFFIXES)
 

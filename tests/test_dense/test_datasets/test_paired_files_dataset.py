@@ -30,7 +30,7 @@ def test_incomplete_data_sets_are_refused_when_built(name, tmp_path):
 def test_skip_leaves_incomplete_samples_out_and_says_so(name, tmp_path, monkeypatch):
     messages = []
     monkeypatch.setattr(
-        'mmsapiens.dense.datasets.paired_files_dataset.print_log',
+        'mmsapiens.dense.datasets.paired_files.print_log',
         lambda text, logger, level: messages.append(text),
     )
     planted = AT_BUILD[name]
@@ -58,17 +58,17 @@ def test_message_lists_the_first_names_and_the_number(tmp_path):
 
 
 def test_order_is_that_of_names_whatever_the_disk_says(tmp_path, monkeypatch):
-    from mmsapiens.dense.datasets import listing
+    from mmsapiens.dense.datasets import paired_files
 
     write_good(tmp_path, 'depth', count=6)
     expected = build(tmp_path, 'depth').load_data_list()
-    found = listing.fileio.list_dir_or_file
+    found = paired_files.fileio.list_dir_or_file
 
     def shuffled(*args, **kwargs):
         names = list(found(*args, **kwargs))
         return np.random.default_rng(0).permutation(names).tolist()
 
-    monkeypatch.setattr(listing.fileio, 'list_dir_or_file', shuffled)
+    monkeypatch.setattr(paired_files.fileio, 'list_dir_or_file', shuffled)
     assert build(tmp_path, 'depth').load_data_list() == expected
     names = [sample['img_path'] for sample in expected]
     assert names == sorted(names) and len(names) == 6

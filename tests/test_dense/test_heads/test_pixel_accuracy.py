@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmseg.models.losses import accuracy
 
-from mmsapiens.dense.heads.parsing_head import pixel_accuracy
+from mmsapiens.dense.heads import pixel_accuracy
 
 
 @pytest.mark.parametrize('all_ignored', [False, True])

@@ -13,8 +13,7 @@ from mmseg.utils import register_all_modules
 from torch import nn
 
 from mmsapiens.dense import DenseDataPreprocessor
-from mmsapiens.dense.hooks import DensePanelHook
-from mmsapiens.dense.hooks.dense_panel_hook import predict_inputs, steps_done, to_image
+from mmsapiens.dense.hooks import DensePanelHook, predict_inputs, steps_done, to_image
 from mmsapiens.dense.visualization import DenseVisualizer
 from mmsapiens.engine.preserve_state import is_sharded, preserve_state
 
@@ -225,7 +224,7 @@ def test_switches_turn_drawing_off(tmp_path):
 
 
 def test_other_processes_draw_nothing(tmp_path, monkeypatch):
-    where = 'mmsapiens.dense.hooks.dense_panel_hook.is_main_process'
+    where = 'mmsapiens.dense.hooks.is_main_process'
     monkeypatch.setattr(where, lambda: False)
     run, data = runner(tmp_path), batch()
     hook = DensePanelHook(interval=1)
@@ -246,7 +245,7 @@ def test_wrapped_model_is_run_without_its_wrapper(tmp_path):
 
 
 def test_sharded_model_is_not_drawn_in_training(tmp_path, monkeypatch):
-    where = 'mmsapiens.dense.hooks.dense_panel_hook.is_sharded'
+    where = 'mmsapiens.dense.hooks.is_sharded'
     monkeypatch.setattr(where, lambda _: True)
     run, hook = runner(tmp_path), DensePanelHook(interval=1)
     hook.before_train(run)

@@ -122,8 +122,7 @@ def test_what_an_image_leaves_is_small():
 def test_image_without_a_valid_pixel_is_left_out_and_counted(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mmsapiens.dense.metrics.normal_angle_metric.print_log',
-        lambda message, **_: lines.append(message),
+        'mmsapiens.dense.metrics.print_log', lambda message, **_: lines.append(message)
     )
     good = sample(turned([3.0, 9.0]))
     empty = sample(turned([50.0]), torch.zeros(3, 1, 1))

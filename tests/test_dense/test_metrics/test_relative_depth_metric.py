@@ -150,8 +150,7 @@ def test_images_are_averaged_not_pixels():
 def test_image_without_a_valid_pixel_is_left_out_and_counted(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mmsapiens.dense.metrics.relative_depth_metric.print_log',
-        lambda message, **_: lines.append(message),
+        'mmsapiens.dense.metrics.print_log', lambda message, **_: lines.append(message)
     )
     depth = random_depth().float()
     good = sample(depth + 1, depth)

@@ -3,7 +3,7 @@ import pytest
 
 from mmsapiens.core.errors import BadSampleError
 from mmsapiens.dense import GenerateDepthTarget, GenerateNormalTarget
-from mmsapiens.dense.transforms.dense_targets import relative_depth
+from mmsapiens.dense.transforms.targets import relative_depth
 
 
 def sample():

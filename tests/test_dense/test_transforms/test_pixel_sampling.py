@@ -6,7 +6,7 @@ import pytest
 from mmseg.datasets.transforms import RandomCrop
 
 from mmsapiens.dense import RandomCropFields, ResizeFields
-from mmsapiens.dense.transforms.random_rotate_fields import rotate_array
+from mmsapiens.dense.transforms.geometry import rotate_array
 
 
 def ramp(pixel_centres):

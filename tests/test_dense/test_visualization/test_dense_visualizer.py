@@ -5,8 +5,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmsapiens.dense.visualization import DenseVisualizer
-from mmsapiens.dense.visualization.dense_visualizer import displayed_map
+from mmsapiens.dense.visualization import DenseVisualizer, displayed_map
 from mmsapiens.structures.fields import FIELDS, Field
 from mmsapiens.visualization.field_drawers import DRAWERS, FieldDrawer, drawer_of
 from mmsapiens.visualization.legends import class_legend, font_size

@@ -14,27 +14,21 @@ from mmengine.dist import master_only
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
-from ...registry import VISUALIZERS
-from ...structures.fields import FIELDS, HUMAN_MASK, Field
-from ...visualization.colors import spread_palette
-from ...visualization.field_drawers import Scene, draw_field
-from ...visualization.legends import font_size
-from ...visualization.panels import Tile, display_size, join_row, stack
+from ..registry import VISUALIZERS
+from ..structures.fields import FIELDS, HUMAN_MASK, Field
+from ..visualization.colors import spread_palette
+from ..visualization.field_drawers import Scene, draw_field
+from ..visualization.legends import font_size
+from ..visualization.panels import Tile, display_size, join_row, stack
+
+__all__ = ['DenseVisualizer']
 
 
 def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
-    """A map of a sample at the size of the display.
+    """A map of a sample at the height and width of the display, (C, H, W), or None without it.
 
-    Only the pixels that are shown leave the device.
-
-    Args:
-        sample (SegDataSample): The sample.
-        name (str): Such as 'pred_depth_map'.
-        size_hw (tuple[int, int]): Height H and width W of the display.
-
-    Returns:
-        np.ndarray | None: (C, H, W), integers as they are and others as float32; None if the sample
-        has no such map.
+    Integers stay as they are, others become float32. Only the pixels that are shown leave the
+    device.
     """
     if name not in sample:
         return None
@@ -93,8 +87,8 @@ class DenseVisualizer(SegLocalVisualizer):
             raise ValueError(f'`opacity` must be in [0, 1], but got {opacity}')
         if not 0 < min_side <= max_side:
             raise ValueError(
-                '`min_side` must be above 0 and at most `max_side`, but got '
-                f'{min_side} and {max_side}'
+                '`min_side` must be above 0 and at most `max_side`, '
+                f'but got {min_side} and {max_side}'
             )
         self.with_background = with_background
         self.with_error = with_error
@@ -181,10 +175,8 @@ class DenseVisualizer(SegLocalVisualizer):
                 f'`image` must be uint8 (H, W, 3), but got {image.dtype} {image.shape}'
             )
         size_hw = display_size(image.shape[0], image.shape[1], self.min_side, self.max_side)
-        is_smaller = size_hw[0] < image.shape[0]
-        image = cv2.resize(
-            image, size_hw[::-1], interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
-        )
+        way = cv2.INTER_AREA if size_hw[0] < image.shape[0] else cv2.INTER_LINEAR
+        image = cv2.resize(image, size_hw[::-1], interpolation=way)
         sample = SegDataSample() if data_sample is None else data_sample
         path = sample.metainfo.get('img_path')
         title = Path(path).name if path else 'image'
@@ -212,11 +204,8 @@ class DenseVisualizer(SegLocalVisualizer):
         classes: Sequence[str] = meta.get('classes') or ()
         palette: Sequence[Sequence[int]] = meta.get('palette') or ()
         if field.is_labels and not palette:
-            highest = max(
-                (int(one[one < field.fill].max(initial=0)) + 1)
-                for one in (gt, pred)
-                if one is not None
-            )
+            given = [one for one in (gt, pred) if one is not None]
+            highest = max(int(one[one < field.fill].max(initial=0)) + 1 for one in given)
             palette = spread_palette(max(highest, len(classes)))
         return Scene(
             image=image,

@@ -1,33 +1,69 @@
-"""Other backgrounds behind people."""
+"""Other backgrounds and other colors of images with maps."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
+from mmseg.datasets.transforms import PhotoMetricDistortion
+from numpy import random
 
 from ...registry import TRANSFORMS
 from ...structures.fields import HUMAN_MASK, SEG_MAP
+from ...transforms.color_tables import IDENTITY, change_hsv
 from ...transforms.load_checked_image import LoadCheckedImage
-from ..datasets.listing import IMAGE_SUFFIXES, list_files
-from .checks import check_field_sizes, check_prob
-from .color_transfer import transfer_colors, transfer_colors_8bit
+from ..datasets.paired_files import IMAGE_SUFFIXES, list_files
+from .geometry import check_field_sizes, check_prob
+
+MIN_STD = 0.5
+"""Of a channel, in Lab units: about the step of 8 bits. Less is no contrast that could be scaled,
+only rounding."""
+
+
+def transfer_colors(img: np.ndarray, person: np.ndarray, use_8bit: bool = False) -> np.ndarray:
+    """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8.
+
+    After Reinhard et al., "Color Transfer between Images", 2001: mean and standard deviation of
+    each Lab channel are taken over. With ``use_8bit`` in 8-bit Lab, as the reference, where results
+    below zero lose their sign and those above 255 are cut. If all or no pixels are of the person,
+    a copy.
+    """
+    result = img.copy()
+    if person.all() or not person.any():
+        return result
+    # Pixels of the person and others, (N, 1, 3): images to OpenCV.
+    parts = [img[person][:, None], img[~person][:, None]]
+    if use_8bit:
+        front, back = (cv2.cvtColor(part, cv2.COLOR_BGR2LAB) for part in parts)
+        moved = np.minimum(np.rint(np.abs(_match(front, back))), 255)
+        bgr = cv2.cvtColor(moved.astype(np.uint8), cv2.COLOR_LAB2BGR)
+    else:
+        front, back = (
+            cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_BGR2LAB) for part in parts
+        )
+        bgr = cv2.cvtColor(_match(front, back).astype(np.float32), cv2.COLOR_LAB2BGR)
+        bgr = np.rint(np.clip(bgr, 0, 1) * 255).astype(np.uint8)
+    result[person] = bgr[:, 0]
+    return result
+
+
+def _match(front: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Move ``front`` to the statistics of ``back``, float64 (N, 1, 3)."""
+    (mean, std), (new_mean, new_std) = (
+        [statistic[:, 0] for statistic in cv2.meanStdDev(lab)] for lab in (front, back)
+    )
+    is_flat = std < MIN_STD
+    ratio = np.where(is_flat, 1.0, new_std / np.where(is_flat, 1.0, std))
+    return (front.astype(np.float64) - mean) * ratio + new_mean
 
 
 def list_images(folder: str, backend_args: dict | None = None) -> list[str]:
-    """Paths of the images in a folder and its folders, sorted.
-
-    Args:
-        folder (str): Where.
-        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
-
-    Raises:
-        FileNotFoundError: If there is no such folder, or no image in it.
-    """
+    """Paths of the images in a folder and below, sorted; FileNotFoundError if there are none."""
     problem = f'has no image {IMAGE_SUFFIXES}'
     try:
         found = list_files(folder, IMAGE_SUFFIXES, backend_args)
@@ -42,17 +78,9 @@ def list_images(folder: str, backend_args: dict | None = None) -> list[str]:
 
 
 def fit_background(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Bring an image to a size.
+    """Scale an image (h, w, 3) to the height of (H, W).
 
-    It is scaled to the height. What is too wide is cut off on both sides; what is too narrow is
-    stretched.
-
-    Args:
-        image (np.ndarray): (h, w, 3).
-        size_hw (tuple[int, int]): H and W.
-
-    Returns:
-        np.ndarray: (H, W, 3).
+    What is too wide is cut off on both sides; what is too narrow is stretched.
     """
     height, width = size_hw
     scaled = int(image.shape[1] * height / image.shape[0])
@@ -74,8 +102,8 @@ class RandomBackground(BaseTransform):
             needed with ``prob=0``.
         prob (float): How often, in [0, 1].
         harmonize (bool): Whether to adapt the colors. Defaults to True.
-        use_8bit (bool): Whether to adapt them with the arithmetic of the reference,
-            :func:`transfer_colors_8bit`. Defaults to False.
+        use_8bit (bool): Whether to adapt them with the arithmetic of the reference, which loses
+            signs. Defaults to False.
         with_ignored (bool): Whether pixels with the label 255 count as people, as in the reference.
             Defaults to False.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
@@ -130,15 +158,14 @@ class RandomBackground(BaseTransform):
         img = results['img']
         if img.dtype != np.uint8:
             raise TypeError(
-                'RandomBackground needs a uint8 image, but got '
-                f'{img.dtype}. Load it without `to_float32`.'
+                f'RandomBackground needs a uint8 image, but got {img.dtype}. '
+                'Load it without `to_float32`.'
             )
         foreground = self.find_foreground(results)
         image = self._load(dict(img_path=path))['img']
         img = np.where(foreground[..., None], img, fit_background(image, img.shape[:2]))
         if self.harmonize:
-            transfer = transfer_colors_8bit if self.use_8bit else transfer_colors
-            img = transfer(img, foreground)
+            img = transfer_colors(img, foreground, self.use_8bit)
         results['img'] = img
         return results
 
@@ -147,17 +174,13 @@ class RandomBackground(BaseTransform):
         parts = []
         if SEG_MAP.key in results:
             labels = results[SEG_MAP.key]
-            is_person = labels > 0
-            if not self.with_ignored:
-                is_person &= labels != SEG_MAP.fill
-            parts.append(is_person)
+            parts.append((labels > 0) & (self.with_ignored | (labels != SEG_MAP.fill)))
         if HUMAN_MASK.key in results:
             parts.append(results[HUMAN_MASK.key] > 0)
         if not parts:
             raise KeyError(
-                f'RandomBackground needs `{SEG_MAP.key}` or '
-                f'`{HUMAN_MASK.key}`, but got {sorted(results)}. Put '
-                "dict(type='mmsapiens.LoadDenseTarget', "
+                f'RandomBackground needs `{SEG_MAP.key}` or `{HUMAN_MASK.key}`, but got '
+                f"{sorted(results)}. Put dict(type='mmsapiens.LoadDenseTarget', "
                 f'field={HUMAN_MASK.name!r}) in front of it.'
             )
         return np.logical_or.reduce(parts)
@@ -167,3 +190,37 @@ class RandomBackground(BaseTransform):
             f'{type(self).__name__}(folder={self.folder!r}, '
             f'prob={self.prob}, harmonize={self.harmonize})'
         )
+
+
+@TRANSFORMS.register_module()
+class TableDistortion(PhotoMetricDistortion):
+    """Stock ``PhotoMetricDistortion``, of 8-bit images in half the time.
+
+    Draws and pixels are those of the stock class, which computes in float what a table of 256
+    values gives. Images of another type go through the stock code.
+    """
+
+    def convert(self, img: np.ndarray, alpha: float = 1, beta: float = 0) -> np.ndarray:
+        """Scale by ``alpha`` and shift by ``beta``, an image (H, W, 3) or a table."""
+        if img.dtype != np.uint8 or img.ndim == 1:
+            return super().convert(img, alpha, beta)
+        return cv2.LUT(img, super().convert(IDENTITY, alpha, beta))
+
+    def saturation(self, img: np.ndarray) -> np.ndarray:
+        """Change the saturation, or not, of a BGR image (H, W, 3)."""
+        if img.dtype != np.uint8:
+            return super().saturation(img)
+        if not random.randint(2):
+            return img
+        factor = random.uniform(self.saturation_lower, self.saturation_upper)
+        return change_hsv(img, saturation=self.convert(IDENTITY, factor))
+
+    def hue(self, img: np.ndarray) -> np.ndarray:
+        """Turn the hues, or not, of a BGR image (H, W, 3)."""
+        if img.dtype != np.uint8:
+            return super().hue(img)
+        if not random.randint(2):
+            return img
+        delta = random.randint(-self.hue_delta, self.hue_delta)
+        hues = ((IDENTITY.astype(int) + delta) % 180).astype(np.uint8)
+        return change_hsv(img, hue=hues)

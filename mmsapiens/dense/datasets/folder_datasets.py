@@ -1,0 +1,301 @@
+"""Images with any maps, each kind in a folder of its own, and two test sets made of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine import fileio
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from ...classes.class_sets import check_flip_pairs, get_class_set
+from ...registry import DATASETS
+from ...structures.fields import FIELDS, get_field
+from .paired_files import IMAGE_KEY, PairedFilesDataset
+
+_FOLDERS = {
+    IMAGE_KEY: ('images', 'image', 'rgb'),
+    'seg_map_path': ('labels', 'label'),
+    'human_mask_path': ('masks', 'mask'),
+}
+
+THUMAN2_VIEWS = ('face', 'upper_body', 'full_body')
+THUMAN2_SCANS = 526
+HI4D_IMAGES = 1195
+
+
+@DATASETS.register_module()
+class DenseFolderDataset(PairedFilesDataset, BaseDataset):
+    """Images in ``images/`` and maps in ``depths/``, ``masks/``, ....
+
+    The folders of renders, ``rgb``, ``mask``, ``depth`` and ``normal``, are found as well; so are
+    ``labels/``, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
+
+    Args:
+        fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
+            ('depth_map', 'human_mask').
+        split (str): Folder of ``data_root`` with the folders, such as 'train'. Defaults to '',
+            ``data_root`` itself.
+        data_root (str): Where. Defaults to ''.
+        data_prefix (dict, optional): ``img_path`` or ``<field>_path`` -> folder below that of the
+            split, for those of other names. Defaults to None.
+        suffixes (Mapping[str, Sequence[str]], optional): Likewise -> suffixes of the files, where a
+            folder has several kinds. Defaults to None: jpg, jpeg, png, webp for images, png, npy,
+            npz, exr for maps.
+        vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
+            None.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
+        lazy_init (bool): As in stock. Defaults to False.
+        metainfo (dict, optional): As in stock. Defaults to None.
+        **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
+
+    Raises:
+        KeyError: If a field or the vocabulary is unknown, or ``data_prefix`` or ``suffixes`` have a
+            key of no field.
+        FileNotFoundError: If a folder does not exist.
+        ValueError: If a folder is there under two names, or if ``flip_pairs`` contradict the names
+            of the classes.
+    """
+
+    LAYOUT = (
+        '<split>/images/*.jpg and, of equal names, <split>/masks/*.png, '
+        'depths/*.npy, normals/*.npy or labels/*.png'
+    )
+
+    def __init__(
+        self,
+        *,
+        fields: Sequence[str] = ('depth_map', 'human_mask'),
+        split: str = '',
+        data_root: str = '',
+        data_prefix: dict | None = None,
+        suffixes: Mapping[str, Sequence[str]] | None = None,
+        vocabulary: str | None = None,
+        backend_args: dict | None = None,
+        lazy_init: bool = False,
+        metainfo: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.fields = tuple(get_field(name).name for name in fields)
+        self.split = split
+        self.backend_args = backend_args
+        self._given_suffixes = dict(suffixes or {})
+        self._given_folders = dict(data_prefix or {})
+        keys = [IMAGE_KEY, *(FIELDS[name].path_key for name in self.fields)]
+        for name, given in (
+            ('data_prefix', self._given_folders),
+            ('suffixes', self._given_suffixes),
+        ):
+            if set(given) - set(keys):
+                raise KeyError(
+                    f'`{name}` must have keys of {keys}, but got {sorted(given)}. '
+                    'Set `fields` to the maps there are.'
+                )
+        if vocabulary is not None:
+            metainfo = {**get_class_set(vocabulary).metainfo(), **(metainfo or {})}
+        super().__init__(
+            data_root=data_root,
+            data_prefix=dict.fromkeys(keys, ''),
+            metainfo=metainfo,
+            lazy_init=True,
+            **kwargs,
+        )
+        check_flip_pairs(type(self).__name__, self._metainfo)
+        if not lazy_init:
+            self.full_init()
+
+    def folder_groups(self) -> list[dict[str, str]]:
+        """The folders, found under one of their usual names."""
+        return [self.find_folders()]
+
+    def find_folders(self, below: str = '') -> dict[str, str]:
+        """Key -> the folder of this kind of file, in a folder of the split.
+
+        Raises:
+            ValueError: If one is there under two names.
+        """
+        folders = {}
+        for key in self.data_prefix:
+            paths = [self._join(below, name) for name in self.folder_names(key)]
+            there = [path for path in paths if self._is_folder(path)]
+            if len(there) > 1:
+                raise ValueError(
+                    f'{type(self).__name__}: `{key}` may be any of {there}. '
+                    'Name one in `data_prefix`.'
+                )
+            folders[key] = (there or paths)[0]
+        return folders
+
+    def folder_names(self, key: str) -> tuple[str, ...]:
+        """Names that a folder may have: the one given, or as ``depths``, ``depth``, ours first."""
+        if self._given_folders.get(key):
+            return (self._given_folders[key],)
+        name = key.removesuffix('_path').removesuffix('_map')
+        return _FOLDERS.get(key, (f'{name}s', name))
+
+    def suffixes(self, key: str) -> Sequence[str]:
+        """Suffixes of the files of a folder, given or usual."""
+        given = self._given_suffixes.get(key, super().suffixes(key))
+        return (given,) if isinstance(given, str) else tuple(given)
+
+    def _join(self, *names: str) -> str:
+        """A path in the folder of the split."""
+        return os.path.join(self.data_root or '.', *filter(None, (self.split, *names)))
+
+    def _is_folder(self, path: str) -> bool:
+        return fileio.isdir(path, backend_args=self.backend_args)
+
+    def _warn(self, found: str, expected: str) -> None:
+        """Say that a test set is not that of the paper."""
+        print_log(
+            f'{type(self).__name__} has {found}, but the paper {expected}: figures cannot be '
+            'compared with its tables.',
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+@DATASETS.register_module()
+class THuman2Dataset(DenseFolderDataset):
+    """One render of each of 526 scans in each of three views.
+
+    The release (Yu et al., "Function4D", CVPR 2021) has scans only; the folders of renders are
+    ours, see ``docs/dense_datasets.md``. The paper tests on 1578 images. Samples also have
+    ``view``.
+
+    Args:
+        views (Sequence[str]): Of 'face', 'upper_body' and 'full_body', in the order of the
+            samples. Defaults to all of them.
+        **kwargs: Those of :class:`DenseFolderDataset`; ``test_mode`` defaults to True.
+
+    Raises:
+        ValueError: If a view is unknown or named twice.
+    """
+
+    LAYOUT = (
+        '<view>/images/0000.png to 0525.png and, of equal names, <view>/masks,'
+        ' depths and normals; views face, upper_body, full_body'
+    )
+
+    def __init__(self, *, views: Sequence[str] = THUMAN2_VIEWS, **kwargs: Any) -> None:
+        unknown = set(views) - set(THUMAN2_VIEWS)
+        if unknown or not views or len(set(views)) < len(views):
+            raise ValueError(
+                f'`views` must be different ones of {THUMAN2_VIEWS}, but got {tuple(views)}'
+            )
+        self.views = tuple(views)
+        kwargs.setdefault('test_mode', True)
+        super().__init__(**kwargs)
+
+    def folder_groups(self) -> list[dict[str, str]]:
+        """Folders of each view."""
+        return [self.find_folders(view) for view in self.views]
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples; a warning says when there are others than 526."""
+        samples = super().load_data_list()
+        for view in self.views:
+            count = sum(sample['view'] == view for sample in samples)
+            if count != THUMAN2_SCANS:
+                self._warn(f'{count} renders of the view {view}', f'tests on {THUMAN2_SCANS}')
+        return samples
+
+    def describe_group(self, folders: Mapping[str, str]) -> dict[str, Any]:
+        """The view."""
+        parts = os.path.relpath(folders[IMAGE_KEY], self._join()).split(os.sep)
+        return dict(view=parts[0])
+
+
+@DATASETS.register_module()
+class Hi4DDataset(DenseFolderDataset):
+    """Images of two people, in the folders of the release.
+
+    Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
+    from the camera; their folders are ours, see ``docs/dense_datasets.md``. The paper tests on
+    pairs 28, 32 and 37 seen by camera 4, 1195 images. Samples also have ``sequence``, as
+    'pair28/dance28'.
+
+    Args:
+        pairs (Sequence[int]): Numbers of pairs. Defaults to (28, 32, 37).
+        camera (int): Number of the camera. Defaults to 4.
+        **kwargs: Those of :class:`DenseFolderDataset`; ``test_mode`` defaults to True.
+
+    Raises:
+        FileNotFoundError: If a pair has no folder, or none with images of the camera.
+        ValueError: If there is no pair, or one twice.
+    """
+
+    LAYOUT = (
+        'pair<NN>/<action>/images/<camera>/*.jpg and, of equal names, '
+        'pair<NN>/<action>/masks/<camera>, depths/<camera> and '
+        'normals/<camera>; pair<NN>_<part> where the release has parts'
+    )
+
+    def __init__(
+        self, *, pairs: Sequence[int] = (28, 32, 37), camera: int = 4, **kwargs: Any
+    ) -> None:
+        if not pairs or len(set(pairs)) < len(pairs):
+            raise ValueError(f'`pairs` must be different numbers, but got {tuple(pairs)}')
+        self.pairs = tuple(int(pair) for pair in pairs)
+        self.camera = int(camera)
+        kwargs.setdefault('test_mode', True)
+        super().__init__(**kwargs)
+
+    def sequences(self) -> list[str]:
+        """Folders of actions with images of the camera, as 'pair/action'.
+
+        Raises:
+            FileNotFoundError: If a pair has none.
+        """
+        folders = self._folders_in()
+        found: list[str] = []
+        for pair in self.pairs:
+            pattern = re.compile(rf'pair0*{pair}(_\d+)?')
+            actions = [
+                f'{folder}/{action}'
+                for folder in folders
+                if pattern.fullmatch(folder)
+                for action in self._folders_in(folder)
+                if any(
+                    self._is_folder(self._join(folder, action, name, str(self.camera)))
+                    for name in self.folder_names(IMAGE_KEY)
+                )
+            ]
+            if not actions:
+                raise FileNotFoundError(
+                    f'Hi4DDataset: pair {pair} has no images of camera {self.camera} in '
+                    f'{self._join()}. Expected: {self.LAYOUT}.'
+                )
+            found += actions
+        return found
+
+    def folder_groups(self) -> list[dict[str, str]]:
+        """Folders of each action."""
+        return [
+            {key: f'{path}/{self.camera}' for key, path in self.find_folders(sequence).items()}
+            for sequence in self.sequences()
+        ]
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples; a warning says when they are not the paper's."""
+        samples = super().load_data_list()
+        if len(samples) != HI4D_IMAGES:
+            self._warn(f'{len(samples)} images', f'has {HI4D_IMAGES}')
+        return samples
+
+    def describe_group(self, folders: Mapping[str, str]) -> dict[str, Any]:
+        """The sequence."""
+        parts = os.path.relpath(folders[IMAGE_KEY], self._join()).split(os.sep)
+        return dict(sequence='/'.join(parts[:2]))
+
+    def _folders_in(self, *names: str) -> list[str]:
+        folder = self._join(*names)
+        if not self._is_folder(folder):
+            return []
+        return sorted(
+            fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
+        )

@@ -1,0 +1,308 @@
+"""Datasets of images with maps in folders beside them, which belong together by name.
+
+A name is the path below the folder without its suffix. Everything is sorted, so that each process
+lists the same samples in the same order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from mmengine import fileio
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+from torch import Tensor
+
+from ...core.errors import BadSampleError
+from ...core.formatting import shorten
+
+IMAGE_KEY = 'img_path'
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
+REFUSED_SUFFIXES = ('.jpg', '.jpeg')
+"""Listed among maps, so that their refusal names the file."""
+MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', *REFUSED_SUFFIXES)
+
+POLICIES = ('raise', 'skip')
+MIN_SEEN = 20
+"""Samples to look at before a share is judged."""
+_SEEN, _BAD, _LOGGED = 1, 2, 4
+
+
+class Unpaired(NamedTuple):
+    """A name whose files do not make a sample: kind of the fault, file or folder, message."""
+
+    kind: str
+    path: str
+    message: str
+
+
+class Listing(NamedTuple):
+    """Complete samples of a group of folders, key -> file, and the names that were left out."""
+
+    samples: list[dict[str, str]]
+    unpaired: list[Unpaired]
+
+
+def list_files(
+    folder: str, suffixes: Collection[str], backend_args: dict | None = None
+) -> dict[str, list[str]]:
+    """Name -> sorted paths of the files in a folder and below, hidden ones left out.
+
+    ``suffixes`` are lower case, with the dot; FileNotFoundError without the folder.
+    """
+    if not fileio.isdir(folder, backend_args=backend_args):
+        raise FileNotFoundError(f'there is no folder {folder}')
+    files: dict[str, list[str]] = {}
+    for path in sorted(
+        fileio.list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args)
+    ):
+        name, suffix = os.path.splitext(path)
+        if suffix.lower() in suffixes:
+            full = fileio.join_path(folder, path, backend_args=backend_args)
+            files.setdefault(name, []).append(full)
+    return dict(sorted(files.items()))
+
+
+def pair_files(
+    folders: Mapping[str, str],
+    suffixes: Mapping[str, Collection[str]],
+    names: Sequence[str] | None = None,
+    backend_args: dict | None = None,
+) -> Listing:
+    """Find the samples of a group of folders.
+
+    ``folders`` and ``suffixes`` have the keys of a sample, ``img_path`` and ``<field>_path``.
+    ``names`` are those to take, perhaps with the suffix of an image; None for all.
+    """
+    files = {
+        key: list_files(folder, suffixes[key], backend_args) for key, folder in folders.items()
+    }
+    if names is None:
+        wanted = sorted(set().union(*files.values()))
+    else:
+        splits = [(name, *os.path.splitext(name)) for name in names]
+        wanted = [stem if end.lower() in IMAGE_SUFFIXES else name for name, stem, end in splits]
+    listing = Listing([], [])
+    for name in wanted:
+        found = {key: files[key].get(name, []) for key in folders}
+        problem = _find_problem(name, found, folders)
+        if problem is None:
+            listing.samples.append({key: paths[0] for key, paths in found.items()})
+        else:
+            listing.unpaired.append(problem)
+    listing.samples.sort(key=lambda sample: sample[IMAGE_KEY])
+    return listing
+
+
+def _find_problem(
+    name: str, found: Mapping[str, Sequence[str]], folders: Mapping[str, str]
+) -> Unpaired | None:
+    for paths in found.values():
+        if len(paths) > 1:
+            others = ', '.join(map(os.path.basename, paths))
+            message = f'{others} have one name, so that it is not known which is meant'
+            return Unpaired('several_files', paths[0], message)
+    there = next((paths[0] for paths in found.values() if paths), None)
+    for key, paths in found.items():
+        if not paths:
+            what = 'image' if key == IMAGE_KEY else 'map'
+            message = f'there is no {what} of the name {name} in {folders[key]}'
+            return Unpaired(f'missing_{what}', there or f'{folders[IMAGE_KEY]}/{name}', message)
+    return None
+
+
+class BadSamplePolicy(BaseDataset):
+    """A choice between stopping at a bad sample and going on without it.
+
+    In a subclass it stands in front of the stock dataset. A sample is bad if the pipeline raises
+    :class:`mmsapiens.core.errors.BadSampleError`. In test mode it always stops: figures of fewer
+    samples are others.
+
+    Args:
+        *args: Those of the dataset.
+        bad_samples (str): 'raise', or 'skip': log the sample once, count it, and take a random
+            other one as mmengine does. Defaults to 'raise'.
+        max_bad_share (float): Under 'skip', the share of bad samples among those looked at, in all
+            workers of a process, above which it stops after all; from 20 samples on, or all if
+            there are fewer. What counts is the last look at a sample, since augmentation can spoil
+            a good one. Defaults to 0.1.
+        **kwargs: Those of the dataset.
+
+    Raises:
+        ValueError: If ``bad_samples`` is another word, or ``max_bad_share`` is not in [0, 1].
+    """
+
+    def __init__(
+        self, *args: Any, bad_samples: str = 'raise', max_bad_share: float = 0.1, **kwargs: Any
+    ) -> None:
+        if bad_samples not in POLICIES:
+            raise ValueError(f'`bad_samples` must be one of {POLICIES}, but got {bad_samples!r}')
+        if not 0 <= max_bad_share <= 1:
+            raise ValueError(f'`max_bad_share` must be in [0, 1], but got {max_bad_share}')
+        self.bad_samples = bad_samples
+        self.max_bad_share = max_bad_share
+        self._states: Tensor | None = None
+        super().__init__(*args, **kwargs)
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether bad samples are left out."""
+        return self.bad_samples == 'skip' and not self.test_mode
+
+    @property
+    def bad_indices(self) -> list[int]:
+        """Samples whose last look failed, in this process and its workers."""
+        return (self._shared_states() & _BAD).nonzero().flatten().tolist()
+
+    def full_init(self) -> None:
+        """Load the list, and make the memory that workers share."""
+        super().full_init()
+        self._shared_states()
+
+    def prepare_data(self, idx: int) -> dict | None:
+        """Run the pipeline; None for a bad sample that is skipped.
+
+        Raises:
+            BadSampleError: If the sample is bad and may not be skipped.
+            RuntimeError: If too many were skipped.
+        """
+        if not self.may_skip:
+            return super().prepare_data(idx)
+        states = self._shared_states()
+        idx = idx % len(states)
+        try:
+            data = super().prepare_data(idx)
+        except BadSampleError as error:
+            if not states[idx] & _LOGGED:
+                path = self.get_data_info(idx).get(IMAGE_KEY)
+                _warn(f'sample {idx}, {path}, is left out: {error}')
+            states[idx] = _SEEN | _BAD | _LOGGED
+            self._check_share(states)
+            return None
+        states[idx] = _SEEN | (states[idx] & _LOGGED)
+        return data
+
+    def _shared_states(self) -> Tensor:
+        """Flags of each sample, uint8, in memory that workers share."""
+        states = self._states
+        if states is None or len(states) != len(self):  # a subset has fewer
+            states = torch.zeros(len(self), dtype=torch.uint8)
+            self._states = states = states.share_memory_()
+        return states
+
+    def _check_share(self, states: Tensor) -> None:
+        seen = int((states & _SEEN).count_nonzero())
+        bad = int((states & _BAD).count_nonzero())
+        if seen < min(MIN_SEEN, len(states)) or (bad <= self.max_bad_share * seen):
+            return
+        first = [self.get_data_info(index).get(IMAGE_KEY) for index in self.bad_indices[:6]]
+        raise RuntimeError(
+            f'{bad} of {seen} samples looked at are bad, more than `max_bad_share` '
+            f'({self.max_bad_share:g}) of them: {shorten(first)}. The log says what is wrong with '
+            'each; `tools/dataset/check_dense.py` finds all. Mend the dataset, or raise '
+            '`max_bad_share`.'
+        )
+
+
+class PairedFilesDataset(BadSamplePolicy):
+    """Images and maps of equal names; ``data_prefix`` says where.
+
+    In a subclass it stands in front of the stock dataset. Its keys are ``img_path`` and
+    ``<field>_path``, as in the data of a sample, which also get ``flip_label_pairs``, and
+    ``num_classes`` if there are classes. With ``ann_file``, a text file of names, only those are
+    taken. Arguments are those of :class:`BadSamplePolicy` and the dataset.
+
+    Attributes:
+        LAYOUT (str): What the folders hold, for messages.
+
+    Raises:
+        FileNotFoundError: If a folder or ``ann_file`` does not exist.
+        ValueError: If there is no sample; or if files have no match, unless ``bad_samples='skip'``
+            leaves them out.
+    """
+
+    LAYOUT = 'images and maps of equal names'
+    backend_args: dict | None = None
+
+    def folder_groups(self) -> list[dict[str, str]]:
+        """Folders that belong together, by key of the paths in a sample."""
+        return [dict(self.data_prefix)]
+
+    def list_group(self, folders: Mapping[str, str]) -> Listing:
+        """Samples of one of :meth:`folder_groups`."""
+        suffixes = {key: self.suffixes(key) for key in folders}
+        try:
+            return pair_files(folders, suffixes, self._names(), self.backend_args)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'{type(self).__name__}: {error}. Expected: {self.LAYOUT}. '
+                'Check `data_root` and `data_prefix`.'
+            ) from None
+
+    def suffixes(self, key: str) -> Sequence[str]:
+        """Suffixes of the files of a folder, by a key of :meth:`folder_groups`."""
+        return IMAGE_SUFFIXES if key == IMAGE_KEY else MAP_SUFFIXES
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples, sorted."""
+        groups = self.folder_groups()
+        listings = [self.list_group(folders) for folders in groups]
+        unpaired = [each for part in listings for each in part.unpaired]
+        samples = [
+            {**sample, **self.describe_group(folders)}
+            for folders, part in zip(groups, listings)
+            for sample in part.samples
+        ]
+        if unpaired:
+            self._report(unpaired, groups, len(samples))
+        if not samples:
+            raise ValueError(
+                f'{type(self).__name__} found no sample in {groups[0][IMAGE_KEY]}. '
+                f'Expected: {self.LAYOUT}.'
+            )
+        return samples
+
+    def describe_group(self, folders: Mapping[str, str]) -> dict[str, Any]:
+        """What the samples of a group of :meth:`folder_groups` have beside their paths."""
+        return {}
+
+    def get_data_info(self, idx: int) -> dict:
+        """A sample, with what all samples share."""
+        info = super().get_data_info(idx)
+        info['flip_label_pairs'] = [tuple(pair) for pair in self._metainfo.get('flip_pairs', ())]
+        if self._metainfo.get('classes'):
+            info['num_classes'] = len(self._metainfo['classes'])
+        return info
+
+    def _names(self) -> list[str] | None:
+        """Names in ``ann_file``; None without one."""
+        if not self.ann_file:
+            return None
+        if not fileio.isfile(self.ann_file, backend_args=self.backend_args):
+            raise FileNotFoundError(f'there is no `ann_file` {self.ann_file}')
+        text = fileio.get_text(self.ann_file, backend_args=self.backend_args)
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def _report(
+        self, unpaired: Sequence[Unpaired], groups: Sequence[Mapping[str, str]], number: int
+    ) -> None:
+        """Complain about what was left out, or log it."""
+        places = ', '.join(path for folders in groups[:2] for path in folders.values())
+        first = shorten([f'{each.path} ({each.message})' for each in unpaired])
+        text = (
+            f'{type(self).__name__}: {len(unpaired)} names do not make a sample, '
+            f'beside {number} that do, in {places}: {first}'
+        )
+        if not self.may_skip:
+            raise ValueError(
+                f"{text}. Complete the dataset, or set `bad_samples='skip'` for training."
+            )
+        _warn(f'{text}. They are left out.')
+
+
+def _warn(text: str) -> None:
+    print_log(text, logger='current', level=logging.WARNING)

@@ -1,0 +1,350 @@
+"""Evaluation of dense tasks, with equal figures for any number of ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.evaluation.metrics import IoUMetric
+from torch import Tensor
+
+from ..evaluation.depth import FIGURES, SPACES, evaluate_depth
+from ..evaluation.iou import class_areas
+from ..evaluation.means import mean
+from ..evaluation.normals import measure_angles, normal_figures
+from ..ops.depth_alignment import ALIGNMENTS
+from ..registry import METRICS
+from ..structures.fields import DEPTH_MAP, HUMAN_MASK, NORMAL_MAP, Field
+
+__all__ = ['ExactIoUMetric', 'NormalAngleMetric', 'RelativeDepthMetric']
+
+
+def image_name(sample: Mapping[str, Any]) -> str:
+    """The image of a sample, for messages."""
+    return str(sample.get('img_path', '(a sample without `img_path`)'))
+
+
+@METRICS.register_module()
+class ExactIoUMetric(IoUMetric):
+    """Stock ``IoUMetric`` that counts in integers.
+
+    The stock one (mmsegmentation 1.2.2) adds areas in float32, which has gaps above 2^24 pixels,
+    less than two photographs of twelve megapixels: later images are counted in part, and the
+    figures depend on their order. It also leaves out labels that are no class without a word.
+
+    Figures, names and table are those of the stock metric: ``aAcc``, ``mIoU`` and ``mAcc`` in
+    percent, over all classes, background included; a class that occurs neither in the labels nor in
+    the predictions is NaN in the table and left out of the means.
+
+    Args:
+        ignore_index (int): Label of pixels that do not count. Defaults to 255.
+        iou_metrics (Sequence[str]): 'mIoU', 'mDice', 'mFscore'. Defaults to ('mIoU',).
+        nan_to_num (int, optional): Figure of a class that never occurs. Defaults to None, to leave
+            it out.
+        beta (int): Weight of the recall in ``mFscore``. Defaults to 1.
+        collect_device (str): As in the stock metric. Defaults to 'cpu'.
+        output_dir (str, optional): Folder for the predicted labels as png. Defaults to None.
+        format_only (bool): Only write these. Defaults to False.
+        prefix (str, optional): Put in front of the names. Defaults to None.
+    """
+
+    def __init__(
+        self,
+        ignore_index: int = 255,
+        iou_metrics: Sequence[str] = ('mIoU',),
+        nan_to_num: int | None = None,
+        beta: int = 1,
+        collect_device: str = 'cpu',
+        output_dir: str | None = None,
+        format_only: bool = False,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(
+            ignore_index=ignore_index,
+            iou_metrics=list(iou_metrics),
+            nan_to_num=nan_to_num,
+            beta=beta,
+            collect_device=collect_device,
+            output_dir=output_dir,
+            format_only=format_only,
+            prefix=prefix,
+        )
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Count the pixels of a batch.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_sem_seg`` and, unless
+                ``format_only``, ``gt_sem_seg``, (1, H, W) class ids.
+
+        Raises:
+            ValueError: If their sizes differ, or an id is none of the classes.
+        """
+        for sample in data_samples:
+            pred = sample['pred_sem_seg']['data']
+            self._check_ids(sample, 'pred_sem_seg', pred)
+            if self.format_only:
+                continue
+            label = sample['gt_sem_seg']['data']
+            if label.shape != pred.shape:
+                raise ValueError(
+                    f'`pred_sem_seg` of {image_name(sample)} must have the shape of '
+                    f'`gt_sem_seg`, {tuple(label.shape)}, but got {tuple(pred.shape)}'
+                )
+            self._check_ids(sample, 'gt_sem_seg', label[label != self.ignore_index])
+        super().process(data_batch, data_samples)
+
+    def _check_ids(self, sample: Mapping[str, Any], name: str, ids: Tensor) -> None:
+        num_classes = len(self.dataset_meta['classes'])
+        if ids.numel() and (ids.min() < 0 or ids.max() >= num_classes):
+            raise ValueError(
+                f'`{name}` of {image_name(sample)} must be below the number of classes, '
+                f'{num_classes}, but it has {int(ids.min())} to {int(ids.max())}. Use the dataset '
+                "of the model's classes, and `ignore_index` for pixels without."
+            )
+
+    @staticmethod
+    def intersect_and_union(
+        pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
+    ) -> tuple[Tensor, ...]:
+        """Pixels of intersection, union, prediction and label, (H, W); each int64 (N) by class."""
+        areas = class_areas(
+            pred_label.cpu().numpy(), label.cpu().numpy(), num_classes, ignore_index
+        )
+        return tuple(torch.from_numpy(areas))
+
+    @staticmethod
+    def total_area_to_metrics(
+        total_area_intersect: Tensor,
+        total_area_union: Tensor,
+        total_area_pred_label: Tensor,
+        total_area_label: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """The stock figures from areas int64 (N), divided in float64; arguments as in stock."""
+        areas = (total_area_intersect, total_area_union, total_area_pred_label, total_area_label)
+        return IoUMetric.total_area_to_metrics(*(area.double() for area in areas), *args, **kwargs)
+
+
+class _MapMetric(BaseMetric):
+    """What the metrics of one map share: its pixels that count, in numpy, on the CPU.
+
+    There sums do not depend on the number of threads.
+    """
+
+    field: Field
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Compare prediction and ground truth of each image.
+
+        Raises:
+            ValueError: If a map is missing or of another size, or a prediction is not finite at a
+                valid pixel.
+        """
+        for sample in data_samples:
+            pred, gt, mask = self._read(sample)
+            valid = mask & self.valid(gt)
+            pred, gt = pred[:, valid], gt[:, valid]  # (C, P)
+            bad = int((~np.isfinite(pred)).sum())
+            if bad:
+                raise ValueError(
+                    f'the prediction for {image_name(sample)} has {bad} values that are NaN or '
+                    'infinite among the pixels that count. Look at the checkpoint and at the '
+                    'precision (`--amp`).'
+                )
+            self.results.append(self.measure(pred, gt))
+
+    def valid(self, gt: np.ndarray) -> np.ndarray:
+        """Pixels of the ground truth (C, H, W) that count, bool (H, W)."""
+        raise NotImplementedError
+
+    def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, Any]:
+        """What one image adds to the results, from prediction and truth (C, P)."""
+        raise NotImplementedError
+
+    def _read(self, sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Prediction, ground truth (C, H, W), float, and ``gt_human_mask`` or all, bool (H, W)."""
+        channels = {self.field.pred_name: self.field.channels}
+        channels |= {self.field.gt_name: self.field.channels, HUMAN_MASK.gt_name: 1}
+        missing = [n for n in channels if n not in sample and n != HUMAN_MASK.gt_name]
+        if missing:
+            raise ValueError(
+                f'the sample of {image_name(sample)} must have `{missing[0]}`, but it has '
+                f'{sorted(sample)}. Pack the ground truth in the pipeline, and use the model of '
+                'the task.'
+            )
+        maps = {
+            name: sample[name]['data'].detach().cpu().float().numpy()
+            for name in channels
+            if name in sample
+        }
+        pred, gt = maps[self.field.pred_name], maps[self.field.gt_name]
+        size = gt.shape[-2:]
+        for name, array in maps.items():
+            if array.shape != (channels[name], *size):
+                raise ValueError(
+                    f'`{name}` of {image_name(sample)} must have the shape '
+                    f'{(channels[name], *size)}, but got {array.shape}. Predictions and ground '
+                    'truth are compared at the size of the ground truth.'
+                )
+        if HUMAN_MASK.gt_name in maps:
+            return pred, gt, maps[HUMAN_MASK.gt_name][0] > 0
+        return pred, gt, np.ones(size, dtype=bool)
+
+
+@METRICS.register_module()
+class RelativeDepthMetric(_MapMetric):
+    """RMSE, AbsRel and delta 1-3 of depth that is known up to an affine map.
+
+    For each image, scale and shift are fitted on its valid pixels, the figures are computed on the
+    same pixels, and their means over the images are reported, as in the evaluation of `MiDaS
+    <https://arxiv.org/abs/1907.01341>`_. The `paper <https://arxiv.org/abs/2408.12569>`_ does not
+    say in which space it is solved, nor how images are averaged; see ``docs/dense_outputs.md``.
+
+    Valid are pixels with min_depth_eval < ground truth < max_depth_eval, and, if a sample has
+    ``gt_human_mask``, inside the mask. The ground truth must be larger where farther and above 0,
+    in meters or any other unit, which is that of RMSE. An image without a valid pixel is left out
+    and counted in the log.
+
+    Figures of an image do not depend on the number of ranks, and images are averaged with one
+    rounding, so neither does the result.
+
+    Args:
+        align (str): What is fitted: 'scale_shift' (least squares), 'scale' (least squares),
+            'median' (ratio of medians), or 'none'. Defaults to 'scale_shift'.
+        space (str): 'depth' fits the prediction to the ground truth. 'disparity' fits it to 1 /
+            ground truth, for networks that predict relative disparity, and takes the reciprocal as
+            depth; values below 1 / max_depth_eval, at least 1e-6, are raised to it. Figures are
+            those of depth in both. Defaults to 'depth'.
+        depth_metrics (Sequence[str]): Names of the figures, of 'rmse', 'abs_rel', 'd1', 'd2', 'd3',
+            'sq_rel', 'rmse_log', 'log10', 'silog'. Defaults to the first five.
+        min_depth_eval (float): At least 0, as the errors are divided by the ground truth. Defaults
+            to 0.
+        max_depth_eval (float): Defaults to infinity.
+        collect_device (str): As in stock metrics. Defaults to 'cpu'.
+        prefix (str, optional): Put in front of the names. Defaults to None.
+
+    Raises:
+        ValueError: If an argument is none of its choices.
+    """
+
+    field = DEPTH_MAP
+
+    def __init__(
+        self,
+        align: str = 'scale_shift',
+        space: str = 'depth',
+        depth_metrics: Sequence[str] = FIGURES[:5],
+        min_depth_eval: float = 0.0,
+        max_depth_eval: float = math.inf,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        for name, value, choices in (
+            ('align', align, ALIGNMENTS),
+            ('space', space, SPACES),
+            *(('depth_metrics', name, FIGURES) for name in depth_metrics),
+        ):
+            if value not in choices:
+                raise ValueError(f'`{name}` must be of {choices}, but got {value!r}')
+        if not 0 <= min_depth_eval < max_depth_eval:
+            raise ValueError(
+                '`min_depth_eval` must be at least 0 and below `max_depth_eval`, but got '
+                f'{min_depth_eval} and {max_depth_eval}'
+            )
+        self.align = align
+        self.space = space
+        self.depth_metrics = tuple(depth_metrics)
+        self.min_depth_eval = min_depth_eval
+        self.max_depth_eval = max_depth_eval
+
+    def valid(self, gt: np.ndarray) -> np.ndarray:
+        """Depths (1, H, W) between the limits, bool (H, W)."""
+        return (gt[0] > self.min_depth_eval) & (gt[0] < self.max_depth_eval)
+
+    def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
+        """See :func:`mmsapiens.evaluation.evaluate_depth`."""
+        options: dict[str, Any] = dict(align=self.align, space=self.space)
+        return evaluate_depth(pred[0], gt[0], max_depth=self.max_depth_eval, **options)
+
+    def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Name -> figure over all images; NaN if no pixel counts."""
+        counted = [result for result in results if result]
+        raised = int(sum(result['raised'] for result in counted))
+        print_log(
+            f'Relative depth of {len(counted)} images, aligned by {self.align!r} in {self.space}; '
+            f'{len(results) - len(counted)} images without a valid pixel are left out; '
+            f'{raised} values were not above 0 after the alignment',
+            logger='current',
+        )
+        return {name: mean(result[name] for result in counted) for name in self.depth_metrics}
+
+
+@METRICS.register_module()
+class NormalAngleMetric(_MapMetric):
+    """Mean and median angular error, and the share within some angles.
+
+    Every figure is given twice: ``pixel/...`` pools the valid pixels of all images, ``image/...``
+    is the mean of the images' own figures. The `paper <https://arxiv.org/abs/2408.12569>`_ does not
+    say which it reports. The names are ``mean`` and ``median`` in degrees, and ``a5``, ``a7.5``,
+    ..., the percentage of pixels with an angle below 5, 7.5, ... degrees.
+
+    Valid are pixels whose true normal is longer than 0.5 and shorter than 2, and, if a sample has
+    ``gt_human_mask``, inside the mask. Predictions may have any length; one of length 0 counts as
+    90 degrees. Prediction and ground truth must be of one frame. An image without a valid pixel is
+    left out and counted in the log.
+
+    Medians are read from histograms with steps of 0.001 degrees, means and shares from the angles
+    themselves. An image leaves its histogram, compressed to at most some 300 KB, so that a pooled
+    median over thousands of photographs fits in memory and does not depend on the number of ranks.
+
+    Args:
+        thresholds (Sequence[float]): Angles in degrees. Defaults to (5, 7.5, 11.25, 22.5, 30).
+        collect_device (str): As in stock metrics. Defaults to 'cpu'.
+        prefix (str, optional): Put in front of the names. Defaults to None.
+
+    Raises:
+        ValueError: If a threshold is not in (0, 180].
+    """
+
+    field = NORMAL_MAP
+
+    def __init__(
+        self,
+        thresholds: Sequence[float] = (5, 7.5, 11.25, 22.5, 30),
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if not all(0 < threshold <= 180 for threshold in thresholds):
+            raise ValueError(
+                f'`thresholds` must be angles above 0 and up to 180 degrees, but got {thresholds}'
+            )
+        self.thresholds = tuple(thresholds)
+
+    def valid(self, gt: np.ndarray) -> np.ndarray:
+        """Normals (3, H, W) of about length 1, bool (H, W)."""
+        length = np.sqrt((gt**2).sum(axis=0))
+        return (length > 0.5) & (length < 2)
+
+    def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, Any]:
+        """See :func:`mmsapiens.evaluation.measure_angles`."""
+        return measure_angles(pred, gt, self.thresholds)
+
+    def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """Name -> figure over all images; NaN if no pixel counts."""
+        empty = sum(not result['pixels'] for result in results)
+        print_log(
+            f'Angles of the normals of {len(results) - empty} images; '
+            f'{empty} images without a valid pixel are left out',
+            logger='current',
+        )
+        return normal_figures(results, self.thresholds)

@@ -1,0 +1,343 @@
+"""Geometry of images with every map of ``FIELDS``: each step asks the row what a map needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform, RandomFlip, Resize
+from mmcv.transforms.utils import cache_randomness
+
+from ...ops.unit_vectors import rotate_vectors, stretch_vectors
+from ...registry import TRANSFORMS
+from ...structures.fields import SEG_MAP, Field, get_field, present_fields
+
+_MAX_CHANNELS = 4
+"""OpenCV fills the border of no more channels."""
+
+REMEDY = (
+    "use those that carry every field (such as 'mmsapiens.ResizeFields') "
+    "after 'mmsapiens.LoadDenseTarget'"
+)
+
+
+def check_field_sizes(results: dict[str, Any], step: str, remedy: str = REMEDY) -> None:
+    """Refuse maps that are not as large as ``img``; ``step`` is named in the message."""
+    size = results['img'].shape[:2]
+    for field in present_fields(results):
+        found = results[field.key].shape[:2]
+        if found != size:
+            raise ValueError(
+                f'{step}: `{field.key}` of {results.get("img_path")} must be as large as its '
+                f'image, {size} (height, width), but got {found}. A step in front of it moved '
+                f'only one of them: {remedy}.'
+            )
+
+
+def check_prob(prob: float) -> float:
+    """A probability, as a float; ValueError unless it is in [0, 1]."""
+    if not 0 <= prob <= 1:
+        raise ValueError(f'`prob` must be in [0, 1], but got {prob}')
+    return float(prob)
+
+
+@TRANSFORMS.register_module()
+class ResizeFields(Resize):
+    """Stock ``Resize`` that brings every field to the image's new size.
+
+    Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock ``RandomResize``. Maps take the
+    nearest pixel. Steps that write other values than vectors into a map of vectors, as
+    ``GenerateNormalTarget(background=-1000)``, stand behind.
+
+    Args:
+        *args: Those of ``Resize``; ``scale`` is (width, height).
+        compensate_vectors (bool): Whether normals follow a stretch of their image, see
+            :func:`stretch_vectors`; under ``keep_ratio`` there is none, only rounding. Defaults to
+            True; the reference leaves them as they were.
+        pixel_centres (bool): Whether a pixel takes the map's value at its center, where also the
+            image's is taken. False is OpenCV's ``INTER_NEAREST``, as in the reference, whose maps
+            lie up to half a pixel beside an image that was made smaller. Defaults to True.
+        **kwargs: Those of ``Resize``.
+
+    Raises:
+        ValueError: In use, if a map is not as large as its image.
+    """
+
+    def __init__(
+        self, *args: Any, compensate_vectors: bool = True, pixel_centres: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.compensate_vectors = compensate_vectors
+        self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Resize ``img`` (H, W, 3) and any maps."""
+        check_field_sizes(results, type(self).__name__)
+        return super().transform(results)
+
+    def _resize_seg(self, results: dict[str, Any]) -> None:
+        """Resize all fields; the stock method does so with labels."""
+        for field in present_fields(results):
+            array = results[field.key]
+            if array.shape[:2] == results['img'].shape[:2]:
+                continue
+            height, width = results['img'].shape[:2]
+            resized = cv2.resize(array, (width, height), interpolation=self.interpolation_code)
+            if field.is_vector and self.compensate_vectors and not self.keep_ratio:
+                old_height, old_width = array.shape[:2]
+                resized = stretch_vectors(resized, width / old_width, height / old_height)
+            results[field.key] = resized
+
+
+@TRANSFORMS.register_module()
+class RandomCropFields(BaseTransform):
+    """One random window for the image and every field.
+
+    The stock ``RandomCrop`` cuts only labels, and needs them for its rule on classes. The draws are
+    the same. An image that is smaller than the window in a direction is kept whole in this
+    direction, not padded.
+
+    Args:
+        crop_size (Sequence[int]): Height and width of the window.
+        cat_max_ratio (float): The window is drawn again while one class has at least this share of
+            its pixels, ignored ones left out, or while there is only one. Needs labels; without
+            them nothing is asked. Defaults to 1, no rule.
+        tries (int): Largest number of further draws. Defaults to 10.
+
+    Raises:
+        ValueError: If ``crop_size`` is not two positive integers, or ``cat_max_ratio`` not in (0,
+            1], or ``tries`` negative; in use, if a map is not as large as its image.
+    """
+
+    def __init__(
+        self, crop_size: Sequence[int], cat_max_ratio: float = 1.0, tries: int = 10
+    ) -> None:
+        if (
+            isinstance(crop_size, (int, float))
+            or len(crop_size) != 2
+            or any(int(side) != side or side < 1 for side in crop_size)
+        ):
+            raise ValueError(
+                '`crop_size` must be a height and a width, two positive integers, '
+                f'but got {crop_size}'
+            )
+        if not 0 < cat_max_ratio <= 1:
+            raise ValueError(f'`cat_max_ratio` must be in (0, 1], but got {cat_max_ratio}')
+        if tries < 0:
+            raise ValueError(f'`tries` must not be negative, but got {tries}')
+        self.crop_size = (int(crop_size[0]), int(crop_size[1]))
+        self.cat_max_ratio = cat_max_ratio
+        self.tries = tries
+
+    @cache_randomness
+    def choose_window(self, results: dict[str, Any]) -> tuple[slice, slice]:
+        """Draw the rows and columns of a window of ``img`` and perhaps labels."""
+        size = results['img'].shape[:2]
+        window = self._draw(size)
+        labels = results.get(SEG_MAP.key)
+        is_ruled = labels is not None and self.cat_max_ratio < 1
+        for _ in range(self.tries if is_ruled else 0):
+            if self._is_mixed(labels[window]):
+                break
+            window = self._draw(size)
+        return window
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Cut ``img`` (H, W, 3) and any maps; parts are contiguous, ``img_shape`` is theirs."""
+        check_field_sizes(results, type(self).__name__)
+        window = self.choose_window(results)
+        for key in ('img', *(f.key for f in present_fields(results))):
+            results[key] = np.ascontiguousarray(results[key][window])
+        results['img_shape'] = results['img'].shape[:2]
+        return results
+
+    def _draw(self, size_hw: tuple[int, int]) -> tuple[slice, slice]:
+        height, width = self.crop_size
+        top = np.random.randint(0, max(size_hw[0] - height, 0) + 1)
+        left = np.random.randint(0, max(size_hw[1] - width, 0) + 1)
+        return slice(top, top + height), slice(left, left + width)
+
+    def _is_mixed(self, labels: np.ndarray) -> bool:
+        bins = cv2.calcHist([np.ascontiguousarray(labels)], [0], None, [256], [0, 256])
+        counts: np.ndarray = bins.ravel().astype(np.int64)
+        counts[int(SEG_MAP.fill)] = 0
+        share = counts.max() / max(counts.sum(), 1)
+        return bool(np.count_nonzero(counts) > 1 and share < self.cat_max_ratio)
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(crop_size={self.crop_size}, cat_max_ratio={self.cat_max_ratio})'
+        )
+
+
+def flip_table(label_pairs: Sequence[Sequence[int]]) -> np.ndarray:
+    """The lookup table, uint8 (256,), that exchanges left and right; ValueError for wrong pairs."""
+    ids = [label for pair in label_pairs for label in pair]
+    if (
+        any(len(pair) != 2 for pair in label_pairs)
+        or len(set(ids)) < len(ids)
+        or any(not 0 <= label <= 254 for label in ids)
+    ):
+        raise ValueError(
+            '`label_pairs` must be pairs of different ids in [0, 254], each id in one pair only, '
+            f'but got {[tuple(pair) for pair in label_pairs]}'
+        )
+    table: np.ndarray = np.arange(256, dtype=np.uint8)
+    for left, right in label_pairs:
+        table[left], table[right] = right, left
+    return table
+
+
+@TRANSFORMS.register_module()
+class RandomFlipFields(RandomFlip):
+    """Stock ``RandomFlip``, left to right, that carries every field.
+
+    Maps are mirrored; then labels of left and right parts are exchanged, all at once, and channels
+    that point left or right change their sign.
+
+    Args:
+        prob (float): How often, in [0, 1].
+        label_pairs (Sequence[Sequence[int]], optional): Ids that exchange, in every field of
+            labels; () for classes without sides. Defaults to None, ``results['flip_label_pairs']``.
+
+    Raises:
+        ValueError: If ``prob`` is out of range or an id occurs twice; in use, if a map is not as
+            large as its image.
+        KeyError: In use, if there are labels but no pairs are given.
+    """
+
+    def __init__(self, prob: float, label_pairs: Sequence[Sequence[int]] | None = None) -> None:
+        super().__init__(prob=check_prob(prob), direction='horizontal')
+        self.label_pairs = label_pairs
+        if label_pairs is not None:
+            flip_table(label_pairs)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Mirror ``img`` (H, W, 3) and any maps, or not; ``flip`` says which, as in stock."""
+        check_field_sizes(results, type(self).__name__)
+        if any(field.is_labels for field in present_fields(results)):
+            self._pairs(results)
+        return super().transform(results)
+
+    def _flip(self, results: dict[str, Any]) -> None:
+        # The stock method would flip the labels as well.
+        maps = [(field, results.pop(field.key)) for field in present_fields(results)]
+        img, results['img'] = results['img'], results['img'][:0]  # mirrored faster below
+        super()._flip(results)
+        results['img'] = cv2.flip(img, 1)
+        for field, array in maps:
+            results[field.key] = self._flip_map(array, field, results)
+
+    def _flip_map(self, array: np.ndarray, field: Field, results: dict[str, Any]) -> np.ndarray:
+        flipped = cv2.flip(array, 1)
+        if field.is_labels:
+            flipped = cv2.LUT(flipped, flip_table(self._pairs(results)))
+        for channel in field.negate_on_hflip:
+            view = flipped[..., channel] if field.channels > 1 else flipped
+            np.negative(view, out=view)
+        return flipped
+
+    def _pairs(self, results: dict[str, Any]) -> Sequence[Sequence[int]]:
+        if self.label_pairs is not None:
+            return self.label_pairs
+        if results.get('flip_label_pairs') is None:
+            raise KeyError(
+                'RandomFlipFields must know the classes that a mirror exchanges, but '
+                f'{results.get("img_path")} has no `flip_label_pairs`. Use a dataset of this '
+                'package, or give `label_pairs`, () for classes without sides.'
+            )
+        return results['flip_label_pairs']
+
+
+def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: int) -> np.ndarray:
+    """Turn (H, W) or (H, W, C) clockwise about its center; ``fill`` comes in from outside."""
+    height, width = array.shape[:2]
+    if array.ndim == 3 and array.shape[2] > _MAX_CHANNELS:
+        parts = [
+            rotate_array(part, degree, fill, interpolation) for part in np.moveaxis(array, 2, 0)
+        ]
+        return np.stack(parts, axis=2)
+    center = ((width - 1) / 2, (height - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(center, -degree, 1.0)
+    return cv2.warpAffine(
+        np.ascontiguousarray(array),
+        matrix,
+        (width, height),
+        flags=interpolation,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(fill,) * _MAX_CHANNELS,
+    ).reshape(array.shape)
+
+
+@TRANSFORMS.register_module()
+class RandomRotateFields(BaseTransform):
+    """Turns the image and every field about the center; the size stays.
+
+    The image is interpolated bilinearly, maps take the nearest pixel, vectors turn with the
+    image. The draws are those of stock ``RandomRotate``, which turns only labels.
+
+    Args:
+        prob (float): How often, in [0, 1].
+        degree (float | Sequence[float]): Smallest and largest angle, clockwise in degrees; one
+            number stands for both signs.
+        img_fill (float): Value of the image outside. Defaults to 0.
+        fill (Mapping[str, float], optional): Name of a field -> its value outside, such as
+            ``dict(seg_map=0)`` for background instead of ignored. Defaults to None, that of each
+            field in ``FIELDS``.
+        rotate_vectors (bool): Whether vectors turn. Defaults to True.
+
+    Raises:
+        KeyError: If ``fill`` names an unknown field.
+        ValueError: If ``prob`` or ``degree`` is out of range; in use, if a map is not as large as
+            its image.
+    """
+
+    def __init__(
+        self,
+        prob: float,
+        degree: float | Sequence[float],
+        *,
+        img_fill: float = 0,
+        fill: Mapping[str, float] | None = None,
+        rotate_vectors: bool = True,
+    ) -> None:
+        self.prob = check_prob(prob)
+        limits = (-degree, degree) if isinstance(degree, (int, float)) else tuple(degree)
+        if len(limits) != 2 or limits[0] > limits[1]:
+            raise ValueError(
+                '`degree` must be a positive number, or the smallest and the largest angle, '
+                f'but got {degree}'
+            )
+        self.degree = limits
+        self.img_fill = img_fill
+        self.fill = {get_field(name).name: value for name, value in (fill or {}).items()}
+        self.rotate_vectors = rotate_vectors
+
+    @cache_randomness
+    def choose_degree(self) -> float | None:
+        """Draw an angle, clockwise in degrees; None for no rotation."""
+        is_rotated, degree = np.random.rand() < self.prob, np.random.uniform(*self.degree)
+        return degree if is_rotated else None
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Turn ``img`` (H, W, 3) and any maps."""
+        check_field_sizes(results, type(self).__name__)
+        degree = self.choose_degree()
+        if degree is None:
+            return results
+        results['img'] = rotate_array(results['img'], degree, self.img_fill, cv2.INTER_LINEAR)
+        for field in present_fields(results):
+            array = results[field.key]
+            if field.is_vector and self.rotate_vectors:
+                array = rotate_vectors(array, degree)
+            fill = self.fill.get(field.name, field.fill)
+            results[field.key] = rotate_array(array, degree, fill, cv2.INTER_NEAREST)
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(prob={self.prob}, degree={self.degree}, '
+            f'img_fill={self.img_fill}, fill={self.fill})'
+        )

@@ -1,0 +1,369 @@
+"""From the file of a map to the targets of the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+from mmengine.structures import PixelData
+from mmseg.datasets.transforms import PackSegInputs
+from torch import Tensor
+
+from ...core.errors import BadSampleError
+from ...io.map_io import missing_map, read_map
+from ...ops.normal_frames import check_normal_frame, convert_normals
+from ...ops.unit_vectors import normalize_vectors
+from ...registry import TRANSFORMS
+from ...structures.fields import (
+    DEPTH_MAP,
+    FIELDS,
+    HUMAN_MASK,
+    NORMAL_MAP,
+    SEG_MAP,
+    Field,
+    get_field,
+    present_fields,
+)
+
+_IGNORED = int(SEG_MAP.fill)
+EMPTY_CHOICES = ('keep', 'raise')
+
+
+def label_table(label_map: Mapping[int, int]) -> np.ndarray:
+    """The lookup table, uint8 (256,), of stored id -> class id; others stay."""
+    table: np.ndarray = np.arange(256, dtype=np.uint8)
+    for stored, label in label_map.items():
+        if not (0 <= stored <= 255 and 0 <= label <= 255):
+            raise ValueError(f'`label_map` must map ids in [0, 255], but got {stored}: {label}')
+        table[stored] = label
+    return table
+
+
+@TRANSFORMS.register_module()
+class LoadDenseTarget(BaseTransform):
+    """Loads the map of one row of ``FIELDS`` from a file.
+
+    It must have the size of the image as stored, so that it may stand in front of every resizing
+    step (training) or behind (evaluation at full size). Normals come out in the frame of this
+    package, x to the right, y up, z towards the camera, and with length 1, whatever the file has.
+    The stock ``reduce_zero_label`` is refused: label 0 is the background.
+
+    Args:
+        field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
+        normal_frame (str): Axes of the vectors in the files, 'opengl' or 'opencv'. Defaults to
+            'opengl'.
+        label_map (Mapping[int, int], optional): Stored id -> class id; others stay. Defaults to
+            None: ``results['label_table']``, uint8 (256,), or the stock ``results['label_map']``,
+            if there is one.
+        num_classes (int, optional): Labels, after the map, must be below, or
+            255. Defaults to None, ``results['num_classes']`` if given.
+        scale (float, optional): Of png files, see :func:`read_map`. Defaults to None.
+        offset (float): Likewise. Defaults to 0.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
+
+    Raises:
+        KeyError: If the field or the frame is unknown.
+        ValueError: If an option is given that the field has no use for.
+    """
+
+    def __init__(
+        self,
+        field: str = 'depth_map',
+        *,
+        normal_frame: str = 'opengl',
+        label_map: Mapping[int, int] | None = None,
+        num_classes: int | None = None,
+        scale: float | None = None,
+        offset: float = 0.0,
+        backend_args: dict | None = None,
+    ) -> None:
+        self.field = get_field(field)
+        check_normal_frame('normal_frame', normal_frame)
+        is_normal = self.field.is_vector and self.field.channels == 3
+        if normal_frame != 'opengl' and not is_normal:
+            raise ValueError(
+                f'`normal_frame` is for normals, not for {field!r}, but got {normal_frame!r}'
+            )
+        if not self.field.is_labels and (label_map is not None or num_classes is not None):
+            raise ValueError(
+                f'`label_map` and `num_classes` are for labels, not for {field!r}, '
+                f'but got {label_map} and {num_classes}'
+            )
+        self.normal_frame = normal_frame if is_normal else None
+        self.table = None if label_map is None else label_table(label_map)
+        self.num_classes = num_classes
+        self.scale = scale
+        self.offset = offset
+        self.backend_args = backend_args
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Load the map of ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C).
+
+        Raises:
+            KeyError: If there is no path.
+            MissingFileError: If there is no such file.
+            BadSampleError: If it cannot be read, is not as large as the image, or has an unknown
+                label.
+            ValueError: If ``reduce_zero_label`` is set.
+        """
+        field = self.field
+        if field.path_key not in results:
+            raise KeyError(
+                f'LoadDenseTarget needs `{field.path_key}`, but got {sorted(results)}. The dataset '
+                f'must list the files, as DenseFolderDataset with {field.name!r} in `fields`.'
+            )
+        path = results[field.path_key]
+        array = read_map(
+            path, field.name, scale=self.scale, offset=self.offset, content=self._fetch(path)
+        )
+        self._check_size(path, array, results)
+        if field.is_labels:
+            array = self._convert_labels(array, results)
+            self._check_labels(path, array, results)
+        if self.normal_frame not in (None, 'opengl'):
+            array = convert_normals(array, self.normal_frame, 'opengl')
+        if field.is_vector:
+            is_ours = array.flags.writeable and array.flags.c_contiguous
+            array = normalize_vectors(array, out=array if is_ours else None)
+        results[field.key] = array
+        return results
+
+    def _fetch(self, path: str) -> bytes | None:
+        """The file of another storage; None for the local disk."""
+        if self.backend_args is None and '://' not in str(path):
+            return None
+        try:
+            return fileio.get(str(path), backend_args=self.backend_args)
+        except FileNotFoundError:
+            raise missing_map(path) from None
+        except OSError as error:
+            raise BadSampleError(f'the map {path} cannot be read: {error}') from error
+
+    def _check_size(self, path: str, array: np.ndarray, results: dict[str, Any]) -> None:
+        # `img_shape` changes with a resize in front; `ori_shape` does not.
+        size = results.get('ori_shape', results.get('img_shape'))
+        if size is None or tuple(size[:2]) == array.shape[:2]:
+            return
+        height, width = array.shape[:2]
+        raise BadSampleError(
+            f'the {self.field.name} in {path} must be as large as its image '
+            f'{results.get("img_path")}, {size[0]} high and {size[1]} wide, but it is {height} '
+            f'high and {width} wide. Make them again at one size, or take the sample out of the '
+            'dataset.'
+        )
+
+    def _convert_labels(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
+        if results.get('reduce_zero_label'):
+            raise ValueError(
+                '`reduce_zero_label` must be False for LoadDenseTarget: label 0 is the background, '
+                'which is a class'
+            )
+        table = results.get('label_table') if self.table is None else self.table
+        if table is None and results.get('label_map'):
+            table = label_table(results['label_map'])
+        return labels if table is None else cv2.LUT(labels, table)
+
+    def _check_labels(self, path: str, labels: np.ndarray, results: dict[str, Any]) -> None:
+        number = self.num_classes or results.get('num_classes')
+        if number is None or labels.max() < number:
+            return
+        wrong = labels[(labels >= number) & (labels != _IGNORED)]
+        if wrong.size:
+            raise BadSampleError(
+                f'the labels in {path} must be 0 to {number - 1}, or {_IGNORED}, but '
+                f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Check which '
+                'classes they are of, or give `label_map`.'
+            )
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(field={self.field.name!r})'
+
+
+def relative_depth(
+    depth: np.ndarray, mask: np.ndarray, background: float = -1.0, keep_constant: bool = False
+) -> np.ndarray:
+    """Depth from 0, the nearest pixel of a bool mask (H, W), to 1, the farthest; float32 (H, W).
+
+    Elsewhere it is ``background``. A depth without range gives no target, or with
+    ``keep_constant`` stays in its own unit.
+    """
+    target = np.full(depth.shape, background, dtype=np.float32)
+    if not mask.any():
+        return target
+    inside = np.ascontiguousarray(mask).view(np.uint8)
+    depth = np.ascontiguousarray(depth, dtype=np.float32)
+    low, high, _, _ = cv2.minMaxLoc(depth, inside)
+    if high > low:
+        # Outside the mask there may be infinity, which is left there.
+        with np.errstate(over='ignore', invalid='ignore'):
+            relative = depth - np.float32(low)
+            relative /= np.float32(high) - np.float32(low)
+        cv2.copyTo(relative, inside, target)
+    elif keep_constant:
+        cv2.copyTo(depth, inside, target)
+    return target
+
+
+class _MaskedTarget(BaseTransform):
+    """What both targets need: a mask, finite numbers in it."""
+
+    def __init__(self, field: Field, background: float, empty: str) -> None:
+        if empty not in EMPTY_CHOICES:
+            raise ValueError(f'`empty` must be one of {EMPTY_CHOICES}, but got {empty!r}')
+        self.field = field
+        self.background = background
+        self.empty = empty
+
+    def _mask(self, results: dict) -> np.ndarray:
+        """The mask, bool (H, W)."""
+        for field in (self.field, HUMAN_MASK):
+            if field.key not in results:
+                raise KeyError(
+                    f'{type(self).__name__} needs `{field.key}`: load it with '
+                    f"dict(type='mmsapiens.LoadDenseTarget', field={field.name!r})"
+                )
+        mask = results[HUMAN_MASK.key] > 0
+        if self.empty == 'raise' and not mask.any():
+            raise BadSampleError(
+                f'the mask {results.get(HUMAN_MASK.path_key)} has no human pixel, in the file or '
+                "after cropping. Take the sample out of the dataset, or set `empty='keep'`."
+            )
+        is_finite = np.isfinite(results[self.field.key])
+        if not is_finite.all() and not is_finite[mask].all():
+            raise BadSampleError(
+                f'the {self.field.name} {results.get(self.field.path_key)} has '
+                f'{int((~is_finite[mask]).sum())} values inside the mask that are NaN or infinite. '
+                'Mend the file, or take those pixels out of the mask.'
+            )
+        return mask
+
+
+@TRANSFORMS.register_module()
+class GenerateDepthTarget(_MaskedTarget):
+    """Relative depth inside the mask: 0 the nearest, 1 the farthest pixel.
+
+    Args:
+        normalize (bool): Whether to make depth relative; without, it keeps its unit. Defaults to
+            True.
+        background (float): Value outside the mask. Defaults to -1.
+        empty (str): 'keep' a sample without a person, which then has no valid pixel, or 'raise'
+            BadSampleError. Defaults to 'keep'.
+        keep_constant (bool): Whether a depth without range stays in its own unit, as in the
+            reference implementation, where the loss then learns a number without meaning. Defaults
+            to False: no target.
+
+    Raises:
+        ValueError: If ``empty`` is another word.
+        BadSampleError: In use, if a value inside the mask is not finite, or, as ``empty`` says,
+            there is no person.
+    """
+
+    def __init__(
+        self,
+        normalize: bool = True,
+        background: float = -1.0,
+        empty: str = 'keep',
+        keep_constant: bool = False,
+    ) -> None:
+        super().__init__(DEPTH_MAP, background, empty)
+        self.normalize = normalize
+        self.keep_constant = keep_constant
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``gt_depth_map`` (H, W)."""
+        mask = self._mask(results)
+        depth = results[DEPTH_MAP.key]
+        if self.normalize:
+            target = relative_depth(depth, mask, self.background, self.keep_constant)
+        else:
+            target = np.where(mask, depth, np.float32(self.background))
+        results[DEPTH_MAP.key] = target
+        return results
+
+
+@TRANSFORMS.register_module()
+class GenerateNormalTarget(_MaskedTarget):
+    """Normals inside the mask.
+
+    Args:
+        background (float): Value of all components outside the mask. Defaults to 0.
+        empty (str): As in :class:`GenerateDepthTarget`. Defaults to 'keep'.
+
+    Raises:
+        ValueError: If ``empty`` is another word.
+        BadSampleError: In use, if a value inside the mask is not finite, or, as ``empty`` says,
+            there is no person.
+    """
+
+    def __init__(self, background: float = 0.0, empty: str = 'keep') -> None:
+        super().__init__(NORMAL_MAP, background, empty)
+
+    def transform(self, results: dict) -> dict:
+        """Replace ``gt_normal_map`` (H, W, 3)."""
+        mask = self._mask(results)
+        normals = np.ascontiguousarray(results[NORMAL_MAP.key])
+        target = np.full_like(normals, self.background)
+        cv2.copyTo(normals, mask.view(np.uint8), target)
+        results[NORMAL_MAP.key] = target
+        return results
+
+
+def to_channels_first(array: np.ndarray, field: Field, compact: bool = False) -> Tensor:
+    """(H, W) or (H, W, C) as (1, H, W) or (C, H, W); labels are int64 unless ``compact``.
+
+    It is of the map's memory where nothing else owns that.
+    """
+    # A flipped array has negative strides, which torch refuses.
+    packed = np.ascontiguousarray(array)
+    if packed.base is not None or not packed.flags.writeable:
+        packed = packed.copy()  # another one owns this memory
+    tensor = torch.from_numpy(packed)
+    tensor = tensor[None] if array.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
+    return tensor.long() if field.is_labels and not compact else tensor
+
+
+@TRANSFORMS.register_module()
+class PackDenseInputs(PackSegInputs):
+    """Stock ``PackSegInputs`` for every target of ``FIELDS``.
+
+    ``data_samples`` gets ``gt_<name>`` of each map that is there, as ``PixelData`` (C, H, W).
+
+    Args:
+        meta_keys (Sequence[str], optional): Keys of the results to keep as metainfo. Defaults to
+            None: those of the stock class, the paths of all maps and ``flip_label_pairs``.
+        with_mask (bool): Whether to pack ``gt_human_mask``, which no network predicts, for metrics.
+            Defaults to False.
+        compact (bool): Whether labels keep their 8 bits on the way from the loader;
+            ``DenseDataPreprocessor`` makes them int64 on the device. Defaults to False.
+    """
+
+    def __init__(
+        self, meta_keys: Sequence[str] | None = None, with_mask: bool = False, compact: bool = False
+    ) -> None:
+        super().__init__()
+        if meta_keys is not None:
+            self.meta_keys = tuple(meta_keys)
+        else:
+            paths = [field.path_key for field in FIELDS.values()]
+            keys = (*self.meta_keys, *paths, 'flip_label_pairs')
+            self.meta_keys = tuple(dict.fromkeys(keys))
+        self.with_mask = with_mask
+        self.compact = compact
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Pack ``inputs`` (3, H, W), of the image's type, and ``data_samples``."""
+        fields = present_fields(results)
+        keys = {field.key for field in fields}
+        packed = super().transform(
+            {key: value for key, value in results.items() if key not in keys}
+        )
+        for field in fields:
+            if field.is_target or (self.with_mask and field == HUMAN_MASK):
+                data = to_channels_first(results[field.key], field, self.compact)
+                packed['data_samples'].set_data({field.gt_name: PixelData(data=data)})
+        return packed

@@ -1,5 +1,0 @@
-"""Visualizers of dense maps."""
-
-from .dense_visualizer import DenseVisualizer
-
-__all__ = ['DenseVisualizer']
