@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.heaps import share_heaps
 from .exit_codes import FAILED, UNEXPECTED, USAGE
 from .output import POSITIVE, as_json, console, json_option
 
@@ -109,6 +110,7 @@ def run_and_report(
         recursive=not options['no_recursive'],
         **pick(options, 'frame_step start_s end_s max_frames'),
     )
+    share_heaps()
     with warnings_only():
         runner = make()
         with _image_errors(), RunProgress(options['quiet'] or options['json']) as progress:
@@ -146,19 +148,20 @@ def warnings_only() -> Iterator[None]:
 
 
 class RunProgress:
-    """A bar on stderr, and a line for each input that cannot be read."""
+    """A bar on stderr, if that is a terminal, and a line for each input that cannot be read."""
 
     def __init__(self, quiet: bool) -> None:
         from rich import progress
 
+        shown = console(stderr=True)
         self._bar = progress.Progress(
             progress.TextColumn('{task.description}', markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn('{task.fields[rate]}'),
             progress.TimeRemainingColumn(),
-            console=console(stderr=True),
-            disable=quiet,
+            console=shown,
+            disable=quiet or not shown.is_terminal,
         )
         self._task = self._bar.add_task('images', total=None, rate='')
 
@@ -186,7 +189,7 @@ class RunProgress:
 @contextmanager
 def _image_errors() -> Iterator[None]:
     """Errors about an image end the command with a line."""
-    from ..core.read_errors import ReadError
+    from ..core.errors import ReadError
     from ..inference.prefetch import FrameError
 
     try:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..core.errors import ReadError
 from ..core.file_type import LFS_START
-from ..core.read_errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 with suppress(ImportError):  # HEIC, if its decoder is installed

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from ..core.read_errors import MissingInputError, ReadError
+from ..core.errors import MissingInputError, ReadError
 from ..structures.results import Image, LazyImage, ReadFailure
 from .downloads import check_url, fetch, is_url
 from .images import array_to_bgr, decode_image, image_to_bgr

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.read_errors import ReadError
+from ..core.errors import ReadError
 from .listing import is_video_name
 from .read_options import DEFAULTS, ReadOptions
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ...io.listing import PLAIN_IMAGE_SUFFIXES as IMAGE_SUFFIXES
+
 CHUNK_BYTES = 1 << 26
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
 NAME_KEYS = ('img_path', 'file_name', 'path')
 
 
@@ -97,9 +98,10 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
 def _name_of(path: str | Path, entry: Any) -> str:
     if isinstance(entry, str):
         return entry
-    for key in NAME_KEYS if isinstance(entry, dict) else ():
-        if key in entry:
-            return entry[key]
+    if isinstance(entry, dict):
+        for key in NAME_KEYS:
+            if key in entry:
+                return entry[key]
     raise ValueError(
         f'entries of {path} must be names or objects with one of '
         f'{list(NAME_KEYS)}, but one is {str(entry)[:100]!r}'
