@@ -1,8 +1,9 @@
 """Checkpoints of every layout: reading, checking, loading, converting, writing."""
 
 from .checkpoint_io import detect_format, read_checkpoint, write_checkpoint
-from .contents import CheckpointInfo, describe, encoder_state_dict, get_state_dict
+from .contents import CheckpointInfo, describe, get_state_dict
 from .convert import convert_checkpoint
+from .families import encoder_state_dict
 from .loading import LoadReport, assign_checkpoint, load_checkpoint, without_parameter_memory
 from .metadata import model_metadata
 

@@ -9,26 +9,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..models.archs import SAPIENS_ARCHS, get_arch
-from ..models.backbones import SapiensViT
 from ..models.build import assemble, shared_padding
-from ..models.heads import HEADS
+from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import PREFIX, get_task, model_size
+from ..models.tasks import get_task
 from .checkpoint_io import read_checkpoint
-from .contents import CheckpointInfo, encoder_state_dict, examine, get_state_dict
-from .families.sapiens import BACKBONE, check_head, fit_encoder, is_bare_encoder
-from .loading import check_encoder, without_parameter_memory
-from .metadata import KEY, facts_of_task
-
-HEAD_OF = re.compile(r'heads\.(?P<task>[^.]+)\.(?P<name>.+)')
-"""Parameters of a head in the file of a model with several."""
+from .contents import CheckpointInfo, examine, get_state_dict
+from .families import BACKBONE, FAMILIES, encoder_state_dict, fit_encoder
+from .heads import SEVERAL, split_heads
+from .loading import assign, check_encoder, check_filled, without_parameter_memory
+from .metadata import KEY, facts_of_task, stated_colors
 
 
 def build_model(
@@ -95,82 +92,84 @@ def _from_content(
     options: Mapping[str, Any],
 ) -> SapiensModel:
     file = get_state_dict(content)
-    singles = _split(file, tasks)
-    inside = {match['task'] for key in file if (match := HEAD_OF.fullmatch(key))}
+    encoder, heads = encoder_state_dict(file), split_heads(file)
+    encoder = {BACKBONE + key: value for key, value in encoder.items()}
+    inside = [name.removeprefix(SEVERAL) for name in heads if name.startswith(SEVERAL)]
     meta = content.get('meta') or {}
     if inside and KEY in meta:  # the keys of a file with several heads name their tasks
         meta = {KEY: dict(meta[KEY], tasks=[])}
-    infos = [
-        examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
-        for task, single in singles.items()
-    ]
-    info = infos[0]
+    found: dict[str, dict[str, Tensor]] = {}
+    for task in tasks:
+        name, found[task] = _find_head(heads, task, len(tasks))
+        single = encoder | {f'{name}.{key}': value for key, value in found[task].items()}
+        info = examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
+    own = info.own or {}
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.
         padding = shared_padding([get_task(task) for task in inside or tasks])
-        options = dict(options, patch_padding=(info.own or {}).get('patch_padding', padding))
-    if isinstance(model, str):
-        model = get_arch(PREFIX.replace('-', '_') + model_size(model))
+        options = dict(options, patch_padding=own.get('patch_padding', padding))
     with without_parameter_memory():
         built = assemble(
             known_arch(info) if model is None else model,
             tasks,
             img_size=trained_size(info, is_task=True) if img_size is None else img_size,
             patch_size=info.patch_size,
-            head_layers={task: _head_layers(single) for task, single in singles.items()},
+            head_layers={task: _head_layers(head) for task, head in found.items()},
+            encoder=FAMILIES[info.family].ENCODER,
             **options,
         )
-    weights = {BACKBONE + k: v for k, v in encoder_state_dict(singles[tasks[0]]).items()}
-    check_encoder(built.backbone, info, with_head=True)
+    built.use_rule(replace(built.rule, **stated_colors(own)))
+    check_encoder(built.backbone, info)
+    weights = dict(encoder)
     fit_encoder(built.backbone, weights, BACKBONE)
-    for task, single in singles.items():
-        prefix, head = HEADS[get_task(task).head].prefix, built.heads[task]
-        check_head(single, {prefix + key: value for key, value in head.state_dict().items()})
-        weights.update(
-            (f'heads.{task}.{key.removeprefix(prefix)}', value)
-            for key, value in single.items()
-            if key.startswith(prefix)
-        )
+    for task, head in found.items():
+        weights |= {f'{SEVERAL}{task}.{key}': value for key, value in head.items()}
     assign(built, weights)
+    check_filled(built, info)
     return built
 
 
-def _split(file: Mapping[str, Tensor], tasks: Sequence[str]) -> dict[str, dict[str, Tensor]]:
-    """For each task encoder and head, in the layout of the files of one task."""
-    encoder = {key: value for key, value in file.items() if key.startswith(BACKBONE)}
-    heads: dict[str, dict[str, Tensor]] = {}
-    for key, value in file.items():
-        if match := HEAD_OF.fullmatch(key):
-            prefix = HEADS[get_task(match['task']).head].prefix
-            heads.setdefault(match['task'], {})[prefix + match['name']] = value
-    if not heads and len(tasks) > 1:
-        raise ValueError(
-            f'the checkpoint has one head, but {list(tasks)} were asked for. Give one task, or the '
-            'file of a model that was built for all of them.'
-        )
+def _find_head(
+    heads: Mapping[str, dict[str, Tensor]], task: str, num_tasks: int
+) -> tuple[str, dict[str, Tensor]]:
+    """The head of a task in a file: its name in files of one task, and its weights.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    name, other = ('head', 'decode_head') if get_task(task).is_pose else ('decode_head', 'head')
     if not heads:
-        if is_bare_encoder(file) or not any(key.startswith(('head.', 'decode_')) for key in file):
-            examine(file, needs_task=False)
-            raise ValueError(
-                f'the checkpoint has no head for {tasks[0]!r}, only an encoder. Build the model '
-                'without `checkpoint` and load this file into its `backbone` '
-                '(`mmsapiens.checkpoints.load_checkpoint`).'
-            )
-        return {tasks[0]: dict(file)}
-    missing = [task for task in tasks if task not in heads]
-    if missing:
-        raise ValueError(f'the checkpoint has heads for {sorted(heads)}, but none for {missing}')
-    return {task: {**encoder, **heads[task]} for task in tasks}
+        raise ValueError(
+            f'the checkpoint has no head for {task!r}, only an encoder. Build the model without '
+            '`checkpoint` and load this file into its `backbone` '
+            '(`mmsapiens.checkpoints.load_checkpoint`).'
+        )
+    if any(each.startswith(SEVERAL) for each in heads):
+        if SEVERAL + task not in heads:
+            known = sorted(each.removeprefix(SEVERAL) for each in heads)
+            raise ValueError(f'the checkpoint has heads for {known}, but none for {task!r}')
+        return name, heads[SEVERAL + task]
+    if num_tasks > 1:
+        raise ValueError(
+            f'the checkpoint has one head, but {num_tasks} tasks were asked for. Give one task, or '
+            'the file of a model that was built for all of them.'
+        )
+    if name not in heads:
+        raise ValueError(
+            f'the checkpoint has the head of another task: {task!r} needs `{name}.*`, but the file '
+            f'has `{other}.*`'
+        )
+    return name, heads[name]
 
 
-def _head_layers(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+def _head_layers(head: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """Channels and kernel sizes of the trunk of a head."""
     found: dict[str, tuple[int, ...]] = {}
     for kind, axis in (('deconv', 1), ('conv', 0)):
-        pattern = re.compile(rf'(?:head|decode_head)\.{kind}_layers\.(\d+)\.weight')
+        pattern = re.compile(rf'{kind}_layers\.(\d+)\.weight')
         shapes = sorted(
             (int(match[1]), tuple(value.shape))
-            for key, value in weights.items()
+            for key, value in head.items()
             if (match := pattern.fullmatch(key))
         )
         found[f'{kind}_out_channels'] = tuple(shape[axis] for _, shape in shapes)
@@ -178,50 +177,27 @@ def _head_layers(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def assign(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Make tensors the parameters of a model that was built without memory.
-
-    Raises:
-        ValueError: If a parameter is missing, or a tensor has no place.
-    """
-    missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
-    if missing or unexpected:
-        raise ValueError(
-            f'the checkpoint does not fit: it misses {len(missing)} parameters ({missing[:5]}) and '
-            f'has {len(unexpected)} that the model has not ({unexpected[:5]})'
-        )
-
-
-def known_arch(info: CheckpointInfo) -> str | dict[str, int]:
-    """The size of a file: as it says, or the name of a known one.
-
-    Args:
-        info (CheckpointInfo): What it holds.
+def known_arch(info: CheckpointInfo) -> dict[str, int]:
+    """The size of a file: as it says, or that of a known one.
 
     Raises:
         ValueError: If it is none of the known ones.
     """
-    own = (info.own or {}).get('arch', {})
-    if 'num_heads' in own:
-        return get_arch(own)
-    for name, arch in SAPIENS_ARCHS.items():
+    if own := (info.own or {}).get('arch'):
+        return dict(own)
+    for arch in FAMILIES[info.family].ARCHS.values():
         if (arch['embed_dims'], arch['num_layers']) == (info.embed_dims, info.num_layers):
-            return name
+            return dict(arch)
     raise ValueError(
-        f'the file has {info}, which is no known size: give `arch`, a '
-        'dictionary with `embed_dims`, `num_layers`, `num_heads` and '
-        '`feedforward_channels`'
+        f'the file has {info}, which is no known size: give `arch`, a dictionary with '
+        '`embed_dims`, `num_layers`, `num_heads` and `feedforward_channels`'
     )
 
 
 def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]:
     """Height and width in pixels that a position table was made for.
 
-    Pretrained tables are square, those of the tasks 4 to 3.
-
-    Args:
-        info (CheckpointInfo): What the file holds.
-        is_task (bool): Whether it must be 4 to 3. Defaults to False.
+    Pretrained tables are square, those of the tasks, and only these if ``is_task``, 4 to 3.
 
     Raises:
         ValueError: If its table is neither.
@@ -253,7 +229,7 @@ def build_encoder(
     arch: str | Mapping[str, int] | None = None,
     patch_padding: int | str | None = None,
     task: str | None = None,
-) -> SapiensViT:
+) -> tuple[Any, InputRule]:
     """The encoder of a checkpoint, with its class token if it has one.
 
     Args:
@@ -268,7 +244,8 @@ def build_encoder(
             None.
 
     Returns:
-        SapiensViT: In evaluation mode; it gives tokens (B, L, D) after the final norm.
+        tuple: The encoder, in evaluation mode, which gives tokens (B, L, D) after the final norm;
+        and how it sees images.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -277,21 +254,24 @@ def build_encoder(
     path = Path(checkpoint).expanduser()
     content = read_checkpoint(path, 'cpu', mmap=True)
     try:
-        file = get_state_dict(content)
         named = None if task is None else facts_of_task(task)
         info = examine(content, named, path, needs_task=patch_padding is None)
+        img_size = trained_size(info)
         with without_parameter_memory():
-            encoder = SapiensViT(
+            encoder = FAMILIES[info.family].ENCODER(
                 known_arch(info) if arch is None else arch,
-                img_size=trained_size(info),
+                img_size=img_size,
                 patch_size=info.patch_size,
                 patch_padding=info.patch_padding if patch_padding is None else patch_padding,
                 out_type='raw',
                 with_cls_token=info.has_cls_token,
             )
-        weights = encoder_state_dict(file)
+        check_encoder(encoder, info)
+        weights = encoder_state_dict(get_state_dict(content))
         fit_encoder(encoder, weights)
         assign(encoder, weights)
+        check_filled(encoder, info)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
-    return encoder.to(dtype).to(device).eval().requires_grad_(False)
+    encoder = encoder.to(dtype).to(device).eval().requires_grad_(False)
+    return encoder, InputRule(img_size, **stated_colors(info.own))

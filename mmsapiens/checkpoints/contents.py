@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..core.file_type import sha256_of
+from ..models.archs import size_in_words
 from ..models.tasks import RELEASED_PADDING, TASKS
 from .checkpoint_io import read_checkpoint
-from .families import find_family, sapiens
+from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of
+from .heads import LASTS, SEVERAL, last_weight, split_heads, unknown_keys
 from .metadata import KEY, KEYPOINTS, HeadFacts, facts_of_task, heads_of, read_facts
 
 LAYOUTS = {KEYPOINTS: 'pose', 'seg_map': 'seg', 'depth_map': 'depth', 'normal_map': 'normal'}
@@ -34,9 +35,11 @@ class CheckpointInfo:
         patch_size (int): Side of a patch in pixels.
         num_tokens (int): Rows of the position embedding.
         has_cls_token (bool): Whether there is a class token.
+        family (str): Of the encoder.
         has_decoder (bool): Whether there is the decoder of pretraining.
-        head (str, optional): Prefix of the head's keys; None without a head.
+        head (str, optional): 'head' of poses or 'decode_head'; None without a head.
         out_channels (int, optional): Keypoints, classes or channels.
+        tasks (tuple[str, ...]): Of a model with several heads; nothing else is told of these.
         facts (HeadFacts, optional): What the head is for; None without a head.
         own (Mapping): What the file says itself, see :mod:`.metadata`; empty if nothing.
     """
@@ -47,9 +50,11 @@ class CheckpointInfo:
     patch_size: int
     num_tokens: int
     has_cls_token: bool
+    family: str = 'sapiens'
     has_decoder: bool = False
     head: str | None = None
     out_channels: int | None = None
+    tasks: tuple[str, ...] = ()
     facts: HeadFacts | None = None
     own: Mapping[str, Any] | None = None
 
@@ -83,7 +88,9 @@ class CheckpointInfo:
             'depth': 'with a depth head',
             'normal': 'with a normal head',
         }
-        words = sapiens.size_in_words(self.embed_dims, self.num_layers)
+        words = size_in_words(self.embed_dims, self.num_layers, FAMILIES[self.family].ARCHS)
+        if self.tasks:
+            return f'{words}, with heads for {", ".join(self.tasks)}'
         if self.head and self.facts is None:
             return f'{words}, with a head of {self.out_channels} channels'
         other = f'with a head for {self.layout} ({self.out_channels} channels)'
@@ -118,34 +125,6 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     if all(key.startswith('module.') for key in tensors):
         tensors = {key[len('module.') :]: v for key, v in tensors.items()}
     return tensors
-
-
-def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
-    """The family of the encoder in weights.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    family = find_family(state_dict)
-    if family is None:
-        raise ValueError(
-            'the checkpoint holds no Sapiens encoder: '
-            '`backbone.patch_embed.projection.weight` is missing, its keys '
-            f'are {sorted(state_dict)[:4]} and so on'
-        )
-    return family
-
-
-def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder alone, without a prefix; decoder and head are left out.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): Weights of any layout.
-
-    Raises:
-        ValueError: If there is no encoder.
-    """
-    return family_of(state_dict).encoder_state_dict(state_dict)
 
 
 def describe(
@@ -190,7 +169,7 @@ def examine(
     weights = get_state_dict(checkpoint)
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
     own = meta.get(KEY) if isinstance(meta, Mapping) else None
-    info = CheckpointInfo(**family_of(weights).measure(weights), own=own)
+    info = replace(_measure(weights), own=own)
     if info.head is None:
         return info
     facts = _said(meta, info, path)
@@ -201,19 +180,50 @@ def examine(
         facts = _guessed(info)
     shape = HeadFacts(facts.field, channels=info.out_channels) if facts else None
     if facts and shape and facts.contradicts(shape):
+        unit = 'keypoints' if info.head == 'head' else 'output channels'
         raise ValueError(
-            f'the checkpoint has {info.out_channels} output channels, which does not fit {facts}. '
+            f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}. '
             'Use the config of the checkpoint, or start from its encoder '
             '(`tools/convert_checkpoint.py --encoder-only`)'
         )
     return replace(info, facts=facts)
 
 
+def _measure(weights: Mapping[str, Tensor]) -> CheckpointInfo:
+    """What names and shapes of weights say for certain; every key must be a known one.
+
+    Raises:
+        ValueError: If the encoder is incomplete, if the head is a stock one, or if a key is
+            unknown.
+    """
+    family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
+    is_bare = family.is_encoder(weights)
+    unknown = [f'{name}.{key}' for name, head in heads.items() for key in unknown_keys(head)]
+    unknown += [
+        key if is_bare else BACKBONE + key for key in encoder if not family.KEYS.fullmatch(key)
+    ]
+    others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
+    unknown += [key for key in others if not is_bare and not family.OTHERS.fullmatch(key)]
+    if unknown:
+        raise ValueError(
+            f'the checkpoint has {len(unknown)} keys that no Sapiens model has: {unknown[:5]}. It '
+            'was trained with another architecture.'
+        )
+    facts = dict(
+        family.measure(encoder), family=family.NAME, has_decoder=bool(others) and not is_bare
+    )
+    facts['tasks'] = tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL))
+    for name, head in heads.items():
+        if name in LASTS and (weight := last_weight(head)) is not None:
+            facts.update(head=name, out_channels=weight.shape[0])
+    return CheckpointInfo(**facts)
+
+
 def _said(meta: Any, info: CheckpointInfo, path: str | Path | None) -> HeadFacts | None:
     """What the file or its release says about its head."""
     stated = read_facts(meta)
     if stated is not None:
-        wants_pose = info.head == 'head.'
+        wants_pose = info.head == 'head'
         return next((each for each in stated if (each.field == KEYPOINTS) == wants_pose), None)
     task = None if path is None else released_task(Path(path))
     return None if task is None else facts_of_task(task)
@@ -267,7 +277,7 @@ def _guessed(info: CheckpointInfo) -> HeadFacts:
     Raises:
         ValueError: If there is none, or another one may have such a head.
     """
-    is_pose = info.head == 'head.'
+    is_pose = info.head == 'head'
     alike = [facts_of_task(n) for n, t in TASKS.items() if t.channels == info.out_channels]
     alike = [each for each in alike if each.set and (each.field == KEYPOINTS) == is_pose]
     if len(alike) == 1:

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from ..models.archs import SAPIENS_ARCHS
 from ..version import __version__
 from .checkpoint_io import read_checkpoint, write_checkpoint
-from .contents import CheckpointInfo, describe, encoder_state_dict, family_of, get_state_dict
+from .contents import CheckpointInfo, describe, get_state_dict
+from .families import FAMILIES, encoder_state_dict
 from .metadata import KEY
 
 META_KEYS = ('mmengine_version', 'epoch', 'iter')
@@ -68,20 +68,17 @@ def convert_checkpoint(
     meta = checkpoint.get('meta') or {}
     kept = {key: meta[key] for key in META_KEYS if key in meta}
     kept.update(source=Path(source).name, layout=info.layout)
-    kept[KEY] = _metadata(info, family_of(weights).NAME, encoder_only)
+    kept[KEY] = _metadata(info, encoder_only)
     return info, write_checkpoint(weights, target, kept, with_hash)
 
 
-def _metadata(info: CheckpointInfo, family: str, encoder_only: bool) -> dict[str, Any]:
+def _metadata(info: CheckpointInfo, encoder_only: bool) -> dict[str, Any]:
     """What the new file says about itself: what the source says, or what is known of it."""
-    own = dict(info.own or {}, version=__version__, family=family)
-    known = dict(
-        embed_dims=info.embed_dims,
-        num_layers=info.num_layers,
-        feedforward_channels=info.feedforward_channels,
-    )
-    alike = (arch for arch in SAPIENS_ARCHS.values() if known.items() <= arch.items())
-    own.setdefault('arch', next(alike, known))
+    own = dict(info.own or {}, version=__version__, family=info.family)
+    keys = ('embed_dims', 'num_layers', 'feedforward_channels')
+    for arch in FAMILIES[info.family].ARCHS.values():
+        if all(arch[key] == getattr(info, key) for key in keys):
+            own.setdefault('arch', arch)
     if info.facts and not own.get('tasks'):
         own['tasks'] = [asdict(replace(info.facts, channels=info.out_channels))]
     if encoder_only or not info.head:

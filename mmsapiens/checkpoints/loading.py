@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from .checkpoint_io import read_checkpoint
-from .contents import CheckpointInfo, encoder_state_dict, examine, family_of, get_state_dict
+from .contents import CheckpointInfo, examine, get_state_dict
+from .families import BACKBONE, encoder_state_dict, family_of, find_family, fit_encoder
+from .heads import check_heads, split_heads
 from .metadata import HeadFacts, facts_of_task, heads_of
 
 logger = logging.getLogger(__name__)
@@ -93,59 +96,44 @@ def load_checkpoint(
     """
     path = Path(filename).expanduser()
     checkpoint = read_checkpoint(path, map_location, trust_pickle)
-    return load_weights(
-        model, checkpoint, path, lambda weights: model.load_state_dict(weights, strict=False), task
-    )
+    copy = partial(model.load_state_dict, strict=False)
+    return load_weights(model, checkpoint, path, copy, task)
 
 
 def load_weights(
-    model: nn.Module,
+    model: Any,
     checkpoint: Mapping[str, Any],
     path: Path,
-    load: Callable[[dict[str, Tensor]], tuple[list[str], list[str]]],
+    load: Callable[..., tuple[list[str], list[str]]],
     task: str | None = None,
 ) -> LoadReport:
-    """Check what was read from a file, load it and report.
-
-    Args:
-        model (nn.Module): As in :func:`load_checkpoint`.
-        checkpoint (Mapping[str, Any]): Content of the file.
-        path (Path): Its name, for messages.
-        load (Callable): Puts weights into the model; returns missing and unexpected keys.
-        task (str, optional): As in :func:`load_checkpoint`. Defaults to None.
-
-    Returns:
-        LoadReport: As of :func:`load_checkpoint`.
-
-    Raises:
-        ValueError: Likewise.
-    """
+    """Check what was read from ``path``, load it as :func:`assign` does, and report."""
     try:
         file, target = get_state_dict(checkpoint), model.state_dict()
-        family = family_of(file)
-        is_encoder = family.is_bare_encoder(target)
-        if not is_encoder and not family.matches(target):
+        family, heads = family_of(file), split_heads(target)
+        encoder: Any = model if hasattr(model, 'family') else getattr(model, 'backbone', None)
+        prefix = '' if encoder is model else BACKBONE
+        if not hasattr(encoder, 'family') or not find_family(target):
             raise ValueError(
                 'the model has no SapiensViT: neither is it one nor has it one as `backbone`'
             )
-        prefix = '' if is_encoder else family.BACKBONE
-        heads = tuple(head for head in family.HEADS if any(k.startswith(head) for k in target))
-        if not is_encoder:
-            family.check_head(file, target)
-        info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
-        backbone: Any = model if is_encoder else model.backbone
-        check_encoder(backbone, info, bool(heads))
-        weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
-        if not is_encoder:
-            weights.update(
-                (key, value)
-                for key, value in file.items()
-                if key.startswith((*family.HEADS, family.NECK)) and key in target
+        if encoder.family != family.NAME:
+            raise ValueError(
+                f'the checkpoint has an encoder of the family {family.NAME!r}, but the model has '
+                f'one of {encoder.family!r}'
             )
+        check_heads(file, target)
+        info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
+        check_encoder(encoder, info, bool(heads))
+        weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
+        if prefix:
+            others = {key: v for key, v in file.items() if not key.startswith(prefix)}
+            weights.update((key, v) for key, v in others.items() if key in target)
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
-        family.fit_encoder(backbone, weights, prefix)
+        fit_encoder(encoder, weights, prefix)
         missing, unexpected = load(weights)
         _check_complete(missing, prefix)
+        check_filled(model, info)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     used = {key for key in weights if key in target} - set(unexpected)
@@ -155,11 +143,7 @@ def load_weights(
         loaded=sorted(used),
         resized=sorted(key for key in used if shapes[key] != tuple(target[key].shape)),
         dropped=sorted(
-            key
-            for key in file
-            if key not in used
-            and prefix + key not in used
-            and key.removeprefix(family.BACKBONE) not in used
+            key for key in file if not used & {key, prefix + key, key.removeprefix(BACKBONE)}
         ),
         initialized=sorted(missing),
     )
@@ -182,20 +166,22 @@ def _named(model: nn.Module, task: str | None) -> HeadFacts | None:
     return named
 
 
-def check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool) -> None:
-    """Refuse what the file says itself and shapes do not show.
+def check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool = False) -> None:
+    """Refuse what the file says of its encoder and shapes do not show.
 
     Raises:
         ValueError: If the numbers of attention heads differ.
     """
     own = info.own or {}
-    theirs, ours = own.get('arch', {}).get('num_heads'), encoder.arch['num_heads']
+    theirs, ours = (arch.get('num_heads') for arch in (own.get('arch', {}), encoder.arch))
     if theirs and theirs != ours:
         raise ValueError(
             f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
         )
+    if not with_head or not info.head or 'patch_padding' not in own:
+        return
     padding = encoder.patch_embed.padding
-    if with_head and info.head and own.get('patch_padding', padding) != padding:
+    if own['patch_padding'] != padding:
         logger.warning(
             'the checkpoint was trained with `patch_padding=%r`, but the model has %r: its results '
             'will be worse',
@@ -211,11 +197,11 @@ def _check_complete(missing: Sequence[str], prefix: str) -> None:
     averaged features is in no released file.
     """
     optional = (f'{prefix}cls_token', f'{prefix}ln2.')
-    lacking = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
-    if lacking:
+    gaps = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
+    if gaps:
         raise ValueError(
-            f'the checkpoint is incomplete, it lacks {len(lacking)} '
-            f'parameters of the encoder: {lacking[:5]}. Use the whole file.'
+            f'the checkpoint is incomplete, it lacks {len(gaps)} '
+            f'parameters of the encoder: {gaps[:5]}. Use the whole file.'
         )
 
 
@@ -240,6 +226,34 @@ def without_parameter_memory() -> Iterator[None]:
         handle.remove()
 
 
+def assign(
+    model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype | None = None
+) -> tuple[list[str], list[str]]:
+    """Make tensors the parameters of a model that was built without memory.
+
+    Their type becomes ``dtype``, or that of the model. Returns missing and unexpected keys.
+    """
+    dtypes = {name: dtype or parameter.dtype for name, parameter in model.named_parameters()}
+    tensors = {name: value.to(dtypes.get(name, value.dtype)) for name, value in weights.items()}
+    missing, unexpected = model.load_state_dict(tensors, strict=False, assign=True)
+    return missing, unexpected
+
+
+def check_filled(model: nn.Module, content: object) -> None:
+    """Refuse a model that still has parameters without memory.
+
+    Raises:
+        ValueError: Naming them, and what the file holds.
+    """
+    gaps = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if gaps:
+        raise ValueError(
+            f'the checkpoint ({content}) lacks {len(gaps)} parameters of the model: {gaps[:5]}. '
+            'Use the checkpoint of the whole model, or build the model, initialize it and call '
+            '`load_checkpoint`.'
+        )
+
+
 def assign_checkpoint(
     model: nn.Module,
     checkpoint: str | Path,
@@ -260,25 +274,8 @@ def assign_checkpoint(
         LoadReport: What was loaded, resized and dropped.
 
     Raises:
-        ValueError: If the file does not fit, or lacks a parameter.
+        ValueError: If the file does not fit, or a parameter is missing in it.
     """
     path = Path(checkpoint).expanduser()
     content = read_checkpoint(path, 'cpu', trust_pickle, mmap=True)
-    dtypes = {name: dtype or parameter.dtype for name, parameter in model.named_parameters()}
-
-    def assign(weights: dict[str, Tensor]) -> Any:
-        weights = {
-            name: tensor.to(dtypes.get(name, tensor.dtype)) for name, tensor in weights.items()
-        }
-        return model.load_state_dict(weights, strict=False, assign=True)
-
-    report = load_weights(model, content, path, assign, task)
-    lacking = [name for name, parameter in model.named_parameters() if parameter.is_meta]
-    if lacking:
-        raise ValueError(
-            f'{path}: the checkpoint ({report.content}) lacks '
-            f'{len(lacking)} parameters of the model: {lacking[:5]}. Use the '
-            'checkpoint of the whole model, or build the model, initialize '
-            'it and call `load_checkpoint`.'
-        )
-    return report
+    return load_weights(model, content, path, partial(assign, model, dtype=dtype), task)

@@ -6,7 +6,8 @@
 ``arch``                  ``embed_dims``, ``num_layers``, ``num_heads``, ``feedforward_channels``
 ``img_size``              height and width of the input in pixels
 ``patch_padding``         pixels on each side, or 'corner'
-``mean``, ``std``         of the input, RGB; where they are known
+``mean``, ``std``         of the input, in the order of ``channels``; where they are known
+``channels``              of the input, 'rgb' or 'bgr'
 ``tasks``                 one entry a head: ``head`` (its class), ``field`` ('keypoints' or a row
                           of :mod:`mmsapiens.structures.fields`), ``set`` (of keypoints or classes,
                           or null), ``channels``
@@ -22,7 +23,7 @@ from typing import Any
 from torch import nn
 
 from ..classes import class_set_names, get_class_set
-from ..keypoints import KEYPOINT_SETS
+from ..keypoints import KEYPOINT_SETS, get_keypoint_set
 from ..models.tasks import KINDS, TASKS, get_task
 from ..structures.fields import FIELDS
 from ..version import __version__
@@ -108,20 +109,68 @@ def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) ->
         which = getattr(task.output, 'name', task.output) if is_set else None
         found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
-    head = getattr(model, 'head', None)
-    if hasattr(head, 'final_layer'):
-        name = meta.get('dataset_name')
-        which = name if name in KEYPOINT_SETS else None
-        found.append(HeadFacts(KEYPOINTS, which, head.out_channels, type(head).__name__))
-    head = getattr(model, 'decode_head', None)
-    field = getattr(head, 'field', None)
+    pose: Any = getattr(model, 'head', None)
+    dense: Any = getattr(model, 'decode_head', None)
+    if hasattr(pose, 'final_layer'):
+        which = _keypoint_set(meta)
+        found.append(HeadFacts(KEYPOINTS, which, pose.out_channels, type(pose).__name__))
+    field = getattr(dense, 'field', None)
     if isinstance(field, str):
         has_classes = field in FIELDS and FIELDS[field].is_labels
-        classes = tuple(meta.get('classes') or ()) if has_classes else ()
-        names = class_set_names() if classes else []
-        which = next((n for n in names if get_class_set(n).classes == classes), None)
-        found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
+        which = _class_set(tuple(meta.get('classes') or ())) if has_classes else None
+        found.append(HeadFacts(field, which, dense.out_channels, type(dense).__name__))
     return found
+
+
+def _keypoint_set(meta: Mapping[str, Any]) -> str | None:
+    """The set of a dataset: ours of the same keypoints, or else what the dataset calls itself."""
+    name = meta.get('dataset_name')
+    if not name or name in KEYPOINT_SETS:
+        return name
+    names = tuple(each for _, each in sorted(meta.get('keypoint_id2name', {}).items()))
+    alike = (each for each in KEYPOINT_SETS if get_keypoint_set(each).keypoint_names == names)
+    return next(alike, str(name))
+
+
+def _class_set(classes: tuple[str, ...]) -> str | None:
+    """The set of classes of ours, or 'others'; None if none are known."""
+    alike = (name for name in class_set_names() if get_class_set(name).classes == classes)
+    return next(alike, 'others') if classes else None
+
+
+def colors_of(model: Any) -> dict[str, Any]:
+    """What a model does to colors, as an :class:`mmsapiens.models.input_rule.InputRule` takes it.
+
+    Args:
+        model (nn.Module): One with such a rule, or a host's model with a data preprocessor; of an
+            encoder alone nothing is known.
+    """
+    if rule := getattr(model, 'rule', None):
+        return dict(mean=rule.mean, std=rule.std, swap_channels=rule.swap_channels)
+    preprocessor: Any = getattr(model, 'data_preprocessor', None)
+    # The names of mmsegmentation, and of MMEngine.
+    swaps = getattr(preprocessor, 'channel_conversion', None)
+    if swaps is None:
+        swaps = getattr(preprocessor, '_channel_conversion', None)
+    if swaps is None:
+        return {}
+    found: dict[str, Any] = dict(mean=(0.0,) * 3, std=(1.0,) * 3, swap_channels=bool(swaps))
+    if preprocessor._enable_normalize:
+        found.update(
+            (k, tuple(getattr(preprocessor, k).flatten().tolist())) for k in ('mean', 'std')
+        )
+    return found
+
+
+def stated_colors(own: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a file says about itself, in the form of :func:`colors_of`."""
+    if not own or 'mean' not in own:
+        return {}
+    return dict(
+        mean=tuple(own['mean']),
+        std=tuple(own['std']),
+        swap_channels=own.get('channels', 'rgb') == 'rgb',
+    )
 
 
 def model_metadata(
@@ -139,14 +188,15 @@ def model_metadata(
     encoder: Any = getattr(model, 'backbone', model)
     if not hasattr(encoder, 'family'):
         return None
-    rule = getattr(model, 'data_preprocessor', model)
-    stats = {name: getattr(rule, name, None) for name in ('mean', 'std')}
+    colors = colors_of(model)
+    if colors:
+        colors['channels'] = 'rgb' if colors.pop('swap_channels') else 'bgr'
     return dict(
         version=__version__,
         family=encoder.family,
         arch=dict(encoder.arch),
         img_size=list(encoder.img_size),
         patch_padding=encoder.patch_embed.padding,
-        **{k: v.flatten().tolist() for k, v in stats.items() if v is not None},
+        **colors,
         tasks=[asdict(facts) for facts in heads_of(model, dataset_meta)],
     )

@@ -9,7 +9,7 @@ import click
 from ..zoo.errors import DownloadError
 from ..zoo.releases import FORMATS, Release, find_release, releases
 from .exit_codes import DOWNLOAD, OK, report
-from .output import as_json, json_option
+from .output import POSITIVE, as_json, json_option
 
 ALL = 'all'
 
@@ -24,9 +24,7 @@ ALL = 'all'
     is_flag=True,
     help='Forget the hash and revision of the first use; take the newest.',
 )
-@click.option(
-    '--tries', type=click.IntRange(min=1), default=5, help='Attempts in a row without a new byte.'
-)
+@click.option('--tries', type=POSITIVE, default=5, help='Attempts in a row without a new byte.')
 @click.option('--no-bar', is_flag=True, help='Show no progress bar.')
 @json_option
 def command(
@@ -61,13 +59,8 @@ def _wanted(task: str, size: str, file_format: str) -> list[Release]:
     """The releases that are asked for."""
     if ALL not in (task, size):
         return [find_release(task, size, file_format)]
-    found = [
-        release
-        for release in releases()
-        if task in (ALL, release.task)
-        and size in (ALL, release.size)
-        and release.format == file_format
-    ]
+    found = [row for row in releases() if row.format == file_format]
+    found = [row for row in found if task in (ALL, row.task) and size in (ALL, row.size)]
     if not found:
         raise KeyError(
             f'no release for task={task!r}, size={size!r}, '

@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.heaps import share_heaps
 from .exit_codes import FAILED, UNEXPECTED, USAGE
-from .output import as_json, console, json_option
+from .output import POSITIVE, as_json, console, json_option
 
 if TYPE_CHECKING:
     from ..inference.write_run import RunSummary
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most inputs that are named one by one."""
-POSITIVE = click.IntRange(min=1)
 _MODEL_OPTIONS = (
     click.option('--device', help='Such as cuda:0 or cpu.'),
     click.option(
@@ -72,16 +73,12 @@ _RUN_OPTIONS = (
 
 def model_options(command: Callable) -> Callable:
     """Give a command the options that say how networks run."""
-    for option in reversed(_MODEL_OPTIONS):
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), reversed(_MODEL_OPTIONS), command)
 
 
 def run_options(command: Callable) -> Callable:
     """Give a command the options that say how inputs are read and results written."""
-    for option in reversed(_RUN_OPTIONS):
-        command = option(command)
-    return command
+    return reduce(lambda made, option: option(made), reversed(_RUN_OPTIONS), command)
 
 
 def pick(options: Mapping[str, Any], names: str) -> dict[str, Any]:
@@ -113,6 +110,7 @@ def run_and_report(
         recursive=not options['no_recursive'],
         **pick(options, 'frame_step start_s end_s max_frames'),
     )
+    share_heaps()
     with warnings_only():
         runner = make()
         with _image_errors(), RunProgress(options['quiet'] or options['json']) as progress:
@@ -150,19 +148,20 @@ def warnings_only() -> Iterator[None]:
 
 
 class RunProgress:
-    """A bar on stderr, and a line for each input that cannot be read."""
+    """A bar on stderr, if that is a terminal, and a line for each input that cannot be read."""
 
     def __init__(self, quiet: bool) -> None:
         from rich import progress
 
+        shown = console(stderr=True)
         self._bar = progress.Progress(
             progress.TextColumn('{task.description}', markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn('{task.fields[rate]}'),
             progress.TimeRemainingColumn(),
-            console=console(stderr=True),
-            disable=quiet,
+            console=shown,
+            disable=quiet or not shown.is_terminal,
         )
         self._task = self._bar.add_task('images', total=None, rate='')
 
@@ -190,7 +189,7 @@ class RunProgress:
 @contextmanager
 def _image_errors() -> Iterator[None]:
     """Errors about an image end the command with a line."""
-    from ..core.read_errors import ReadError
+    from ..core.errors import ReadError
     from ..inference.prefetch import FrameError
 
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
-from .image_runs import POSITIVE, model_options, pick, run_and_report, run_options
+from .image_runs import model_options, pick, run_and_report, run_options
+from .output import POSITIVE
 
 SHARE = click.FloatRange(0, 1)
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
@@ -34,6 +36,9 @@ def pairs(
     return found
 
 
+task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=FILE')
+
+
 @click.command('infer')
 @click.argument('inputs', nargs=-1, required=True)
 @click.option('--out', '-o', default='results', help='Folder.')
@@ -47,23 +52,8 @@ def pairs(
     callback=split,
     help='Names between commas; `mmsapiens list` shows them.',
 )
-@click.option(
-    '--weights',
-    '-w',
-    multiple=True,
-    callback=pairs,
-    metavar='TASK=FILE',
-    help='A checkpoint instead of the released one.',
-)
-@click.option(
-    '--config',
-    '-c',
-    'configs',
-    multiple=True,
-    callback=pairs,
-    metavar='TASK=FILE',
-    help='A config of yours; it needs --weights.',
-)
+@task_files('--weights', '-w', help='A checkpoint instead of the released one.')
+@task_files('--config', '-c', 'configs', help='A config of yours; it needs --weights.')
 @model_options
 @click.option(
     '--flip/--no-flip',

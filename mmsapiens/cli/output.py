@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+POSITIVE = click.IntRange(min=1)
 json_option = click.option(
     '--json', is_flag=True, help='Print one json document to stdout; all else goes to stderr.'
 )

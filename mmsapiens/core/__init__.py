@@ -1,8 +1,7 @@
 """What everything uses: errors, atomic files, locks, words; no torch, no host."""
 
 from .atomic_files import atomic_open, atomic_write
-from .errors import BadSampleError, MissingFileError
-from .read_errors import MissingInputError, ReadError
+from .errors import BadSampleError, MissingFileError, MissingInputError, ReadError
 
 __all__ = [
     'BadSampleError',

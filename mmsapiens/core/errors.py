@@ -1,4 +1,4 @@
-"""Errors about one sample, which a dataset may count and leave out."""
+"""Errors about one sample or one input, which a user is told as they are."""
 
 from __future__ import annotations
 
@@ -9,3 +9,11 @@ class BadSampleError(ValueError):
 
 class MissingFileError(BadSampleError, FileNotFoundError):
     """A file of a sample does not exist."""
+
+
+class ReadError(ValueError):
+    """An image or video cannot be read; the message says why."""
+
+
+class MissingInputError(ReadError, FileNotFoundError):
+    """There is no such file or folder."""

@@ -15,7 +15,7 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..checkpoints.families.sapiens import check_head
+from ..checkpoints.heads import check_loaded
 from ..models import heads
 from ..models.layers import conv_layers, deconv_layers
 from ..ops.class_choice import choose_class
@@ -91,9 +91,7 @@ class DenseHead(BaseDecodeHead):
         )
         # Kept from here: inside a sharded model the parameters have other shapes while weights are
         # loaded.
-        self._weight_shapes = {
-            f'decode_head.{key}': value.to('meta') for key, value in self.state_dict().items()
-        }
+        self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
         self.register_load_state_dict_pre_hook(_refuse_wrong_weights)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -170,14 +168,7 @@ def _refuse_wrong_weights(
     head: DenseHead, state_dict: Mapping[str, Tensor], prefix: str, *_: Any
 ) -> None:
     """Refuse weights that would be silently wrong."""
-    check_head(
-        {
-            f'decode_head.{key[len(prefix) :]}': value
-            for key, value in state_dict.items()
-            if key.startswith(prefix)
-        },
-        head._weight_shapes,
-    )
+    check_loaded(state_dict, prefix, head._weight_shapes, 'decode_head')
 
 
 @MODELS.register_module()

@@ -77,16 +77,8 @@ class BoxSource:
             )
 
     def __call__(self, frames: Sequence[Image]) -> list[People]:
-        """The people of each image.
-
-        Raises:
-            KeyError: If a mapping does not have an image.
-            ValueError: If there are no boxes for an image, or they are none.
-        """
-        if self.detector is not None:
-            found = self.detector(frames)
-        else:
-            found = [self._people(frame) for frame in frames]
+        """The people of each image; an error if there are no boxes for one, or they are none."""
+        found = self.detector(frames) if self.detector else list(map(self._people, frames))
         if self.fallback == 'none':
             return found
         return [people if len(people) else _whole(frame) for people, frame in zip(found, frames)]
@@ -109,13 +101,12 @@ def _open(people: str | os.PathLike[str]) -> PeopleFile:
 def _given(boxes: Any, frame: Image) -> People:
     """Boxes that the caller has."""
     if isinstance(boxes, Mapping):
-        keys = [frame.name, frame.source, os.path.basename(frame.source)]
+        keys = list(dict.fromkeys([frame.name, frame.source, os.path.basename(frame.source)]))
         found = [key for key in keys if key in boxes]
         if not found:
             raise KeyError(
-                f'the boxes have nothing for {frame.source}: give them '
-                f'under one of {list(dict.fromkeys(keys))}, an empty list '
-                'for no person'
+                f'the boxes have nothing for {frame.source}: give them under one of {keys}, '
+                'an empty list for no person'
             )
         boxes = boxes[found[0]]
     return people_of_boxes(boxes, frame.size_hw, where=f'the boxes of {frame.name}')

@@ -70,15 +70,11 @@ class PersonDetector:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What boxes depend on, of JSON types."""
-        found: dict[str, Any] = dict(
-            score_threshold=self.score_threshold,
-            nms_threshold=self.nms_threshold,
-            max_people=self.max_people,
-            weights='random' if self.weights is None else self.weights.name,
-        )
-        if self.weights is not None:
-            found['sha256'] = sha256_of(self.weights)
-        return found
+        names = ('score_threshold', 'nms_threshold', 'max_people')
+        found = {name: getattr(self, name) for name in names}
+        if self.weights is None:
+            return dict(found, weights='random')
+        return dict(found, weights=self.weights.name, sha256=sha256_of(self.weights))
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Image]) -> list[People]:
@@ -95,17 +91,10 @@ class PersonDetector:
 
 
 class TorchvisionDetector(PersonDetector):
-    """A Faster R-CNN of torchvision, trained on COCO; needs no host.
+    """A Faster R-CNN of torchvision, trained on COCO, which needs no host.
 
-    Args:
-        model (str): One of :data:`TORCHVISION`. Defaults to the most accurate.
-        weights (str | Path, optional): Its checkpoint. None leaves the weights random, which is
-            only good for tests.
-        device (str): Where it runs. Defaults to 'cpu'.
-        **thresholds: As in :class:`PersonDetector`.
-
-    Raises:
-        ValueError: If the weights do not fit.
+    ``model`` is one of :data:`TORCHVISION`; without ``weights`` they are random, which is only good
+    for tests. ``thresholds`` are as in :class:`PersonDetector`.
     """
 
     def __init__(
@@ -151,14 +140,11 @@ class TorchvisionDetector(PersonDetector):
 def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPeople:
     """The detector that a caller wants.
 
-    Args:
-        given (Any): One that is there; a name, 'rtmdet' or one of :data:`TORCHVISION`; a
-            checkpoint of one of these; arguments of a detector: ``model`` (a name), ``weights``,
-            ``config`` (of mmdet), ``score_threshold``, ``nms_threshold``, ``max_people``. None
-            takes RTMDet if mmdet is installed, else that of torchvision, and its released weights,
-            which are downloaded if they have to be.
-        device (str): Where it runs.
-        allow_random (bool): Whether one without weights has random ones. Defaults to False.
+    ``given`` is one that is there; a name, 'rtmdet' or one of :data:`TORCHVISION`; a checkpoint of
+    one of these; or arguments: ``model`` (a name), ``weights``, ``config`` (of mmdet),
+    ``score_threshold``, ``nms_threshold``, ``max_people``. None takes RTMDet if mmdet is installed,
+    else that of torchvision. Released weights are downloaded if they have to be, or random ones
+    taken if ``allow_random``.
 
     Raises:
         DownloadError: If the release cannot be fetched.

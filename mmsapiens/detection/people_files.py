@@ -154,13 +154,12 @@ class PeopleFile:
             )
         if self._images is not None and number not in self._images:
             raise ValueError(
-                f'{self.path}: entry {index} is of the image {number}, which '
-                'is not in the list of images. Use files of the same set.'
+                f'{self.path}: entry {index} is of the image {number}, which is not in the list of '
+                'images. Use files of the same set.'
             )
         is_person = item.get('category_id', PERSON) == PERSON
         if is_person and not item.get('iscrowd') and score >= min_score:
-            box_xyxy = [x, y, x + width, y + height, min(max(score, 0), 1)]
-            self._boxes[number].append(box_xyxy)
+            self._boxes[number].append([x, y, x + width, y + height, min(max(score, 0), 1)])
 
     def find_id(self, name: str, source: str) -> int | None:
         """The id of the image of a name and a path; None if the file does not know it.
@@ -205,9 +204,8 @@ class PeopleFile:
         listed = known.get('width', width), known.get('height', height)
         if listed != (width, height):
             raise ValueError(
-                f'{self.path} says that {frame.source} is {listed[0]} wide '
-                f'and {listed[1]} high, but it is {width} and {height}. '
-                'Use the images that the boxes were made for.'
+                f'{self.path} says that {frame.source} is {listed[0]} wide and {listed[1]} high, '
+                f'but it is {width} and {height}. Use the images that the boxes were made for.'
             )
         boxes, where = self._boxes.get(number, []), f'{self.path}, image {number}'
         return people_of_boxes(boxes, frame.size_hw, origin='file', where=where)
@@ -223,9 +221,8 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f'the file of people {path} does not exist. Check the path.'
-        ) from None
+        text = f'the file of people {path} does not exist. Check the path.'
+        raise FileNotFoundError(text) from None
     except ValueError as error:
         raise ValueError(f'the file of people {path} is not JSON: {error}') from error
 
@@ -234,8 +231,7 @@ def _field(document: Any, name: str, path: Path) -> list[Any]:
     value = document.get(name) if isinstance(document, Mapping) else None
     if not isinstance(value, list):
         raise ValueError(
-            f'{path} must be a COCO file with lists `images` and '
-            f'`annotations`, or a list of detections, but `{name}` is '
-            f'{type(value).__name__}'
+            f'{path} must be a COCO file with lists `images` and `annotations`, or a list of '
+            f'detections, but `{name}` is {type(value).__name__}'
         )
     return value

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 
 from .. import models
-from ..checkpoints.families.sapiens import fit_encoder
+from ..checkpoints.families import fit_encoder
 from ..registry import MODELS
 
 LOSSES = (

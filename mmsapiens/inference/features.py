@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from torch import Tensor
 from ..checkpoints.build_model import build_encoder
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..models.input_rule import MEAN, STD
 from ..models.tasks import model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
@@ -100,7 +100,7 @@ class FeatureExtractor:
         self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
-        self.encoder = build_encoder(
+        self.encoder, rule = build_encoder(
             self.weights,
             device=self.device,
             dtype=DTYPES[dtype],
@@ -108,9 +108,10 @@ class FeatureExtractor:
             patch_padding=patch_padding,
             task=task,
         )
-        is_lite = mode == 'lite'
-        self.mean = torch.tensor(LITE_MEAN if is_lite else MEAN)
-        self.std = torch.tensor(LITE_STD if is_lite else STD)
+        if mode == 'lite':
+            rule = replace(rule, mean=LITE_MEAN, std=LITE_STD)
+        self.mean, self.std = torch.tensor(rule.mean), torch.tensor(rule.std)
+        self.swap_channels = rule.swap_channels
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -142,14 +143,15 @@ class FeatureExtractor:
     def prepare(self, frame: Image, people: People | None = None, index: int = 0) -> Tensor:
         """An image at the size of the input, normalized, (3, H, W)."""
         height, width = self.size_hw
-        rgb = np.ascontiguousarray(frame.image[..., ::-1])
+        image = frame.image[..., ::-1] if self.swap_channels else frame.image
+        pixels = np.ascontiguousarray(image)
         if self.mode == 'lite':
-            resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
+            resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
         else:
-            image = PILImage.fromarray(rgb)
+            image = PILImage.fromarray(pixels)
             resized = np.array(image.resize((width, height), PILImage.Resampling.BICUBIC))
-        pixels = torch.from_numpy(resized).float()
-        return ((pixels - self.mean) / self.std).permute(2, 0, 1)
+        values = torch.from_numpy(resized).float()
+        return ((values - self.mean) / self.std).permute(2, 0, 1)
 
     def forward(self, images: Sequence[Tensor]) -> list[dict[str, NDArray]]:
         """Features of a batch; several threads may ask at a time.

@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import Tensor, nn
 
+from ..checkpoints.metadata import colors_of
 from ..classes.class_sets import ClassSet
 from ..engine.build import load_model
 from ..keypoints.keypoint_sets import KeypointSet
@@ -185,19 +186,6 @@ def _features(model: nn.Module) -> nn.Module:
     return nn.Sequential(model.backbone, model.neck) if model.with_neck else model.backbone
 
 
-def _colors(model: nn.Module) -> dict[str, Any]:
-    """What the preprocessor of a model does to colors."""
-    preprocessor = model.data_preprocessor
-    swaps = getattr(preprocessor, 'channel_conversion', None)  # of mmsegmentation
-    if swaps is None:
-        swaps = preprocessor._channel_conversion
-    found: dict[str, Any] = dict(mean=(0.0,) * 3, std=(1.0,) * 3, swap_channels=bool(swaps))
-    if preprocessor._enable_normalize:
-        for name in ('mean', 'std'):
-            found[name] = tuple(getattr(preprocessor, name).flatten().tolist())
-    return found
-
-
 def _pose_model(
     task: str, cfg: Config, model: nn.Module, metainfo: Mapping[str, Any]
 ) -> SapiensModel:
@@ -221,7 +209,7 @@ def _pose_model(
         (int(height), int(width)),
         box_padding=steps['GetBBoxCenterScale'].get('padding', 1.25),
         use_udp=affine.get('use_udp', False),
-        **_colors(model),
+        **colors_of(model),
     )
     names = metainfo['keypoint_id2name']
     keypoints = KeypointSet(
@@ -253,7 +241,7 @@ def _dense_model(
     rule = InputRule(
         (int(height), int(width)),
         resize_once=bool(model.test_cfg.get('resize_once', False)),
-        **_colors(model),
+        **colors_of(model),
     )
     field = model.decode_head.row
     classes = ClassSet(

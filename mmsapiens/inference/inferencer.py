@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ..core.read_errors import ReadError
+from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions

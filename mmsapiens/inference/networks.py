@@ -118,8 +118,8 @@ class FixedBatch(nn.Module):
 class TaskNetwork:
     """One task of a :class:`SapiensModel`, from images to results.
 
-    The steps may run in different threads: :meth:`prepare` in many at a time, :meth:`forward` in
-    :attr:`at_once`, :meth:`finish` in one.
+    The steps may run in different threads: :meth:`prepare` and :meth:`finish` in several at a
+    time, :meth:`forward` in :attr:`at_once`.
 
     Args:
         task (str): One of the model's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..core.read_errors import ReadError
+from ..core.errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 _URL = re.compile(r'([a-z][a-z0-9+.-]+)://', re.IGNORECASE)

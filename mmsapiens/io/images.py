@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..core.errors import ReadError
 from ..core.file_type import LFS_START
-from ..core.read_errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 with suppress(ImportError):  # HEIC, if its decoder is installed
@@ -79,14 +79,11 @@ def _open(content: bytes, source: str) -> Image.Image:
 def _foreign_reason(content: bytes) -> str:
     """Why Pillow does not know a file."""
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
-        return (
-            'HEIC needs a decoder. Install one (`pip install pillow-heif`), '
-            'or export the image as JPEG.'
-        )
+        remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
+        return f'HEIC needs a decoder. {remedy}'
     if content.startswith(LFS_START):
-        return (
-            'it is a pointer of Git LFS instead of the image. Fetch the files with `git lfs pull`.'
-        )
+        remedy = 'Fetch the files with `git lfs pull`.'
+        return f'it is a pointer of Git LFS instead of the image. {remedy}'
     if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
         return 'it is a text or drawing, not an image of pixels.'
     return f'it is damaged or no image (it starts with {content[:16]!r}). {AGAIN}'

@@ -13,6 +13,10 @@ _VIDEOS = """
 .3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv
 """
 _OTHERS = '.bufr .emf .eps .fit .fits .grib .h5 .hdf .pdf .ps .wmf'
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
+"""Of images that have maps beside them."""
+PLAIN_IMAGE_SUFFIXES = (*IMAGE_SUFFIXES, '.bmp', '.tif', '.tiff')
+"""Of images without targets."""
 VIDEO_SUFFIXES = frozenset(_VIDEOS.split())
 _NOT_IMAGES = VIDEO_SUFFIXES.union(_OTHERS.split())
 _MORE_IMAGES = frozenset(('.heic', '.heif', '.avif', '.jpg', '.png'))

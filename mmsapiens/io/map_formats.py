@@ -71,8 +71,8 @@ def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, A
     depth, color = content[24], content[25]
     if color == 0 and depth in (2, 4):
         raise BadSampleError(
-            f'{path} is a gray PNG of {depth} bits, which programs read as '
-            'different numbers. Store it with 8 bits.'
+            f'{path} is a gray PNG of {depth} bits, which programs read as different numbers. '
+            'Store it with 8 bits.'
         )
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -119,8 +119,8 @@ def decode_png(
     stored, notes = _read_png(path, content)
     if notes.get('field', field.name) != field.name:
         raise BadSampleError(
-            f'{path} was written as a {notes["field"]}, but is read as a '
-            f'{field.name}. Check the folders of the dataset.'
+            f'{path} was written as a {notes["field"]}, but is read as a {field.name}. Check the '
+            'folders of the dataset.'
         )
     if field.dtype == 'uint8':
         is_mask = not field.is_labels
@@ -161,8 +161,8 @@ def _encode_vectors(path: Path, array: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(array, axis=-1)
     if length.max() > 1.01:
         raise BadSampleError(
-            f'the vectors for {path} must not be longer than 1, but '
-            f'one has the length {length.max():.4g}'
+            f'the vectors for {path} must not be longer than 1, but one has the length '
+            f'{length.max():.4g}'
         )
     stored = (array.astype(np.float64) + 1) / 2 * UINT16_MAX
     stored = np.rint(stored).clip(0, UINT16_MAX).astype(np.uint16)
@@ -183,10 +183,9 @@ def _encode_numbers(
     stored = np.rint((values - offset) / scale)
     if stored.min() < 0 or stored.max() > UINT16_MAX:
         raise ValueError(
-            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values '
-            f'from {offset} to {offset + scale * UINT16_MAX}, but those for '
-            f'{path} go from {values.min()} to {values.max()}. Choose others, '
-            'or write npy or exr.'
+            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values from {offset} to '
+            f'{offset + scale * UINT16_MAX}, but those for {path} go from {values.min()} to '
+            f'{values.max()}. Choose others, or write npy or exr.'
         )
     return stored.astype(np.uint16), float(scale), offset
 

@@ -205,7 +205,6 @@ def write_map(
     *,
     scale: float | None = None,
     offset: float | None = None,
-    is_durable: bool = True,
 ) -> Path:
     """Write one map to a file that appears only when it is complete.
 
@@ -226,8 +225,6 @@ def write_map(
             largest value become 0 and 65535.
         offset (float, optional): For numbers in png. Defaults to None: 0 with ``scale``, or else
             the smallest value.
-        is_durable (bool): Whether it is on the disk at the end, so that a power failure soon after
-            cannot damage it. Defaults to True.
 
     Returns:
         Path: The file written.
@@ -251,5 +248,5 @@ def write_map(
         content = encode_png(path, array, field, scale, offset)
     else:
         content = encode_numpy(path, array, field)
-    atomic_write(content, path, is_durable=is_durable)
+    atomic_write(content, path, is_durable=False)
     return path

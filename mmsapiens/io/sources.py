@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from ..core.read_errors import MissingInputError, ReadError
+from ..core.errors import MissingInputError, ReadError
 from ..structures.results import Image, LazyImage, ReadFailure
 from .downloads import check_url, fetch, is_url
 from .images import array_to_bgr, decode_image, image_to_bgr
@@ -153,9 +153,7 @@ class _Reader:
     def any(self, item: Any) -> Items:
         if isinstance(item, (Image, ReadFailure)):
             yield item
-        elif isinstance(item, bool) or item is None:
-            raise TypeError(_UNKNOWN.format(type(item).__name__))
-        elif isinstance(item, (int, np.integer)):
+        elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
             yield from self.camera(int(item))
         elif isinstance(item, (str, os.PathLike)):
             yield from self.text(item)

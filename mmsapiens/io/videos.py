@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.read_errors import ReadError
+from ..core.errors import ReadError
 from .listing import is_video_name
 from .read_options import DEFAULTS, ReadOptions
 
@@ -25,9 +25,8 @@ def is_video_content(head: bytes) -> bool:
     """Whether a file starts like a video in one of the common containers."""
     if head[4:8] == b'ftyp':
         return head[8:12] not in _STILL_BRANDS
-    return head.startswith((b'\x1a\x45\xdf\xa3', b'FLV')) or (
-        head.startswith(b'RIFF') and head[8:12] == b'AVI '
-    )
+    is_avi = head.startswith(b'RIFF') and head[8:12] == b'AVI '
+    return is_avi or head.startswith((b'\x1a\x45\xdf\xa3', b'FLV'))
 
 
 def is_video_file(path: Path) -> bool:
@@ -52,15 +51,9 @@ class VideoFrame:
 
 
 class VideoReader:
-    """Reads a video from its beginning, in constant memory.
+    """Reads a video, a file or its content, from its beginning, in constant memory.
 
-    Args:
-        content (Path | bytes): The file, or what is in it.
-        source (str): For messages.
-        options (ReadOptions): Which frames, and how large they may be.
-
-    Raises:
-        ReadError: If it is no video that can be decoded.
+    ``source`` is for messages. What is no video that can be decoded is a ReadError.
 
     Attributes:
         fps (float): Average rate of the file; 25 if it does not say.
@@ -108,10 +101,8 @@ class VideoReader:
                 raise ValueError('it has no streams')
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, 'strerror', None) or error
-            raise ReadError(
-                f'{self.source} is no video that can be read, or was cut '
-                f'short: {reason}. Copy it again, or convert it to mp4.'
-            ) from error
+            text = f'{self.source} is no video that can be read, or was cut short: {reason}'
+            raise ReadError(f'{text}. Copy it again, or convert it to mp4.') from error
         if not container.streams.video:
             container.close()
             raise ReadError(f'{self.source} has no images, only sound')
@@ -144,10 +135,8 @@ class VideoReader:
                 if index >= first_index:
                     yield VideoFrame(_upright(frame), index, time_s)
         if index < 0:
-            raise ReadError(
-                f'{self.source} has no frame that can be decoded. Check that '
-                'it plays, or convert it to mp4.'
-            )
+            text = f'{self.source} has no frame that can be decoded'
+            raise ReadError(f'{text}. Check that it plays, or convert it to mp4.')
 
     def _decode(self, container: Any) -> Iterator[Any]:
         """Frames of a container without its damaged packets."""

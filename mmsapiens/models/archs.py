@@ -45,3 +45,14 @@ def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
     if wrong:
         raise ValueError(f'`arch` must hold positive ints, but got {wrong}')
     return dict(arch)
+
+
+def size_in_words(
+    embed_dims: int, num_layers: int, archs: Mapping[str, Mapping[str, int]] = SAPIENS_ARCHS
+) -> str:
+    """Words for a size, with its name if it is one of ``archs``."""
+    words = f'an encoder of width {embed_dims} with {num_layers} layers'
+    for name, arch in archs.items():
+        if (arch['embed_dims'], arch['num_layers']) == (embed_dims, num_layers):
+            return f'{words} ({name})'
+    return words

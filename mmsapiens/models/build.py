@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .archs import get_arch
 from .backbones import SapiensViT
 from .heads import HEADS
 from .input_rule import InputRule
@@ -30,6 +29,7 @@ def assemble(
     patch_padding: PatchPadding | None = None,
     flip_test: bool | None = None,
     head_layers: Mapping[str, Mapping[str, Any]] | None = None,
+    encoder: Callable[..., Any] = SapiensViT,
 ) -> SapiensModel:
     """Build a model without weights of a file.
 
@@ -44,6 +44,7 @@ def assemble(
         flip_test (bool, optional): Defaults to None, as the tasks say.
         head_layers (Mapping, optional): Task -> channels and kernel sizes of its head. Defaults to
             None, those of the released models, or of the tiny ones.
+        encoder (Callable): Class of the encoder. Defaults to SapiensViT.
 
     Returns:
         SapiensModel: In training mode, as modules are when they are built.
@@ -54,9 +55,8 @@ def assemble(
     size = model_size(model) if isinstance(model, str) else None
     if img_size is None:
         img_size = TINY_INPUT_HW if size == 'tiny' else INPUT_HW
-    arch = get_arch(model if size is None else PREFIX.replace('-', '_') + size)
-    backbone = SapiensViT(
-        arch,
+    backbone = encoder(
+        model if size is None else PREFIX.replace('-', '_') + size,
         img_size=img_size,
         patch_size=patch_size,
         patch_padding=shared_padding(rows) if patch_padding is None else patch_padding,
@@ -64,7 +64,7 @@ def assemble(
     layers = head_layers or {}
     heads = {
         task.name: HEADS[task.head](
-            arch['embed_dims'],
+            backbone.embed_dims,
             task.channels,
             **layers.get(task.name, task.head_channels(size or '')),
         )

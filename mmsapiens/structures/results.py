@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.read_errors import ReadError
+from ..core.errors import ReadError
 from .fields import get_field
 
 T = TypeVar('T')
@@ -72,7 +72,7 @@ class LazyImage:
         name (str): As in :class:`Image`.
         source (str): As in :class:`Image`.
         decode (Callable): Gives its pixels, or raises
-            :class:`~mmsapiens.core.read_errors.ReadError`.
+            :class:`~mmsapiens.core.errors.ReadError`.
     """
 
     name: str

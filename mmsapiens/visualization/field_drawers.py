@@ -209,7 +209,7 @@ class NormalsDrawer(FieldDrawer):
         assert scene.gt is not None
         error = angles_deg(pred, scene.gt)
         mask = self.drawn(pred, scene)
-        text = f'≥ {MAX_ANGLE_DEG:.0f}°'
+        text = f'>= {MAX_ANGLE_DEG:.0f}°'
         return error_tile(error, mask, MAX_ANGLE_DEG, text, '{:.1f}°')
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:

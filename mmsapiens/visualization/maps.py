@@ -16,6 +16,7 @@ from .colors import NO_TARGET, apply_color_map, drawable, to_levels, value_range
 BLACK = (0, 0, 0)
 IGNORED = 255
 WRONG = (230, 40, 40)
+STRIP_PIXELS = 1 << 16
 SOBEL_SIZE = 7
 SOBEL_GAIN = 2048
 """What the filter makes of a slope of 1 per pixel."""
@@ -164,12 +165,15 @@ def draw_parts(
     if not 0 <= opacity <= 1:
         raise ValueError(f'`opacity` must be in [0, 1], but got {opacity}')
     first = 0 if with_background else 1
-    painted = (labels >= first) & (labels < len(palette))
-    colors = np.array(palette, dtype=np.float32).reshape(-1, 3)
+    colors = np.array(palette, dtype=np.float32).reshape(-1, 3) * opacity
     drawn = image.copy()
-    mixed = image[painted] * (1 - opacity)
-    mixed += colors[labels[painted].astype(np.int64)] * opacity
-    drawn[painted] = mixed.astype(np.uint8)
+    rows = max(1, STRIP_PIXELS // max(1, image.shape[1]))
+    for top in range(0, len(image), rows):  # floats of the whole image would take 12 times its size
+        strip, ids = drawn[top : top + rows], labels[top : top + rows]
+        painted = (ids >= first) & (ids < len(palette))
+        mixed = strip[painted] * (1 - opacity)
+        mixed += colors[ids[painted]]
+        strip[painted] = mixed.astype(np.uint8)
     return drawn
 
 

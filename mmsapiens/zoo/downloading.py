@@ -22,7 +22,7 @@ from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 from huggingface_hub.file_download import HfFileMetadata, http_get
 from huggingface_hub.utils import build_hf_headers, tqdm
 
-from ..core.atomic_files import atomic_write
+from ..core.atomic_files import atomic_write, move_whole
 from ..core.file_type import fault_of, sha256_of
 from .errors import DownloadError, IntegrityError
 from .paths import cache_dir, cache_path, endpoint, is_offline, root_path
@@ -353,9 +353,7 @@ class _Download:
         except IntegrityError:
             partial.unlink()
             raise
-        with partial.open('rb') as file:
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
+        move_whole(partial, self.path)
 
     def _compare(self, path: Path, digest: str, remote: HfFileMetadata | None) -> None:
         """Compare a hash with all known ones; record it where there was none."""

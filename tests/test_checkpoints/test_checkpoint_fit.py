@@ -2,26 +2,27 @@ import pytest
 import torch
 from checkpoints import make_state_dict
 
-from mmsapiens.checkpoints.families.sapiens import check_head, fit_encoder
+from mmsapiens.checkpoints.families import fit_encoder
+from mmsapiens.checkpoints.heads import check_heads
 from mmsapiens.models import SapiensViT
 
 
 def test_same_head_passes(tiny_arch):
     weights = make_state_dict('pose', tiny_arch)
-    check_head(weights, weights)
+    check_heads(weights, weights)
 
 
 @pytest.mark.parametrize('layout', ['mae', 'encoder'])
 def test_file_without_a_head_passes(layout, tiny_arch):
     model = make_state_dict('pose', tiny_arch)
-    check_head(make_state_dict(layout, tiny_arch), model)
+    check_heads(make_state_dict(layout, tiny_arch), model)
 
 
 def test_head_of_another_depth_is_refused(tiny_arch):
     model = make_state_dict('seg', tiny_arch, out_channels=1)
     file = make_state_dict('depth', tiny_arch)
     with pytest.raises(ValueError, match='deconv_layers` of the checkpoint'):
-        check_head(file, model)
+        check_heads(file, model)
 
 
 def test_weights_kept_elsewhere_are_left_alone(tiny_arch):

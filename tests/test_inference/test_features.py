@@ -35,7 +35,7 @@ def test_features_are_those_of_the_last_layer(pretrained):
     features = extractor(pretrained)
     frames = [make_image(40, 60, seed=1), make_image(90, 30, seed=2)]
     found = list(features.stream([frame.image for frame in frames]))
-    model = build_encoder(pretrained, arch=ARCH)
+    model, _ = build_encoder(pretrained, arch=ARCH)
     for frame, result in zip(frames, found):
         rgb = PILImage.fromarray(np.ascontiguousarray(frame.image[..., ::-1]))
         pixels = np.array(rgb.resize((64, 64), PILImage.Resampling.BICUBIC))

@@ -1,22 +1,85 @@
 """Encoder families: one module each, with what is particular to its files.
 
-A module has ``NAME``, ``BACKBONE``, ``HEADS``, ``NECK``, ``matches``, ``measure``,
-``encoder_state_dict``, ``fit_encoder`` and ``check_head``; :mod:`.sapiens` shows them. Another
-family is another module in :data:`FAMILIES`.
+A module has ``NAME``, which its encoders have as ``family``; ``ENCODER``, their class; ``ARCHS``,
+name -> size; ``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside
+encoder and head; and the functions ``is_encoder``, ``measure`` and ``fit``, which :mod:`.sapiens`
+shows. Another family is another module in :data:`FAMILIES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from types import ModuleType
 from typing import Any
 
+from torch import Tensor
+
 from . import sapiens
 
+BACKBONE = 'backbone.'
+"""What the keys of the encoder in a model start with."""
 FAMILIES: dict[str, ModuleType] = {module.NAME: module for module in (sapiens,)}
 """Name -> module."""
 
 
 def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
-    """The family whose encoder is in weights, or None."""
-    return next((each for each in FAMILIES.values() if each.matches(state_dict)), None)
+    """The family whose encoder, bare or in a model, is in weights, or None."""
+    for family in FAMILIES.values():
+        if family.is_encoder(state_dict) or family.is_encoder(state_dict, BACKBONE):
+            return family
+    return None
+
+
+def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
+    """The family of the encoder in weights.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    family = find_family(state_dict)
+    if family is None:
+        raise ValueError(
+            'the checkpoint holds no Sapiens encoder: '
+            '`backbone.patch_embed.projection.weight` is missing, its keys '
+            f'are {sorted(state_dict)[:4]} and so on'
+        )
+    return family
+
+
+def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The encoder alone, without a prefix; decoder and head are left out.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights of any layout.
+
+    Raises:
+        ValueError: If there is no encoder.
+    """
+    if family_of(state_dict).is_encoder(state_dict):
+        return dict(state_dict)
+    return {
+        key.removeprefix(BACKBONE): value
+        for key, value in state_dict.items()
+        if key.startswith(BACKBONE)
+    }
+
+
+def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: str = '') -> None:
+    """Check and adapt, in place, the weights that go into an encoder.
+
+    With an empty ``prefix`` the encoder of a whole model is found as well.
+
+    Raises:
+        ValueError: If the weights are of another family or size, or are no encoder.
+    """
+    family = FAMILIES[encoder.family]
+    if not prefix and state_dict and not family.is_encoder(state_dict):
+        if not family.is_encoder(state_dict, BACKBONE):
+            raise ValueError(
+                f'the checkpoint has no weights for {family.ENCODER.__name__}; its keys are '
+                f'{sorted(state_dict)[:4]} and so on'
+            )
+        bare = encoder_state_dict(state_dict)
+        state_dict.clear()
+        state_dict.update(bare)
+    family.fit(encoder, state_dict, prefix)

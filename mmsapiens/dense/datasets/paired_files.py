@@ -19,9 +19,9 @@ from torch import Tensor
 
 from ...core.errors import BadSampleError
 from ...core.formatting import shorten
+from ...io.listing import IMAGE_SUFFIXES
 
 IMAGE_KEY = 'img_path'
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 REFUSED_SUFFIXES = ('.jpg', '.jpeg')
 """Listed among maps, so that their refusal names the file."""
 MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', *REFUSED_SUFFIXES)

@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 
 from ...checkpoints.contents import check_same_task, get_state_dict
 from ...checkpoints.families import find_family
+from ...checkpoints.heads import check_heads, split_heads
 from ...registry import HOOKS
 from .checkpoint_metadata import add_metadata, inner_model
 
@@ -35,16 +36,15 @@ class CheckpointGuardHook(Hook):
             checkpoint (dict): As loaded; not changed.
 
         Raises:
-            ValueError: See :func:`mmsapiens.checkpoints.families.sapiens.check_head`.
+            ValueError: See :func:`mmsapiens.checkpoints.heads.check_heads`.
         """
         model = inner_model(runner)
         source = runner.cfg.get('load_from')
         try:
             file = get_state_dict(checkpoint)
-            family = find_family(file)
             # Not without need: FSDP gathers all weights for `state_dict`.
-            if family and any(key.startswith(tuple(family.HEADS)) for key in file):
-                family.check_head(file, model.state_dict())
+            if find_family(file) and split_heads(file):
+                check_heads(file, model.state_dict())
                 check_same_task(model, checkpoint.get('meta'), source)
         except ValueError as error:
             name = source or 'the checkpoint'

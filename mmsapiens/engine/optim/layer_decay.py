@@ -62,7 +62,7 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
 
     def _encoder(self, model: nn.Module) -> Any:
         """The backbone, which knows the layer of a parameter."""
-        encoder = getattr(model, 'backbone', None)
+        encoder: Any = getattr(model, 'backbone', None)
         if not (hasattr(encoder, 'num_layers') and hasattr(encoder, 'layer_of')):
             raise ValueError(
                 'ViTLayerDecayConstructor needs a model whose `backbone` says where its '

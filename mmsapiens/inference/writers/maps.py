@@ -37,7 +37,7 @@ class MapWriter(Writer):
 
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)
-        write_map(path, found.values, found.field, is_durable=False)
+        write_map(path, found.values, found.field)
 
 
 class MaskWriter(Writer):
@@ -59,4 +59,4 @@ class MaskWriter(Writer):
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)
         mask = (found.values > 0).astype(np.uint8)
-        write_map(path, mask, 'human_mask', is_durable=False)
+        write_map(path, mask, 'human_mask')

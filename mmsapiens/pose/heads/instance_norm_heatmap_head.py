@@ -11,7 +11,7 @@ from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...checkpoints.families.sapiens import check_head
+from ...checkpoints.heads import check_loaded
 from ...models.heads import upsample
 from ...models.layers import conv_layers, deconv_layers
 from ...registry import MODELS
@@ -63,9 +63,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
         )
         # Kept from here: inside a sharded model the parameters have other shapes while weights are
         # loaded.
-        self._weight_shapes = {
-            f'head.{key}': value.to('meta') for key, value in self.state_dict().items()
-        }
+        self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Heatmaps (B, K, H, W) from the last of ``feats`` (B, D, h, w).
@@ -166,14 +164,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
         self, state_dict: Mapping[str, Tensor], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         """Refuse weights that would be silently wrong."""
-        check_head(
-            {
-                f'head.{key[len(prefix) :]}': value
-                for key, value in state_dict.items()
-                if key.startswith(prefix)
-            },
-            self._weight_shapes,
-        )
+        check_loaded(state_dict, prefix, self._weight_shapes, 'head')
 
 
 def _other_size(pred: Sequence[int], target: Sequence[int]) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...io.listing import PLAIN_IMAGE_SUFFIXES as IMAGE_SUFFIXES
+
 CHUNK_BYTES = 1 << 26
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
 NAME_KEYS = ('img_path', 'file_name', 'path')
 
 

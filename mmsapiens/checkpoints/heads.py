@@ -1,0 +1,125 @@
+"""Heads in weights, which are the same for every family: their names, and whether they fit.
+
+A file of one task has ``head.*`` (poses) or ``decode_head.*``; that of a model with several has
+``heads.TASK.*``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+LASTS = {'head': 'final_layer', 'decode_head': 'conv_seg'}
+"""Head of a file of one task -> its last convolution."""
+SEVERAL = 'heads.'
+"""What the name of a head in a model with several starts with."""
+_HEAD = re.compile(r'(head|decode_head|heads\.[^.]+)\.(.+)')
+_KEYS = re.compile(
+    r'deconv_layers\.\d+\.weight|(conv_layers\.\d+|final_layer|conv_seg)\.(weight|bias)'
+)
+_NORM_KEY = re.compile(
+    r'(?:deconv|conv)_layers\.(\d+)\.(?:weight|bias|running_mean|running_var|num_batches_tracked)'
+)
+_CONV_EVERY = 3  # convolution, norm, activation
+_STOCK_NORMS = (
+    'has batch norms in its head, which makes it a stock head. Sapiens heads have instance norms '
+    'without parameters, and the weights of one give garbage in the other. '
+)
+_STOCK_FILE = f'the checkpoint {_STOCK_NORMS}Load it into the stock model that it was trained with.'
+_OUR_HEADS = {
+    'head': "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`",
+    'decode_head': "our `decode_head` for the task (such as `type='mmsapiens.ParsingHead'`)",
+}
+
+
+def split_heads(state_dict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The heads in weights: 'head', 'decode_head' or 'heads.TASK' -> weights without that."""
+    heads: dict[str, dict[str, Any]] = {}
+    for key, value in state_dict.items():
+        if match := _HEAD.fullmatch(key):
+            heads.setdefault(match[1], {})[match[2]] = value
+    return heads
+
+
+def unknown_keys(head: Mapping[str, Any]) -> list[str]:
+    """Keys of a head that none of ours has.
+
+    Raises:
+        ValueError: If it is a stock head, with batch norms.
+    """
+    if has_stock_norms(head):
+        raise ValueError(_STOCK_FILE)
+    return [key for key in head if not _KEYS.fullmatch(key)]
+
+
+def last_weight(head: Mapping[str, Any]) -> Any:
+    """The weight of the last convolution of a head, whose rows are its channels, or None."""
+    return next((head[key] for last in LASTS.values() if (key := f'{last}.weight') in head), None)
+
+
+def has_stock_norms(head: Mapping[str, Any]) -> bool:
+    """Whether a head has norm layers with parameters, as stock heads do."""
+    matches = (_NORM_KEY.fullmatch(key) for key in head)
+    return any(match and int(match[1]) % _CONV_EVERY == 1 for match in matches)
+
+
+def check_heads(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Refuse heads whose weights would be silently wrong in a model.
+
+    Args:
+        file (Mapping[str, Any]): Weights of a checkpoint, with an encoder or without.
+        model (Mapping[str, Any]): ``state_dict()`` of the model.
+
+    Raises:
+        ValueError: If exactly one of the two has a stock head with batch norms, if they solve
+            different tasks, or if they differ in keypoints, classes or the depth of the head.
+    """
+    ours = split_heads(model)
+    for name, head in split_heads(file).items():
+        if name in ours:
+            check_head(head, ours[name], name)
+        elif ours:
+            raise ValueError(
+                f'the checkpoint has the head of another task (`{name}.*`, the model has '
+                f'`{next(iter(ours))}.*`). To start from its encoder, extract that with '
+                '`tools/convert_checkpoint.py --encoder-only` and give the result to the backbone '
+                "as `init_cfg=dict(type='Pretrained', checkpoint=...)`."
+            )
+
+
+def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> None:
+    """:func:`check_heads` for the weights of one head, without its name."""
+    if has_stock_norms(model) and not has_stock_norms(file):
+        raise ValueError(
+            f'the model {_STOCK_NORMS}Use {_OUR_HEADS[name]}, or the config of the checkpoint.'
+        )
+    if has_stock_norms(file) and not has_stock_norms(model):
+        raise ValueError(_STOCK_FILE)
+    theirs, ours = last_weight(file), last_weight(model)
+    if theirs is not None and ours is not None and theirs.shape[0] != ours.shape[0]:
+        unit = 'keypoints' if f'{LASTS["head"]}.weight' in file else 'output channels'
+        raise ValueError(
+            f'the checkpoint was trained for {theirs.shape[0]} {unit}, but the model has '
+            f'{ours.shape[0]}. Use the config of the checkpoint, or start from its encoder '
+            '(`tools/convert_checkpoint.py --encoder-only`).'
+        )
+    for layers in ('deconv_layers', 'conv_layers'):
+        in_file, in_model = (
+            {f'{name}.{k}': tuple(v.shape) for k, v in head.items() if k.startswith(f'{layers}.')}
+            for head in (file, model)
+        )
+        if in_file != in_model:
+            raise ValueError(
+                f'`{name}.{layers}` of the checkpoint and of the model differ: {in_file} and '
+                f'{in_model}. Use the config of the checkpoint.'
+            )
+
+
+def check_loaded(
+    state_dict: Mapping[str, Any], prefix: str, model: Mapping[str, Any], name: str
+) -> None:
+    """:func:`check_head` of what is about to be loaded into a head, if anything is."""
+    file = {k.removeprefix(prefix): v for k, v in state_dict.items() if k.startswith(prefix)}
+    if file:
+        check_head(file, model, name)

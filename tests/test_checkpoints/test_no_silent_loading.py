@@ -1,0 +1,227 @@
+"""What a file says is followed, or refused; and another family needs one module."""
+
+import re
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from tiny_inference import ARCH, make_image, people, random_weights, tiny_config
+from torch import nn
+
+from mmsapiens import SapiensInferencer, build_model
+from mmsapiens.checkpoints import (
+    describe,
+    load_checkpoint,
+    model_metadata,
+    read_checkpoint,
+    write_checkpoint,
+)
+from mmsapiens.checkpoints.build_model import build_encoder
+from mmsapiens.checkpoints.families import FAMILIES
+from mmsapiens.checkpoints.metadata import heads_of
+from mmsapiens.cli.main import run
+from mmsapiens.engine.build import build_without_weights
+from mmsapiens.inference.networks import Options, build_network
+from mmsapiens.models.build import assemble
+
+LAYERS = dict(deconv_out_channels=(8, 8), conv_out_channels=(8,))
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(mean=[100.0, 110.0, 120.0], std=[50.0, 60.0, 70.0]),
+        dict(bgr_to_rgb=False),
+        dict(mean=None, std=None),
+    ],
+    ids=['other numbers', 'bgr', 'none'],
+)
+@pytest.mark.parametrize('task', ['depth', 'pose-17'])
+def test_without_config_as_with_it(task, changes, tmp_path):
+    cfg = Config.fromfile(tiny_config(task, tmp_path))
+    cfg.model.data_preprocessor.update(changes)
+    cfg.dump(tmp_path / 'changed.py')
+    meta = dict(mmsapiens=model_metadata(build_without_weights(tmp_path / 'changed.py')))
+    weights = random_weights(tmp_path / 'changed.py', tmp_path / 'w.safetensors', meta=meta)
+    image, boxes = make_image(), people([10, 5, 60, 50])
+    with_config, without = (
+        build_network(task, config, weights, Options(flip_test=False))
+        for config in (tmp_path / 'changed.py', None)
+    )
+    for name in ('mean', 'std', 'swap_channels', 'size_hw'):
+        assert getattr(with_config.model.rule, name) == getattr(without.model.rule, name)
+    expected, found = (
+        network.finish(image, boxes, network.forward([network.prepare(image, boxes, 0)]))
+        for network in (with_config, without)
+    )
+    name = 'values' if task == 'depth' else 'keypoints'
+    np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-5)
+    again = write_checkpoint(
+        without.model.state_dict(),
+        tmp_path / 'again.pth',
+        dict(mmsapiens=model_metadata(without.model)),
+    )
+    assert build_model(None, task, checkpoint=again).rule == without.model.rule
+    assert build_encoder(weights)[1].mean == without.model.rule.mean
+
+
+def tiny_file(path, task, facts=None, **changes):
+    """A file of one task in the layout of a training, with or without metadata."""
+    model = build_model('sapiens-tiny', task, img_size=(64, 48))
+    prefix = 'head' if model.tasks[task].is_pose else 'decode_head'
+    weights = {
+        key.replace(f'heads.{task}', prefix): value for key, value in model.state_dict().items()
+    }
+    meta = {}
+    if facts is not None:
+        own = model_metadata(model)
+        own['tasks'][0].update(facts)
+        meta = dict(mmsapiens=own)
+    return write_checkpoint({**weights, **changes}, path, meta)
+
+
+STOCK = {'head.deconv_layers.1.weight': torch.ones(96)}
+WRONG = {
+    'albedo': ('normal', 'normal', dict(field='albedo_map'), {}, 'for albedo_map.* for normal_map'),
+    'matte': ('depth', 'depth', dict(field='matte'), {}, 'for matte.* for depth_map'),
+    'other keypoints': ('pose-17', 'pose-17', dict(set='mine'), {}, 'mine.*coco'),
+    'other classes': ('seg-28', 'seg-28', dict(set='others'), {}, 'others.*goliath28'),
+    'stock head': ('pose-17', 'pose-17', None, STOCK, 'batch norms'),
+    'number of keypoints': ('pose-133', 'pose-17', None, {}, '133 keypoints.* not fit'),
+    'parsing for pose': ('seg-28', 'pose-17', None, {}, 'head of another task'),
+    'depth for normals': ('depth', 'normal', None, {}, '1 output channels.* not fit normal_map'),
+    'normals for depth': ('normal', 'depth', {}, {}, 'for normal_map.* for depth_map'),
+}
+
+
+@pytest.mark.parametrize('name', WRONG)
+def test_a_wrong_head_is_refused_without_a_config(name, tmp_path, capsys):
+    has, asked, facts, changes, text = WRONG[name]
+    path = tiny_file(tmp_path / 'w.pth', has, facts, **changes)
+    with pytest.raises(ValueError, match=f'w.pth: .*{text}'):
+        build_model('sapiens-tiny', asked, checkpoint=path)
+    with pytest.raises(Exception, match=text):
+        inferencer = SapiensInferencer('sapiens-tiny', [asked], weights={asked: path}, device='cpu')
+        list(inferencer.stream([np.zeros((50, 40, 3), np.uint8)]))
+    photograph = tmp_path / 'photograph.png'
+    cv2.imwrite(str(photograph), np.zeros((50, 40, 3), np.uint8))
+    words = ['infer', str(photograph), '--model', 'sapiens-tiny', '--tasks', asked]
+    words += ['--weights', f'{asked}={path}', '--people', 'image', '--device', 'cpu', '--quiet']
+    assert run([*words, '--out', str(tmp_path / 'out')]) != 0
+    assert re.search(text, ' '.join(capsys.readouterr().err.split()))
+
+
+def test_a_file_without_metadata_is_what_its_user_says(tmp_path):
+    path = tiny_file(tmp_path / 'w.pth', 'normal')
+    with pytest.raises(ValueError, match='does not say what its head'):
+        describe(path)
+    assert build_model('sapiens-tiny', 'normal', checkpoint=path).heads['normal'].out_channels == 3
+
+
+def test_sets_that_are_not_ours_have_a_name(tmp_path):
+    model = build_without_weights(tiny_config('pose-17', tmp_path))
+    (facts,) = heads_of(model, dict(dataset_name='birds', keypoint_id2name={0: 'beak'}))
+    assert facts.set == 'birds'
+    names = build_model('sapiens-tiny', 'pose-17').tasks['pose-17'].keypoint_set.keypoint_names
+    (facts,) = heads_of(model, dict(dataset_name='x', keypoint_id2name=dict(enumerate(names))))
+    assert facts.set == 'coco'
+    parser = build_without_weights(tiny_config('seg-28', tmp_path))
+    assert heads_of(parser, dict(classes=('a', 'b')))[0].set == 'others'
+
+
+def test_a_model_of_several_heads_takes_its_own_file(tmp_path):
+    model = assemble(ARCH, ['depth', 'normal'], img_size=(64, 48))
+    path = write_checkpoint(
+        model.state_dict(), tmp_path / 'two.pth', dict(mmsapiens=model_metadata(model))
+    )
+    report = load_checkpoint(assemble(ARCH, ['depth', 'normal'], img_size=(64, 48)), path)
+    assert report.initialized == [] and 'heads for depth, normal' in report.content
+
+
+class ToyEncoder(nn.Module):
+    """A second family: its blocks are `blocks.N`, its embedding is `stem`."""
+
+    family = 'toy'
+
+    def __init__(self, arch, img_size, patch_size=16, patch_padding=0, **_):
+        super().__init__()
+        self.arch, self.img_size, self.num_layers = dict(arch), tuple(img_size), arch['num_layers']
+        self.embed_dims = arch['embed_dims']
+        self.patch_embed = SimpleNamespace(padding=patch_padding)
+        self.stem = nn.Conv2d(3, self.embed_dims, patch_size, patch_size)
+        self.blocks = nn.ModuleList(
+            nn.Conv2d(self.embed_dims, self.embed_dims, 1) for _ in range(self.num_layers)
+        )
+
+    def forward(self, img):
+        x = self.stem(img)
+        for block in self.blocks:
+            x = x + block(x).relu()
+        return (x,)
+
+
+def measure(encoder):
+    dims, _, patch, _ = encoder['stem.weight'].shape
+    depth = sum(key.endswith('weight') for key in encoder) - 1
+    return dict(
+        embed_dims=dims,
+        num_layers=depth,
+        feedforward_channels=dims,
+        patch_size=patch,
+        num_tokens=12,
+        has_cls_token=False,
+    )
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    family = SimpleNamespace(
+        NAME='toy',
+        ENCODER=ToyEncoder,
+        ARCHS={'toy_small': dict(embed_dims=8, num_layers=2)},
+        KEYS=re.compile(r'(stem|blocks\.\d+)\.(weight|bias)'),
+        OTHERS=re.compile('decoder.*'),
+        is_encoder=lambda weights, prefix='': f'{prefix}stem.weight' in weights,
+        measure=measure,
+        fit=lambda encoder, weights, prefix: None,
+    )
+    monkeypatch.setitem(FAMILIES, 'toy', family)
+    arch = family.ARCHS['toy_small']
+    torch.manual_seed(0)
+    return assemble(
+        arch, ['depth'], img_size=(64, 48), head_layers=dict(depth=LAYERS), encoder=ToyEncoder
+    ).eval()
+
+
+def test_another_family_is_built_and_loaded_by_the_same_code(toy, tmp_path, tiny_arch):
+    meta = dict(mmsapiens=model_metadata(toy))
+    assert meta['mmsapiens']['family'] == 'toy'
+    path = write_checkpoint(toy.state_dict(), tmp_path / 'toy.safetensors', meta)
+    image = make_image().image
+    again = build_model(None, 'depth', checkpoint=path)
+    assert isinstance(again.backbone, ToyEncoder)
+    torch.testing.assert_close(again([image])['depth'], toy([image])['depth'])
+    plain = {k.replace('heads.depth', 'decode_head'): v for k, v in toy.state_dict().items()}
+    path = write_checkpoint(plain, tmp_path / 'plain.pth')
+    assert 'toy_small' in str(describe(path, 'depth'))
+    again = build_model(None, 'depth', checkpoint=path, patch_padding=0)
+    torch.testing.assert_close(again([image])['depth'], toy([image])['depth'])
+    fresh = ToyEncoder(toy.backbone.arch, (64, 48))
+    assert load_checkpoint(fresh, path).initialized == []
+    assert torch.equal(fresh.stem.weight, toy.backbone.stem.weight)
+    encoder, _ = build_encoder(path, patch_padding=0)
+    assert torch.equal(encoder.stem.weight, toy.backbone.stem.weight)
+
+
+def test_families_do_not_mix(toy, tmp_path):
+    path = write_checkpoint(toy.state_dict(), tmp_path / 'toy.pth')
+    ours = assemble(ARCH, ['depth'], img_size=(64, 48), head_layers=dict(depth=LAYERS))
+    with pytest.raises(ValueError, match="family 'toy', but the model has one of 'sapiens'"):
+        load_checkpoint(ours, path)
+    other = write_checkpoint(ours.state_dict(), tmp_path / 'ours.pth')
+    with pytest.raises(ValueError, match="family 'sapiens', but the model has one of 'toy'"):
+        load_checkpoint(toy, other)
+    assert read_checkpoint(other)['state_dict'].keys() == ours.state_dict().keys()
