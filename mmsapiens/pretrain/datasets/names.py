@@ -97,9 +97,10 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
 def _name_of(path: str | Path, entry: object) -> str:
     if isinstance(entry, str):
         return entry
-    for key in NAME_KEYS if isinstance(entry, dict) else ():
-        if key in entry:
-            return entry[key]
+    if isinstance(entry, dict):
+        for key in NAME_KEYS:
+            if key in entry:
+                return entry[key]
     raise ValueError(
         f'entries of {path} must be names or objects with one of '
         f'{list(NAME_KEYS)}, but one is {str(entry)[:100]!r}'
