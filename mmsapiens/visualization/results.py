@@ -133,10 +133,10 @@ def map_tile(
     return replace(tile, title=title)
 
 
-def _palette(result: MapResult) -> list[tuple[int, int, int]]:
+def _palette(result: MapResult) -> Sequence[Sequence[int]]:
     """RGB colors of the classes, spread if it has none."""
     if result.palette or not result.is_labels:
-        return list(result.palette)
+        return result.palette
     return spread_palette(max(len(result.classes), 1))
 
 
