@@ -20,11 +20,7 @@ from ..layers.deconv_trunk import conv_layers, deconv_layers
 
 
 def check_features(feats: Tensor, in_channels: int) -> Tensor:
-    """The feature map (B, D, h, w) of an encoder of the right width.
-
-    Raises:
-        ValueError: If ``feats`` is no feature map of ``in_channels``.
-    """
+    """The feature map (B, D, h, w) of an encoder of the right width."""
     shape = tuple(feats.shape)
     if len(shape) != 4 or shape[1] != in_channels:
         raise ValueError(
@@ -36,12 +32,7 @@ def check_features(feats: Tensor, in_channels: int) -> Tensor:
 
 
 def upsample(head: nn.Module, feats: Tensor) -> Tensor:
-    """The trunk of a head: (B, D, h, w) to (B, _, 2^n h, 2^n w) for n transposed convolutions.
-
-    Args:
-        head (nn.Module): With ``in_channels``, ``deconv_layers`` and ``conv_layers``.
-        feats (Tensor): Feature map.
-    """
+    """The trunk of a head: (B, D, h, w) to (B, _, 2^n h, 2^n w) for n transposed convolutions."""
     return head.conv_layers(head.deconv_layers(check_features(feats, head.in_channels)))
 
 
