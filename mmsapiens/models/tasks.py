@@ -68,14 +68,14 @@ class Task:
         return self.kind == 'pose'
 
     @property
-    def row(self) -> Field | None:
+    def row(self) -> Field:
         """The field of a dense task."""
-        return get_field(self.field) if self.field else None
+        return get_field(self.field)
 
     @property
     def is_parsing(self) -> bool:
         """Whether its output are class ids."""
-        return self.row is not None and self.row.is_labels
+        return bool(self.field) and self.row.is_labels
 
     @property
     def keypoint_set(self) -> KeypointSet:

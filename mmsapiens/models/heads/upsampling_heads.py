@@ -51,8 +51,6 @@ class UpsamplingHead(nn.Module):
         conv_kernel_sizes (Sequence[int], optional): Defaults to None, 1 each.
     """
 
-    prefix: str
-    """What its parameters start with in the file of a single task."""
     last: str
     """Name of the last convolution."""
 
@@ -90,7 +88,7 @@ class UpsamplingHead(nn.Module):
 class HeatmapHead(UpsamplingHead):
     """A heatmap for each keypoint: (B, D, 64, 48) to (B, K, 256, 192)."""
 
-    prefix, last = 'head.', 'final_layer'
+    last = 'final_layer'
     blur_kernel_size = 11
     """Width of the blur in the decoding, in pixels of the heatmap."""
 
@@ -113,7 +111,7 @@ class HeatmapHead(UpsamplingHead):
 class DenseHead(UpsamplingHead):
     """A value for each pixel."""
 
-    prefix, last = 'decode_head.', 'conv_seg'
+    last = 'conv_seg'
 
     @staticmethod
     def finish(maps: Tensor) -> Tensor:
@@ -124,7 +122,10 @@ class DenseHead(UpsamplingHead):
 class ParsingHead(DenseHead):
     """Logits of classes; the prediction is the class (1, H, W), int64."""
 
-    finish = staticmethod(choose_class)
+    @staticmethod
+    def finish(maps: Tensor) -> Tensor:
+        """Class ids (1, H, W) of logits (C, H, W)."""
+        return choose_class(maps)
 
 
 class DepthHead(DenseHead):
