@@ -131,5 +131,4 @@ def install_finder() -> None:
 
 def is_stand_in(module: ModuleType) -> bool:
     """Whether ``module`` was made by :class:`StandInFinder`."""
-    spec = getattr(module, '__spec__', None)
-    return spec is not None and spec.origin == ORIGIN
+    return getattr(module.__spec__, 'origin', None) == ORIGIN

@@ -61,13 +61,7 @@ class ConvertingCocoMetric(CocoMetric):
         self._dataset_meta = self._target_meta
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
-        """Convert and collect a batch; the samples are left as they are.
-
-        Args:
-            data_batch (Sequence[dict]): From the loader.
-            data_samples (Sequence[dict]): From the model, with ``pred_instances`` in the keypoint
-                set ``source``.
-        """
+        """Convert and collect the predictions of a batch; its samples are left as they are."""
         converted = []
         for sample in data_samples:
             pred = dict(sample['pred_instances'])
@@ -200,11 +194,8 @@ class WholeBodyMetric(CocoMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep the predictions for this dataset.
 
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[dict]): With ``id``, ``img_id``, ``gt_instances`` and
-                ``pred_instances``, whose ``keypoints`` are (N, K, 2) in pixels of the image and
-                ``keypoint_scores`` (N, K).
+        The samples have ``id``, ``img_id``, ``gt_instances`` and ``pred_instances``, whose
+        ``keypoints`` are (N, K, 2) in pixels of the image and ``keypoint_scores`` (N, K).
 
         Raises:
             ValueError: If predictions have not the number of keypoints of ``pred_vocabulary``, are
@@ -248,13 +239,7 @@ class WholeBodyMetric(CocoMetric):
         return {} if self.format_only else dict(self._evaluate_groups())
 
     def results2json(self, keypoints: Mapping[int, list], outfile_prefix: str) -> None:
-        """Keep the persons found, and write them if a prefix was given.
-
-        Args:
-            keypoints (Mapping[int, list]): Image id -> persons, with ``keypoints`` (E, 3) of x, y,
-                score.
-            outfile_prefix (str): The file is ``PREFIX.keypoints.json``.
-        """
+        """Keep the persons of each image, and write ``PREFIX.keypoints.json`` if there is one."""
         self._detections = [
             self._detection(person) for people in keypoints.values() for person in people
         ]
