@@ -35,12 +35,7 @@ def missing_hosts() -> list[str]:
 
 
 def add_location(host_registries: ModuleType, part: str) -> None:
-    """Let the registries of a host import ``part`` at their next lookup.
-
-    Args:
-        host_registries (ModuleType): The ``registry`` module of a host.
-        part (str): A key of :data:`HOSTS`.
-    """
+    """Let the registries of a host import ``part`` at their next lookup."""
     from mmengine.registry import Registry
 
     for registry in vars(host_registries).values():

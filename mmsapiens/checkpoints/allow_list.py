@@ -41,10 +41,6 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
     That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run. A
     HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
     knows this one class, so no file can reach anything else.
-
-    Args:
-        history_buffer (type, optional): The class that reads histories from here on. Defaults to
-            None, the one that was given before, or a stand-in.
     """
     global _buffer, _is_registered
     if _is_registered and history_buffer in (None, _buffer):

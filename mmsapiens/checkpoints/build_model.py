@@ -232,24 +232,9 @@ def build_encoder(
 ) -> tuple[Any, InputRule]:
     """The encoder of a checkpoint, with its class token if it has one.
 
-    Args:
-        checkpoint (str | Path): A pretrained or fine-tuned model, in any format of
-            :func:`mmsapiens.checkpoints.read_checkpoint`.
-        device (str | torch.device): Where it runs. Defaults to 'cpu'.
-        dtype (torch.dtype): Of its weights. Defaults to float32.
-        arch (str | Mapping, optional): Its size. Defaults to None, as the file says.
-        patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
-            None, that of the released models of the file's task.
-        task (str, optional): What the file is for, where it does not say so itself. Defaults to
-            None.
-
-    Returns:
-        tuple: The encoder, in evaluation mode, which gives tokens (B, L, D) after the final norm;
-        and how it sees images.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no encoder, or one of unknown size.
+    It is in evaluation mode and gives tokens (B, L, D) after the final norm; the rule says how
+    it sees images. ``arch`` and ``patch_padding`` default to what the file says, or to the
+    released models of its task; ``task`` names that where the file does not.
     """
     path = Path(checkpoint).expanduser()
     content = read_checkpoint(path, 'cpu', mmap=True)

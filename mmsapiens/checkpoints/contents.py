@@ -252,11 +252,7 @@ def _releases() -> tuple[dict[str, Any], ...]:
 
 
 def released_task(path: Path) -> str | None:
-    """The task of a released file, by its name or hash; None if it is no release.
-
-    Args:
-        path (Path): The file; it is read only if a release of its size has a known hash.
-    """
+    """The task of a released file, by its name or hash; None if it is no release."""
     size = path.stat().st_size if path.is_file() else -1
     digest = None
     for row in _releases():

@@ -67,13 +67,7 @@ def has_stock_norms(head: Mapping[str, Any]) -> bool:
 def check_heads(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Refuse heads whose weights would be silently wrong in a model.
 
-    Args:
-        file (Mapping[str, Any]): Weights of a checkpoint, with an encoder or without.
-        model (Mapping[str, Any]): ``state_dict()`` of the model.
-
-    Raises:
-        ValueError: If exactly one of the two has a stock head with batch norms, if they solve
-            different tasks, or if they differ in keypoints, classes or the depth of the head.
+    ``file`` are weights of a checkpoint, ``model`` is ``state_dict()`` of the model.
     """
     ours = split_heads(model)
     for name, head in split_heads(file).items():

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -24,7 +25,7 @@ from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, examine, get_state_dict
 from .families import BACKBONE, encoder_state_dict, family_of, find_family, fit_encoder
 from .heads import check_heads, split_heads
-from .metadata import HeadFacts, facts_of_task, heads_of
+from .metadata import HeadFacts, colors_of, facts_of_task, heads_of, stated_colors
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ def load_weights(
         check_heads(file, target)
         info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
         check_encoder(encoder, info, bool(heads))
+        _warn_of_colors(model, info)
         weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
         if prefix:
             others = {key: v for key, v in file.items() if not key.startswith(prefix)}
@@ -187,6 +189,17 @@ def check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool = False) -
             'will be worse',
             own['patch_padding'],
             padding,
+        )
+
+
+def _warn_of_colors(model: nn.Module, info: CheckpointInfo) -> None:
+    """Say so if a model sees colors in another way than the file was trained with."""
+    theirs, ours = stated_colors(info.own), colors_of(model)
+    differ = [key for key in theirs if ours and not np.allclose(theirs[key], ours[key])]
+    if info.head and differ:
+        logger.warning(
+            'the checkpoint was trained with %s, but the model has %s: its results will be worse',
+            *({key: colors[key] for key in differ} for colors in (theirs, ours)),
         )
 
 

@@ -37,11 +37,8 @@ KEYPOINTS = 'keypoints'
 class HeadFacts:
     """What a head is for.
 
-    Args:
-        field (str): 'keypoints', or a row of :mod:`mmsapiens.structures.fields`.
-        set (str, optional): Keypoint set or class set; None if it is not known.
-        channels (int, optional): Of its output; None if it is not known.
-        head (str, optional): Its class; None if it is not known.
+    ``field`` is "keypoints" or a row of :mod:`mmsapiens.structures.fields`; what is None is not
+    known.
     """
 
     field: str
@@ -62,12 +59,8 @@ class HeadFacts:
 def facts_of_task(name: str) -> HeadFacts:
     """The head of a task.
 
-    Args:
-        name (str): A key of :data:`mmsapiens.models.tasks.TASKS`; a name that starts with one of
-            'pose', 'seg', 'depth' and 'normal'; or a field.
-
-    Raises:
-        KeyError: If it is none of them.
+    ``name`` is a key of :data:`mmsapiens.models.tasks.TASKS`, or starts like one, or is a
+    field; any other is a KeyError.
     """
     if name in FIELDS:
         return HeadFacts(name)
@@ -94,13 +87,7 @@ def read_facts(meta: Any) -> list[HeadFacts] | None:
 
 
 def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
-    """What the heads of a model are for, as far as they say it.
-
-    Args:
-        model (nn.Module): A :class:`mmsapiens.models.sapiens_model.SapiensModel`, or a host's model
-            with ``head`` or ``decode_head``.
-        dataset_meta (Mapping, optional): Of the dataset in training, for the set. Defaults to None.
-    """
+    """What the heads of a model are for, as far as they say it."""
     found = []
     for name, head in getattr(model, 'heads', {}).items():
         task = model.tasks[name]
@@ -139,12 +126,7 @@ def _class_set(classes: tuple[str, ...]) -> str | None:
 
 
 def colors_of(model: Any) -> dict[str, Any]:
-    """What a model does to colors, as an :class:`mmsapiens.models.input_rule.InputRule` takes it.
-
-    Args:
-        model (nn.Module): One with such a rule, or a host's model with a data preprocessor; of an
-            encoder alone nothing is known.
-    """
+    """What a model does to colors, as an ``InputRule`` takes it; empty if that is not known."""
     if rule := getattr(model, 'rule', None):
         return dict(mean=rule.mean, std=rule.std, swap_channels=rule.swap_channels)
     preprocessor: Any = getattr(model, 'data_preprocessor', None)

@@ -35,18 +35,7 @@ _LEGACY_TORCH_MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
 
 def file_format(path: Path) -> str:
-    """Tell the format of a file from its content.
-
-    Args:
-        path (Path): The file.
-
-    Returns:
-        str: 'safetensors', 'torch' (zip or legacy), 'torchscript' or 'torch_export'.
-
-    Raises:
-        ValueError: If the file is empty, a Git LFS pointer, a web page, cut short, or of an unknown
-            format.
-    """
+    """Tell the format of a file from its content."""
     size = path.stat().st_size
     with path.open('rb') as file:
         start = file.read(256)

@@ -68,14 +68,7 @@ class _Reader(dcp.FileSystemReader):
 
 
 def read_index(folder: Path) -> Metadata:
-    """What tensors a sharded checkpoint has, and where.
-
-    Args:
-        folder (Path): The checkpoint.
-
-    Raises:
-        ValueError: If the index is damaged, or would run code.
-    """
+    """What tensors a sharded checkpoint has, and where."""
     try:
         with (folder / INDEX_FILE).open('rb') as file:
             index = _IndexUnpickler(file).load()
@@ -111,14 +104,7 @@ def is_whole_folder(folder: Path) -> bool:
 
 
 def write_sharded(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
-    """Write this process's part; all processes call it.
-
-    Args:
-        folder (Path): Where to; the same for all processes.
-        tensors (Mapping[str, Tensor]): Sharded tensors, and plain ones that are equal on all
-            processes.
-        rest (Mapping[str, Any]): All else, of the first process.
-    """
+    """Write this process's part; all processes call it."""
     folder.mkdir(parents=True, exist_ok=True)
     if not dist.is_initialized() or dist.get_rank() == 0:
         torch.save(dict(rest), folder / TRAINING_FILE)
@@ -128,13 +114,8 @@ def write_sharded(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str
 def load_tensors(folder: str | Path, tensors: Mapping[str, Tensor], alone: bool = False) -> None:
     """Fill tensors, in place, from a checkpoint of any number of processes.
 
-    Args:
-        folder (str | Path): The checkpoint.
-        tensors (Mapping[str, Tensor]): Sharded tensors, or whole ones.
-        alone (bool): Whether only this process reads. Defaults to False, all call it.
-
-    Raises:
-        ValueError: If the checkpoint lacks a tensor or has one of another shape.
+    ``alone`` is for one process that reads by itself. A tensor that is missing, or of another
+    shape, is a ValueError.
     """
     stored = read_index(Path(folder)).state_dict_metadata
     for name, tensor in tensors.items():
@@ -156,17 +137,6 @@ def read_sharded(folder: str | Path, map_location: Any = None) -> dict[str, Any]
     """Read a sharded checkpoint as that of one process.
 
     The optimizer is left out.
-
-    Args:
-        folder (str | Path): The checkpoint.
-        map_location (str | torch.device, optional): Where its tensors go. Defaults to None, the
-            CPU.
-
-    Returns:
-        dict[str, Any]: ``state_dict`` with whole tensors, ``meta`` and what else there is.
-
-    Raises:
-        ValueError: If the folder is damaged.
     """
     folder = Path(folder)
     if not is_whole_folder(folder):
@@ -191,9 +161,5 @@ def _empty_weights(index: Metadata) -> Iterator[tuple[str, Tensor]]:
 
 
 def read_training(folder: str | Path) -> dict[str, Any]:
-    """All of a sharded checkpoint that is not in shards.
-
-    Args:
-        folder (str | Path): The checkpoint.
-    """
+    """All of a sharded checkpoint that is not in shards."""
     return dict(read_torch(Path(folder) / TRAINING_FILE, 'cpu'))

@@ -148,19 +148,20 @@ def warnings_only() -> Iterator[None]:
 
 
 class RunProgress:
-    """A bar on stderr, and a line for each input that cannot be read."""
+    """A bar on stderr, if that is a terminal, and a line for each input that cannot be read."""
 
     def __init__(self, quiet: bool) -> None:
         from rich import progress
 
+        shown = console(stderr=True)
         self._bar = progress.Progress(
             progress.TextColumn('{task.description}', markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn('{task.fields[rate]}'),
             progress.TimeRemainingColumn(),
-            console=console(stderr=True),
-            disable=quiet,
+            console=shown,
+            disable=quiet or not shown.is_terminal,
         )
         self._task = self._bar.add_task('images', total=None, rate='')
 

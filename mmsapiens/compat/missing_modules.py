@@ -38,9 +38,6 @@ def fill_mmcv_ext(module: ModuleType) -> None:
 
     Every other name is a function that raises NotImplementedError when it is called, so that an
     operator names itself in use; some are replaced before, see :func:`fix_operators`.
-
-    Args:
-        module (ModuleType): The empty ``mmcv._ext``.
     """
     from .mmcv_ops import nms
 
@@ -53,10 +50,9 @@ def fill_mmcv_ext(module: ModuleType) -> None:
 
         def operator(*args: object, **kwargs: object) -> None:
             raise NotImplementedError(
-                f'the operator `{name}` needs a compiled mmcv, but mmcv-lite '
-                'is installed. Build mmcv 2.1.0 from source (with a torch '
-                'that it supports, see docs/install.md), or use a model '
-                'without this operator.'
+                f'the operator `{name}` needs a compiled mmcv, but mmcv-lite is installed. Build '
+                'mmcv 2.1.0 from source (with a torch that it supports, see docs/install.md), or '
+                'use a model without this operator.'
             )
 
         operator.__name__ = name
@@ -71,23 +67,15 @@ def fill_mmcv_ext(module: ModuleType) -> None:
 
 
 def fix_operators(module: ModuleType) -> None:
-    """Let a module of ``mmcv.ops`` do without its compiled operators, where they are missing.
-
-    Args:
-        module (ModuleType): One of :data:`OPERATOR_MODULES`.
-    """
+    """Let one of :data:`OPERATOR_MODULES` do without compiled operators, if they are missing."""
     if is_stand_in(sys.modules['mmcv._ext']):
-        from .mmcv_ops import use_operators
+        from .mmcv_ops import OPERATORS
 
-        use_operators(module)
+        vars(module).update(OPERATORS[module.__name__])
 
 
 def fill_pkg_resources(module: ModuleType) -> None:
-    """Give ``module`` what mmengine uses of ``pkg_resources``.
-
-    Args:
-        module (ModuleType): The empty ``pkg_resources``.
-    """
+    """Give ``module`` what mmengine uses of ``pkg_resources``."""
     from importlib.metadata import PackageNotFoundError, distribution
     from importlib.util import find_spec
     from pathlib import Path
@@ -143,5 +131,4 @@ def install_finder() -> None:
 
 def is_stand_in(module: ModuleType) -> bool:
     """Whether ``module`` was made by :class:`StandInFinder`."""
-    spec = getattr(module, '__spec__', None)
-    return spec is not None and spec.origin == ORIGIN
+    return getattr(module.__spec__, 'origin', None) == ORIGIN

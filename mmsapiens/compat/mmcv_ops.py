@@ -7,20 +7,9 @@ Shapes: N boxes, R regions, B batch, C channels, H W pixels.
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import torch
 from torch import Tensor
 from torchvision import ops
-
-
-def use_operators(module: ModuleType) -> None:
-    """Replace the operators of a module of ``mmcv.ops``.
-
-    Args:
-        module (ModuleType): One of :data:`OPERATORS`.
-    """
-    vars(module).update(OPERATORS[module.__name__])
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:

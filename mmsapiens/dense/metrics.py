@@ -13,10 +13,15 @@ from mmengine.logging import print_log
 from mmseg.evaluation.metrics import IoUMetric
 from torch import Tensor
 
-from ..evaluation.depth import FIGURES, SPACES, evaluate_depth
-from ..evaluation.iou import class_areas
-from ..evaluation.means import mean
-from ..evaluation.normals import measure_angles, normal_figures
+from ..evaluation.maps import (
+    DEPTH_FIGURES,
+    DEPTH_SPACES,
+    class_areas,
+    evaluate_depth,
+    mean,
+    measure_angles,
+    normal_figures,
+)
 from ..ops.depth_alignment import ALIGNMENTS
 from ..registry import METRICS
 from ..structures.fields import DEPTH_MAP, HUMAN_MASK, NORMAL_MAP, Field
@@ -241,7 +246,7 @@ class RelativeDepthMetric(_MapMetric):
         self,
         align: str = 'scale_shift',
         space: str = 'depth',
-        depth_metrics: Sequence[str] = FIGURES[:5],
+        depth_metrics: Sequence[str] = DEPTH_FIGURES[:5],
         min_depth_eval: float = 0.0,
         max_depth_eval: float = math.inf,
         collect_device: str = 'cpu',
@@ -250,8 +255,8 @@ class RelativeDepthMetric(_MapMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         for name, value, choices in (
             ('align', align, ALIGNMENTS),
-            ('space', space, SPACES),
-            *(('depth_metrics', name, FIGURES) for name in depth_metrics),
+            ('space', space, DEPTH_SPACES),
+            *(('depth_metrics', name, DEPTH_FIGURES) for name in depth_metrics),
         ):
             if value not in choices:
                 raise ValueError(f'`{name}` must be of {choices}, but got {value!r}')

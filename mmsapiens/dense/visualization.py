@@ -18,8 +18,7 @@ from ..registry import VISUALIZERS
 from ..structures.fields import FIELDS, HUMAN_MASK, Field
 from ..visualization.colors import spread_palette
 from ..visualization.field_drawers import Scene, draw_field
-from ..visualization.legends import font_size
-from ..visualization.panels import Tile, display_size, join_row, stack
+from ..visualization.panels import Tile, display_size, font_size, join_row, stack
 
 __all__ = ['DenseVisualizer']
 

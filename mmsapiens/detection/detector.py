@@ -24,6 +24,7 @@ from ..structures.results import Image, People
 from ..zoo.errors import DownloadError
 from ..zoo.paths import cache_dir, is_offline
 from .box_source import FindPeople
+from .people_files import clip_boxes
 
 RTMDET = 'rtmdet'
 """The detector of the reference implementation, through mmdet."""
@@ -218,8 +219,5 @@ def fetch_weights(model: str, url: str | None = None) -> Path:
 
 def clipped_people(boxes: ArrayLike, scores: ArrayLike, size_hw: tuple[int, int]) -> People:
     """Detected people, boxes (N, 4) and scores (N,), without what is outside of the image."""
-    height, width = size_hw
-    limits = np.array([width, height] * 2, dtype=np.float32)
-    inside = np.asarray(boxes, dtype=np.float32).reshape(-1, 4).clip(0, limits)
-    has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+    inside, has_area = clip_boxes(np.asarray(boxes, dtype=np.float32).reshape(-1, 4), size_hw)
     return People(inside[has_area], np.asarray(scores, dtype=np.float32)[has_area], 'detector')

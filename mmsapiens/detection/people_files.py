@@ -19,6 +19,13 @@ PERSON = 1
 WHEN_MISSING = ('error', 'nobody', 'image')
 
 
+def clip_boxes(boxes: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
+    """Boxes (N, 4) cut off at the borders of the image, and which have an area there, (N,)."""
+    height, width = size_hw
+    inside = boxes.clip(0, np.array([width, height] * 2, dtype=np.float32))
+    return inside, (inside[:, 2:] > inside[:, :2]).all(axis=1)
+
+
 def people_of_boxes(
     boxes: Any,
     size_hw: tuple[int, int],
@@ -51,11 +58,10 @@ def people_of_boxes(
         raise ValueError(
             f'{where} must have {len(array)} scores in [0, 1], but got {given.tolist()}'
         )
-    height, width = size_hw
-    inside = array[:, :4].clip(0, np.array([width, height] * 2, dtype=np.float32))
-    is_good = (inside[:, 2:] > inside[:, :2]).all(axis=1) & np.isfinite(array).all(axis=1)
+    inside, is_good = clip_boxes(array[:, :4], size_hw)
+    is_good &= np.isfinite(array).all(axis=1)
     if not is_good.all():
-        bad = int(np.argmin(is_good))
+        bad, (height, width) = int(np.argmin(is_good)), size_hw
         raise ValueError(
             f'{where}: box {bad} must have an area inside the image ({width} wide, {height} '
             f'high), but is {array[bad, :4].tolist()} (x1, y1, x2, y2). Boxes of COCO are x, y, '

@@ -17,14 +17,7 @@ from ..checkpoints.loading import assign_checkpoint, without_parameter_memory
 def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
     """Build the model of a config; its parameters have no memory.
 
-    Args:
-        config (str | Path | Mapping): A config file, a whole config, or the config of a model.
-
-    Returns:
-        nn.Module: In training mode, as modules are when they are built.
-
-    Raises:
-        KeyError: If the config has no model.
+    ``config`` is a file, a whole config or that of a model.
     """
     whole: Mapping[str, Any]
     if isinstance(config, (str, Path)):

@@ -57,16 +57,8 @@ class FsspecBackend(BaseStorageBackend):
     def get_range(self, filepath: str, offset: int, size: int) -> bytes:
         """A part of a file.
 
-        Args:
-            filepath (str): The file.
-            offset (int): First byte.
-            size (int): Number of bytes.
-
-        Returns:
-            bytes: Fewer if the file ends before.
-
-        Raises:
-            ValueError: If the store gives more than it was asked for.
+        ``size`` bytes from ``offset``, or fewer if the file ends before; a ValueError if
+        the store gives more.
         """
 
         def read(store: Any, path: str) -> bytes:

@@ -40,18 +40,7 @@ there already, torch 2.9 makes it after their memory was freed, a segmentation f
 
 
 def read_config(path: str) -> Config:
-    """Read a config file.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        Config: With everything that it inherits.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        SyntaxError: If it, or one that it inherits from, is not Python.
-    """
+    """Read a config file."""
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'the config {path} does not exist. Check the path; those of '
@@ -66,13 +55,7 @@ def read_config(path: str) -> Config:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None) -> None:
-    """Set the folder for logs and checkpoints.
-
-    Args:
-        cfg (Config): The config, changed in place.
-        work_dir (str, optional): The folder. If None, that of the config stays, or else is
-            ``work_dirs/<name of the config>``.
-    """
+    """Set the folder for logs and checkpoints."""
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
@@ -81,15 +64,7 @@ def set_work_dir(cfg: Config, work_dir: str | None) -> None:
 
 
 def set_amp(cfg: Config, amp: str) -> None:
-    """Train with mixed precision, on whatever device there is.
-
-    Args:
-        cfg (Config): The config, changed in place.
-        amp (str): 'bf16' or 'fp16'.
-
-    Raises:
-        ValueError: If the config has an optimizer wrapper of its own.
-    """
+    """Train with mixed precision, on whatever device there is."""
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
     if kind in STOCK_WRAPPERS:
@@ -103,14 +78,7 @@ def set_amp(cfg: Config, amp: str) -> None:
 
 
 def set_auto_scale_lr(cfg: Config) -> None:
-    """Scale the learning rate with the total batch size.
-
-    Args:
-        cfg (Config): The config, changed in place.
-
-    Raises:
-        ValueError: If the config does not name the batch size that its learning rate is meant for.
-    """
+    """Scale the learning rate with the total batch size."""
     if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise ValueError(
             '`--auto-scale-lr` needs `auto_scale_lr=dict(base_batch_size=...)`'
@@ -122,25 +90,14 @@ def set_auto_scale_lr(cfg: Config) -> None:
 def set_resume(cfg: Config, resume: str) -> None:
     """Continue a run.
 
-    Args:
-        cfg (Config): The config, changed in place.
-        resume (str): A checkpoint, or 'auto' for the newest one of the working directory.
+    ``resume`` is a checkpoint, or 'auto' for the newest one of the working directory.
     """
     cfg.resume = True
     cfg.load_from = None if resume == 'auto' else resume
 
 
 def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
-    """Draw predictions with the visualization hook of the host.
-
-    Args:
-        cfg (Config): The config, changed in place.
-        show_dir (str, optional): Folder for the images.
-        show (bool): Whether to open windows.
-
-    Raises:
-        ValueError: If the config has no visualization hook that is known.
-    """
+    """Draw predictions with the visualization hook of the host."""
     hooks: dict = cfg.get('default_hooks', {})
     hook = hooks.get('visualization') or {}
     kind = hook.get('type', '').split('.')[-1]
@@ -163,9 +120,7 @@ def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
 def add_dump(cfg: Config, path: str) -> None:
     """Write all predictions of a test to a pickle file.
 
-    Args:
-        cfg (Config): The config, changed in place.
-        path (str): A name that ends in .pkl or .pickle.
+    ``path`` ends in .pkl or .pickle.
     """
     evaluator = cfg.test_evaluator
     metrics = evaluator if isinstance(evaluator, list) else [evaluator]
@@ -176,9 +131,6 @@ def read_slurm_variables() -> None:
     """Tell torch what srun says of this process, as mmengine does for GPUs.
 
     ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500, unless they are set.
-
-    Raises:
-        ValueError: If the process was not started by srun.
     """
     source = os.environ
     names = [*SLURM_VARIABLES.values(), 'SLURM_NODELIST']
@@ -202,12 +154,6 @@ def prepare_cpu_processes(cfg: Config) -> None:
 
     mmengine 0.10.7 asks for a GPU in its ``init_dist`` and pins the model to one. It skips the
     first if a process group exists, and takes the second from the config.
-
-    Args:
-        cfg (Config): The config, changed in place.
-
-    Raises:
-        ValueError: If the launcher is neither 'pytorch' nor 'slurm'.
     """
     if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
         return
@@ -237,11 +183,7 @@ def prepare_cpu_processes(cfg: Config) -> None:
 def build_runner(cfg: Config) -> Runner | FlexibleRunner:
     """Build the runner that a config asks for.
 
-    Args:
-        cfg (Config): A config of any host.
-
-    Returns:
-        Runner: Of ``runner_type``, or FlexibleRunner if the config has a ``strategy``, or Runner.
+    That is ``runner_type``, or FlexibleRunner if the config has a ``strategy``, or Runner.
     """
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
@@ -256,9 +198,6 @@ def distributed_run(cfg: Config) -> Iterator[None]:
     """Prepare processes, and end their group whatever happens.
 
     An interpreter that ends with a gloo group alive may abort after a good run.
-
-    Args:
-        cfg (Config): The config, changed in place.
     """
     try:
         prepare_cpu_processes(cfg)

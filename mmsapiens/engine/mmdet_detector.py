@@ -93,13 +93,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
     Boxes count their last pixel: width is ``x2 - x1 + 1``.
 
-    Args:
-        boxes (Tensor): x1, y1, x2, y2 in pixels, (N, 4).
-        scores (Tensor): (N,).
-        iou_threshold (float): A box that overlaps a better one by more is dropped.
-
-    Returns:
-        Tensor: Numbers of the kept boxes, best first.
+    Boxes (N, 4) and scores (N,); the numbers of the kept ones, best first.
     """
     inclusive = boxes + boxes.new_tensor([0, 0, 1, 1])
     return torchvision.ops.nms(inclusive, scores, iou_threshold)
@@ -115,12 +109,7 @@ def make_detector(
 ) -> MMDetDetector:
     """The detector of a config, by default RTMDet with the released weights.
 
-    Args:
-        weights (str | Path, optional): Its checkpoint; None takes the released one.
-        device (str): Where it runs.
-        allow_random (bool): Whether no weights are random ones instead. Defaults to False.
-        config (str | Path | Config, optional): Defaults to None, that of the released weights.
-        **thresholds: As in :class:`PersonDetector`.
+    Without ``weights`` the released ones, or random ones with ``allow_random``.
     """
     if weights is not None or not allow_random:
         weights = resolve_checkpoint(weights, 'detector', 'rtmdet-m')

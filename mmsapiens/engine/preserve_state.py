@@ -18,9 +18,6 @@ def preserve_state(model: nn.Module) -> Iterator[None]:
 
     Restored are the mode of every module and the random states of Python, numpy and torch on the
     CPU and the current GPU.
-
-    Args:
-        model (nn.Module): The model to run, without a wrapper.
     """
     modes = [(module, module.training) for module in model.modules()]
     python_state, numpy_state = random.getstate(), np.random.get_state()
@@ -37,11 +34,7 @@ def preserve_state(model: nn.Module) -> Iterator[None]:
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether no process alone holds the weights: FSDP or DeepSpeed.
-
-    Args:
-        model (nn.Module): The model with its wrapper.
-    """
+    """Whether no process alone holds the weights: FSDP or DeepSpeed."""
     if type(model).__name__ == 'MMDeepSpeedEngineWrapper':
         return True
     kinds = (FSDPModule, FullyShardedDataParallel)

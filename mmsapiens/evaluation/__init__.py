@@ -1,8 +1,13 @@
 """Measures on arrays; the metrics of hosts call them."""
 
-from .depth import depth_figures, evaluate_depth
-from .iou import class_areas, iou_figures
-from .normals import measure_angles, normal_figures
+from .maps import (
+    class_areas,
+    depth_figures,
+    evaluate_depth,
+    iou_figures,
+    measure_angles,
+    normal_figures,
+)
 from .oks import evaluate_oks
 
 __all__ = [

@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from xtcocotools.coco import COCO
 
 FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
@@ -21,10 +18,21 @@ FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75',
 _PERSON = 1
 
 
-def _coco(entries: list[dict[str, Any]], image_ids: Iterable[int]) -> COCO:
-    from xtcocotools.coco import COCO
+def _import_xtcocotools() -> tuple[Any, Any]:
+    """``COCO`` and ``COCOeval`` of a compiled package that nothing else in the core needs."""
+    try:
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'AP by OKS needs xtcocotools, but {error}. Install the extra: '
+            'pip install "mmsapiens[pose]"'
+        ) from error
+    return COCO, COCOeval
 
-    coco = COCO()
+
+def _coco(entries: list[dict[str, Any]], image_ids: Iterable[int]) -> Any:
+    coco = _import_xtcocotools()[0]()
     coco.dataset = dict(
         images=[dict(id=image_id) for image_id in image_ids],
         categories=[dict(id=_PERSON, name='person')],
@@ -42,24 +50,16 @@ def _selected(entry: Mapping[str, Any], ids: np.ndarray) -> np.ndarray:
     points = np.asarray(entry['keypoints'], dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) <= ids.max():
         raise ValueError(
-            '`keypoints` must be (K, 3) with K > '
-            f'{ids.max()}, the highest of `keypoint_ids`, '
+            f'`keypoints` must be (K, 3) with K > {ids.max()}, the highest of `keypoint_ids`, '
             f'but got {points.shape}'
         )
     if not np.isfinite(points[ids]).all():
         # COCOeval would take NaN for a match.
         raise ValueError(
-            f'`keypoints` must be finite, but got '
-            f'{(~np.isfinite(points[ids])).sum()} other values in image '
-            f'{entry["image_id"]}'
+            f'`keypoints` must be finite, but got {(~np.isfinite(points[ids])).sum()} other '
+            f'values in image {entry["image_id"]}'
         )
     return points[ids]
-
-
-def _extent(points: np.ndarray) -> float:
-    """Area of the box around points (E, 3), px^2."""
-    width, height = np.ptp(points[:, :2], axis=0)
-    return float(width * height)
 
 
 def evaluate_oks(
@@ -97,14 +97,15 @@ def evaluate_oks(
         none in the size range.
 
     Raises:
+        ImportError: If xtcocotools is not installed; the extra ``pose`` has it.
         ValueError: If there are no ``keypoint_ids``, not one sigma for each, arrays of another
             shape, persons without area, or detections in images that are not among ``image_ids``.
     """
     ids = np.asarray(keypoint_ids, dtype=np.int64)
     if len(ids) == 0 or len(ids) != len(sigmas):
         raise ValueError(
-            '`sigmas` must have one value for each of `keypoint_ids`, at '
-            f'least one, but got {len(sigmas)} for {len(ids)} keypoints'
+            '`sigmas` must have one value for each of `keypoint_ids`, at least one, but got '
+            f'{len(sigmas)} for {len(ids)} keypoints'
         )
     if use_area and any('area' not in person for person in gt):
         raise ValueError('persons of `gt` must have an `area`, or set `use_area=False`')
@@ -113,30 +114,22 @@ def evaluate_oks(
     strangers = {entry['image_id'] for entry in detections} - images
     if strangers:
         raise ValueError(
-            '`detections` must be in images of the ground truth, but got '
-            f'image ids {sorted(strangers)[:5]}'
+            '`detections` must be in images of the ground truth, but got image ids '
+            f'{sorted(strangers)[:5]}'
         )
-    persons, found = [], []
-    for person in gt:
-        entry = {key: person[key] for key in ('image_id', 'bbox', 'area') if key in person}
-        entry['iscrowd'] = int(person.get('iscrowd', 0))
-        entry['keypoints'] = _selected(person, ids).ravel()
-        persons.append(entry)
+    persons = [
+        {key: person[key] for key in ('image_id', 'bbox', 'area') if key in person}
+        | dict(iscrowd=int(person.get('iscrowd', 0)), keypoints=_selected(person, ids).ravel())
+        for person in gt
+    ]
+    found = []
     for detection in detections:
         points = _selected(detection, ids)
-        found.append(
-            dict(
-                image_id=detection['image_id'],
-                keypoints=points.ravel(),
-                score=float(detection['score']),
-                area=detection.get('area', _extent(points)),
-            )
-        )
-    # A compiled package that nothing else here needs.
-    from xtcocotools.cocoeval import COCOeval
-
+        extent = float(np.prod(np.ptp(points[:, :2], axis=0)))  # px^2
+        entry = dict(image_id=detection['image_id'], score=float(detection['score']))
+        found.append(dict(entry, keypoints=points.ravel(), area=detection.get('area', extent)))
     with redirect_stdout(StringIO()):
-        evaluation = COCOeval(
+        evaluation = _import_xtcocotools()[1](
             _coco(persons, images),
             _coco(found, images),
             'keypoints',

@@ -28,14 +28,7 @@ PROTOCOLS = ('all', 'common114')
 
 
 def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
-    """Keypoints of an annotation, by index.
-
-    Args:
-        annotation (Mapping[str, Any]): Of a COCO style file.
-        vocabulary (str): That of the file.
-
-    Returns:
-        np.ndarray: x, y in pixels and visibility, (K, 3).
+    """x, y and visibility (K, 3) of an annotation of a COCO style file, by index.
 
     Raises:
         ValueError: If the annotation is of another vocabulary.
@@ -47,39 +40,24 @@ def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray
         numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
         if numbers.size != 3 * len(ids):
             raise ValueError(
-                f'annotation {annotation.get("id")} must have '
-                f'{3 * len(ids)} numbers in {key!r} (vocabulary '
-                f'{vocabulary!r}), but got {numbers.size}; is the file of '
-                'another vocabulary?'
+                f'annotation {annotation.get("id")} must have {3 * len(ids)} numbers in {key!r} '
+                f'(vocabulary {vocabulary!r}), but got {numbers.size}; is the file of another '
+                'vocabulary?'
             )
         points[ids] = numbers.reshape(-1, 3)
     return points
 
 
 def write_keypoints(points: np.ndarray, vocabulary: str) -> dict[str, list[float]]:
-    """The inverse of :func:`read_keypoints`.
-
-    Args:
-        points (np.ndarray): (K, 3).
-        vocabulary (str): That of ``points``.
-
-    Returns:
-        dict[str, list[float]]: Key -> numbers x, y, value of each keypoint.
-    """
+    """The inverse of :func:`read_keypoints`: key -> numbers x, y, value of each keypoint."""
     return {key: points[ids].ravel().tolist() for key, ids in field_indices(vocabulary).items()}
 
 
 def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) -> list[int]:
-    """Keypoints of the ground truth that predictions are compared on.
+    """Ascending indices in the vocabulary of the truth that predictions are compared on.
 
-    Args:
-        vocabulary (str): That of the ground truth.
-        pred_vocabulary (str): That of the predictions.
-        protocol (str): 'all', those that predictions have, or 'common114', the
-            :func:`common_keypoints`.
-
-    Returns:
-        list[int]: Ascending indices in ``vocabulary``.
+    ``protocol`` is 'all', those that predictions have, or 'common114', the
+    :func:`common_keypoints`.
     """
     if protocol == 'common114':
         side = WHOLEBODY.index(vocabulary)
@@ -90,16 +68,7 @@ def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) ->
 
 
 def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, list[int]]:
-    """Split keypoints into the groups that are reported.
-
-    Args:
-        vocabulary (str): That of the ground truth.
-        keypoint_ids (Sequence[int]): Keypoints to evaluate.
-
-    Returns:
-        dict[str, list[int]]: Keypoints of body, foot, face, left_hand, right_hand, hand (both in
-        one instance) and wholebody (all).
-    """
+    """Keypoints of body, foot, face, hands, hand (both in one instance) and wholebody (all)."""
     kept = set(keypoint_ids)
     described = get_keypoint_set(vocabulary).groups
     groups = {group: [i for i in described[group] if i in kept] for group in GROUPS}
@@ -118,11 +87,8 @@ def convert_by_equal_names(
     """
     points, values = convert_keypoints(keypoints, scores, source, target)
     known = set(get_keypoint_set(source).keypoint_names)
-    others = [
-        index
-        for index, name in enumerate(get_keypoint_set(target).keypoint_names)
-        if name not in known
-    ]
+    names = get_keypoint_set(target).keypoint_names
+    others = [index for index, name in enumerate(names) if name not in known]
     points[:, others] = 0
     values[:, others] = 0
     return points, values

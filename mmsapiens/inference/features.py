@@ -259,7 +259,7 @@ class FeatureExtractor:
         with closing(pipeline.run(source)) as results:
             for item in results:
                 if isinstance(item, ImageResult):
-                    found = item.tasks['features']
+                    found: Any = item.tasks['features']
                     yield FrameFeatures(item.frame, item.people, features=found)
                     del found
                 else:

@@ -283,7 +283,7 @@ class SapiensInferencer:
                     if out is not None:
                         _write_files(item, writers, Path(out))
                     if return_vis:
-                        from ..visualization.image_panel import draw_panel
+                        from ..visualization.results import draw_panel
 
                         drawn = [draw_panel(item, threshold=threshold)]
                 yield dict(predictions=[prediction(item)], visualization=drawn)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
 from .networks import Sample
@@ -35,12 +35,12 @@ CHUNKS_IN_FLIGHT = 7
 class Network(Protocol):
     """What the loop needs of a network, see :class:`.networks.TaskNetwork`."""
 
-    at_once: int
-
+    @property
+    def at_once(self) -> int: ...
     def count(self, people: People) -> int: ...
     def prepare(self, frame: Image, people: People, index: int) -> Sample: ...
     def forward(self, samples: Sequence[Sample]) -> list: ...
-    def finish(self, frame: Image, people: People, outputs: Sequence) -> object: ...
+    def finish(self, frame: Image, people: People, outputs: Sequence) -> Any: ...
 
 
 @dataclass
@@ -154,6 +154,7 @@ class Pipeline:
         self, chunks: Iterable[list[Image | ReadFailure]], loading: Executor, device: Executor
     ) -> Generator[Chunk, None, None]:
         """Find people, and let the loader prepare them."""
+        batch: Batch | None
         try:
             for chunk in chunks:
                 frames = [item for item in chunk if isinstance(item, Image)]
@@ -187,6 +188,7 @@ class Pipeline:
     def _predict(self, chunks: Iterable[Chunk], device: Executor) -> Generator[Chunk, None, None]:
         """Let the device work on batches."""
         running: list[Future] = []
+        batch: Batch | None
         try:
             for works, batches in chunks:
                 for batch in batches:

@@ -33,21 +33,9 @@ def assemble(
 ) -> SapiensModel:
     """Build a model without weights of a file.
 
-    Args:
-        model (str | Mapping): Its name, one of :data:`mmsapiens.models.tasks.MODEL_NAMES`, or an
-            arch as in :func:`mmsapiens.models.archs.get_arch`.
-        tasks (Sequence[str]): As in :func:`mmsapiens.models.tasks.get_task`.
-        img_size (tuple[int, int], optional): Height and width of its input. Defaults to None, that
-            of the released models, or of the tiny ones.
-        patch_size (int): Defaults to 16.
-        patch_padding (int | str, optional): Defaults to None, as :func:`shared_padding`.
-        flip_test (bool, optional): Defaults to None, as the tasks say.
-        head_layers (Mapping, optional): Task -> channels and kernel sizes of its head. Defaults to
-            None, those of the released models, or of the tiny ones.
-        encoder (Callable): Class of the encoder. Defaults to SapiensViT.
-
-    Returns:
-        SapiensModel: In training mode, as modules are when they are built.
+    ``model`` is a name or an arch, as for :func:`mmsapiens.build_model`; ``img_size``,
+    ``patch_padding``, ``flip_test`` and ``head_layers``, the channels and kernel sizes of each
+    task's head, default to those of the released models, or of the tiny ones.
     """
     rows = [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
     if not rows:

@@ -63,12 +63,8 @@ class InputRule:
     def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
         """Center and size of the crop of a person.
 
-        Args:
-            box (NDArray): x1, y1, x2, y2 in pixels of the image.
-            image_hw (tuple[int, int]): Height and width of the image.
-
-        Returns:
-            tuple[NDArray, NDArray]: x, y, and width, height, float32 (2,).
+        ``box`` is x1, y1, x2, y2 in pixels of the image; x, y and width, height, float32
+        (2,) each.
         """
         box = np.asarray(box, dtype=np.float32)
         center = (box[2:] + box[:2]) * np.float32(0.5)
@@ -91,13 +87,7 @@ class InputRule:
         return cv2.warpAffine(image, matrix, self.size_wh, flags=cv2.INTER_LINEAR)
 
     def to_image(self, points: NDArray, box: NDArray, image_hw: tuple[int, int]) -> NDArray:
-        """Points (K, 2) in pixels of the input, in those of the image.
-
-        Args:
-            points (NDArray): x, y.
-            box (NDArray): That of :meth:`crop`.
-            image_hw (tuple[int, int]): Height and width of the image.
-        """
+        """Points (K, 2) in pixels of the input, in those of the image."""
         center, scale = self.box_geometry(box, image_hw)
         return points / self.size_wh * scale + center - 0.5 * scale
 
@@ -110,14 +100,8 @@ class InputRule:
     ) -> Tensor:
         """An output at the size of the image, made strip by strip.
 
-        Args:
-            maps (Tensor): Of the network, (C, h, w).
-            image_hw (tuple[int, int]): Height H and width W of the image.
-            finish (Callable): From (C, rows, W) to the prediction, pixel by pixel.
-            field (Field): What it shows.
-
-        Returns:
-            Tensor: The prediction (_, H, W).
+        ``maps`` (C, h, w) are of the network; ``finish`` makes a prediction (_, rows, W) of
+        (C, rows, W), pixel by pixel.
         """
         via_hw = None if self.resize_once else self.size_hw
         return restore(maps.float(), image_hw, finish, via_hw=via_hw)

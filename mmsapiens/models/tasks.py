@@ -68,14 +68,14 @@ class Task:
         return self.kind == 'pose'
 
     @property
-    def row(self) -> Field | None:
+    def row(self) -> Field:
         """The field of a dense task."""
-        return get_field(self.field) if self.field else None
+        return get_field(self.field)
 
     @property
     def is_parsing(self) -> bool:
         """Whether its output are class ids."""
-        return self.row is not None and self.row.is_labels
+        return bool(self.field) and self.row.is_labels
 
     @property
     def keypoint_set(self) -> KeypointSet:
@@ -216,12 +216,8 @@ KINDS = tuple(_OF_A_KIND)
 def get_task(name: str) -> Task:
     """Look a task up.
 
-    Args:
-        name (str): A key of :data:`TASKS`; or a name of one's own that starts with one of
-            :data:`KINDS`, which tells what results look like.
-
-    Raises:
-        KeyError: If there is none of this name.
+    ``name`` is a key of :data:`TASKS`; or a name of one's own that starts with one of
+    :data:`KINDS`, which tells what results look like. Any other is a KeyError.
     """
     if name in TASKS:
         return TASKS[name]
@@ -234,17 +230,7 @@ def get_task(name: str) -> Task:
 
 
 def model_size(model: str) -> str:
-    """The size in the name of a model.
-
-    Args:
-        model (str): One of :data:`MODEL_NAMES`; 'sapiens_1b' and '1b' also do.
-
-    Returns:
-        str: Such as '1b' or 'tiny'.
-
-    Raises:
-        KeyError: If the name is unknown.
-    """
+    """The size in the name of a model."""
     size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
     if PREFIX + size not in MODEL_NAMES:
         raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')

@@ -13,14 +13,8 @@ def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[f
     What the pixels do not determine is 0: the scale of a constant prediction (also of a single
     pixel), where the shift alone remains, and for 'scale' and 'median' the scale of one that is 0.
 
-    Args:
-        pred (np.ndarray): Predicted values, float64 (P).
-        target (np.ndarray): True ones, likewise.
-        align (str): 'scale_shift', least squares; 'scale', least squares without a shift; 'median',
-            the ratio of the medians; 'none'.
-
-    Returns:
-        tuple[float, float]: s and t.
+    Both are float64 (P); ``align`` is 'scale_shift', least squares; 'scale', least squares
+    without a shift; 'median', the ratio of the medians; or 'none'.
     """
     if align == 'none':
         return 1.0, 0.0
@@ -43,13 +37,8 @@ def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[f
 def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scale and shift a prediction to the truth by least squares.
 
-    Args:
-        pred (np.ndarray): Relative depth, (H, W).
-        gt (np.ndarray): True depth in any affine unit, (H, W).
-        mask (np.ndarray): Pixels to compare, bool (H, W), finite in both.
-
-    Returns:
-        np.ndarray: In the unit of ``gt``, float32 (H, W); a constant prediction is only shifted.
+    ``pred`` and ``gt`` (H, W) are compared at ``mask``, bool (H, W); float32 in the unit of
+    ``gt``.
     """
     if not mask.any():
         return pred.astype(np.float32)

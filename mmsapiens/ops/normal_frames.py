@@ -20,15 +20,7 @@ Normals = TypeVar('Normals', np.ndarray, Tensor)
 
 
 def check_normal_frame(name: str, frame: str) -> None:
-    """Refuse an unknown frame.
-
-    Args:
-        name (str): Name of the argument, for the message.
-        frame (str): Its value.
-
-    Raises:
-        KeyError: If it is none of :data:`NORMAL_FRAMES`.
-    """
+    """Refuse an unknown frame."""
     if frame not in NORMAL_FRAMES:
         raise KeyError(f'`{name}` must be one of {sorted(NORMAL_FRAMES)}, but got {frame!r}')
 

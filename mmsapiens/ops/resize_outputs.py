@@ -24,9 +24,7 @@ CACHED_VALUES = 2**21
 def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Bilinear resizing along an axis, ``align_corners=False``.
 
-    Returns:
-        tuple: For each output position the pixels before and behind it, and the share of the
-        latter.
+    For each output position the pixels before and behind it, and the share of the latter.
     """
     y = (positions.float() + 0.5) * (size_in / size_out) - 0.5
     y = y.clamp(0, size_in - 1)
@@ -37,14 +35,8 @@ def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tenso
 def _row_matrix(sizes: Sequence[int], start: int, stop: int) -> tuple[int, Tensor]:
     """Resizing of rows through several sizes, as one small matrix.
 
-    Args:
-        sizes (Sequence[int]): Heights, from the input to the output.
-        start (int): First output row.
-        stop (int): Row behind the last one.
-
-    Returns:
-        tuple[int, Tensor]: First input row that is needed, and weights (stop - start, input rows),
-        float32.
+    ``sizes`` are heights from the input to the output. First input row that is needed, and
+    weights (stop - start, input rows), float32.
     """
     matrix = torch.eye(stop - start)
     for size_in, size_out in zip(sizes[-2::-1], sizes[:0:-1]):

@@ -29,13 +29,8 @@ BLURRED_AT_ONCE = 512
 def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
     """The blur of stock for the 3 inner of ``kernel_size + 2`` pixels.
 
-    Args:
-        kernel_size (int): Odd width of the Gaussian; OpenCV derives its standard deviation (2
-            pixels for 11).
-        device (torch.device): Where it is needed.
-
-    Returns:
-        Tensor: (3, kernel_size + 2), float32.
+    (3, ``kernel_size`` + 2), float32; OpenCV derives the standard deviation from the width (2
+    pixels for 11).
     """
     taps = cv2.getGaussianKernel(kernel_size, 0, cv2.CV_32F)[:, 0]
     matrix = torch.zeros(3, kernel_size + 2)
@@ -49,12 +44,8 @@ class Maps:
 
     The average is never stored as a whole on a CPU: each map is averaged while it is in the cache.
 
-    Args:
-        maps (Tensor): (N, H, W), float32.
-        mirrored (Tensor, optional): Maps of the mirrored input, still mirrored, (N, H, W). Defaults
-            to None.
-        partner (Tensor, optional): For each map its number in ``mirrored``, (N,), int64. Defaults
-            to None.
+    ``maps`` and ``mirrored``, still mirrored, are (N, H, W), float32; ``partner`` (N,) is the
+    number of each map in ``mirrored``.
     """
 
     def __init__(
@@ -119,14 +110,7 @@ class Maps:
 def crop_patches(maps: Maps, x: Tensor, y: Tensor, radius: int) -> Tensor:
     """Squares around one pixel of each map, 0 outside the map.
 
-    Args:
-        maps (Maps): N maps of H x W pixels.
-        x (Tensor): Columns (N,), int64.
-        y (Tensor): Rows (N,), int64.
-        radius (int): Pixels on each side of the center.
-
-    Returns:
-        Tensor: (N, 2 * radius + 1, 2 * radius + 1).
+    At columns ``x`` and rows ``y`` (N,), int64; (N, 2 * radius + 1, 2 * radius + 1).
     """
     height, width = maps.height, maps.width
     steps = torch.arange(-radius, radius + 1, device=x.device)
@@ -145,15 +129,7 @@ def log_neighborhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_siz
     logarithm. The scale, a constant summand, vanishes in the derivatives; it matters only to what
     is clipped, and the maps where that is possible are blurred as a whole.
 
-    Args:
-        maps (Maps): N maps of H x W pixels.
-        x (Tensor): Columns of the peaks (N,), int64.
-        y (Tensor): Rows of the peaks (N,), int64.
-        peaks (Tensor): Their values (N,).
-        kernel_size (int): Width of the blur, odd.
-
-    Returns:
-        Tensor: (N, 3, 3), the border of the map repeated outside it.
+    ``x``, ``y`` and ``peaks`` are (N,). (N, 3, 3), the border of the map repeated outside it.
     """
     blur = blur_matrix(kernel_size, x.device)
     patches = crop_patches(maps, x, y, kernel_size // 2 + 1)
@@ -184,12 +160,7 @@ def log_neighborhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_siz
 def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
     """Maximum of each map after the blur of stock, which is 0 outside it.
 
-    Args:
-        maps (Tensor): (N, H, W), float32.
-        kernel_size (int): Width of the blur, odd.
-
-    Returns:
-        Tensor: (N,).
+    (N, H, W), float32, to (N,).
     """
     if maps.device.type == 'cpu':
         kernel_wh = (kernel_size, kernel_size)
@@ -223,11 +194,7 @@ def _blur_of_all(size: int, kernel_size: int, device: torch.device) -> Tensor:
 def newton_step(log_maps: Tensor) -> Tensor:
     """From the central pixel to the maximum of a parabola.
 
-    Args:
-        log_maps (Tensor): (N, 3, 3), rows and columns of log heatmaps.
-
-    Returns:
-        Tensor: What to add to column and row, (N, 2), float64.
+    Of log heatmaps (N, 3, 3) what to add to column and row, (N, 2), float64.
     """
     f = log_maps.double()
     center = f[:, 1, 1]

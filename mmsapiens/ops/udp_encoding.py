@@ -21,15 +21,9 @@ def visible_windows(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows of keypoints, and the weights of the keypoints.
 
-    Args:
-        keypoints (np.ndarray): (x, y) in pixels of the heatmap, (K, 2).
-        visible (np.ndarray): Visibility (K,); below 0.5 a map stays empty.
-        size_wh (tuple[int, int]): Width and height of the heatmap.
-        sigma (float): Standard deviation in pixels of the heatmap.
-
-    Returns:
-        tuple: Left and upper pixel of each window (K, 2), int64; whether it is drawn (K,), bool;
-        and weights (K,): the visibility, 0 where a visible keypoint's window is outside the map.
+    ``keypoints`` (K, 2) are x, y in pixels of the heatmap, ``visible`` is (K,). Left and upper
+    pixel of each window (K, 2), int64; whether it is drawn (K,), bool; and weights (K,): the
+    visibility, 0 where a visible keypoint's window is outside the map.
     """
     radius = sigma * WINDOW_SIGMAS
     nearest = (keypoints + 0.5).astype(np.int64)
@@ -46,12 +40,8 @@ def draw_gaussians(
 ) -> None:
     """Draw one Gaussian on each map, in place.
 
-    Args:
-        heatmaps (np.ndarray): Zeros (K, H, W), float32.
-        keypoints (np.ndarray): As in :func:`visible_windows`.
-        first (np.ndarray): Left and upper pixel of the windows (K, 2).
-        drawn (np.ndarray): Whether each is drawn (K,).
-        sigma (float): Standard deviation in pixels of the heatmap.
+    ``heatmaps`` are zeros (K, H, W), float32; ``first`` and ``drawn`` are of
+    :func:`visible_windows`.
     """
     numbers = np.flatnonzero(drawn)  # N of the K maps
     first, keypoints = first[numbers], keypoints[numbers]

@@ -39,14 +39,9 @@ def unit_vectors(vectors: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
 def normalize_vectors(vectors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Scale vectors to length 1.
 
-    Args:
-        vectors (np.ndarray): Floating point, (..., C). It is not changed.
-        out (np.ndarray, optional): Where the result goes, contiguous; may be ``vectors`` itself.
-            Defaults to None, a new array.
-
-    Returns:
-        np.ndarray: Of the same shape and type; vectors shorter than 1e-6 become zero. Those of
-        length 1, within rounding of single precision, are kept.
+    Floating point (..., C); ``out`` is contiguous and may be ``vectors`` itself. Vectors
+    shorter than 1e-6 become zero, those of length 1, within rounding of single precision, are
+    kept.
     """
     if out is None:
         out = np.empty(vectors.shape, vectors.dtype)
@@ -96,13 +91,7 @@ def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.n
     An image says nothing about a stretch in depth; the geometric mean of the two in the image is
     taken. So a uniform scale changes nothing.
 
-    Args:
-        vectors (np.ndarray): Normals, floating point, (..., C). It is not changed.
-        scale_x (float): New width of the image over its old one.
-        scale_y (float): The same of the height.
-
-    Returns:
-        np.ndarray: Unit vectors of the same shape and type.
+    ``scale_x`` and ``scale_y`` are the new size of the image over its old one.
     """
     mean = (scale_x * scale_y) ** 0.5
     factors = np.ones(vectors.shape[-1], dtype=vectors.dtype)
@@ -114,12 +103,7 @@ def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.n
 def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
     """Turn vectors with their image.
 
-    Args:
-        vectors (np.ndarray): Floating point, (..., C). It is not changed.
-        degree (float): Clockwise as one looks at the image, in degrees.
-
-    Returns:
-        np.ndarray: Of the same shape and type.
+    (..., C), clockwise as one looks at the image.
     """
     sin, cos = np.sin(np.deg2rad(degree)), np.cos(np.deg2rad(degree))
     x, y = vectors[..., 0], vectors[..., 1]
@@ -132,14 +116,8 @@ def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
 def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarray:
     """Angles between vectors.
 
-    Args:
-        pred (np.ndarray): Vectors of any length, with three components along ``axis``.
-        target (np.ndarray): Likewise.
-        axis (int): Of the components. Defaults to 0.
-
-    Returns:
-        np.ndarray: Degrees in [0, 180], float64, without the axis; exact also near 0 and 180, where
-        the arc cosine is not. NaN where a vector has no direction.
+    Three components along ``axis``. Degrees in [0, 180], float64, exact also near 0 and 180,
+    where the arc cosine is not; NaN where a vector has no direction.
     """
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     with np.errstate(invalid='ignore'):  # infinity has no direction

@@ -2,7 +2,7 @@
 
 from .. import engine, models, transforms  # noqa: F401
 from ..registry import list_in_host
-from .codecs import BatchedUDPHeatmap
+from .codecs import KEYPOINT_CODECS, BatchedUDPHeatmap
 from .datasets import (
     CheckedCocoDataset,
     CheckedCocoWholeBodyDataset,
@@ -12,8 +12,7 @@ from .datasets import (
 from .heads import InstanceNormHeatmapHead
 from .hooks import PoseDataCheckHook
 from .metrics import ConvertingCocoMetric, WholeBodyMetric
-from .registry import KEYPOINT_CODECS
-from .transforms import ConvertVocabulary, RequireVisibleKeypoints
+from .transforms import ConvertVocabulary, PoseTableDistortion, RequireVisibleKeypoints
 from .visualization import GroupedPoseVisualizer
 
 __all__ = [
@@ -27,6 +26,7 @@ __all__ = [
     'GroupedPoseVisualizer',
     'InstanceNormHeatmapHead',
     'PoseDataCheckHook',
+    'PoseTableDistortion',
     'RequireVisibleKeypoints',
     'WholeBodyMetric',
 ]

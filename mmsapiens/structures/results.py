@@ -148,7 +148,7 @@ class MapResult:
     values: NDArray
     field: str
     classes: tuple[str, ...] = ()
-    palette: tuple[tuple[int, int, int], ...] = ()
+    palette: tuple[tuple[int, ...], ...] = ()
 
     @property
     def is_labels(self) -> bool:

@@ -12,16 +12,10 @@ IDENTITY: np.ndarray = np.arange(256, dtype=np.uint8)
 def change_hsv(
     img: np.ndarray, hue: np.ndarray | None = None, saturation: np.ndarray | None = None
 ) -> np.ndarray:
-    """Exchange hues and saturations.
+    """A new BGR image, uint8 (H, W, 3), with other hues and saturations.
 
-    Args:
-        img (np.ndarray): BGR, uint8 (H, W, 3).
-        hue (np.ndarray, optional): New values of OpenCV's hues, which are in [0, 180), uint8
-            (256,). Defaults to None, the old ones.
-        saturation (np.ndarray, optional): New saturations. Defaults to None.
-
-    Returns:
-        np.ndarray: A new image; rounded as by OpenCV, also where nothing changes.
+    The tables (256,), uint8, have the new value of each old one, hues being OpenCV's in [0, 180);
+    None changes nothing but what OpenCV rounds.
     """
     hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
     for channel, table in enumerate((hue, saturation)):

@@ -20,14 +20,8 @@ _TAIL = 16
 def check_is_whole(path: str, content: bytes) -> None:
     """Refuse an image file that is empty or was cut short.
 
-    OpenCV decodes the beginning of a JPEG and fills the rest with gray.
-
-    Args:
-        path (str): Name for the message.
-        content (bytes): The file.
-
-    Raises:
-        BadSampleError: If the file is empty or lacks its end.
+    OpenCV decodes the beginning of a JPEG and fills the rest with gray. ``path`` is for the
+    BadSampleError.
     """
     if not content:
         raise BadSampleError(

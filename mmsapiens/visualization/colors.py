@@ -24,14 +24,7 @@ COLOR_MAPS = {
 
 
 def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
-    """Colors of levels.
-
-    Args:
-        levels (np.ndarray): In [0, 1], (H, W); times 255, truncated, it is the entry of the map.
-        color_map (str): A key of :data:`COLOR_MAPS`.
-
-    Returns:
-        np.ndarray: RGB, uint8 (H, W, 3).
+    """RGB of levels in [0, 1], (H, W): times 255, truncated, is the entry of the map.
 
     Raises:
         KeyError: If the color map is unknown.
@@ -47,15 +40,7 @@ def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
 
 
 def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Pixels that have a color, bool (H, W): finite, and in the mask.
-
-    Args:
-        values (np.ndarray): (H, W).
-        mask (np.ndarray, optional): (H, W), everything if None.
-
-    Raises:
-        ValueError: If the shapes are not (H, W) and equal.
-    """
+    """Pixels of a map (H, W) that have a color, bool (H, W): finite, and in the mask (H, W)."""
     if values.ndim != 2:
         raise ValueError(f'a map to draw must have the shape (H, W), but got {values.shape}')
     finite = np.isfinite(values)
@@ -77,16 +62,9 @@ def value_range(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
 
 
 def to_levels(values: np.ndarray, mask: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Values as levels between the limits.
+    """Values (H, W) in a bool mask as float32 levels in [0, 1] between the limits; others get 0.
 
-    Args:
-        values (np.ndarray): (H, W).
-        mask (np.ndarray): Pixels to look at, bool (H, W); others get 0.
-        limits (tuple[float, float]): Values of level 0 and level 1. If they are equal, the level is
-            0.
-
-    Returns:
-        np.ndarray: In [0, 1], float32 (H, W).
+    If the limits are equal, the level is 0.
     """
     low, high = limits
     levels = np.zeros(values.shape, dtype=np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,28 @@ from ..ops.depth_alignment import align_depth
 from ..ops.unit_vectors import angles_deg
 from ..structures.fields import DEPTH_MAP, Field
 from .colors import color_values, value_range
-from .depth import color_depth, draw_pseudo_normals
-from .legends import PAPER, blank, class_legend, font_size, line_height, text_strip
-from .normals import normal_ball, normals_to_rgb
-from .panels import Bar, Tile, indent, join_row, row_width
-from .parts import draw_parts, draw_wrong_parts, present_classes
+from .maps import (
+    color_depth,
+    draw_parts,
+    draw_pseudo_normals,
+    draw_wrong_parts,
+    normal_ball,
+    normals_to_rgb,
+    present_classes,
+)
+from .panels import (
+    PAPER,
+    Bar,
+    Tile,
+    blank,
+    class_legend,
+    font_size,
+    indent,
+    join_row,
+    line_height,
+    row_width,
+    text_strip,
+)
 
 ERROR_COLORS = 'magma'
 MAX_ANGLE_DEG = 45.0
@@ -32,14 +50,9 @@ MAX_DEPTH_ERROR = 0.25
 class Scene:
     """What a drawing may look at beside its map; all of one size.
 
-    Attributes:
-        image (np.ndarray): The image, RGB, uint8 (H, W, 3).
-        human_mask (np.ndarray, optional): Where people are, bool (H, W). Defaults to None, unknown.
-        gt (np.ndarray, optional): The true map of the field, (C, H, W). Defaults to None, unknown.
-        classes (Sequence[str]): Names of the classes. Defaults to none.
-        palette (Sequence[Sequence[int]]): Their RGB colors. Defaults to none.
-        opacity (float): Share of the colors of classes. Defaults to 0.5.
-        with_background (bool): Whether to paint class 0. Defaults to False.
+    The image is RGB, uint8 (H, W, 3), people are where ``human_mask`` (H, W) is set, ``gt`` is the
+    true map (C, H, W); without them they are unknown. ``opacity`` is the share of the colors of
+    classes, of which ``with_background`` paints class 0 as well.
     """
 
     image: np.ndarray
@@ -55,9 +68,6 @@ class FieldDrawer:
     """The default: numbers as colors, or three channels as RGB.
 
     A special drawing overrides what differs, and has its name in :data:`DRAWERS`.
-
-    Args:
-        field (Field): What it draws.
     """
 
     def __init__(self, field: Field) -> None:
@@ -80,21 +90,10 @@ class FieldDrawer:
     def drawn(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
         """Pixels of a map to draw: where there is a truth, if it is known."""
         finite = reduce(np.logical_and, map(np.isfinite, maps))
-        if scene.gt is None:
-            return finite & self.people(scene)
-        return finite & self.valid(scene.gt, scene)
+        return finite & (self.people(scene) if scene.gt is None else self.valid(scene.gt, scene))
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw a map.
-
-        Args:
-            maps (np.ndarray): Truth or prediction, (C, H, W).
-            scene (Scene): What belongs to it.
-            title (str): For the tile.
-
-        Returns:
-            Tile: An image of the size of the map.
-        """
+        """Draw truth or prediction, (C, H, W)."""
         mask = self.drawn(maps, scene)
         source = maps if scene.gt is None else scene.gt
         low, high = value_range(source, np.broadcast_to(mask, source.shape))
@@ -106,15 +105,7 @@ class FieldDrawer:
         return Tile(title, image, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
 
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile | None:
-        """Draw how far a prediction is from the truth of the scene.
-
-        Args:
-            pred (np.ndarray): (C, H, W).
-            scene (Scene): With the truth.
-
-        Returns:
-            Tile | None: None if this field has no such drawing.
-        """
+        """Draw how far a prediction (C, H, W) is from the truth; None without such a drawing."""
         assert scene.gt is not None
         mask = self.drawn(pred, scene)
         where = np.broadcast_to(mask, pred.shape)
@@ -129,17 +120,7 @@ class FieldDrawer:
     def legend(
         self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int
     ) -> np.ndarray | None:
-        """What the colors of a row of drawings mean.
-
-        Args:
-            maps (Sequence[np.ndarray]): The maps of the row, (C, H, W).
-            scene (Scene): What belongs to them.
-            width (int): Width W of the legend.
-            size (int): Of the font.
-
-        Returns:
-            np.ndarray | None: RGB, uint8 (_, W, 3); None without a legend.
-        """
+        """What the colors of a row of maps (C, H, W) mean, (_, width, 3); None without a legend."""
         return None
 
 
@@ -165,18 +146,12 @@ class PartsDrawer(FieldDrawer):
     """Colors of classes over the image; wrong pixels in red."""
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw class ids; see :func:`.parts.draw_parts`."""
-        image = draw_parts(
-            scene.image,
-            maps[0],
-            scene.palette,
-            opacity=scene.opacity,
-            with_background=scene.with_background,
-        )
-        return Tile(title, image)
+        """Draw class ids; see :func:`.maps.draw_parts`."""
+        options: dict[str, Any] = dict(opacity=scene.opacity, with_background=scene.with_background)
+        return Tile(title, draw_parts(scene.image, maps[0], scene.palette, **options))
 
     def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
-        """Mark wrong pixels; see :func:`.parts.draw_wrong_parts`."""
+        """Mark wrong pixels; see :func:`.maps.draw_wrong_parts`."""
         assert scene.gt is not None
         image, share = draw_wrong_parts(scene.image, pred[0], scene.gt[0])
         return Tile(f'wrong: {share:.1%}', image)
@@ -200,7 +175,7 @@ class DepthDrawer(FieldDrawer):
         return valid if scene.human_mask is not None else valid & (maps[0] >= 0)
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw depth; see :func:`.depth.color_depth`."""
+        """Draw depth; see :func:`.maps.color_depth`."""
         image = color_depth(maps[0], self.drawn(maps, scene))
         return Tile(title, image, Bar('inferno', 'far', 'near'))
 
@@ -216,7 +191,7 @@ class DepthDrawer(FieldDrawer):
         return error_tile(error, mask, MAX_DEPTH_ERROR, text, '{:.1%}')
 
     def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
-        """The relief; see :func:`.depth.draw_pseudo_normals`."""
+        """The relief; see :func:`.maps.draw_pseudo_normals`."""
         image = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
         return [Tile('relief of the prediction', image)]
 
@@ -225,7 +200,7 @@ class NormalsDrawer(FieldDrawer):
     """Normals as RGB; the error as an angle."""
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw normals; see :func:`.normals.normals_to_rgb`."""
+        """Draw normals; see :func:`.maps.normals_to_rgb`."""
         normals = np.moveaxis(maps, 0, -1)
         return Tile(title, normals_to_rgb(normals, self.drawn(maps, scene)))
 
@@ -241,14 +216,9 @@ class NormalsDrawer(FieldDrawer):
         """A ball with the colors of all directions."""
         ball = normal_ball(2 * line_height(size), PAPER)
         room = max(1, width - ball.shape[1] - size)
-        words = np.concatenate(
-            [
-                text_strip('x right: red, y up: green,', room, size),
-                text_strip('z towards the camera: blue', room, size),
-            ]
-        )
-        space = blank(len(words), size)
-        return np.concatenate([ball, space, words], axis=1)
+        lines = 'x right: red, y up: green,', 'z towards the camera: blue'
+        words = np.concatenate([text_strip(line, room, size) for line in lines])
+        return np.concatenate([ball, blank(len(words), size), words], axis=1)
 
 
 DRAWERS: dict[str, type[FieldDrawer]] = {DEPTH_MAP.name: DepthDrawer}
@@ -256,13 +226,7 @@ DRAWERS: dict[str, type[FieldDrawer]] = {DEPTH_MAP.name: DepthDrawer}
 
 
 def drawer_of(field: Field) -> FieldDrawer:
-    """The drawing of a field.
-
-    By name, else by kind: class ids, directions, and numbers.
-
-    Args:
-        field (Field): A row of the table of fields.
-    """
+    """The drawing of a field by its name, else by kind: class ids, directions, and numbers."""
     if field.name in DRAWERS:
         return DRAWERS[field.name](field)
     if field.is_labels:
@@ -275,18 +239,9 @@ def drawer_of(field: Field) -> FieldDrawer:
 def draw_field(
     field: Field, scene: Scene, pred: np.ndarray | None, title: str, *, with_error: bool = True
 ) -> list[np.ndarray]:
-    """A row of images of a field and, if there is one, its legend.
+    """A row of images of a field and, if there is one, its legend, for :func:`.panels.stack`.
 
-    Args:
-        field (Field): A row of the table of fields.
-        scene (Scene): The image, perhaps with the truth.
-        pred (np.ndarray, optional): Prediction, (C, H, W).
-        title (str): Of the image.
-        with_error (bool): Whether to draw the error where truth and prediction are known. Defaults
-            to True.
-
-    Returns:
-        list[np.ndarray]: RGB, uint8 (_, _, 3), for :func:`.panels.stack`.
+    The error of a prediction (C, H, W) is drawn where the scene has the truth.
     """
     drawer, what = drawer_of(field), field.name.replace('_', ' ')
     tiles, maps = [Tile(title, scene.image)], []

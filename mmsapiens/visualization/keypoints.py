@@ -48,16 +48,8 @@ def point_colors(keypoint_set: KeypointSet) -> list[tuple[int, int, int]]:
 
 
 def point_radius(keypoints: np.ndarray, box: np.ndarray | None) -> float:
-    """Radius of a body point in pixels.
-
-    Args:
-        keypoints (np.ndarray): Visible points of a person, (M, 2).
-        box (np.ndarray, optional): Its box (x1, y1, x2, y2); the extent of the points if None.
-    """
-    if box is not None:
-        extent = np.asarray(box[2:4]) - np.asarray(box[:2])
-    else:
-        extent = np.ptp(keypoints, axis=0)
+    """Radius of a body point in pixels, by the box, or else the extent of the points (M, 2)."""
+    extent = np.ptp(keypoints, axis=0) if box is None else np.subtract(box[2:4], box[:2])
     return max(MIN_RADIUS, POINT_SHARE * float(np.max(extent)))
 
 
@@ -95,31 +87,15 @@ def draw_person(
             # A wrist belongs to the body, its links to the hand; between two sides of the body a
             # link has the color of the middle.
             small = [g for g in (groups[start], groups[end]) if g != 'body']
-            color = GROUP_COLORS[small[0] if small else 'body']
-            if not small and colors[start] == colors[end]:
-                color = colors[start]
-            cv2.line(
-                image,
-                tuple(map(int, whole[start])),
-                tuple(map(int, whole[end])),
-                color,
-                max(1, round(radius * (0.4 if small else 0.7))),
-                cv2.LINE_AA,
-            )
+            is_one_side = not small and colors[start] == colors[end]
+            color = colors[start] if is_one_side else GROUP_COLORS[(*small, 'body')[0]]
+            width = max(1, round(radius * (0.4 if small else 0.7)))
+            ends = [tuple(map(int, whole[index])) for index in (start, end)]
+            cv2.line(image, ends[0], ends[1], color, width, cv2.LINE_AA)
     for index in np.flatnonzero(seen):
-        group = groups[index]
-        size = radius * SHARE_OF_BODY.get(group, 1)
-        center = tuple(map(int, whole[index]))
-        cv2.circle(image, center, max(1, round(size)), colors[index], -1, cv2.LINE_AA)
+        size = max(1, round(radius * SHARE_OF_BODY.get(groups[index], 1)))
+        x, y = map(int, whole[index])
+        cv2.circle(image, (x, y), size, colors[index], -1, cv2.LINE_AA)
         if with_indices:
-            scale = max(0.25, radius / 10)
-            cv2.putText(
-                image,
-                str(index),
-                (center[0] + 2, center[1] - 2),
-                cv2.FONT_HERSHEY_SIMPLEX,
-                scale,
-                colors[index],
-                1,
-                cv2.LINE_AA,
-            )
+            font = (cv2.FONT_HERSHEY_SIMPLEX, max(0.25, radius / 10), colors[index], 1, cv2.LINE_AA)
+            cv2.putText(image, str(index), (x + 2, y - 2), *font)

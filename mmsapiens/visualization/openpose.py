@@ -25,23 +25,9 @@ _JOINTS = (
     'left_knee left_ankle right_eye left_eye right_ear left_ear'
 )
 _LIMBS = (
-    (1, 2),
-    (1, 5),
-    (2, 3),
-    (3, 4),
-    (5, 6),
-    (6, 7),
-    (1, 8),
-    (8, 9),
-    (9, 10),
-    (1, 11),
-    (11, 12),
-    (12, 13),
-    (1, 0),
-    (0, 14),
-    (14, 16),
-    (0, 15),
-    (15, 17),
+    *((1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7)),  # arms
+    *((1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13)),  # legs
+    *((1, 0), (0, 14), (14, 16), (0, 15), (15, 17)),  # head
 )
 _FINGERS = 5
 _FINGER_JOINTS = 4
@@ -60,20 +46,17 @@ def draw_openpose(
     size_hw: tuple[int, int],
     threshold: float = 0.3,
 ) -> np.ndarray:
-    """Draw people in the style of OpenPose on a black canvas.
+    """Draw people in the style of OpenPose on a black canvas of a height and width.
 
     Args:
         keypoints (np.ndarray): (x, y) in pixels, (N, K, 2).
         scores (np.ndarray): Scores or visibilities (N, K).
-        vocabulary (str): What the K keypoints are, see :mod:`mmsapiens.keypoints.keypoint_sets`.
+        vocabulary (str): The set of the K keypoints, see :mod:`mmsapiens.keypoints`.
         size_hw (tuple[int, int]): Height and width of the canvas in pixels.
         threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
 
     Returns:
         np.ndarray: RGB, uint8, (H, W, 3).
-
-    Raises:
-        ValueError: If the number of keypoints is not that of ``vocabulary``.
     """
     target = get_keypoint_set('openpose_wholebody')
     points, values = convert_keypoints(

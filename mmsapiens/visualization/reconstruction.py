@@ -16,30 +16,16 @@ LABEL_HEIGHT = 20
 
 
 def to_images(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
-    """Undo the normalization of the input.
-
-    Args:
-        images (Tensor): Normalized, (B, 3, H, W).
-        mean (Tensor): Of the preprocessor, three numbers.
-        std (Tensor): Likewise.
-
-    Returns:
-        np.ndarray: uint8 (B, H, W, 3), in the channel order of the images.
-    """
+    """Undo the normalization of images (B, 3, H, W); uint8 (B, H, W, 3), in their channel order."""
     pixels = images.float().cpu() * std.view(3, 1, 1).cpu()
     pixels = (pixels + mean.view(3, 1, 1).cpu()).round().clamp(0, 255)
     return pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 class Reconstruction(NamedTuple):
-    """Images, and what the model makes of their visible part.
+    """Images (B, 3, H, W), and what the model makes of every patch of them.
 
-    All are normalized as the input, RGB.
-
-    Attributes:
-        original (Tensor): (B, 3, H, W).
-        predicted (Tensor): The prediction of every patch, (B, 3, H, W).
-        mask (Tensor): 1 for masked pixels, 0 for visible ones, (B, 1, H, W).
+    All are normalized as the input, RGB; the mask (B, 1, H, W) is 1 for masked pixels.
     """
 
     original: Tensor
@@ -55,11 +41,8 @@ class Reconstruction(NamedTuple):
 class Style(NamedTuple):
     """How to turn reconstructions into images.
 
-    Attributes:
-        mean (Tensor): Of the preprocessor, three numbers.
-        std (Tensor): Likewise.
-        paste_visible (bool): Whether visible patches are those of the image instead of predictions,
-            which are never trained. Defaults to True.
+    ``mean`` and ``std`` are those of the preprocessor. Visible patches are those of the image
+    instead of predictions, which are never trained, with ``paste_visible``.
     """
 
     mean: Tensor
@@ -84,34 +67,16 @@ def _label(image: np.ndarray, text: str) -> np.ndarray:
     return np.concatenate([strip, image])
 
 
-def _row(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Images of equal height side by side."""
-    gap = np.full((images[0].shape[0], GAP, 3), 255, np.uint8)
-    parts = [gap]
-    for image in images:
-        parts += [image, gap]
-    return np.concatenate(parts, axis=1)
-
-
-def _column(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of equal width below each other."""
-    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
-    parts = [gap]
-    for row in rows:
-        parts += [row, gap]
-    return np.concatenate(parts)
+def _join(images: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Images of equal height side by side (1), or of equal width below each other (0)."""
+    shape = list(images[0].shape)
+    shape[axis] = GAP
+    gap: np.ndarray = np.full(shape, 255, np.uint8)
+    return np.concatenate([gap, *(part for image in images for part in (image, gap))], axis=axis)
 
 
 def draw_triplets(result: Reconstruction, style: Style) -> np.ndarray:
-    """One row for each image: original, masked, reconstructed.
-
-    Args:
-        result (Reconstruction): Of B images of H x W pixels.
-        style (Style): How to draw.
-
-    Returns:
-        np.ndarray: RGB, uint8 (height, width, 3).
-    """
+    """One row for each image, RGB uint8 (_, _, 3): original, masked, reconstructed."""
     ratio = result.mask.mean().item()
     names = ('original', f'masked {ratio:.0%}', 'reconstructed')
     rows = []
@@ -119,20 +84,12 @@ def draw_triplets(result: Reconstruction, style: Style) -> np.ndarray:
         tiles = list(images)
         if number == 0:
             tiles = [_label(*pair) for pair in zip(tiles, names)]
-        rows.append(_row(tiles))
-    return _column(rows)
+        rows.append(_join(tiles, 1))
+    return _join(rows, 0)
 
 
 def draw_sweep(results: Mapping[float, Reconstruction], style: Style) -> np.ndarray:
-    """Two rows for each image: masked and reconstructed, by mask ratio.
-
-    Args:
-        results (Mapping[float, Reconstruction]): Mask ratio -> what the model made of the same
-            images.
-        style (Style): How to draw.
-
-    Returns:
-        np.ndarray: RGB, uint8 (height, width, 3).
+    """Two rows for each image, RGB uint8 (_, _, 3): masked and reconstructed, by mask ratio.
 
     Raises:
         ValueError: If there is no mask ratio.
@@ -148,5 +105,5 @@ def draw_sweep(results: Mapping[float, Reconstruction], style: Style) -> np.ndar
         if number == 0:
             names = ['original'] + [f'masked {r:.0%}' for r in results]
             top = [_label(*pair) for pair in zip(top, names)]
-        rows += [_row(top), _row(bottom)]
-    return _column(rows)
+        rows += [_join(top, 1), _join(bottom, 1)]
+    return _join(rows, 0)

@@ -1,10 +1,12 @@
-"""Results of one task drawn over their image.
+"""Results of tasks drawn over their image, and side by side with titles.
 
 Images are RGB, uint8 (H, W, 3). Shapes: N people, H W pixels.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -17,9 +19,24 @@ from ..structures.results import ImageResult, MapResult, People, PoseResult
 from .colors import spread_palette
 from .field_drawers import Scene, drawer_of
 from .keypoints import draw_person
-from .legends import font_size, text_strip, text_width
-from .panels import Tile
+from .panels import (
+    Tile,
+    class_legend,
+    display_size,
+    font_size,
+    gap_of,
+    indent,
+    join_row,
+    stack,
+    text_strip,
+    text_width,
+)
 
+LONGER_SIDE = (280, 640)
+"""Least and greatest longer side of an image of a panel."""
+ASPECT = 1.78
+"""Width by height that a panel should have, that of a screen."""
+_TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
 BOX_COLOR = (255, 255, 255)
 MAP_OPACITY = 0.9
 PART_OPACITY = 0.6
@@ -50,18 +67,9 @@ def draw_pose(
     threshold: float = 0.3,
     with_boxes: bool = True,
 ) -> NDArray:
-    """Draw keypoints, and boxes with the numbers of tracks.
+    """Draw the keypoints of N people into an image, and return it.
 
-    Args:
-        image (NDArray): RGB, uint8 (H, W, 3); drawn into.
-        pose (PoseResult): Of N people.
-        people (People): The same people.
-        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
-        with_boxes (bool): Whether to draw boxes, except one around the whole image. Defaults to
-            True.
-
-    Returns:
-        NDArray: The same image.
+    With ``with_boxes`` also boxes with the numbers of tracks, except one around the whole image.
     """
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
@@ -121,15 +129,14 @@ def map_tile(
         )
         return drawer_of(get_field(result.field)).draw(maps, scene, title)
 
-    is_mixed = result.is_labels
-    tile = scene_of.drawn_once((id(result), opacity if is_mixed else None), draw)
+    tile = scene_of.drawn_once((id(result), opacity if result.is_labels else None), draw)
     return replace(tile, title=title)
 
 
-def _palette(result: MapResult) -> list[tuple[int, int, int]]:
+def _palette(result: MapResult) -> Sequence[Sequence[int]]:
     """RGB colors of the classes, spread if it has none."""
     if result.palette or not result.is_labels:
-        return list(result.palette)
+        return result.palette
     return spread_palette(max(len(result.classes), 1))
 
 
@@ -155,11 +162,82 @@ def draw_overlay(
         return pose_overlay(result, task, threshold)
     if opacity is None:
         opacity = PART_OPACITY if found.is_labels else MAP_OPACITY
-    tile = map_tile(found, result, task, opacity)
-    drawn = tile.image
+    drawn = map_tile(found, result, task, opacity).image
     if found.is_labels:
         return drawn
     image = to_rgb(result)
     mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)
     mask = result.human_mask
     return mixed if mask is None else np.where(mask[..., None], mixed, image)
+
+
+def columns_for(count: int, height: int, width: int) -> int:
+    """Images of a height and width in a row so that the panel has about :data:`ASPECT`."""
+
+    def cost(columns: int) -> tuple[float, int]:
+        rows = math.ceil(count / columns)
+        aspect = columns * width / (rows * height)
+        empty = rows * columns - count
+        return abs(math.log(aspect / ASPECT)) + 0.15 * empty, columns
+
+    return min(range(1, count + 1), key=cost)
+
+
+def draw_panel(
+    result: ImageResult,
+    tasks: Sequence[str] | None = None,
+    *,
+    threshold: float = 0.3,
+    with_legend: bool = True,
+) -> NDArray:
+    """Draw an image beside the results of its tasks.
+
+    Args:
+        result (ImageResult): Of one image.
+        tasks (Sequence[str], optional): In this order. Defaults to None, all of the result.
+        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
+        with_legend (bool): Whether to list the classes that occur. Without, the size of a panel
+            depends on the size of the image only. Defaults to True.
+
+    Returns:
+        NDArray: RGB, uint8 (_, _, 3).
+    """
+    height, width = display_size(*result.frame.size_hw, *LONGER_SIDE)
+    size = font_size(height, width)
+    tiles = [Tile('input', _fit(to_rgb(result), height, width))]
+    for task in tasks if tasks is not None else result.tasks:
+        tile = _tile(result, task, threshold)
+        tiles.append(Tile(tile.title, _fit(tile.image, height, width), tile.bar))
+    columns = columns_for(len(tiles), height, width)
+    rows = [
+        join_row(tiles[start : start + columns], size) for start in range(0, len(tiles), columns)
+    ]
+    pieces = [stack(rows)]
+    if with_legend:
+        room = pieces[0].shape[1] - gap_of(size)
+        legends = [_legend(found, room, size) for found in result.tasks.values()]
+        pieces += [indent(legend, size) for legend in legends if legend is not None]
+    return stack(pieces)
+
+
+def _tile(result: ImageResult, task: str, threshold: float) -> Tile:
+    found = result.tasks[task]
+    if isinstance(found, MapResult):
+        return map_tile(found, result, _TITLES.get(found.field, task))
+    drawn = pose_overlay(result, task, threshold)
+    return Tile(f'pose, {found.keypoints.shape[1]} keypoints', drawn)
+
+
+def _fit(image: NDArray, height: int, width: int) -> NDArray:
+    """Resize an image of any size."""
+    way = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_NEAREST
+    return cv2.resize(image, (width, height), interpolation=way)
+
+
+def _legend(found: PoseResult | MapResult, width: int, size: int) -> NDArray | None:
+    """What the colors of classes mean; None without any."""
+    if isinstance(found, PoseResult) or not (found.is_labels and found.classes and found.palette):
+        return None
+    ids = [int(i) for i in np.unique(found.values) if 0 < i < len(found.classes)]
+    entries = [(found.classes[i], found.palette[i]) for i in ids]
+    return class_legend(entries, width, size) if entries else None

@@ -68,6 +68,15 @@ def test_without_config_as_with_it(task, changes, tmp_path):
     assert build_encoder(weights)[1].mean == without.model.rule.mean
 
 
+def test_another_config_is_warned_about(tmp_path, caplog):
+    cfg = Config.fromfile(tiny_config('depth', tmp_path))
+    cfg.model.data_preprocessor.update(mean=[1.0, 2.0, 3.0])
+    meta = dict(mmsapiens=model_metadata(build_without_weights(cfg)))
+    path = random_weights(tmp_path / 'sapiens-test_depth.py', tmp_path / 'w.pth', meta=meta)
+    build_network('depth', tmp_path / 'sapiens-test_depth.py', path)
+    assert "trained with {'mean': (1.0, 2.0, 3.0)}" in caplog.text
+
+
 def tiny_file(path, task, facts=None, **changes):
     """A file of one task in the layout of a training, with or without metadata."""
     model = build_model('sapiens-tiny', task, img_size=(64, 48))

@@ -14,9 +14,11 @@ from parity import data_folder
 from tiny_inference import ARCH, tiny_task
 
 from mmsapiens.checkpoints import write_checkpoint
+from mmsapiens.cli.image_runs import RunProgress
 from mmsapiens.cli.main import run
 from mmsapiens.inference.write_run import WRITERS
 from mmsapiens.models import SapiensViT
+from mmsapiens.structures.results import ReadFailure
 
 
 @pytest.fixture(scope='module')
@@ -149,3 +151,10 @@ def test_help_starts_no_torch():
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == 'False'
+
+
+def test_no_bar_but_on_a_terminal(capfd):
+    with RunProgress(quiet=False) as progress:
+        progress.start(1)
+        progress.item(ReadFailure('a', 'in/a.jpg', 'is an empty file'))
+    assert capfd.readouterr().err == 'cannot read in/a.jpg: is an empty file\n'

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from mmengine.registry import Registry
 
-from mmsapiens.compat import transformers5
+from mmsapiens.compat import remedies
 
 SCRIPT = dedent("""
     import mmsapiens
@@ -56,14 +56,14 @@ def test_only_too_new_versions_are_refused(monkeypatch, installed, usable):
     def version(name):
         assert name == 'transformers'
         if installed is None:
-            raise transformers5.PackageNotFoundError(name)
+            raise remedies.PackageNotFoundError(name)
         return installed
 
-    monkeypatch.setattr(transformers5, 'version', version)
+    monkeypatch.setattr(remedies, 'version', version)
     module = ModuleType('dependency')
     module.WITH_MULTIMODAL = True
     module.register_multimodal_placeholder = None
-    transformers5.fix_multimodal(module)
+    remedies.fix_multimodal(module)
     assert module.WITH_MULTIMODAL is usable
     if usable:
         assert module.register_multimodal_placeholder is None

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -131,3 +134,15 @@ def test_wrong_input_is_named(changes, message):
     kwargs = dict(gt=[person()], detections=[found()], keypoint_ids=[0, 1, 2], sigmas=SIGMAS)
     with pytest.raises(ValueError, match=message):
         evaluate_oks(**{**kwargs, **changes})
+
+
+def test_a_core_without_xtcocotools_names_the_extra():
+    code = (
+        'import sys; sys.modules["xtcocotools"] = None\n'
+        'from mmsapiens.evaluation import evaluate_oks\n'
+        'found = dict(image_id=1, keypoints=[[1.0, 1, 1]], score=1.0)\n'
+        'evaluate_oks([dict(found, bbox=[0, 0, 9, 9], area=81)], [found], [0], [0.1])'
+    )
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.startswith('ImportError: ') and 'pip install "mmsapiens[pose]"' in last

@@ -16,9 +16,7 @@ from mmsapiens.models.tasks import TASKS
 from mmsapiens.ops import decode_udp_heatmaps
 from mmsapiens.structures.fields import get_field
 from mmsapiens.structures.results import Image
-from mmsapiens.visualization.depth import color_depth
-from mmsapiens.visualization.normals import normals_to_rgb
-from mmsapiens.visualization.parts import draw_parts
+from mmsapiens.visualization.maps import color_depth, draw_parts, normals_to_rgb
 
 
 def lite_model(task, size_hw):

@@ -20,8 +20,7 @@ from mmsapiens.inference.writers import (
 )
 from mmsapiens.inference.writers.coco_results import UNKNOWN
 from mmsapiens.io.map_io import read_map
-from mmsapiens.visualization.image_panel import columns_for, draw_panel
-from mmsapiens.visualization.results import draw_overlay
+from mmsapiens.visualization.results import columns_for, draw_overlay, draw_panel
 
 FIELDS = {'seg-28': 'seg_map', 'depth': 'depth_map', 'normal': 'normal_map'}
 TASKS = ['pose-17', *FIELDS]

@@ -45,7 +45,7 @@ def test_a_row_is_its_config(name, size):
     theirs = {key: head[key] for key in task.head_channels(size) if key in head}
     if theirs:
         assert theirs == {key: task.head_channels(size)[key] for key in theirs}
-    assert built.prefix == ('head.' if task.is_pose else 'decode_head.')
+    assert built.last == ('final_layer' if task.is_pose else 'conv_seg')
     if task.is_pose:
         codec = head.decoder
         assert tuple(codec.input_size) == size_hw[::-1]

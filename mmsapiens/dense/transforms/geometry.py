@@ -137,9 +137,8 @@ class RandomCropFields(BaseTransform):
         size = results['img'].shape[:2]
         window = self._draw(size)
         labels = results.get(SEG_MAP.key)
-        is_ruled = labels is not None and self.cat_max_ratio < 1
-        for _ in range(self.tries if is_ruled else 0):
-            if self._is_mixed(labels[window]):
+        for _ in range(self.tries):
+            if labels is None or self.cat_max_ratio == 1 or self._is_mixed(labels[window]):
                 break
             window = self._draw(size)
         return window

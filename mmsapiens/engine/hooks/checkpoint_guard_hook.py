@@ -29,15 +29,7 @@ class CheckpointGuardHook(Hook):
         add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check the head of ``checkpoint`` against the model.
-
-        Args:
-            runner (Runner): The runner, its model is built.
-            checkpoint (dict): As loaded; not changed.
-
-        Raises:
-            ValueError: See :func:`mmsapiens.checkpoints.heads.check_heads`.
-        """
+        """Check the head of ``checkpoint`` against the model."""
         model = inner_model(runner)
         source = runner.cfg.get('load_from')
         try:

@@ -28,13 +28,6 @@ class CompileBlocksHook(Hook):
         self.settings = settings
 
     def before_train(self, runner: Runner) -> None:
-        """Compile.
-
-        Args:
-            runner (Runner): Its model is changed.
-
-        Raises:
-            ValueError: If the model has no such blocks.
-        """
+        """Compile."""
         number = compile_blocks(runner.model, **self.settings)
         print_log(f'{number} transformer blocks are compiled', 'current')

@@ -30,10 +30,7 @@ class DataCheckHook(Hook):
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
         """Refuse data that the model must not see.
 
-        Args:
-            runner (Runner): Of the run.
-            mode (str): 'train', 'val' or 'test'.
-            model (nn.Module): The model, without a wrapper.
+        ``mode`` is 'train', 'val' or 'test'; the model has no wrapper.
         """
         raise NotImplementedError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,41 @@ from ...core.folder_lock import lock_folder
 from ...core.formatting import shorten
 from ...registry import HOOKS
 from .checkpoint_metadata import add_metadata
-from .resumed_schedules import describe_changes
+
+SETTINGS = (
+    *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
+    *('start_factor', 'end_factor', 'step_size', 'total_iters'),
+)
+"""What a scheduler of mmengine keeps of its config, in iterations."""
+
+
+def _flat(schedulers: Any) -> list[Any]:
+    """The schedulers of one optimizer, or of several by name."""
+    if isinstance(schedulers, Mapping):
+        return [one for group in schedulers.values() for one in group]
+    return list(schedulers or [])
+
+
+def describe_changes(saved: Any, current: Any) -> list[str]:
+    """What a resumed run takes from the checkpoint, not from its config.
+
+    ``saved`` are states in a list, or in lists by the optimizer's name, ``current`` schedulers
+    likewise.
+    """
+    states: Sequence[Mapping[str, Any]] = _flat(saved)
+    schedulers = _flat(current)
+    changes = []
+    if len(states) != len(schedulers):
+        changes.append(f'{len(states)} schedules instead of {len(schedulers)}')
+    for state, scheduler in zip(states, schedulers):
+        now = scheduler.state_dict()
+        for name in SETTINGS:
+            if name in state and name in now and state[name] != now[name]:
+                changes.append(
+                    f'`{name}` of {type(scheduler).__name__} is '
+                    f'{state[name]} instead of {now[name]}'
+                )
+    return changes
 
 
 def is_whole(path: Path) -> bool:
@@ -31,15 +66,7 @@ def is_whole(path: Path) -> bool:
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
     """The checkpoint written last, of those that are whole.
 
-    Args:
-        folder (Path): Where to look.
-        pattern (str): For ``Path.glob``.
-
-    Returns:
-        Path | None: None if there is no checkpoint at all.
-
-    Raises:
-        RuntimeError: If there are some, but none is whole.
+    None if there is no checkpoint at all; if none is whole, a RuntimeError.
     """
     found = list(folder.glob(pattern))
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)

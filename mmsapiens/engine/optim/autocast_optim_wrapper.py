@@ -72,13 +72,7 @@ class AutocastOptimWrapper(OptimWrapper):
     def update_params(
         self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
     ) -> None:
-        """Backward and, when due, step; nothing at all for an outlier.
-
-        Args:
-            loss (Tensor): The training loss, a scalar.
-            step_kwargs (dict, optional): For ``optimizer.step``. Defaults to None.
-            zero_kwargs (dict, optional): For ``optimizer.zero_grad``. Defaults to None.
-        """
+        """Backward and, when due, step; nothing at all for an outlier."""
         if self.guard is None or self.guard.accepts(loss):
             super().update_params(loss, step_kwargs, zero_kwargs)
             return

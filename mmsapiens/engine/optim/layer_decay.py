@@ -79,13 +79,7 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
         return encoder
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: object) -> None:
-        """Append one group for each depth, with and without decay.
-
-        Args:
-            params (list[dict]): Groups, extended in place; each has ``group_name``, ``lr_scale``,
-                ``lr`` and ``weight_decay``.
-            module (nn.Module): The model.
-        """
+        """Append one group for each depth, with and without decay."""
         encoder = self._encoder(module)
         last = encoder.num_layers + 1
         rate = self.paramwise_cfg['layer_decay_rate']

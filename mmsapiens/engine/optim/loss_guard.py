@@ -62,14 +62,8 @@ class LossGuard:
     def accepts(self, loss: Tensor) -> bool:
         """Judge a loss and take note of it.
 
-        Args:
-            loss (Tensor): A scalar; the largest over all processes counts.
-
-        Returns:
-            bool: Whether to train on it, the same on every process.
-
-        Raises:
-            RuntimeError: If it is one rejection too many; on every process.
+        The largest over all processes counts, so that all decide alike. One rejection too
+        many is a RuntimeError.
         """
         # all_reduce works in place; NaN would vanish in a maximum.
         largest = loss.detach().float().clone()
@@ -90,14 +84,8 @@ class LossGuard:
     def accepts_gradients(self, gradients: Iterable[Tensor]) -> bool:
         """Judge gradients before a step.
 
-        Args:
-            gradients (Iterable[Tensor]): All of this process, or its shards.
-
-        Returns:
-            bool: Whether they are finite on every process; the same on every process.
-
-        Raises:
-            RuntimeError: If it is one rejection too many; on every process.
+        ``gradients`` are all of this process, or its shards; all processes decide alike.
+        One rejection too many is a RuntimeError.
         """
         grads = list(gradients)
         broken = torch.zeros((), device=grads[0].device if grads else None)

@@ -68,16 +68,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
         extra_ckpt: dict | None = None,
         callback: Callable | None = None,
     ) -> None:
-        """Write a folder; all processes call it.
-
-        Args:
-            filename (str): The folder.
-            save_optimizer (bool): Whether to save the optimizer. Defaults to True.
-            save_param_scheduler (bool): Whether to save the schedules. Defaults to True.
-            extra_ckpt (dict, optional): Further entries. Defaults to None.
-            callback (Callable, optional): Called with the checkpoint before it is written. Defaults
-                to None.
-        """
+        """Write a folder; all processes call it."""
         checkpoint: dict[str, Any] = dict(extra_ckpt or {})
         checkpoint.setdefault('meta', {}).update(
             seed=self.seed,
@@ -135,11 +126,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
         return checkpoint
 
     def load_optim_state_dict(self, state_dict: dict) -> None:
-        """Load the optimizer; all processes call it.
-
-        Args:
-            state_dict (dict): ``optimizer`` of :meth:`load_checkpoint`.
-        """
+        """Load the optimizer; all processes call it."""
         if FOLDER not in state_dict:
             super().load_optim_state_dict(state_dict)
             return

@@ -39,13 +39,7 @@ class StrategyRunner(FlexibleRunner):
     ) -> None:
         """Save a checkpoint; all processes call it.
 
-        Args:
-            out_dir (str): Its folder.
-            filename (str): Its name.
-            *args: Of ``FlexibleRunner.save_checkpoint``.
-            backend_args (dict, optional): Only local disks get checkpoints
-                that are whole. Defaults to None.
-            **kwargs: Of ``FlexibleRunner.save_checkpoint``.
+        With ``backend_args`` of another store than a local disk as the stock runner does.
         """
         if (backend_args or {}).get('backend', 'atomic') != 'atomic':
             super().save_checkpoint(out_dir, filename, *args, backend_args=backend_args, **kwargs)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ...core.atomic_files import atomic_write
 from ...structures.results import ImageResult
-from ...visualization.image_panel import draw_panel
-from ...visualization.results import draw_overlay
+from ...visualization.results import draw_overlay, draw_panel
 from .base import Writer
 
 QUALITY = 92

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from numpy.typing import NDArray
 
 from ...structures.results import ImageResult
-from ...visualization.image_panel import draw_panel
-from ...visualization.results import draw_overlay
+from ...visualization.results import draw_overlay, draw_panel
 
 
 class AnnotatedVideo:

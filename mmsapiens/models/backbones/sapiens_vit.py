@@ -164,11 +164,8 @@ class SapiensViT(nn.Module):
     def layer_of(self, name: str) -> int:
         """Depth of a parameter.
 
-        Args:
-            name (str): Its name in this module, without parts of wrappers.
-
-        Returns:
-            int: 0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows.
+        0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows;
+        ``name`` is without parts of wrappers.
         """
         if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
             return 0

@@ -20,11 +20,7 @@ from ..layers.deconv_trunk import conv_layers, deconv_layers
 
 
 def check_features(feats: Tensor, in_channels: int) -> Tensor:
-    """The feature map (B, D, h, w) of an encoder of the right width.
-
-    Raises:
-        ValueError: If ``feats`` is no feature map of ``in_channels``.
-    """
+    """The feature map (B, D, h, w) of an encoder of the right width."""
     shape = tuple(feats.shape)
     if len(shape) != 4 or shape[1] != in_channels:
         raise ValueError(
@@ -36,12 +32,7 @@ def check_features(feats: Tensor, in_channels: int) -> Tensor:
 
 
 def upsample(head: nn.Module, feats: Tensor) -> Tensor:
-    """The trunk of a head: (B, D, h, w) to (B, _, 2^n h, 2^n w) for n transposed convolutions.
-
-    Args:
-        head (nn.Module): With ``in_channels``, ``deconv_layers`` and ``conv_layers``.
-        feats (Tensor): Feature map.
-    """
+    """The trunk of a head: (B, D, h, w) to (B, _, 2^n h, 2^n w) for n transposed convolutions."""
     return head.conv_layers(head.deconv_layers(check_features(feats, head.in_channels)))
 
 
@@ -60,8 +51,6 @@ class UpsamplingHead(nn.Module):
         conv_kernel_sizes (Sequence[int], optional): Defaults to None, 1 each.
     """
 
-    prefix: str
-    """What its parameters start with in the file of a single task."""
     last: str
     """Name of the last convolution."""
 
@@ -99,7 +88,7 @@ class UpsamplingHead(nn.Module):
 class HeatmapHead(UpsamplingHead):
     """A heatmap for each keypoint: (B, D, 64, 48) to (B, K, 256, 192)."""
 
-    prefix, last = 'head.', 'final_layer'
+    last = 'final_layer'
     blur_kernel_size = 11
     """Width of the blur in the decoding, in pixels of the heatmap."""
 
@@ -122,7 +111,7 @@ class HeatmapHead(UpsamplingHead):
 class DenseHead(UpsamplingHead):
     """A value for each pixel."""
 
-    prefix, last = 'decode_head.', 'conv_seg'
+    last = 'conv_seg'
 
     @staticmethod
     def finish(maps: Tensor) -> Tensor:
@@ -133,7 +122,10 @@ class DenseHead(UpsamplingHead):
 class ParsingHead(DenseHead):
     """Logits of classes; the prediction is the class (1, H, W), int64."""
 
-    finish = staticmethod(choose_class)
+    @staticmethod
+    def finish(maps: Tensor) -> Tensor:
+        """Class ids (1, H, W) of logits (C, H, W)."""
+        return choose_class(maps)
 
 
 class DepthHead(DenseHead):

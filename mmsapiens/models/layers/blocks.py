@@ -10,12 +10,8 @@ from torch import nn
 def find_blocks(model: nn.Module) -> list[nn.Module]:
     """The transformer blocks of a model.
 
-    Args:
-        model (nn.Module): Encoders and decoders in it list theirs in an attribute ``blocks``, an
-            ``nn.ModuleList``.
-
-    Returns:
-        list[nn.Module]: Without the wrappers of FSDP.
+    Encoders and decoders list theirs in an attribute ``blocks``, an ``nn.ModuleList``; wrappers
+    of FSDP are taken off.
     """
     lists = [getattr(module, 'blocks', None) for module in model.modules()]
     blocks = [block for each in lists if isinstance(each, nn.ModuleList) for block in each]
@@ -30,16 +26,7 @@ def compile_blocks(model: nn.Module, **settings: Any) -> int:
     whole model. Names and weights stay as they are. Sizes are not made dynamic: the encoder and the
     decoder of an autoencoder would otherwise share code that is slower for both.
 
-    Args:
-        model (nn.Module): As for :func:`find_blocks`; changed.
-        **settings (Any): Of ``torch.compile``; ``dynamic`` defaults to
-            False.
-
-    Returns:
-        int: Number of blocks.
-
-    Raises:
-        ValueError: If there is none.
+    ``settings`` are of ``torch.compile``. A model without blocks is a ValueError.
     """
     blocks = find_blocks(model)
     if not blocks:

@@ -46,20 +46,7 @@ def norm_and_activation(channels: int) -> list[nn.Module]:
 def deconv_layers(
     in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
 ) -> nn.Sequential:
-    """Transposed convolutions, each of which doubles height and width.
-
-    Args:
-        in_channels (int): Channels of the feature map.
-        out_channels (Sequence[int]): Channels after each layer.
-        kernel_sizes (Sequence[int]): 2, 3 or 4 for each layer.
-
-    Returns:
-        nn.Sequential: (B, in_channels, h, w) to (B, out_channels[-1], h * 2^n, w * 2^n) for n
-        layers.
-
-    Raises:
-        ValueError: If the sequences differ in length or a kernel size is not supported.
-    """
+    """Transposed convolutions, each of which doubles height and width."""
     check_lengths('deconv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, kernel_size in zip(out_channels, kernel_sizes):
@@ -87,19 +74,7 @@ def deconv_layers(
 def conv_layers(
     in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
 ) -> nn.Sequential:
-    """Convolutions that keep height and width.
-
-    Args:
-        in_channels (int): Channels of the feature map.
-        out_channels (Sequence[int]): Channels after each layer.
-        kernel_sizes (Sequence[int]): An odd number for each layer.
-
-    Returns:
-        nn.Sequential: (B, in_channels, H, W) to (B, out_channels[-1], H, W).
-
-    Raises:
-        ValueError: If the sequences differ in length or a kernel size is even.
-    """
+    """Convolutions that keep height and width."""
     check_lengths('conv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, kernel_size in zip(out_channels, kernel_sizes):

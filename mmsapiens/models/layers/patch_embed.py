@@ -61,12 +61,8 @@ class PatchEmbed(nn.Module):
     def forward(self, img: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Embed ``img``.
 
-        Args:
-            img (Tensor): Normalized images, (B, 3, H, W), in any dtype; they are converted to that
-                of the weights.
-
-        Returns:
-            tuple: Tokens (B, rows * columns, D), row by row, and the grid (rows, columns).
+        Images (B, 3, H, W) of any dtype to tokens (B, rows * columns, D), row by row, and
+        the grid (rows, columns).
         """
         if self.padding == 'corner':
             pad_h = -img.shape[2] % self.patch_size

@@ -23,14 +23,8 @@ def resize_pos_embed(
     Bicubic without antialiasing, ``align_corners=False``, in float32, as in the reference
     implementation.
 
-    Args:
-        pos_embed (Tensor): (1, E + h * w, D) for ``src_grid`` (h, w).
-        src_grid (tuple[int, int]): Rows and columns of ``pos_embed``.
-        dst_grid (tuple[int, int]): Rows and columns wanted.
-        num_extra_tokens (int): Leading rows E that are kept as they are. Defaults to 0.
-
-    Returns:
-        Tensor: (1, E + rows * columns, D) in the dtype of ``pos_embed``.
+    ``pos_embed`` is (1, E + h * w, D) for ``src_grid`` (h, w); its E leading rows are kept as
+    they are.
     """
     if src_grid == dst_grid:
         return pos_embed
@@ -45,16 +39,8 @@ def resize_pos_embed(
 def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
     """The patch grid of a table that does not say its own.
 
-    Args:
-        num_patches (int): Rows of the table, class token excluded.
-        dst_grid (tuple[int, int]): The grid of the model.
-
-    Returns:
-        tuple[int, int]: ``dst_grid`` if the number fits, else a square, else a grid of the shape of
-        ``dst_grid`` at another resolution.
-
-    Raises:
-        ValueError: If none of them has ``num_patches`` cells.
+    That is ``dst_grid`` if the number fits, else a square, else a grid of the shape of
+    ``dst_grid`` at another resolution, else a ValueError.
     """
     rows, columns = dst_grid
     if num_patches == rows * columns:
@@ -84,18 +70,8 @@ def adapt_pos_embed(
     ``cls_token``. Only a table whose length rules out a grid without that row (for instance 4097)
     is cut otherwise.
 
-    Args:
-        pos_embed (Tensor): (1, T, D).
-        dst_grid (tuple[int, int]): Patch rows and columns of the model.
-        file_has_cls_token (bool): Whether the file holds a class token.
-        with_cls_token (bool): Whether the model has one.
-
-    Returns:
-        Tensor: (1, E + rows * columns, D), E = 1 with a class token, else 0.
-
-    Raises:
-        ValueError: If the model needs a class token that the file lacks, or if the grid of the
-            table cannot be told.
+    From (1, T, D) to (1, E + rows * columns, D), E = 1 with a class token, else 0. A ValueError
+    if the model needs a class token that the file does not have, or if the grid cannot be told.
     """
     num_rows = pos_embed.shape[1]
     has_row = file_has_cls_token

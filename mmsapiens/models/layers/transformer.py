@@ -19,9 +19,6 @@ class DropPath(nn.Module):
     """Stochastic depth: drops the residual branch of whole samples.
 
     From `Deep Networks with Stochastic Depth <https://arxiv.org/abs/1603.09382>`_.
-
-    Args:
-        drop_prob (float): Probability of dropping, in [0, 1). Defaults to 0.
     """
 
     def __init__(self, drop_prob: float = 0.0) -> None:
@@ -44,12 +41,7 @@ class DropPath(nn.Module):
 
 
 class MultiheadAttention(nn.Module):
-    """Self-attention with one fused projection for query, key and value.
-
-    Args:
-        embed_dims (int): Width D.
-        num_heads (int): Number of heads; must divide ``embed_dims``.
-    """
+    """Self-attention with one fused projection for query, key and value."""
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
@@ -77,12 +69,7 @@ class MultiheadAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with an exact GELU between them.
-
-    Args:
-        embed_dims (int): Width D.
-        feedforward_channels (int): Inner width F.
-    """
+    """Two linear layers with an exact GELU between them."""
 
     def __init__(self, embed_dims: int, feedforward_channels: int) -> None:
         super().__init__()
@@ -108,14 +95,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Pre-norm block: attention, then feed-forward, both residual.
-
-    Args:
-        embed_dims (int): Width D.
-        num_heads (int): Number of attention heads.
-        feedforward_channels (int): Inner width of the feed-forward layer.
-        drop_path_rate (float): Stochastic depth, in [0, 1). Defaults to 0.
-    """
+    """Pre-norm block: attention, then feed-forward, both residual."""
 
     def __init__(
         self,

@@ -70,16 +70,7 @@ class HardKeypointMSELoss(nn.Module):
     ) -> Tensor:
         """Loss of heatmaps.
 
-        Args:
-            output (Tensor): Predicted heatmaps (B, K, H, W).
-            target (Tensor): Target heatmaps, likewise.
-            target_weights (Tensor, optional): (B, K). Defaults to None.
-
-        Returns:
-            Tensor: A scalar.
-
-        Raises:
-            ValueError: If ``topk`` is above K, or weights are missing.
+        ``output`` and ``target`` are (B, K, H, W), ``target_weights`` (B, K).
         """
         if self.topk > output.shape[1]:
             raise ValueError(

@@ -1,8 +1,12 @@
 """Datasets of people with keypoints."""
 
-from .checked_coco_dataset import AnnotationChecks, CheckedCocoDataset, CheckedCocoWholeBodyDataset
-from .combined_vocabulary_dataset import CombinedVocabularyDataset
-from .goliath308_dataset import Goliath308Dataset
+from .coco_style_datasets import (
+    AnnotationChecks,
+    CheckedCocoDataset,
+    CheckedCocoWholeBodyDataset,
+    CombinedVocabularyDataset,
+    Goliath308Dataset,
+)
 
 __all__ = [
     'AnnotationChecks',

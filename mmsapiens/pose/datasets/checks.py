@@ -72,20 +72,12 @@ def check_annotation(
     annotation: Mapping[str, Any],
     image: Mapping[str, Any],
     num_keypoints: int,
-    fields: Sequence[str] = ('keypoints',),
+    fields: Sequence[str],
 ) -> None:
-    """Refuse an entry that the stock reader would misread.
+    """Refuse an annotation of the file ``path`` that the stock reader would misread.
 
-    Args:
-        path (str): Name of the annotation file for the message.
-        annotation (Mapping[str, Any]): One of its ``annotations``.
-        image (Mapping[str, Any]): The one of ``images`` it belongs to.
-        num_keypoints (int): Keypoints K of the dataset's metainfo.
-        fields (Sequence[str]): Lists that hold the keypoints together. Defaults to ('keypoints',).
-
-    Raises:
-        ValueError: If width or height of the image are missing, if the box has not 4 numbers, or
-            the keypoints not 3 K.
+    If width or height of its image are missing, if its box has not 4 numbers, or ``fields``, the
+    lists that hold its keypoints together, not 3 for each of ``num_keypoints``.
     """
     for key in ('width', 'height'):
         if not image.get(key):
@@ -104,8 +96,7 @@ def check_annotation(
     if missing:
         raise ValueError(
             f'{where} must have {shorten([f"`{f}`" for f in missing])}. Use '
-            'an annotation file of this vocabulary, or the dataset of this '
-            'file.'
+            'an annotation file of this vocabulary, or the dataset of this file.'
         )
     count = sum(len(annotation[field]) for field in fields)
     if count != 3 * num_keypoints:
@@ -118,12 +109,7 @@ def check_annotation(
 
 
 def flat_boxes(instances: Iterable[Mapping[str, Any]]) -> list:
-    """Ids of the people whose box has no area inside the image.
-
-    Args:
-        instances (Iterable[Mapping[str, Any]]): Parsed annotations, with ``bbox`` (1, 4) as (x1,
-            y1, x2, y2).
-    """
+    """Ids of the people whose ``bbox`` (1, 4), x1, y1, x2, y2, has no area inside the image."""
     return [
         instance['id']
         for instance in instances
@@ -134,16 +120,7 @@ def flat_boxes(instances: Iterable[Mapping[str, Any]]) -> list:
 
 
 def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
-    """Refuse left and right keypoints that do not point at each other.
-
-    Args:
-        where (str): The dataset, for the message.
-        metainfo (Mapping[str, Any]): Parsed metainfo, with ``num_keypoints``, ``flip_indices`` and
-            ``keypoint_id2name``.
-
-    Raises:
-        ValueError: If flipping twice is not the identity.
-    """
+    """Refuse parsed metainfo whose left and right keypoints do not point at each other."""
     count, flip = metainfo['num_keypoints'], list(metainfo['flip_indices'])
     names = metainfo['keypoint_id2name']
     if sorted(flip) == list(range(count)):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -28,28 +27,19 @@ MAX_COORDINATE = 1e6
 class Context:
     """What the entries of a file refer to.
 
-    Attributes:
-        keypoint_set (KeypointSet): Of the file.
-        sizes_wh (Mapping, optional): Id of an image -> its annotated width and height, None if
-            these are unusable. None if the file has no images.
-        categories (frozenset, optional): Ids of the categories. None if the file has none.
+    ``sizes_wh`` is the annotated width and height of each image, None if unusable, by id;
+    ``categories`` the ids of the categories. They are None if the file has no such list.
     """
 
     keypoint_set: KeypointSet
-    sizes_wh: Mapping[EntryId, tuple[float, float] | None] | None
-    categories: frozenset[EntryId] | None
+    sizes_wh: Mapping[EntryId | None, tuple[float, float] | None] | None
+    categories: frozenset[EntryId | None] | None
 
 
 def read_points(annotation: dict, keypoint_set: KeypointSet) -> tuple[np.ndarray, np.ndarray]:
-    """Read the keypoints as far as possible.
+    """x, y and visibility (K, 3) of an annotation, and which could be read, bool (K,).
 
-    Args:
-        annotation (dict): An entry of ``annotations``.
-        keypoint_set (KeypointSet): Of the file.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: x, y and visibility (K, 3), and which of them could be read,
-        bool (K,).
+    Those that could not are 0.
     """
     points = np.zeros((len(keypoint_set), 3))
     given: np.ndarray = np.zeros(len(keypoint_set), dtype=bool)
@@ -62,46 +52,27 @@ def read_points(annotation: dict, keypoint_set: KeypointSet) -> tuple[np.ndarray
     return points, given
 
 
-@dataclass(frozen=True)
+@dataclass
 class Person:
     """An annotation, and what it refers to.
 
-    Attributes:
-        annotation (dict): An entry of ``annotations``.
-        context (Context): Of its file.
+    ``points`` (K, 3) and ``given`` (K,) are those of :func:`read_points`; ``box`` (4,) is x, y,
+    width, height, None unless finite and of an area; ``size_wh`` that of the image, None if
+    unknown.
     """
 
     annotation: dict
     context: Context
 
-    @cached_property
-    def _read(self) -> tuple[np.ndarray, np.ndarray]:
-        return read_points(self.annotation, self.context.keypoint_set)
-
-    @property
-    def points(self) -> np.ndarray:
-        """x, y in pixels and visibility, (K, 3); 0 for those that could not be read."""
-        return self._read[0]
-
-    @property
-    def given(self) -> np.ndarray:
-        """Which keypoints could be read, bool (K,)."""
-        return self._read[1]
-
-    @cached_property
-    def box(self) -> np.ndarray | None:
-        """x, y, width, height in pixels, (4,); None unless finite and of an area."""
+    def __post_init__(self) -> None:
+        self.points, self.given = read_points(self.annotation, self.context.keypoint_set)
         box = to_floats(self.annotation.get('bbox'))
         if box is None or len(box) != 4 or not np.isfinite(box).all() or (box[2:] <= 0).any():
-            return None
-        return box
-
-    @cached_property
-    def size_wh(self) -> tuple[float, float] | None:
-        """Size of its image, None if unknown."""
+            box = None
+        self.box = box
         image_id = entry_id(self.annotation, 'image_id')
         sizes = self.context.sizes_wh
-        return None if sizes is None or image_id is None else sizes.get(image_id)
+        self.size_wh = None if sizes is None or image_id is None else sizes.get(image_id)
 
     @property
     def identity(self) -> tuple:
@@ -125,7 +96,7 @@ class Person:
         yield from check_sides(np.where(usable, self.points, 0), self.context.keypoint_set)
 
     def _check_references(self) -> Iterator[Finding]:
-        known: tuple[tuple[str, str, Container[EntryId] | None], ...] = (
+        known: tuple[tuple[str, str, Container | None], ...] = (
             ('unknown_image', 'image_id', self.context.sizes_wh),
             ('unknown_category', 'category_id', self.context.categories),
         )

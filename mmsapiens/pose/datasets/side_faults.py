@@ -33,10 +33,6 @@ NEARER = 3.0
 MIN_PART_PX = 5.0
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> float:
-    return float(a[0] * b[1] - a[1] * b[0])
-
-
 def _pair(
     points: np.ndarray, keypoint_set: KeypointSet, name: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -77,7 +73,7 @@ def _check_face_and_body(points: np.ndarray, keypoint_set: KeypointSet) -> Itera
     nose_from_eyes = nose[:2] - (eyes[0] + eyes[1]) / 2
     if abs(nose_from_eyes @ across) > MAX_NOSE_SHIFT * width**2:
         return
-    drop = _cross(across, nose_from_eyes) / width**2
+    drop = float(across[0] * nose_from_eyes[1] - across[1] * nose_from_eyes[0]) / width**2
     if drop < -MIN_NOSE_DROP:
         yield (
             'swapped_face',

@@ -22,12 +22,9 @@ _ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """Where the images are.
+    """The folder that ``file_name`` of images starts from.
 
-    Attributes:
-        path (str): The folder that ``file_name`` starts from.
-        with_size (bool): Whether to compare the size of each image; reads the first bytes of all
-            of them. Defaults to True.
+    ``with_size`` compares the size of each image, for which the first bytes of all are read.
     """
 
     path: str
@@ -70,17 +67,7 @@ def validate_document(
     folder: ImageFolder | None = None,
     track: Track = no_progress,
 ) -> list[Fault]:
-    """Find the faults of the content of an annotation file.
-
-    Args:
-        document (object): What the file holds.
-        vocabulary (str): As in :func:`validate_file`, and so are the others.
-        folder (ImageFolder, optional): Where the images are. If None, they are not looked at.
-        track (Track): Shows progress. Defaults to none.
-
-    Returns:
-        list[Fault]: Empty if there are none.
-    """
+    """Find the faults of the content of an annotation file; see :func:`validate_file`."""
     field_indices(vocabulary)  # refuses unknown names
     keypoint_set = get_keypoint_set(vocabulary)
     if not isinstance(document, dict):
@@ -111,15 +98,16 @@ def validate_document(
         faults += _check_entry(where, image, 'duplicate_image_id', first)
         if isinstance(image, dict):
             faults += (Fault(kind, where, text) for kind, text in _check_image(image, folder))
-    first, seen = {}, {}
+    first = {}
+    seen: dict[tuple, str] = {}
     for index, annotation in enumerate(track(people, 'annotations')):
         where = place('annotations', index, annotation)
         faults += _check_entry(where, annotation, 'duplicate_annotation_id', first)
         if not isinstance(annotation, dict):
             continue
-        person = Person(annotation, context)
         # Numbers near the end of the range overflow.
         with np.errstate(over='ignore', invalid='ignore'):
+            person = Person(annotation, context)
             faults += [Fault(kind, where, text) for kind, text in person.faults()]
         key = person.identity
         if key in seen:
@@ -197,7 +185,7 @@ def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
     if not folder.with_size:
         return
     try:
-        found = read_size_wh(path)
+        found = _read_size_wh(path)
     # PIL raises errors of many types on damaged headers, SyntaxError and struct.error among them.
     except Exception as error:
         yield 'unreadable_image', f'{path!r} cannot be read: {error}'
@@ -210,12 +198,8 @@ def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
         )
 
 
-def read_size_wh(path: str) -> tuple[int, int]:
-    """Width and height of an image as OpenCV loads it.
-
-    Args:
-        path (str): The file, of which only the header is read.
-    """
+def _read_size_wh(path: str) -> tuple[int, int]:
+    """Width and height of an image as OpenCV loads it, from its header."""
     with Image.open(path) as image:
         width, height = image.size
         if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):

@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,12 +95,13 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
     return visit('', frozenset())
 
 
-def _name_of(path: str | Path, entry: object) -> str:
+def _name_of(path: str | Path, entry: Any) -> str:
     if isinstance(entry, str):
         return entry
-    for key in NAME_KEYS if isinstance(entry, dict) else ():
-        if key in entry:
-            return entry[key]
+    if isinstance(entry, dict):
+        for key in NAME_KEYS:
+            if key in entry:
+                return entry[key]
     raise ValueError(
         f'entries of {path} must be names or objects with one of '
         f'{list(NAME_KEYS)}, but one is {str(entry)[:100]!r}'

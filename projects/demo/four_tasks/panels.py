@@ -14,8 +14,7 @@ from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 from mmsapiens.ops.depth_alignment import align_depth
 from mmsapiens.visualization.colors import color_values
 from mmsapiens.visualization.keypoints import draw_person
-from mmsapiens.visualization.normals import normals_to_rgb
-from mmsapiens.visualization.parts import draw_parts
+from mmsapiens.visualization.maps import draw_parts, normals_to_rgb
 
 BACKGROUND = (40, 42, 48)
 TALLEST = 384

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmsapiens.dense.metrics import NormalAngleMetric
-from mmsapiens.evaluation.normals import STEPS_PER_DEGREE, histogram_median
+from mmsapiens.evaluation.maps import STEPS_PER_DEGREE, histogram_median
 from mmsapiens.ops.unit_vectors import angles_deg
 from mmsapiens.registry import METRICS
 
@@ -106,7 +106,7 @@ def test_blocks_do_not_change_the_figures(monkeypatch):
     pred = torch.randn(3, 10, 10, generator=generator)
     gt = torch.nn.functional.normalize(pred.flip(0), dim=0)
     whole = evaluate(sample(pred, gt))
-    monkeypatch.setattr('mmsapiens.evaluation.normals._BLOCK', 7)
+    monkeypatch.setattr('mmsapiens.evaluation.maps._BLOCK', 7)
     assert evaluate(sample(pred, gt)) == pytest.approx(whole, rel=1e-12)
 
 

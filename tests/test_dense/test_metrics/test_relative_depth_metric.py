@@ -6,7 +6,7 @@ import torch
 from parity import Case
 
 from mmsapiens.dense.metrics import RelativeDepthMetric
-from mmsapiens.evaluation.depth import FIGURES
+from mmsapiens.evaluation.maps import DEPTH_FIGURES
 from mmsapiens.ops.depth_alignment import fit_scale_shift
 from mmsapiens.registry import METRICS
 
@@ -22,7 +22,7 @@ def sample(pred, gt, mask=None, name='a.png'):
 
 
 def evaluate(*samples, **kwargs):
-    kwargs.setdefault('depth_metrics', FIGURES)
+    kwargs.setdefault('depth_metrics', DEPTH_FIGURES)
     metric = METRICS.build(dict(type='mmsapiens.RelativeDepthMetric', **kwargs))
     metric.process({}, samples)
     return metric.evaluate(len(samples))

@@ -8,8 +8,15 @@ from mmseg.structures import SegDataSample
 from mmsapiens.dense.visualization import DenseVisualizer, displayed_map
 from mmsapiens.structures.fields import FIELDS, Field
 from mmsapiens.visualization.field_drawers import DRAWERS, FieldDrawer, drawer_of
-from mmsapiens.visualization.legends import class_legend, font_size
-from mmsapiens.visualization.panels import Tile, display_size, gap_of, join_row, row_width
+from mmsapiens.visualization.panels import (
+    Tile,
+    class_legend,
+    display_size,
+    font_size,
+    gap_of,
+    join_row,
+    row_width,
+)
 
 META = dict(classes=['bg', 'left', 'right'], palette=[[9] * 3, [255, 0, 0]])
 META['palette'].append([0, 0, 255])

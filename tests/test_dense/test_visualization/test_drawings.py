@@ -8,8 +8,16 @@ from parity import Case
 from mmsapiens.ops.depth_alignment import align_depth
 from mmsapiens.ops.unit_vectors import angles_deg
 from mmsapiens.visualization.colors import NO_TARGET, apply_color_map, color_values, spread_palette
-from mmsapiens.visualization.depth import color_depth, draw_pseudo_normals
-from mmsapiens.visualization.legends import (
+from mmsapiens.visualization.maps import (
+    WRONG,
+    color_depth,
+    draw_parts,
+    draw_pseudo_normals,
+    draw_wrong_parts,
+    normal_ball,
+    normals_to_rgb,
+)
+from mmsapiens.visualization.panels import (
     PAPER,
     class_legend,
     color_bar,
@@ -17,8 +25,6 @@ from mmsapiens.visualization.legends import (
     font_size,
     text_width,
 )
-from mmsapiens.visualization.normals import normal_ball, normals_to_rgb
-from mmsapiens.visualization.parts import WRONG, draw_parts, draw_wrong_parts
 
 PALETTE = [(50, 50, 50), (200, 0, 0), (0, 100, 0)]
 

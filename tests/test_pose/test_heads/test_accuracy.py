@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmpose.evaluation.functional import pose_pck_accuracy
 
-from mmsapiens.pose.heads.accuracy import heatmap_accuracy
+from mmsapiens.pose.heads import heatmap_accuracy
 
 
 @pytest.mark.parametrize('seed', range(5))

@@ -9,7 +9,7 @@ from mmpose.evaluation.metrics import CocoMetric
 
 from mmsapiens.engine.hooks.data_check_hook import leaf_datasets
 from mmsapiens.pose import PoseDataCheckHook
-from mmsapiens.pose.hooks.pose_data_check_hook import keypoint_counts
+from mmsapiens.pose.hooks import keypoint_counts
 
 CONVERTER = dict(type='KeypointConverter', num_keypoints=26, mapping=[(0, 1), (1, 0)])
 

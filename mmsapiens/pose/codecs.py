@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
+from mmengine.registry import Registry
 from mmpose.codecs import UDPHeatmap
+from mmpose.registry import KEYPOINT_CODECS as HOST_KEYPOINT_CODECS
 from torch import Tensor
 
-from ...ops.udp_decoding import decode_udp_heatmaps
-from ...ops.udp_encoding import draw_batch, draw_gaussians, visible_windows
-from ..registry import KEYPOINT_CODECS
+from ..ops.udp_decoding import decode_udp_heatmaps
+from ..ops.udp_encoding import draw_batch, draw_gaussians, visible_windows
+
+# Stock's registry has no root in MMEngine; `mmsapiens.pose` lists ours in it under bare names.
+KEYPOINT_CODECS = Registry('keypoint_codec', parent=HOST_KEYPOINT_CODECS, scope='mmsapiens')
 
 
 @KEYPOINT_CODECS.register_module()
@@ -66,19 +69,14 @@ class BatchedUDPHeatmap(UDPHeatmap):
     def encode(
         self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Targets of one person.
+        """Targets of one person: ``keypoint_weights`` (1, K) and ``heatmaps`` (K, H, W).
+
+        With ``encode_on_device`` instead of these ``heatmap_keypoints`` (1, K, 2) in pixels of the
+        heatmap.
 
         Args:
             keypoints (np.ndarray): (x, y) in pixels of the input, (1, K, 2).
-            keypoints_visible (np.ndarray, optional): Visibility (1, K). Defaults to None, all
-                visible.
-
-        Returns:
-            dict[str, np.ndarray]: ``keypoint_weights`` (1, K) and ``heatmaps`` (K, H, W), or, with
-            ``encode_on_device``, ``heatmap_keypoints`` (1, K, 2) in pixels of the heatmap.
-
-        Raises:
-            ValueError: If there is not exactly one person.
+            keypoints_visible (np.ndarray, optional): (1, K). Defaults to None, all visible.
         """
         if len(keypoints) != 1:
             raise ValueError(
@@ -100,15 +98,7 @@ class BatchedUDPHeatmap(UDPHeatmap):
         return encoded
 
     def draw(self, heatmap_keypoints: Tensor, weights: Tensor) -> Tensor:
-        """Heatmaps of what :meth:`encode` left to the device.
-
-        Args:
-            heatmap_keypoints (Tensor): (B, K, 2).
-            weights (Tensor): Keypoint weights (B, K).
-
-        Returns:
-            Tensor: Heatmaps (B, K, H, W), float32.
-        """
+        """Heatmaps (B, K, H, W), float32, of what :meth:`encode` left to the device: (B, K, 2)."""
         return draw_batch(heatmap_keypoints, weights, self.heatmap_size, self.sigma)
 
     def decode(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,23 +112,12 @@ class BatchedUDPHeatmap(UDPHeatmap):
         mirrored: Tensor | None = None,
         flip_indices: Sequence[int] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Keypoints and scores of a batch; see :func:`decode_udp_heatmaps`.
+        """Keypoints and scores of heatmaps (B, K, H, W); see :func:`decode_udp_heatmaps`.
 
-        Args:
-            batch_encoded (Tensor): Heatmaps (B, K, H, W).
-            mirrored (Tensor, optional): Heatmaps of the mirrored input. Defaults to None.
-            flip_indices (Sequence[int], optional): Needed with ``mirrored``. Defaults to None.
-
-        Returns:
-            tuple: For each person keypoints (1, K, 2), float64, in pixels of the input, and scores
-            (1, K), float32.
+        ``mirrored`` are those of the mirrored input. For each person the keypoints are (1, K, 2),
+        float64, in pixels of the input, and the scores (1, K), float32.
         """
         points, scores = decode_udp_heatmaps(
             batch_encoded, self.input_size, self.blur_kernel_size, mirrored, flip_indices
         )
-        return _people(points), _people(scores)
-
-
-def _people(batch: Tensor) -> list[Any]:
-    """One array with a leading axis for each entry of a batch."""
-    return list(batch.cpu().numpy()[:, None])
+        return list(points.cpu().numpy()[:, None]), list(scores.cpu().numpy()[:, None])

@@ -14,19 +14,16 @@ from mmpose.datasets.transforms import KeypointConverter
 from mmpose.models.heads import HeatmapHead
 from torch import nn
 
-from ...core.formatting import shorten
-from ...engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
-from ...registry import HOOKS
-from ..datasets.checks import check_flip_indices, flat_boxes, is_local
+from ..core.formatting import shorten
+from ..engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
+from ..registry import HOOKS
+from .datasets.checks import check_flip_indices, flat_boxes, is_local
 
 
 def keypoint_counts(dataset: Any) -> set[int]:
-    """Numbers of keypoints in the samples of a dataset.
+    """Numbers of keypoints in the samples of a dataset, none if it has no keypoints.
 
     That of its metainfo, or of the ``KeypointConverter`` in its pipeline.
-
-    Args:
-        dataset (BaseDataset | ConcatDataset): Any dataset; those without keypoints give none.
     """
     if isinstance(dataset, ConcatDataset):
         return set().union(*map(keypoint_counts, dataset.datasets))
@@ -40,17 +37,8 @@ def keypoint_counts(dataset: Any) -> set[int]:
     return set() if count is None else {count}
 
 
-def check_head(where: str, dataset: Any, model: nn.Module) -> None:
-    """Refuse a dataset with other keypoints than a heatmap head.
-
-    Args:
-        where (str): The dataset, for the message.
-        dataset (BaseDataset | ConcatDataset): The dataset.
-        model (nn.Module): A pose estimator.
-
-    Raises:
-        ValueError: If the numbers differ.
-    """
+def _check_head(where: str, dataset: Any, model: nn.Module) -> None:
+    """Refuse a dataset ``where`` with other keypoints than the model's heatmap head, if any."""
     head = getattr(model, 'head', None)
     if not isinstance(head, HeatmapHead):
         return
@@ -92,7 +80,7 @@ class PoseDataCheckHook(DataCheckHook):
                 file = part.bbox_file or part.ann_file
                 self._check_part(f'`{mode}_dataloader` ({file})', part)
         if not _converts_predictions(getattr(runner, f'{mode}_evaluator', None)):
-            check_head(f'`{mode}_dataloader`', dataset, model)
+            _check_head(f'`{mode}_dataloader`', dataset, model)
 
     def _check_part(self, where: str, dataset: BaseDataset) -> None:
         if len(dataset) == 0:

@@ -9,10 +9,10 @@ import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.visualization import PoseLocalVisualizer
 
-from ...keypoints.keypoint_sets import get_keypoint_set
-from ...registry import VISUALIZERS
-from ...visualization.keypoints import draw_person
-from ...visualization.openpose import draw_openpose
+from ..keypoints.keypoint_sets import get_keypoint_set
+from ..registry import VISUALIZERS
+from ..visualization.keypoints import draw_person
+from ..visualization.openpose import draw_openpose
 
 BY_SIZE = {17: 'coco', 133: 'coco_wholebody', 308: 'goliath308'}
 

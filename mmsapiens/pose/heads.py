@@ -11,12 +11,14 @@ from mmpose.models.heads import HeatmapHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...checkpoints.heads import check_loaded
-from ...models.heads import upsample
-from ...models.layers import conv_layers, deconv_layers
-from ...registry import MODELS
-from ..codecs import BatchedUDPHeatmap
-from .accuracy import heatmap_accuracy
+from ..checkpoints.heads import check_loaded
+from ..models.heads import upsample
+from ..models.layers import conv_layers, deconv_layers
+from ..registry import MODELS
+from .codecs import BatchedUDPHeatmap
+
+ACCURACY_THRESHOLD = 0.05
+"""Largest distance of a hit, as a share of the map."""
 
 
 @MODELS.register_module()
@@ -80,17 +82,10 @@ class InstanceNormHeatmapHead(HeatmapHead):
         batch_data_samples: Sequence[PoseDataSample],
         train_cfg: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
-        """Losses of a batch, computed on its device.
+        """``loss_kpt`` and ``acc_pose`` of a batch, computed on its device.
 
-        Args:
-            feats (Sequence[Tensor]): Feature maps; the last one counts.
-            batch_data_samples (Sequence[PoseDataSample]): With heatmaps, or with the keypoints that
-                the codec draws them from.
-            train_cfg (Mapping, optional): ``compute_acc=False`` leaves the accuracy out. Defaults
-                to None.
-
-        Returns:
-            dict[str, Tensor]: ``loss_kpt`` and ``acc_pose``.
+        The samples have heatmaps, or the keypoints that the codec draws them from. In
+        ``train_cfg``, ``compute_acc=False`` leaves the accuracy out.
 
         Raises:
             ValueError: If the targets have another size than the heatmaps.
@@ -105,7 +100,13 @@ class InstanceNormHeatmapHead(HeatmapHead):
             maps = [sample.gt_fields.heatmaps for sample in batch_data_samples]
             target = torch.stack(maps)
         if target.shape != pred.shape:
-            raise ValueError(_other_size(pred.shape, target.shape))
+            (_, count, height, width), found = pred.shape, target.shape
+            raise ValueError(
+                f'the head predicts {count} heatmaps, {height} high and {width} wide, but the '
+                f'targets are {found[1]}, {found[2]} high and {found[3]} wide. Set '
+                '`out_channels` of the head to the number of keypoints, and `heatmap_size` of '
+                f'the codec to ({width}, {height}).'
+            )
         losses = dict(loss_kpt=self.loss_module(pred, target, weights))
         if (train_cfg or {}).get('compute_acc', True):
             losses['acc_pose'] = heatmap_accuracy(pred, target, weights)
@@ -117,16 +118,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
         batch_data_samples: Sequence[PoseDataSample],
         test_cfg: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Keypoints of a batch; the flip test stays on its device.
-
-        Args:
-            feats (Sequence): Feature maps, or two of them with a flip test.
-            batch_data_samples (Sequence[PoseDataSample]): The batch.
-            test_cfg (Mapping, optional): As in the stock head. Defaults to None.
-
-        Returns:
-            list[InstanceData]: As in the stock head.
-        """
+        """Keypoints of a batch as in the stock head, but the flip test stays on its device."""
         test_cfg = test_cfg or {}
         is_fused = (
             test_cfg.get('flip_test', False)
@@ -167,12 +159,26 @@ class InstanceNormHeatmapHead(HeatmapHead):
         check_loaded(state_dict, prefix, self._weight_shapes, 'head')
 
 
-def _other_size(pred: Sequence[int], target: Sequence[int]) -> str:
-    """What to say when targets do not fit the heatmaps of the head."""
-    return (
-        f'the head predicts {pred[1]} heatmaps, {pred[2]} high and {pred[3]} '
-        f'wide, but the targets are {target[1]}, {target[2]} high and '
-        f'{target[3]} wide. Set `out_channels` of the head to the number of '
-        f'keypoints, and `heatmap_size` of the codec to ({pred[3]}, '
-        f'{pred[2]}).'
-    )
+def heatmap_accuracy(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Share of keypoints whose maximum is where that of the target is, of heatmaps (B, K, H, W).
+
+    The number of stock ``pose_pck_accuracy``, which copies the maps to the CPU: x is measured in
+    heights and y in widths of the map; the mean over people for each keypoint, then over those
+    that are labelled at all, with ``weights`` (B, K) above 0. It is 0 if none is.
+    """
+    height, width = pred.shape[2:]
+    distance = _peaks(pred) - _peaks(target)  # (B, K, 2)
+    distance = distance / distance.new_tensor([height, width])
+    labelled = weights > 0
+    hits = (distance.norm(dim=2) < ACCURACY_THRESHOLD) & labelled
+    people = labelled.sum(dim=0)  # (K,)
+    share = hits.sum(dim=0) / people.clamp(min=1)
+    return share.sum() / (people > 0).sum().clamp(min=1)
+
+
+def _peaks(heatmaps: Tensor) -> Tensor:
+    """Column and row of each maximum (B, K, 2); -1 where it is not > 0."""
+    value, index = heatmaps.detach().flatten(2).max(dim=2)
+    width = heatmaps.shape[3]
+    points = torch.stack([index % width, index // width], dim=2)
+    return torch.where((value > 0)[..., None], points, -1).float()

@@ -1,17 +1,19 @@
-"""AP and AR of every part of the body."""
+"""Evaluation of poses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.fileio import dump
 from mmengine.logging import print_log
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 
-from ...evaluation.oks import evaluate_oks
-from ...evaluation.wholebody import (
+from ..evaluation.oks import evaluate_oks
+from ..evaluation.wholebody import (
     PROTOCOLS,
     WHOLEBODY,
     convert_by_equal_names,
@@ -20,12 +22,54 @@ from ...evaluation.wholebody import (
     read_keypoints,
     write_keypoints,
 )
-from ...keypoints.keypoint_sets import convert_keypoints, get_keypoint_set
-from ...registry import METRICS
-from .dataset_filter import DatasetFilter
-from .prediction_checks import check_prediction
+from ..keypoints.keypoint_sets import convert_keypoints, get_keypoint_set, read_metainfo
+from ..registry import METRICS
 
 _FIXED = ('iou_type', 'pred_converter', 'gt_converter')
+
+
+@METRICS.register_module()
+class ConvertingCocoMetric(CocoMetric):
+    """Stock ``CocoMetric`` in front of which predictions are converted.
+
+    Stock's own ``pred_converter`` needs a dataset of the target set; here a model of 133 or
+    308 keypoints is evaluated with its own loader on the 17 of COCO, for instance beside
+    :class:`WholeBodyMetric` in one run.
+
+    Args:
+        source (str): Keypoint set of the predictions, see :mod:`mmsapiens.keypoints.keypoint_sets`.
+        target (str): Keypoint set of ``ann_file``. Defaults to 'coco'.
+        **kwargs: Arguments of ``CocoMetric``.
+
+    Raises:
+        KeyError: If a keypoint set is unknown.
+    """
+
+    def __init__(self, source: str, target: str = 'coco', **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        get_keypoint_set(source)  # refuses unknown names
+        self.source, self.target = source, target
+        self._target_meta = parse_pose_metainfo(read_metainfo(target))
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Metainfo of ``target``, whatever that of the loader is."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        self._dataset_meta = self._target_meta
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Convert and collect the predictions of a batch; its samples are left as they are."""
+        converted = []
+        for sample in data_samples:
+            pred = dict(sample['pred_instances'])
+            pred['keypoints'], pred['keypoint_scores'] = convert_keypoints(
+                pred['keypoints'], pred['keypoint_scores'], self.source, self.target
+            )
+            converted.append(dict(sample, pred_instances=pred))
+        super().process(data_batch, converted)
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -150,11 +194,8 @@ class WholeBodyMetric(CocoMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep the predictions for this dataset.
 
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[dict]): With ``id``, ``img_id``, ``gt_instances`` and
-                ``pred_instances``, whose ``keypoints`` are (N, K, 2) in pixels of the image and
-                ``keypoint_scores`` (N, K).
+        The samples have ``id``, ``img_id``, ``gt_instances`` and ``pred_instances``, whose
+        ``keypoints`` are (N, K, 2) in pixels of the image and ``keypoint_scores`` (N, K).
 
         Raises:
             ValueError: If predictions have not the number of keypoints of ``pred_vocabulary``, are
@@ -163,7 +204,7 @@ class WholeBodyMetric(CocoMetric):
         self._read_persons()
         own = [s for s in data_samples if self.dataset_filter.takes(s)]
         for data_sample in own:
-            check_prediction(data_sample, self.coco.imgs, self.pred_vocabulary)
+            _check_prediction(data_sample, self.coco.imgs, self.pred_vocabulary)
         start = len(self.results)
         super().process(data_batch, own)
         convert = convert_by_equal_names if self.reference_unmapped else convert_keypoints
@@ -198,13 +239,7 @@ class WholeBodyMetric(CocoMetric):
         return {} if self.format_only else dict(self._evaluate_groups())
 
     def results2json(self, keypoints: Mapping[int, list], outfile_prefix: str) -> None:
-        """Keep the persons found, and write them if a prefix was given.
-
-        Args:
-            keypoints (Mapping[int, list]): Image id -> persons, with ``keypoints`` (E, 3) of x, y,
-                score.
-            outfile_prefix (str): The file is ``PREFIX.keypoints.json``.
-        """
+        """Keep the persons of each image, and write ``PREFIX.keypoints.json`` if there is one."""
         self._detections = [
             self._detection(person) for people in keypoints.values() for person in people
         ]
@@ -251,3 +286,74 @@ class WholeBodyMetric(CocoMetric):
             table.append(f'{group:<12}{len(ids):>8}{values["AP"]:>8.3f}{values["AR"]:>8.3f}')
         print_log('\n'.join(table), logger='current')
         return figures
+
+
+class DatasetFilter:
+    """Takes the samples of one dataset, wherever they are in a run over several.
+
+    Those of ``dataset_name``, whose ``img_path`` is below ``img_folder`` as it is written there;
+    None is any. ``others`` are names or folders of the samples not taken.
+    """
+
+    def __init__(self, dataset_name: str | None = None, img_folder: str | None = None) -> None:
+        self.dataset_name = dataset_name
+        self.img_folder = None if img_folder is None else Path(img_folder)
+        self.others: set[str] = set()
+
+    def takes(self, data_sample: Mapping[str, Any]) -> bool:
+        """Whether a sample belongs to the dataset; a ValueError if it does not say it."""
+        if self.dataset_name is not None:
+            name = self._read(data_sample, 'dataset_name')
+            if name != self.dataset_name:
+                self.others.add(name)
+                return False
+        if self.img_folder is not None:
+            path = Path(self._read(data_sample, 'img_path'))
+            if self.img_folder not in path.parents:
+                self.others.add(str(path.parent))
+                return False
+        return True
+
+    @staticmethod
+    def _read(data_sample: Mapping[str, Any], key: str) -> str:
+        if data_sample.get(key) is None:
+            raise ValueError(
+                f'data samples must have `{key}` to tell datasets apart; '
+                'name it in `meta_keys` of PackPoseInputs'
+            )
+        return data_sample[key]
+
+    def __str__(self) -> str:
+        return str(self.dataset_name or self.img_folder)
+
+
+def _check_prediction(
+    data_sample: Mapping[str, Any], images: Mapping[int, Mapping[str, Any]], vocabulary: str
+) -> None:
+    """Raise if predictions (N, K, 2) would give wrong figures without a word.
+
+    If the image is not in the annotation file, which has ``images`` by id, or there under another
+    file name; if K is not that of ``vocabulary``; if a coordinate is not finite.
+    """
+    image_id = data_sample['img_id']
+    name = Path(data_sample.get('img_path') or '').name
+    image = images.get(image_id)
+    if image is None or name not in ('', Path(image.get('file_name', name)).name):
+        raise ValueError(
+            f'image {image_id} {name} of the predictions is not in the '
+            'annotation file; of several datasets in one run choose by '
+            '`dataset_name` or `img_folder`'
+        )
+    points = np.asarray(data_sample['pred_instances']['keypoints'])
+    count = len(get_keypoint_set(vocabulary))
+    if points.ndim != 3 or points.shape[1] != count:
+        raise ValueError(
+            f'predictions must be (N, {count}, 2), `pred_vocabulary` being '
+            f'{vocabulary!r}, but got {points.shape} for image {image_id}'
+        )
+    if not np.isfinite(points).all():
+        raise ValueError(
+            f'predictions must be finite, but got '
+            f'{(~np.isfinite(points)).sum()} other values for image '
+            f'{image_id}'
+        )

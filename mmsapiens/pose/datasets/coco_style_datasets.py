@@ -1,14 +1,17 @@
-"""COCO datasets that say what is wrong with their files."""
+"""COCO-style datasets that say what is wrong with their files."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
+import numpy as np
 from mmengine.logging import print_log
+from mmpose.datasets import CombinedDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset, CocoWholeBodyDataset
 
 from ...core.formatting import shorten
-from ...keypoints.keypoint_sets import keypoint_fields
+from ...keypoints.keypoint_sets import keypoint_fields, read_metainfo
 from ...registry import DATASETS
 from .checks import check_annotation, check_detections, check_file, check_json, flat_boxes
 
@@ -104,3 +107,55 @@ class CheckedCocoWholeBodyDataset(AnnotationChecks, CocoWholeBodyDataset):
     """Stock ``CocoWholeBodyDataset`` with :class:`AnnotationChecks`."""
 
     KEYPOINT_FIELDS = keypoint_fields('coco_wholebody')
+
+
+class _Goliath308Reader(BaseCocoStyleDataset):
+    """Reads the 308 keypoints; the rest is stock."""
+
+    METAINFO = read_metainfo('goliath308')
+
+    def parse_data_info(self, raw_data_info: dict) -> dict[str, Any] | None:
+        """One person; ``keypoints``, here 17 of them, and their count become those of the 308."""
+        (field,) = keypoint_fields('goliath308')
+        annotation = raw_data_info['raw_ann_info']
+        if field not in annotation:
+            return None
+        points = annotation[field]
+        visible = int((np.array(points[2::3], dtype=np.float32) > 0).sum())
+        annotation = dict(annotation, keypoints=points, num_keypoints=visible)
+        return super().parse_data_info(dict(raw_data_info, raw_ann_info=annotation))
+
+
+@DATASETS.register_module()
+class Goliath308Dataset(AnnotationChecks, _Goliath308Reader):
+    """The 308-keypoint vocabulary of `Sapiens <https://arxiv.org/abs/2408.12569>`_ in COCO's
+    layout.
+
+    For training and evaluation, with any number of people in an image. An annotation has, besides
+    the fields of COCO, ``goliath_wholebody_kpts`` with 308 * 3 numbers x, y, v: pixels of the
+    image, and v > 0 for visible. Names, sigmas, left-right pairs and links are in
+    ``mmsapiens/keypoints/goliath308.json``.
+    """
+
+    KEYPOINT_FIELDS = keypoint_fields('goliath308')
+
+
+@DATASETS.register_module()
+class CombinedVocabularyDataset(CombinedDataset):
+    """Stock ``CombinedDataset`` whose metainfo is that of a keypoint set.
+
+    Each dataset of another set has :class:`mmsapiens.pose.ConvertVocabulary` in its own
+    pipeline; the augmentation, which swaps left and right, belongs into the ``pipeline`` of this
+    one.
+
+    Args:
+        vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308'.
+        datasets (list[dict]): Configs of the datasets.
+        **kwargs: ``pipeline`` and ``sample_ratio_factor`` of stock.
+
+    Raises:
+        KeyError: If the set is unknown.
+    """
+
+    def __init__(self, vocabulary: str, datasets: list[dict], **kwargs: Any) -> None:
+        super().__init__(read_metainfo(vocabulary), datasets, **kwargs)

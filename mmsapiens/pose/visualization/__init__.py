@@ -1,5 +1,0 @@
-"""Visualizers of poses."""
-
-from .grouped_pose_visualizer import GroupedPoseVisualizer
-
-__all__ = ['GroupedPoseVisualizer']
