@@ -28,8 +28,6 @@ from .prefetch import close, in_chunks, look_ahead, map_ahead, naming, run_ahead
 
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further image."""
-CHUNKS_IN_FLIGHT = 7
-"""Most chunks between the first image that was read and the caller."""
 
 
 class Network(Protocol):
