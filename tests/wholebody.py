@@ -1,6 +1,6 @@
 """Small whole-body annotation files, and predictions with a known OKS.
 
-Letters: K keypoints of a vocabulary.
+Shapes: K keypoints of a vocabulary.
 """
 
 import json

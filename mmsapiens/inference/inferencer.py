@@ -1,6 +1,6 @@
 """The inferencer: any images, any of the tasks, results or files.
 
-Letters: N people, H W height and width of an image.
+Shapes: N people, H W height and width of an image.
 """
 
 from __future__ import annotations

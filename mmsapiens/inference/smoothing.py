@@ -1,6 +1,6 @@
 """Keypoints of a video without jitter.
 
-Letters: N people, K keypoints.
+Shapes: N people, K keypoints.
 """
 
 from __future__ import annotations

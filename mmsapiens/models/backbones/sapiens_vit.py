@@ -24,7 +24,7 @@ class SapiensViT(nn.Module):
     files, refuses another size and resizes position embeddings. The class that hosts build from
     a config also takes ``init_cfg``.
 
-    Letters: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
+    Shapes: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
     with a class token.
 
     Args:

@@ -1,6 +1,6 @@
 """Position embeddings of patch grids: resizing, and reading from files.
 
-Letters: h w patch rows and columns, D width. A table is (1, T, D) with T = h * w, or 1 + h * w when
+Shapes: h w patch rows and columns, D width. A table is (1, T, D) with T = h * w, or 1 + h * w when
 its first row belongs to the class token.
 """
 

@@ -1,6 +1,6 @@
 """Blocks of a plain vision transformer.
 
-The parameter names are those of the released checkpoints. Letters: B batch, L tokens, D width, N
+The parameter names are those of the released checkpoints. Shapes: B batch, L tokens, D width, N
 heads, F width of the feed-forward layer.
 """
 

@@ -1,6 +1,6 @@
 """Losses of surface normals: by component and by angle.
 
-Letters: B batch, H W pixels. Both are pooled over the pixels of the batch.
+Shapes: B batch, H W pixels. Both are pooled over the pixels of the batch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What one can say about an image without looking at it.
 
-Letters: N images, K keypoints, C classes, H W pixels.
+Shapes: N images, K keypoints, C classes, H W pixels.
 """
 
 from __future__ import annotations

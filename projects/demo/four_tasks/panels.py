@@ -1,6 +1,6 @@
 """Drawings of what networks, truth and baselines say.
 
-Images are RGB, uint8 (H, W, 3). Letters: H W pixels.
+Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Small geometry: rotations, triangle meshes, noise, spherical harmonics.
 
-Letters: N points, V vertices, F faces, E edges, K attributes.
+Shapes: N points, V vertices, F faces, E edges, K attributes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keypoints of the mesh in the vocabularies of 17, 133 and 308 points.
 
 A landmark is a weighted sum of vertices (``landmarks.json``), so it follows every shape, pose and
-expression. Rims of irises and pupils are computed from the eyeballs. Letters: K keypoints, V
+expression. Rims of irises and pupils are computed from the eyeballs. Shapes: K keypoints, V
 vertices.
 """
 

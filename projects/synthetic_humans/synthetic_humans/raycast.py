@@ -1,6 +1,6 @@
 """A scene on a device, and the passes that make an image of it.
 
-Letters: H, W size of the image, N points.
+Shapes: H, W size of the image, N points.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Triangles with everything that shading and labels need to know of them.
 
-Letters: V vertices, F faces.
+Shapes: V vertices, F faces.
 """
 
 from __future__ import annotations

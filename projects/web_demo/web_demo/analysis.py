@@ -1,6 +1,6 @@
 """One image through all tasks, ready to be shown and downloaded.
 
-Letters: H W height and width of the image as it is shown.
+Shapes: H W height and width of the image as it is shown.
 """
 
 from __future__ import annotations

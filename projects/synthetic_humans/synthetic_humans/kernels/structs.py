@@ -5,7 +5,7 @@ import warp as wp
 
 @wp.struct
 class Scene:
-    """Triangles of all people. Letters: V vertices, F faces, P people.
+    """Triangles of all people. Shapes: V vertices, F faces, P people.
 
     Attributes of vertices and faces are those of ``surfaces.py``. Vertices of scans keep their
     color in ``rest``.
