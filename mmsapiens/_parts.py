@@ -10,12 +10,8 @@ from __future__ import annotations
 from functools import partial
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from wrapt import when_imported
-
-if TYPE_CHECKING:
-    pass
 
 SHARED = ('mmsapiens.models', 'mmsapiens.engine', 'mmsapiens.transforms')
 """Modules whose classes serve every host."""
