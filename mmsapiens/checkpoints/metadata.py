@@ -74,7 +74,8 @@ def facts_of_task(name: str) -> HeadFacts:
 
 
 def _facts(task: Task, channels: int | None = None, head: str | None = None) -> HeadFacts:
-    which = getattr(task.output, 'name', task.output) if task.is_pose or task.is_parsing else None
+    is_set = task.is_pose or task.is_parsing
+    which = str(getattr(task.output, 'name', task.output)) if is_set else None
     return HeadFacts(KEYPOINTS if task.is_pose else task.field, which, channels, head)
 
 
