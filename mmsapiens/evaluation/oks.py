@@ -15,31 +15,12 @@ import numpy as np
 FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
 
-_PERSON = 1
 
-
-def _import_xtcocotools() -> tuple[Any, Any]:
-    """``COCO`` and ``COCOeval`` of a compiled package that nothing else in the core needs."""
-    try:
-        from xtcocotools.coco import COCO
-        from xtcocotools.cocoeval import COCOeval
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f'AP by OKS needs xtcocotools, but {error}. Install the extra: '
-            'pip install "mmsapiens[pose]"'
-        ) from error
-    return COCO, COCOeval
-
-
-def _coco(entries: list[dict[str, Any]], image_ids: Iterable[int]) -> Any:
-    coco = _import_xtcocotools()[0]()
+def _coco(coco: Any, entries: list[dict[str, Any]], image_ids: Iterable[int]) -> Any:
     coco.dataset = dict(
         images=[dict(id=image_id) for image_id in image_ids],
-        categories=[dict(id=_PERSON, name='person')],
-        annotations=[
-            dict(entry, id=number, category_id=_PERSON)
-            for number, entry in enumerate(entries, start=1)
-        ],
+        categories=[dict(id=1, name='person')],
+        annotations=[dict(e, id=n, category_id=1) for n, e in enumerate(entries, start=1)],
     )
     coco.createIndex()
     return coco
@@ -128,10 +109,18 @@ def evaluate_oks(
         extent = float(np.prod(np.ptp(points[:, :2], axis=0)))  # px^2
         entry = dict(image_id=detection['image_id'], score=float(detection['score']))
         found.append(dict(entry, keypoints=points.ravel(), area=detection.get('area', extent)))
+    try:
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
+    except ModuleNotFoundError as error:  # a compiled package that nothing else in the core needs
+        raise ImportError(
+            f'AP by OKS needs xtcocotools, but {error}. Install the extra: '
+            'pip install "mmsapiens[pose]"'
+        ) from error
     with redirect_stdout(StringIO()):
-        evaluation = _import_xtcocotools()[1](
-            _coco(persons, images),
-            _coco(found, images),
+        evaluation = COCOeval(
+            _coco(COCO(), persons, images),
+            _coco(COCO(), found, images),
             'keypoints',
             np.asarray(sigmas, dtype=np.float64),
             use_area,

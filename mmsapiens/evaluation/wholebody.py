@@ -34,9 +34,9 @@ def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray
         ValueError: If the annotation is of another vocabulary.
     """
     indices = field_indices(vocabulary)
-    layout = {key: indices[key] for key in keypoint_fields(vocabulary)}
     points = np.zeros((len(get_keypoint_set(vocabulary)), 3))
-    for key, ids in layout.items():
+    for key in keypoint_fields(vocabulary):
+        ids = indices[key]
         numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
         if numbers.size != 3 * len(ids):
             raise ValueError(

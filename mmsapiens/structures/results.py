@@ -51,13 +51,7 @@ class Image:
 
 @dataclass(frozen=True)
 class ReadFailure:
-    """An image that could not be read.
-
-    Args:
-        name (str): As in :class:`Image`.
-        source (str): As in :class:`Image`.
-        reason (str): What is wrong with it and the way out.
-    """
+    """An image that could not be read; ``reason`` is what is wrong with it and the way out."""
 
     name: str
     source: str
@@ -68,11 +62,7 @@ class ReadFailure:
 class LazyImage:
     """An image that waits to be read, by whichever thread is free.
 
-    Args:
-        name (str): As in :class:`Image`.
-        source (str): As in :class:`Image`.
-        decode (Callable): Gives its pixels, or raises
-            :class:`~mmsapiens.core.errors.ReadError`.
+    ``decode`` gives its pixels, or raises :class:`~mmsapiens.core.errors.ReadError`.
     """
 
     name: str
@@ -190,3 +180,40 @@ class ImageResult:
             if isinstance(result, MapResult) and result.is_labels:
                 return result.values > 0
         return None
+
+
+def prediction(item: ImageResult | ReadFailure) -> dict[str, Any]:
+    """A result without classes of this package.
+
+    It has ``name`` and ``source``; ``error``, if it could not be read; else for each pose task a
+    list of :func:`instances`, and for each other task its map.
+    """
+    if isinstance(item, ReadFailure):
+        return dict(name=item.name, source=item.source, error=item.reason)
+    answer: dict[str, Any] = dict(name=item.frame.name, source=item.frame.source)
+    for task, found in item.tasks.items():
+        if isinstance(found, PoseResult):
+            answer[task] = instances(found, item.people)
+        else:
+            answer[task] = found.values
+    return answer
+
+
+def instances(pose: PoseResult, people: People) -> list[dict[str, Any]]:
+    """The people of an image as MMPose's inferencers give them.
+
+    Each has ``keypoints`` [[x, y], ...], ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2],
+    ``bbox_score``, and ``track_id`` where people are tracked.
+    """
+    found = []
+    for index in range(len(people)):
+        person = dict(
+            keypoints=pose.keypoints[index].tolist(),
+            keypoint_scores=pose.scores[index].tolist(),
+            bbox=people.boxes[index].tolist(),
+            bbox_score=float(people.scores[index]),
+        )
+        if people.track_ids is not None:
+            person['track_id'] = int(people.track_ids[index])
+        found.append(person)
+    return found
