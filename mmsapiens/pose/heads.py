@@ -101,7 +101,8 @@ class InstanceNormHeatmapHead(HeatmapHead):
             raise ValueError(
                 f'the head predicts {count} heatmaps, {height} high and {width} wide, but the '
                 f'targets are {found[1]}, {found[2]} high and {found[3]} wide. Set `out_channels` '
-                f'to the number of keypoints, and `heatmap_size` of the codec to {width, height}.'
+                'of the head to the number of keypoints, and `heatmap_size` of the codec to '
+                f'{width, height}.'
             )
         losses = dict(loss_kpt=self.loss_module(pred, target, weights))
         if (train_cfg or {}).get('compute_acc', True):

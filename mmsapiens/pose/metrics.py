@@ -12,11 +12,11 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 
-from ..evaluation.oks import evaluate_oks
-from ..evaluation.wholebody import (
+from ..evaluation.oks import (
     PROTOCOLS,
     WHOLEBODY,
     convert_by_equal_names,
+    evaluate_oks,
     evaluated_groups,
     evaluated_keypoints,
     read_keypoints,

@@ -31,8 +31,7 @@ class Image:
         time_s (float, optional): Seconds since the start of its video. Defaults to None, an image
             of its own.
         video (str, optional): Name of the video's results, such as 'clip'. Defaults to None.
-        fps (float, optional): Average frames per second of its video file. Defaults to None,
-            unknown.
+        fps (float, optional): Average frames per second of its video. Defaults to None, unknown.
     """
 
     image: NDArray
@@ -129,8 +128,7 @@ class MapResult:
     Args:
         values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32
             (H, W, 3) unit normals; see ``docs/dense_outputs.md``.
-        field (str): Row of :mod:`mmsapiens.structures.fields`: 'seg_map', 'depth_map' or
-            'normal_map'.
+        field (str): A row of :data:`FIELDS`: 'seg_map', 'depth_map' or 'normal_map'.
         classes (tuple[str, ...]): Names of the class ids. Defaults to none.
         palette (tuple[tuple[int, int, int], ...]): Their colors, RGB. Defaults to none.
     """
@@ -153,8 +151,7 @@ class ImageResult:
     Args:
         frame (Image): The image.
         people (People): Its people; possibly none.
-        tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308',
-            -> result.
+        tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308', -> result.
         drawings (dict, optional): Where drawings of the tasks are kept while several images are
             made of them. Defaults to None, they are not.
     """
@@ -205,15 +202,13 @@ def instances(pose: PoseResult, people: People) -> list[dict[str, Any]]:
     Each has ``keypoints`` [[x, y], ...], ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2],
     ``bbox_score``, and ``track_id`` where people are tracked.
     """
-    found = []
-    for index in range(len(people)):
-        person = dict(
-            keypoints=pose.keypoints[index].tolist(),
-            keypoint_scores=pose.scores[index].tolist(),
-            bbox=people.boxes[index].tolist(),
-            bbox_score=float(people.scores[index]),
-        )
-        if people.track_ids is not None:
-            person['track_id'] = int(people.track_ids[index])
-        found.append(person)
-    return found
+    columns = dict(
+        keypoints=pose.keypoints,
+        keypoint_scores=pose.scores,
+        bbox=people.boxes,
+        bbox_score=people.scores.astype(float),
+    )
+    if people.track_ids is not None:
+        columns['track_id'] = people.track_ids
+    rows = zip(*(values.tolist() for values in columns.values()))
+    return [dict(zip(columns, row)) for row in rows]
