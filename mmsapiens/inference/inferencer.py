@@ -160,7 +160,7 @@ class SapiensInferencer:
                 as in the reference's demos. Defaults to 'none'.
             track (bool): Whether people keep their numbers through a video. Defaults to False.
             smooth (bool | Mapping): Whether to smooth keypoints of a video, with arguments of
-                :class:`mmsapiens.inference.smoothing.OneEuroSmoother`; this tracks as well.
+                :class:`mmsapiens.inference.temporal.OneEuroSmoother`; this tracks as well.
                 Defaults to False.
             strict (bool): Whether an image that cannot be read is an error. Defaults to False.
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
