@@ -14,7 +14,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import print_log
 from mmengine.runner import FlexibleRunner, Runner
 
-from ...checkpoints.one_file import is_whole_archive
+from ...checkpoints.allow_list import is_whole_archive
 from ...checkpoints.sharded import is_sharded, is_whole_folder
 from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
 from ...core.folder_lock import lock_folder
