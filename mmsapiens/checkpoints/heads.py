@@ -43,11 +43,7 @@ def split_heads(state_dict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def unknown_keys(head: Mapping[str, Any]) -> list[str]:
-    """Keys of a head that none of ours has.
-
-    Raises:
-        ValueError: If it is a stock head, with batch norms.
-    """
+    """Keys of a head that none of ours has; a stock head, with batch norms, is a ValueError."""
     if has_stock_norms(head):
         raise ValueError(_STOCK_FILE)
     return [key for key in head if not _KEYS.fullmatch(key)]
@@ -65,10 +61,7 @@ def has_stock_norms(head: Mapping[str, Any]) -> bool:
 
 
 def check_heads(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    """Refuse heads whose weights would be silently wrong in a model.
-
-    ``file`` are weights of a checkpoint, ``model`` is ``state_dict()`` of the model.
-    """
+    """Refuse heads in the weights of a file that would be silently wrong in those of a model."""
     ours = split_heads(model)
     for name, head in split_heads(file).items():
         if name in ours:

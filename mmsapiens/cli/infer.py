@@ -131,7 +131,7 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
         )
 
     from ..inference.write_run import WriteOptions
-    from ..inference.writers.build import DEFAULT_OUTPUTS
+    from ..inference.writers import DEFAULT_OUTPUTS
 
     write = WriteOptions(
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),

@@ -35,14 +35,11 @@ def command(
     A model is a task at a size, with its config.
     """
     rows = [_release_row(release) for release in releases()] if what == 'releases' else _models()
-    wanted = dict(task=task, size=size, format=file_format)
-    for key, value in wanted.items():
+    for key, value in dict(task=task, size=size, format=file_format).items():
         rows = [row for row in rows if value in (None, row.get(key, value))]
     if not rows:
-        raise KeyError(
-            f'nothing to list for task={task!r}, size={size!r}, '
-            f'format={file_format!r}; without options everything is listed'
-        )
+        asked = f'task={task!r}, size={size!r}, format={file_format!r}'
+        raise KeyError(f'nothing to list for {asked}; without options everything is listed')
     if what == 'tasks':
         rows = _tasks(rows)
     if json:

@@ -11,7 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from ..checkpoints.loading import assign_checkpoint, without_parameter_memory
+from ..checkpoints.loading import load_checkpoint, without_parameter_memory
 
 
 def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
@@ -69,5 +69,5 @@ def load_model(
         ValueError: If the file is damaged, does not fit, or lacks a parameter of the model.
     """
     model = build_without_weights(config)
-    model.load_report = assign_checkpoint(model, checkpoint, dtype, trust_pickle)
+    model.load_report = load_checkpoint(model, checkpoint, trust_pickle=trust_pickle, dtype=dtype)
     return model.to(device).eval()

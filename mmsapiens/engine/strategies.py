@@ -80,7 +80,11 @@ class ShardedFSDPStrategy(FSDPStrategy):
         )
         checkpoint['state_dict'] = get_model_state_dict(self.model, options=self._options)
         if save_optimizer and hasattr(self, 'optim_wrapper'):
-            checkpoint['optimizer'] = self._optim_state()
+            optim = self.optim_wrapper
+            checkpoint['optimizer'] = {
+                **optim.state_dict(),  # also what the wrapper has beside the optimizer
+                **get_optimizer_state_dict(self.model, optim.optimizer, options=self._options),
+            }
         if save_param_scheduler and hasattr(self, 'param_schedulers'):
             checkpoint['param_schedulers'] = self.scheduler_state_dict()
         if callback is not None:
@@ -90,12 +94,6 @@ class ShardedFSDPStrategy(FSDPStrategy):
         if 'optimizer' in checkpoint:
             tensors.update(_flatten(checkpoint['optimizer'].pop('state')))
         write_sharded(Path(filename), tensors, checkpoint)
-
-    def _optim_state(self) -> dict[str, Any]:
-        """In shards, with what the wrapper has beside the optimizer."""
-        wrapper = self.optim_wrapper
-        state = get_optimizer_state_dict(self.model, wrapper.optimizer, options=self._options)
-        return {**wrapper.state_dict(), **state}
 
     def load_checkpoint(
         self, filename: str, *, callback: Callable | None = None, **kwargs: Any
@@ -137,11 +135,10 @@ class ShardedFSDPStrategy(FSDPStrategy):
 class StrategyRunner(FlexibleRunner):
     """The stock runner for ``strategy``; checkpoints appear when whole.
 
-    The stock one leaves out ``backend_args`` of the checkpoint hook, so that a kill leaves half a
-    file or folder under its final name; and it resumes before any hook could look for a good one.
-    Here checkpoints of every strategy, files and folders, are written beside their place and moved
-    there by the first process, and hooks with a method ``before_load`` are called before it.
-    Folders need a disk that all processes share.
+    The stock one leaves out ``backend_args`` of the checkpoint hook, and resumes before any hook
+    could look for a good one. Here checkpoints, files and folders, are written beside their place
+    and moved there by the first process, and hooks with a method ``before_load`` are called before
+    it. Folders need a disk that all processes share.
     """
 
     def load_or_resume(self) -> None:
@@ -157,10 +154,7 @@ class StrategyRunner(FlexibleRunner):
         backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        """Save a checkpoint; all processes call it.
-
-        With ``backend_args`` of another store than a local disk as the stock runner does.
-        """
+        """Save a checkpoint; all processes call it. To another store as the stock runner does."""
         if (backend_args or {}).get('backend', 'atomic') != 'atomic':
             super().save_checkpoint(out_dir, filename, *args, backend_args=backend_args, **kwargs)
             return

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-_VIDEOS = """
-.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv
-"""
+_VIDEOS = '.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv'
 _OTHERS = '.bufr .emf .eps .fit .fits .grib .h5 .hdf .pdf .ps .wmf'
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 """Of images that have maps beside them."""
@@ -63,11 +61,7 @@ def glob_root(pattern: str) -> Path:
 
 
 def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> None:
-    """Refuse a folder of results where the next run would read results as inputs.
-
-    A folder of results inside a folder of inputs is left out; one that is the folder of inputs
-    cannot be, which is a ValueError.
-    """
+    """Refuse a folder of results that is the folder of inputs; one inside of it is left out."""
     path = Path(text).expanduser()
     if path.is_dir():
         root, goes_deeper = path, recursive

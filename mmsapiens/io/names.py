@@ -51,13 +51,9 @@ class OutputNames:
         self._next: dict[str, int] = {}
 
     def take(self, wanted: str, suffix: str = '', is_folder: bool = False) -> str:
-        """The wanted name, or one like it that is free.
+        """The wanted name (parts joined by '/'), or one like it that is free.
 
-        Args:
-            wanted (str): Parts joined by '/'.
-            suffix (str): Of the input's file, such as '.png'.
-            is_folder (bool): Whether there will be files below this name, as for a video; then no
-                other name may be.
+        ``suffix`` is of the input's file; with ``is_folder`` there will be files below this name.
         """
         wanted = self._beside_folders(wanted)
         with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'

@@ -18,11 +18,11 @@ from mmengine.runner import FlexibleRunner, Runner
 from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from ...checkpoints.allow_list import is_whole_archive
 from ...checkpoints.contents import check_same_task, get_state_dict
 from ...checkpoints.families import find_family
 from ...checkpoints.heads import check_heads, split_heads
 from ...checkpoints.metadata import KEY, model_metadata
-from ...checkpoints.one_file import is_whole_archive
 from ...checkpoints.sharded import is_sharded, is_whole_folder
 from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
 from ...core.folder_lock import lock_folder
