@@ -101,17 +101,10 @@ class SapiensInferencer:
         size = model_size(model)
         configs = dict(configs or {})
         names = check_tasks(tasks, configs)
-        unknown = sorted(set(configs) - set(names))
-        if unknown:
+        if unknown := sorted(set(configs) - set(names)):
             raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
-        self.options = Options(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'),
-            dtype,
-            flip_test,
-            compile,
-            batch_size,
-            mode,
-        )
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.options = Options(device, dtype, flip_test, compile, batch_size, mode)
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
                 raise ValueError(f'`{name}` must be at least 1, but got {value}')
@@ -327,8 +320,7 @@ class SapiensInferencer:
             for item in results:
                 if isinstance(item, ReadFailure):
                     if strict:
-                        error = ReadError(item.reason)
-                        raise FrameError([item.name], 'reading', error)
+                        raise FrameError([item.name], 'reading', ReadError(item.reason))
                 elif temporal is not None:
                     item = temporal(item)
                 yield item

@@ -110,14 +110,10 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         return {tasks[0]: path}
     found = {}
     for task in tasks:
-        names = [task + suffix for suffix in SUFFIXES]
-        names += [
-            release.file for release in releases() if (release.task, release.size) == (task, size)
-        ]
-        for name in names:
-            if (path / name).is_file():
-                found[task] = path / name
-                break
+        released = [each.file for each in releases() if (each.task, each.size) == (task, size)]
+        names = [*(task + suffix for suffix in SUFFIXES), *released]
+        if there := [path / name for name in names if (path / name).is_file()]:
+            found[task] = there[0]
     if not found:
         raise FileNotFoundError(
             f'`weights`: the folder {path} has no file named by one of the '
