@@ -4,13 +4,12 @@ from .checkpoint_io import detect_format, read_checkpoint, write_checkpoint
 from .contents import CheckpointInfo, describe, get_state_dict
 from .convert import convert_checkpoint
 from .families import encoder_state_dict
-from .loading import LoadReport, assign_checkpoint, load_checkpoint, without_parameter_memory
+from .loading import LoadReport, load_checkpoint, without_parameter_memory
 from .metadata import model_metadata
 
 __all__ = [
     'CheckpointInfo',
     'LoadReport',
-    'assign_checkpoint',
     'convert_checkpoint',
     'describe',
     'detect_format',

@@ -1,14 +1,24 @@
-"""What ``torch.load(weights_only=True)`` may find in a checkpoint of a training."""
+"""Files of ``torch.save``, read without running code."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+INDEX_FILE = '.metadata'
+"""In the folder of a sharded checkpoint."""
+TRUST_VARIABLE = 'MMSAPIENS_TRUST_PICKLE'
+DOWNLOAD_AGAIN = 'Delete it and download it again.'
+TRUST_ADVICE = (
+    f'If you trust its origin, set {TRUST_VARIABLE}=1, or convert it once '
+    'with `tools/convert_checkpoint.py FILE OUT --trust-pickle`.'
+)
 _BUFFER_NAME = 'mmengine.logging.history_buffer.HistoryBuffer'
 
 
@@ -22,8 +32,7 @@ class HistoryBuffer:
     min = max = current = mean
 
 
-_buffer: type = HistoryBuffer
-_is_registered = False
+_buffer: type | None = None  # none is registered yet
 
 
 def _buffer_method(owner: Any, name: str) -> Callable:
@@ -42,11 +51,10 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
     HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
     knows this one class, so no file can reach anything else.
     """
-    global _buffer, _is_registered
-    if _is_registered and history_buffer in (None, _buffer):
+    global _buffer
+    if _buffer and history_buffer in (None, _buffer):
         return
-    _is_registered = True
-    former, _buffer = _buffer, history_buffer or _buffer
+    former, _buffer = _buffer, history_buffer or HistoryBuffer
     # Under numpy 1.26 `numpy._core` exists and is empty.
     core = getattr(np, '_core' if np.__version__ >= '2' else 'core')
     # torch's annotation leaves out the pair (object, name it is pickled as).
@@ -56,14 +64,52 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
         for name in ('_reconstruct', 'scalar')
         for parent in ('core', '_core')
     ]
-    allowed += [
-        kind
-        for kind in vars(np.dtypes).values()
-        if isinstance(kind, type) and issubclass(kind, np.dtype)
-    ]
+    kinds = (kind for kind in vars(np.dtypes).values() if isinstance(kind, type))
+    allowed += [kind for kind in kinds if issubclass(kind, np.dtype)]
     allowed.append((_buffer_method, 'builtins.getattr'))
-    others = [
-        each for each in torch.serialization.get_safe_globals() if each != (former, _BUFFER_NAME)
-    ]
+    others = torch.serialization.get_safe_globals()
+    others = [each for each in others if each != (former, _BUFFER_NAME)]
     torch.serialization.clear_safe_globals()
     torch.serialization.add_safe_globals([*others, *allowed])
+
+
+def read_torch(
+    path: Path, map_location: Any, trust_pickle: bool = False, mmap: bool = False
+) -> dict[str, Any]:
+    """Read a file of ``torch.save``."""
+    allow_training_checkpoints()
+    try:
+        loaded = torch.load(
+            path, map_location=map_location, weights_only=not trust_pickle, mmap=mmap or None
+        )
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'{path} was refused: it needs code to be run while it is unpickled. {TRUST_ADVICE} '
+            f'The reason: {first_lines(error)}'
+        ) from None
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f'{path} cannot be read, it is damaged or was cut short. {DOWNLOAD_AGAIN} '
+            f'The reason: {first_lines(error)}'
+        ) from error
+    if not isinstance(loaded, Mapping):
+        raise ValueError(
+            f'{path} must hold a dict of weights, but it holds a {type(loaded).__name__}'
+        )
+    return loaded  # type: ignore[return-value]
+
+
+def first_lines(error: Exception) -> str:
+    """The part of an error of torch that names the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if 'global' in line.lower()]
+    return (causes or lines or [type(error).__name__])[0]
+
+
+def is_whole_archive(path: Path) -> bool:
+    """Whether a file of ``torch.save`` has its end; tensors are not read."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return bool(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False

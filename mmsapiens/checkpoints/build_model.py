@@ -1,8 +1,4 @@
-"""Ready models from names and checkpoints; no config, no host.
-
-Nothing is initialized at random on the way: parameters are built without memory and then *are* the
-tensors of the file, which the system reads when they are first used.
-"""
+"""Ready models from names and checkpoints; no config, no host, nothing random on the way."""
 
 from __future__ import annotations
 
@@ -22,9 +18,9 @@ from ..models.sapiens_model import SapiensModel
 from ..models.tasks import get_task
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, examine, get_state_dict
-from .families import BACKBONE, FAMILIES, encoder_state_dict, fit_encoder
+from .families import BACKBONE, FAMILIES, encoder_state_dict
 from .heads import SEVERAL, split_heads
-from .loading import assign, check_encoder, check_filled, without_parameter_memory
+from .loading import fill, without_parameter_memory
 from .metadata import KEY, facts_of_task, stated_colors
 
 
@@ -92,17 +88,19 @@ def _from_content(
     options: Mapping[str, Any],
 ) -> SapiensModel:
     file = get_state_dict(content)
-    encoder, heads = encoder_state_dict(file), split_heads(file)
-    encoder = {BACKBONE + key: value for key, value in encoder.items()}
+    weights = {BACKBONE + key: value for key, value in encoder_state_dict(file).items()}
+    encoder, heads = dict(weights), split_heads(file)
     inside = [name.removeprefix(SEVERAL) for name in heads if name.startswith(SEVERAL)]
     meta = content.get('meta') or {}
     if inside and KEY in meta:  # the keys of a file with several heads name their tasks
         meta = {KEY: dict(meta[KEY], tasks=[])}
-    found: dict[str, dict[str, Tensor]] = {}
+    layers = {}
     for task in tasks:
-        name, found[task] = _find_head(heads, task, len(tasks))
-        single = encoder | {f'{name}.{key}': value for key, value in found[task].items()}
+        name, head = _find_head(heads, task, len(tasks))
+        single = encoder | {f'{name}.{key}': value for key, value in head.items()}
         info = examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
+        layers[task] = _head_layers(head)
+        weights |= {f'{SEVERAL}{task}.{key}': value for key, value in head.items()}
     own = info.own or {}
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.
@@ -114,29 +112,19 @@ def _from_content(
             tasks,
             img_size=trained_size(info, is_task=True) if img_size is None else img_size,
             patch_size=info.patch_size,
-            head_layers={task: _head_layers(head) for task, head in found.items()},
+            head_layers=layers,
             encoder=FAMILIES[info.family].ENCODER,
             **options,
         )
     built.use_rule(replace(built.rule, **stated_colors(own)))
-    check_encoder(built.backbone, info)
-    weights = dict(encoder)
-    fit_encoder(built.backbone, weights, BACKBONE)
-    for task, head in found.items():
-        weights |= {f'{SEVERAL}{task}.{key}': value for key, value in head.items()}
-    assign(built, weights)
-    check_filled(built, info)
+    fill(built, built.backbone, weights, info, BACKBONE)
     return built
 
 
 def _find_head(
     heads: Mapping[str, dict[str, Tensor]], task: str, num_tasks: int
 ) -> tuple[str, dict[str, Tensor]]:
-    """The head of a task in a file: its name in files of one task, and its weights.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """The head of a task in a file: its name in files of one task, and its weights."""
     name, other = ('head', 'decode_head') if get_task(task).is_pose else ('decode_head', 'head')
     if not heads:
         raise ValueError(
@@ -166,23 +154,16 @@ def _head_layers(head: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """Channels and kernel sizes of the trunk of a head."""
     found: dict[str, tuple[int, ...]] = {}
     for kind, axis in (('deconv', 1), ('conv', 0)):
-        pattern = re.compile(rf'{kind}_layers\.(\d+)\.weight')
-        shapes = sorted(
-            (int(match[1]), tuple(value.shape))
-            for key, value in head.items()
-            if (match := pattern.fullmatch(key))
-        )
-        found[f'{kind}_out_channels'] = tuple(shape[axis] for _, shape in shapes)
-        found[f'{kind}_kernel_sizes'] = tuple(shape[2] for _, shape in shapes)
+        keys = [key for key in head if re.fullmatch(rf'{kind}_layers\.\d+\.weight', key)]
+        keys.sort(key=lambda key: int(key.split('.')[1]))
+        shapes = [head[key].shape for key in keys]
+        found[f'{kind}_out_channels'] = tuple(shape[axis] for shape in shapes)
+        found[f'{kind}_kernel_sizes'] = tuple(shape[2] for shape in shapes)
     return found
 
 
 def known_arch(info: CheckpointInfo) -> dict[str, int]:
-    """The size of a file: as it says, or that of a known one.
-
-    Raises:
-        ValueError: If it is none of the known ones.
-    """
+    """The size of a file: as it says, or that of a known one."""
     if own := (info.own or {}).get('arch'):
         return dict(own)
     for arch in FAMILIES[info.family].ARCHS.values():
@@ -198,21 +179,13 @@ def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]
     """Height and width in pixels that a position table was made for.
 
     Pretrained tables are square, those of the tasks, and only these if ``is_task``, 4 to 3.
-
-    Raises:
-        ValueError: If its table is neither.
     """
     if info.own and 'img_size' in info.own:
-        height, width = info.own['img_size']
-        return height, width
+        return tuple(info.own['img_size'])
     count = info.num_tokens - int(info.has_cls_token)
-    side = math.isqrt(count)
-    rows = math.isqrt(count * 4 // 3)
-    if side * side == count and not is_task:
-        grid = side, side
-    elif rows * (rows * 3 // 4) == count:
-        grid = rows, rows * 3 // 4
-    else:
+    side, rows = math.isqrt(count), math.isqrt(count * 4 // 3)
+    grid = (rows, rows * 3 // 4) if is_task or side * side != count else (side, side)
+    if grid[0] * grid[1] != count:
         raise ValueError(
             f'the position table has {count} patches, which is '
             f'{"not" if is_task else "neither a square nor"} 4 to 3: give `img_size`, the height '
@@ -251,11 +224,7 @@ def build_encoder(
                 out_type='raw',
                 with_cls_token=info.has_cls_token,
             )
-        check_encoder(encoder, info)
-        weights = encoder_state_dict(get_state_dict(content))
-        fit_encoder(encoder, weights)
-        assign(encoder, weights)
-        check_filled(encoder, info)
+        fill(encoder, encoder, encoder_state_dict(get_state_dict(content)), info)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     encoder = encoder.to(dtype).to(device).eval().requires_grad_(False)

@@ -1,20 +1,39 @@
-"""Reading and writing checkpoints of every format."""
+"""Reading and writing checkpoints of every format.
+
+A format is told by content, never by name: the released ``.pt2`` files, for one, are of two. No
+code from a file is run unless its user says that it may.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ..core.atomic_files import move_whole
-from ..core.file_type import sha256_of
-from .one_file import INDEX_FILE, TRUST_VARIABLE, file_format, read_file, write_file
+from ..core.file_type import fault_of, sha256_of
+from .allow_list import (
+    DOWNLOAD_AGAIN,
+    INDEX_FILE,
+    TRUST_ADVICE,
+    TRUST_VARIABLE,
+    first_lines,
+    read_torch,
+)
 
 SUFFIXES = ('.safetensors', '.pth')
+_EXPORTS = {'torchscript': 'TorchScript archive', 'torch_export': 'torch.export program'}
+_LEGACY_TORCH_MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
 
 def detect_format(path: str | Path) -> str:
@@ -41,7 +60,58 @@ def detect_format(path: str | Path) -> str:
         raise FileNotFoundError(
             f'the checkpoint {path} does not exist. Check the path, or download the file first.'
         )
-    return file_format(path)
+    if fault := fault_of(path):
+        advice = {
+            'a Git LFS pointer': 'Run `git lfs pull` in its repository, or download it there.',
+            'a web page': 'The server sent an error or a login page: sign in if the file needs it.',
+        }
+        remedy = next((text for what, text in advice.items() if what in fault), DOWNLOAD_AGAIN)
+        raise ValueError(f'{path} is {fault}. {remedy}')
+    with path.open('rb') as file:
+        start = file.read(256)
+    if start.startswith(b'PK'):
+        return _detect_zip(path)
+    if start.startswith(_LEGACY_TORCH_MAGIC):
+        return 'torch'
+    if len(start) > 8 and start[8:9] == b'{':
+        size = path.stat().st_size
+        if int.from_bytes(start[:8], 'little') + 8 > size:
+            raise ValueError(
+                f'{path} ends inside its header ({size} bytes): the download was cut short. '
+                f'{DOWNLOAD_AGAIN}'
+            )
+        return 'safetensors'
+    if start.lstrip().startswith(b'{'):
+        raise ValueError(
+            f'{path} holds JSON text, not weights: {start[:80]!r}. The server may have answered '
+            f'with an error message. {DOWNLOAD_AGAIN}'
+        )
+    raise ValueError(
+        f'{path} is not a checkpoint: it is neither a file of torch.save, nor safetensors, nor '
+        f'TorchScript, nor torch.export (it starts with {start[:16]!r})'
+    )
+
+
+def _detect_zip(path: Path) -> str:
+    """Which of torch's archives a zip file is."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        raise ValueError(
+            f'{path} is an archive without its end ({path.stat().st_size} bytes): the download was '
+            f'cut short. {DOWNLOAD_AGAIN}'
+        ) from None
+    inner = {name.split('/', 1)[-1] for name in names}
+    if 'constants.pkl' in inner or any(n.startswith('code/') for n in inner):
+        return 'torchscript'
+    if 'archive_format' in inner or any(
+        n.endswith('exported_program.json') or n.startswith('models/') for n in inner
+    ):
+        return 'torch_export'
+    if 'data.pkl' in inner:
+        return 'torch'
+    raise ValueError(f'{path} is a zip file, but none of torch: it holds {sorted(inner)[:5]}')
 
 
 def read_checkpoint(
@@ -74,9 +144,56 @@ def read_checkpoint(
         from .sharded import read_sharded  # takes seconds
 
         return read_sharded(path, map_location)
+    if kind == 'safetensors':
+        return _read_safetensors(path, map_location)
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'
-    return read_file(path, kind, map_location, trust_pickle, mmap)
+    if kind == 'torch':
+        return read_torch(path, map_location, trust_pickle, mmap and zipfile.is_zipfile(path))
+    if not trust_pickle:
+        # torch.export.load unpickles without limits, and TorchScript runs the `__setstate__` of the
+        # modules in the archive.
+        raise ValueError(
+            f'{path} was refused: it is a {_EXPORTS[kind]}, and opening it may run code in it. '
+            f'{TRUST_ADVICE} The ordinary checkpoint (.pth or .safetensors) of the same model '
+            'needs no trust.'
+        )
+    return _read_export(path, kind, map_location or 'cpu')
+
+
+def _read_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
+    device = 'cpu' if map_location is None else str(map_location)
+    try:
+        with safe_open(path, framework='pt', device=device) as file:
+            keys = file.keys()  # the file itself is not iterable
+            state_dict = {key: file.get_tensor(key) for key in keys}
+            meta = dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(
+            f'{path} is damaged or was cut short ({error}). {DOWNLOAD_AGAIN}'
+        ) from error
+    # The format stores strings only; write_checkpoint stores JSON.
+    return dict(state_dict=state_dict, meta=json.loads(meta['meta']) if 'meta' in meta else meta)
+
+
+def _read_export(path: Path, kind: str, map_location: Any) -> dict[str, Any]:
+    try:
+        if kind == 'torchscript':
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')  # torch.jit is deprecated
+                weights = dict(torch.jit.load(str(path), 'cpu').state_dict())
+        else:
+            weights = dict(torch.export.load(str(path)).state_dict)
+    except Exception as error:  # the formats change with torch's versions
+        raise ValueError(
+            f'{path} is a {_EXPORTS[kind]} that this torch ({torch.__version__}) cannot open. Use '
+            'the ordinary checkpoint (.pth or .safetensors) of the same model. The reason: '
+            f'{first_lines(error)}'
+        ) from error
+    return dict(
+        state_dict={key: tensor.detach().to(map_location) for key, tensor in weights.items()},
+        meta=dict(source=kind.replace('_', '.')),
+    )
 
 
 def write_checkpoint(
@@ -106,9 +223,14 @@ def write_checkpoint(
     if path.suffix not in SUFFIXES:
         raise ValueError(f'the suffix of {path} must be one of {SUFFIXES}, but got {path.suffix!r}')
     path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state_dict.items()}
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f'.{path.stem}-') as folder:
         partial = Path(folder, path.name)
-        write_file(state_dict, partial, meta or {}, path.suffix)
+        if path.suffix == '.pth':
+            torch.save(dict(state_dict=tensors, meta=dict(meta or {})), partial)
+        else:  # without tensors that share memory
+            tensors = {key: tensor.clone() for key, tensor in tensors.items()}
+            save_file(tensors, partial, dict(format='pt', meta=json.dumps(dict(meta or {}))))
         if with_hash:
             path = path.with_name(f'{path.stem}-{sha256_of(partial)[:8]}{path.suffix}')
         move_whole(partial, path)

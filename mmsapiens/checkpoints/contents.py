@@ -17,7 +17,7 @@ from ..models.archs import size_in_words
 from ..models.tasks import RELEASED_PADDING, TASKS
 from .checkpoint_io import read_checkpoint
 from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of
-from .heads import LASTS, SEVERAL, last_weight, split_heads, unknown_keys
+from .heads import KEYS, LASTS, SEVERAL, STOCK_FILE, has_stock_norms, last_weight, split_heads
 from .metadata import KEY, KEYPOINTS, HeadFacts, facts_of_task, heads_of, read_facts
 
 LAYOUTS = {KEYPOINTS: 'pose', 'seg_map': 'seg', 'depth_map': 'depth', 'normal_map': 'normal'}
@@ -72,14 +72,18 @@ class CheckpointInfo:
             return self.own['patch_padding']
         if self.facts is None:
             return 'corner'
-        alike = [
-            task.patch_padding
-            for name, task in TASKS.items()
-            if not facts_of_task(name).contradicts(replace(self.facts, channels=self.out_channels))
-        ]
-        return alike[0] if alike else RELEASED_PADDING if self.layout == 'pose' else 'corner'
+        facts = replace(self.facts, channels=self.out_channels)
+        for name, task in TASKS.items():
+            if not facts_of_task(name).contradicts(facts):
+                return task.patch_padding
+        return RELEASED_PADDING if self.layout == 'pose' else 'corner'
 
     def __str__(self) -> str:
+        words = size_in_words(self.embed_dims, self.num_layers, FAMILIES[self.family].ARCHS)
+        if self.tasks:
+            return f'{words}, with heads for {", ".join(self.tasks)}'
+        if self.head and self.facts is None:
+            return f'{words}, with a head of {self.out_channels} channels'
         outputs = {
             'mae': 'with its MAE decoder',
             'encoder': 'without a head',
@@ -88,11 +92,6 @@ class CheckpointInfo:
             'depth': 'with a depth head',
             'normal': 'with a normal head',
         }
-        words = size_in_words(self.embed_dims, self.num_layers, FAMILIES[self.family].ARCHS)
-        if self.tasks:
-            return f'{words}, with heads for {", ".join(self.tasks)}'
-        if self.head and self.facts is None:
-            return f'{words}, with a head of {self.out_channels} channels'
         other = f'with a head for {self.layout} ({self.out_channels} channels)'
         return f'{words}, {outputs.get(self.layout, other)}'
 
@@ -123,7 +122,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
         )
     if all(key.startswith('module.') for key in tensors):
-        tensors = {key[len('module.') :]: v for key, v in tensors.items()}
+        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
     return tensors
 
 
@@ -155,8 +154,7 @@ def describe(
     if isinstance(checkpoint, (str, Path)):
         path = Path(checkpoint)
         checkpoint = read_checkpoint(path, 'cpu', mmap=True)
-    named = None if task is None else facts_of_task(task)
-    return examine(checkpoint, named, path)
+    return examine(checkpoint, None if task is None else facts_of_task(task), path)
 
 
 def examine(
@@ -172,15 +170,18 @@ def examine(
     info = replace(_measure(weights), own=own)
     if info.head is None:
         return info
-    facts = _said(meta, info, path)
+    is_pose = info.head == 'head'
+    said = _stated(meta, path) or ()
+    if read_facts(meta) is not None:
+        said = [each for each in said if (each.field == KEYPOINTS) == is_pose]
+    facts = next(iter(said), None)
     if facts and named and facts.contradicts(named):
         raise ValueError(f'the checkpoint is for {facts}, but it was to be used for {named}')
     facts = facts or named
     if facts is None and needs_task:
         facts = _guessed(info)
-    shape = HeadFacts(facts.field, channels=info.out_channels) if facts else None
-    if facts and shape and facts.contradicts(shape):
-        unit = 'keypoints' if info.head == 'head' else 'output channels'
+    if facts and facts.contradicts(HeadFacts(facts.field, channels=info.out_channels)):
+        unit = 'keypoints' if is_pose else 'output channels'
         raise ValueError(
             f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}. '
             'Use the config of the checkpoint, or start from its encoder '
@@ -190,18 +191,15 @@ def examine(
 
 
 def _measure(weights: Mapping[str, Tensor]) -> CheckpointInfo:
-    """What names and shapes of weights say for certain; every key must be a known one.
-
-    Raises:
-        ValueError: If the encoder is incomplete, if the head is a stock one, or if a key is
-            unknown.
-    """
+    """What names and shapes of weights say for certain; every key must be a known one."""
     family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
     is_bare = family.is_encoder(weights)
-    unknown = [f'{name}.{key}' for name, head in heads.items() for key in unknown_keys(head)]
-    unknown += [
-        key if is_bare else BACKBONE + key for key in encoder if not family.KEYS.fullmatch(key)
-    ]
+    for head in heads.values():
+        if has_stock_norms(head):
+            raise ValueError(STOCK_FILE)
+    unknown = [f'{h}.{key}' for h in heads for key in heads[h] if not KEYS.fullmatch(key)]
+    prefix = '' if is_bare else BACKBONE
+    unknown += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
     unknown += [key for key in others if not is_bare and not family.OTHERS.fullmatch(key)]
     if unknown:
@@ -209,45 +207,38 @@ def _measure(weights: Mapping[str, Tensor]) -> CheckpointInfo:
             f'the checkpoint has {len(unknown)} keys that no Sapiens model has: {unknown[:5]}. It '
             'was trained with another architecture.'
         )
-    facts = dict(
-        family.measure(encoder), family=family.NAME, has_decoder=bool(others) and not is_bare
+    info = CheckpointInfo(
+        **family.measure(encoder),
+        family=family.NAME,
+        has_decoder=bool(others) and not is_bare,
+        tasks=tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL)),
     )
-    facts['tasks'] = tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL))
     for name, head in heads.items():
         if name in LASTS and (weight := last_weight(head)) is not None:
-            facts.update(head=name, out_channels=weight.shape[0])
-    return CheckpointInfo(**facts)
+            info = replace(info, head=name, out_channels=weight.shape[0])
+    return info
 
 
-def _said(meta: Any, info: CheckpointInfo, path: str | Path | None) -> HeadFacts | None:
-    """What the file or its release says about its head."""
+def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
+    """What the file or its release says about its heads; None if nothing."""
     stated = read_facts(meta)
-    if stated is not None:
-        wants_pose = info.head == 'head'
-        return next((each for each in stated if (each.field == KEYPOINTS) == wants_pose), None)
-    task = None if path is None else released_task(Path(path))
-    return None if task is None else facts_of_task(task)
+    if stated is None and path is not None and (task := released_task(Path(path))):
+        return [facts_of_task(task)]
+    return stated
 
 
 def check_same_task(model: nn.Module, meta: Any, path: str | Path | None) -> None:
-    """Refuse a file that says that its head is for another task than the model's.
-
-    Raises:
-        ValueError: Naming both.
-    """
-    stated = read_facts(meta)
-    if stated is None and path is not None and (task := released_task(Path(path))):
-        stated = [facts_of_task(task)]
+    """Refuse a file that says that its head is for another task than the model's."""
+    stated = _stated(meta, path) or ()
     for ours in heads_of(model):
-        for theirs in stated or ():
+        for theirs in stated:
             if theirs.contradicts(ours):
                 raise ValueError(f'the checkpoint is for {theirs}, but the model is for {ours}')
 
 
 @cache
 def _releases() -> tuple[dict[str, Any], ...]:
-    text = (files('mmsapiens') / 'zoo' / 'releases.json').read_text(encoding='utf-8')
-    table = json.loads(text)
+    table = json.loads((files('mmsapiens') / 'zoo' / 'releases.json').read_text(encoding='utf-8'))
     return (*table['releases'], *table['superseded'])
 
 
@@ -268,11 +259,7 @@ def released_task(path: Path) -> str | None:
 
 
 def _guessed(info: CheckpointInfo) -> HeadFacts:
-    """The only task that has a head of this shape.
-
-    Raises:
-        ValueError: If there is none, or another one may have such a head.
-    """
+    """The only task that has a head of this shape; a ValueError if there is none, or several."""
     is_pose = info.head == 'head'
     alike = [facts_of_task(n) for n, t in TASKS.items() if t.channels == info.out_channels]
     alike = [each for each in alike if each.set and (each.field == KEYPOINTS) == is_pose]

@@ -1,18 +1,12 @@
-"""Loading a checkpoint into a model, with a report.
-
-:func:`load_checkpoint` copies into a model as it is. A model that was built
-:func:`without_parameter_memory` gets the tensors of the file as its parameters, by
-:func:`assign_checkpoint`: nothing is initialized at random, and the system reads what is used.
-"""
+"""Loading a checkpoint into a model, with a report."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +63,15 @@ def load_checkpoint(
     map_location: str = 'cpu',
     trust_pickle: bool | None = None,
     task: str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> LoadReport:
     """Load any released layout into an encoder or a whole model.
 
     The encoder always comes from the file. A head is loaded if both have one of the same task, is
     left as initialized if the file has none, and is dropped if ``model`` is a bare encoder. What
     the model's head is for, by its class, counts as naming the task of a file that does not say it.
+    A model that was built :func:`without_parameter_memory` gets the tensors of the file as its
+    parameters, and must find all of them there.
 
     Args:
         model (nn.Module): A ``SapiensViT``, or a model with one as ``backbone``.
@@ -85,6 +82,8 @@ def load_checkpoint(
             Defaults to None.
         task (str, optional): What the head in the file is for, where neither file nor model says
             it; see :func:`mmsapiens.checkpoints.describe`. Defaults to None.
+        dtype (torch.dtype, optional): Of the parameters of a model without memory. Defaults to
+            None, as it was built.
 
     Returns:
         LoadReport: What was loaded, resized, dropped and left alone; it is logged as well.
@@ -96,19 +95,8 @@ def load_checkpoint(
             task.
     """
     path = Path(filename).expanduser()
-    checkpoint = read_checkpoint(path, map_location, trust_pickle)
-    copy = partial(model.load_state_dict, strict=False)
-    return load_weights(model, checkpoint, path, copy, task)
-
-
-def load_weights(
-    model: Any,
-    checkpoint: Mapping[str, Any],
-    path: Path,
-    load: Callable[..., tuple[list[str], list[str]]],
-    task: str | None = None,
-) -> LoadReport:
-    """Check what was read from ``path``, load it as :func:`assign` does, and report."""
+    is_empty = any(parameter.is_meta for parameter in model.parameters())
+    checkpoint = read_checkpoint(path, map_location, trust_pickle, mmap=is_empty)
     try:
         file, target = get_state_dict(checkpoint), model.state_dict()
         family, heads = family_of(file), split_heads(target)
@@ -125,17 +113,14 @@ def load_weights(
             )
         check_heads(file, target)
         info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
-        check_encoder(encoder, info, bool(heads))
-        _warn_of_colors(model, info)
+        if heads and info.head:
+            _warn_of_differences(model, encoder, info)
         weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
         if prefix:
             others = {key: v for key, v in file.items() if not key.startswith(prefix)}
             weights.update((key, v) for key, v in others.items() if key in target)
         shapes = {key: tuple(value.shape) for key, value in weights.items()}
-        fit_encoder(encoder, weights, prefix)
-        missing, unexpected = load(weights)
-        _check_complete(missing, prefix)
-        check_filled(model, info)
+        missing, unexpected = fill(model, encoder, weights, info, prefix, dtype)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     used = {key for key in weights if key in target} - set(unexpected)
@@ -154,11 +139,7 @@ def load_weights(
 
 
 def _named(model: nn.Module, task: str | None) -> HeadFacts | None:
-    """What the caller, or else the model, says that the head is for.
-
-    Raises:
-        ValueError: If they say different things.
-    """
+    """What the caller, or else the model, says that the head is for."""
     by_model = next(iter(heads_of(model)), None)
     if task is None:
         return by_model
@@ -168,53 +149,19 @@ def _named(model: nn.Module, task: str | None) -> HeadFacts | None:
     return named
 
 
-def check_encoder(encoder: Any, info: CheckpointInfo, with_head: bool = False) -> None:
-    """Refuse what the file says of its encoder and shapes do not show.
-
-    Raises:
-        ValueError: If the numbers of attention heads differ.
-    """
+def _warn_of_differences(model: nn.Module, encoder: Any, info: CheckpointInfo) -> None:
+    """Say so if a model sees images in another way than the file was trained with."""
     own = info.own or {}
-    theirs, ours = (arch.get('num_heads') for arch in (own.get('arch', {}), encoder.arch))
-    if theirs and theirs != ours:
-        raise ValueError(
-            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
-        )
-    if not with_head or not info.head or 'patch_padding' not in own:
-        return
-    padding = encoder.patch_embed.padding
-    if own['patch_padding'] != padding:
-        logger.warning(
-            'the checkpoint was trained with `patch_padding=%r`, but the model has %r: its results '
-            'will be worse',
-            own['patch_padding'],
-            padding,
-        )
-
-
-def _warn_of_colors(model: nn.Module, info: CheckpointInfo) -> None:
-    """Say so if a model sees colors in another way than the file was trained with."""
-    theirs, ours = stated_colors(info.own), colors_of(model)
+    theirs, ours = stated_colors(own), colors_of(model)
     differ = [key for key in theirs if ours and not np.allclose(theirs[key], ours[key])]
-    if info.head and differ:
+    if 'patch_padding' in own and own['patch_padding'] != encoder.patch_embed.padding:
+        differ.append('patch_padding')
+        theirs['patch_padding'] = own['patch_padding']
+        ours['patch_padding'] = encoder.patch_embed.padding
+    if differ:
         logger.warning(
             'the checkpoint was trained with %s, but the model has %s: its results will be worse',
-            *({key: colors[key] for key in differ} for colors in (theirs, ours)),
-        )
-
-
-def _check_complete(missing: Sequence[str], prefix: str) -> None:
-    """Refuse an encoder with gaps.
-
-    A class token may be missing where the position embedding has its row, and the norm ``ln2`` of
-    averaged features is in no released file.
-    """
-    optional = (f'{prefix}cls_token', f'{prefix}ln2.')
-    gaps = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
-    if gaps:
-        raise ValueError(
-            f'the checkpoint is incomplete, it lacks {len(gaps)} '
-            f'parameters of the encoder: {gaps[:5]}. Use the whole file.'
+            *({key: values[key] for key in differ} for values in (theirs, ours)),
         )
 
 
@@ -239,56 +186,41 @@ def without_parameter_memory() -> Iterator[None]:
         handle.remove()
 
 
-def assign(
-    model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype | None = None
+def fill(
+    model: nn.Module,
+    encoder: Any,
+    weights: MutableMapping[str, Tensor],
+    info: CheckpointInfo,
+    prefix: str = '',
+    dtype: torch.dtype | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Make tensors the parameters of a model that was built without memory.
+    """Load checked weights into a model; no parameter may be left without memory.
 
-    Their type becomes ``dtype``, or that of the model. Returns missing and unexpected keys.
+    ``prefix`` is what the names of the encoder start with. Returns missing and unexpected keys.
     """
-    dtypes = {name: dtype or parameter.dtype for name, parameter in model.named_parameters()}
-    tensors = {name: value.to(dtypes.get(name, value.dtype)) for name, value in weights.items()}
-    missing, unexpected = model.load_state_dict(tensors, strict=False, assign=True)
-    return missing, unexpected
-
-
-def check_filled(model: nn.Module, content: object) -> None:
-    """Refuse a model that still has parameters without memory.
-
-    Raises:
-        ValueError: Naming them, and what the file holds.
-    """
+    theirs = (info.own or {}).get('arch', {}).get('num_heads')
+    if theirs and theirs != (ours := encoder.arch.get('num_heads')):
+        raise ValueError(
+            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
+        )
+    fit_encoder(encoder, weights, prefix)
+    if empty := {name: p.dtype for name, p in model.named_parameters() if p.is_meta}:
+        weights = {k: v.to(dtype or empty[k]) if k in empty else v for k, v in weights.items()}
+    missing, unexpected = model.load_state_dict(weights, strict=False, assign=bool(empty))
+    # A class token may be missing where the position embedding has its row, and the norm `ln2` of
+    # averaged features is in no released file.
+    optional = (f'{prefix}cls_token', f'{prefix}ln2.')
+    gaps = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
+    if gaps:
+        raise ValueError(
+            f'the checkpoint is incomplete, it lacks {len(gaps)} '
+            f'parameters of the encoder: {gaps[:5]}. Use the whole file.'
+        )
     gaps = [name for name, parameter in model.named_parameters() if parameter.is_meta]
     if gaps:
         raise ValueError(
-            f'the checkpoint ({content}) lacks {len(gaps)} parameters of the model: {gaps[:5]}. '
+            f'the checkpoint ({info}) lacks {len(gaps)} parameters of the model: {gaps[:5]}. '
             'Use the checkpoint of the whole model, or build the model, initialize it and call '
             '`load_checkpoint`.'
         )
-
-
-def assign_checkpoint(
-    model: nn.Module,
-    checkpoint: str | Path,
-    dtype: torch.dtype | None = None,
-    trust_pickle: bool | None = None,
-    task: str | None = None,
-) -> LoadReport:
-    """Make the tensors of a checkpoint the parameters of a model.
-
-    Args:
-        model (nn.Module): Built :func:`without_parameter_memory`.
-        checkpoint (str | Path): See :func:`load_checkpoint`.
-        dtype (torch.dtype, optional): Of the parameters. Defaults to None, that of the model.
-        trust_pickle (bool, optional): See :func:`load_checkpoint`. Defaults to None.
-        task (str, optional): Likewise.
-
-    Returns:
-        LoadReport: What was loaded, resized and dropped.
-
-    Raises:
-        ValueError: If the file does not fit, or a parameter is missing in it.
-    """
-    path = Path(checkpoint).expanduser()
-    content = read_checkpoint(path, 'cpu', trust_pickle, mmap=True)
-    return load_weights(model, content, path, partial(assign, model, dtype=dtype), task)
+    return missing, unexpected

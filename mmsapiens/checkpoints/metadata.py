@@ -24,7 +24,7 @@ from torch import nn
 
 from ..classes import class_set_names, get_class_set
 from ..keypoints import KEYPOINT_SETS, get_keypoint_set
-from ..models.tasks import KINDS, TASKS, get_task
+from ..models.tasks import KINDS, TASKS, Task, get_task
 from ..structures.fields import FIELDS
 from ..version import __version__
 
@@ -70,11 +70,13 @@ def facts_of_task(name: str) -> HeadFacts:
             f'fields {list(FIELDS)}, but got {name!r}'
         )
     task = get_task(name)
-    field = KEYPOINTS if task.is_pose else task.field
-    if name not in TASKS:
-        return HeadFacts(field)
+    return _facts(task, task.channels) if name in TASKS else HeadFacts(_facts(task).field)
+
+
+def _facts(task: Task, channels: int | None = None, head: str | None = None) -> HeadFacts:
     is_set = task.is_pose or task.is_parsing
-    return HeadFacts(field, str(task.output) if is_set else None, task.channels)
+    which = str(getattr(task.output, 'name', task.output)) if is_set else None
+    return HeadFacts(KEYPOINTS if task.is_pose else task.field, which, channels, head)
 
 
 def read_facts(meta: Any) -> list[HeadFacts] | None:
@@ -88,13 +90,10 @@ def read_facts(meta: Any) -> list[HeadFacts] | None:
 
 def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
     """What the heads of a model are for, as far as they say it."""
-    found = []
-    for name, head in getattr(model, 'heads', {}).items():
-        task = model.tasks[name]
-        field = KEYPOINTS if task.is_pose else task.field
-        is_set = task.is_pose or task.is_parsing
-        which = getattr(task.output, 'name', task.output) if is_set else None
-        found.append(HeadFacts(field, which, head.out_channels, type(head).__name__))
+    found = [
+        _facts(model.tasks[name], head.out_channels, type(head).__name__)
+        for name, head in getattr(model, 'heads', {}).items()
+    ]
     meta = dataset_meta or {}
     pose: Any = getattr(model, 'head', None)
     dense: Any = getattr(model, 'decode_head', None)
@@ -112,11 +111,9 @@ def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) ->
 def _keypoint_set(meta: Mapping[str, Any]) -> str | None:
     """The set of a dataset: ours of the same keypoints, or else what the dataset calls itself."""
     name = meta.get('dataset_name')
-    if not name or name in KEYPOINT_SETS:
-        return name
     names = tuple(each for _, each in sorted(meta.get('keypoint_id2name', {}).items()))
     alike = (each for each in KEYPOINT_SETS if get_keypoint_set(each).keypoint_names == names)
-    return next(alike, str(name))
+    return name if not name or name in KEYPOINT_SETS else next(alike, str(name))
 
 
 def _class_set(classes: tuple[str, ...]) -> str | None:
@@ -131,16 +128,14 @@ def colors_of(model: Any) -> dict[str, Any]:
         return dict(mean=rule.mean, std=rule.std, swap_channels=rule.swap_channels)
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
     # The names of mmsegmentation, and of MMEngine.
-    swaps = getattr(preprocessor, 'channel_conversion', None)
-    if swaps is None:
-        swaps = getattr(preprocessor, '_channel_conversion', None)
+    found_swaps = (getattr(preprocessor, f'{_}channel_conversion', None) for _ in ('', '_'))
+    swaps = next((each for each in found_swaps if each is not None), None)
     if swaps is None:
         return {}
     found: dict[str, Any] = dict(mean=(0.0,) * 3, std=(1.0,) * 3, swap_channels=bool(swaps))
     if preprocessor._enable_normalize:
-        found.update(
-            (k, tuple(getattr(preprocessor, k).flatten().tolist())) for k in ('mean', 'std')
-        )
+        for name in ('mean', 'std'):
+            found[name] = tuple(getattr(preprocessor, name).flatten().tolist())
     return found
 
 
@@ -148,11 +143,8 @@ def stated_colors(own: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a file says about itself, in the form of :func:`colors_of`."""
     if not own or 'mean' not in own:
         return {}
-    return dict(
-        mean=tuple(own['mean']),
-        std=tuple(own['std']),
-        swap_channels=own.get('channels', 'rgb') == 'rgb',
-    )
+    is_rgb = own.get('channels', 'rgb') == 'rgb'
+    return dict(mean=tuple(own['mean']), std=tuple(own['std']), swap_channels=is_rgb)
 
 
 def model_metadata(

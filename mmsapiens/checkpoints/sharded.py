@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
 
-from .one_file import INDEX_FILE, is_whole_archive, read_torch
+from .allow_list import INDEX_FILE, is_whole_archive, read_torch
 
 TRAINING_FILE = 'training.pth'
 WEIGHTS = 'state_dict.'
@@ -45,10 +45,9 @@ class _IndexUnpickler(pickle.Unpickler):
             return super().find_class(module, name)
         if module in ('pathlib', 'pathlib._local') and 'Path' in name:
             return PurePosixPath  # the folder that it was written to
-        if module == 'torch':
-            found = getattr(torch, name, None)
-            if isinstance(found, (torch.dtype, torch.layout)):
-                return found
+        found = getattr(torch, name, None) if module == 'torch' else None
+        if isinstance(found, (torch.dtype, torch.layout)):
+            return found
         if module == _INDEX_MODULE and '.' not in name:
             found = super().find_class(module, name)
             if isinstance(found, type) and found.__module__ == module:
@@ -61,8 +60,7 @@ class _Reader(dcp.FileSystemReader):
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         metadata = read_index(Path(self.path))
-        storage_meta = getattr(metadata, 'storage_meta', None)
-        if storage_meta is not None:
+        if storage_meta := getattr(metadata, 'storage_meta', None):
             storage_meta.load_id = self.load_id
         return metadata
 
@@ -76,8 +74,8 @@ def read_index(folder: Path) -> Metadata:
         raise ValueError(f'the index {folder / INDEX_FILE} cannot be read: {error}') from None
     if not isinstance(index, Metadata):
         raise ValueError(
-            f'{folder / INDEX_FILE} must hold the index of a sharded '
-            f'checkpoint, but it holds a {type(index).__name__}'
+            f'{folder / INDEX_FILE} must hold the index of a sharded checkpoint, but it holds a '
+            f'{type(index).__name__}'
         )
     return index
 
@@ -122,28 +120,27 @@ def load_tensors(folder: str | Path, tensors: Mapping[str, Tensor], alone: bool 
         there = getattr(stored.get(name), 'size', None)
         if there is None or tuple(there) != tuple(tensor.shape):
             raise ValueError(
-                f'{folder} must have `{name}` of shape '
-                f'{tuple(tensor.shape)}, but has '
-                f'{"none" if there is None else tuple(there)}. Use the config '
-                'that it was trained with.'
+                f'{folder} must have `{name}` of shape {tuple(tensor.shape)}, but has '
+                f'{"none" if there is None else tuple(there)}. Use the config that it was trained '
+                'with.'
             )
-    reader = _Reader(folder)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # that one process reads alone
-        dcp.load(dict(tensors), storage_reader=reader, no_dist=alone)
+        dcp.load(dict(tensors), storage_reader=_Reader(folder), no_dist=alone)
 
 
 def read_sharded(folder: str | Path, map_location: Any = None) -> dict[str, Any]:
-    """Read a sharded checkpoint as that of one process.
-
-    The optimizer is left out.
-    """
+    """Read a sharded checkpoint as that of one process, without the optimizer."""
     folder = Path(folder)
     if not is_whole_folder(folder):
         raise ValueError(
             f'the checkpoint {folder} is damaged: files are missing or cut short. Copy it again.'
         )
-    tensors = dict(_empty_weights(read_index(folder)))
+    tensors = {
+        name: torch.empty(entry.size, dtype=entry.properties.dtype)
+        for name, entry in read_index(folder).state_dict_metadata.items()
+        if name.startswith(WEIGHTS) and isinstance(entry, TensorStorageMetadata)
+    }
     load_tensors(folder, tensors, alone=True)
     checkpoint = read_training(folder)
     checkpoint.pop('optimizer', None)
@@ -152,12 +149,6 @@ def read_sharded(folder: str | Path, map_location: Any = None) -> dict[str, Any]
         for name, value in tensors.items()
     }
     return checkpoint
-
-
-def _empty_weights(index: Metadata) -> Iterator[tuple[str, Tensor]]:
-    for name, entry in index.state_dict_metadata.items():
-        if name.startswith(WEIGHTS) and isinstance(entry, TensorStorageMetadata):
-            yield name, torch.empty(entry.size, dtype=entry.properties.dtype)
 
 
 def read_training(folder: str | Path) -> dict[str, Any]:

@@ -9,11 +9,9 @@ name            C    what it is
 ``cihp``        20   Crowd Instance-level Human Parsing; 10 is torso skin
 ==============  ===  =====================================================
 
-The tables are data, the JSON files beside this one. ``to_goliath28`` names the class that each
-class becomes, or null for pixels to be ignored. The tables for LIP and CIHP are our own: those of
-the reference turn skirts into upper clothing.
-
-Shapes: C classes.
+The tables are the JSON files beside this one. ``to_goliath28`` names the class that each class
+becomes, or null for pixels to be ignored. Those for LIP and CIHP are our own: those of the
+reference turn skirts into upper clothing.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-METAINFO_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 IGNORED = 255
 TARGET = 'goliath28'
 _SIDES = {'left': 'right', 'right': 'left'}
@@ -39,11 +37,10 @@ class ClassSet:
 
     Attributes:
         name (str): Of the class set.
-        classes (tuple[str, ...]): C names.
-        palette (tuple[tuple[int, ...], ...]): C colors, RGB.
+        classes (tuple[str, ...]): Names.
+        palette (tuple[tuple[int, ...], ...]): Their colors, RGB.
         flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip exchanges.
         to_goliath28 (Mapping[str, str | None]): Class -> class of the 28, or None for ignored.
-            Defaults to an empty one.
     """
 
     name: str
@@ -62,14 +59,9 @@ class ClassSet:
 
 
 def read_class_set(path: str | Path) -> ClassSet:
-    """Read a file such as the JSON files beside this one.
+    """Read a file such as the JSON files beside this one, ``classes`` and ``flip_pairs`` at least.
 
-    Args:
-        path (str | Path): JSON with ``classes`` and ``flip_pairs``, and perhaps ``name``,
-            ``palette`` and ``to_goliath28``.
-
-    Raises:
-        ValueError: If it is not such a file.
+    ValueError if it is not such a file.
     """
     try:
         with open(path, encoding='utf-8') as file:
@@ -83,47 +75,30 @@ def read_class_set(path: str | Path) -> ClassSet:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f'{path} must be JSON with the lists `classes` (names) and '
-            f'`flip_pairs` (pairs of ids), but reading it failed: {error!r}'
+            f'{path} must be JSON with the lists `classes` (names) and `flip_pairs` (pairs of '
+            f'ids), but reading it failed: {error!r}'
         ) from error
 
 
 def class_set_names() -> list[str]:
     """Names that :func:`get_class_set` knows, sorted."""
-    return sorted(path.stem for path in METAINFO_FOLDER.glob('*.json'))
+    return sorted(path.stem for path in FOLDER.glob('*.json'))
 
 
 @cache
 def get_class_set(name: str) -> ClassSet:
-    """A class set of the package.
-
-    Args:
-        name (str): One of :func:`class_set_names`.
-
-    Raises:
-        KeyError: If there is none of this name.
-    """
+    """A class set of the package, one of :func:`class_set_names`; KeyError for others."""
     if name not in class_set_names():
         raise KeyError(
             f'a class set (`vocabulary`) must be one of {class_set_names()}, but got {name!r}'
         )
-    return read_class_set(METAINFO_FOLDER / f'{name}.json')
+    return read_class_set(FOLDER / f'{name}.json')
 
 
 def conversion_table(source: str, target: str) -> np.ndarray | None:
-    """Stored id -> id of another class set.
+    """Stored id of ``source`` -> id of ``target``, 255 without a match, uint8 (256,).
 
-    Args:
-        source (str): Class set of the files.
-        target (str): Likewise, or 'goliath28'.
-
-    Returns:
-        np.ndarray: uint8 (256,); 255 for classes without a match and for values that are no
-        class. None if there is nothing to convert.
-
-    Raises:
-        KeyError: If one is unknown.
-        ValueError: If ``source`` cannot become ``target``.
+    None if there is nothing to convert. ValueError if the one cannot become the other.
     """
     stored, wanted = get_class_set(source), get_class_set(target)
     if source == target:
@@ -148,14 +123,9 @@ def _other_side(name: str) -> str | None:
 
 
 def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]) -> list[str]:
-    """What is wrong with the pairs that a flip exchanges.
+    """What is wrong with the pairs of ids that a flip exchanges, a sentence for each fault.
 
-    Args:
-        classes (Sequence[str]): Names, with 'left' and 'right' in front.
-        flip_pairs (Sequence[Sequence[int]]): Pairs of ids.
-
-    Returns:
-        list[str]: A sentence for each fault.
+    Names of classes have 'left' and 'right' in front.
     """
     found: list[str] = []
     matches: dict[int, int] = {}
@@ -186,15 +156,7 @@ def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]
 
 
 def check_flip_pairs(where: str, metainfo: Mapping[str, Any]) -> None:
-    """Refuse pairs that contradict the names of the classes.
-
-    Args:
-        where (str): The dataset, for the message.
-        metainfo (Mapping[str, Any]): With ``classes`` and ``flip_pairs``.
-
-    Raises:
-        ValueError: If a left class is not exchanged with its right one.
-    """
+    """Refuse ``flip_pairs`` that contradict ``classes``; ``where`` names the dataset."""
     wrong = find_wrong_pairs(metainfo.get('classes', ()), metainfo.get('flip_pairs', ()))
     if wrong:
         raise ValueError(

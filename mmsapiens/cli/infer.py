@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .image_runs import model_options, pick, run_and_report, run_options
+from .image_runs import pick, run_and_report, run_options
 from .output import POSITIVE
 
 SHARE = click.FloatRange(0, 1)
@@ -54,7 +54,6 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=
 )
 @task_files('--weights', '-w', help='A checkpoint instead of the released one.')
 @task_files('--config', '-c', 'configs', help='A config of yours; it needs --weights.')
-@model_options
 @click.option(
     '--flip/--no-flip',
     'flip_test',
@@ -132,7 +131,7 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
         )
 
     from ..inference.write_run import WriteOptions
-    from ..inference.writers.build import DEFAULT_OUTPUTS
+    from ..inference.writers import DEFAULT_OUTPUTS
 
     write = WriteOptions(
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),

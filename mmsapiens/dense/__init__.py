@@ -1,6 +1,7 @@
 """Parsing, depth and normals; needs mmsegmentation."""
 
-from .. import engine, models, transforms  # noqa: F401
+# ruff: noqa: F401
+from .. import engine, models, transforms
 from ..registry import list_in_host
 from ..structures.fields import FIELDS, Field, add_field, get_field
 from .data_preprocessor import DenseDataPreprocessor
@@ -28,39 +29,5 @@ from .transforms import (
     ResizeFields,
 )
 from .visualization import DenseVisualizer
-
-__all__ = [
-    'FIELDS',
-    'BodyParts28Dataset',
-    'CIHPDataset',
-    'DenseDataCheckHook',
-    'DenseDataPreprocessor',
-    'DenseEstimator',
-    'DenseFolderDataset',
-    'DenseHead',
-    'DensePanelHook',
-    'DenseVisualizer',
-    'DepthHead',
-    'ExactIoUMetric',
-    'Field',
-    'GenerateDepthTarget',
-    'GenerateNormalTarget',
-    'Hi4DDataset',
-    'LIPPartsDataset',
-    'LoadDenseTarget',
-    'NormalAngleMetric',
-    'NormalHead',
-    'PackDenseInputs',
-    'ParsingHead',
-    'RandomBackground',
-    'RandomCropFields',
-    'RandomFlipFields',
-    'RandomRotateFields',
-    'RelativeDepthMetric',
-    'ResizeFields',
-    'THuman2Dataset',
-    'add_field',
-    'get_field',
-]
 
 list_in_host(__name__)

@@ -35,8 +35,8 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         for name in ('seg_pad_val', 'batch_augments'):
             if kwargs.get(name) is not None:
                 raise TypeError(
-                    f'DenseDataPreprocessor takes no `{name}`: the values of '
-                    'padding stand in `mmsapiens.dense.FIELDS`'
+                    f'DenseDataPreprocessor takes no `{name}`: the values of padding stand in '
+                    '`mmsapiens.dense.FIELDS`'
                 )
         super().__init__(**kwargs)
 
@@ -62,20 +62,25 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         samples = data.get('data_samples')
         for sample in samples or []:
             _widen_labels(sample)
-        pad_cfg = self._pad_cfg(training)
-        if not pad_cfg:
+        padding = (
+            dict(size=self.size, size_divisor=self.size_divisor)
+            if training
+            else dict(self.test_cfg or {})
+        )
+        padding = {key: value for key, value in padding.items() if value}
+        if not padding:
             sizes = {tuple(image.shape[1:]) for image in inputs}
             if len(sizes) > 1:
                 raise ValueError(
-                    'the images of a batch must have one size, but got '
-                    f'{sorted(sizes)}. Resize them in the pipeline, set '
-                    '`size` of the data preprocessor, or use a batch size '
-                    'of 1.'
+                    f'the images of a batch must have one size, but got {sorted(sizes)}. Resize '
+                    'them in the pipeline, set `size` of the data preprocessor, or use a batch '
+                    'size of 1.'
                 )
             return dict(inputs=torch.stack(inputs), data_samples=samples)
         if training:
-            self._check_sizes(inputs, samples or [])
-        batch, pads = stack_batch(inputs, pad_val=self.pad_val, **pad_cfg)
+            for image, sample in zip(inputs, samples or []):
+                _check_sizes(image, sample)
+        batch, pads = stack_batch(inputs, pad_val=self.pad_val, **padding)
         for sample, pad in zip(samples or [], pads):
             sample.set_metainfo(dict(pad))
             if training:
@@ -86,31 +91,19 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         if self.channel_conversion and image.shape[0] == 3:
             image = image[[2, 1, 0]]
         image = image.float()
-        if self._enable_normalize:
-            image = (image - self.mean) / self.std
-        return image
+        return (image - self.mean) / self.std if self._enable_normalize else image
 
-    def _pad_cfg(self, training: bool) -> dict[str, Any]:
-        source = (
-            dict(size=self.size, size_divisor=self.size_divisor)
-            if training
-            else dict(self.test_cfg or {})
-        )
-        return {key: value for key, value in source.items() if value}
 
-    def _check_sizes(self, inputs: Sequence[Tensor], samples: Sequence[SegDataSample]) -> None:
-        for image, sample in zip(inputs, samples):
-            for field in FIELDS.values():
-                maps = sample.get(field.gt_name)
-                if maps is None or maps.shape == image.shape[1:]:
-                    continue
-                raise ValueError(
-                    f'`{field.gt_name}` of {sample.get("img_path")} must be '
-                    f'as large as its image, {tuple(image.shape[1:])}, '
-                    f'but got {tuple(maps.shape)}. Every geometric step of a '
-                    'training pipeline must be one that carries the fields '
-                    "(such as 'mmsapiens.ResizeFields')."
-                )
+def _check_sizes(image: Tensor, sample: SegDataSample) -> None:
+    for field in FIELDS.values():
+        maps = sample.get(field.gt_name)
+        if maps is not None and maps.shape != image.shape[1:]:
+            raise ValueError(
+                f'`{field.gt_name}` of {sample.get("img_path")} must be as large as its image, '
+                f'{tuple(image.shape[1:])}, but got {tuple(maps.shape)}. Every geometric step of a '
+                'training pipeline must be one that carries the fields (such as '
+                "'mmsapiens.ResizeFields')."
+            )
 
 
 def _widen_labels(sample: SegDataSample) -> None:
@@ -118,17 +111,12 @@ def _widen_labels(sample: SegDataSample) -> None:
     for field in FIELDS.values():
         if field.is_labels and field.gt_name in sample:
             labels = sample.get(field.gt_name).data
-            if labels.dtype == torch.uint8:
-                wide = PixelData(data=labels.long())
-                sample.set_data({field.gt_name: wide})
+            sample.set_data({field.gt_name: PixelData(data=labels.long())})
 
 
 def _pad_fields(sample: SegDataSample, padding: Sequence[int]) -> None:
     """Pad the targets of a sample; (left, right, top, bottom) in pixels."""
-    if not any(padding):
-        return
     for field in FIELDS.values():
-        if field.gt_name in sample:
-            maps = sample.get(field.gt_name).data
-            maps = F.pad(maps, tuple(padding), value=field.fill)
+        if any(padding) and field.gt_name in sample:
+            maps = F.pad(sample.get(field.gt_name).data, tuple(padding), value=field.fill)
             sample.set_data({field.gt_name: PixelData(data=maps)})

@@ -61,17 +61,19 @@ class DenseEstimator(EncoderDecoder):
             )
         if test_cfg.setdefault('mode', 'whole') != 'whole':
             raise ValueError(
-                "`test_cfg['mode']` must be 'whole', but got "
-                f'{test_cfg["mode"]!r}: the position embedding is that of a '
-                'whole image'
+                f"`test_cfg['mode']` must be 'whole', but got {test_cfg['mode']!r}: the position "
+                'embedding is that of a whole image'
             )
         super().__init__(
             backbone,
             decode_head,
-            train_cfg=train_cfg,
-            test_cfg=test_cfg,
-            data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg,
+            None,
+            None,
+            train_cfg,
+            test_cfg,
+            data_preprocessor,
+            None,
+            init_cfg,
         )
 
     def predict(
@@ -98,37 +100,23 @@ class DenseEstimator(EncoderDecoder):
         return list(data_samples)
 
     def raw_output(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> Tensor:
-        """What the network says, before it is brought back to a photograph.
+        """Output (B, C, h, w) for images (B, 3, H, W), with ``flip_test`` the mean of both passes.
 
-        Args:
-            inputs (Tensor): Normalized images (B, 3, H, W).
-            data_samples (Sequence[SegDataSample]): With ``flip_label_pairs`` for the flip test of
-                labels.
-
-        Returns:
-            Tensor: (B, C, h, w), with ``flip_test`` the mean of both passes.
+        Samples of labels need ``flip_label_pairs`` for the flip test.
         """
         output = self._forward(inputs)  # (B, C, h, w)
         if self.test_cfg.get('flip_test', False):
             mirrored = self._forward(inputs.flip(-1))
             pairs = self._label_pairs(data_samples)
-            row = self.decode_head.row
-            output = (output + unflip(mirrored, row, pairs)) / 2
+            output = (output + unflip(mirrored, self.decode_head.row, pairs)) / 2
         return output
 
     def restore_output(
         self, maps: Tensor, meta: Mapping[str, Any], input_hw: Sequence[int]
     ) -> Tensor:
-        """The prediction of one image at its original size.
+        """The prediction (_, ori_H, ori_W) from an image's part of :meth:`raw_output`, (C, h, w).
 
-        Args:
-            maps (Tensor): Its part of :meth:`raw_output`, (C, h, w).
-            meta (Mapping): Metainfo of its sample, with ``ori_shape``; without it the prediction
-                has the size of the input.
-            input_hw (Sequence[int]): Height and width of the input.
-
-        Returns:
-            Tensor: (_, ori_H, ori_W).
+        ``meta`` is of its sample; without ``ori_shape`` the prediction is as large as the input.
         """
         head = self.decode_head
         maps = maps.float()
@@ -156,14 +144,12 @@ class DenseEstimator(EncoderDecoder):
         )
 
     def _label_pairs(self, data_samples: Sequence[SegDataSample]) -> Sequence[Sequence[int]]:
-        meta = data_samples[0].metainfo
         if not self.decode_head.row.is_labels:
             return ()
-        if 'flip_label_pairs' not in meta:
+        if 'flip_label_pairs' not in data_samples[0].metainfo:
             raise ValueError(
-                '`flip_test` needs `flip_label_pairs` in the metainfo of a '
-                'sample, the classes that a mirror exchanges. The datasets '
-                'of this package give them; otherwise put them there, `()` '
-                'for classes without sides.'
+                '`flip_test` needs `flip_label_pairs` in the metainfo of a sample, the classes '
+                'that a mirror exchanges, as the datasets of this package give; `()` for classes '
+                'without sides.'
             )
-        return meta['flip_label_pairs']
+        return data_samples[0].metainfo['flip_label_pairs']

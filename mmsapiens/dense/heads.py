@@ -21,8 +21,6 @@ from ..ops.class_choice import choose_class
 from ..registry import MODELS
 from ..structures.fields import get_field
 
-__all__ = ['DenseHead', 'DepthHead', 'NormalHead', 'ParsingHead']
-
 LENGTH_TOLERANCE = 0.5
 """Of a normal that is a target."""
 
@@ -88,17 +86,12 @@ class DenseHead(BaseDecodeHead):
             conv_out_channels,
             conv_kernel_sizes or [1] * len(conv_out_channels),
         )
-        # Kept from here: inside a sharded model the parameters have other shapes while weights are
-        # loaded.
+        # Kept from here: in a sharded model the shapes are others while weights are loaded.
         self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
         self.register_load_state_dict_pre_hook(_refuse_wrong_weights)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Raw output (B, C, H, W) from the last of ``inputs`` (B, D, h, w).
-
-        Raises:
-            ValueError: If that is no feature map of ``in_channels``.
-        """
+        """Raw output (B, C, H, W) from the last of ``inputs`` (B, D, h, w)."""
         feats = heads.upsample(self, self._transform_inputs(inputs))
         return self.cls_seg(feats).contiguous()  # (B, C, 2^n h, 2^n w)
 
@@ -117,26 +110,20 @@ class DenseHead(BaseDecodeHead):
     def loss_by_feat(
         self, seg_logits: Tensor, batch_data_samples: Sequence[SegDataSample]
     ) -> dict[str, Tensor]:
-        """Losses of a batch at the resolution of the target.
-
-        Args:
-            seg_logits (Tensor): Raw output (B, C, h, w).
-            batch_data_samples (Sequence[SegDataSample]): With the field.
-
-        Returns:
-            dict[str, Tensor]: The losses by name.
+        """Losses of raw output (B, C, h, w) at the resolution of the samples' field, by name.
 
         Raises:
             ValueError: If a sample does not have the field.
         """
         target = self._stack_batch_gt(batch_data_samples)  # (B, C, H, W)
-        pred = resize(
-            seg_logits, size=target.shape[2:], mode='bilinear', align_corners=self.align_corners
-        )
-        pred = self.activate(pred)
+        pred = self.activate(self._resize(seg_logits, target))
         valid = self.valid(target)
         losses = self._losses(pred, target, valid)
         return {**losses, **self.statistics(pred, target, valid)}
+
+    def _resize(self, seg_logits: Tensor, target: Tensor) -> Tensor:
+        size = target.shape[-2:]
+        return resize(seg_logits, size, mode='bilinear', align_corners=self.align_corners)
 
     def statistics(self, pred: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
         """Figures for the log beside the losses; none here."""
@@ -174,8 +161,7 @@ def _refuse_wrong_weights(
 class ParsingHead(DenseHead):
     """Body-part segmentation: logits of each class.
 
-    Losses are called as in stock heads, with class ids (B, H, W), so that those of mmsegmentation
-    work as well.
+    Losses are called as in stock heads, with class ids (B, H, W).
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -196,15 +182,11 @@ class ParsingHead(DenseHead):
         if self.sampler is not None:
             return BaseDecodeHead.loss_by_feat(self, seg_logits, batch_data_samples)
         target = self._stack_batch_gt(batch_data_samples).squeeze(1)
-        pred = resize(
-            seg_logits, size=target.shape[1:], mode='bilinear', align_corners=self.align_corners
-        )  # (B, C, H, W)
+        pred = self._resize(seg_logits, target)  # (B, C, H, W)
         losses = self._losses(pred, target, ignore_index=self.ignore_index)
         return dict(losses, acc_seg=pixel_accuracy(pred, target, self.ignore_index))
 
-    def finish(self, feats: Tensor) -> Tensor:
-        """Class ids (1, H, W) from logits of full size."""
-        return heads.ParsingHead.finish(feats)
+    finish = staticmethod(heads.ParsingHead.finish)
 
 
 @torch.no_grad()
@@ -230,39 +212,24 @@ class DepthHead(DenseHead):
 
     Args:
         in_channels (int): Width D of the backbone.
-        deconv_out_channels (Sequence[int]): As in :class:`DenseHead`. Defaults to (384, 384, 384,
-            384).
-        conv_out_channels (Sequence[int]): Likewise. Defaults to (384, 384).
-        **kwargs: As in :class:`DenseHead`.
+        **kwargs: As in :class:`DenseHead`; ``deconv_out_channels`` and ``conv_out_channels``
+            default to 384 each, of four and two layers.
     """
 
     field = 'depth_map'
 
-    def __init__(
-        self,
-        in_channels: int,
-        *,
-        deconv_out_channels: Sequence[int] = (384, 384, 384, 384),
-        conv_out_channels: Sequence[int] = (384, 384),
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, in_channels: int, **kwargs: Any) -> None:
+        kwargs.setdefault('deconv_out_channels', (384, 384, 384, 384))
+        kwargs.setdefault('conv_out_channels', (384, 384))
         kwargs.setdefault('loss_decode', dict(type='mmsapiens.ScaleInvariantLogLoss'))
-        super().__init__(
-            in_channels,
-            deconv_out_channels=deconv_out_channels,
-            conv_out_channels=conv_out_channels,
-            **kwargs,
-        )
+        super().__init__(in_channels, **kwargs)
 
     def valid(self, target: Tensor) -> Tensor:
         """Where ``target`` (B, 1, H, W) is not below 0, bool (B, H, W)."""
         return target[:, 0] >= 0
 
     def statistics(self, pred: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
-        """``share_not_positive`` of the valid pixels, which has no logarithm.
-
-        If it stays near 1, training is dead.
-        """
+        """``share_not_positive`` of the valid pixels; if it stays near 1, training is dead."""
         with torch.no_grad():
             wrong = ((pred[:, 0] <= 0) & valid).sum()
             return dict(share_not_positive=wrong / valid.sum().clamp(min=1))
@@ -272,8 +239,7 @@ class DepthHead(DenseHead):
 class NormalHead(DenseHead):
     """Surface normals: x, y, z in the frame of the training set.
 
-    The datasets of this package give x to the right, y up and z towards the camera. Losses see
-    vectors of any length, predictions have length 1.
+    Ours give x to the right, y up and z towards the camera. Predictions have length 1.
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -290,14 +256,8 @@ class NormalHead(DenseHead):
         super().__init__(in_channels, **kwargs)
 
     def valid(self, target: Tensor) -> Tensor:
-        """Where ``target`` (B, 3, H, W) has about length 1, bool (B, H, W).
-
-        The background is stored as 0, in the reference implementation as
-        -1000.
-        """
+        """Where ``target`` (B, 3, H, W) has about length 1, as no background; bool (B, H, W)."""
         lengths = target.square().sum(1).sqrt()  # (B, H, W)
         return (lengths - 1).abs() < LENGTH_TOLERANCE
 
-    def finish(self, feats: Tensor) -> Tensor:
-        """Vectors of length 1."""
-        return heads.NormalHead.finish(feats)
+    finish = staticmethod(heads.NormalHead.finish)

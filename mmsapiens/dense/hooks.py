@@ -23,20 +23,15 @@ from torch import Tensor, nn
 from ..engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
 from ..engine.preserve_state import is_sharded, preserve_state
 from ..registry import HOOKS
-from ..structures.fields import FIELDS
 from .heads import DenseHead
 from .visualization import DenseVisualizer
-
-__all__ = ['DenseDataCheckHook', 'DensePanelHook']
 
 
 @HOOKS.register_module()
 class DenseDataCheckHook(DataCheckHook):
     """Refuses datasets that a dense head would train on without sense.
 
-    A parsing head of 28 classes learns from 20 without an error, and a validation set without the
-    map of the head fails hours later. Both are found before the first iteration, in training also
-    for the validation set.
+    Those of training and validation are looked at before the first iteration.
 
     Raises:
         ValueError: If a dataset has another number of classes than the head, or not the map that
@@ -46,11 +41,10 @@ class DenseDataCheckHook(DataCheckHook):
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
         """Compare each dataset of a loader with the head."""
         head = getattr(model, 'decode_head', None)
-        if not isinstance(head, DenseHead):
-            return
-        for dataset in leaf_datasets(getattr(runner, f'{mode}_dataloader').dataset):
-            where = f'`{mode}_dataloader` ({type(dataset).__name__})'
-            self._check_dataset(where, dataset, head)
+        if isinstance(head, DenseHead):
+            for dataset in leaf_datasets(getattr(runner, f'{mode}_dataloader').dataset):
+                where = f'`{mode}_dataloader` ({type(dataset).__name__})'
+                self._check_dataset(where, dataset, head)
 
     def _check_dataset(self, where: str, dataset: Any, head: DenseHead) -> None:
         row = head.row
@@ -90,21 +84,14 @@ def predict_inputs(
         size = tuple(image.shape[1:])  # the way back ends at the input
         meta = dict(padded.metainfo, ori_shape=size, img_shape=size, flip=False)
         shells.append(SegDataSample(metainfo=meta))
-    results = []
-    for sample, pred in zip(samples, model.predict(batch['inputs'], shells)):
-        joined = sample.new()
-        for field in FIELDS.values():
-            if field.pred_name in pred:
-                joined.set_data({field.pred_name: pred.get(field.pred_name)})
-        results.append(joined)
+    results = [sample.new() for sample in samples]
+    for joined, pred in zip(results, model.predict(batch['inputs'], shells)):
+        joined.set_data(dict(pred.items()))
     return results
 
 
 def steps_done(runner: Runner) -> int:
-    """Iterations of training so far; 0 in a run that only evaluates.
-
-    There, ``runner.iter`` would build the training set, which need not be at hand.
-    """
+    """Iterations of training; 0 in a run without, where ``runner.iter`` builds the training set."""
     is_unbuilt = isinstance(getattr(runner, '_train_loop', None), dict)
     return 0 if is_unbuilt else runner.iter
 
@@ -114,11 +101,9 @@ class DensePanelHook(Hook):
     """Draws panels of truth, prediction and error with ``DenseVisualizer``.
 
     In validation and test it draws what the model returned. In training it runs the model once more
-    on the batch of the iteration, in evaluation mode and without gradients, with weights just
-    updated; training itself is not changed. Only the main process draws. A
-    model that is sharded (FSDP, DeepSpeed) is not drawn in training.
-
-    Images are those of the batch, in evaluation stretched to the shape of the photograph.
+    on the batch of the iteration, in evaluation mode, with weights just updated. Only the main
+    process draws. A model that is sharded (FSDP, DeepSpeed) is not drawn in training. Images are
+    those of the batch, in evaluation stretched to the shape of the photograph.
 
     Args:
         draw (bool): Whether to do anything. Defaults to True.
@@ -177,59 +162,36 @@ class DensePanelHook(Hook):
         """Switch drawing in training off where it is impossible."""
         if self.draw and self.in_train and is_sharded(runner.model):
             self.in_train = False
-            print_log(
-                'DensePanelHook draws nothing in training: the weights of a sharded model are in '
-                'no process as a whole',
-                logger='current',
-            )
+            text = 'DensePanelHook draws nothing in training: no process has all of the model'
+            print_log(text, logger='current')
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
         """Predict and draw the batch of the iteration."""
-        if not (self.draw and self.in_train and is_main_process()):
-            return
-        if not self.every_n_train_iters(runner, self.interval):
+        is_drawn = self.draw and self.in_train and is_main_process()
+        if not is_drawn or not self.every_n_train_iters(runner, self.interval):
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with preserve_state(model), runner.optim_wrapper.optim_context(model):
             samples = predict_inputs(model, data_batch, self.max_samples)
         for index, sample in enumerate(samples):
             image = to_image(data_batch['inputs'][index])
-            self._add(runner, f'train_{index}', image, sample, step=runner.iter + 1)
+            self._add(runner, f'train_{index}', image, sample, runner.iter + 1)
 
-    def after_val_iter(
+    def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
         outputs: Sequence[SegDataSample] | None = None,
+        mode: str = 'train',
     ) -> None:
-        """Draw what the model returned in validation."""
-        if self.in_val:
-            first = (outputs or [])[: self.max_samples]
-            self._evaluated(runner, 'val', batch_idx, data_batch, first)
-
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[SegDataSample] | None = None,
-    ) -> None:
-        """Draw what the model returned in a test."""
-        self._evaluated(runner, 'test', batch_idx, data_batch, outputs or [])
-
-    def _evaluated(
-        self,
-        runner: Runner,
-        mode: str,
-        batch_idx: int,
-        data_batch: Mapping[str, Any],
-        samples: Sequence[SegDataSample],
-    ) -> None:
-        if not (self.draw and is_main_process()) or batch_idx % self.interval:
+        """Draw what the model returned in validation or a test."""
+        is_drawn = self.draw and is_main_process() and (self.in_val or mode == 'test')
+        if not is_drawn or batch_idx % self.interval:
             return
+        samples = (outputs or [])[: self.max_samples if mode == 'val' else None]
         step = steps_done(runner)
         for index, sample in enumerate(samples):
             image = to_image(data_batch['inputs'][index])
@@ -238,7 +200,7 @@ class DensePanelHook(Hook):
             # The number keeps equal file names of several folders apart.
             stem = Path(sample.metainfo.get('img_path', '')).stem
             name = '_'.join(filter(None, (mode, f'{batch_idx:05d}_{index}', stem)))
-            self._add(runner, name, image, sample, step=step, show=self.show)
+            self._add(runner, name, image, sample, step, self.show)
 
     def _add(
         self,
@@ -246,11 +208,9 @@ class DensePanelHook(Hook):
         name: str,
         image: np.ndarray,
         sample: SegDataSample,
-        *,
         step: int,
         show: bool = False,
     ) -> None:
         out_file = self.out_dir and os.path.join(self.out_dir, f'{name}_{step}.png')
-        runner.visualizer.add_datasample(
-            name, image, sample, show=show, wait_time=self.wait_time, out_file=out_file, step=step
-        )
+        options = dict(show=show, wait_time=self.wait_time, out_file=out_file, step=step)
+        runner.visualizer.add_datasample(name, image, sample, **options)

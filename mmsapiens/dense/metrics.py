@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,8 +27,6 @@ from ..ops.depth_alignment import ALIGNMENTS
 from ..registry import METRICS
 from ..structures.fields import DEPTH_MAP, HUMAN_MASK, NORMAL_MAP, Field
 
-__all__ = ['ExactIoUMetric', 'NormalAngleMetric', 'RelativeDepthMetric']
-
 
 def image_name(sample: Mapping[str, Any]) -> str:
     """The image of a sample, for messages."""
@@ -39,54 +38,29 @@ class ExactIoUMetric(IoUMetric):
     """Stock ``IoUMetric`` that counts in integers.
 
     The stock one (mmsegmentation 1.2.2) adds areas in float32, which has gaps above 2^24 pixels,
-    less than two photographs of twelve megapixels: later images are counted in part, and the
-    figures depend on their order. It also leaves out labels that are no class without a word.
-
-    Figures, names and table are those of the stock metric: ``aAcc``, ``mIoU`` and ``mAcc`` in
-    percent, over all classes, background included; a class that occurs neither in the labels nor in
-    the predictions is NaN in the table and left out of the means.
+    less than two photographs of twelve megapixels, and leaves out labels that are no class without
+    a word. Figures, names and table are its own: ``aAcc``, ``mIoU`` and ``mAcc`` in percent, over
+    all classes, background included; a class that occurs neither in the labels nor in the
+    predictions is NaN in the table and left out of the means.
 
     Args:
         ignore_index (int): Label of pixels that do not count. Defaults to 255.
-        iou_metrics (Sequence[str]): 'mIoU', 'mDice', 'mFscore'. Defaults to ('mIoU',).
-        nan_to_num (int, optional): Figure of a class that never occurs. Defaults to None, to leave
-            it out.
-        beta (int): Weight of the recall in ``mFscore``. Defaults to 1.
-        collect_device (str): As in the stock metric. Defaults to 'cpu'.
-        output_dir (str, optional): Folder for the predicted labels as png. Defaults to None.
-        format_only (bool): Only write these. Defaults to False.
-        prefix (str, optional): Put in front of the names. Defaults to None.
+        **kwargs: ``iou_metrics`` and others of the stock metric.
+
+    Raises:
+        TypeError: If there is no such argument, which the stock metric passes over.
     """
 
-    def __init__(
-        self,
-        ignore_index: int = 255,
-        iou_metrics: Sequence[str] = ('mIoU',),
-        nan_to_num: int | None = None,
-        beta: int = 1,
-        collect_device: str = 'cpu',
-        output_dir: str | None = None,
-        format_only: bool = False,
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(
-            ignore_index=ignore_index,
-            iou_metrics=list(iou_metrics),
-            nan_to_num=nan_to_num,
-            beta=beta,
-            collect_device=collect_device,
-            output_dir=output_dir,
-            format_only=format_only,
-            prefix=prefix,
-        )
+    def __init__(self, ignore_index: int = 255, **kwargs: Any) -> None:
+        known = inspect.signature(IoUMetric).parameters.keys()
+        if kwargs.keys() - known:
+            raise TypeError(
+                f'arguments of ExactIoUMetric must be of {sorted(known)}, but got {sorted(kwargs)}'
+            )
+        super().__init__(ignore_index, **kwargs)
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Count the pixels of a batch.
-
-        Args:
-            data_batch (Any): Not used.
-            data_samples (Sequence[Mapping[str, Any]]): Each with ``pred_sem_seg`` and, unless
-                ``format_only``, ``gt_sem_seg``, (1, H, W) class ids.
+        """Count the pixels of samples with ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W).
 
         Raises:
             ValueError: If their sizes differ, or an id is none of the classes.
@@ -119,30 +93,18 @@ class ExactIoUMetric(IoUMetric):
         pred_label: Tensor, label: Tensor, num_classes: int, ignore_index: int
     ) -> tuple[Tensor, ...]:
         """Pixels of intersection, union, prediction and label, (H, W); each int64 (N) by class."""
-        areas = class_areas(
-            pred_label.cpu().numpy(), label.cpu().numpy(), num_classes, ignore_index
-        )
-        return tuple(torch.from_numpy(areas))
+        ids = pred_label.cpu().numpy(), label.cpu().numpy()
+        return tuple(torch.from_numpy(class_areas(*ids, num_classes, ignore_index)))
 
     @staticmethod
-    def total_area_to_metrics(
-        total_area_intersect: Tensor,
-        total_area_union: Tensor,
-        total_area_pred_label: Tensor,
-        total_area_label: Tensor,
-        *args: Any,
-        **kwargs: Any,
-    ) -> dict[str, np.ndarray]:
-        """The stock figures from areas int64 (N), divided in float64; arguments as in stock."""
-        areas = (total_area_intersect, total_area_union, total_area_pred_label, total_area_label)
-        return IoUMetric.total_area_to_metrics(*(area.double() for area in areas), *args, **kwargs)
+    def total_area_to_metrics(*args: Any, **kwargs: Any) -> dict[str, np.ndarray]:
+        """The stock figures from four areas int64 (N), divided in float64; arguments as there."""
+        areas = (area.double() for area in args[:4])
+        return IoUMetric.total_area_to_metrics(*areas, *args[4:], **kwargs)
 
 
 class _MapMetric(BaseMetric):
-    """What the metrics of one map share: its pixels that count, in numpy, on the CPU.
-
-    There sums do not depend on the number of threads.
-    """
+    """What the metrics of one map share: its pixels that count, in numpy, whose sums are exact."""
 
     field: Field
 
@@ -161,8 +123,7 @@ class _MapMetric(BaseMetric):
             if bad:
                 raise ValueError(
                     f'the prediction for {image_name(sample)} has {bad} values that are NaN or '
-                    'infinite among the pixels that count. Look at the checkpoint and at the '
-                    'precision (`--amp`).'
+                    'infinite. Look at the checkpoint and at the precision (`--amp`).'
                 )
             self.results.append(self.measure(pred, gt))
 
@@ -176,32 +137,26 @@ class _MapMetric(BaseMetric):
 
     def _read(self, sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Prediction, ground truth (C, H, W), float, and ``gt_human_mask`` or all, bool (H, W)."""
-        channels = {self.field.pred_name: self.field.channels}
-        channels |= {self.field.gt_name: self.field.channels, HUMAN_MASK.gt_name: 1}
-        missing = [n for n in channels if n not in sample and n != HUMAN_MASK.gt_name]
+        names = [self.field.pred_name, self.field.gt_name, HUMAN_MASK.gt_name]
+        missing = [name for name in names[:2] if name not in sample]
         if missing:
             raise ValueError(
                 f'the sample of {image_name(sample)} must have `{missing[0]}`, but it has '
                 f'{sorted(sample)}. Pack the ground truth in the pipeline, and use the model of '
                 'the task.'
             )
-        maps = {
-            name: sample[name]['data'].detach().cpu().float().numpy()
-            for name in channels
-            if name in sample
-        }
-        pred, gt = maps[self.field.pred_name], maps[self.field.gt_name]
-        size = gt.shape[-2:]
-        for name, array in maps.items():
-            if array.shape != (channels[name], *size):
+        there = [name for name in names if name in sample]
+        maps = [sample[name]['data'].detach().cpu().float().numpy() for name in there]
+        size = maps[1].shape[-2:]
+        for name, array in zip(there, maps):
+            shape = (1 if name == HUMAN_MASK.gt_name else self.field.channels, *size)
+            if array.shape != shape:
                 raise ValueError(
-                    f'`{name}` of {image_name(sample)} must have the shape '
-                    f'{(channels[name], *size)}, but got {array.shape}. Predictions and ground '
-                    'truth are compared at the size of the ground truth.'
+                    f'`{name}` of {image_name(sample)} must have the shape {shape}, but got '
+                    f'{array.shape}. Predictions and ground truth are compared at the size of the '
+                    'ground truth.'
                 )
-        if HUMAN_MASK.gt_name in maps:
-            return pred, gt, maps[HUMAN_MASK.gt_name][0] > 0
-        return pred, gt, np.ones(size, dtype=bool)
+        return maps[0], maps[1], maps[2][0] > 0 if len(maps) > 2 else np.ones(size, dtype=bool)
 
 
 @METRICS.register_module()
@@ -216,10 +171,7 @@ class RelativeDepthMetric(_MapMetric):
     Valid are pixels with min_depth_eval < ground truth < max_depth_eval, and, if a sample has
     ``gt_human_mask``, inside the mask. The ground truth must be larger where farther and above 0,
     in meters or any other unit, which is that of RMSE. An image without a valid pixel is left out
-    and counted in the log.
-
-    Figures of an image do not depend on the number of ranks, and images are averaged with one
-    rounding, so neither does the result.
+    and counted in the log. Figures do not depend on the number of ranks.
 
     Args:
         align (str): What is fitted: 'scale_shift' (least squares), 'scale' (least squares),
@@ -277,8 +229,9 @@ class RelativeDepthMetric(_MapMetric):
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
         """See :func:`mmsapiens.evaluation.evaluate_depth`."""
-        options: dict[str, Any] = dict(align=self.align, space=self.space)
-        return evaluate_depth(pred[0], gt[0], max_depth=self.max_depth_eval, **options)
+        return evaluate_depth(
+            pred[0], gt[0], align=self.align, space=self.space, max_depth=self.max_depth_eval
+        )
 
     def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """Name -> figure over all images; NaN if no pixel counts."""
@@ -307,9 +260,8 @@ class NormalAngleMetric(_MapMetric):
     90 degrees. Prediction and ground truth must be of one frame. An image without a valid pixel is
     left out and counted in the log.
 
-    Medians are read from histograms with steps of 0.001 degrees, means and shares from the angles
-    themselves. An image leaves its histogram, compressed to at most some 300 KB, so that a pooled
-    median over thousands of photographs fits in memory and does not depend on the number of ranks.
+    Medians are read from histograms with steps of 0.001 degrees, compressed to at most some 300 KB
+    an image; means and shares are those of the angles themselves.
 
     Args:
         thresholds (Sequence[float]): Angles in degrees. Defaults to (5, 7.5, 11.25, 22.5, 30).

@@ -20,14 +20,11 @@ from ..visualization.colors import spread_palette
 from ..visualization.field_drawers import Scene, draw_field
 from ..visualization.panels import Tile, display_size, font_size, join_row, stack
 
-__all__ = ['DenseVisualizer']
-
 
 def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
-    """A map of a sample at the height and width of the display, (C, H, W), or None without it.
+    """A map of a sample, (C, H, W) of the display, int or float32, or None.
 
-    Integers stay as they are, others become float32. Only the pixels that are shown leave the
-    device.
+    Only the pixels that are shown leave the device.
     """
     if name not in sample:
         return None
@@ -86,8 +83,7 @@ class DenseVisualizer(SegLocalVisualizer):
             raise ValueError(f'`opacity` must be in [0, 1], but got {opacity}')
         if not 0 < min_side <= max_side:
             raise ValueError(
-                '`min_side` must be above 0 and at most `max_side`, '
-                f'but got {min_side} and {max_side}'
+                f'`min_side` must be above 0 and at most `max_side`, but got {min_side}, {max_side}'
             )
         self.with_background = with_background
         self.with_error = with_error
@@ -129,21 +125,10 @@ class DenseVisualizer(SegLocalVisualizer):
         step: int = 0,
         with_labels: bool | None = True,
     ) -> None:
-        """Draw a sample, and hand it to the backends or write it; arguments as in stock.
+        """Draw a sample, and hand it to the backends or write it.
 
-        Args:
-            name (str): Name of the image for the backends.
-            image (np.ndarray): RGB, uint8 (H, W, 3).
-            data_sample (SegDataSample, optional): Maps of any size; they are stretched to that of
-                the image. Defaults to None.
-            draw_gt (bool): Whether to draw the truth. Defaults to True.
-            draw_pred (bool): Whether to draw predictions. Defaults to True.
-            show (bool): Whether to open a window. Defaults to False.
-            wait_time (float): Seconds the window stays; 0 until a key is pressed. Defaults to 0.
-            out_file (str, optional): Write to this file instead of to the backends. Defaults to
-                None.
-            step (int): Iteration, for the backends. Defaults to 0.
-            with_labels (bool, optional): Not used; classes are always named, in a legend.
+        Args are those of stock, without ``with_labels``: classes are always named, in a legend.
+        The image is RGB, uint8 (H, W, 3); maps of any size are stretched to its own.
         """
         panel = self.draw_panel(image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred)
         self.set_image(panel)
@@ -162,12 +147,9 @@ class DenseVisualizer(SegLocalVisualizer):
         draw_gt: bool = True,
         draw_pred: bool = True,
     ) -> np.ndarray:
-        """The panel of a sample, RGB uint8 (_, _, 3), without writing it.
+        """The panel of a sample, RGB uint8 (_, _, 3), without writing it; ValueError of no image.
 
         Args as in :meth:`add_datasample`.
-
-        Raises:
-            ValueError: If ``image`` has another shape or type.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(

@@ -11,7 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from ..checkpoints.loading import assign_checkpoint, without_parameter_memory
+from ..checkpoints.loading import load_checkpoint, without_parameter_memory
 
 
 def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
@@ -19,11 +19,8 @@ def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
 
     ``config`` is a file, a whole config or that of a model.
     """
-    whole: Mapping[str, Any]
-    if isinstance(config, (str, Path)):
-        whole = Config.fromfile(str(Path(config).expanduser()))
-    else:
-        whole = config
+    is_file = isinstance(config, (str, Path))
+    whole: Any = Config.fromfile(str(Path(config).expanduser())) if is_file else config
     model_cfg, scope = whole, None
     if 'model' in whole:
         model_cfg, scope = whole['model'], whole.get('default_scope')
@@ -72,5 +69,5 @@ def load_model(
         ValueError: If the file is damaged, does not fit, or lacks a parameter of the model.
     """
     model = build_without_weights(config)
-    model.load_report = assign_checkpoint(model, checkpoint, dtype, trust_pickle)
+    model.load_report = load_checkpoint(model, checkpoint, trust_pickle=trust_pickle, dtype=dtype)
     return model.to(device).eval()

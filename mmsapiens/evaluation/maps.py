@@ -45,8 +45,7 @@ def class_areas(
         ignore_index (int): Label of pixels that do not count. Defaults to 255.
 
     Returns:
-        np.ndarray: Pixels of the intersection, the union, the prediction and the label, int64
-        (4, C).
+        np.ndarray: Pixels of intersection, union, prediction and label, int64 (4, C).
     """
     counted = label != ignore_index
     pred, label = pred[counted], label[counted]
@@ -57,14 +56,9 @@ def class_areas(
 
 
 def iou_figures(areas: np.ndarray) -> dict[str, float]:
-    """Figures of the areas of all images.
+    """``aAcc``, ``mIoU`` and ``mAcc`` in percent, of a sum of :func:`class_areas`.
 
-    Args:
-        areas (np.ndarray): A sum of :func:`class_areas`, (4, C).
-
-    Returns:
-        dict[str, float]: ``aAcc``, ``mIoU`` and ``mAcc`` in percent. A class that occurs neither in
-        the labels nor in the predictions is left out of the means.
+    A class that occurs neither in the labels nor in the predictions is left out of the means.
     """
     intersection, union, _, of_label = areas.astype(np.float64)
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -78,16 +72,12 @@ def iou_figures(areas: np.ndarray) -> dict[str, float]:
 
 
 def depth_figures(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    """The figures of one image.
+    """The figures of one image, as in the stock ``DepthMetric``; d1, d2, d3 are in [0, 1].
 
     Args:
         pred (np.ndarray): Aligned depth, float64 (P), P > 0. Values below :data:`EPS` are raised to
             it in the figures with a ratio or a logarithm of it: d1 to d3, rmse_log, log10, silog.
         target (np.ndarray): True depth above 0, likewise.
-
-    Returns:
-        dict[str, float]: Name -> figure, as in the stock ``DepthMetric``; d1, d2 and d3 are shares
-        of pixels, in [0, 1].
     """
     error = pred - target
     positive = np.maximum(pred, EPS)
@@ -144,10 +134,7 @@ def evaluate_depth(
 
 
 def histogram_median(counts: np.ndarray) -> float:
-    """Median in degrees of values that were rounded to steps, from the number at each; NaN of none.
-
-    It is the mean of the two middle values of an even number.
-    """
+    """Median in degrees of values that were rounded to steps, from the number at each; or NaN."""
     total = int(counts.sum())
     if not total:
         return math.nan
@@ -161,16 +148,12 @@ def histogram_median(counts: np.ndarray) -> float:
 def measure_angles(
     pred: np.ndarray, target: np.ndarray, thresholds: Sequence[float]
 ) -> dict[str, Any]:
-    """What one image adds to the figures of :func:`normal_figures`.
+    """What one image adds to :func:`normal_figures`; the compressed histogram has some 300 KB.
 
     Args:
         pred (np.ndarray): Vectors of any length, (3, P); one of length 0 counts as 90 degrees.
         target (np.ndarray): Vectors above length 0, (3, P).
         thresholds (Sequence[float]): Angles in degrees.
-
-    Returns:
-        dict[str, Any]: Number of pixels, sum and median of the angles, the number below each
-        threshold, and the compressed histogram, at most some 300 KB.
     """
     counts: np.ndarray = np.zeros(_BINS, dtype=np.uint32)
     within: np.ndarray = np.zeros(len(thresholds), dtype=np.int64)
@@ -196,15 +179,13 @@ def normal_figures(
 ) -> dict[str, float]:
     """Pool the pixels of images, and average over images.
 
+    ``pixel/`` and ``image/`` with ``mean`` and ``median`` in degrees, and ``a5``, the percentage of
+    angles below 5 degrees, for each threshold; NaN if no pixel counts.
+
     Args:
         images (Iterable[Mapping[str, Any]]): What :func:`measure_angles` gives for each; those
             without pixels do not count.
         thresholds (Sequence[float]): As given there.
-
-    Returns:
-        dict[str, float]: ``pixel/`` and ``image/`` with ``mean`` and ``median`` in degrees, and
-        ``a5``, the percentage of angles below 5 degrees, for each threshold; NaN if no pixel
-        counts.
     """
     counted = [image for image in images if image['pixels']]
     counts: np.ndarray = np.zeros(_BINS, dtype=np.int64)
@@ -212,16 +193,16 @@ def normal_figures(
         counts += np.frombuffer(zlib.decompress(image['counts']), 'u4')
     # Not 0 / 0, an error in Python, but NaN.
     pixels = sum(image['pixels'] for image in counted) or math.nan
-    figures = {
+    pooled = {
         'pixel/mean': math.fsum(image['sum'] for image in counted) / pixels,
         'pixel/median': histogram_median(counts),
     }
+    averaged = {
+        'image/mean': mean(image['sum'] / image['pixels'] for image in counted),
+        'image/median': mean(image['median'] for image in counted),
+    }
     for i, threshold in enumerate(thresholds):
-        within = sum(image['within'][i] for image in counted)
-        figures[f'pixel/a{threshold:g}'] = 100 * within / pixels
-    figures['image/mean'] = mean(image['sum'] / image['pixels'] for image in counted)
-    figures['image/median'] = mean(image['median'] for image in counted)
-    for i, threshold in enumerate(thresholds):
-        shares = (image['within'][i] / image['pixels'] for image in counted)
-        figures[f'image/a{threshold:g}'] = 100 * mean(shares)
-    return figures
+        within = [(image['within'][i], image['pixels']) for image in counted]
+        pooled[f'pixel/a{threshold:g}'] = 100 * sum(number for number, _ in within) / pixels
+        averaged[f'image/a{threshold:g}'] = 100 * mean(number / of for number, of in within)
+    return {**pooled, **averaged}

@@ -10,13 +10,7 @@ import torch
 
 
 def batches_at_once(device: torch.device) -> int:
-    """How many batches a device should have at a time.
-
-    A GPU computes one while the other comes and goes; a CPU has nothing left for a second one.
-
-    Args:
-        device (torch.device): Where networks run.
-    """
+    """Batches that a device should have at a time: a GPU computes one while another comes."""
     return 2 if device.type == 'cuda' else 1
 
 
@@ -26,14 +20,7 @@ _free_streams: dict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
 
 @contextmanager
 def own_stream(device: torch.device) -> Iterator[None]:
-    """Run what a block does on a GPU beside what other threads do there.
-
-    What the block has made is complete at its end, for any stream. On other devices it does
-    nothing.
-
-    Args:
-        device (torch.device): Where the block works.
-    """
+    """Run what a block does on a GPU beside what other threads do there; complete at its end."""
     if device.type != 'cuda':
         yield
         return

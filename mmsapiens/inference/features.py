@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from PIL import Image as PILImage
 from torch import Tensor
 
 from ..checkpoints.build_model import build_encoder
+from ..core.atomic_files import atomic_write
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..models.tasks import model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
 from .device_streams import batches_at_once, own_stream
-from .feature_files import KINDS, FeatureWriter, FrameFeatures
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import weights_identity
@@ -36,6 +37,34 @@ from .networks import DTYPES, Options
 from .output_folder import OutputFolder
 from .pipeline import Pipeline
 from .write_run import RunSummary, write_results
+from .writers import Writer
+
+KINDS = ('dense', 'mean', 'cls')
+
+
+@dataclass
+class FrameFeatures(ImageResult):
+    """Features of an image, float32, after the final norm.
+
+    They are 'dense' (D, h, w); 'mean' of all patches (D,); and, if the encoder has a class token,
+    'cls' (D,).
+    """
+
+    features: dict[str, NDArray] = field(default_factory=dict)
+
+
+class FeatureWriter(Writer):
+    """One array of each image, of one of :data:`KINDS`, as npy."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, '.npy')
+
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the array of a result."""
+        assert isinstance(result, FrameFeatures)
+        content = BytesIO()
+        np.save(content, result.features[self.folder])
+        atomic_write(content.getvalue(), path, is_durable=False)
 
 
 class FeatureExtractor:
@@ -51,8 +80,7 @@ class FeatureExtractor:
             aspect. Defaults to (1024, 1024), as in the pretraining.
         mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
             and normalizes as the reference's small demo does. Defaults to 'default'.
-        batch_size (int): Images that the encoder sees at once. Defaults to
-            4.
+        batch_size (int): Images that the encoder sees at once. Defaults to 4.
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         arch (str | Mapping, optional): Size of ``weights`` that are of none of the known ones.
             Defaults to None.
@@ -83,20 +111,16 @@ class FeatureExtractor:
         patch_padding: int | str | None = None,
         task: str | None = None,
     ) -> None:
-        options = Options(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'), dtype, mode=mode
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.mode, self.device = mode, torch.device(Options(device, dtype, mode=mode).device)
+        given = (
+            ('batch_size', batch_size, 1),
+            ('workers', workers, 1),
+            ('size_hw', min(size_hw), 16),
         )
-        for name, value in (
-            ('batch_size', batch_size),
-            ('workers', workers),
-            ('size_hw', min(size_hw) // 16),
-        ):
-            if value < 1:
-                raise ValueError(
-                    f'`{name}` must be at least 1, or 16 pixels, but got '
-                    f'{value if name != "size_hw" else size_hw}'
-                )
-        self.mode, self.device = mode, torch.device(options.device)
+        for name, value, least in given:
+            if value < least:
+                raise ValueError(f'`{name}` must be at least {least}, but got {value}')
         self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
@@ -112,6 +136,7 @@ class FeatureExtractor:
             rule = replace(rule, mean=LITE_MEAN, std=LITE_STD)
         self.mean, self.std = torch.tensor(rule.mean), torch.tensor(rule.std)
         self.swap_channels = rule.swap_channels
+        self.at_once = batches_at_once(self.device)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -131,11 +156,6 @@ class FeatureExtractor:
             )
         )
 
-    @property
-    def at_once(self) -> int:
-        """Batches that the device should have at a time."""
-        return batches_at_once(self.device)
-
     def count(self, people: People) -> int:
         """One sample, whoever is in the image."""
         return 1
@@ -154,41 +174,30 @@ class FeatureExtractor:
         return ((values - self.mean) / self.std).permute(2, 0, 1)
 
     def forward(self, images: Sequence[Tensor]) -> list[dict[str, NDArray]]:
-        """Features of a batch; several threads may ask at a time.
-
-        Args:
-            images (Sequence[Tensor]): From :meth:`prepare`.
-
-        Returns:
-            list[dict[str, NDArray]]: As in :class:`FrameFeatures`.
-        """
+        """Features of a batch, as in :class:`FrameFeatures`; several threads may ask at a time."""
+        encoder = self.encoder
         with torch.inference_mode(), own_stream(self.device):
-            return self._features(images)
+            dtype = next(encoder.parameters()).dtype
+            (tokens,) = encoder(torch.stack(list(images)).to(self.device, dtype))  # (B, L, D)
+            tokens = tokens.float()
+            extra = encoder.num_extra_tokens
+            patches = tokens[:, extra:]
+            grid = encoder.patch_embed.grid_size(self.size_hw)
+            dense = patches.transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
+            found = dict(dense=dense, mean=patches.mean(dim=1))
+            if extra:
+                found['cls'] = tokens[:, 0]
+            arrays = {kind: values.contiguous().cpu().numpy() for kind, values in found.items()}
+        return [
+            {kind: values[row].copy() for kind, values in arrays.items()}
+            for row in range(len(images))
+        ]
 
     def finish(
         self, frame: Image, people: People, outputs: Sequence[dict[str, NDArray]]
     ) -> dict[str, NDArray]:
         """Features of an image."""
         return outputs[0]
-
-    def _features(self, images: Sequence[Tensor]) -> list[dict]:
-        encoder = self.encoder
-        dtype = next(encoder.parameters()).dtype
-        img = torch.stack(list(images)).to(self.device, dtype)
-        (tokens,) = encoder(img)  # (B, L, D)
-        tokens = tokens.float()
-        extra = encoder.num_extra_tokens
-        patches = tokens[:, extra:]
-        grid = encoder.patch_embed.grid_size(self.size_hw)
-        dense = patches.transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
-        found = dict(dense=dense, mean=patches.mean(dim=1))
-        if extra:
-            found['cls'] = tokens[:, 0]
-        arrays = {kind: values.contiguous().cpu().numpy() for kind, values in found.items()}
-        return [
-            {kind: values[row].copy() for kind, values in arrays.items()}
-            for row in range(len(images))
-        ]
 
     def stream(
         self, inputs: Any, *, read: ReadOptions | None = None
@@ -201,9 +210,6 @@ class FeatureExtractor:
 
         Yields:
             FrameFeatures | ReadFailure: In the order of the inputs.
-
-        Raises:
-            FrameError: With the image's name, if something went wrong.
         """
         return self._results(open_source(inputs, read).items())
 
@@ -236,14 +242,10 @@ class FeatureExtractor:
         """
         unknown = [kind for kind in kinds if kind not in self.kinds]
         if unknown or not kinds:
+            why = ': it has no class token, which fine-tuned models do not have'
             raise KeyError(
-                f'`kinds` must be some of {self.kinds} for '
-                f'{self.weights.name}, but got {list(kinds)}'
-                + (
-                    ': it has no class token, which fine-tuned models do not have'
-                    if 'cls' in unknown
-                    else ''
-                )
+                f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
+                f'{list(kinds)}{why if "cls" in unknown else ""}'
             )
         source = open_source(inputs, read, exclude=Path(out))
         folder = OutputFolder(
@@ -260,14 +262,12 @@ class FeatureExtractor:
             for item in results:
                 if isinstance(item, ImageResult):
                     found: Any = item.tasks['features']
-                    yield FrameFeatures(item.frame, item.people, features=found)
+                    item = FrameFeatures(item.frame, item.people, features=found)
                     del found
-                else:
-                    yield item
+                yield item
                 del item
 
 
 def _no_people(frames: Sequence[Image]) -> list[People]:
-    """The features are of whole images."""
     boxes: NDArray = np.zeros((0, 4), dtype=np.float32)
     return [People(boxes, boxes[:, 0], 'image') for _ in frames]

@@ -45,11 +45,6 @@ def model_of_config(task: str, config: Any, weights: str | Path | None) -> Sapie
         config (str | Path | Config): Of a top-down pose estimator of MMPose with heatmaps, or of a
             :class:`mmsapiens.dense.DenseEstimator`.
         weights (str | Path, optional): A checkpoint; None leaves the weights random.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ImportError: If the host is not installed.
-        ValueError: If the config is of neither kind, or the weights do not fit.
     """
     cfg = read_config(config)
     part = PARTS.get(cfg.get('default_scope'))
@@ -74,14 +69,7 @@ def model_of_config(task: str, config: Any, weights: str | Path | None) -> Sapie
 
 
 def read_config(config: str | Path | Config) -> Config:
-    """Read a config that belongs to a host.
-
-    Args:
-        config (str | Path | Config): A file, or one that was read.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-    """
+    """Read a config that belongs to a host, or take one that was read."""
     if isinstance(config, Config):
         return config
     path = Path(config).expanduser()
@@ -90,20 +78,11 @@ def read_config(config: str | Path | Config) -> Config:
     return Config.fromfile(str(path))
 
 
-def without_loading(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The steps of a pipeline that follow the reading of the image.
-
-    Ground truth is not loaded either: there is none.
-
-    Args:
-        steps (Sequence[Mapping]): Steps of a config.
-    """
-    return [step for step in steps if 'Load' not in str(step['type'])]
-
-
 def _named_steps(task: str, part: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Mapping]:
     """Class name -> step of a test pipeline that this package can repeat."""
-    named = {str(step['type']).rpartition('.')[2]: step for step in without_loading(steps)}
+    # Without those that read the image; ground truth is not loaded either: there is none.
+    named = {str(step['type']).rpartition('.')[2]: step for step in steps}
+    named = {name: step for name, step in named.items() if 'Load' not in name}
     unknown = [name for name in named if name not in STEPS[part]]
     if unknown or STEPS[part][0] not in named or named.get('Resize', {}).get('keep_ratio'):
         raise ValueError(
@@ -116,10 +95,7 @@ def _named_steps(task: str, part: str, steps: Sequence[Mapping[str, Any]]) -> di
 class HostPoseHead(nn.Module):
     """A head of MMPose with heatmaps, decoded by its own codec.
 
-    Args:
-        head (nn.Module): The head.
-        shift_heatmap (bool): Whether the mirrored heatmaps are shifted by a pixel, as models
-            without UDP want it.
+    Models without UDP want ``shift_heatmap``: mirrored heatmaps shifted by a pixel.
     """
 
     def __init__(self, head: nn.Module, shift_heatmap: bool) -> None:
@@ -161,11 +137,7 @@ class UdpPoseHead(HostPoseHead):
 
 
 class HostDenseHead(nn.Module):
-    """A :class:`mmsapiens.dense.DenseHead`.
-
-    Args:
-        head (nn.Module): The head.
-    """
+    """A :class:`mmsapiens.dense.DenseHead`."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()

@@ -21,15 +21,13 @@ from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..io.videos import camera_number
 from ..models.tasks import get_task, model_size
-from ..structures.predictions import prediction
-from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
+from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
 from .prefetch import FrameError
 from .temporal import TemporalFilter
 from .write_run import Item, RunSummary, WriteOptions, write_results
-from .writers import Writer
 
 
 class SapiensInferencer:
@@ -102,17 +100,10 @@ class SapiensInferencer:
         size = model_size(model)
         configs = dict(configs or {})
         names = check_tasks(tasks, configs)
-        unknown = sorted(set(configs) - set(names))
-        if unknown:
+        if unknown := sorted(set(configs) - set(names)):
             raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
-        self.options = Options(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'),
-            dtype,
-            flip_test,
-            compile,
-            batch_size,
-            mode,
-        )
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.options = Options(device, dtype, flip_test, compile, batch_size, mode)
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
                 raise ValueError(f'`{name}` must be at least 1, but got {value}')
@@ -168,7 +159,7 @@ class SapiensInferencer:
                 as in the reference's demos. Defaults to 'none'.
             track (bool): Whether people keep their numbers through a video. Defaults to False.
             smooth (bool | Mapping): Whether to smooth keypoints of a video, with arguments of
-                :class:`mmsapiens.inference.smoothing.OneEuroSmoother`; this tracks as well.
+                :class:`mmsapiens.inference.temporal.OneEuroSmoother`; this tracks as well.
                 Defaults to False.
             strict (bool): Whether an image that cannot be read is an error. Defaults to False.
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
@@ -207,12 +198,7 @@ class SapiensInferencer:
         Args:
             inputs (Any): As in :meth:`stream`.
             out (str | Path): The folder.
-            people (Any, optional): As in :meth:`stream`.
-            fallback (str): Likewise.
-            track (bool): Likewise.
-            smooth (bool | Mapping): Likewise.
-            strict (bool): Likewise.
-            read (ReadOptions, optional): Likewise.
+            people, fallback, track, smooth, strict, read: As in :meth:`stream`.
             write (WriteOptions, optional): What is written. Defaults to None, keypoints, maps,
                 overlays and panels.
             on_start (Callable, optional): Told the number of images, None if that is unknown.
@@ -270,18 +256,16 @@ class SapiensInferencer:
 
         Yields:
             dict[str, list]: For each image 'predictions', one dictionary of
-            :func:`.predictions.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
+            :func:`.results.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
             it was asked for.
         """
-        writers = []
-        if out is not None:
-            writers = WriteOptions(threshold=threshold).writers(self.tasks)
+        writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.tasks)
         with closing(self.stream(inputs, **kwargs)) as results:
             for item in results:
                 drawn = []
                 if isinstance(item, ImageResult):
-                    if out is not None:
-                        _write_files(item, writers, Path(out))
+                    for writer in writers:
+                        writer.write(item, Path(str(out), writer.path(item.frame.name)))
                     if return_vis:
                         from ..visualization.results import draw_panel
 
@@ -335,23 +319,16 @@ class SapiensInferencer:
             for item in results:
                 if isinstance(item, ReadFailure):
                     if strict:
-                        error = ReadError(item.reason)
-                        raise FrameError([item.name], 'reading', error)
+                        raise FrameError([item.name], 'reading', ReadError(item.reason))
                 elif temporal is not None:
                     item = temporal(item)
                 yield item
                 del item
 
 
-def _write_files(result: ImageResult, writers: Sequence[Writer], folder: Path) -> None:
-    for writer in writers:
-        writer.write(result, folder / writer.path(result.frame.name))
-
-
 def _is_camera(inputs: Any) -> bool:
-    if isinstance(inputs, int):
-        return True
-    return isinstance(inputs, str) and camera_number(inputs) is not None
+    is_name = isinstance(inputs, str) and camera_number(inputs) is not None
+    return is_name or isinstance(inputs, int)
 
 
 def _temporal(
@@ -361,7 +338,5 @@ def _temporal(
 ) -> TemporalFilter | None:
     if not track and smooth is False:
         return None
-    smoothing: Mapping[str, float] | None = None
-    if smooth is not False:
-        smoothing = smooth if isinstance(smooth, Mapping) else {}
+    smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
     return TemporalFilter(BoxTracker(), smoothing, resume)

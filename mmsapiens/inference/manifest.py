@@ -14,21 +14,8 @@ from typing import Any, BinaryIO
 from ..core.atomic_files import atomic_write
 
 FORMAT = 2
-PACKAGES = (
-    'mmsapiens',
-    'torch',
-    'torchvision',
-    'numpy',
-    'opencv-python',
-    'pillow',
-    'av',
-    'mmengine',
-    'mmcv-lite',
-    'mmcv',
-    'mmpose',
-    'mmsegmentation',
-    'mmdet',
-)
+PACKAGES = 'mmsapiens torch torchvision numpy opencv-python pillow av'
+HOSTS = 'mmengine mmcv-lite mmcv mmpose mmsegmentation mmdet'
 CONVENTIONS = {
     'pixels': 'x to the right, y down, in pixels of the image after its '
     'EXIF orientation was applied; pixel centers have whole numbers',
@@ -47,17 +34,10 @@ _NOT_IDENTITY = ('format', 'complete', 'versions', 'conventions', 'counts', 'inp
 class Entry:
     """What became of an image or video.
 
-    Args:
-        name (str): Of its results.
-        source (str): Its path or URL.
-        status (str): 'done', 'failed', or 'partial' for a video that was interrupted.
-        outputs (list[str]): Files, relative to the folder of the results; patterns of a video's.
-        reason (str): Why it failed. Defaults to none.
-        people (int, optional): How many. Defaults to None.
-        stamp (list[int], optional): Size and time of the input's file. Defaults to None.
-        style (dict, optional): Settings of its drawings by folder. Defaults to None.
-        frames (dict, optional): Of a video: ``first``, ``last``, ``step``, ``count``, ``people``.
-            Defaults to None.
+    ``status`` is 'done', 'failed', or 'partial' for a video that was interrupted. ``outputs`` are
+    relative to the folder, patterns of a video's. ``stamp`` is size and time of the input's file,
+    ``style`` the settings of drawings by folder, ``frames`` of a video ``first``, ``last``,
+    ``step``, ``count``, ``people``.
     """
 
     name: str
@@ -75,106 +55,77 @@ class Entry:
         return {key: v for key, v in asdict(self).items() if v not in ('', None, [], {})}
 
 
-class DoneLog:
-    """``done.jsonl``: a line for each finished input, only ever appended to.
-
-    Lines survive a kill at any moment; half a line counts as none.
-
-    Args:
-        path (Path): The file; it need not exist.
-        options (str): Hash of models and options; lines with another one are passed over.
-
-    Attributes:
-        entries (dict[str, Entry]): Name -> its last line.
-        has_others (bool): Whether there are lines of other options.
-    """
-
-    def __init__(self, path: Path, options: str) -> None:
-        self.path, self.options = path, options
-        self.entries: dict[str, Entry] = {}
-        self.has_others = False
-        self._file: BinaryIO | None = None
-        for line in path.read_bytes().splitlines() if path.exists() else ():
-            try:
-                content = json.loads(line)
-                is_ours = content.pop('options') == options
-                entry = Entry(**content)
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue  # cut by a kill
-            self.has_others |= not is_ours
-            if is_ours:
-                self.entries[entry.name] = entry
-
-    def add(self, entry: Entry) -> None:
-        """Append a line."""
-        if self._file is None:
-            self._file = self.path.open('ab')
-            if self._file.tell():
-                self._file.write(b'\n')  # ends half a line of a kill
-        line = json.dumps(dict(options=self.options, **entry.shown()))
-        self._file.write(line.encode() + b'\n')
-        self._file.flush()
-        self.entries[entry.name] = entry
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.path.unlink(missing_ok=True)
-        self.entries, self.has_others = {}, False
-
-    def close(self) -> None:
-        """Close the file; the next line opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
 class Manifest:
-    """``manifest.json``: models, options, conventions, versions, and a summary of all inputs.
+    """``manifest.json`` sums all inputs up; ``done.jsonl`` has a line for each finished one.
 
-    Args:
-        folder (Path): Of the results.
-        identity (Mapping[str, Any]): What the results depend on: models with SHA-256 and options,
-            of JSON types.
-        overwrite (bool): Whether to forget what other models or options did. Defaults to False.
-
-    Attributes:
-        log (DoneLog): What is done.
-        is_complete (bool): Whether the last run came to its end.
-
-    Raises:
-        ValueError: If the folder has results of other models or options.
+    Lines are only ever appended and survive a kill at any moment; half a line counts as none.
+    ``entries`` has the last one of each name, ``options`` is a hash of ``identity``: what results
+    depend on, of JSON types. ``overwrite`` forgets what other models or options did, which is a
+    ValueError otherwise. ``is_complete`` says whether the last run came to its end.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], overwrite: bool = False) -> None:
-        self.path = folder / 'manifest.json'
+        self.path, self._log_path = folder / 'manifest.json', folder / 'done.jsonl'
         self.identity = json.loads(json.dumps(identity))
         text = json.dumps(self.identity, sort_keys=True)
-        self.log = DoneLog(folder / 'done.jsonl', sha256(text.encode()).hexdigest()[:16])
+        self.options = sha256(text.encode()).hexdigest()[:16]
+        self.entries: dict[str, Entry] = {}
+        self._log: BinaryIO | None = None
+        has_others = self._read_log()
         former = _read(self.path)
         self.is_complete = bool(former.get('complete'))
         former = {key: v for key, v in former.items() if key not in _NOT_IDENTITY}
-        if self.log.has_others or former not in ({}, self.identity):
+        if has_others or former not in ({}, self.identity):
             if not overwrite:
                 raise ValueError(_differences(folder, former, self.identity))
-            self.log.clear()
-            former = {}
+            self._log_path.unlink(missing_ok=True)
+            self.entries, former = {}, {}
         if not former:
             self.write(is_complete=False)
 
-    def write(self, is_complete: bool, partial: Iterable[Entry] = ()) -> None:
-        """Write the file.
+    def _read_log(self) -> bool:
+        """Take the entries of our options; whether there are others."""
+        has_others = False
+        for line in self._log_path.read_bytes().splitlines() if self._log_path.exists() else ():
+            try:
+                content = json.loads(line)
+                is_ours = content.pop('options') == self.options
+                entry = Entry(**content)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue  # cut by a kill
+            has_others |= not is_ours
+            if is_ours:
+                self.entries[entry.name] = entry
+        return has_others
 
-        Args:
-            is_complete (bool): Whether the run came to its end.
-            partial (Iterable[Entry]): Videos that were interrupted. Defaults to none.
-        """
+    def add(self, entry: Entry) -> None:
+        """Append a line."""
+        if self.is_complete:
+            self.write(is_complete=False)
+        if self._log is None:
+            self._log = self._log_path.open('ab')
+            if self._log.tell():
+                self._log.write(b'\n')  # ends half a line of a kill
+        line = json.dumps(dict(options=self.options, **entry.shown()))
+        self._log.write(line.encode() + b'\n')
+        self._log.flush()
+        self.entries[entry.name] = entry
+
+    def close(self) -> None:
+        """Close the log; the next line opens it again."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def write(self, is_complete: bool, partial: Iterable[Entry] = ()) -> None:
+        """Write the file; ``partial`` are videos that were interrupted."""
         self.is_complete = is_complete
-        entries = [*self.log.entries.values(), *partial]
+        entries = [*self.entries.values(), *partial]
         states = [entry.status for entry in entries]
         document = dict(
             format=FORMAT,
             complete=is_complete,
-            versions=package_versions(),
+            versions=_package_versions(),
             **self.identity,
             conventions=CONVENTIONS,
             counts=dict(
@@ -187,10 +138,10 @@ class Manifest:
         atomic_write(json.dumps(document, indent=1).encode(), self.path)
 
 
-def package_versions() -> dict[str, str]:
+def _package_versions() -> dict[str, str]:
     """Versions of Python and of the installed packages that matter."""
     found = {'python': platform.python_version()}
-    for name in PACKAGES:
+    for name in f'{PACKAGES} {HOSTS}'.split():
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -200,7 +151,7 @@ def package_versions() -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        return dict(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -208,12 +159,11 @@ def _read(path: Path) -> dict[str, Any]:
             f'{path} is damaged ({error}). Remove it to keep the results, if they are of the same '
             'models and options.'
         ) from error
-    return dict(found)
 
 
 def _differences(folder: Path, former: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Which settings differ, for a message."""
-    flat_former, flat_wanted = _flat(former), _flat(wanted)
+    flat_former, flat_wanted = dict(_leaves(former)), dict(_leaves(wanted))
     lines = [
         f'{key} was {flat_former.get(key)!r} and is {flat_wanted.get(key)!r}'
         for key in sorted(flat_former.keys() | flat_wanted.keys())
@@ -226,15 +176,10 @@ def _differences(folder: Path, former: Mapping[str, Any], wanted: Mapping[str, A
     )
 
 
-def _flat(value: Any, prefix: str = '') -> dict[str, Any]:
-    """Leaves of nested dicts and lists by their path."""
-    if isinstance(value, Mapping):
-        items = list(value.items())
-    elif isinstance(value, list):
-        items = list(enumerate(value))
-    else:
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, inner in items:
-        flat.update(_flat(inner, f'{prefix}.{key}' if prefix else str(key)))
-    return flat
+def _leaves(value: Any, *path: str) -> Iterable[tuple[str, Any]]:
+    """Leaves of nested dicts and lists, each with its path."""
+    if not isinstance(value, (Mapping, list)):
+        yield '.'.join(path), value
+        return
+    for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+        yield from _leaves(inner, *path, str(key))

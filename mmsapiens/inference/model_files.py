@@ -24,10 +24,7 @@ Paths = Mapping[str, str | os.PathLike[str]]
 class ModelFiles:
     """Files of a task.
 
-    Args:
-        task (str): Its name.
-        config (Path, optional): The caller's config; None for the row of the task.
-        weights (Path, optional): The checkpoint; None for random weights.
+    Without ``config`` the row of the task is meant, without ``weights`` random ones.
     """
 
     task: str
@@ -36,16 +33,7 @@ class ModelFiles:
 
 
 def check_tasks(tasks: Sequence[str], configs: Paths) -> list[str]:
-    """The tasks that are wanted.
-
-    Args:
-        tasks (Sequence[str]): Names, or one name.
-        configs (Mapping): Task -> config of the caller's.
-
-    Raises:
-        KeyError: If a name is unknown and has no config.
-        ValueError: If there is none, or one twice.
-    """
+    """The names of the tasks that are wanted, which have a row or a config of the caller's."""
     names = [tasks] if isinstance(tasks, str) else list(tasks)
     if not names or len(set(names)) < len(names):
         raise ValueError(f'`tasks` must be different tasks, at least one, but got {names}')
@@ -68,21 +56,9 @@ def find_files(
     weights: Any = None,
     allow_random: bool = False,
 ) -> ModelFiles:
-    """Files of a task; a release is downloaded if it has to be.
+    """Files of a task; a release of this size is downloaded if it has to be.
 
-    Args:
-        task (str): Its name.
-        size (str): Of the model, as :func:`mmsapiens.models.tasks.model_size` gives it.
-        config (str | Path, optional): The caller's config. Defaults to None.
-        weights (str | Path, optional): The caller's checkpoint. Defaults to None.
-        allow_random (bool): Whether a task without weights of the caller's has random ones.
-            Defaults to False.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        KeyError: If nothing was released.
-        ValueError: If a config of the caller's comes without weights.
-        DownloadError: If a release cannot be fetched.
+    ``allow_random`` lets a task without weights of the caller's have random ones.
     """
     path = None if config is None else Path(config).expanduser()
     if path is not None and not path.is_file():
@@ -113,11 +89,6 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
             folder with files named by the task, such as 'depth.safetensors', or as released.
         tasks (Sequence[str]): The tasks.
         size (str): Of the model.
-
-    Raises:
-        FileNotFoundError: If a path does not exist, or if a folder has no file of any task.
-        KeyError: If the mapping has another task.
-        ValueError: If one file is given for several tasks.
     """
     if weights is None:
         return {}
@@ -138,14 +109,10 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         return {tasks[0]: path}
     found = {}
     for task in tasks:
-        names = [task + suffix for suffix in SUFFIXES]
-        names += [
-            release.file for release in releases() if (release.task, release.size) == (task, size)
-        ]
-        for name in names:
-            if (path / name).is_file():
-                found[task] = path / name
-                break
+        released = [each.file for each in releases() if (each.task, each.size) == (task, size)]
+        names = [*(task + suffix for suffix in SUFFIXES), *released]
+        if there := [path / name for name in names if (path / name).is_file()]:
+            found[task] = there[0]
     if not found:
         raise FileNotFoundError(
             f'`weights`: the folder {path} has no file named by one of the '
@@ -155,11 +122,7 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
 
 
 def weights_identity(path: Path | None) -> dict[str, Any]:
-    """Name and hash of a checkpoint, for a manifest.
-
-    Args:
-        path (Path, optional): The checkpoint; None for random weights.
-    """
+    """Name and hash of a checkpoint, for a manifest; None are random weights."""
     if path is None:
         return dict(weights='random')
     if path.is_dir():

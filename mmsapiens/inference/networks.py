@@ -31,22 +31,10 @@ Sample: TypeAlias = NDArray
 
 @dataclass(frozen=True)
 class Options:
-    """How networks run.
+    """How networks run, see :class:`.inferencer.SapiensInferencer`.
 
-    Args:
-        device (str): Such as 'cpu' or 'cuda:0'. Defaults to 'cpu'.
-        dtype (str): Type of weights and activations, a key of :data:`DTYPES`. Defaults to
-            'float32'.
-        flip_test (bool, optional): Whether to average with the output for the mirrored image.
-            Defaults to None, as the task or the config says.
-        compile (bool): Whether to compile the backbone. Defaults to False.
-        batch_size (int): Samples that a compiled network always takes. Defaults to 4.
-        mode (str): 'default', or 'lite' for the numbers of the reference's small demos. Defaults to
-            'default'.
-
-    Raises:
-        KeyError: If ``dtype`` is unknown.
-        ValueError: If ``mode`` is unknown, the device cannot be used, or the mode has no flip test.
+    A compiled network always takes ``batch_size`` samples. ``flip_test`` is None for what the task
+    or the config says.
     """
 
     device: str = 'cpu'
@@ -70,16 +58,8 @@ class Options:
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that is not there.
-
-    Args:
-        device (str): Such as 'cuda:0'.
-
-    Raises:
-        ValueError: With the devices that can be used.
-    """
-    usable = ['cpu']
-    usable += [f'cuda:{index}' for index in range(torch.cuda.device_count())]
+    """Refuse a device that is not there, such as 'cuda:0'."""
+    usable = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
         usable.append('mps')
     try:
@@ -94,11 +74,7 @@ def check_device(device: str) -> None:
 class FixedBatch(nn.Module):
     """Compile, and fill a smaller batch up with zeros, so that nothing is compiled again.
 
-    The reference's small demos do the same.
-
-    Args:
-        module (nn.Module): From (B, 3, H, W) to tensors (B, ...).
-        batch_size (int): Largest B.
+    The reference's small demos do the same. ``batch_size`` is the largest B.
     """
 
     def __init__(self, module: nn.Module, batch_size: int) -> None:
@@ -109,10 +85,9 @@ class FixedBatch(nn.Module):
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
         """Outputs of the module for a batch (B, 3, H, W)."""
-        count = len(img)
-        missing = max(0, self.batch_size - count)
-        img = F.pad(img, (0, 0, 0, 0, 0, 0, 0, missing))
-        return tuple(output[:count] for output in self.compiled(img))
+        missing = max(0, self.batch_size - len(img))
+        padded = F.pad(img, (0, 0, 0, 0, 0, 0, 0, missing))
+        return tuple(output[: len(img)] for output in self.compiled(padded))
 
 
 class TaskNetwork:
@@ -120,10 +95,6 @@ class TaskNetwork:
 
     The steps may run in different threads: :meth:`prepare` and :meth:`finish` in several at a
     time, :meth:`forward` in :attr:`at_once`.
-
-    Args:
-        task (str): One of the model's.
-        model (SapiensModel): With weights, in evaluation mode.
     """
 
     def __init__(self, task: str, model: SapiensModel) -> None:
@@ -135,11 +106,6 @@ class TaskNetwork:
     def device(self) -> torch.device:
         """Where the network is."""
         return self.model.mean.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of its weights."""
-        return self.model.dtype
 
     @property
     def at_once(self) -> int:
@@ -156,27 +122,16 @@ class TaskNetwork:
         return len(people) if self.row.is_pose else 1
 
     def prepare(self, frame: Image, people: People, index: int) -> Sample:
-        """Make one sample, on the CPU.
-
-        Args:
-            frame (Image): The image.
-            people (People): Its people.
-            index (int): Number of the sample, below :meth:`count`.
-        """
+        """Make one sample, on the CPU; its number is below :meth:`count`."""
         box = people.boxes[index] if self.row.is_pose else None
         return self.model.prepare(self.task, frame.image, box)
 
     def forward(self, samples: Sequence[Sample]) -> list:
         """Predict a batch.
 
-        Several threads may do so at a time; on a GPU each has its own stream.
-
-        Args:
-            samples (Sequence[Sample]): From :meth:`prepare`.
-
-        Returns:
-            list: An output for each: keypoints (K, 2) in pixels of the input and scores (K,), or
-            maps (C, h, w), on the device.
+        Several threads may do so at a time; on a GPU each has its own stream. Returns for each
+        sample keypoints (K, 2) in pixels of the input and scores (K,), or maps (C, h, w) on the
+        device.
         """
         with torch.inference_mode(), own_stream(self.device):
             pixels = torch.from_numpy(np.stack(samples)).to(self.device, non_blocking=True)
@@ -189,13 +144,7 @@ class TaskNetwork:
     def finish(
         self, frame: Image, people: People, outputs: Sequence[Any]
     ) -> PoseResult | MapResult:
-        """Make a result.
-
-        Args:
-            frame (Image): The image.
-            people (People): Its people.
-            outputs (Sequence): What :meth:`forward` said about its samples.
-        """
+        """Make a result of what :meth:`forward` said about an image's samples."""
         if self.row.is_pose:
             return self._poses(frame, people, outputs)
         (maps,) = outputs
@@ -223,14 +172,9 @@ class TaskNetwork:
 
 
 def to_array(maps: Tensor, field: Field) -> NDArray:
-    """A prediction as :class:`MapResult` holds it.
+    """A prediction (C, H, W) as :class:`MapResult` holds it.
 
-    Args:
-        maps (Tensor): (C, H, W).
-        field (Field): What it shows.
-
-    Returns:
-        NDArray: (H, W), or (H, W, C) of several channels, of the type of the field.
+    It is (H, W), or (H, W, C) of several channels, of the type of the field.
     """
     if field.is_labels:
         maps = maps.to(torch.uint8)
@@ -248,7 +192,7 @@ def build_network(
     *,
     model: str | Mapping[str, int] | None = None,
 ) -> TaskNetwork:
-    """Build the network of a task.
+    """Build the network of a task, in evaluation mode.
 
     Args:
         task (str): Name for results; without a config a key of
@@ -262,14 +206,6 @@ def build_network(
         options (Options, optional): Defaults to None, the defaults.
         model (str | Mapping, optional): As in :func:`mmsapiens.build_model`; only without a config.
             Defaults to None, what the checkpoint has.
-
-    Returns:
-        TaskNetwork: In evaluation mode.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ImportError: If the config needs a host that is not installed.
-        ValueError: If the config is of neither kind, or weights do not fit.
     """
     options = options or Options()
     dtype = DTYPES[options.dtype]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -28,35 +27,15 @@ State = dict[str, Any]
 
 
 @dataclass
-class Written:
-    """What :meth:`OutputFolder.write_files` made of a result.
-
-    Args:
-        files (list[str]): Relative to the folder.
-        drawn (NDArray, optional): A frame of the annotated video. Defaults to None.
-    """
-
-    files: list[str]
-    drawn: NDArray | None = None
-
-
-@dataclass
-class OpenVideo:
-    """The video whose frames are being written.
-
-    Args:
-        entry (Entry): For the log, at the end.
-        segments (VideoSegments): What of it is done.
-        since (int): Frames since the last segment. Defaults to 0.
-        state (Callable): Gives the state of tracking and smoothing. Defaults to none.
-    """
+class _OpenVideo:
+    """The video whose frames are being written; ``since`` counts those after the last segment."""
 
     entry: Entry
     segments: VideoSegments
     since: int = 0
-    state: Callable[[], State | None] = field(default=lambda: None)
+    state: Callable[[], State | None] = lambda: None
 
-    def add(self, result: ImageResult, written: Written) -> None:
+    def add(self, result: ImageResult, drawn: NDArray | None) -> None:
         """Count a frame, and draw it."""
         frame, numbers = result.frame, self.entry.frames
         if not numbers:
@@ -68,8 +47,8 @@ class OpenVideo:
         numbers['people'] += len(result.people)
         self.entry.frames = numbers
         self.since += 1
-        if written.drawn is not None:
-            self.segments.write(written.drawn, frame.time_s)
+        if drawn is not None:
+            self.segments.write(drawn, frame.time_s)
 
     def close_segment(self, key: Mapping[str, Any]) -> None:
         """Make sure that the next run continues here."""
@@ -79,30 +58,16 @@ class OpenVideo:
 
 
 class OutputFolder:
-    """Writes results, and knows which are already there.
+    """Writes results, and knows which are already there; ``skipped`` counts them.
 
     A context manager: after an error, Ctrl-C or a kill, what is done stays done and the next run
     continues from there. An image is done when it has a line in ``done.jsonl``, its files are
-    there and its input is the same; a video continues from its last whole segment. Arrays and
-    cameras are never taken as done.
+    there and its input is the same; a video continues from its last whole segment, which has
+    ``checkpoint_frames``. Arrays and cameras are never taken as done.
 
-    Args:
-        folder (str | Path): Made if needed.
-        writers (Sequence[Writer]): For every image.
-        identity (Mapping[str, Any]): As in :class:`Manifest`.
-        video (AnnotatedVideo, optional): Draws videos. Defaults to None, none are written.
-        overwrite (bool): As in :class:`Manifest`.
-        checkpoint_frames (int): Frames of a segment of a video. Defaults to 200.
-        image_ids (Callable, optional): Name and source of an image -> its id in COCO results.
-            Defaults to None, counted from 1.
-
-    Attributes:
-        skipped (int): Images and videos that were already done.
-
-    Raises:
-        NotADirectoryError: If it is a file.
-        FolderInUseError: If another run writes there.
-        ValueError: If it has results of other models or options.
+    ``identity`` and ``overwrite`` are as in :class:`Manifest`, ``video`` draws videos, and
+    ``image_ids`` is as in :func:`.write_coco_results`. A file in its place is a NotADirectoryError,
+    another run in it a FolderInUseError.
     """
 
     def __init__(
@@ -124,21 +89,18 @@ class OutputFolder:
                 f'the output folder {self.folder} is a file. Choose another name.'
             )
         self.writers, self.video = list(writers), video
-        self.checkpoint_frames = checkpoint_frames
-        self.image_ids = image_ids
-        self.style: dict[str, Any] = {one.folder: one.style for one in self.writers if one.style}
-        self.video_style: dict[str, Any] = {
-            one.folder: one.style for one in self.writers if one.style and one.for_videos
-        }
+        self.checkpoint_frames, self.image_ids = checkpoint_frames, image_ids
+        styled = [one for one in self.writers if one.style]
+        self.style: dict[str, Any] = {one.folder: one.style for one in styled}
+        self.video_style: dict[str, Any] = {w.folder: w.style for w in styled if w.for_videos}
         if video is not None:
             self.video_style['video'] = video.style
         self.skipped = 0
-        self._open: OpenVideo | None = None
+        self._open: _OpenVideo | None = None
         self._waiting: dict[str, list[dict[str, Any]]] = {}
         self._lock = lock_folder(self.folder, '--out')
         try:
             self.manifest = Manifest(self.folder, identity, overwrite)
-            self.log = self.manifest.log
             remove_unfinished(self.manifest.path)
             for name in ('coco', 'video', *(one.folder for one in self.writers)):
                 remove_unfinished(self.folder / name)
@@ -158,15 +120,11 @@ class OutputFolder:
 
     def _is_noted(self, name: str, source: str, style: Mapping[str, Any]) -> bool:
         """Whether there is a line for the same input, drawn in the same way."""
-        entry = self.log.entries.get(name)
-        return (
-            entry is not None
-            and entry.status == 'done'
-            and entry.source == source
-            and _can_come_again(source)
-            and entry.stamp == _stamp(source)
-            and all((entry.style or {}).get(key) == style[key] for key in style)
-        )
+        entry = self.manifest.entries.get(name)
+        if entry is None or not _can_come_again(source):
+            return False
+        is_same = (entry.status, entry.source, entry.stamp) == ('done', source, _stamp(source))
+        return is_same and style.items() <= (entry.style or {}).items()
 
     def _paths(self, name: str, is_video: bool = False) -> list[str]:
         return [path for writer in self.writers for path in writer.paths(name, is_video)]
@@ -188,12 +146,12 @@ class OutputFolder:
 
     def _first_frame(self, name: str, source: str) -> int | None:
         """The first frame of a video that is still needed; None for none."""
-        entry = self.log.entries.get(name)
+        entry = self.manifest.entries.get(name)
         if (
             entry is not None
             and entry.frames is not None
             and self._is_noted(name, source, self.video_style)
-            and self._have([self.video.path(name)] if self.video is not None else [])
+            and (self.video is None or self._have([self.video.path(name)]))
             and self._have_frames(name, entry.frames)
         ):
             self.skipped += 1
@@ -213,34 +171,22 @@ class OutputFolder:
 
     def _key(self, source: str) -> dict[str, Any]:
         """What segments of a video depend on."""
-        return dict(
-            options=self.log.options, source=source, stamp=_stamp(source), style=self.video_style
-        )
+        options, style = self.manifest.options, self.video_style
+        return dict(options=options, source=source, stamp=_stamp(source), style=style)
 
     def _parts_of(self, name: str) -> Path:
         """Folder for the segments of a video; none is inside another."""
         return self.folder / PARTS / sha256(name.encode()).hexdigest()[:16]
 
     def state(self, video: str) -> State | None:
-        """State of tracking and smoothing where a video continues.
-
-        Args:
-            video (str): Its name.
-
-        Returns:
-            State | None: None where it starts from its beginning.
-        """
+        """State of tracking and smoothing where a video continues; None at its beginning."""
         segments = self._waiting.get(video)
         return segments[-1]['state'] if segments else None
 
-    def write_files(self, result: ImageResult) -> Written:
-        """Write the files of a result; several threads may at a time.
+    def write_files(self, result: ImageResult) -> NDArray | None:
+        """Write the files of a result, and draw a frame of a video for :meth:`note`.
 
-        Args:
-            result (ImageResult): Of any image or frame.
-
-        Returns:
-            Written: For :meth:`write`.
+        Several threads may do so at a time.
         """
         name, is_video = result.frame.name, result.frame.video is not None
         result.drawings = {}
@@ -249,61 +195,41 @@ class OutputFolder:
                 writer.write(result, self.folder / path)
         drawn = self.video.draw(result) if is_video and self.video is not None else None
         result.drawings = None
-        return Written(self._paths(name, is_video), drawn)
+        return drawn
 
-    def write(
+    def note(
         self,
         result: ImageResult,
+        drawn: NDArray | None = None,
         state: Callable[[], State | None] = lambda: None,
-        written: Written | None = None,
     ) -> None:
-        """Note a result as done.
+        """Note a result, in the order of the source, as done.
 
-        Args:
-            result (ImageResult): In the order of the source.
-            state (Callable): Gives the state of tracking and smoothing after this frame, also when
-                it is asked later: ``snapshot()`` of a
-                :class:`~mmsapiens.inference.temporal.TemporalFilter`. Defaults to none.
-            written (Written, optional): What :meth:`write_files` gave for it. Defaults to None,
-                the files are written now.
+        ``state`` gives the state of tracking and smoothing after this frame, also when it is asked
+        later: a ``snapshot()`` of :class:`~mmsapiens.inference.temporal.TemporalFilter`.
         """
         frame = result.frame
-        if written is None:
-            written = self.write_files(result)
         if self._open is not None and self._open.entry.name != frame.video:
             self._finish_video()
         if frame.video is None:
-            self._note(
-                Entry(
-                    frame.name,
-                    frame.source,
-                    'done',
-                    written.files,
-                    people=len(result.people),
-                    stamp=_stamp(frame.source),
-                    style=self.style,
-                )
-            )
+            entry = Entry(frame.name, frame.source, 'done', self._paths(frame.name))
+            entry.people, entry.stamp = len(result.people), _stamp(frame.source)
+            entry.style = self.style
+            self.manifest.add(entry)
             return
         if self._open is None:
             self._open = self._start_video(frame.video, frame.source, frame.fps or 25.0)
-        self._open.add(result, written)
+        self._open.add(result, drawn)
         self._open.state = state
         if self._open.since >= self.checkpoint_frames:
             self._open.close_segment(self._key(frame.source))
 
-    def _note(self, entry: Entry) -> None:
-        """Add a line to the log."""
-        if self.manifest.is_complete:
-            self.manifest.write(is_complete=False)
-        self.log.add(entry)
-
-    def _start_video(self, name: str, source: str, fps: float = 25.0) -> OpenVideo:
+    def _start_video(self, name: str, source: str, fps: float = 25.0) -> _OpenVideo:
         before = self._waiting.pop(name, [])
         path = None if self.video is None else self.folder / self.video.path(name)
         entry = Entry(name, source, 'partial', stamp=_stamp(source), style=self.video_style)
         entry.frames = dict(before[-1]['frames']) if before else None
-        return OpenVideo(entry, VideoSegments(self._parts_of(name), path, fps, len(before)))
+        return _OpenVideo(entry, VideoSegments(self._parts_of(name), path, fps, len(before)))
 
     def _finish_video(self, reason: str = '') -> None:
         """The open video came to its end, or cannot be read any further."""
@@ -320,7 +246,7 @@ class OutputFolder:
         if self.video is not None:
             entry.outputs.append(self.video.path(entry.name))
         video.segments.join()
-        self._note(entry)
+        self.manifest.add(entry)
         video.segments.remove()
 
     def fail(self, unreadable: ReadFailure) -> None:
@@ -331,9 +257,9 @@ class OutputFolder:
             self._finish_video(reason if is_open else '')
         self._waiting.pop(name, None)
         if not is_open:
-            self._note(Entry(name, unreadable.source, 'failed', reason=reason))
+            self.manifest.add(Entry(name, unreadable.source, 'failed', reason=reason))
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """All inputs were read: end the last video, join COCO results."""
         if self._open is not None:
             self._finish_video()
@@ -354,42 +280,39 @@ class OutputFolder:
 
     def _frame_names(self) -> list[str]:
         """Names of all images and then of all frames that are done."""
-        entries = self.log.entries.values()
+        entries = self.manifest.entries.values()
         names = [one.name for one in entries if one.status == 'done' and one.frames is None]
         for entry in entries:
             names += [f'{entry.name}/{index:06d}' for index in _indices(entry.frames)]
         return names
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         """End before all inputs were read; the next run continues.
 
         The video of a camera ends here, as there is nothing to continue with.
         """
         partial = []
-        if self._open is not None and _can_come_again(self._open.entry.source):
-            self._open.close_segment(self._key(self._open.entry.source))
-            partial.append(self._open.entry)
-            self._open = None
         if self._open is not None:
-            self._finish_video()
+            source = self._open.entry.source
+            if _can_come_again(source):
+                self._open.close_segment(self._key(source))
+                partial.append(self._open.entry)
+                self._open = None
+            else:
+                self._finish_video()
         self.manifest.write(is_complete=False, partial=partial)
 
     def __enter__(self) -> OutputFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
-                self.finish()
+                self._finish()
             else:
-                self.stop()
+                self._stop()
         finally:
-            self.log.close()
+            self.manifest.close()
             self._lock.release()
 
 

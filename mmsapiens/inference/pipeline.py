@@ -43,13 +43,7 @@ class Network(Protocol):
 
 @dataclass
 class Work:
-    """An image on its way.
-
-    Args:
-        frame (Image): The image.
-        people (People): Its people.
-        outputs (dict): Task -> what its network said about its samples.
-    """
+    """An image on its way; ``outputs`` is what the network of a task said about its samples."""
 
     frame: Image
     people: People
@@ -58,14 +52,7 @@ class Work:
 
 @dataclass
 class Batch:
-    """Samples of one task.
-
-    Args:
-        task (str): Name of the task.
-        units (list[tuple[Work, int]]): Image and number of each sample.
-        samples (Future, optional): The samples, until the network has seen them.
-        outputs (Future, optional): What the network says about them.
-    """
+    """Samples of one task, each the image and its number in it, until the network has seen them."""
 
     task: str
     units: list[tuple[Work, int]]
@@ -82,18 +69,10 @@ Chunk = tuple[list[Work | ReadFailure], list[Batch]]
 
 
 class Pipeline:
-    """Networks at work.
+    """Networks by task at work on people that ``locator`` finds in a list of images.
 
-    Args:
-        networks (Mapping[str, Network]): Task -> its network.
-        locator (Callable): Finds people in a list of images.
-        batch_size (int): Samples of a batch, and images of a chunk. Defaults to 4.
-        workers (int): Threads that decode, and as many that prepare. Defaults to 2.
-        is_live (bool): Whether an image should be done before the next one is there, as of a
-            camera. Defaults to False.
-
-    Raises:
-        ValueError: If a number is below 1.
+    ``batch_size`` samples are a batch, and images a chunk; ``workers`` threads decode, and as many
+    prepare. With ``is_live``, as of a camera, an image is done before the next one is asked for.
     """
 
     def __init__(
@@ -116,17 +95,9 @@ class Pipeline:
     def run(
         self, source: Iterable[Image | LazyImage | ReadFailure]
     ) -> Generator[ImageResult | ReadFailure, None, None]:
-        """Results in the order of the source.
+        """Results in the order of the source, one for each item; the source is read in a thread.
 
-        Args:
-            source (Iterable): Images, decoded or not; it is read in a thread.
-
-        Yields:
-            ImageResult | ReadFailure: One for each item of the source.
-
-        Raises:
-            FrameError: If something went wrong with an image.
-            Exception: What the source raised.
+        What goes wrong with an image is a FrameError.
         """
         pools = loading, device, finishing = (
             ThreadPoolExecutor(2 * self.workers, 'mmsapiens-loading'),
@@ -226,20 +197,17 @@ def _gather(chunks: Iterable[Chunk]) -> Generator[Work | ReadFailure, None, None
     """Images with the outputs of all tasks."""
     try:
         for works, batches in chunks:
-            while batches:
-                _give_out(batches.pop(0))
+            while batches:  # give outputs to the images that they belong to
+                batch = batches.pop(0)
+                assert batch.outputs is not None
+                for (work, _), output in zip(batch.units, batch.outputs.result()):
+                    work.outputs.setdefault(batch.task, []).append(output)
+                del batch, work, output
             works.reverse()
             while works:  # keeps none that was given out
                 yield works.pop()
     finally:
         close(chunks)
-
-
-def _give_out(batch: Batch) -> None:
-    """Give outputs to the images that they belong to."""
-    assert batch.outputs is not None
-    for (work, _), output in zip(batch.units, batch.outputs.result()):
-        work.outputs.setdefault(batch.task, []).append(output)
 
 
 def _decoded(item: Image | LazyImage | ReadFailure) -> Image | ReadFailure:

@@ -8,30 +8,18 @@ of them reaches the consumer after the others have stopped.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar('T')
 R = TypeVar('R')
 
-POLL_S = 0.05
-"""How often a waiting stage looks whether it should stop."""
-
 
 class FrameError(RuntimeError):
-    """Something went wrong with a frame; the cause is ``__cause__``.
-
-    Args:
-        names (Sequence[str]): Frames that were at work.
-        doing (str): What was done with them, such as 'pose-308'.
-        error (BaseException): What happened.
-        remedy (str): The way out. Defaults to none.
-    """
+    """Something went wrong with frames that were at work; the cause is ``__cause__``."""
 
     def __init__(
         self, names: Sequence[str], doing: str, error: BaseException, remedy: str = ''
@@ -45,15 +33,7 @@ class FrameError(RuntimeError):
 
 @contextmanager
 def naming(names: Sequence[str], doing: str) -> Iterator[None]:
-    """Errors of the block say which frames it was about.
-
-    Args:
-        names (Sequence[str]): Names of the frames.
-        doing (str): What is done with them.
-
-    Raises:
-        FrameError: If the block raises an error.
-    """
+    """Errors of the block become a :class:`FrameError` with the frames and what was done."""
     try:
         yield
     except FrameError:
@@ -71,91 +51,30 @@ def close(items: Iterable[Any]) -> None:
         items.close()
 
 
-class _End:
-    """The last message of a stage.
-
-    Args:
-        error (BaseException, optional): Why it ended. Defaults to None, it was done.
-    """
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
 def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, None]:
-    """Let a thread fetch items before they are asked for.
+    """Let a thread of this name fetch items before they are asked for.
 
-    Besides those that wait there is one in the hand of the thread.
-
-    Args:
-        items (Iterable): A stage; it runs in the thread, and is closed there.
-        ahead (int): Most items that wait.
-        name (str): Of the thread.
-
-    Yields:
-        The items, in their order.
-
-    Raises:
-        BaseException: What ``items`` raised.
+    At most ``ahead`` items wait; one more is in the hand of the thread.
     """
-    channel: queue.Queue[T | _End] = queue.Queue(maxsize=max(1, ahead))
-    stopped = threading.Event()
-
-    def put(message: T | _End) -> bool:
-        while not stopped.is_set():
-            try:
-                channel.put(message, timeout=POLL_S)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            try:
-                for item in items:
-                    if not put(item):
-                        return
-                    del item  # or a frame would live on while we wait
-            finally:
-                close(items)
-        except BaseException as error:
-            put(_End(error))
-        else:
-            put(_End())
-
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
+    source, end = iter(items), object()
+    pool = ThreadPoolExecutor(1, name)
     try:
-        while True:
-            message = channel.get()
-            if isinstance(message, _End):
-                if message.error is not None:
-                    raise message.error
-                return
-            yield message
-            del message
+        waiting = deque(pool.submit(next, source, end) for _ in range(ahead + 1))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, source, end))
+            yield item  # type: ignore[misc]
+            del item  # or a frame would live on while we wait
     finally:
-        stopped.set()
-        thread.join()
+        pool.shutdown(wait=True, cancel_futures=True)
+        close(items)
 
 
 def look_ahead(
     items: Iterable[T], ahead: int, is_ready: Callable[[T], bool] = lambda item: False
 ) -> Generator[T, None, None]:
-    """Ask for some items before they are given out.
+    """Ask for ``ahead`` items before they are given out, unless the first ``is_ready``.
 
-    Args:
-        items (Iterable): A stage.
-        ahead (int): Most items that wait beside the one that is given out.
-        is_ready (Callable): Whether the first of those that wait is given out at once. Defaults to
-            never.
-
-    Yields:
-        The items, in their order.
-
-    Raises:
-        Exception: What ``items`` raised, after what came before.
+    An error of ``items`` is raised after what came before.
     """
     waiting: deque[T] = deque()
     failure: Exception | None = None
@@ -190,22 +109,10 @@ def map_ahead(
     cost: Callable[[T], int] = lambda item: 0,
     max_cost: int = 1,
 ) -> Generator[R, None, None]:
-    """Apply a function in a pool, some items ahead.
+    """Apply a function in a pool to ``ahead`` items beside the one that is given out.
 
-    Args:
-        function (Callable): Of one item.
-        items (Iterable): A stage.
-        pool (Executor): Runs the function.
-        ahead (int): Most items at work beside the one that is given out.
-        cost (Callable): Of one item, such as its bytes. Defaults to nothing.
-        max_cost (int): Results are given out until the items ahead cost less than this. Defaults to
-            1.
-
-    Yields:
-        The results, in the order of the items.
-
-    Raises:
-        Exception: What ``items`` or the function raised, after the results of what came before.
+    Results are given out until the items ahead cost (such as bytes) less than ``max_cost``. An
+    error of ``items`` or the function is raised after the results of what came before.
     """
     total = 0
 
@@ -235,17 +142,7 @@ def map_ahead(
 def in_chunks(
     items: Iterable[T], size: int, cost: Callable[[T], int], max_cost: int
 ) -> Generator[list[T], None, None]:
-    """Group items, as many as fit.
-
-    Args:
-        items (Iterable): A stage.
-        size (int): Most items of a chunk.
-        cost (Callable): Of one item, such as its bytes.
-        max_cost (int): A chunk ends with the item that reaches this.
-
-    Yields:
-        list: Chunks of at least one item.
-    """
+    """Group items: at most ``size`` of them, ending with the one that reaches ``max_cost``."""
     chunk: list[T] = []
     total = 0
     try:

@@ -44,17 +44,10 @@ def _path(folder: Path, number: int, suffix: str) -> Path:
 
 
 class VideoSegments:
-    """Writes the segments of one video.
+    """Writes the segments of one video, and the annotated video ``path`` (.mp4) when it is whole.
 
-    Args:
-        folder (Path): For the segments.
-        path (Path, optional): The annotated video, ends in .mp4. It appears when it is whole.
-            Defaults to None, no frames are drawn.
-        fps (float): For frames that have no time. Defaults to 25.
-        keep (int): Segments of an earlier run to keep; others are removed. Defaults to 0.
-
-    Attributes:
-        count (int): Segments that are whole.
+    ``folder`` is for the segments, of which ``keep`` of an earlier run stay; ``fps`` for frames
+    that have no time. ``count`` segments are whole.
     """
 
     def __init__(
@@ -72,13 +65,7 @@ class VideoSegments:
             path.unlink()
 
     def write(self, image: NDArray, time_s: float | None) -> None:
-        """Add a frame to the annotated video.
-
-        Args:
-            image (NDArray): RGB, uint8 (H, W, 3); resized to the size of the first one if it is
-                another.
-            time_s (float, optional): When it is shown.
-        """
+        """Add a frame, RGB, uint8 (H, W, 3), resized to the size of the first one, at a time."""
         import av
 
         if self._container is None:
@@ -111,11 +98,7 @@ class VideoSegments:
         self._stream.codec_context.time_base = Fraction(1, CLOCK)
 
     def close_segment(self, note: Mapping[str, Any]) -> None:
-        """End a segment; it counts once its note is written.
-
-        Args:
-            note (Mapping[str, Any]): What the next run needs to continue, of JSON types.
-        """
+        """End a segment; it counts once its note is written: what the next run continues with."""
         if self._container is not None:
             self._container.mux(self._stream.encode())
             self._container.close()

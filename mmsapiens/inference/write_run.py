@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from ..structures.results import ImageResult, MapResult, ReadFailure
-from .output_folder import OutputFolder, Written
+from .output_folder import OutputFolder
 from .prefetch import close, map_ahead
 from .temporal import TemporalFilter
-from .writers import AnnotatedVideo, Writer, build_writers
-from .writers.build import DEFAULT_OUTPUTS
+from .writers import DEFAULT_OUTPUTS, AnnotatedVideo, Writer, build_writers
 from .writers.coco_results import ImageIds
 
 Item = ImageResult | ReadFailure
@@ -70,17 +71,9 @@ class WriteOptions:
         identity: Mapping[str, Any],
         image_ids: ImageIds | None = None,
     ) -> OutputFolder:
-        """The folder of the results of some tasks.
-
-        Args:
-            out (str | Path): Where it is.
-            tasks (tuple[str, ...]): The tasks.
-            identity (Mapping[str, Any]): What results depend on.
-            image_ids (Callable, optional): As in :class:`OutputFolder`.
-        """
-        video = None
-        if self.video is not None:
-            video = AnnotatedVideo(tasks, self.video, self.threshold)
+        """The folder of the results of some tasks; arguments are as in :class:`OutputFolder`."""
+        show = self.video
+        video = None if show is None else AnnotatedVideo(tasks, show, self.threshold)
         return OutputFolder(
             out,
             self.writers(tasks),
@@ -94,17 +87,7 @@ class WriteOptions:
 
 @dataclass
 class RunSummary:
-    """What a run did.
-
-    Args:
-        folder (Path): Where its results are.
-        done (int): Images and frames with results. Defaults to 0.
-        skipped (int): Images and videos that were done before. Defaults to
-            0.
-        people (int): Found in all images together. Defaults to 0.
-        failed (list[ReadFailure]): Inputs that could not be read.
-        seconds (float): How long it took. Defaults to 0.
-    """
+    """What a run did: images and frames done, inputs that were done before or cannot be read."""
 
     folder: Path
     done: int = 0
@@ -122,47 +105,30 @@ def write_results(
 ) -> RunSummary:
     """Write results as they come; after an error the folder can be continued.
 
-    Args:
-        folder (OutputFolder): Where to.
-        results (Generator): It is closed at the end.
-        temporal (TemporalFilter, optional): What they went through last; its state is kept with
-            videos. Defaults to None.
-        on_item (Callable, optional): Told each result once it is written. Defaults to None.
+    ``results`` are closed at the end. The state of ``temporal``, through which they went last, is
+    kept with videos; ``on_item`` is called with each result once it is written.
     """
     start = time.monotonic()
     summary = RunSummary(folder.folder)
 
-    def write(entry: tuple[Item, State]) -> tuple[Item, State, Written | None]:
+    def write(entry: tuple[Item, State]) -> tuple[Item, State, NDArray | None]:
         item, state = entry
-        if isinstance(item, ReadFailure):
-            return item, state, None
-        return item, state, folder.write_files(item)
+        return item, state, None if isinstance(item, ReadFailure) else folder.write_files(item)
 
-    with (
-        folder,
-        ThreadPoolExecutor(WRITERS, 'mmsapiens-writing') as pool,
-        closing(
-            map_ahead(
-                write,
-                _with_state(results, temporal),
-                pool,
-                WRITERS,
-                lambda entry: _bytes(entry[0]),
-                WRITING_BYTES,
-            )
-        ) as written,
-    ):
-        for item, state, files in written:
-            if isinstance(item, ReadFailure):
-                folder.fail(item)
-                summary.failed.append(item)
-            else:
-                folder.write(item, state, files)
-                summary.done += 1
-                summary.people += len(item.people)
-            if on_item is not None:
-                on_item(item)
-            del item, state, files  # or it would live on while we wait for the next
+    with folder, ThreadPoolExecutor(WRITERS, 'mmsapiens-writing') as pool:
+        entries = _with_state(results, temporal)
+        with closing(map_ahead(write, entries, pool, WRITERS, _bytes, WRITING_BYTES)) as written:
+            for item, state, drawn in written:
+                if isinstance(item, ReadFailure):
+                    folder.fail(item)
+                    summary.failed.append(item)
+                else:
+                    folder.note(item, drawn, state)
+                    summary.done += 1
+                    summary.people += len(item.people)
+                if on_item is not None:
+                    on_item(item)
+                del item, state, drawn  # or it would live on while we wait for the next
     summary.skipped = folder.skipped
     summary.seconds = time.monotonic() - start
     return summary
@@ -174,17 +140,16 @@ def _with_state(
     """Each result with the state of tracking and smoothing after it."""
     try:
         for item in results:
-            state: State = lambda: None  # noqa: E731
-            if temporal is not None and isinstance(item, ImageResult):
-                state = temporal.snapshot()
-            yield item, state
-            del item, state
+            is_filtered = temporal is not None and isinstance(item, ImageResult)
+            yield item, temporal.snapshot() if is_filtered else lambda: None  # type: ignore[union-attr]
+            del item
     finally:
         close(results)
 
 
-def _bytes(item: Item) -> int:
+def _bytes(entry: tuple[Item, State]) -> int:
     """Size of the arrays of a result."""
+    item = entry[0]
     if isinstance(item, ReadFailure):
         return 0
     maps = (r for r in item.tasks.values() if isinstance(r, MapResult))

@@ -25,12 +25,7 @@ def check_url(url: str) -> None:
 
 
 def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
-    """Download a file into memory.
-
-    Raises:
-        ReadError: If the server does not answer in time, says no, sends too much, or less than it
-            announced.
-    """
+    """Download a file into memory; a ReadError if that is too much, or less than announced."""
     import requests
 
     check_url(url)

@@ -26,23 +26,20 @@ with suppress(ImportError):  # HEIC, if its decoder is installed
 
 _OPENCV_MODES = {'JPEG': ('L', 'RGB'), 'MPO': ('L', 'RGB'), 'PNG': ('L', 'RGB', 'I', 'I;16')}
 """Format -> modes of Pillow that OpenCV decodes."""
-_ENDS = {b'\xff\xd8': (b'\xff\xda', b'\xff\xd9'), b'\x89PNG': (b'IDAT', b'IEND')}
-"""Start of a file -> mark in front of its pixels, mark after them."""
+_ENDS = {b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'), b'\x89PNG': ('PNG', b'IDAT', b'IEND')}
+"""Start of a file -> format, mark in front of its pixels, mark after them."""
+_TAIL = 16
+"""Bytes at the end of a whole file that hold its last mark."""
 _HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
 _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
 
 def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
-    """Decode a file; ``source`` is its path or URL, for messages.
+    """Decode a file, upright; of several frames or pages the first one.
 
-    Returns:
-        NDArray: BGR, uint8 (H, W, 3), turned as its EXIF orientation says; the first one of several
-        frames or pages.
-
-    Raises:
-        ReadError: If it is empty, cut short, damaged, too large, of an unknown format or no
-            image.
+    ``source`` is its path or URL, for a ReadError if it is empty, cut short, damaged, too large, of
+    an unknown format or no image.
     """
     if not content:
         raise ReadError(f'{source} is an empty file. {AGAIN}')
@@ -56,6 +53,19 @@ def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -
     if header.mode in _OPENCV_MODES.get(header.format or '', ()):
         return _decode_opencv(content, header, source, options)
     return image_to_bgr(header, source, options)
+
+
+def cut_format(content: bytes) -> str | None:
+    """The format of a file of which OpenCV would decode the beginning only; None if it is whole."""
+    tail = content[-_TAIL:]
+    for start, (name, data_mark, end_mark) in _ENDS.items():
+        if end_mark in tail and data_mark not in tail:
+            continue  # nearly always: no need to search the whole file
+        # The marks cannot occur among the pixels, but in what some cameras append to them. A
+        # preview in the header has an end of its own, but before the last data mark.
+        if content.startswith(start) and content.rfind(end_mark) < content.rfind(data_mark):
+            return name
+    return None
 
 
 def _open(content: bytes, source: str) -> Image.Image:
@@ -92,11 +102,8 @@ def _foreign_reason(content: bytes) -> str:
 def _decode_opencv(
     content: bytes, header: Image.Image, source: str, options: ReadOptions
 ) -> NDArray:
-    # OpenCV fills what is missing of a JPEG with gray. The marks cannot occur among its pixels, but
-    # in what some cameras append to it.
-    for start, (data_mark, end_mark) in _ENDS.items():
-        if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
-            _load(header, source)
+    if cut_format(content):  # OpenCV fills what is missing of a JPEG with gray
+        _load(header, source)
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
     try:
         array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -117,11 +124,7 @@ def _load(image: Image.Image, source: str) -> None:
 
 
 def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
-    """An image of Pillow, of any mode, as BGR, uint8 (H, W, 3), turned as its EXIF says.
-
-    Raises:
-        ReadError: If it cannot be decoded.
-    """
+    """An image of Pillow, of any mode, as BGR, uint8 (H, W, 3), turned as its EXIF says."""
     _load(image, source)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith('I;16'):
@@ -137,11 +140,9 @@ def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULT
     )
 
 
-def to_uint8(values: NDArray, source: str) -> NDArray:
-    """Numbers of any type and shape as 0 to 255.
-
-    uint16 is scaled by 1 / 257. Floating point numbers are taken as [0, 1] if none is above 1, else
-    as [0, 255]. Other integers must fit; what is out of range or not finite is a ReadError.
+def _to_uint8(values: NDArray, source: str) -> NDArray:
+    """Numbers as 0 to 255: uint16 is scaled by 1 / 257; floats are [0, 1] if none is above 1, else
+    [0, 255] as other integers; what is out of range or not finite is a ReadError.
     """
     if values.dtype == np.uint8:
         return values
@@ -170,17 +171,10 @@ def array_to_bgr(
     channel_order: str = 'bgr',
     alpha_background: tuple[int, int, int] = DEFAULTS.alpha_background,
 ) -> NDArray:
-    """An array as an image.
+    """An array as BGR, uint8 (H, W, 3), contiguous.
 
-    Args:
-        array (NDArray): (H, W) or (H, W, 1) gray, (H, W, 3) colors, or (H, W, 4) colors and
-            opacity; types as in :func:`to_uint8`.
-        source (str): For messages.
-        channel_order (str): 'bgr' or 'rgb'.
-        alpha_background (tuple[int, int, int]): RGB behind transparent pixels.
-
-    Returns:
-        NDArray: BGR, uint8 (H, W, 3), contiguous.
+    It is (H, W) or (H, W, 1) gray, (H, W, 3) colors, or (H, W, 4) colors and opacity, of types as
+    in :func:`_to_uint8`; ``alpha_background`` is the RGB behind transparent pixels.
     """
     gray = array[..., None] if array.ndim == 2 else array
     if gray.ndim != 3 or gray.shape[-1] not in (1, 3, 4) or not gray.size:
@@ -191,7 +185,7 @@ def array_to_bgr(
             f'{source} must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), but got '
             f'{array.shape}.{hint}'
         )
-    pixels = to_uint8(gray, source)
+    pixels = _to_uint8(gray, source)
     if pixels.shape[-1] == 1:
         return np.ascontiguousarray(np.repeat(pixels, 3, axis=-1))
     colors = pixels[..., :3]

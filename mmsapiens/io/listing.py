@@ -9,9 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-_VIDEOS = """
-.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv
-"""
+_VIDEOS = '.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv'
 _OTHERS = '.bufr .emf .eps .fit .fits .grib .h5 .hdf .pdf .ps .wmf'
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 """Of images that have maps beside them."""
@@ -36,10 +34,8 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
 
 
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
-    """Images and videos of a folder, in the order of their paths.
-
-    Hidden files and folders, files of other kinds, and the folder ``exclude`` are left out; links
-    to folders are not followed.
+    """Images and videos of a folder, in the order of their paths, without hidden ones and those in
+    ``exclude``; links to folders are not followed.
     """
     found = []
     left_out = exclude.resolve() if exclude is not None else None
@@ -63,11 +59,7 @@ def glob_root(pattern: str) -> Path:
 
 
 def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> None:
-    """Refuse a folder of results where the next run would read results as inputs.
-
-    A folder of results inside a folder of inputs is left out; one that is the folder of inputs
-    cannot be, which is a ValueError.
-    """
+    """Refuse a folder of results that is the folder of inputs; one inside of it is left out."""
     path = Path(text).expanduser()
     if path.is_dir():
         root, goes_deeper = path, recursive
@@ -86,10 +78,7 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
 
 
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
-    """Files that match a pattern, sorted; ``**`` stands for any folders.
-
-    The folder ``exclude`` is left out, unless the pattern begins with a folder in it.
-    """
+    """Files that match a pattern, sorted, without those in ``exclude`` unless it begins there."""
     paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:
         left_out, root = exclude.resolve(), glob_root(pattern).resolve()

@@ -43,7 +43,8 @@ def decode_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
     except Exception as error:
         raise BadSampleError(
             f'{path} is no whole npy or npz file of numbers; pickled objects '
-            f'are never loaded. {DAMAGED} The reason: {error}'
+            f'are never loaded. {DAMAGED} The reason: {error}',
+            'pickled_map' if 'Object arrays' in str(error) else '',
         ) from error
     if not isinstance(array, np.ndarray):
         raise BadSampleError(

@@ -75,9 +75,14 @@ def read_map(
     if array is not None:
         return check_map(path, array, field, field.may_be_infinite)
     if content is None:
-        content = _read_file(path)
+        try:
+            content = Path(path).read_bytes()
+        except FileNotFoundError:
+            raise missing_map(path) from None
+        except OSError as error:
+            raise BadSampleError(f'the map {path} cannot be read: {error}') from error
     if not content:
-        raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}')
+        raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}', 'empty_file')
     kind = next((k for s, k in _STARTS.items() if content.startswith(s)), '')
     if kind in ('npy', 'npz'):
         array = decode_numpy(path, content, field)
@@ -88,7 +93,8 @@ def read_map(
     elif kind == 'jpg':
         raise BadSampleError(
             f'{path} is a JPEG, whose compression changes the values of a {field.name}. Store the '
-            'map as png, npy or exr.'
+            'map as png, npy or exr.',
+            'jpeg_map',
         )
     else:
         raise BadSampleError(
@@ -99,10 +105,7 @@ def read_map(
 
 
 def _read_local_npy(path: str | Path) -> np.ndarray | None:
-    """The array of an npy file without a copy of the file in memory.
-
-    None for whatever is not plainly right, which is then read, and refused, the long way.
-    """
+    """The array of an npy file without a copy of the file; None for what is not plainly right."""
     try:
         with open(path, 'rb') as file:
             if file.read(6) != b'\x93NUMPY':
@@ -112,15 +115,6 @@ def _read_local_npy(path: str | Path) -> np.ndarray | None:
     # A damaged header ends in whatever numpy's parser meets.
     except Exception:
         return None
-
-
-def _read_file(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise missing_map(path) from None
-    except OSError as error:
-        raise BadSampleError(f'the map {path} cannot be read: {error}') from error
 
 
 def missing_map(path: str | Path) -> MissingFileError:
@@ -134,27 +128,24 @@ def missing_map(path: str | Path) -> MissingFileError:
 def check_map(
     path: str | Path, array: np.ndarray, field: Field, may_be_infinite: bool = False
 ) -> np.ndarray:
-    """Check a map, (H, W), (H, W, 1) or (H, W, C), and convert it to the type of its field.
+    """A map, (H, W), (H, W, 1) or (H, W, C), in the type of its field; BadSampleError for others.
 
     ``path`` is for the message; infinity is a value if ``may_be_infinite``.
-
-    Raises:
-        BadSampleError: If it is empty, or its shape, type or a value is none of the field.
     """
     is_scalar = field.channels == 1
-    if is_scalar and array.ndim == 3 and array.shape[2] == 1:
+    if is_scalar and array.shape[2:] == (1,):
         array = array[..., 0]
     shape = '(H, W)' if is_scalar else f'(H, W, {field.channels})'
-    if array.ndim != (2 if is_scalar else 3) or not (
-        is_scalar or array.shape[-1] == field.channels
-    ):
+    if array.ndim < 2 or array.shape[2:] != (() if is_scalar else (field.channels,)):
         raise BadSampleError(
             f'the {field.name} in {path} must have the shape {shape}, but got {array.shape}. '
-            'Store one map in a file, channels last.'
+            'Store one map in a file, channels last.',
+            'color_labels' if field.is_labels and array.ndim == 3 else 'wrong_shape',
         )
     if not array.size:
         raise BadSampleError(
-            f'the {field.name} in {path} has no pixels: its shape is {array.shape}. {DAMAGED}'
+            f'the {field.name} in {path} has no pixels: its shape is {array.shape}. {DAMAGED}',
+            'wrong_shape',
         )
     if field.is_labels:
         return _check_labels(path, array, field)
@@ -164,7 +155,8 @@ def check_map(
         wanted = 'real numbers' if is_scalar else 'floating point numbers'
         raise BadSampleError(
             f'the {field.name} in {path} must hold {wanted}, but its type is {array.dtype}. Store '
-            'the values themselves, not an image of them.'
+            'the values themselves, not an image of them.',
+            'wrong_type',
         )
     with np.errstate(over='ignore'):
         values = array > 0 if is_mask else array.astype(field.dtype, copy=False)
@@ -178,7 +170,8 @@ def check_map(
             raise BadSampleError(
                 f'the {field.name} in {path} has {int(bad.sum())} values that are NaN or infinite, '
                 f'the first at row {y}, column {x}. Pixels without a target need a finite number; '
-                'the mask leaves them out.'
+                'the mask leaves them out.',
+                'nan_values' if np.isnan(tested).any() else 'infinite_values',
             )
     return np.ascontiguousarray(values.astype(field.dtype, copy=False))
 
@@ -187,13 +180,15 @@ def _check_labels(path: str | Path, array: np.ndarray, field: Field) -> np.ndarr
     if array.dtype.kind not in 'iu':
         raise BadSampleError(
             f'the {field.name} in {path} must hold integers, the class ids, but its type is '
-            f'{array.dtype}. A file of bool is a mask; of float, rather scores than labels.'
+            f'{array.dtype}. A file of bool is a mask; of float, rather scores than labels.',
+            'wrong_type',
         )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
         raise BadSampleError(
             f'the {field.name} in {path} must hold class ids from 0 to 254 and 255 for ignored '
-            f'pixels, but its values go from {low} to {high}'
+            f'pixels, but its values go from {low} to {high}',
+            'unknown_label',
         )
     return np.ascontiguousarray(array.astype(field.dtype))
 
@@ -231,8 +226,7 @@ def write_map(
 
     Raises:
         KeyError: If the field is unknown.
-        ValueError: If the suffix is another one, ``scale`` is not positive, or the scaled values do
-            not fit in 16 bits.
+        ValueError: If the suffix is another one, or ``scale`` is not positive or too small.
         BadSampleError: If the array is not a map of this field.
     """
     field = get_field(field_name)

@@ -54,10 +54,8 @@ _UNKNOWN = (
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run has already done.
-
-    ``skip`` says of a name and source whether the image needs nothing more, ``resume`` which is the
-    first frame of the video that is still needed: 0 for all, None for none.
+    """What a run has already done, by name and source: whether an image needs nothing more, and the
+    first frame of a video that is still needed: 0 for all, None for none.
     """
 
     skip: Callable[[str, str], bool] = lambda name, source: False
@@ -181,11 +179,8 @@ class _Reader:
         except MissingInputError as error:
             path = Path(Path(text).name or '_')
             yield ReadFailure(self.names.take(name_of_path(path), path.suffix), text, str(error))
-            return
-        if files is None:
-            yield from self.camera(camera_number(text) or 0)
         else:
-            yield from self.files(files)
+            yield from self.camera(camera_number(text) or 0) if files is None else self.files(files)
 
     def files(self, files: Iterable[tuple[Path, Path]]) -> Items:
         for path, root in files:
@@ -275,13 +270,10 @@ def _count(item: Any) -> int | None:
         return len(item) if item.ndim == 4 else 1
     if isinstance(item, (str, os.PathLike)):
         text = os.fspath(item)
-        is_image = not is_url(text) and os.path.isfile(text) and not is_video_name(text)
-        return 1 if is_image else None
+        return 1 if os.path.isfile(text) and not is_video_name(text) else None
     if isinstance(item, PILImage.Image):
         return 1
-    if not isinstance(item, Sequence):
-        return None
-    return _sum(map(_count, item))
+    return _sum(map(_count, item)) if isinstance(item, Sequence) else None
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -53,13 +53,10 @@ class VideoFrame:
 class VideoReader:
     """Reads a video, a file or its content, from its beginning, in constant memory.
 
-    ``source`` is for messages. What is no video that can be decoded is a ReadError.
-
-    Attributes:
-        fps (float): Average rate of the file; 25 if it does not say.
-        num_frames (int | None): Frames that will be read; None if the file does not say how many it
-            has. An estimate if it starts late.
-        skipped_damage (int): Damaged packets met so far, which are left out.
+    ``source`` is for messages. ``fps`` is the average rate, 25 if the file does not say;
+    ``num_frames`` estimates the frames that will be read, None if the file does not say;
+    ``skipped_damage`` counts damaged packets, which are left out. What is no video that can be
+    decoded is a ReadError.
     """
 
     def __init__(self, content: Path | bytes, source: str, options: ReadOptions = DEFAULTS) -> None:

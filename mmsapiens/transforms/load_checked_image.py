@@ -9,36 +9,22 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
 from ..core.errors import BadSampleError, MissingFileError
+from ..io.images import cut_format
 from ..registry import TRANSFORMS
 
-_FORMATS = {b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'), b'\x89PNG': ('PNG', b'IDAT', b'IEND')}
-"""Start of a file -> format, mark in front of its pixels, mark after them."""
-_TAIL = 16
-"""Bytes at the end of a whole file that hold its last mark."""
+_REMEDY = 'Copy it again, or take it out of the dataset.'
 
 
 def check_is_whole(path: str, content: bytes) -> None:
-    """Refuse an image file that is empty or was cut short.
-
-    OpenCV decodes the beginning of a JPEG and fills the rest with gray. ``path`` is for the
-    BadSampleError.
-    """
+    """Refuse, by a BadSampleError, an image file that is empty or was cut short."""
     if not content:
+        raise BadSampleError(f'the image {path} is an empty file. {_REMEDY}')
+    name = cut_format(content)
+    if name:  # OpenCV decodes the beginning of a JPEG and fills the rest with gray
         raise BadSampleError(
-            f'the image {path} is an empty file. Copy it again, or take it out of the dataset.'
+            f'the image {path} was cut short: its {len(content)} bytes lack the end of a {name} '
+            f'file. {_REMEDY}'
         )
-    tail = content[-_TAIL:]
-    for start, (name, data_mark, end_mark) in _FORMATS.items():
-        if end_mark in tail and data_mark not in tail:
-            continue  # nearly always: no need to search the whole file
-        # The marks cannot occur among the pixels of a JPEG. A preview in its header has an end of
-        # its own, but before the last data mark.
-        if content.startswith(start) and (content.rfind(end_mark) < content.rfind(data_mark)):
-            raise BadSampleError(
-                f'the image {path} was cut short: its {len(content)} bytes '
-                f'lack the end of a {name} file. Copy it again, or take it '
-                'out of the dataset.'
-            )
 
 
 @TRANSFORMS.register_module()
@@ -81,24 +67,22 @@ class LoadCheckedImage(LoadImageFromFile):
                 annotation says; also a ValueError.
         """
         if 'img' in results:
-            size = results['img'].shape[:2]
+            img = results['img']
             results.setdefault('img_path', None)
-            results.update(img_shape=size, ori_shape=size)
-            return results
-        path = results['img_path']
-        img = self._read(path)
-        expected = tuple(results.get('img_shape', img.shape)[:2])
-        if img.shape[:2] != expected:
+        else:
+            path = results['img_path']
+            img = self._read(path)
             height, width = img.shape[:2]
-            raise BadSampleError(
-                f'the image {path} is {width} wide and {height} high, but '
-                f'its annotation says {expected[1]} and {expected[0]}, '
-                'so that its labels may be elsewhere. Use the image that '
-                'was annotated; one that was turned may have an EXIF '
-                "orientation (`color_type='color_ignore_orientation'`)."
-            )
-        if self.to_float32:
-            img = img.astype(np.float32)
+            expected = tuple(results.get('img_shape', img.shape)[:2])
+            if (height, width) != expected:
+                raise BadSampleError(
+                    f'the image {path} is {width} wide and {height} high, but its annotation says '
+                    f'{expected[1]} and {expected[0]}, so that its labels may be elsewhere. Use '
+                    'the image that was annotated; one that was turned may have an EXIF '
+                    "orientation (`color_type='color_ignore_orientation'`)."
+                )
+            if self.to_float32:
+                img = img.astype(np.float32)
         size = img.shape[:2]
         results.update(img=img, img_shape=size, ori_shape=size)
         return results
@@ -108,8 +92,8 @@ class LoadCheckedImage(LoadImageFromFile):
             content = fileio.get(path, backend_args=self.backend_args)
         except FileNotFoundError:
             raise MissingFileError(
-                f'the image {path} does not exist. Check the path, or '
-                '`data_root` and `data_prefix` of the dataset.'
+                f'the image {path} does not exist. Check the path, or `data_root` and '
+                '`data_prefix` of the dataset.'
             ) from None
         check_is_whole(path, content)
         try:
@@ -119,8 +103,7 @@ class LoadCheckedImage(LoadImageFromFile):
             img, reason = None, f' The reason: {error}'
         if img is None:
             raise BadSampleError(
-                f'the image {path} cannot be decoded: it is damaged or no '
-                f'image (it starts with {content[:16]!r}). Copy it again, '
-                f'or take it out of the dataset.{reason}'
+                f'the image {path} cannot be decoded: it is damaged or no image (it starts with '
+                f'{content[:16]!r}). {_REMEDY}{reason}'
             )
         return img

@@ -4,7 +4,7 @@ import pytest
 import torch
 from checkpoints import LAYOUTS, TASKS, make_state_dict
 
-import mmsapiens.checkpoints.one_file as one_file
+import mmsapiens.checkpoints.checkpoint_io as checkpoint_io
 from mmsapiens.checkpoints import (
     convert_checkpoint,
     describe,
@@ -113,7 +113,7 @@ def test_no_file_is_left_when_writing_fails(suffix, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError('disk full')
 
-    monkeypatch.setattr(one_file, 'save_file', fail)
+    monkeypatch.setattr(checkpoint_io, 'save_file', fail)
     monkeypatch.setattr(torch, 'save', fail)
     with pytest.raises(OSError, match='disk full'):
         write_checkpoint({'a': torch.zeros(1)}, tmp_path / f'x{suffix}')

@@ -49,7 +49,8 @@ def run(inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwa
             names.append(item.name)
             if item.name == stop_at:
                 raise StopHereError
-            out.write(steady(result_of(item)), steady.snapshot())
+            result = steady(result_of(item))
+            out.note(result, out.write_files(result), steady.snapshot())
     return names
 
 

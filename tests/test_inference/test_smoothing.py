@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from mmsapiens.inference.smoothing import OneEuroSmoother
+from mmsapiens.inference.temporal import OneEuroSmoother
 
 BOX = np.array([[0, 0, 50, 100]], np.float32)
 FPS = 25

@@ -31,17 +31,11 @@ def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
 
 
 def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
-    """The family of the encoder in weights.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    family = find_family(state_dict)
-    if family is None:
+    """:func:`find_family`, with a ValueError if there is none."""
+    if (family := find_family(state_dict)) is None:
         raise ValueError(
-            'the checkpoint holds no Sapiens encoder: '
-            '`backbone.patch_embed.projection.weight` is missing, its keys '
-            f'are {sorted(state_dict)[:4]} and so on'
+            'the checkpoint holds no Sapiens encoder: `backbone.patch_embed.projection.weight` is '
+            f'missing, its keys are {sorted(state_dict)[:4]} and so on'
         )
     return family
 
@@ -57,20 +51,15 @@ def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     if family_of(state_dict).is_encoder(state_dict):
         return dict(state_dict)
-    return {
-        key.removeprefix(BACKBONE): value
-        for key, value in state_dict.items()
-        if key.startswith(BACKBONE)
-    }
+    keys = [key for key in state_dict if key.startswith(BACKBONE)]
+    return {key.removeprefix(BACKBONE): state_dict[key] for key in keys}
 
 
 def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: str = '') -> None:
     """Check and adapt, in place, the weights that go into an encoder.
 
-    With an empty ``prefix`` the encoder of a whole model is found as well.
-
-    Raises:
-        ValueError: If the weights are of another family or size, or are no encoder.
+    With an empty ``prefix`` the encoder of a whole model is found as well. Weights of another
+    family or size, or of no encoder, are a ValueError.
     """
     family = FAMILIES[encoder.family]
     if not prefix and state_dict and not family.is_encoder(state_dict):

@@ -48,11 +48,7 @@ def is_encoder(state_dict: Mapping[str, Any], prefix: str = '') -> bool:
 
 
 def measure(encoder: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What the weights of an encoder, without a prefix, say: attributes of a ``CheckpointInfo``.
-
-    Raises:
-        ValueError: If the encoder is incomplete.
-    """
+    """What the weights of an encoder, without a prefix, say: attributes of a ``CheckpointInfo``."""
     if missing := {_INNER, 'pos_embed'} - set(encoder):
         keys = sorted(f'backbone.{key}' for key in missing)
         raise ValueError(f'the checkpoint is incomplete, it lacks {keys}. Use the whole file.')
@@ -74,11 +70,7 @@ def _count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
 
 
 def fit(encoder: SapiensViT, state_dict: MutableMapping[str, Tensor], prefix: str) -> None:
-    """Check and adapt, in place, the weights that go into an encoder.
-
-    Raises:
-        ValueError: If the weights are of another size.
-    """
+    """Check and adapt, in place, the weights that go into an encoder of this size."""
     projection = state_dict.get(prefix + _PROJECTION)
     # None is a partial update: the caller reports what is missing. ZeRO-3 keeps the weights in
     # files of its own.

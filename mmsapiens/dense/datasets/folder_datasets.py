@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,12 +9,11 @@ from typing import Any
 
 from mmengine import fileio
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 
 from ...classes.class_sets import check_flip_pairs, get_class_set
 from ...registry import DATASETS
 from ...structures.fields import FIELDS, get_field
-from .paired_files import IMAGE_KEY, PairedFilesDataset
+from .paired_files import IMAGE_KEY, Group, PairedFilesDataset, warn
 
 _FOLDERS = {
     IMAGE_KEY: ('images', 'image', 'rgb'),
@@ -54,8 +52,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
     Raises:
-        KeyError: If a field or the vocabulary is unknown, or ``data_prefix`` or ``suffixes`` have a
-            key of no field.
+        KeyError: If a field, the vocabulary, or a key of ``data_prefix`` or ``suffixes`` is none.
         FileNotFoundError: If a folder does not exist.
         ValueError: If a folder is there under two names, or if ``flip_pairs`` contradict the names
             of the classes.
@@ -86,10 +83,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         self._given_suffixes = dict(suffixes or {})
         self._given_folders = dict(data_prefix or {})
         keys = [IMAGE_KEY, *(FIELDS[name].path_key for name in self.fields)]
-        for name, given in (
-            ('data_prefix', self._given_folders),
-            ('suffixes', self._given_suffixes),
-        ):
+        given_by = dict(data_prefix=self._given_folders, suffixes=self._given_suffixes)
+        for name, given in given_by.items():
             if set(given) - set(keys):
                 raise KeyError(
                     f'`{name}` must have keys of {keys}, but got {sorted(given)}. '
@@ -108,16 +103,12 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         if not lazy_init:
             self.full_init()
 
-    def folder_groups(self) -> list[dict[str, str]]:
+    def folder_groups(self) -> list[Group]:
         """The folders, found under one of their usual names."""
-        return [self.find_folders()]
+        return [(self.find_folders(), {})]
 
     def find_folders(self, below: str = '') -> dict[str, str]:
-        """Key -> the folder of this kind of file, in a folder of the split.
-
-        Raises:
-            ValueError: If one is there under two names.
-        """
+        """Key -> folder of this kind of file in one of the split; ValueError under two names."""
         folders = {}
         for key in self.data_prefix:
             paths = [self._join(below, name) for name in self.folder_names(key)]
@@ -131,7 +122,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return folders
 
     def folder_names(self, key: str) -> tuple[str, ...]:
-        """Names that a folder may have: the one given, or as ``depths``, ``depth``, ours first."""
+        """Names that a folder may have: the one given, or as ``depths``, ``depth``."""
         if self._given_folders.get(key):
             return (self._given_folders[key],)
         name = key.removesuffix('_path').removesuffix('_map')
@@ -151,12 +142,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
 
     def _warn(self, found: str, expected: str) -> None:
         """Say that a test set is not that of the paper."""
-        print_log(
-            f'{type(self).__name__} has {found}, but the paper {expected}: figures cannot be '
-            'compared with its tables.',
-            logger='current',
-            level=logging.WARNING,
-        )
+        text = f'{type(self).__name__} has {found}, but the paper {expected}'
+        warn(f'{text}: figures cannot be compared with its tables.')
 
 
 @DATASETS.register_module()
@@ -182,8 +169,7 @@ class THuman2Dataset(DenseFolderDataset):
     )
 
     def __init__(self, *, views: Sequence[str] = THUMAN2_VIEWS, **kwargs: Any) -> None:
-        unknown = set(views) - set(THUMAN2_VIEWS)
-        if unknown or not views or len(set(views)) < len(views):
+        if not views or set(views) - set(THUMAN2_VIEWS) or len(set(views)) < len(views):
             raise ValueError(
                 f'`views` must be different ones of {THUMAN2_VIEWS}, but got {tuple(views)}'
             )
@@ -191,9 +177,9 @@ class THuman2Dataset(DenseFolderDataset):
         kwargs.setdefault('test_mode', True)
         super().__init__(**kwargs)
 
-    def folder_groups(self) -> list[dict[str, str]]:
+    def folder_groups(self) -> list[Group]:
         """Folders of each view."""
-        return [self.find_folders(view) for view in self.views]
+        return [(self.find_folders(view), dict(view=view)) for view in self.views]
 
     def load_data_list(self) -> list[dict]:
         """List the samples; a warning says when there are others than 526."""
@@ -203,11 +189,6 @@ class THuman2Dataset(DenseFolderDataset):
             if count != THUMAN2_SCANS:
                 self._warn(f'{count} renders of the view {view}', f'tests on {THUMAN2_SCANS}')
         return samples
-
-    def describe_group(self, folders: Mapping[str, str]) -> dict[str, Any]:
-        """The view."""
-        parts = os.path.relpath(folders[IMAGE_KEY], self._join()).split(os.sep)
-        return dict(view=parts[0])
 
 
 @DATASETS.register_module()
@@ -230,9 +211,8 @@ class Hi4DDataset(DenseFolderDataset):
     """
 
     LAYOUT = (
-        'pair<NN>/<action>/images/<camera>/*.jpg and, of equal names, '
-        'pair<NN>/<action>/masks/<camera>, depths/<camera> and '
-        'normals/<camera>; pair<NN>_<part> where the release has parts'
+        'pair<NN>/<action>/images/<camera>/*.jpg and, of equal names, masks/<camera>, '
+        'depths/<camera> and normals/<camera>; pair<NN>_<part> where the release has parts'
     )
 
     def __init__(
@@ -246,11 +226,7 @@ class Hi4DDataset(DenseFolderDataset):
         super().__init__(**kwargs)
 
     def sequences(self) -> list[str]:
-        """Folders of actions with images of the camera, as 'pair/action'.
-
-        Raises:
-            FileNotFoundError: If a pair has none.
-        """
+        """Folders of actions with images of the camera, as 'pair/action'."""
         folders = self._folders_in()
         found: list[str] = []
         for pair in self.pairs:
@@ -273,11 +249,14 @@ class Hi4DDataset(DenseFolderDataset):
             found += actions
         return found
 
-    def folder_groups(self) -> list[dict[str, str]]:
+    def folder_groups(self) -> list[Group]:
         """Folders of each action."""
         return [
-            {key: f'{path}/{self.camera}' for key, path in self.find_folders(sequence).items()}
-            for sequence in self.sequences()
+            (
+                {key: f'{path}/{self.camera}' for key, path in self.find_folders(name).items()},
+                dict(sequence=name),
+            )
+            for name in self.sequences()
         ]
 
     def load_data_list(self) -> list[dict]:
@@ -287,15 +266,9 @@ class Hi4DDataset(DenseFolderDataset):
             self._warn(f'{len(samples)} images', f'has {HI4D_IMAGES}')
         return samples
 
-    def describe_group(self, folders: Mapping[str, str]) -> dict[str, Any]:
-        """The sequence."""
-        parts = os.path.relpath(folders[IMAGE_KEY], self._join()).split(os.sep)
-        return dict(sequence='/'.join(parts[:2]))
-
     def _folders_in(self, *names: str) -> list[str]:
         folder = self._join(*names)
         if not self._is_folder(folder):
             return []
-        return sorted(
-            fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
-        )
+        found = fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
+        return sorted(found)

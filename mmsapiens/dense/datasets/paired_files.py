@@ -26,25 +26,23 @@ REFUSED_SUFFIXES = ('.jpg', '.jpeg')
 """Listed among maps, so that their refusal names the file."""
 MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', *REFUSED_SUFFIXES)
 
+Group = tuple[dict[str, str], dict[str, Any]]
 POLICIES = ('raise', 'skip')
 MIN_SEEN = 20
 """Samples to look at before a share is judged."""
 _SEEN, _BAD, _LOGGED = 1, 2, 4
 
 
-class Unpaired(NamedTuple):
-    """A name whose files do not make a sample: kind of the fault, file or folder, message."""
-
-    kind: str
-    path: str
-    message: str
+def warn(text: str) -> None:
+    """Put a warning in the log."""
+    print_log(text, logger='current', level=logging.WARNING)
 
 
 class Listing(NamedTuple):
-    """Complete samples of a group of folders, key -> file, and the names that were left out."""
+    """Samples of a group of folders, key -> file, and names without: kind, file, message."""
 
     samples: list[dict[str, str]]
-    unpaired: list[Unpaired]
+    unpaired: list[tuple[str, str, str]]
 
 
 def list_files(
@@ -73,9 +71,8 @@ def pair_files(
     names: Sequence[str] | None = None,
     backend_args: dict | None = None,
 ) -> Listing:
-    """Find the samples of a group of folders.
+    """The samples of a group of folders, by key of a sample, ``img_path`` and ``<field>_path``.
 
-    ``folders`` and ``suffixes`` have the keys of a sample, ``img_path`` and ``<field>_path``.
     ``names`` are those to take, perhaps with the suffix of an image; None for all.
     """
     files = {
@@ -100,27 +97,26 @@ def pair_files(
 
 def _find_problem(
     name: str, found: Mapping[str, Sequence[str]], folders: Mapping[str, str]
-) -> Unpaired | None:
+) -> tuple[str, str, str] | None:
     for paths in found.values():
         if len(paths) > 1:
             others = ', '.join(map(os.path.basename, paths))
             message = f'{others} have one name, so that it is not known which is meant'
-            return Unpaired('several_files', paths[0], message)
+            return 'several_files', paths[0], message
     there = next((paths[0] for paths in found.values() if paths), None)
     for key, paths in found.items():
         if not paths:
             what = 'image' if key == IMAGE_KEY else 'map'
             message = f'there is no {what} of the name {name} in {folders[key]}'
-            return Unpaired(f'missing_{what}', there or f'{folders[IMAGE_KEY]}/{name}', message)
+            return f'missing_{what}', there or f'{folders[IMAGE_KEY]}/{name}', message
     return None
 
 
 class BadSamplePolicy(BaseDataset):
     """A choice between stopping at a bad sample and going on without it.
 
-    In a subclass it stands in front of the stock dataset. A sample is bad if the pipeline raises
-    :class:`mmsapiens.core.errors.BadSampleError`. In test mode it always stops: figures of fewer
-    samples are others.
+    It stands in front of the stock dataset. A sample is bad if the pipeline raises
+    :class:`mmsapiens.core.errors.BadSampleError`. In test mode it always stops.
 
     Args:
         *args: Those of the dataset.
@@ -179,7 +175,7 @@ class BadSamplePolicy(BaseDataset):
         except BadSampleError as error:
             if not states[idx] & _LOGGED:
                 path = self.get_data_info(idx).get(IMAGE_KEY)
-                _warn(f'sample {idx}, {path}, is left out: {error}')
+                warn(f'sample {idx}, {path}, is left out: {error}')
             states[idx] = _SEEN | _BAD | _LOGGED
             self._check_share(states)
             return None
@@ -202,9 +198,8 @@ class BadSamplePolicy(BaseDataset):
         first = [self.get_data_info(index).get(IMAGE_KEY) for index in self.bad_indices[:6]]
         raise RuntimeError(
             f'{bad} of {seen} samples looked at are bad, more than `max_bad_share` '
-            f'({self.max_bad_share:g}) of them: {shorten(first)}. The log says what is wrong with '
-            'each; `tools/dataset/check_dense.py` finds all. Mend the dataset, or raise '
-            '`max_bad_share`.'
+            f'({self.max_bad_share:g}) of them: {shorten(first)}. The log says why; mend the '
+            'dataset (`tools/dataset/check_dense.py` finds all), or raise `max_bad_share`.'
         )
 
 
@@ -228,12 +223,12 @@ class PairedFilesDataset(BadSamplePolicy):
     LAYOUT = 'images and maps of equal names'
     backend_args: dict | None = None
 
-    def folder_groups(self) -> list[dict[str, str]]:
-        """Folders that belong together, by key of the paths in a sample."""
-        return [dict(self.data_prefix)]
+    def folder_groups(self) -> list[Group]:
+        """Folders that belong together, by key of the paths in a sample, and what else it has."""
+        return [(dict(self.data_prefix), {})]
 
     def list_group(self, folders: Mapping[str, str]) -> Listing:
-        """Samples of one of :meth:`folder_groups`."""
+        """Samples of the folders of one of :meth:`folder_groups`."""
         suffixes = {key: self.suffixes(key) for key in folders}
         try:
             return pair_files(folders, suffixes, self._names(), self.backend_args)
@@ -244,31 +239,26 @@ class PairedFilesDataset(BadSamplePolicy):
             ) from None
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Suffixes of the files of a folder, by a key of :meth:`folder_groups`."""
+        """Suffixes of the files of a folder, by a key of a sample."""
         return IMAGE_SUFFIXES if key == IMAGE_KEY else MAP_SUFFIXES
 
     def load_data_list(self) -> list[dict]:
         """List the samples, sorted."""
         groups = self.folder_groups()
-        listings = [self.list_group(folders) for folders in groups]
-        unpaired = [each for part in listings for each in part.unpaired]
-        samples = [
-            {**sample, **self.describe_group(folders)}
-            for folders, part in zip(groups, listings)
-            for sample in part.samples
-        ]
+        samples: list[dict] = []
+        unpaired = []
+        for folders, more in groups:
+            listing = self.list_group(folders)
+            unpaired += listing.unpaired
+            samples += [{**sample, **more} for sample in listing.samples]
         if unpaired:
             self._report(unpaired, groups, len(samples))
         if not samples:
             raise ValueError(
-                f'{type(self).__name__} found no sample in {groups[0][IMAGE_KEY]}. '
+                f'{type(self).__name__} found no sample in {groups[0][0][IMAGE_KEY]}. '
                 f'Expected: {self.LAYOUT}.'
             )
         return samples
-
-    def describe_group(self, folders: Mapping[str, str]) -> dict[str, Any]:
-        """What the samples of a group of :meth:`folder_groups` have beside their paths."""
-        return {}
 
     def get_data_info(self, idx: int) -> dict:
         """A sample, with what all samples share."""
@@ -288,21 +278,15 @@ class PairedFilesDataset(BadSamplePolicy):
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def _report(
-        self, unpaired: Sequence[Unpaired], groups: Sequence[Mapping[str, str]], number: int
+        self, unpaired: Sequence[tuple[str, str, str]], groups: Sequence[Group], number: int
     ) -> None:
         """Complain about what was left out, or log it."""
-        places = ', '.join(path for folders in groups[:2] for path in folders.values())
-        first = shorten([f'{each.path} ({each.message})' for each in unpaired])
+        places = ', '.join(path for folders, _ in groups[:2] for path in folders.values())
+        first = shorten([f'{path} ({message})' for _, path, message in unpaired])
         text = (
             f'{type(self).__name__}: {len(unpaired)} names do not make a sample, '
             f'beside {number} that do, in {places}: {first}'
         )
         if not self.may_skip:
-            raise ValueError(
-                f"{text}. Complete the dataset, or set `bad_samples='skip'` for training."
-            )
-        _warn(f'{text}. They are left out.')
-
-
-def _warn(text: str) -> None:
-    print_log(text, logger='current', level=logging.WARNING)
+            raise ValueError(f"{text}. Complete them, or set `bad_samples='skip'` for training.")
+        warn(f'{text}. They are left out.')

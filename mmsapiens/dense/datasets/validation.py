@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,10 +21,10 @@ from ...core.errors import BadSampleError
 from ...core.fault_report import Fault, Track, no_progress
 from ...io.map_io import read_map
 from ...ops.normal_frames import convert_normals
-from ...structures.fields import FIELDS, Field
+from ...structures.fields import FIELDS
 from ...transforms import LoadCheckedImage
 from .folder_datasets import DenseFolderDataset, Hi4DDataset, THuman2Dataset
-from .paired_files import IMAGE_KEY, REFUSED_SUFFIXES, PairedFilesDataset
+from .paired_files import IMAGE_KEY, PairedFilesDataset
 from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 
 Finding = tuple[str, str]
@@ -42,17 +42,16 @@ LAYOUTS_OF_TASK = {
     'normal': ('folders', 'thuman2', 'hi4d'),
 }
 """Task -> layouts, the default first."""
-_PARSING: dict[str, tuple[type, str]] = {
-    'body_parts_28': (BodyParts28Dataset, 'goliath28'),
-    'body_parts_34': (BodyParts28Dataset, 'goliath34'),
-    'lip': (LIPPartsDataset, 'lip'),
-    'cihp': (CIHPDataset, 'cihp'),
+_LAYOUTS: dict[str, tuple[type, dict[str, Any]]] = {
+    'body_parts_28': (BodyParts28Dataset, {}),
+    'body_parts_34': (BodyParts28Dataset, dict(raw_34=True)),
+    'lip': (LIPPartsDataset, {}),
+    'cihp': (CIHPDataset, {}),
+    'folders': (DenseFolderDataset, {}),
+    'thuman2': (THuman2Dataset, {}),
+    'hi4d': (Hi4DDataset, {}),
 }
-_FOLDERS: dict[str, type] = {
-    'folders': DenseFolderDataset,
-    'thuman2': THuman2Dataset,
-    'hi4d': Hi4DDataset,
-}
+_STORED = dict(body_parts_34='goliath34', lip='lip', cihp='cihp')
 
 MAX_LENGTH_ERROR = 0.02
 """Of a unit normal: that of 8 bits a channel."""
@@ -112,13 +111,7 @@ class DenseFault(Fault):
 
 @dataclass(frozen=True)
 class MapChecks:
-    """What maps are checked against.
-
-    Attributes:
-        class_set (ClassSet, optional): Classes that label files hold. Defaults to None,
-            labels are not checked.
-        normal_frame (str): Axes of stored normals. Defaults to 'opengl'.
-    """
+    """What maps are checked against: classes (None: not checked), the axes of stored normals."""
 
     class_set: ClassSet | None = None
     normal_frame: str = 'opengl'
@@ -133,15 +126,8 @@ def make_dataset(
 ) -> PairedFilesDataset:
     """A dataset whose files are not listed yet.
 
-    Args:
-        task (str): A key of :data:`LAYOUTS_OF_TASK`.
-        root (str): Its ``data_root``.
-        layout (str, optional): One of the task. Defaults to None, the first.
-        split (str, optional): As in the dataset. Defaults to None, its own default.
-        with_mask (bool): Whether folders of labels have masks as well. Defaults to False.
-
-    Raises:
-        KeyError: If task or layout is unknown.
+    ``layout`` is one of :data:`LAYOUTS_OF_TASK`, by default the first, ``split`` as in the dataset;
+    ``with_mask`` says that folders of labels have masks as well. KeyError if one is unknown.
     """
     if task not in LAYOUTS_OF_TASK:
         raise KeyError(f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}')
@@ -150,31 +136,19 @@ def make_dataset(
         raise KeyError(
             f'`layout` for {task} must be one of {LAYOUTS_OF_TASK[task]}, but got {layout!r}'
         )
-    settings: dict[str, Any] = dict(data_root=root, lazy_init=True)
+    kind, settings = _LAYOUTS[layout]
+    settings = dict(settings, data_root=root, lazy_init=True)
     if split is not None:
         settings['split'] = split
-    if layout == 'body_parts_34':
-        settings['raw_34'] = True
-    if layout in _PARSING:
-        return _PARSING[layout][0](**settings)
-    fields = FIELDS_OF_TASK[task]
-    if with_mask and 'human_mask' not in fields:
-        fields += ('human_mask',)
-    return _FOLDERS[layout](fields=fields, **settings)
+    if issubclass(kind, DenseFolderDataset):
+        fields = (*FIELDS_OF_TASK[task], *(('human_mask',) if with_mask else ()))
+        settings['fields'] = dict.fromkeys(fields)
+    return kind(**settings)
 
 
 def stored_vocabulary(layout: str) -> str:
     """Class set of the label files of a layout, 'goliath28' by default."""
-    return _PARSING[layout][1] if layout in _PARSING else 'goliath28'
-
-
-@dataclass
-class SampleReport:
-    """Faults of a sample, the digest of its image ('' for an unreadable one), its class ids."""
-
-    faults: list[DenseFault] = field(default_factory=list)
-    digest: str = ''
-    labels: set[int] = field(default_factory=set)
+    return _STORED.get(layout, 'goliath28')
 
 
 def validate_dataset(
@@ -185,18 +159,9 @@ def validate_dataset(
     workers: int = 1,
     track: Track = no_progress,
 ) -> list[DenseFault]:
-    """Find the faults of a dataset.
+    """The faults of a dataset that was built with ``lazy_init=True``, in the order of its samples.
 
-    Args:
-        dataset (PairedFilesDataset): Built with ``lazy_init=True``.
-        checks (MapChecks): What its maps are checked against.
-        max_samples (int, optional): How many to open, spread over the dataset; pairs are always
-            checked. Defaults to None, all.
-        workers (int): Threads. Defaults to 1.
-        track (Track): Shows progress. Defaults to none.
-
-    Returns:
-        list[DenseFault]: In the order of the samples; empty if there are none.
+    ``max_samples``, spread over the dataset, are opened, by default all; pairs are always checked.
     """
     faults, samples = list_samples(dataset)
     if checks.class_set is not None:
@@ -207,11 +172,18 @@ def validate_dataset(
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         look = pool.map(partial(check_sample, checks=checks), samples)
         reports = [next(look) for _ in track(samples, 'samples')]
-    for report in reports:
-        faults += report.faults
-    faults += _find_duplicates(samples, reports)
+    for found, _, _ in reports:
+        faults += found
+    faults += _find_duplicates(samples, [digest for _, digest, _ in reports])
     if checks.class_set is not None and reports:
-        faults += _find_absent(checks.class_set, reports)
+        seen: set[int] = set().union(*(labels for _, _, labels in reports))
+        faults += [
+            DenseFault(
+                'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'
+            )
+            for index, name in enumerate(checks.class_set.classes)
+            if index not in seen
+        ]
     return faults
 
 
@@ -225,7 +197,7 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
         return [DenseFault(kind, str(dataset.data_root), str(error))], []
     faults: list[DenseFault] = []
     samples: list[Sample] = []
-    for folders in groups:
+    for folders, _ in groups:
         missing = [f for f in folders.values() if not os.path.isdir(f)]
         expected = f'expected: {dataset.LAYOUT}'
         faults += [DenseFault('missing_folder', folder, expected) for folder in missing]
@@ -241,53 +213,46 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
 
 def check_pairs(class_set: ClassSet) -> list[DenseFault]:
     """Find pairs of a flip that contradict the names of classes."""
-    return [
-        DenseFault('wrong_flip_pairs', class_set.name, message)
-        for message in find_wrong_pairs(class_set.classes, class_set.flip_pairs)
-    ]
+    messages = find_wrong_pairs(class_set.classes, class_set.flip_pairs)
+    return [DenseFault('wrong_flip_pairs', class_set.name, message) for message in messages]
 
 
-def check_sample(sample: Sample, checks: MapChecks) -> SampleReport:
-    """Open the files of a sample and look at them."""
-    report = SampleReport()
-    size_hw = _check_image(sample[IMAGE_KEY], report)
+def check_sample(sample: Sample, checks: MapChecks) -> tuple[list[DenseFault], str, set[int]]:
+    """The faults of a sample, the digest of its image ('' of an unreadable one), its class ids."""
+    faults, digest, size_hw = _check_image(sample[IMAGE_KEY])
     maps: dict[str, np.ndarray] = {}
     for row in FIELDS.values():
         path = sample.get(row.path_key)
         if path is None:
             continue
-        array, findings = read_checked(path, row)
-        report.faults += [DenseFault(k, path, text) for k, text in findings]
-        if array is None:
+        try:
+            maps[row.name] = array = read_map(path, row.name)
+        except BadSampleError as error:
+            faults.append(DenseFault(error.kind or 'damaged_map', path, str(error)))
             continue
         if size_hw is not None and array.shape[:2] != size_hw:
             height, width = array.shape[:2]
             text = (
                 f'it is {width} wide and {height} high, but its image {size_hw[1]} and {size_hw[0]}'
             )
-            report.faults.append(DenseFault('size_differs', path, text))
-        maps[row.name] = array
+            faults.append(DenseFault('size_differs', path, text))
     for name in maps:
         path = sample[FIELDS[name].path_key]
-        report.faults += [DenseFault(k, path, x) for k, x in _check_map(name, maps, path, checks)]
-    if 'seg_map' in maps:
-        report.labels = set(np.unique(maps['seg_map']).tolist())
-    return report
+        faults += [DenseFault(kind, path, x) for kind, x in _check_map(name, maps, path, checks)]
+    return faults, digest, set(np.unique(maps.get('seg_map', ())).tolist())
 
 
-def _check_image(path: str, report: SampleReport) -> tuple | None:
-    """Height and width of an image, None if it cannot be used."""
+def _check_image(path: str) -> tuple[list[DenseFault], str, tuple | None]:
+    """Faults of an image, its digest, and its height and width, None if it cannot be used."""
     with open(path, 'rb') as file:
         content = file.read()
     if not content:
-        report.faults.append(DenseFault('empty_file', path, 'it has no bytes'))
-        return None
-    report.digest = hashlib.sha1(content).hexdigest()
+        return [DenseFault('empty_file', path, 'it has no bytes')], '', None
+    digest = hashlib.sha1(content).hexdigest()
     try:
-        return LoadCheckedImage().transform({IMAGE_KEY: path})['img_shape']
+        return [], digest, LoadCheckedImage().transform({IMAGE_KEY: path})['img_shape']
     except BadSampleError as error:
-        report.faults.append(DenseFault('damaged_image', path, str(error)))
-        return None
+        return [DenseFault('damaged_image', path, str(error))], digest, None
 
 
 def _check_map(
@@ -295,79 +260,21 @@ def _check_map(
 ) -> Iterator[Finding]:
     array, mask = maps[name], maps.get('human_mask')
     if name == 'human_mask':
-        yield from check_mask(array, path)
-    elif name == 'seg_map' and checks.class_set is not None:
-        yield from check_labels(array, mask, checks.class_set)
-    elif name == 'depth_map':
-        yield from check_depth(array, mask)
-    elif name == 'normal_map':
-        yield from check_normals(array, mask, checks.normal_frame)
+        return check_mask(array, path)
+    if name == 'seg_map' and checks.class_set is not None:
+        return check_labels(array, mask, checks.class_set)
+    if name == 'depth_map':
+        return check_depth(array, mask)
+    return check_normals(array, mask, checks.normal_frame) if name == 'normal_map' else iter(())
 
 
-def _find_duplicates(
-    samples: Sequence[Sample], reports: Sequence[SampleReport]
-) -> Iterator[DenseFault]:
+def _find_duplicates(samples: Sequence[Sample], digests: Sequence[str]) -> Iterator[DenseFault]:
     first: dict[str, str] = {}
-    for sample, report in zip(samples, reports):
+    for sample, digest in zip(samples, digests):
         path = sample[IMAGE_KEY]
-        if report.digest and report.digest in first:
-            yield DenseFault('duplicate_image', path, f'it is the same as {first[report.digest]}')
-        first.setdefault(report.digest, path)
-
-
-def _find_absent(class_set: ClassSet, reports: Sequence[SampleReport]) -> Iterator[DenseFault]:
-    seen: set[int] = set().union(*(report.labels for report in reports))
-    for index, name in enumerate(class_set.classes):
-        if index not in seen:
-            yield DenseFault(
-                'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'
-            )
-
-
-def read_checked(path: str, field: Field) -> tuple[np.ndarray | None, list[Finding]]:
-    """Read a map, or None, and what is wrong with it."""
-    if not os.path.getsize(path):
-        return None, [('empty_file', 'it has no bytes')]
-    try:
-        return read_map(path, field.name), []
-    except BadSampleError as error:
-        return None, [(_kind_of_refusal(path, field), str(error))]
-
-
-def _kind_of_refusal(path: str, field: Field) -> str:
-    """Why a map is refused, from the file itself."""
-    suffix = os.path.splitext(path)[1].lower()
-    with open(path, 'rb') as file:
-        start = file.read(6)
-    if suffix in REFUSED_SUFFIXES or start.startswith(b'\xff\xd8'):
-        return 'jpeg_map'
-    array, is_pickled = _read_raw(path)
-    if is_pickled or array is None:
-        return 'pickled_map' if is_pickled else 'damaged_map'
-    if array.ndim == 3 and field.is_labels and suffix == '.png':
-        return 'color_labels'
-    if array.ndim not in (2, 3) or not array.size or (*array.shape[2:], 1)[0] != field.channels:
-        return 'wrong_shape'
-    if array.dtype.kind == 'f' and not np.isfinite(array).all():
-        return 'nan_values' if np.isnan(array).any() else 'infinite_values'
-    if field.is_labels and array.dtype.kind in 'iu':
-        return 'unknown_label'  # above 255, or negative
-    return 'wrong_type'
-
-
-def _read_raw(path: str) -> tuple[np.ndarray | None, bool]:
-    """The numbers in a file of npy, npz or png as they are, or whether it is pickled."""
-    try:
-        if not path.lower().endswith(('.npy', '.npz')):
-            with Image.open(path) as image:
-                return np.asarray(image), False
-        loaded = np.load(path, allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
-    # Damaged headers raise errors of many types, and the caller has the message of the reader for
-    # people.
-    except Exception as error:
-        return None, 'Object arrays' in str(error)
-    return array, False
+        if digest and digest in first:
+            yield DenseFault('duplicate_image', path, f'it is the same as {first[digest]}')
+        first.setdefault(digest, path)
 
 
 def check_labels(
@@ -378,10 +285,8 @@ def check_labels(
     used = np.unique(labels)
     unknown = used[(used >= count) & (used != IGNORED)]
     if unknown.size:
-        yield (
-            'unknown_label',
-            f'labels must be below {count}, or 255, but there are {unknown[:6].tolist()}',
-        )
+        text = f'labels must be below {count}, or 255, but there are {unknown[:6].tolist()}'
+        yield 'unknown_label', text
     if not np.any((used > 0) & (used != IGNORED)):
         yield 'unlabelled_image', f'its labels are {used.tolist()}'
     people = (labels > 0) & (labels != IGNORED)
@@ -398,16 +303,16 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
         yield 'empty_mask', 'no pixel is above 0'
     elif mask.all():
         yield 'full_mask', 'every pixel is above 0'
-    raw, _ = _read_raw(path)
-    if raw is None:
-        return
+    try:
+        with Image.open(path) as image:
+            raw = np.asarray(image)
+    except OSError:  # npy or npz
+        raw = np.load(path)
+        raw = raw if isinstance(raw, np.ndarray) else raw[raw.files[0]]
     values = np.unique(raw[..., 0] if raw.ndim == 3 else raw)
     if set(values.tolist()) - {0, 1} and set(values.tolist()) - {0, 255}:
-        yield (
-            'gray_mask',
-            f'its values are {values[:4].tolist()} and more, {len(values)} in '
-            'all; any above 0 is taken as human',
-        )
+        text = f'its values are {values[:4].tolist()} and more, {len(values)} in all'
+        yield 'gray_mask', f'{text}; any above 0 is taken as human'
 
 
 def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]:
@@ -415,7 +320,7 @@ def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]
     human = _human_values(depth, mask)
     is_infinite = np.isinf(human)
     if is_infinite.any():
-        yield ('infinite_values', f'{is_infinite.sum()} of {human.size} human pixels')
+        yield 'infinite_values', f'{is_infinite.sum()} of {human.size} human pixels'
         human = human[~is_infinite]
     if not human.size:
         return
@@ -423,51 +328,37 @@ def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]
     if low == high:
         yield 'constant_depth', f'it is {low:g} at all {human.size} pixels'
     if low <= 0:
-        yield (
-            'not_positive_depth',
-            f'{(human <= 0).sum()} of {human.size} human pixels, the smallest '
-            f'is {low:g}; is it disparity, or is the mask too large?',
-        )
+        text = f'{(human <= 0).sum()} of {human.size} human pixels, the smallest is {low:g}'
+        yield 'not_positive_depth', f'{text}; is it disparity, or is the mask too large?'
     middle = float(np.median(human))
     if high > MAX_DEPTH_RATIO * middle > 0:
-        yield (
-            'background_in_depth',
-            f'the farthest human pixel is {high:g}, the median {middle:g}; is the mask too large?',
-        )
+        text = f'the farthest human pixel is {high:g}, the median {middle:g}'
+        yield 'background_in_depth', f'{text}; is the mask too large?'
 
 
 def check_normals(normals: np.ndarray, mask: np.ndarray | None, frame: str) -> Iterator[Finding]:
     """Find the faults of normals as stored, (H, W, 3), inside a mask (H, W)."""
     human = _human_values(normals, mask)  # (N, 3)
-    if not human.size:
-        return
     length = np.linalg.norm(human, axis=1)
     zero = length == 0
     if zero.any():
-        yield ('zero_normal', f'{zero.sum()} of {len(human)} human pixels have none')
+        yield 'zero_normal', f'{zero.sum()} of {len(human)} human pixels have none'
     human, length = human[~zero], length[~zero]
     if not len(human):
         return
     wrong = np.abs(length - 1) > MAX_LENGTH_ERROR
     if wrong.mean() > 0.5 and human.min() >= 0:
-        yield (
-            'shifted_normals',
-            f'no component is negative, the largest is {human.max():g}; store 2 n - 1',
-        )
+        text = f'no component is negative, the largest is {human.max():g}; store 2 n - 1'
+        yield 'shifted_normals', text
         return
     if wrong.any():
         worst = length[np.abs(length - 1).argmax()]
-        yield (
-            'not_unit_normal',
-            f'{wrong.sum()} of {len(length)} in the mask, one has the length {worst:.4g}',
-        )
+        text = f'{wrong.sum()} of {len(length)} in the mask, one has the length {worst:.4g}'
+        yield 'not_unit_normal', text
     away = float((convert_normals(human, frame, 'opengl')[:, 2] < 0).mean())
     if away > MAX_AWAY_SHARE:
-        yield (
-            'normals_face_away',
-            f'{away:.1%} of the human pixels, if the axes are {frame!r}; is '
-            'that the frame of the files?',
-        )
+        text = f'{away:.1%} of the human pixels, if the axes are {frame!r}'
+        yield 'normals_face_away', f'{text}; is that the frame of the files?'
 
 
 def _human_values(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

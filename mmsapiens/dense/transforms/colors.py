@@ -38,15 +38,14 @@ def transfer_colors(img: np.ndarray, person: np.ndarray, use_8bit: bool = False)
         return result
     # Pixels of the person and others, (N, 1, 3): images to OpenCV.
     parts = [img[person][:, None], img[~person][:, None]]
+    if not use_8bit:
+        parts = [part.astype(np.float32) / 255 for part in parts]
+    moved = _match(*(cv2.cvtColor(part, cv2.COLOR_BGR2LAB) for part in parts))
     if use_8bit:
-        front, back = (cv2.cvtColor(part, cv2.COLOR_BGR2LAB) for part in parts)
-        moved = np.minimum(np.rint(np.abs(_match(front, back))), 255)
+        moved = np.minimum(np.rint(np.abs(moved)), 255)
         bgr = cv2.cvtColor(moved.astype(np.uint8), cv2.COLOR_LAB2BGR)
     else:
-        front, back = (
-            cv2.cvtColor(part.astype(np.float32) / 255, cv2.COLOR_BGR2LAB) for part in parts
-        )
-        bgr = cv2.cvtColor(_match(front, back).astype(np.float32), cv2.COLOR_LAB2BGR)
+        bgr = cv2.cvtColor(moved.astype(np.float32), cv2.COLOR_LAB2BGR)
         bgr = np.rint(np.clip(bgr, 0, 1) * 255).astype(np.uint8)
     result[person] = bgr[:, 0]
     return result
@@ -78,10 +77,7 @@ def list_images(folder: str, backend_args: dict | None = None) -> list[str]:
 
 
 def fit_background(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Scale an image (h, w, 3) to the height of (H, W).
-
-    What is too wide is cut off on both sides; what is too narrow is stretched.
-    """
+    """An image (h, w, 3) at the height of (H, W), cut on both sides, or stretched, to its width."""
     height, width = size_hw
     scaled = int(image.shape[1] * height / image.shape[0])
     image = mmcv.imresize(image, (max(scaled, width), height))
@@ -180,16 +176,9 @@ class RandomBackground(BaseTransform):
         if not parts:
             raise KeyError(
                 f'RandomBackground needs `{SEG_MAP.key}` or `{HUMAN_MASK.key}`, but got '
-                f"{sorted(results)}. Put dict(type='mmsapiens.LoadDenseTarget', "
-                f'field={HUMAN_MASK.name!r}) in front of it.'
+                f"{sorted(results)}. Put 'mmsapiens.LoadDenseTarget' in front of it."
             )
         return np.logical_or.reduce(parts)
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(folder={self.folder!r}, '
-            f'prob={self.prob}, harmonize={self.harmonize})'
-        )
 
 
 @TRANSFORMS.register_module()

@@ -17,10 +17,7 @@ from ...structures.fields import SEG_MAP, Field, get_field, present_fields
 _MAX_CHANNELS = 4
 """OpenCV fills the border of no more channels."""
 
-REMEDY = (
-    "use those that carry every field (such as 'mmsapiens.ResizeFields') "
-    "after 'mmsapiens.LoadDenseTarget'"
-)
+REMEDY = "use those that carry every field after 'mmsapiens.LoadDenseTarget'"
 
 
 def check_field_sizes(results: dict[str, Any], step: str, remedy: str = REMEDY) -> None:
@@ -48,17 +45,16 @@ class ResizeFields(Resize):
     """Stock ``Resize`` that brings every field to the image's new size.
 
     Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock ``RandomResize``. Maps take the
-    nearest pixel. Steps that write other values than vectors into a map of vectors, as
-    ``GenerateNormalTarget(background=-1000)``, stand behind.
+    nearest pixel. ``GenerateNormalTarget(background=-1000)`` stands behind.
 
     Args:
         *args: Those of ``Resize``; ``scale`` is (width, height).
         compensate_vectors (bool): Whether normals follow a stretch of their image, see
             :func:`stretch_vectors`; under ``keep_ratio`` there is none, only rounding. Defaults to
             True; the reference leaves them as they were.
-        pixel_centres (bool): Whether a pixel takes the map's value at its center, where also the
-            image's is taken. False is OpenCV's ``INTER_NEAREST``, as in the reference, whose maps
-            lie up to half a pixel beside an image that was made smaller. Defaults to True.
+        pixel_centres (bool): Whether a pixel takes the map's value at its center. False is OpenCV's
+            ``INTER_NEAREST``, as in the reference, whose maps lie up to half a pixel beside a
+            smaller image. Defaults to True.
         **kwargs: Those of ``Resize``.
 
     Raises:
@@ -95,9 +91,8 @@ class ResizeFields(Resize):
 class RandomCropFields(BaseTransform):
     """One random window for the image and every field.
 
-    The stock ``RandomCrop`` cuts only labels, and needs them for its rule on classes. The draws are
-    the same. An image that is smaller than the window in a direction is kept whole in this
-    direction, not padded.
+    The draws are those of the stock ``RandomCrop``, which cuts only labels. An image that is
+    smaller than the window in a direction is kept whole in this direction, not padded.
 
     Args:
         crop_size (Sequence[int]): Height and width of the window.
@@ -114,14 +109,10 @@ class RandomCropFields(BaseTransform):
     def __init__(
         self, crop_size: Sequence[int], cat_max_ratio: float = 1.0, tries: int = 10
     ) -> None:
-        if (
-            isinstance(crop_size, (int, float))
-            or len(crop_size) != 2
-            or any(int(side) != side or side < 1 for side in crop_size)
-        ):
+        sides = np.array(crop_size)
+        if sides.shape != (2,) or (sides < 1).any() or (sides != sides.astype(int)).any():
             raise ValueError(
-                '`crop_size` must be a height and a width, two positive integers, '
-                f'but got {crop_size}'
+                f'`crop_size` must be a height and a width, two positive integers, not {crop_size}'
             )
         if not 0 < cat_max_ratio <= 1:
             raise ValueError(f'`cat_max_ratio` must be in (0, 1], but got {cat_max_ratio}')
@@ -153,10 +144,9 @@ class RandomCropFields(BaseTransform):
         return results
 
     def _draw(self, size_hw: tuple[int, int]) -> tuple[slice, slice]:
-        height, width = self.crop_size
-        top = np.random.randint(0, max(size_hw[0] - height, 0) + 1)
-        left = np.random.randint(0, max(size_hw[1] - width, 0) + 1)
-        return slice(top, top + height), slice(left, left + width)
+        rows, columns = zip(size_hw, self.crop_size)
+        top, left = (np.random.randint(0, max(a - b, 0) + 1) for a, b in (rows, columns))
+        return slice(top, top + rows[1]), slice(left, left + columns[1])
 
     def _is_mixed(self, labels: np.ndarray) -> bool:
         bins = cv2.calcHist([np.ascontiguousarray(labels)], [0], None, [256], [0, 256])
@@ -165,22 +155,14 @@ class RandomCropFields(BaseTransform):
         share = counts.max() / max(counts.sum(), 1)
         return bool(np.count_nonzero(counts) > 1 and share < self.cat_max_ratio)
 
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(crop_size={self.crop_size}, cat_max_ratio={self.cat_max_ratio})'
-        )
-
 
 def flip_table(label_pairs: Sequence[Sequence[int]]) -> np.ndarray:
     """The lookup table, uint8 (256,), that exchanges left and right; ValueError for wrong pairs."""
     ids = [label for pair in label_pairs for label in pair]
-    if (
-        any(len(pair) != 2 for pair in label_pairs)
-        or len(set(ids)) < len(ids)
-        or any(not 0 <= label <= 254 for label in ids)
-    ):
+    is_known = set(ids) <= set(range(255)) and len(set(ids)) == len(ids)
+    if not is_known or any(len(pair) != 2 for pair in label_pairs):
         raise ValueError(
-            '`label_pairs` must be pairs of different ids in [0, 254], each id in one pair only, '
+            '`label_pairs` must be pairs of different ids in [0, 254], each in one pair only, '
             f'but got {[tuple(pair) for pair in label_pairs]}'
         )
     table: np.ndarray = np.arange(256, dtype=np.uint8)
@@ -254,10 +236,8 @@ def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: i
     """Turn (H, W) or (H, W, C) clockwise about its center; ``fill`` comes in from outside."""
     height, width = array.shape[:2]
     if array.ndim == 3 and array.shape[2] > _MAX_CHANNELS:
-        parts = [
-            rotate_array(part, degree, fill, interpolation) for part in np.moveaxis(array, 2, 0)
-        ]
-        return np.stack(parts, axis=2)
+        parts = np.moveaxis(array, 2, 0)
+        return np.dstack([rotate_array(part, degree, fill, interpolation) for part in parts])
     center = ((width - 1) / 2, (height - 1) / 2)
     matrix = cv2.getRotationMatrix2D(center, -degree, 1.0)
     return cv2.warpAffine(
@@ -306,8 +286,7 @@ class RandomRotateFields(BaseTransform):
         limits = (-degree, degree) if isinstance(degree, (int, float)) else tuple(degree)
         if len(limits) != 2 or limits[0] > limits[1]:
             raise ValueError(
-                '`degree` must be a positive number, or the smallest and the largest angle, '
-                f'but got {degree}'
+                f'`degree` must be a positive number, or smallest and largest angle, not {degree}'
             )
         self.degree = limits
         self.img_fill = img_fill
@@ -334,9 +313,3 @@ class RandomRotateFields(BaseTransform):
             fill = self.fill.get(field.name, field.fill)
             results[field.key] = rotate_array(array, degree, fill, cv2.INTER_NEAREST)
         return results
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(prob={self.prob}, degree={self.degree}, '
-            f'img_fill={self.img_fill}, fill={self.fill})'
-        )

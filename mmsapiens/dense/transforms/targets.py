@@ -14,6 +14,7 @@ from mmengine.structures import PixelData
 from mmseg.datasets.transforms import PackSegInputs
 from torch import Tensor
 
+from ...classes.class_sets import IGNORED
 from ...core.errors import BadSampleError
 from ...io.map_io import missing_map, read_map
 from ...ops.normal_frames import check_normal_frame, convert_normals
@@ -24,13 +25,11 @@ from ...structures.fields import (
     FIELDS,
     HUMAN_MASK,
     NORMAL_MAP,
-    SEG_MAP,
     Field,
     get_field,
     present_fields,
 )
 
-_IGNORED = int(SEG_MAP.fill)
 EMPTY_CHOICES = ('keep', 'raise')
 
 
@@ -49,9 +48,9 @@ class LoadDenseTarget(BaseTransform):
     """Loads the map of one row of ``FIELDS`` from a file.
 
     It must have the size of the image as stored, so that it may stand in front of every resizing
-    step (training) or behind (evaluation at full size). Normals come out in the frame of this
-    package, x to the right, y up, z towards the camera, and with length 1, whatever the file has.
-    The stock ``reduce_zero_label`` is refused: label 0 is the background.
+    step (training) or behind (evaluation at full size). Normals come out with x to the right, y up,
+    z towards the camera, and with length 1. The stock ``reduce_zero_label`` is refused: label 0 is
+    the background.
 
     Args:
         field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
@@ -106,7 +105,6 @@ class LoadDenseTarget(BaseTransform):
 
         Raises:
             KeyError: If there is no path.
-            MissingFileError: If there is no such file.
             BadSampleError: If it cannot be read, is not as large as the image, or has an unknown
                 label.
             ValueError: If ``reduce_zero_label`` is set.
@@ -153,15 +151,13 @@ class LoadDenseTarget(BaseTransform):
         raise BadSampleError(
             f'the {self.field.name} in {path} must be as large as its image '
             f'{results.get("img_path")}, {size[0]} high and {size[1]} wide, but it is {height} '
-            f'high and {width} wide. Make them again at one size, or take the sample out of the '
-            'dataset.'
+            f'high and {width} wide. Make them again at one size, or take the sample out.'
         )
 
     def _convert_labels(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
         if results.get('reduce_zero_label'):
             raise ValueError(
-                '`reduce_zero_label` must be False for LoadDenseTarget: label 0 is the background, '
-                'which is a class'
+                '`reduce_zero_label` must be False: label 0 is the background, a class'
             )
         table = results.get('label_table') if self.table is None else self.table
         if table is None and results.get('label_map'):
@@ -172,16 +168,13 @@ class LoadDenseTarget(BaseTransform):
         number = self.num_classes or results.get('num_classes')
         if number is None or labels.max() < number:
             return
-        wrong = labels[(labels >= number) & (labels != _IGNORED)]
+        wrong = labels[(labels >= number) & (labels != IGNORED)]
         if wrong.size:
             raise BadSampleError(
-                f'the labels in {path} must be 0 to {number - 1}, or {_IGNORED}, but '
+                f'the labels in {path} must be 0 to {number - 1}, or {IGNORED}, but '
                 f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Check which '
                 'classes they are of, or give `label_map`.'
             )
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(field={self.field.name!r})'
 
 
 def relative_depth(
@@ -231,7 +224,7 @@ class _MaskedTarget(BaseTransform):
         if self.empty == 'raise' and not mask.any():
             raise BadSampleError(
                 f'the mask {results.get(HUMAN_MASK.path_key)} has no human pixel, in the file or '
-                "after cropping. Take the sample out of the dataset, or set `empty='keep'`."
+                "after cropping. Take the sample out, or set `empty='keep'`."
             )
         is_finite = np.isfinite(results[self.field.key])
         if not is_finite.all() and not is_finite[mask].all():
@@ -254,8 +247,7 @@ class GenerateDepthTarget(_MaskedTarget):
         empty (str): 'keep' a sample without a person, which then has no valid pixel, or 'raise'
             BadSampleError. Defaults to 'keep'.
         keep_constant (bool): Whether a depth without range stays in its own unit, as in the
-            reference implementation, where the loss then learns a number without meaning. Defaults
-            to False: no target.
+            reference implementation. Defaults to False: no target.
 
     Raises:
         ValueError: If ``empty`` is another word.
@@ -276,8 +268,7 @@ class GenerateDepthTarget(_MaskedTarget):
 
     def transform(self, results: dict) -> dict:
         """Replace ``gt_depth_map`` (H, W)."""
-        mask = self._mask(results)
-        depth = results[DEPTH_MAP.key]
+        mask, depth = self._mask(results), results[DEPTH_MAP.key]
         if self.normalize:
             target = relative_depth(depth, mask, self.background, self.keep_constant)
         else:
@@ -294,10 +285,7 @@ class GenerateNormalTarget(_MaskedTarget):
         background (float): Value of all components outside the mask. Defaults to 0.
         empty (str): As in :class:`GenerateDepthTarget`. Defaults to 'keep'.
 
-    Raises:
-        ValueError: If ``empty`` is another word.
-        BadSampleError: In use, if a value inside the mask is not finite, or, as ``empty`` says,
-            there is no person.
+    Raises as :class:`GenerateDepthTarget` does.
     """
 
     def __init__(self, background: float = 0.0, empty: str = 'keep') -> None:
@@ -314,10 +302,7 @@ class GenerateNormalTarget(_MaskedTarget):
 
 
 def to_channels_first(array: np.ndarray, field: Field, compact: bool = False) -> Tensor:
-    """(H, W) or (H, W, C) as (1, H, W) or (C, H, W); labels are int64 unless ``compact``.
-
-    It is of the map's memory where nothing else owns that.
-    """
+    """(H, W) or (H, W, C) as (1, H, W) or (C, H, W); labels are int64 unless ``compact``."""
     # A flipped array has negative strides, which torch refuses.
     packed = np.ascontiguousarray(array)
     if packed.base is not None or not packed.flags.writeable:
@@ -346,12 +331,10 @@ class PackDenseInputs(PackSegInputs):
         self, meta_keys: Sequence[str] | None = None, with_mask: bool = False, compact: bool = False
     ) -> None:
         super().__init__()
-        if meta_keys is not None:
-            self.meta_keys = tuple(meta_keys)
-        else:
+        if meta_keys is None:
             paths = [field.path_key for field in FIELDS.values()]
-            keys = (*self.meta_keys, *paths, 'flip_label_pairs')
-            self.meta_keys = tuple(dict.fromkeys(keys))
+            meta_keys = dict.fromkeys((*self.meta_keys, *paths, 'flip_label_pairs'))
+        self.meta_keys = tuple(meta_keys)
         self.with_mask = with_mask
         self.compact = compact
 
@@ -359,9 +342,7 @@ class PackDenseInputs(PackSegInputs):
         """Pack ``inputs`` (3, H, W), of the image's type, and ``data_samples``."""
         fields = present_fields(results)
         keys = {field.key for field in fields}
-        packed = super().transform(
-            {key: value for key, value in results.items() if key not in keys}
-        )
+        packed = super().transform({k: value for k, value in results.items() if k not in keys})
         for field in fields:
             if field.is_target or (self.with_mask and field == HUMAN_MASK):
                 data = to_channels_first(results[field.key], field, self.compact)

@@ -12,7 +12,7 @@ from mmsapiens.structures.fields import FIELDS, Field, add_field
 def warnings(monkeypatch):
     found = []
     monkeypatch.setattr(
-        'mmsapiens.dense.datasets.folder_datasets.print_log',
+        'mmsapiens.dense.datasets.paired_files.print_log',
         lambda text, logger, level: found.append(text),
     )
     return found

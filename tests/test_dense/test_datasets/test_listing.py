@@ -45,7 +45,7 @@ def test_what_has_no_partner_is_reported_either_way(tmp_path):
     touch(tmp_path / 'depths', '1.npy', '3.npy', '4.npy')
     listing = pair_files(folders_of(tmp_path), SUFFIXES)
     assert len(listing.samples) == 1
-    assert [(each.kind, each.path[-5:]) for each in listing.unpaired] == [
+    assert [(kind, path[-5:]) for kind, path, _ in listing.unpaired] == [
         ('missing_map', '2.jpg'),
         ('several_files', '3.jpg'),
         ('missing_image', '4.npy'),
@@ -59,8 +59,8 @@ def test_names_restrict_the_listing(tmp_path):
     listing = pair_files(folders, SUFFIXES, names=['3.5', '1.jpg'])
     assert [s['img_path'][-5:] for s in listing.samples] == ['1.jpg', '5.jpg']
     assert not listing.unpaired
-    (missing,) = pair_files(folders, SUFFIXES, names=['9']).unpaired
-    assert missing.kind == 'missing_image' and '9' in missing.path
+    ((kind, path, _),) = pair_files(folders, SUFFIXES, names=['9']).unpaired
+    assert kind == 'missing_image' and '9' in path
 
 
 def test_missing_folder_is_an_error(tmp_path):
