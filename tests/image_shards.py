@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmsapiens.pretrain.datasets.human_image_dataset import HumanImageDataset
+from mmsapiens.pretrain.datasets import HumanImageDataset
 
 sys.path.append(str(Path(__file__).parents[1] / 'tools' / 'dataset'))  # for scripts; pytest has it
 from pack_shards import pack_images

@@ -8,6 +8,7 @@ module that they mend is imported, or at once if it has been imported before.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from types import ModuleType
 
@@ -39,7 +40,7 @@ def apply() -> None:
     os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
     # mmengine uses it in every `_base_ = 'mmpose::...'`.
     warnings.filterwarnings('ignore', 'pkg_resources is deprecated', module='mmengine')
-    missing_modules.install_finder()
+    sys.meta_path.append(missing_modules.StandInFinder())
     for name in missing_modules.OPERATOR_MODULES:
         when_imported(name)(missing_modules.fix_operators)
     for name in REMEDIES:

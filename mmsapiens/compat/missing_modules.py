@@ -21,28 +21,16 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 ORIGIN = 'mmsapiens.compat'
-OPERATOR_MODULES = tuple(
-    f'mmcv.ops.{name}'
-    for name in (
-        'roi_align',
-        'deform_conv',
-        'modulated_deform_conv',
-        'multi_scale_deform_attn',
-        'focal_loss',
-    )
-)
+_OPERATORS = 'roi_align deform_conv modulated_deform_conv multi_scale_deform_attn focal_loss'
+OPERATOR_MODULES = tuple(f'mmcv.ops.{name}' for name in _OPERATORS.split())
 
 
 def fill_mmcv_ext(module: ModuleType) -> None:
     """Let ``mmcv.ops`` import, and find non-maximum suppression.
 
-    Every other name is a function that raises NotImplementedError when it is called, so that an
-    operator names itself in use; some are replaced before, see :func:`fix_operators`.
+    Any other operator names itself when it is called; see :func:`fix_operators`.
     """
     from .mmcv_ops import nms
-
-    def no_version() -> str:
-        return 'none (mmcv-lite)'
 
     def missing_operator(name: str) -> Callable:
         if name.startswith('__'):
@@ -58,12 +46,9 @@ def fill_mmcv_ext(module: ModuleType) -> None:
         operator.__name__ = name
         return operator
 
-    vars(module).update(
-        nms=nms,
-        get_compiler_version=no_version,
-        get_compiling_cuda_version=no_version,
-        __getattr__=missing_operator,
-    )
+    for name in ('get_compiler_version', 'get_compiling_cuda_version'):
+        setattr(module, name, lambda: 'none (mmcv-lite)')
+    vars(module).update(nms=nms, __getattr__=missing_operator)
 
 
 def fix_operators(module: ModuleType) -> None:
@@ -85,14 +70,11 @@ def fill_pkg_resources(module: ModuleType) -> None:
         top_level = (dist.read_text('top_level.txt') or name).split()[0]
         # The import system knows where an editable install really is.
         spec = find_spec(top_level)
-        if spec is not None and spec.origin:
-            location = str(Path(spec.origin).parent.parent)
-        else:
-            location = str(dist.locate_file(''))
+        place = Path(spec.origin).parent.parent if spec and spec.origin else dist.locate_file('')
         return SimpleNamespace(
             project_name=dist.metadata['Name'],
             version=dist.version,
-            location=location,
+            location=str(place),
             has_metadata=lambda file: dist.read_text(file) is not None,
             get_metadata=lambda file: dist.read_text(file) or '',
         )
@@ -121,12 +103,6 @@ class StandInFinder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Fill ``module`` with its stand-in."""
         self.fillers[module.__name__](module)
-
-
-def install_finder() -> None:
-    """Append the finder to ``sys.meta_path``, once."""
-    if not any(isinstance(f, StandInFinder) for f in sys.meta_path):
-        sys.meta_path.append(StandInFinder())
 
 
 def is_stand_in(module: ModuleType) -> bool:

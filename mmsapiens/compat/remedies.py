@@ -44,9 +44,7 @@ def register_local_loader(checkpoint: ModuleType) -> None:
 
     ``torch.load`` refuses training checkpoints since 2.6, where the default became
     ``weights_only=True``: every resume fails. https://github.com/open-mmlab/mmengine/issues/1655
-
-    The reader also takes ``.safetensors``, and says what is wrong with a file that is none of the
-    known formats.
+    The reader also takes ``.safetensors``, and says what is wrong with other files.
     """
 
     def load_from_local(filename: str, map_location: Any = None) -> Any:
@@ -72,11 +70,8 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
     stock = fsdp.FSDP
 
     class FullyShardedDataParallel(stock):  # type: ignore[misc, valid-type]
-        """The stock wrapper with the order of arguments of torch 2.0."""
-
         @staticmethod
         def optim_state_dict_to_load(state: dict, model: Any, optimizer: Any, *args: Any) -> dict:
-            """See ``torch.distributed.fsdp.FullyShardedDataParallel``."""
             return stock.optim_state_dict_to_load(model, optimizer, state, *args)
 
     vars(fsdp)['FSDP'] = FullyShardedDataParallel
@@ -85,10 +80,9 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
 def fix_multimodal(dependency: ModuleType) -> None:
     """Let mmpretrain be imported beside transformers 5.
 
-    Its multimodal models derive from ``PreTrainedModel`` and import it together with helpers that
-    left ``transformers.modeling_utils`` in 5.0; if that fails the base class is None, and every
-    host that imports mmpretrain ends in a TypeError. It takes any version from 4.28 on for usable.
-    With a newer one these models are left out, as they are without transformers.
+    Its multimodal models import ``PreTrainedModel`` together with helpers that left
+    ``transformers.modeling_utils`` in 5.0; every host that imports mmpretrain ends in a TypeError.
+    With 5 these models are left out, as they are without transformers.
     https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md
     """
     try:
@@ -98,25 +92,19 @@ def fix_multimodal(dependency: ModuleType) -> None:
     if int(found.split('.')[0]) < 5:
         return
 
+    def refuse(self: object, *args: object, **kwargs: object) -> None:
+        raise ImportError(
+            f'{type(self).__name__} of mmpretrain needs transformers below 5, but {found} is '
+            'installed: `pip install "transformers<5"`'
+        )
+
     def register_placeholder(names: Sequence[str], registry: Any) -> None:
         for name in names:
-            registry.register_module(name=name, module=_refusal(name, found))
+            registry.register_module(name=name, module=type(name, (), {'__init__': refuse}))
 
     vars(dependency).update(
         WITH_MULTIMODAL=False, register_multimodal_placeholder=register_placeholder
     )
-
-
-def _refusal(name: str, found: str) -> type:
-    """A class that says why ``name`` cannot be used."""
-
-    def refuse(self: object, *args: object, **kwargs: object) -> None:
-        raise ImportError(
-            f'{name} of mmpretrain needs transformers below 5, but {found} '
-            'is installed: `pip install "transformers<5"`'
-        )
-
-    return type(name, (), {'__init__': refuse})
 
 
 class _WrappingHue(float):
@@ -129,8 +117,8 @@ class _WrappingHue(float):
 def fix_adjust_hue(photometric: ModuleType) -> None:
     """Let ``mmcv.adjust_hue`` take negative shifts.
 
-    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative values since numpy 2.0
-    (NEP 50); older versions wrap modulo 256. https://numpy.org/neps/nep-0050-scalar-promotion.html
+    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative values since numpy 2.0,
+    which wrapped before. https://numpy.org/neps/nep-0050-scalar-promotion.html
     """
     if NumpyVersion(np.__version__) < '2.0.0':
         return
@@ -180,34 +168,20 @@ def fix_inferencer(module: ModuleType) -> None:
     https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/apis/mmseg_inferencer.py
     """
     inferencer = module.MMSegInferencer
-    for name, wrap in (
-        ('_init_pipeline', _with_test_pipeline),
-        ('_load_weights_to_model', _with_metainfo),
-        ('postprocess', _with_other_maps),
-    ):
-        setattr(inferencer, name, wrap(getattr(inferencer, name)))
+    stock_init, stock_load = inferencer._init_pipeline, inferencer._load_weights_to_model
+    stock_postprocess = inferencer.postprocess
 
-
-def _with_test_pipeline(stock: Any) -> Any:
-    """Take ``test_pipeline`` where that of the loader cannot be used."""
-
-    @wraps(stock)
+    @wraps(stock_init)
     def init_pipeline(self: Any, cfg: Any) -> Any:
         dataset = cfg.test_dataloader.dataset
         steps = [step['type'] for step in dataset.pipeline]
         if 'LoadImageFromFile' not in steps and 'test_pipeline' in cfg:
             dataset.pipeline = cfg.test_pipeline
-        return stock(self, cfg)
+        return stock_init(self, cfg)
 
-    return init_pipeline
-
-
-def _with_metainfo(stock: Any) -> Any:
-    """Classes of the config's dataset, where the checkpoint has none."""
-
-    @wraps(stock)
+    @wraps(stock_load)
     def load(self: Any, model: Any, checkpoint: Any, cfg: Any) -> None:
-        stock(self, model, checkpoint, cfg)
+        stock_load(self, model, checkpoint, cfg)
         meta = (checkpoint or {}).get('meta', {})
         if 'dataset_meta' in meta or 'CLASSES' in meta or cfg is None:
             return
@@ -219,13 +193,7 @@ def _with_metainfo(stock: Any) -> Any:
         if known.get('classes'):
             model.dataset_meta = {key: known.get(key) for key in ('classes', 'palette')}
 
-    return load
-
-
-def _with_other_maps(stock: Any) -> Any:
-    """Answer with maps of other kinds as arrays (C, H, W)."""
-
-    @wraps(stock)
+    @wraps(stock_postprocess)
     def postprocess(
         self: Any,
         preds: Sequence[Any],
@@ -235,7 +203,8 @@ def _with_other_maps(stock: Any) -> Any:
     ) -> Any:
         known = ('pred_sem_seg', 'pred_depth_map')
         if return_datasample or all(any(name in pred for name in known) for pred in preds):
-            return stock(self, preds, visualization, return_datasample, pred_out_dir)
+            return stock_postprocess(self, preds, visualization, return_datasample, pred_out_dir)
+        # Maps of other kinds are arrays (C, H, W).
         answer: dict[str, list] = dict(predictions=[], visualization=[])
         for index, pred in enumerate(preds):
             name = next((key for key, _ in pred.items() if key.startswith('pred_')), 'seg_logits')
@@ -251,4 +220,5 @@ def _with_other_maps(stock: Any) -> Any:
             return answer
         return {key: value[0] if value else [] for key, value in answer.items()}
 
-    return postprocess
+    inferencer._init_pipeline, inferencer._load_weights_to_model = init_pipeline, load
+    inferencer.postprocess = postprocess

@@ -44,31 +44,20 @@ def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Ite
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what processes that were killed left of their files.
+    """Remove what :func:`atomic_open` in processes that were killed left behind.
 
-    Only names that :func:`atomic_open` gives are taken.
-
-    Args:
-        path (Path): A file, which need not exist, or a folder, for all files at any depth; nobody
-            else may be writing them.
+    ``path`` is a file, which need not exist, or a folder, for all files at any depth; nobody else
+    may be writing them.
     """
-    if path.is_dir():
-        found = path.rglob(f'.*{_RANDOM}{TMP_SUFFIX}')
-    else:
-        found = path.parent.glob(f'.{path.name}{_RANDOM}{TMP_SUFFIX}')
+    pattern = f'{"" if path.is_dir() else path.name}{_RANDOM}{TMP_SUFFIX}'
+    found = path.rglob(f'.*{pattern}') if path.is_dir() else path.parent.glob(f'.{pattern}')
     for partial in found:
         if partial.is_file():
             partial.unlink()
 
 
 def atomic_write(content: bytes, path: str | os.PathLike[str], *, is_durable: bool = True) -> None:
-    """Write a file beside its place, then move it there.
-
-    Args:
-        content (bytes): For the file.
-        path (str | Path): As in :func:`atomic_open`.
-        is_durable (bool): Likewise. Defaults to True.
-    """
+    """Write ``content`` as :func:`atomic_open` says."""
     with atomic_open(path, is_durable=is_durable) as partial:
         partial.write_bytes(content)
 
@@ -83,16 +72,9 @@ def _sync(path: Path) -> None:
 
 
 def move_whole(source: Path, target: Path) -> None:
-    """Give a file or folder its final name.
-
-    Args:
-        source (Path): Beside its place, complete.
-        target (Path): Its name; what is there is replaced.
-    """
-    if source.is_dir():
-        for path in source.rglob('*'):
-            _sync(path)
-    _sync(source)
+    """Give a complete file or folder its final name beside it; what is there is replaced."""
+    for path in (*source.rglob('*'), source):
+        _sync(path)
     if source.is_dir() or target.is_dir():
         remove_path(target)  # a folder cannot be replaced at once
     os.replace(source, target)
@@ -100,10 +82,7 @@ def move_whole(source: Path, target: Path) -> None:
 
 
 def remove_path(path: Path) -> None:
-    """Remove a file or folder, if there is one.
-
-    A folder first loses its name, so that half of one is never taken for a whole.
-    """
+    """Remove what is there; a folder first loses its name, so that half of one has none."""
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return

@@ -12,14 +12,7 @@ _BLOCK = 1 << 20
 
 
 def fault_of(path: Path) -> str | None:
-    """What a file is if it cannot be a checkpoint.
-
-    Args:
-        path (Path): A whole file.
-
-    Returns:
-        str | None: Such as 'an HTML page'; None if nothing speaks against it.
-    """
+    """What a file is if it cannot be a checkpoint, such as 'a web page'."""
     with path.open('rb') as file:
         head = file.read(HEAD)
     if not head:

@@ -21,18 +21,9 @@ def lock_folder(
 
     A killed run leaves a file, but no lock.
 
-    Args:
-        folder (str | Path): Is made if it does not exist.
-        option (str): Of the command line, to choose another one; for messages. Defaults to
-            '--work-dir'.
-        is_singleton (bool): Whether other runs of this process may have the folder, too: for runs
-            that Ctrl-C in a notebook ends without a release. Defaults to False.
-
-    Returns:
-        BaseFileLock: With a method ``release``.
-
-    Raises:
-        FolderInUseError: If another run holds it.
+    ``folder`` is made if it does not exist; ``option`` chooses another one, for the
+    FolderInUseError. With ``is_singleton`` other runs of this process may have it, too: for runs
+    that Ctrl-C in a notebook ends without a release.
     """
     path = Path(folder, NAME)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ..checkpoints.heads import check_loaded
 from ..models import heads
-from ..models.layers import conv_layers, deconv_layers
 from ..ops.class_choice import choose_class
 from ..registry import MODELS
 from ..structures.fields import get_field
@@ -75,10 +74,10 @@ class DenseHead(BaseDecodeHead):
             loss_decode=loss_decode,
             **kwargs,
         )
-        self.deconv_layers = deconv_layers(
+        self.deconv_layers = heads.deconv_layers(
             in_channels, deconv_out_channels, deconv_kernel_sizes or [4] * len(deconv_out_channels)
         )
-        self.conv_layers = conv_layers(
+        self.conv_layers = heads.conv_layers(
             [in_channels, *deconv_out_channels][-1],
             conv_out_channels,
             conv_kernel_sizes or [1] * len(conv_out_channels),

@@ -19,11 +19,8 @@ def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
 
     ``config`` is a file, a whole config or that of a model.
     """
-    whole: Mapping[str, Any]
-    if isinstance(config, (str, Path)):
-        whole = Config.fromfile(str(Path(config).expanduser()))
-    else:
-        whole = config
+    is_file = isinstance(config, (str, Path))
+    whole: Any = Config.fromfile(str(Path(config).expanduser())) if is_file else config
     model_cfg, scope = whole, None
     if 'model' in whole:
         model_cfg, scope = whole['model'], whole.get('default_scope')

@@ -197,20 +197,17 @@ def _gather(chunks: Iterable[Chunk]) -> Generator[Work | ReadFailure, None, None
     """Images with the outputs of all tasks."""
     try:
         for works, batches in chunks:
-            while batches:
-                _give_out(batches.pop(0))
+            while batches:  # give outputs to the images that they belong to
+                batch = batches.pop(0)
+                assert batch.outputs is not None
+                for (work, _), output in zip(batch.units, batch.outputs.result()):
+                    work.outputs.setdefault(batch.task, []).append(output)
+                del batch, work, output
             works.reverse()
             while works:  # keeps none that was given out
                 yield works.pop()
     finally:
         close(chunks)
-
-
-def _give_out(batch: Batch) -> None:
-    """Give outputs to the images that they belong to."""
-    assert batch.outputs is not None
-    for (work, _), output in zip(batch.units, batch.outputs.result()):
-        work.outputs.setdefault(batch.task, []).append(output)
 
 
 def _decoded(item: Image | LazyImage | ReadFailure) -> Image | ReadFailure:

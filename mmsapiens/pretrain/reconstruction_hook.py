@@ -18,8 +18,8 @@ from ..visualization.reconstruction import Style, draw_sweep, draw_triplets
 class ReconstructionHook(Hook):
     """Draws original, masked and reconstructed images of the batch.
 
-    They go to all backends of the visualizer: files and TensorBoard, for instance. The masks are
-    the same every time, and training is not disturbed.
+    They go to all backends of the visualizer. The masks are the same every time, and training is
+    not disturbed.
 
     Args:
         interval (int): Iterations between drawings. Defaults to 1000.
@@ -58,10 +58,9 @@ class ReconstructionHook(Hook):
         wrapped = runner.model
         model = wrapped.module if is_model_wrapper(wrapped) else wrapped
         data = dict(inputs=data_batch['inputs'][: self.num_images], data_samples=None)
-        generator = torch.Generator().manual_seed(self.seed)
         inputs = model.data_preprocessor(data, False)['inputs']
-        shape = (len(inputs), model.backbone.num_patches)
-        noise = torch.rand(shape, generator=generator)
+        generator = torch.Generator().manual_seed(self.seed)
+        noise = torch.rand(len(inputs), model.backbone.num_patches, generator=generator)
         training = model.training
         # All processes take part, through the wrapper: shards are gathered.
         wrapped.eval()
@@ -72,8 +71,7 @@ class ReconstructionHook(Hook):
         wrapped.train(training)
         if not is_main_process():
             return
-        preprocessor = model.data_preprocessor
-        style = Style(preprocessor.mean, preprocessor.std)
+        style = Style(model.data_preprocessor.mean, model.data_preprocessor.std)
         images = {'reconstruction': draw_triplets(result, style)}
         if others:
             images['mask_ratios'] = draw_sweep(dict(zip(self.mask_ratios, others)), style)

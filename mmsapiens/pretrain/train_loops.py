@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
-from torch.utils.data import DataLoader
 
 from ..registry import LOOPS
 
@@ -14,44 +14,19 @@ from ..registry import LOOPS
 class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     """Counts the batches of a resumed epoch from where it was left.
 
-    The data loader needs a :class:`ResumableBatchSampler`, the runner the
-    ``mmsapiens.ResumeDataHook``, which tells the sampler where to start. Without an interruption it
-    is the stock loop.
+    The data loader needs a :class:`ResumableBatchSampler`, the runner ``ResumeDataHook``, which
+    tells the sampler where to start. Without an interruption it is the stock loop.
     """
 
     def run_epoch(self) -> None:
         """Train what is left of the epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        left = self.dataloader.batch_sampler.steps_left
-        first = max(0, len(self.dataloader) - left)
+        first = max(0, len(self.dataloader) - self.dataloader.batch_sampler.steps_left)
         for idx, data_batch in enumerate(self.dataloader, start=first):
             self.run_iter(idx, data_batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
-
-
-class EndlessBatches:
-    """Batches of one epoch after the other, the first ``num_empty`` of them None."""
-
-    def __init__(self, dataloader: DataLoader, num_empty: int) -> None:
-        self.dataloader = dataloader
-        self.num_empty = num_empty
-        self.iterator: Any = None
-
-    def __next__(self) -> Any:
-        if self.num_empty:
-            self.num_empty -= 1
-            return None
-        if self.iterator is None:
-            self.iterator = iter(self.dataloader)
-        try:
-            return next(self.iterator)
-        except StopIteration:
-            sampler: Any = self.dataloader.batch_sampler
-            sampler.sampler.set_epoch(sampler.sampler.epoch + 1)
-            self.iterator = iter(self.dataloader)
-            return next(self.iterator)
 
 
 @LOOPS.register_module()
@@ -61,13 +36,20 @@ class ResumableIterTrainLoop(IterBasedTrainLoop):
     It needs what :class:`ResumableEpochTrainLoop` needs.
     """
 
-    _batches: EndlessBatches | None = None
+    _batches: Iterator[Any] | None = None
+
+    def _endless_batches(self) -> Iterator[Any]:
+        yield from (None for _ in range(self._iter))
+        while True:
+            yield from self.dataloader
+            sampler = self.dataloader.batch_sampler.sampler
+            sampler.set_epoch(sampler.epoch + 1)
 
     @property
-    def dataloader_iterator(self) -> EndlessBatches:
+    def dataloader_iterator(self) -> Iterator[Any]:
         """The source of batches; those already trained come as None."""
         if self._batches is None:
-            self._batches = EndlessBatches(self.dataloader, self._iter)
+            self._batches = self._endless_batches()
         return self._batches
 
     @dataloader_iterator.setter

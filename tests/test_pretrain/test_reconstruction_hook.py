@@ -5,7 +5,7 @@ import torch
 from mae_models import tiny_mae
 from mmengine.visualization import LocalVisBackend, Visualizer
 
-from mmsapiens.pretrain import ReconstructionHook
+from mmsapiens.pretrain.reconstruction_hook import ReconstructionHook
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from typing import Any
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmsapiens.core.atomic_files import TMP_SUFFIX, atomic_open, atomic_write
 from mmsapiens.core.errors import BadSampleError
-from mmsapiens.pretrain.datasets.human_image_dataset import HumanImageDataset
+from mmsapiens.pretrain.datasets import HumanImageDataset
 from mmsapiens.pretrain.datasets.shards import (
     INDEX_SUFFIX,
     MANIFEST,

@@ -33,34 +33,23 @@ class ResumeDataHook(Hook):
         self.loaded: dict[str, Any] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Check the data loader.
-
-        Raises:
-            TypeError: If its batch sampler has no state.
-        """
-        loop = runner.train_loop
-        sampler = loop.dataloader.batch_sampler
+        """Check the data loader."""
+        sampler = runner.train_loop.dataloader.batch_sampler
         if not hasattr(sampler, 'state_after'):
             raise TypeError(
-                'ResumeDataHook needs `batch_sampler=dict(type='
-                "'mmsapiens.ResumableBatchSampler')` and `sampler=dict(type="
-                "'mmsapiens.ResumableSampler')` in `train_dataloader`, but "
+                "ResumeDataHook needs `batch_sampler=dict(type='mmsapiens.ResumableBatchSampler')` "
+                "and `sampler=dict(type='mmsapiens.ResumableSampler')` in `train_dataloader`, but "
                 f'got a {type(sampler).__name__}'
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the state, if the run is resumed.
-
-        Raises:
-            KeyError: If the checkpoint has none.
-        """
+        """Remember the state, if the run is resumed."""
         if not runner._resume:
             return
         if KEY not in checkpoint:
             raise KeyError(
-                f'the checkpoint has no {KEY!r}: it was saved without '
-                'ResumeDataHook. Use `load_from` without `resume`, or remove '
-                'the hook.'
+                f'the checkpoint has no {KEY!r}: it was saved without ResumeDataHook. Use '
+                '`load_from` without `resume`, or remove the hook.'
             )
         self.loaded = checkpoint[KEY]
 
@@ -86,5 +75,4 @@ class ResumeDataHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the state."""
-        sampler = runner.train_loop.dataloader.batch_sampler
-        checkpoint[KEY] = sampler.state_after(self.steps)
+        checkpoint[KEY] = runner.train_loop.dataloader.batch_sampler.state_after(self.steps)

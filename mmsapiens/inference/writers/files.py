@@ -16,8 +16,7 @@ from ...core.atomic_files import atomic_write
 from ...io.map_io import write_map
 from ...keypoints.keypoint_sets import get_keypoint_set
 from ...models.tasks import get_task
-from ...structures.predictions import instances
-from ...structures.results import ImageResult, MapResult, PoseResult
+from ...structures.results import ImageResult, MapResult, PoseResult, instances
 from ...visualization.results import draw_overlay, draw_panel
 
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
@@ -62,11 +61,7 @@ class KeypointWriter(Writer):
     """Keypoints as JSON, in the layout of the stock inferencers; one file an image.
 
     ``meta_info`` says what the image and the keypoints are; ``instance_info`` has for each person
-    ``keypoints`` [[x, y], ...] in pixels, ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2] in pixels,
-    ``bbox_score``, and ``track_id`` in videos.
-
-    Args:
-        task (str): Such as 'pose-308'.
+    what :func:`.predictions.instances` gives, with ``track_id`` in videos.
     """
 
     def __init__(self, task: str) -> None:
@@ -110,19 +105,15 @@ def _keypoint_document(result: ImageResult, task: str) -> dict[str, Any]:
 class MapWriter(Writer):
     """One map of each image: class ids, depth or normals.
 
-    Args:
-        task (str): Such as 'depth'.
-        map_format (str): 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
-            Defaults to 'npy'.
-        for_videos (bool): As in :class:`Writer`. Defaults to True.
+    ``map_format`` is 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
     """
 
-    def __init__(self, task: str, map_format: str = 'npy', for_videos: bool = True) -> None:
+    def __init__(self, task: str, map_format: str = 'npy') -> None:
         if map_format not in FORMATS:
             raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
         if get_task(task).is_parsing and map_format == 'exr':
             map_format = 'png'  # exr has no integers of 8 bits
-        super().__init__(task, f'.{map_format}', for_videos)
+        super().__init__(task, f'.{map_format}')
         self.task = task
 
     def write(self, result: ImageResult, path: Path) -> None:
@@ -133,15 +124,10 @@ class MapWriter(Writer):
 
 
 class MaskWriter(Writer):
-    """Where people are, from a parsing task: png, 0 or 255.
+    """Where people are, from a parsing task: png, 0 or 255."""
 
-    Args:
-        task (str): The parsing task.
-        for_videos (bool): As in :class:`Writer`. Defaults to True.
-    """
-
-    def __init__(self, task: str, for_videos: bool = True) -> None:
-        super().__init__('mask', '.png', for_videos)
+    def __init__(self, task: str) -> None:
+        super().__init__('mask', '.png')
         self.task = task
 
     def write(self, result: ImageResult, path: Path) -> None:
@@ -152,13 +138,7 @@ class MaskWriter(Writer):
 
 
 class OverlayWriter(Writer):
-    """The result of a task over its image as JPEG, in the image's size.
-
-    Args:
-        task (str): Such as 'pose-308'.
-        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
-        for_videos (bool): As in :class:`Writer`. Defaults to False.
-    """
+    """The result of a task over its image as JPEG, in the image's size."""
 
     def __init__(self, task: str, threshold: float = 0.3, for_videos: bool = False) -> None:
         super().__init__(f'{task}_overlay', '.jpg', for_videos)
@@ -171,13 +151,7 @@ class OverlayWriter(Writer):
 
 
 class PanelWriter(Writer):
-    """The image and all tasks side by side as JPEG.
-
-    Args:
-        tasks (Sequence[str]): In this order.
-        threshold (float): As in :class:`OverlayWriter`.
-        for_videos (bool): As in :class:`Writer`. Defaults to False.
-    """
+    """The image and all tasks, in this order, side by side as JPEG."""
 
     def __init__(
         self, tasks: Sequence[str], threshold: float = 0.3, for_videos: bool = False
@@ -199,18 +173,9 @@ def _write_jpeg(path: Path, image: NDArray) -> None:
 
 
 class AnnotatedVideo:
-    """Draws the frames of videos; they all have one size.
+    """Draws the frames of videos, which all have one size: 'panel', or the overlay of a task.
 
-    Args:
-        tasks (Sequence[str]): Of a panel, in this order.
-        show (str): 'panel', or the task whose overlay is shown. Defaults to 'panel'.
-        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
-
-    Attributes:
-        style (dict[str, str | float]): Settings; a video that was drawn with others is drawn again.
-
-    Raises:
-        KeyError: If ``show`` is none of these.
+    A video that was drawn with another ``style`` is drawn again.
     """
 
     def __init__(self, tasks: Sequence[str], show: str = 'panel', threshold: float = 0.3) -> None:
@@ -238,23 +203,8 @@ def build_writers(
     threshold: float = 0.3,
     frame_pictures: bool = False,
 ) -> list[Writer]:
-    """Make the writers of some tasks.
-
-    Args:
-        tasks (Sequence[str]): Such as ['pose-308', 'depth'].
-        outputs (Iterable[str]): Some of :data:`OUTPUTS`. Masks need a parsing task. Defaults to all
-            but masks.
-        map_format (str): As in :class:`MapWriter`. Defaults to 'npy'.
-        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
-        frame_pictures (bool): Whether every frame of a video has overlays and panels of its own.
-            Defaults to False.
-
-    Returns:
-        list[Writer]: In the order of :data:`OUTPUTS`.
-
-    Raises:
-        KeyError: If an output is unknown.
-        ValueError: If masks are wanted without a parsing task.
+    """The writers of some tasks, in the order of :data:`OUTPUTS`; arguments as in
+    :class:`.write_run.WriteOptions`.
     """
     wanted = set(outputs)
     if not wanted <= set(OUTPUTS):

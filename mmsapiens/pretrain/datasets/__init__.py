@@ -1,7 +1,7 @@
 """Unlabelled images."""
 
 from .broken_images import BrokenImagesHook
-from .human_image_dataset import HumanImageDataset
-from .sharded_image_dataset import ShardedImageDataset
+from .shards import ShardedImageDataset
+from .unlabelled_image_dataset import HumanImageDataset
 
 __all__ = ['BrokenImagesHook', 'HumanImageDataset', 'ShardedImageDataset']

@@ -26,11 +26,10 @@ class TooManyBrokenImagesError(RuntimeError):
 class BrokenImages:
     """Counts and names broken images, and stops when there are too many.
 
-    All workers of a process share the counts. The names go into one file per process, a line each,
-    appended by one system call, so that lines of several workers do not mix.
-
+    All workers of a process share the counts. The names go into one file per process in ``folder``,
+    a line each, appended by one system call, so that lines of several workers do not mix.
     ``max_share`` of the images read may be broken, from 0 to 1; before 1000 images are read it is
-    taken of 1000, or of ``total`` if that is less. ``folder`` is for ``broken_images_rank<n>.txt``.
+    taken of 1000, or of ``total`` if that is less.
     """
 
     def __init__(self, max_share: float, total: int, folder: str | None = None) -> None:
@@ -39,8 +38,7 @@ class BrokenImages:
         self.max_share = max_share
         self.check_after = min(CHECK_AFTER, total)
         # A row for each worker and one for the process itself, with one writer and without a lock.
-        self.counts = torch.zeros(NUM_SLOTS, 2, dtype=torch.int64)
-        self.counts.share_memory_()
+        self.counts = torch.zeros(NUM_SLOTS, 2, dtype=torch.int64).share_memory_()
         self.path: str | None = None
         self._written: set[str] = set()
         if folder is not None:
@@ -50,11 +48,6 @@ class BrokenImages:
         """Write names into ``folder``; workers must not have started."""
         os.makedirs(folder, exist_ok=True)
         self.path = os.path.join(folder, f'broken_images_rank{get_rank()}.txt')
-
-    def _slot(self) -> torch.Tensor:
-        worker = get_worker_info()
-        number = 0 if worker is None else worker.id % (NUM_SLOTS - 1) + 1
-        return self.counts[number]
 
     @property
     def read(self) -> int:
@@ -66,21 +59,20 @@ class BrokenImages:
         """Broken ones among them; one met again counts again."""
         return int(self.counts[:, 1].sum())
 
-    def count(self) -> None:
-        """Count one image that is read."""
-        self._slot()[0] += 1
+    def count(self, column: int = 0) -> None:
+        """Count one image that is read (column 0) or broken (1)."""
+        worker = get_worker_info()
+        self.counts[0 if worker is None else worker.id % (NUM_SLOTS - 1) + 1, column] += 1
 
     def add(self, name: str, reason: str) -> None:
         """Count and name a broken image; a TooManyBrokenImagesError if it is one too many."""
-        self._slot()[1] += 1
+        self.count(1)
         self._write(name, reason)
-        allowed = self.max_share * max(self.read, self.check_after)
-        if self.broken > allowed:
+        if self.broken > self.max_share * max(self.read, self.check_after):
             where = f' See {self.path}.' if self.path else ''
             raise TooManyBrokenImagesError(
-                f'{self.broken} of {self.read} images read by this process '
-                f'are broken, more than `max_broken_share` '
-                f'({self.max_share:g}) allows.{where} The last one: {reason} '
+                f'{self.broken} of {self.read} images read by this process are broken, more than '
+                f'`max_broken_share` ({self.max_share:g}) allows.{where} The last one: {reason} '
                 'Repair the data, or raise `max_broken_share`.'
             )
 
@@ -99,11 +91,10 @@ class BrokenImages:
 
 @HOOKS.register_module()
 class BrokenImagesHook(Hook):
-    """Logs how many images were broken, when there are new ones.
+    """Logs how many images were broken, when there are new ones; each process its own.
 
-    Their names go into the working directory, unless the dataset has a ``broken_dir``.
-
-    Each process logs its own. The dataset stops the run by itself when too many are broken.
+    Their names go into the working directory, unless the dataset has a ``broken_dir``. The dataset
+    stops the run by itself when too many are broken.
 
     Args:
         interval (int): Steps between looks. Defaults to 1000.
@@ -126,19 +117,13 @@ class BrokenImagesHook(Hook):
     ) -> None:
         """Look every ``interval`` steps."""
         if self.every_n_train_iters(runner, self.interval):
-            self._report(runner)
+            self.after_train(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Look at the end."""
-        self._report(runner)
-
-    def _report(self, runner: Runner) -> None:
+        """Look, and report what is new."""
         images = runner.train_loop.dataloader.dataset.broken
         if images.broken > self.reported:
             self.reported = images.broken
             where = f', named in {images.path}' if images.path else ''
-            print_log(
-                f'{images.broken} of {images.read} images read by this process are broken{where}',
-                logger='current',
-                level=logging.WARNING,
-            )
+            text = f'{images.broken} of {images.read} images read by this process are broken'
+            print_log(text + where, logger='current', level=logging.WARNING)

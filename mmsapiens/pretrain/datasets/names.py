@@ -18,10 +18,9 @@ NAME_KEYS = ('img_path', 'file_name', 'path')
 
 
 class NameTable:
-    """Names, one behind the other in a buffer.
+    """Names, one behind the other in ``buffer``: UTF-8, uint8, perhaps mapped from a file.
 
-    ``buffer`` is UTF-8, uint8, and may be mapped from a file; white space around a name does not
-    count. ``ends`` (int64, increasing) says where each name ends.
+    ``ends`` (int64, increasing) says where each name ends; white space around it does not count.
     """
 
     def __init__(self, buffer: np.ndarray, ends: np.ndarray) -> None:
@@ -39,27 +38,20 @@ class NameTable:
 
     @classmethod
     def from_lines(cls, path: str | Path) -> NameTable:
-        """Map a text file with a name in each line; empty lines are skipped.
-
-        All processes of a machine share the memory of the file.
-        """
+        """Map a text file with a name in each line, once a machine; empty lines are skipped."""
         size = os.path.getsize(path)
         if size == 0:
             return cls.from_names(())
         buffer = np.memmap(path, dtype=np.uint8, mode='r')
+        starts = range(0, size, CHUNK_BYTES)
         ends = np.concatenate(
-            [
-                np.flatnonzero(buffer[start : start + CHUNK_BYTES] == 10) + start
-                for start in range(0, size, CHUNK_BYTES)
-            ]
+            [np.flatnonzero(buffer[start : start + CHUNK_BYTES] == 10) + start for start in starts]
         )
         if buffer[-1] != 10:
             ends = np.append(ends, size)
-        lengths = np.diff(ends, prepend=-1) - 1
-        if (lengths <= 1).any():  # perhaps empty lines, perhaps '\r'
-            with open(path, encoding='utf-8', errors='surrogateescape') as f:
-                stripped = (line.strip() for line in f)
-                return cls.from_names(line for line in stripped if line)
+        if (np.diff(ends, prepend=-1) <= 2).any():  # perhaps empty lines, perhaps '\r'
+            with open(path, encoding='utf-8', errors='surrogateescape') as file:
+                return cls.from_names(name for line in file if (name := line.strip()))
         return cls(buffer, ends)
 
     def __len__(self) -> int:
@@ -76,7 +68,6 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
     Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
     those of macOS beside every image for instance, are left out. ``suffixes`` are in small letters.
     """
-    wanted = tuple(suffixes)
 
     def visit(prefix: str, above: frozenset[str]) -> Iterator[str]:
         here = os.path.realpath(os.path.join(folder, prefix))
@@ -89,19 +80,18 @@ def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) ->
                 continue
             if is_folder:
                 yield from visit(f'{prefix}{name}/', above | {here})
-            elif name.lower().endswith(wanted):
+            elif name.lower().endswith(tuple(suffixes)):
                 yield prefix + name
 
     return visit('', frozenset())
 
 
 def _name_of(path: str | Path, entry: Any) -> str:
-    if isinstance(entry, str):
-        return entry
+    name = entry
     if isinstance(entry, dict):
-        for key in NAME_KEYS:
-            if key in entry:
-                return entry[key]
+        name = next((entry[key] for key in NAME_KEYS if key in entry), None)
+    if isinstance(name, str):
+        return name
     raise ValueError(
         f'entries of {path} must be names or objects with one of '
         f'{list(NAME_KEYS)}, but one is {str(entry)[:100]!r}'
@@ -128,11 +118,7 @@ def read_list(path: str | Path) -> NameTable:
 
     It is ``.json`` (a list, or the list ``data_list`` or ``images`` of an object), ``.jsonl``, or
     anything else: text, one name per line. Objects have a name as ``img_path``, ``file_name`` or
-    ``path``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not as described.
+    ``path``. What is otherwise is a ValueError.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'the list file {path} does not exist')

@@ -1,4 +1,4 @@
-"""Tar shards: their lists, their indexes, and reading parts of them."""
+"""Images of tar shards: lists, indexes, reading parts, and the dataset."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
 from mmengine.fileio import LocalBackend, get_file_backend
 
 from ...core.atomic_files import atomic_write
 from ...core.errors import BadSampleError
 from ...engine.fsspec_backend import FsspecBackend
-from .names import IMAGE_SUFFIXES
+from ...registry import DATASETS
+from .names import IMAGE_SUFFIXES, read_list
+from .unlabelled_image_dataset import UnlabelledImageDataset
 
 MANIFEST = 'shards.json'
 INDEX_SUFFIX = '.index.json'
@@ -53,16 +56,15 @@ class ShardIndex:
             return cls(**fields)
         except (KeyError, TypeError, AttributeError, ValueError):
             raise ValueError(
-                f'{path} is no index of a shard of version {VERSION}. Write '
-                'it with `tools/dataset/pack_shards.py --index-only`.'
+                f'{path} is no index of a shard of version {VERSION}. Write it with '
+                '`tools/dataset/pack_shards.py --index-only`.'
             ) from None
 
 
 def index_shard(path: str | Path) -> ShardIndex:
     """Find the images of an uncompressed tar file in webdataset layout.
 
-    Raises:
-        ValueError: If it is no tar file, or cut short.
+    A file that is none, or cut short, is a ValueError.
     """
     index = ShardIndex([], [], [])
     end = 0
@@ -94,10 +96,8 @@ class Manifest:
 
     def dumps(self) -> bytes:
         """As JSON, a shard per line."""
-        shards = [
-            json.dumps(dict(name=name, count=count)) for name, count in zip(self.names, self.counts)
-        ]
-        lines = ',\n'.join(shards)
+        shards = (dict(name=name, count=count) for name, count in zip(self.names, self.counts))
+        lines = ',\n'.join(map(json.dumps, shards))
         return f'{{"version": {VERSION}, "shards": [\n{lines}\n]}}\n'.encode()
 
     @classmethod
@@ -107,23 +107,21 @@ class Manifest:
             fields = json.loads(content)
             if fields['version'] != VERSION:
                 raise KeyError('version')
-            shards = fields['shards']
-            names = [shard['name'] for shard in shards]
-            return cls(names, [int(shard['count']) for shard in shards])
+            shards = [(shard['name'], int(shard['count'])) for shard in fields['shards']]
+            return cls([name for name, _ in shards], [count for _, count in shards])
         except (KeyError, TypeError, ValueError):
             raise ValueError(
-                f'{path} is no list of shards of version {VERSION}. Write it '
-                'with `tools/dataset/pack_shards.py`.'
+                f'{path} is no list of shards of version {VERSION}. Write it with '
+                '`tools/dataset/pack_shards.py`.'
             ) from None
 
 
 class ShardStore:
     """Reads bytes of the shards in a folder or on object storage.
 
-    On a disk (network file systems included) and with the 'fsspec' backend it reads where an image
-    is. Other backends only have whole files: such a shard is copied once to ``cache_dir``, which
-    all processes of a machine share, and the ones unused for longest are removed. See
-    :class:`ShardedImageDataset` for the arguments.
+    On a disk and with the 'fsspec' backend it reads where an image is. Other backends only have
+    whole files: such a shard is copied once to ``cache_dir``, which all processes of a machine
+    share, and the ones unused for longest are removed.
     """
 
     def __init__(
@@ -139,9 +137,8 @@ class ShardStore:
         self.in_parts = cache_dir is None and isinstance(self.backend, FsspecBackend)
         if not (is_local or self.in_parts or cache_dir):
             raise ValueError(
-                f'`cache_dir` is needed for {root}: a folder on a local disk '
-                "for copies of shards. `backend_args=dict(backend='fsspec')` "
-                'reads parts of shards and needs none.'
+                f'`cache_dir` is needed for {root}: a folder on a local disk for copies of shards. '
+                "`backend_args=dict(backend='fsspec')` reads parts of shards and needs none."
             )
         self.cache_dir = Path(cache_dir) if cache_dir and not is_local else None
         self.max_bytes = int(cache_gb * 1e9)
@@ -169,19 +166,17 @@ class ShardStore:
             ) from None
         if len(content) < size:
             raise BadSampleError(
-                f'the shard {path} was cut short: bytes '
-                f'{offset} to {offset + size} are not all there. Pack it again.'
+                f'the shard {path} was cut short: bytes {offset} to {offset + size} are not all '
+                'there. Pack it again.'
             )
         return content
 
     def _file_number(self, name: str) -> int:
         if name not in self._open:
-            path = f'{self.root}/{name}'
-            self._open[name] = (
-                self._open_copy(self.cache_dir, name)
-                if self.cache_dir
-                else os.open(path, os.O_RDONLY)
-            )
+            if self.cache_dir:
+                self._open[name] = self._open_copy(self.cache_dir, name)
+            else:
+                self._open[name] = os.open(f'{self.root}/{name}', os.O_RDONLY)
             if len(self._open) > MAX_OPEN:
                 os.close(self._open.popitem(last=False)[1])
         self._open.move_to_end(name)
@@ -196,28 +191,19 @@ class ShardStore:
             os.utime(path)
             opened = os.open(path, os.O_RDONLY)
         with FileLock(folder / '.lock'):
-            self._make_room(folder, keep=path)
+            shards = [(shard, shard.stat()) for shard in folder.rglob('*.tar')]
+            used = sum(stat.st_size for _, stat in shards)
+            for shard, stat in sorted(shards, key=lambda pair: pair[1].st_mtime_ns):
+                if used > self.max_bytes and shard != path:
+                    shard.unlink()  # those that have it open keep reading it
+                    used -= stat.st_size
         return opened
-
-    def _make_room(self, folder: Path, keep: Path) -> None:
-        shards = [(path, path.stat()) for path in folder.rglob('*.tar')]
-        shards.sort(key=lambda shard: shard[1].st_mtime_ns)
-        used = sum(stat.st_size for _, stat in shards)
-        for path, stat in shards:
-            if used <= self.max_bytes:
-                return
-            if path != keep:  # those that have it open keep reading it
-                path.unlink()
-                used -= stat.st_size
 
 
 def _pread(file_number: int, size: int, offset: int) -> bytes:
     """As ``os.pread``, which may give less than there is."""
-    content = os.pread(file_number, size, offset)
-    while content and len(content) < size:
-        more = os.pread(file_number, size - len(content), offset + len(content))
-        if not more:
-            break
+    content = b''
+    while more := os.pread(file_number, size - len(content), offset + len(content)):
         content += more
     return content
 
@@ -230,3 +216,106 @@ def load_index(store: ShardStore, shard: str, count: int) -> ShardIndex:
     if len(index) != count:
         raise ValueError(f'{path} lists {len(index)} images, but {MANIFEST} {count}. Pack again.')
     return index
+
+
+@DATASETS.register_module()
+class ShardedImageDataset(UnlabelledImageDataset):
+    """Unlabelled images in tar shards (webdataset layout) with an index.
+
+    The index makes any image a seek away, so that the order is the sampler's: the same for any
+    number of workers, and resumable at any sample. ``ResumableSampler`` reads few shards at a time.
+
+    Args:
+        data_root (str): Folder with ``shards.json``, written by ``tools/dataset/pack_shards.py``;
+            may be on object storage.
+        subset_file (str, optional): List file of the names inside the shards to use; reads all
+            indexes. Defaults to None, all.
+        backend_args (dict, optional): File backend of mmengine; ``dict(backend='fsspec')`` reads
+            images out of shards on object storage. Defaults to None, by ``data_root``.
+        cache_dir (str, optional): For object storage: folder on a local disk that takes copies of
+            shards. Defaults to None.
+        cache_gb (float): Its size. It should hold a few times ``window`` of the sampler for each
+            process of the machine. Defaults to 100.
+        **kwargs: See :class:`UnlabelledImageDataset`.
+
+    Raises:
+        FileNotFoundError: If there is no ``shards.json``.
+        ValueError: If it is something else, or lists no images.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        *,
+        subset_file: str | None = None,
+        backend_args: dict | None = None,
+        cache_dir: str | None = None,
+        cache_gb: float = 100,
+        **kwargs: Any,
+    ) -> None:
+        self.store = ShardStore(data_root, backend_args, cache_dir, cache_gb)
+        self.subset_file = subset_file
+        super().__init__(**kwargs)
+
+    def open_source(self) -> int:
+        """Read the list of shards."""
+        path = f'{self.store.root}/{MANIFEST}'
+        try:
+            content = self.store.get(MANIFEST)
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f'{path} does not exist. Pack images with `tools/dataset/pack_shards.py`; for '
+                'shards that exist, write it with `--index-only`.'
+            ) from None
+        self.manifest = Manifest.loads(content, path)
+        self.ends = np.cumsum(self.manifest.counts, dtype=np.int64)
+        if not len(self.ends) or self.ends[-1] == 0:
+            raise ValueError(f'{path} lists no images')
+        if self.subset_file is not None:
+            if self.max_samples is not None:
+                raise ValueError('give `subset_file` or `max_samples`, not both')
+            self._choose_names(self.subset_file)
+        return int(self.ends[-1])
+
+    def _index(self, shard: int) -> ShardIndex:
+        return load_index(self.store, self.manifest.names[shard], self.manifest.counts[shard])
+
+    def _choose_names(self, subset_file: str) -> None:
+        table = read_list(subset_file)
+        wanted = {table[number] for number in range(len(table))}
+        chosen: list[int] = []
+        for shard, end in enumerate(self.ends.tolist()):
+            names = self._index(shard).names
+            start = end - len(names)
+            chosen += [start + place for place, name in enumerate(names) if name in wanted]
+        if len(chosen) != len(wanted):
+            raise ValueError(
+                f'`subset_file` {subset_file} has {len(wanted)} names, but the shards '
+                f'{len(chosen)} of them'
+            )
+        self._chosen = np.array(chosen, dtype=np.int64)
+
+    @property
+    def block_sizes(self) -> np.ndarray | None:
+        """Images of the dataset in each shard (int64); None if not in the shards' order."""
+        self.full_init()
+        if self._chosen is None:
+            return np.asarray(self.manifest.counts, dtype=np.int64)
+        if (np.diff(self._chosen) <= 0).any():
+            return None
+        return np.diff(np.searchsorted(self._chosen, self.ends), prepend=0)
+
+    def _locate(self, number: int) -> tuple[int, ShardIndex, int]:
+        shard = int(np.searchsorted(self.ends, number, side='right'))
+        start = int(self.ends[shard]) - self.manifest.counts[shard]
+        return shard, self._index(shard), number - start
+
+    def get_name(self, number: int) -> str:
+        """Shard and name inside it."""
+        shard, index, entry = self._locate(number)
+        return f'{self.manifest.names[shard]}/{index.names[entry]}'
+
+    def read(self, number: int) -> bytes:
+        """File of an image."""
+        shard, index, entry = self._locate(number)
+        return self.store.read(self.manifest.names[shard], index.offsets[entry], index.sizes[entry])

@@ -1,85 +1,68 @@
-"""What datasets of unlabelled images share."""
+"""Unlabelled images: what their datasets share, and those of folders and list files."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
 import cv2
 import numpy as np
+from mmengine import fileio
 from mmengine.dataset import BaseDataset
 from mmengine.dataset.base_dataset import force_full_init
 from PIL import Image
 
-from ...core.errors import BadSampleError
+from ...core.errors import BadSampleError, MissingFileError
+from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
+from ...registry import DATASETS
 from ...transforms.load_checked_image import check_is_whole
 from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
+from .names import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
 
 NUM_FINGERPRINT_NAMES = 64
-REDUCED = {
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-}
-"""Divisor of both sides -> OpenCV's flag, the largest divisor first."""
-
-
-def _choose_flag(content: bytes, min_size: int | None) -> int:
-    """Flag of ``cv2.imdecode`` that leaves both sides ``min_size`` pixels.
-
-    Only a JPEG decodes faster when it is reduced: its blocks of 8x8 frequencies are turned into
-    fewer pixels.
-    """
-    if min_size is None or not content.startswith(b'\xff\xd8'):
-        return cv2.IMREAD_COLOR
-    try:
-        with Image.open(BytesIO(content)) as image:  # reads the header only
-            shorter = min(image.size)
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return cv2.IMREAD_COLOR
-    for divisor, flag in REDUCED.items():
-        if shorter // divisor >= min_size:
-            return flag
-    return cv2.IMREAD_COLOR
 
 
 def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
     """Decode an image file to BGR uint8 (H, W, 3), turned as its EXIF tag says.
 
-    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, but its shorter side keeps at least
-    ``min_size`` pixels. ``name`` is for messages.
-
-    Raises:
-        BadSampleError: If the file is empty, cut short, or no image.
+    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster (its blocks of 8x8
+    frequencies are turned into fewer pixels), but its shorter side keeps at least ``min_size``
+    pixels. One that is empty, cut short or no image is a BadSampleError with ``name``.
     """
     check_is_whole(name, content)
-    buffer = np.frombuffer(content, dtype=np.uint8)
+    flag = cv2.IMREAD_COLOR
+    if min_size is not None and content.startswith(b'\xff\xd8'):
+        with suppress(OSError, ValueError, Image.DecompressionBombError):
+            with Image.open(BytesIO(content)) as image:  # reads the header only
+                shorter = min(image.size)
+            for divisor in (2, 4, 8):
+                if shorter // divisor >= min_size:
+                    flag = getattr(cv2, f'IMREAD_REDUCED_COLOR_{divisor}')
     try:
-        img = cv2.imdecode(buffer, _choose_flag(content, min_size))
+        img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     except cv2.error as error:
         raise BadSampleError(f'the image {name} cannot be decoded: {error}') from None
     if img is None:
         raise BadSampleError(
-            f'the image {name} cannot be decoded: it is damaged or no image '
-            f'(it starts with {content[:16]!r})'
+            f'the image {name} cannot be decoded: it is damaged or no image (it starts with '
+            f'{content[:16]!r})'
         )
     return img
 
 
 class UnlabelledImageDataset(BaseDataset):
-    """Images without labels, as many as you like.
+    """Images without labels, as many as you like: none costs a Python object.
 
-    No image costs a Python object: subclasses keep their names in buffers or read them when needed.
     What a pipeline draws for a sample depends on the sample, the epoch and the seed of the sampler,
-    not on the worker.
-
-    An image that cannot be read is counted, named in a file and replaced by another one, always the
-    same for a sample of an epoch; that one is then seen twice.
+    not on the worker. An image that cannot be read is counted, named in a file and replaced by
+    another one, always the same for a sample of an epoch.
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of ``dict(img, img_shape, ori_shape,
@@ -91,11 +74,10 @@ class UnlabelledImageDataset(BaseDataset):
             same seed. Defaults to None, the first ones.
         max_broken_share (float): The run stops with an error when more images than this share are
             broken. Defaults to 0.01.
-        broken_dir (str, optional): Folder for the names of broken images, one
-            file per process. Defaults to None, names are not kept; the
-            ``mmsapiens.BrokenImagesHook`` sets the working directory.
-        **kwargs: ``metainfo``, ``indices``, ``test_mode``, ``lazy_init`` and
-            ``max_refetch`` of ``mmengine.dataset.BaseDataset``.
+        broken_dir (str, optional): Folder for the names of broken images, one file per process.
+            Defaults to None, names are not kept; ``BrokenImagesHook`` sets the working directory.
+        **kwargs: ``metainfo``, ``indices``, ``test_mode``, ``lazy_init`` and ``max_refetch`` of
+            ``mmengine.dataset.BaseDataset``.
     """
 
     METAINFO: dict = dict(classes=())
@@ -143,40 +125,34 @@ class UnlabelledImageDataset(BaseDataset):
         if self._fully_initialized:
             return
         self.source_size = self.open_source()
-        if self.max_samples is not None:
-            self._choose_samples(self.max_samples)
+        if (number := self.max_samples) is not None:
+            if number > self.source_size:
+                raise ValueError(
+                    f'`max_samples` is {number}, but there are only {self.source_size} images'
+                )
+            chosen = np.arange(number)
+            if self.subset_seed is not None:
+                seed = derive_seed(self.subset_seed, 'subset')
+                chosen = np.sort(Permutation(self.source_size, seed)(chosen))
+            self._chosen = chosen
         self._fully_initialized = True
         if self._indices is not None:
             self.get_subset_(self._indices)
         self.broken = BrokenImages(self.max_broken_share, len(self), self.broken_dir)
 
-    def _choose_samples(self, number: int) -> None:
-        if number > self.source_size:
-            raise ValueError(
-                f'`max_samples` is {number}, but there are only {self.source_size} images'
-            )
-        chosen = np.arange(number)
-        if self.subset_seed is not None:
-            seed = derive_seed(self.subset_seed, 'subset')
-            chosen = np.sort(Permutation(self.source_size, seed)(chosen))
-        self._chosen = chosen
-
     @force_full_init
     def __len__(self) -> int:
         """Number of images."""
-        if self._chosen is not None:
-            return len(self._chosen)
-        return self.source_size
+        return self.source_size if self._chosen is None else len(self._chosen)
 
     @force_full_init
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep the first or last (if negative) images, or those given."""
-        chosen = np.arange(len(self))
+        chosen = np.arange(self.source_size) if self._chosen is None else self._chosen
         if isinstance(indices, int):
-            chosen = chosen[:indices] if indices >= 0 else chosen[indices:]
+            self._chosen = chosen[:indices] if indices >= 0 else chosen[indices:]
         else:
-            chosen = chosen[np.asarray(indices, dtype=np.int64)]
-        self._chosen = chosen if self._chosen is None else self._chosen[chosen]
+            self._chosen = chosen[np.asarray(indices, dtype=np.int64)]
 
     @force_full_init
     def get_subset(self, indices: int | Sequence[int]) -> UnlabelledImageDataset:
@@ -195,21 +171,13 @@ class UnlabelledImageDataset(BaseDataset):
         size = len(self)
         some = np.linspace(0, size - 1, min(size, NUM_FINGERPRINT_NAMES))
         names = [self.get_name(self.number_of(int(i))) for i in some]
-        text = '\n'.join([str(size), *names]).encode()
-        return hashlib.blake2b(text, digest_size=8).hexdigest()
+        return hashlib.blake2b('\n'.join([str(size), *names]).encode(), digest_size=8).hexdigest()
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """Read and decode an image.
+        """Read and decode image ``idx``, negative ones counted from the end.
 
-        Args:
-            idx (int): Its index; negative ones count from the end.
-
-        Returns:
-            dict: ``img``, ``img_shape``, ``ori_shape``, ``img_path``, ``sample_idx``.
-
-        Raises:
-            BadSampleError: If it is broken.
+        ``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx``, or a BadSampleError.
         """
         size = len(self)
         if not -size <= idx < size:
@@ -222,14 +190,9 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """The sample after the pipeline.
+        """The sample after the pipeline, which draws from random numbers of its own.
 
-        Args:
-            idx (int): Of a :class:`SampleIndex` the seed of the epoch is taken; the pipeline draws
-                from random numbers of its own.
-
-        Raises:
-            TooManyBrokenImagesError: If too many images are broken.
+        Of a :class:`SampleIndex` the seed of the epoch is taken.
         """
         seed = derive_seed(getattr(idx, 'epoch_seed', 0), int(idx))
         chosen = int(idx)
@@ -243,6 +206,91 @@ class UnlabelledImageDataset(BaseDataset):
                 self.broken.add(name, str(error))
             chosen = derive_seed(seed, 'replacement', attempt) % len(self)
         raise RuntimeError(
-            f'image {idx} and {self.max_refetch} replacements for it are all '
-            'broken. Check the dataset.'
+            f'image {idx} and {self.max_refetch} replacements for it are all broken. Check the '
+            'dataset.'
         )
+
+
+@DATASETS.register_module()
+class HumanImageDataset(UnlabelledImageDataset):
+    """Unlabelled images of folders, or of list files.
+
+    A text list of 300 million names is mapped, not read; each process keeps 8 bytes per image. Scan
+    a folder of that size once and keep the names in a list file: every process scans for itself.
+
+    Args:
+        data_root (str | Sequence[str]): Folders, searched with all folders below them; or, with
+            ``ann_file``, the one folder that its names are relative to, which may be on object
+            storage. Defaults to ''.
+        ann_file (str | Sequence[str]): List files, see
+            :func:`~mmsapiens.pretrain.datasets.names.read_list`. Defaults to '', none.
+        suffixes (Sequence[str]): Of images in folders. Defaults to ('.jpg', '.jpeg', '.png',
+            '.webp', '.bmp', '.tif', '.tiff').
+        backend_args (dict, optional): File backend of mmengine for the images,
+            ``dict(backend='fsspec')`` for object storage. Defaults to None, by the name.
+        **kwargs: See :class:`UnlabelledImageDataset`.
+
+    Raises:
+        FileNotFoundError: If a folder or list file does not exist.
+        ValueError: If there are no images.
+    """
+
+    def __init__(
+        self,
+        data_root: str | Sequence[str] = '',
+        ann_file: str | Sequence[str] = '',
+        *,
+        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        backend_args: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.roots = [data_root] if isinstance(data_root, str) else list(data_root)
+        self.lists = [ann_file] if ann_file and isinstance(ann_file, str) else list(ann_file or ())
+        if self.lists and len(self.roots) > 1:
+            raise ValueError(
+                f'`data_root` must be one folder where `ann_file` is given, but got {self.roots}'
+            )
+        if not self.lists and not all(self.roots):
+            raise ValueError('either `data_root` or `ann_file` is needed')
+        self.suffixes = tuple(suffix.lower() for suffix in suffixes)
+        self.backend_args = backend_args
+        super().__init__(**kwargs)
+
+    def open_source(self) -> int:
+        """List the images."""
+        self.tables: list[tuple[str, NameTable]] = []
+        if self.lists:
+            root = self.roots[0]
+            self.tables = [(root, read_list(path)) for path in self.lists]
+        else:
+            for root in self.roots:
+                if not os.path.isdir(root):
+                    raise FileNotFoundError(
+                        f'the folder {root} of `data_root` does not exist. Give one with images, '
+                        'or a list of them as `ann_file`.'
+                    )
+                names = NameTable.from_names(scan_folder(root, self.suffixes))
+                self.tables.append((root, names))
+        self.table_ends = np.cumsum([len(table) for _, table in self.tables])
+        total = int(self.table_ends[-1])
+        if total == 0:
+            raise ValueError(
+                f'there are no images in {self.lists or self.roots}. Check `data_root`, '
+                f'`ann_file` and `suffixes` ({", ".join(self.suffixes)}).'
+            )
+        return total
+
+    def get_name(self, number: int) -> str:
+        """Path of an image."""
+        which = int(np.searchsorted(self.table_ends, number, side='right'))
+        root, table = self.tables[which]
+        name = table[number - int(self.table_ends[which]) + len(table)]
+        return os.path.join(root, name)
+
+    def read(self, number: int) -> bytes:
+        """File of an image."""
+        path = self.get_name(number)
+        try:
+            return fileio.get(path, backend_args=self.backend_args)
+        except FileNotFoundError:
+            raise MissingFileError(f'the image {path} does not exist') from None

@@ -1,8 +1,7 @@
 """Masked autoencoder on SapiensViT."""
 
 from .masked_patch_decoder import MaskedPatchDecoder
-from .masked_sapiens_vit import MaskedSapiensViT
-from .masking import PatchMask
+from .masked_sapiens_vit import MaskedSapiensViT, PatchMask
 from .sapiens_mae import Reconstruction, SapiensMAE, wrap_blocks
 
 __all__ = [

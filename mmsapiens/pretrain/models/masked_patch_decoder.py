@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ...models.layers import TransformerLayer
 from ...registry import MODELS
-from .masking import PatchMask
+from .masked_sapiens_vit import PatchMask
 
 
 class TailTransformerLayer(TransformerLayer):
@@ -22,21 +22,14 @@ class TailTransformerLayer(TransformerLayer):
         """Transform tokens (B, L, D) to as many or to (B, ``num_last``, D)."""
         if num_last is None:
             return super().forward(x)
-        attn = self.attn
-        dims = x.shape[2]
-        heads = (attn.num_heads, -1)
-        normed = self.ln1(x)
+        attn, dims, normed = self.attn, x.shape[2], self.ln1(x)
         weight, bias = attn.qkv.weight, attn.qkv.bias
         query = F.linear(normed[:, -num_last:], weight[:dims], bias[:dims])
-        key_value = F.linear(normed, weight[dims:], bias[dims:])
-        key, value = key_value.chunk(2, dim=2)
-        query, key, value = (
-            part.unflatten(2, heads).transpose(1, 2)  # (B, N, L, D / N)
-            for part in (query, key, value)
-        )
-        out = F.scaled_dot_product_attention(query, key, value)
-        out = out.transpose(1, 2).flatten(2)  # (B, num_last, D)
-        x = x[:, -num_last:] + attn.proj(out)
+        key_value = F.linear(normed, weight[dims:], bias[dims:]).chunk(2, dim=2)
+        parts = (part.unflatten(2, (attn.num_heads, -1)) for part in (query, *key_value))
+        # (B, N, L, D / N)
+        out = F.scaled_dot_product_attention(*(part.transpose(1, 2) for part in parts))
+        x = x[:, -num_last:] + attn.proj(out.transpose(1, 2).flatten(2))
         return x + self.ffn(self.ln2(x))
 
 
@@ -44,9 +37,9 @@ class TailTransformerLayer(TransformerLayer):
 class MaskedPatchDecoder(MAEPretrainDecoder):
     """The stock decoder, with a shorter way for training.
 
-    Attention does not depend on the order of tokens, so the kept and the masked patches stay in the
-    order of the mask, each with its own position. The last block and the projection to pixels then
-    work on the masked patches only, one slice. Weights and numbers are those of the stock class.
+    The tokens stay in the order of the mask, each with its own position, so that the last block and
+    the projection to pixels work on the masked patches only, one slice. Weights and numbers are
+    those of the stock class.
 
     Shapes: B batch, L patches, K kept, M masked, P numbers of a patch.
 
@@ -57,8 +50,8 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         decoder_depth (int): Blocks, at least 1. Defaults to 8.
         decoder_num_heads (int): Heads. Defaults to 16.
         mlp_ratio (float): Inner width of the feed-forward layers over the width. Defaults to 4.
-        with_cp (bool): Whether to recompute activations in the backward pass
-            to save memory. Defaults to False.
+        with_cp (bool): Whether to recompute activations in the backward pass to save memory.
+            Defaults to False.
         **kwargs: Other arguments of ``MAEPretrainDecoder``.
 
     Raises:
@@ -88,11 +81,9 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         self.with_cp = with_cp
         # Not mmengine's list: as in the stock class, the `init_cfg` of the model alone initializes
         # the blocks.
+        sizes = (decoder_embed_dim, decoder_num_heads, int(mlp_ratio * decoder_embed_dim))
         self.decoder_blocks = nn.ModuleList(
-            TailTransformerLayer(
-                decoder_embed_dim, decoder_num_heads, int(mlp_ratio * decoder_embed_dim)
-            )
-            for _ in range(decoder_depth)
+            TailTransformerLayer(*sizes) for _ in range(decoder_depth)
         )
 
     @property
@@ -107,23 +98,16 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         return block(*args)
 
     def predict_masked(self, latent: Tensor, mask: PatchMask) -> Tensor:
-        """Predict the masked patches.
+        """Predict the masked patches (B, M, P), in the order of ``mask.ids_masked``.
 
-        Args:
-            latent (Tensor): From the encoder, (B, 1 + K, D).
-            mask (PatchMask): The mask that it was encoded with.
-
-        Returns:
-            Tensor: In the order of ``mask.ids_masked``, (B, M, P).
+        ``latent`` (B, 1 + K, D) was encoded with ``mask``.
         """
         x = self.decoder_embed(latent)
         batch, num_masked = len(x), mask.ids.shape[1] - mask.num_kept
-        pos_embed = self.decoder_pos_embed[0]
         order = F.pad(mask.ids + 1, (1, 0))  # (B, 1 + L)
-        masked = self.mask_token.expand(batch, num_masked, -1)
-        x = torch.cat([x, masked.to(x.dtype)], dim=1) + pos_embed[order]
-        last = len(self.decoder_blocks) - 1
-        for index in range(last):
+        masked = self.mask_token.expand(batch, num_masked, -1).to(x.dtype)
+        x = torch.cat([x, masked], dim=1) + self.decoder_pos_embed[0][order]
+        for index in range(len(self.decoder_blocks) - 1):
             x = self._run_block(index, x)
-        x = self._run_block(last, x, num_masked)  # (B, M, D)
+        x = self._run_block(-1, x, num_masked)  # (B, M, D)
         return self.decoder_pred(self.decoder_norm(x))

@@ -1,8 +1,12 @@
-"""The encoder of a masked autoencoder."""
+"""The encoder of a masked autoencoder, and its masks.
+
+Shapes: B batch, D width, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a
+patch. Patches are numbered row by row.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +16,63 @@ from torch.utils.checkpoint import checkpoint
 
 from ...engine import SapiensViT
 from ...registry import MODELS
-from .masking import PatchMask, check_mask_ratio, gather_patches
+
+
+class PatchMask(NamedTuple):
+    """Numbers of the patches of each image, int64 (B, L); the first ``num_kept`` are kept."""
+
+    ids: Tensor
+    num_kept: int
+
+    @property
+    def ids_keep(self) -> Tensor:
+        """Numbers of the kept patches, (B, K)."""
+        return self.ids[:, : self.num_kept]
+
+    @property
+    def ids_masked(self) -> Tensor:
+        """Numbers of the masked patches, (B, M)."""
+        return self.ids[:, self.num_kept :]
+
+    def to_binary(self) -> Tensor:
+        """1 for masked patches, 0 for kept ones, float32 (B, L)."""
+        mask = torch.ones(self.ids.shape, device=self.ids.device)
+        return mask.scatter_(1, self.ids_keep, 0.0)
+
+
+def check_mask_ratio(mask_ratio: float, num_patches: int) -> int:
+    """Number of patches to keep, ``int(L * (1 - mask_ratio))`` as in the reference."""
+    if not 0 < mask_ratio < 1:
+        raise ValueError(
+            f'`mask_ratio` must be in (0, 1), but got {mask_ratio}. Whole images need `mask=False`.'
+        )
+    num_kept = int(num_patches * (1 - mask_ratio))
+    if num_kept == 0:
+        raise ValueError(
+            f'`mask_ratio` must leave at least one of {num_patches} patches, but got {mask_ratio}'
+        )
+    return num_kept
+
+
+def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: bool) -> Tensor:
+    """Pixels (B, N, P) of the patches ``ids`` (B, N) of images (B, 3, H, W).
+
+    The order of a patch is row, column, channel with ``channels_last``, as targets have it; else
+    channel, row, column, as the weights of a convolution have it.
+    """
+    columns = images.shape[3] // patch_size
+    # (B, C, h, p, w, p): a view
+    blocks = images.unflatten(3, (columns, patch_size)).unflatten(2, (-1, patch_size))
+    # (B, h, w, ...)
+    blocks = blocks.permute((0, 2, 4, 3, 5, 1) if channels_last else (0, 2, 4, 1, 3, 5))
+    batch = torch.arange(len(ids), device=ids.device)[:, None]
+    return blocks[batch, ids // columns, ids % columns].flatten(2)
 
 
 def sincos_pos_embed(grid: tuple[int, int], dims: int, with_cls_token: bool = False) -> Tensor:
     """Fixed position table (1, rows * columns, D): sin and cos of the row, then of the column.
 
-    ``dims`` is the width D, a multiple of 4; the row of a class token, if any, is zero.
+    The row of a class token, if any, is zero.
     """
     if dims % 4:
         raise ValueError(f'`dims` must be a multiple of 4, but got {dims}')
@@ -33,21 +87,18 @@ class MaskedSapiensViT(SapiensViT):
     Masked patches are not even embedded: the pixels of the kept ones are gathered and projected
     with one matrix product.
 
-    Shapes: B batch, D width, L patches, K kept patches.
-
     Args:
         arch (str | dict): See :class:`mmsapiens.models.SapiensViT`.
         img_size (int | Sequence[int]): Height and width in pixels; multiples of ``patch_size``.
             Defaults to 1024.
-        mask_ratio (float): Share of the patches to mask, in (0, 1); may be
-            changed at any time. Defaults to 0.75.
-        **kwargs: Other arguments of :class:`mmsapiens.models.SapiensViT`,
-            except ``with_cls_token`` and ``out_indices``. ``out_type`` defaults to 'raw' and is
-            that of whole images.
+        mask_ratio (float): Share of the patches to mask, in (0, 1); may be changed at any time.
+            Defaults to 0.75.
+        **kwargs: Other arguments of :class:`mmsapiens.models.SapiensViT`, except
+            ``with_cls_token`` and ``out_indices``. ``out_type`` defaults to 'raw' and is that of
+            whole images.
 
     Attributes:
-        generator (torch.Generator | None): Source of the masks; the global one of the device if
-            None.
+        generator (torch.Generator | None): Source of the masks; that of the device if None.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -63,10 +114,9 @@ class MaskedSapiensViT(SapiensViT):
     ) -> None:
         super().__init__(arch, img_size=img_size, out_type=out_type, with_cls_token=True, **kwargs)
         size = self.patch_embed.patch_size
-        if self.patch_embed.padding not in ('corner', 0):
+        if (padding := self.patch_embed.padding) not in ('corner', 0):
             raise ValueError(
-                "`patch_padding` must be 'corner' or 0 for masked images, "
-                f'but got {self.patch_embed.padding!r}'
+                f"`patch_padding` must be 'corner' or 0 for masked images, but got {padding!r}"
             )
         if self.img_size[0] % size or self.img_size[1] % size:
             raise ValueError(
@@ -92,8 +142,7 @@ class MaskedSapiensViT(SapiensViT):
         super().init_weights()
         if self.pretrained_files():
             return
-        table = sincos_pos_embed(self.patch_grid, self.embed_dims, True)
-        self.pos_embed.data.copy_(table)
+        self.pos_embed.data.copy_(sincos_pos_embed(self.patch_grid, self.embed_dims, True))
         nn.init.xavier_uniform_(self.patch_embed.projection.weight.flatten(1))
         nn.init.normal_(self.cls_token, std=0.02)
 
@@ -108,20 +157,8 @@ class MaskedSapiensViT(SapiensViT):
     ) -> PatchMask:
         """Choose the patches to keep.
 
-        Args:
-            batch_size (int): Images B.
-            device (torch.device | str): Where the mask is needed.
-            mask_ratio (float, optional): In (0, 1). Defaults to the attribute.
-            noise (Tensor, optional): One number for each patch, (B, L); the smallest are kept.
-                Defaults to uniform random numbers.
-            generator (torch.Generator, optional): Source of the noise. Defaults to the attribute,
-                and without that to the global one of ``device``.
-
-        Returns:
-            PatchMask: The mask.
-
-        Raises:
-            ValueError: If the ratio is out of range, or ``noise`` is of another shape.
+        ``mask_ratio`` and ``generator`` default to the attributes. ``noise`` is one number for each
+        patch, (B, L), by default uniform and random; the smallest are kept.
         """
         ratio = self.mask_ratio if mask_ratio is None else mask_ratio
         shape = (batch_size, self.num_patches)
@@ -130,10 +167,7 @@ class MaskedSapiensViT(SapiensViT):
             source = device if generator is None else generator.device
             noise = torch.rand(shape, generator=generator, device=source)
         if tuple(noise.shape) != shape:
-            raise ValueError(
-                f'`noise` must be of shape {shape}, one number for each '
-                f'patch, but got {tuple(noise.shape)}'
-            )
+            raise ValueError(f'`noise` must be of shape {shape}, but got {tuple(noise.shape)}')
         return PatchMask(noise.to(device).argsort(dim=1), check_mask_ratio(ratio, self.num_patches))
 
     def forward(  # type: ignore[override]
@@ -143,21 +177,14 @@ class MaskedSapiensViT(SapiensViT):
 
         Args:
             img (Tensor): RGB, normalized, (B, 3, H, W).
-            mask (bool | PatchMask): True draws a mask, False encodes whole
-                images. Defaults to True.
-            **draw: ``mask_ratio``, ``noise`` and ``generator`` of
-                :meth:`draw_mask`.
+            mask (bool | PatchMask): True draws a mask, False encodes whole images. Defaults to
+                True.
+            **draw: ``mask_ratio``, ``noise`` and ``generator`` of :meth:`draw_mask`.
 
         Returns:
-            tuple[Tensor, ...]: Of masked images three tensors: latent (B, 1
-            + K, D), class token first, then the kept patches in the order of
-            the mask; the mask, 1 for masked patches, (B, L); and the place of each patch in the
-            order of the mask, (B, L). Of whole images what :class:`mmsapiens.models.SapiensViT`
-            returns.
-
-        Raises:
-            TypeError: If ``mask`` is neither bool nor a mask.
-            ValueError: If masked images are not of ``img_size``.
+            tuple[Tensor, ...]: Of masked images three: latent (B, 1 + K, D), class token first,
+            then the kept patches in the order of the mask; the mask, 1 for masked patches, (B, L);
+            the place of each patch in the order of the mask, (B, L). Of whole images the features.
         """
         if mask is False:
             if draw:
@@ -167,17 +194,17 @@ class MaskedSapiensViT(SapiensViT):
             mask = self.draw_mask(len(img), img.device, **draw)
         if not isinstance(mask, PatchMask):
             raise TypeError(
-                '`mask` must be True, False or a PatchMask, but got '
-                f'{type(mask).__name__}. Whole images need `mask=False`.'
+                f'`mask` must be True, False or a PatchMask, but got {type(mask).__name__}. Whole '
+                'images need `mask=False`.'
             )
-        return self.encode(img, mask), mask.to_binary(), mask.ids_restore
+        return self.encode(img, mask), mask.to_binary(), mask.ids.argsort(dim=1)
 
     def encode(self, img: Tensor, mask: PatchMask) -> Tensor:
         """Encode the kept patches of images of ``img_size``: (B, 1 + K, D), class token first."""
         if tuple(img.shape[2:]) != self.img_size:
             raise ValueError(
-                f'masked images must be of `img_size` {self.img_size}, but '
-                f'got {tuple(img.shape[2:])}. Crop or resize in the pipeline.'
+                f'masked images must be of `img_size` {self.img_size}, but got '
+                f'{tuple(img.shape[2:])}. Crop or resize in the pipeline.'
             )
         projection = self.patch_embed.projection
         patches = gather_patches(img, mask.ids_keep, self.patch_embed.patch_size, False)
@@ -185,9 +212,8 @@ class MaskedSapiensViT(SapiensViT):
         # FSDP may hold the weights in bfloat16, also outside autocast.
         x = F.linear(patches.to(weight.dtype), weight, projection.bias)
         x = x + self.pos_embed[0, 1:][mask.ids_keep]
-        cls_token = self.cls_token + self.pos_embed[:, :1]
-        cls_token = cls_token.expand(len(x), -1, -1).to(x.dtype)
-        x = torch.cat([cls_token, x], dim=1)  # (B, 1 + K, D)
+        cls_token = (self.cls_token + self.pos_embed[:, :1]).expand(len(x), -1, -1)
+        x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, 1 + K, D)
         for layer in self.layers:
             if self.with_cp and self.training and torch.is_grad_enabled():
                 x = checkpoint(layer, x, use_reentrant=False)

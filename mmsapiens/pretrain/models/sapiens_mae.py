@@ -15,27 +15,31 @@ from ...models.layers import find_blocks
 from ...registry import MODELS
 from ...visualization.reconstruction import Reconstruction
 from .masked_patch_decoder import MaskedPatchDecoder
-from .masked_sapiens_vit import MaskedSapiensViT
-from .masking import gather_patches, normalize_patches, patch_statistics
+from .masked_sapiens_vit import MaskedSapiensViT, gather_patches
+
+
+def patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of patches (..., P), and root of their unbiased variance plus 1e-6, each (..., 1)."""
+    var, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+    return mean, (var + 1e-6).sqrt()
 
 
 @MODELS.register_module()
 class SapiensMAE(MAE):
     """Masked autoencoder of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
 
-    The method is that of `Masked Autoencoders Are Scalable Vision Learners
-    <https://arxiv.org/abs/2111.06377>`_. The numbers are those of the stock class; with
-    :class:`MaskedPatchDecoder` as the neck, predictions and targets are computed for masked patches
-    only.
+    The method and the numbers are those of the stock class, `Masked Autoencoders Are Scalable
+    Vision Learners <https://arxiv.org/abs/2111.06377>`_; with :class:`MaskedPatchDecoder` as the
+    neck, predictions and targets are computed for masked patches only.
 
     Args:
         backbone (dict): Config of :class:`MaskedSapiensViT`, square images.
         neck (dict): Config of :class:`MaskedPatchDecoder` or of the stock ``MAEPretrainDecoder``.
         head (dict): Config of the stock ``MAEPretrainHead``; its ``norm_pix`` says whether targets
             are normalized.
-        compile_blocks (bool | dict): Whether to compile the transformer
-            blocks, each by itself, which takes less time than the whole
-            model; or arguments of ``torch.compile``. Defaults to False.
+        compile_blocks (bool | dict): Whether to compile the transformer blocks, each by itself,
+            which takes less time than the whole model; or arguments of ``torch.compile``. Defaults
+            to False.
         **kwargs: Other arguments of ``mmpretrain.models.MAE``.
 
     Raises:
@@ -74,8 +78,7 @@ class SapiensMAE(MAE):
             if actual != expected:
                 raise ValueError(f'`{name}` must be {expected} for this backbone, but got {actual}')
         if compile_blocks is not False:
-            settings = {} if compile_blocks is True else compile_blocks
-            compile_all(self, **settings)
+            compile_all(self, **({} if compile_blocks is True else compile_blocks))
 
     def forward(
         self,
@@ -89,13 +92,9 @@ class SapiensMAE(MAE):
         Args:
             inputs (Tensor): RGB, normalized, (B, 3, H, W).
             data_samples (list[DataSample], optional): Not used. Defaults to None.
-            mode (str): 'tensor', 'loss' or 'reconstruct'. Defaults to
-                'tensor'.
-            **kwargs: Of :meth:`loss` or :meth:`reconstruct`.
-
-        Returns:
-            tuple | dict | Reconstruction: See :meth:`extract_feat`, :meth:`loss` and
-            :meth:`reconstruct`.
+            mode (str): 'tensor' (features), 'loss' or 'reconstruct'. Defaults to 'tensor'.
+            **kwargs: ``mask_ratio``, ``noise`` and ``generator`` of
+                :meth:`MaskedSapiensViT.draw_mask`.
         """
         if mode == 'reconstruct':
             return self.reconstruct(inputs, **kwargs)
@@ -110,17 +109,7 @@ class SapiensMAE(MAE):
     def loss(
         self, inputs: Tensor, data_samples: list[DataSample] | None, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """The reconstruction loss of masked patches.
-
-        Args:
-            inputs (Tensor): RGB, normalized, (B, 3, H, W).
-            data_samples (list[DataSample], optional): Not used.
-            **kwargs: ``mask_ratio``, ``noise`` and ``generator`` of
-                :meth:`MaskedSapiensViT.draw_mask`.
-
-        Returns:
-            dict[str, Tensor]: ``loss``, a scalar.
-        """
+        """The reconstruction loss of masked patches, a scalar ``loss``."""
         mask = self.backbone.draw_mask(len(inputs), inputs.device, **kwargs)
         latent, binary, ids_restore = self.backbone(inputs, mask=mask)
         if not isinstance(self.neck, MaskedPatchDecoder):
@@ -130,35 +119,25 @@ class SapiensMAE(MAE):
         with torch.no_grad():
             target = gather_patches(inputs, mask.ids_masked, self.head.patch_size, True)
             if self.head.norm_pix:
-                target = normalize_patches(target)
+                mean, scale = patch_statistics(target)
+                target = (target - mean) / scale
         everywhere = target.new_ones(target.shape[:2])  # (B, M)
-        loss = self.head.loss_module(pred.float(), target, everywhere)
-        return dict(loss=loss)
+        return dict(loss=self.head.loss_module(pred.float(), target, everywhere))
 
     @torch.no_grad()
     def reconstruct(self, inputs: Tensor, **kwargs: Any) -> Reconstruction:
         """Mask images and predict them.
 
-        Args:
-            inputs (Tensor): RGB, normalized, (B, 3, H, W).
-            **kwargs: ``mask_ratio``, ``noise`` and ``generator`` of
-                :meth:`MaskedSapiensViT.draw_mask`.
-
-        Returns:
-            Reconstruction: If targets are normalized, predictions are scaled back with mean and
-            variance of the original patches.
+        If targets are normalized, predictions are scaled back with mean and variance of the
+        original patches.
         """
         latent, mask, ids_restore = self.backbone(inputs, **kwargs)
         pred = self.neck(latent, ids_restore).float()  # (B, L, P)
         if self.head.norm_pix:
-            mean, var = patch_statistics(self.head.patchify(inputs))
-            pred = pred * (var + 1e-6).sqrt() + mean
-        pixels = mask[:, :, None].expand_as(pred)
-        return Reconstruction(
-            original=inputs,
-            predicted=self.head.unpatchify(pred),
-            mask=self.head.unpatchify(pixels)[:, :1],
-        )
+            mean, scale = patch_statistics(self.head.patchify(inputs))
+            pred = pred * scale + mean
+        pixels = self.head.unpatchify(mask[:, :, None].expand_as(pred))
+        return Reconstruction(inputs, self.head.unpatchify(pred), pixels[:, :1])
 
 
 _BLOCKS: WeakSet[nn.Module] = WeakSet()
@@ -167,13 +146,7 @@ _BLOCKS: WeakSet[nn.Module] = WeakSet()
 def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
     """An ``auto_wrap_policy`` of FSDP: each transformer block is a unit.
 
-    Args:
-        module (nn.Module): The module to judge. FSDP asks about a model before its parts.
-        recurse (bool): Whether the question is to go on to its children.
-        nonwrapped_numel (int): Not used.
-
-    Returns:
-        bool: The answer.
+    FSDP asks about a model before its parts, with ``recurse`` whether to go on to its children.
     """
     if recurse:
         _BLOCKS.update(find_blocks(module))

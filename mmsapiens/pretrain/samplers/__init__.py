@@ -1,6 +1,5 @@
 """Samplers that can start in the middle of an epoch."""
 
-from .random_order import SampleIndex
 from .resumable_sampler import ResumableBatchSampler, ResumableSampler
 
-__all__ = ['ResumableBatchSampler', 'ResumableSampler', 'SampleIndex']
+__all__ = ['ResumableBatchSampler', 'ResumableSampler']

@@ -37,14 +37,12 @@ def seeded(seed: int) -> Iterator[None]:
 class SampleIndex(int):
     """An int for any dataset; ours also read ``epoch_seed``, of the sampler's seed and the epoch.
 
-    The epoch travels with the index because workers that persist hold a copy of the dataset that
-    cannot be told the epoch.
+    It travels with the index because workers that persist hold a copy of the dataset.
     """
 
     epoch_seed: int
 
     def __new__(cls, index: int, epoch_seed: int) -> SampleIndex:
-        """An index with its seed."""
         new = super().__new__(cls, index)
         new.epoch_seed = epoch_seed
         return new
@@ -74,8 +72,8 @@ class Permutation:
         self._shift = np.uint64(half_bits)
         self._mask = np.uint64((1 << half_bits) - 1)
         counter: np.ndarray = np.arange(1, ROUNDS + 1, dtype=np.uint64)
-        steps = counter * np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64
-        self._keys = _scramble(np.uint64(seed) + steps)
+        # The constant is of SplitMix64.
+        self._keys = _scramble(np.uint64(seed) + counter * np.uint64(0x9E3779B97F4A7C15))
 
     def _permute(self, values: np.ndarray) -> np.ndarray:
         left, right = values >> self._shift, values & self._mask

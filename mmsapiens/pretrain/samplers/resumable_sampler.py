@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -38,19 +38,18 @@ class RemainingOrder:
 
 @DATA_SAMPLERS.register_module()
 class ResumableSampler(Sampler):
-    """Each sample once per epoch, in an order that is a pure function.
+    """Each sample once per epoch, in an order that depends on seed, epoch and dataset alone.
 
-    The order of an epoch depends on the seed, the epoch and the dataset alone, and can be computed
-    at any position without what is in front of it. The processes take one contiguous part each
-    (sizes differ by at most one). Hence the whole state of an epoch is how many samples each
-    process took. If the number of processes changes, what is left is divided again.
+    It can be computed at any position. The processes take one contiguous part each (sizes differ by
+    at most one), so that the whole state of an epoch is how many samples each process took. If the
+    number of processes changes, what is left is divided again.
 
     A dataset with ``block_sizes`` (int64, entries of each shard) has its shards shuffled, then the
     entries inside windows of ``window`` consecutive ones, so that a process reads from few shards
     at a time. Other datasets are shuffled entry by entry.
 
-    Use it with :class:`ResumableBatchSampler`. Iterated by itself it gives all processes the same
-    number of samples, and so leaves out up to ``world_size - 1``, others in each epoch.
+    Iterated without :class:`ResumableBatchSampler` it gives all processes the same number of
+    samples, and so leaves out up to ``world_size - 1``, others in each epoch.
 
     Args:
         dataset (Sized): The dataset.
@@ -71,9 +70,8 @@ class ResumableSampler(Sampler):
         self.total = len(dataset)
         if self.total < self.world_size:
             raise ValueError(
-                f'the dataset has {self.total} samples for '
-                f'{self.world_size} processes. Use fewer processes, or more '
-                'images.'
+                f'the dataset has {self.total} samples for {self.world_size} processes. Use fewer '
+                'processes, or more images.'
             )
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
@@ -85,8 +83,8 @@ class ResumableSampler(Sampler):
         self._sizes = None if sizes is None else np.asarray(sizes)
         if self._sizes is not None and self._sizes.sum() != self.total:
             raise ValueError(
-                f'`block_sizes` of the dataset add up to {self._sizes.sum()},'
-                f' but it has {self.total} entries'
+                f'`block_sizes` of the dataset add up to {self._sizes.sum()}, but it has '
+                f'{self.total} entries'
             )
         self._prepare()
 
@@ -94,15 +92,13 @@ class ResumableSampler(Sampler):
         """Compute what the epoch and the state determine."""
         self.epoch_seed = derive_seed(self.seed, self.epoch)
         self._rests: list[RemainingOrder] = []
-        total = self.total
+        self.left = self.total
         for world_size, taken in self.earlier:
-            self._rests.append(RemainingOrder(total, world_size, taken))
-            total = self._rests[-1].total
-        self.left = total
+            self._rests.append(RemainingOrder(self.left, world_size, taken))
+            self.left = self._rests[-1].total
         if self.shuffle and self._sizes is not None:
             number = len(self._sizes)
             order = Permutation(number, self.epoch_seed)(np.arange(number))
-            self._block_order = order
             sizes = self._sizes[order]
             self._block_starts = np.cumsum(sizes) - sizes
             self._first_entries = (np.cumsum(self._sizes) - self._sizes)[order]
@@ -115,13 +111,12 @@ class ResumableSampler(Sampler):
             return Permutation(self.total, self.epoch_seed)(positions)
         windows: np.ndarray = positions // self.window
         entries = np.empty_like(positions)
-        for window in np.unique(windows):
+        for window in np.unique(windows).tolist():
             here = windows == window
             start = window * self.window
             size = min(self.window, self.total - start)
-            seed = derive_seed(self.epoch_seed, 'window', int(window))
-            shuffled = Permutation(int(size), seed)(positions[here] - start)
-            entries[here] = start + shuffled
+            shuffled = Permutation(size, derive_seed(self.epoch_seed, 'window', window))
+            entries[here] = start + shuffled(positions[here] - start)
         # 'right' passes over empty shards, which start where the next does.
         block = np.searchsorted(self._block_starts, entries, 'right') - 1
         return self._first_entries[block] + entries - self._block_starts[block]
@@ -143,8 +138,7 @@ class ResumableSampler(Sampler):
         positions: np.ndarray = np.arange(part.start, part.stop, dtype=np.int64)
         for rest in reversed(self._rests):
             positions = rest(positions)
-        chosen = self.order(positions).tolist()
-        return [SampleIndex(index, self.epoch_seed) for index in chosen]
+        return [SampleIndex(index, self.epoch_seed) for index in self.order(positions).tolist()]
 
     def __iter__(self) -> Iterator[SampleIndex]:
         for start in range(self.taken, self.min_len, CHUNK):
@@ -170,43 +164,27 @@ class ResumableSampler(Sampler):
         )
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """The state after each process took ``taken`` samples of its share.
+        """For :meth:`load_state_dict` in any number of processes.
 
-        Args:
-            taken (int, optional): Defaults to None, where iterating starts. Samples drawn ahead by
-                workers do not count.
-
-        Returns:
-            dict: For :meth:`load_state_dict`, in any number of processes.
+        The state after each process took ``taken`` samples of its share; by default where iterating
+        starts. Samples drawn ahead by workers do not count.
         """
-        taken = self.taken if taken is None else taken
-        shares = [*self.earlier, (self.world_size, taken)]
+        shares = [*self.earlier, (self.world_size, self.taken if taken is None else taken)]
         return dict(seed=self.seed, epoch=self.epoch, shares=shares, **self.fingerprint())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Start where ``state`` was taken.
-
-        Args:
-            state (dict): See :meth:`state_dict`.
-
-        Raises:
-            ValueError: If it belongs to other data or another order.
-        """
+        """Start where ``state`` was taken, of the same data and order or a ValueError."""
         for name, value in self.fingerprint().items():
             if state[name] != value:
                 raise ValueError(
-                    'the checkpoint was saved in the middle of an epoch of '
-                    f'other data: `{name}` was {state[name]!r} then and is '
-                    f'{value!r}. Resume with the same images and sampler, or '
-                    'use `load_from` without `resume` for a new run.'
+                    'the checkpoint was saved in the middle of an epoch of other data: '
+                    f'`{name}` was {state[name]!r} then and is {value!r}. Resume with the same '
+                    'images and sampler, or use `load_from` without `resume` for a new run.'
                 )
         self.seed, self.epoch = state['seed'], state['epoch']
-        shares: Sequence = [tuple(share) for share in state['shares']]
-        *earlier, (world_size, taken) = shares
-        if world_size == self.world_size:
-            self.earlier, self.taken = earlier, taken
-        else:
-            self.earlier, self.taken = list(shares), 0
+        self.earlier, self.taken = [tuple(share) for share in state['shares']], 0
+        if self.earlier[-1][0] == self.world_size:
+            self.taken = self.earlier.pop()[1]
         self._prepare()
 
 
@@ -215,8 +193,7 @@ class ResumableBatchSampler(BatchSampler):
     """The same number of batches in each process, nothing lost or repeated.
 
     All batches are full but the last: it takes what is left, between 1 and ``batch_size + 1``
-    samples. (One more than a batch occurs where a process has one sample more than the others,
-    whose last batch is just full.)
+    samples (one more where others have one sample less and their last batch is just full).
 
     Args:
         sampler (ResumableSampler): The order of the samples.
@@ -230,21 +207,18 @@ class ResumableBatchSampler(BatchSampler):
     def __init__(self, sampler: ResumableSampler, batch_size: int, drop_last: bool = False) -> None:
         if not isinstance(sampler, ResumableSampler):
             raise TypeError(
-                '`sampler` must be a ResumableSampler, but got '
-                f'{type(sampler).__name__}. Set `sampler=dict(type='
-                "'mmsapiens.ResumableSampler')` in the data loader."
+                f'`sampler` must be a ResumableSampler, but got {type(sampler).__name__}. Set '
+                "`sampler=dict(type='mmsapiens.ResumableSampler')` in the data loader."
             )
         super().__init__(sampler, batch_size, drop_last)
         if len(self) == 0:
             raise ValueError(
-                f'`drop_last=True` leaves nothing: each process has '
-                f'{len(sampler)} samples for a `batch_size` of {batch_size}'
+                f'`drop_last=True` leaves nothing: each process has {len(sampler)} samples for a '
+                f'`batch_size` of {batch_size}'
             )
 
     def _steps(self, samples: int) -> int:
-        if self.drop_last:
-            return samples // self.batch_size
-        return -(-samples // self.batch_size)
+        return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
 
     def __len__(self) -> int:
         """Steps of a whole epoch."""
@@ -268,16 +242,8 @@ class ResumableBatchSampler(BatchSampler):
             stop = sampler.taken + (step + 1) * self.batch_size
             if not self.drop_last:
                 stop = self._taken_after(step + 1)
-            start = sampler.taken + step * self.batch_size
-            yield sampler.indices(start, stop)
+            yield sampler.indices(sampler.taken + step * self.batch_size, stop)
 
     def state_after(self, steps: int) -> dict[str, Any]:
-        """The state of the sampler after ``steps`` steps of training.
-
-        Args:
-            steps (int): Steps done in this epoch since iterating started.
-
-        Returns:
-            dict: For ``ResumableSampler.load_state_dict``.
-        """
+        """State of the sampler after ``steps`` steps in this epoch since iterating started."""
         return self.sampler.state_dict(self._taken_after(steps))

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from mmsapiens.pretrain.datasets import HumanImageDataset
 from mmsapiens.pretrain.datasets.broken_images import TooManyBrokenImagesError
-from mmsapiens.pretrain.samplers import SampleIndex
+from mmsapiens.pretrain.samplers.random_order import SampleIndex
 
 
 @pytest.fixture

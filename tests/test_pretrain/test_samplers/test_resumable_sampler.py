@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from mmsapiens.pretrain.samplers import ResumableBatchSampler, ResumableSampler, SampleIndex
+from mmsapiens.pretrain.samplers import ResumableBatchSampler, ResumableSampler
+from mmsapiens.pretrain.samplers.random_order import SampleIndex
 
 
 class Shards:
