@@ -70,15 +70,14 @@ def people_of_boxes(
     return People(inside, given, origin)
 
 
-def _plain(value: Any) -> Any:
-    """An array as a list; what is none is told apart by its text."""
-    plain = np.asarray(value).tolist()
-    return repr(value) if plain is value else plain
-
-
 def digest(content: Any) -> str:
-    """The start of a hash of lists, mappings, numbers and arrays."""
-    text = json.dumps(content, sort_keys=True, default=_plain)
+    """The start of a hash of lists, mappings, numbers and arrays; of what is none, of its text."""
+
+    def plain(value: Any) -> Any:
+        found = np.asarray(value).tolist()
+        return repr(value) if found is value else found
+
+    text = json.dumps(content, sort_keys=True, default=plain)
     return sha256(text.encode()).hexdigest()[:16]
 
 

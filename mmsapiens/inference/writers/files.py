@@ -16,8 +16,7 @@ from ...core.atomic_files import atomic_write
 from ...io.map_io import write_map
 from ...keypoints.keypoint_sets import get_keypoint_set
 from ...models.tasks import get_task
-from ...structures.predictions import instances
-from ...structures.results import ImageResult, MapResult, PoseResult
+from ...structures.results import ImageResult, MapResult, PoseResult, instances
 from ...visualization.results import draw_overlay, draw_panel
 
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')

@@ -1,8 +1,7 @@
-"""Left and right exchanged, found by geometry.
+"""Left and right exchanged, found by geometry where the image leaves little doubt.
 
-The tests speak only where the image leaves little doubt. Image axes: x to the right, y down; so
-for a face that looks at the camera, the left eye is on the right, and the nose is clockwise from
-the vector right eye -> left eye. Shapes: K keypoints, P those of a part.
+Image axes: x to the right, y down; so for a face that looks at the camera, the left eye is on the
+right, and the nose is clockwise from the vector right eye -> left eye. Shapes: K keypoints.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...keypoints.keypoint_sets import KeypointSet
-from .faults import Finding
+
+Finding = tuple[str, str]
+"""Kind and message of a fault, whose place the caller knows."""
 
 MIN_EYES_PX = 4.0
 MAX_NOSE_SHIFT = 0.35
@@ -74,21 +75,15 @@ def _check_face_and_body(points: np.ndarray, keypoint_set: KeypointSet) -> Itera
     if abs(nose_from_eyes @ across) > MAX_NOSE_SHIFT * width**2:
         return
     drop = float(across[0] * nose_from_eyes[1] - across[1] * nose_from_eyes[0]) / width**2
-    if drop < -MIN_NOSE_DROP:
-        yield (
-            'swapped_face',
-            'eyes and nose of a face that looks at the camera are in mirrored order',
-        )
-        return
     ears = _pair(points, keypoint_set, 'ear')
-    if ears is not None and (ears[0] - ears[1]) @ across < -(width**2):
+    if drop < -MIN_NOSE_DROP:
+        text = 'eyes and nose of a face that looks at the camera are in mirrored order'
+        yield 'swapped_face', text
+    elif ears is not None and (ears[0] - ears[1]) @ across < -(width**2):
         yield 'swapped_face', 'the ears are in the reverse order of the eyes'
     elif drop > MIN_NOSE_DROP and _is_reversed(points, keypoint_set, across):
-        yield (
-            'swapped_body',
-            'shoulders and hips are in the reverse order of the eyes, though '
-            'face and chest are towards the camera',
-        )
+        order = 'shoulders and hips are in the reverse order of the eyes'
+        yield 'swapped_body', f'{order}, though face and chest are towards the camera'
 
 
 def _is_reversed(points: np.ndarray, keypoint_set: KeypointSet, across: np.ndarray) -> bool:
