@@ -12,8 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ..checkpoints.heads import check_loaded
-from ..models.heads import upsample
-from ..models.layers import conv_layers, deconv_layers
+from ..models.heads import conv_layers, deconv_layers, upsample
 from ..registry import MODELS
 from .codecs import BatchedUDPHeatmap
 
