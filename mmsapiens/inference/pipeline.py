@@ -60,8 +60,9 @@ Chunk = tuple[list[Work | ReadFailure], list[Batch]]
 class Pipeline:
     """Networks by task at work on people that ``locator`` finds in a list of images.
 
-    They have the methods of a :class:`.TaskNetwork`. ``batch_size`` samples are a batch, and images a chunk; ``workers`` threads decode, and as many
-    prepare. With ``is_live``, as of a camera, an image is done before the next one is asked for.
+    They have the methods of a :class:`.TaskNetwork`. ``batch_size`` samples are a batch, and images
+    a chunk; ``workers`` threads decode, and as many prepare. With ``is_live``, as of a camera, an
+    image is done before the next one is asked for.
     """
 
     def __init__(
