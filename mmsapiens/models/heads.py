@@ -94,16 +94,10 @@ def upsample(head: nn.Module, feats: Tensor) -> Tensor:
 
 
 class UpsamplingHead(nn.Module):
-    """Transposed convolutions, convolutions, and one output for each pixel.
+    """Transposed convolutions, convolutions, and one output of C channels for each pixel.
 
-    Args:
-        in_channels (int): Width D of the encoder.
-        out_channels (int): Channels C of the output.
-        deconv_out_channels (Sequence[int]): Channels after each transposed convolution, which
-            doubles height and width.
-        conv_out_channels (Sequence[int]): Channels of the convolutions that follow.
-        deconv_kernel_sizes (Sequence[int], optional): Defaults to None, 4 each.
-        conv_kernel_sizes (Sequence[int], optional): Defaults to None, 1 each.
+    The channels are those after each transposed convolution, which doubles height and width, and
+    after the convolutions that follow; kernels are 4 and 1 pixels wide by default.
     """
 
     last: str

@@ -16,7 +16,7 @@ from mmpose.models.heads import HeatmapHead
 from torch import nn
 
 from ..core.formatting import shorten
-from ..engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
+from ..engine.hooks import DataCheckHook, leaf_datasets
 from ..registry import HOOKS
 from .datasets.coco_style_datasets import flat_boxes, is_local
 

@@ -238,7 +238,7 @@ class WholeBodyMetric(CocoMetric):
                 f'only for {sorted(self._others)}'
             )
         self.results2json({}, self.outfile_prefix or '')
-        return {} if self.format_only else dict(self._evaluate_groups())
+        return {} if self.format_only else dict(self._do_python_keypoint_eval(''))
 
     def results2json(self, keypoints: Mapping[int, list], outfile_prefix: str) -> None:
         """Keep the persons of each image, and write ``PREFIX.keypoints.json`` if there is one."""
@@ -260,10 +260,6 @@ class WholeBodyMetric(CocoMetric):
             dump(rows, f'{outfile_prefix}.keypoints.json')
 
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
-        """Called by ``CocoMetric.compute_metrics``."""
-        return self._evaluate_groups()
-
-    def _evaluate_groups(self) -> list[tuple[str, float]]:
         """Pairs of name and figure, and a table of them in the log."""
         figures = []
         table = [f'{"group":<12}{"points":>8}{"AP":>8}{"AR":>8}']

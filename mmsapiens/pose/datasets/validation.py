@@ -174,7 +174,9 @@ def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
         yield 'missing_image', f'{path!r} does not exist'
     elif folder.with_size:
         try:
-            found = _read_size_wh(path)
+            with Image.open(path) as opened:  # reads the header
+                is_turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                found = opened.size[::-1] if is_turned else opened.size
         # PIL raises errors of many types on damaged headers, SyntaxError and struct.error too.
         except Exception as error:
             yield 'unreadable_image', f'{path!r} cannot be read: {error}'
@@ -182,12 +184,3 @@ def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
         if size_wh is not None and found != size_wh:
             given = f'`width` and `height` are {size_wh[0]:g} and {size_wh[1]:g}'
             yield 'wrong_image_size', f'{path!r} has width and height {found}, but {given}'
-
-
-def _read_size_wh(path: str) -> tuple[int, int]:
-    """Width and height of an image as OpenCV loads it, from its header."""
-    with Image.open(path) as image:
-        width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
-            return height, width
-    return width, height
