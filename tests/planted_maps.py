@@ -268,8 +268,9 @@ PLANTED = {
     'depth-constant': Planted('constant_depth', 'depth', change_array('depths', make_constant)),
     'depth-zero': Planted('not_positive_depth', 'depth', change_array('depths', set_pixels(0))),
     'depth-background': Planted(
-        'background_in_depth', 'depth', change_array('depths', set_pixels(1e10))
+        'background_in_depth', 'depth', change_array('depths', set_pixels(1e5))
     ),
+    'depth-far': Planted('infinite_values', 'depth', change_array('depths', set_pixels(1e10))),
     'normal-zero': Planted('zero_normal', 'normal', change_array('normals', set_pixels(0))),
     'normal-shifted': Planted(
         'shifted_normals',

@@ -14,7 +14,8 @@ import numpy as np
 from ..core.errors import BadSampleError
 from ..structures.fields import Field
 
-_SCALAR_CHANNELS = ('Z', 'Y', 'V', 'depth')
+_SCALAR_CHANNELS = ('Z', 'Y', 'V', 'DEPTH')
+_LONG = {'red': 'R', 'green': 'G', 'blue': 'B', 'alpha': 'A'}
 _VECTOR_CHANNELS = (('R', 'G', 'B'), ('X', 'Y', 'Z'))
 _WORDS = {'normal_map': ('normal', 'normals', 'nrm', 'n', 'nn'), 'depth_map': ('depth', 'z')}
 """Field -> names of layers with it; others are called as the field is, without ``_map``."""
@@ -23,7 +24,7 @@ _OTHERS = ('mist', 'p', 'pref', 'position', 'world', 'motion', 'vector', 'veloci
 
 
 class _Layer(NamedTuple):
-    """Channels that belong together, by the last part of their name; header of their part."""
+    """Channels that belong together, by the last part of their name, in capitals; its header."""
 
     name: str
     channels: dict[str, np.ndarray]
@@ -64,6 +65,7 @@ def _layers(parts: Iterable[Any]) -> list[_Layer]:
             if of_part and not f'{prefix}.'.startswith(f'{of_part}.'):
                 prefix = '.'.join(filter(None, (of_part, prefix)))
             new = _Layer(prefix, {}, part.header)
+            last = _LONG.get(last.lower(), last.upper())
             layers.setdefault(prefix, new).channels[last] = channel.pixels
     return list(layers.values())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,18 +13,21 @@ from ..structures.fields import Field
 from .unit_vectors import LENGTHS, normalize_vectors
 
 Maps = TypeVar('Maps', np.ndarray, Tensor)
+FAR = 1e9
+"""Depth, in whatever unit, that is none: renderers write 1e10 where there is nothing."""
 
 
 def has_depth(depth: Maps) -> Maps:
-    """Where a distance was measured, bool; elsewhere programs write 0, NaN or infinity."""
-    return (depth > 0) & (depth < math.inf)
+    """Where a distance was measured, bool; elsewhere programs write 0, NaN, infinity or 1e10."""
+    return (depth > 0) & (depth < FAR)
 
 
 def has_normal(normals: Maps, dim: int = -1) -> Maps:
     """Where vectors have about length 1, bool; others are background or damaged."""
     low, high = LENGTHS
+    parts = normals.unbind(dim) if isinstance(normals, Tensor) else np.moveaxis(normals, dim, 0)
     with np.errstate(over='ignore', invalid='ignore'):
-        square = (normals * normals).sum(dim)
+        square = sum(part * part for part in parts)
     return (square > low**2) & (square < high**2)
 
 

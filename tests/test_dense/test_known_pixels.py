@@ -10,7 +10,7 @@ from mmsapiens.dense.datasets.validation import MapChecks, make_dataset, validat
 from mmsapiens.dense.metrics import NormalAngleMetric, RelativeDepthMetric
 
 VALUES = {
-    'depth': (0, -1, np.nan, np.inf, -np.inf, 65535),
+    'depth': (0, -1, np.nan, np.inf, -np.inf, 65535, 1e10),
     'normal': (0, 0.007, 3, np.nan, np.inf, (0.2, 0.3, 0.3)),
 }
 

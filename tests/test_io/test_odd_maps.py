@@ -61,6 +61,8 @@ def in_layer(name, channels):
         {**COLOR, 'A': GRAY, 'Z': DEPTH},
         {**in_layer('n', UP), 'z.Z': DEPTH},
         {'Y': DEPTH, 'Z': DEPTH},
+        {**in_layer('rgba', COLOR), 'depth.z': DEPTH},
+        {**COLOR, 'Depth.depth': DEPTH},
     ],
 )
 def test_depth_is_found_among_layers(tmp_path, channels):
@@ -72,6 +74,13 @@ def test_depth_is_found_among_layers(tmp_path, channels):
 def test_normals_are_found_beside_colors(tmp_path, name):
     path = write_exr(tmp_path / 'a.exr', {**COLOR, 'A': GRAY, **in_layer(name, UP)})
     assert np.array_equal(read_map(path, 'normal_map'), np.dstack(list(UP.values())))
+
+
+def test_normals_in_small_letters_and_words(tmp_path):
+    for letters in ('xyz', 'rgb', ('red', 'green', 'blue')):
+        channels = {f'normals.{key}': plane for key, plane in zip(letters, UP.values())}
+        path = write_exr(tmp_path / 'a.exr', {**COLOR, **channels})
+        assert read_map(path, 'normal_map')[0, 0].tolist() == [0, 0, 1]
 
 
 def test_parts_are_layers(tmp_path):

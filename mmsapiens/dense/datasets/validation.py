@@ -21,7 +21,7 @@ from ...core.errors import BadSampleError
 from ...core.fault_report import Fault, Track, no_progress
 from ...io.map_io import read_map
 from ...io.painted import mask_of
-from ...ops.known_pixels import are_shifted, has_depth, has_normal, keep_known
+from ...ops.known_pixels import FAR, are_shifted, has_depth, has_normal, keep_known
 from ...ops.normal_frames import convert_normals
 from ...structures.fields import FIELDS
 from ...transforms import LoadCheckedImage
@@ -80,7 +80,7 @@ DENSE_FAULT_KINDS = {
     'wrong_shape': 'a map has another number of channels or dimensions',
     'wrong_type': 'a map holds numbers of another type',
     'nan_values': 'a map has values that are NaN, which it cannot have',
-    'infinite_values': 'a human pixel has a depth that is NaN, infinite or missing (note)',
+    'infinite_values': 'a human pixel has a depth that is NaN, infinite, 1e9 or missing (note)',
     'size_differs': 'a map is not as wide and high as its image',
     'color_labels': 'a label file has colors of no class',
     'unknown_label': 'a label is neither a class nor 255',
@@ -337,7 +337,7 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
 def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]:
     """Find the faults of a depth map, larger is farther, inside a mask, both (H, W)."""
     human = _human_values(depth, mask)
-    is_infinite = np.isinf(human)
+    is_infinite = human >= FAR
     if is_infinite.any():
         yield 'infinite_values', f'{is_infinite.sum()} of {human.size} human pixels'
     known = human[has_depth(human)]

@@ -55,8 +55,8 @@ class LoadDenseTarget(BaseTransform):
 
     Args:
         field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
-        normal_frame (str): Axes of the vectors in the files, 'opengl' or 'opencv'. Defaults to
-            'opengl'.
+        normal_frame (str): Axes of the vectors in the files, 'opengl', 'opencv' or 'directx'.
+            Defaults to 'opengl'.
         label_map (Mapping[int, int], optional): Stored id -> class id; others stay. Defaults to
             None: what the dataset says, ``label_table`` or the stock ``label_map``.
         num_classes (int, optional): Labels, after the map, must be below, or 255. Defaults to None,

@@ -72,6 +72,13 @@ def test_normals_come_in_the_frame_of_the_project(tmp_path):
     )
 
 
+def test_normals_with_green_down(tmp_path):
+    np.save(tmp_path / 'a.npy', np.float32([[[0, -0.6, 0.8]]]))
+    step = LoadDenseTarget('normal_map', normal_frame='directx')
+    normals = step(dict(normal_map_path=str(tmp_path / 'a.npy')))['gt_normal_map']
+    np.testing.assert_allclose(normals, [[[0, 0.6, 0.8]]], atol=1e-6)
+
+
 def test_labels_are_converted_by_the_table_of_the_data_set(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), np.uint8([[0, 3, 255]]))
     table = np.arange(256, dtype=np.uint8)
