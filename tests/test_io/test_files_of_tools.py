@@ -53,10 +53,11 @@ def test_open_image_io():
 
 @pytest.mark.parametrize('name', ['labelmap.txt', 'label_colors.txt'])
 def test_datumaro_masks(name, tmp_path):
-    for folder in ('images', 'labels'):
+    for folder in ('JPEGImages', 'SegmentationClass'):
         (tmp_path / folder).mkdir()
-    Image.fromarray(np.zeros((12, 10, 3), np.uint8)).save(tmp_path / 'images' / 'a.png')
-    (tmp_path / 'labels' / 'a.png').write_bytes((FILES / 'datumaro/a.png').read_bytes())
+    Image.fromarray(np.zeros((12, 10, 3), np.uint8)).save(tmp_path / 'JPEGImages' / 'a.png')
+    labels = tmp_path / 'SegmentationClass' / 'a.png'
+    labels.write_bytes((FILES / 'datumaro/a.png').read_bytes())
     (tmp_path / name).write_bytes((FILES / 'datumaro' / name).read_bytes())
     dataset = DenseFolderDataset(
         data_root=str(tmp_path),

@@ -16,8 +16,8 @@ from ...structures.fields import FIELDS, get_field
 from .paired_files import IMAGE_KEY, Group, PairedFilesDataset, warn
 
 _FOLDERS = {
-    IMAGE_KEY: ('images', 'image', 'rgb'),
-    'seg_map_path': ('labels', 'label'),
+    IMAGE_KEY: ('images', 'image', 'rgb', 'JPEGImages'),
+    'seg_map_path': ('labels', 'label', 'SegmentationClass'),
     'human_mask_path': ('masks', 'mask'),
 }
 
@@ -30,8 +30,8 @@ HI4D_IMAGES = 1195
 class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     """Images in ``images/`` and maps in ``depths/``, ``masks/``, ``labels/``, ....
 
-    ``rgb``, ``mask``, ``depth`` and ``normal`` are found as well, and ``<name>s/`` of a field
-    ``<name>_map`` that was added to ``FIELDS``.
+    ``rgb``, ``mask``, ``depth`` and ``normal`` are found as well, the folders of Pascal VOC and
+    CVAT, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
 
     Args:
         fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
