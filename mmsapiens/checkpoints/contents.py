@@ -96,12 +96,17 @@ class CheckpointInfo:
         return f'{words}, {outputs.get(self.layout, other)}'
 
 
+WRAPPERS = ('module.', '_orig_mod.', 'model.')
+"""What is put in front of the names of all parameters."""
+
+
 def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a checkpoint, whatever they are wrapped in.
 
     Args:
-        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
-            themselves. A leading ``module.``, left by a parallel wrapper, is removed.
+        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` (``model`` in files of other
+            trainers) and ``meta``, or the weights themselves. What wrappers put in front of all
+            names is removed: ``module.``, ``_orig_mod.`` of torch.compile, ``model.`` of Lightning.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
@@ -109,7 +114,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     Raises:
         ValueError: If there are no weights in it.
     """
-    weights = checkpoint.get('state_dict', checkpoint)
+    weights = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
     if not isinstance(weights, Mapping):
         raise ValueError(
             '`state_dict` of the checkpoint must be a dict of tensors, but '
@@ -121,8 +126,8 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             'the checkpoint holds no tensors; its keys are '
             f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
         )
-    if all(key.startswith('module.') for key in tensors):
-        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
+    while wrapper := next((w for w in WRAPPERS if all(key.startswith(w) for key in tensors)), None):
+        tensors = {key.removeprefix(wrapper): value for key, value in tensors.items()}
     return tensors
 
 
