@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ..core.errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
@@ -12,7 +13,7 @@ _FILES = ('http', 'https')
 _STREAMS = ('rtsp', 'rtsps', 'rtmp', 'rtmps', 'rtp', 'udp', 'tcp', 'srt')
 _CHUNK = 1 << 16
 _HEAD = 512
-_STREAM_TYPES = ('multipart/x-mixed-replace', 'mpegurl', 'dash+xml')
+_STREAM_TYPES = ('multipart/', 'mpegurl', 'dash+xml')
 """Parts of the content type of cameras and of playlists."""
 
 
@@ -40,9 +41,10 @@ def without_login(url: str) -> str:
 
 
 def gives_stream(url: str, options: ReadOptions = DEFAULTS) -> bool:
-    """Whether a web address answers with a stream; False if it does not answer."""
+    """Whether a web address answers with a stream, soon."""
     try:
-        return fetch(url, options, whole=False) is None
+        hasty = replace(options, timeout_s=min(5.0, options.timeout_s))
+        return fetch(url, hasty, whole=False) is None
     except ReadError:
         return False
 

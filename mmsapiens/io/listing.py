@@ -40,13 +40,15 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
 
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
     """Images and videos of a folder, in the order of their paths, without hidden ones and those in
-    ``exclude``. Links to folders are followed last, and no folder is read twice.
+    ``exclude``. Links to folders are followed last, and no folder is read twice; those that lead
+    nowhere and folders that may not be read are in the list, to fail as inputs.
     """
     found: list[Path] = []
+    unread: list[OSError] = []
     seen = {os.path.realpath(exclude)} if exclude is not None else set()
     tops = [folder]
     for top in tops:  # which grows
-        for place, folders, files in os.walk(top):
+        for place, folders, files in os.walk(top, onerror=unread.append):
             real = os.path.realpath(place)
             if real in seen and place != str(folder):
                 folders.clear()
@@ -54,17 +56,22 @@ def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = 
             seen.add(real)
             folders[:] = sorted(f for f in folders if recursive and not f.startswith('.'))
             tops += [Path(place, name) for name in folders if os.path.islink(Path(place, name))]
-            found += [
-                Path(place, name)
-                for name in files
-                if not name.startswith('.') and (is_image_name(name) or is_video_name(name))
-            ]
+            shown = [Path(place, name) for name in files if not name.startswith('.')]
+            found += [p for p in shown if is_image_name(p) or is_video_name(p) or _is_lost(p)]
+    found += [Path(error.filename) for error in unread]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def _is_lost(path: Path) -> bool:
+    """Whether it is a link to what may have been a folder and is not there."""
+    return not path.suffix and path.is_symlink() and not path.exists()
 
 
 def read_list(path: Path) -> list[str]:
     """Lines of a text file with an input in each: as from here, or else beside the file."""
-    lines = path.read_text(encoding='utf-8-sig', errors='surrogateescape').splitlines()
+    content = path.read_bytes()
+    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    lines = content.decode(encoding, 'surrogateescape').splitlines()
     texts = [line.strip().strip('"') for line in lines]
     beside = [str(path.parent / text) for text in texts]
     return [

@@ -126,7 +126,7 @@ def read_stream(url: str, source: str, options: ReadOptions = DEFAULTS) -> Itera
     One at a web address that says how long it is, as a playlist with an end, is read as a file.
     """
     container, stream = open_video(url, source, options)
-    if container.duration and url.startswith('http'):
+    if container.duration and url.lower().startswith('http'):
         container.close()
         yield from VideoReader(url, source, options).read()
         return

@@ -293,7 +293,8 @@ def _decode_file(path: Path, source: str, options: ReadOptions) -> NDArray:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise MissingInputError(f'{path} does not exist. Check the path.') from None
+        link = f' leads to {os.readlink(path)}, which' if path.is_symlink() else ''
+        raise MissingInputError(f'{path}{link} does not exist. Check the path.') from None
     except OSError as error:
         raise ReadError(f'{path} cannot be read: {error.strerror or error}') from error
     return decode_image(content, source, options)

@@ -78,6 +78,13 @@ def linked(folder, inputs):
     return names(folder, inputs)
 
 
+def lost(folder):
+    """A folder with a link to a disk that is not there."""
+    make(folder, 'in/a.png')
+    (folder / 'in/day1').symlink_to('/disk/day1')
+    return names(folder, 'in')
+
+
 def listed(folder, inputs):
     """A text file as programs of another system write it, with lines of many kinds."""
     lines = ['# comment', 'a.png', '', '"in/b.png" ', 'more', 'nothing.png', 'files.txt']
@@ -120,6 +127,7 @@ PLACES = {
     'L33': lambda f: linked(f, 'in/**/*.png'),
     'L34': lambda f: listed(f, 'files.txt'),
     'L35': lambda f: listed(f, ['files.txt']),
+    'L37': lost,
     'L36': lambda f: names(f, ['a.png', 'ftp://server/a.png'], 'a.png'),
     'L31': lambda f: names(f, 'in', 'in/a.png', exclude='in'),
 }
