@@ -28,8 +28,7 @@ OPERATOR_MODULES = tuple(f'mmcv.ops.{name}' for name in _OPERATORS.split())
 def fill_mmcv_ext(module: ModuleType) -> None:
     """Let ``mmcv.ops`` import, and find non-maximum suppression.
 
-    Every other name is a function that raises NotImplementedError when it is called, so that an
-    operator names itself in use; some are replaced before, see :func:`fix_operators`.
+    Any other operator names itself when it is called; see :func:`fix_operators`.
     """
     from .mmcv_ops import nms
 

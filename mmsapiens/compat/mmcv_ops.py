@@ -7,6 +7,8 @@ Shapes: N boxes, R regions, B batch, C channels, H W pixels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchvision import ops
@@ -39,18 +41,10 @@ def roi_align(
     )
 
 
-def deform_conv2d(
-    feats: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0,
-    dilation: int | tuple[int, int] = 1,
-    *rest: object,
-) -> Tensor:
-    """Deformable convolution; ``rest`` is what shapes and torchvision say themselves."""
+def deform_conv2d(feats: Tensor, offset: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+    """Deformable convolution; ``rest`` is stride, padding, dilation, and what shapes say."""
     feats, weight = feats.type_as(offset), weight.type_as(offset)  # offsets are what AMP casts
-    return ops.deform_conv2d(feats, offset, weight, None, stride, padding, dilation)
+    return ops.deform_conv2d(feats, offset, weight, None, *rest[:3])
 
 
 def modulated_deform_conv2d(
@@ -59,39 +53,27 @@ def modulated_deform_conv2d(
     mask: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0,
-    dilation: int | tuple[int, int] = 1,
-    *rest: object,
+    *rest: Any,
 ) -> Tensor:
-    """Deformable convolution, version 2.
+    """Deformable convolution, version 2; ``rest`` likewise.
 
     Gradients of offsets differ from the compiled kernel's where a sample lies exactly one pixel
     outside, as with offsets of 0: torchvision takes the slope of one side, mmcv none.
     """
     feats, mask, weight = (each.type_as(offset) for each in (feats, mask, weight))
     bias = bias if bias is None else bias.type_as(offset)
-    return ops.deform_conv2d(feats, offset, weight, bias, stride, padding, dilation, mask)
+    return ops.deform_conv2d(feats, offset, weight, bias, *rest[:3], mask=mask)
 
 
 class MultiScaleDeformableAttnFunction:
     """Multi-scale deformable attention on a GPU, as mmcv computes it on a CPU."""
 
     @staticmethod
-    def apply(
-        value: Tensor,
-        spatial_shapes: Tensor,
-        level_start_index: Tensor,
-        sampling_locations: Tensor,
-        attention_weights: Tensor,
-        im2col_step: int,
-    ) -> Tensor:
+    def apply(value: Tensor, shapes: Tensor, starts: Tensor, *rest: Any) -> Tensor:
         """See ``multi_scale_deformable_attn_pytorch``."""
         from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 
-        return multi_scale_deformable_attn_pytorch(
-            value, spatial_shapes, sampling_locations, attention_weights
-        )
+        return multi_scale_deformable_attn_pytorch(value, shapes, *rest[:2])
 
 
 def sigmoid_focal_loss(

@@ -80,10 +80,9 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
 def fix_multimodal(dependency: ModuleType) -> None:
     """Let mmpretrain be imported beside transformers 5.
 
-    Its multimodal models derive from ``PreTrainedModel`` and import it together with helpers that
-    left ``transformers.modeling_utils`` in 5.0; if that fails the base class is None, and every
-    host that imports mmpretrain ends in a TypeError. It takes any version from 4.28 on for usable.
-    With a newer one these models are left out, as they are without transformers.
+    Its multimodal models import ``PreTrainedModel`` together with helpers that left
+    ``transformers.modeling_utils`` in 5.0; every host that imports mmpretrain ends in a TypeError.
+    With 5 these models are left out, as they are without transformers.
     https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md
     """
     try:
@@ -118,8 +117,8 @@ class _WrappingHue(float):
 def fix_adjust_hue(photometric: ModuleType) -> None:
     """Let ``mmcv.adjust_hue`` take negative shifts.
 
-    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative values since numpy 2.0
-    (NEP 50); older versions wrap modulo 256. https://numpy.org/neps/nep-0050-scalar-promotion.html
+    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative values since numpy 2.0,
+    which wrapped before. https://numpy.org/neps/nep-0050-scalar-promotion.html
     """
     if NumpyVersion(np.__version__) < '2.0.0':
         return

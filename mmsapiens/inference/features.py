@@ -44,12 +44,10 @@ KINDS = ('dense', 'mean', 'cls')
 
 @dataclass
 class FrameFeatures(ImageResult):
-    """Features of an image.
+    """Features of an image, float32, after the final norm.
 
-    Args:
-        features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of all patches, float32
-            (D,); and, if the encoder has a class token, 'cls', float32 (D,). All after the final
-            norm.
+    They are 'dense' (D, h, w); 'mean' of all patches (D,); and, if the encoder has a class token,
+    'cls' (D,).
     """
 
     features: dict[str, NDArray] = field(default_factory=dict)

@@ -20,8 +20,7 @@ from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..models.tasks import get_task, model_size
-from ..structures.predictions import prediction
-from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
+from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
@@ -257,7 +256,7 @@ class SapiensInferencer:
 
         Yields:
             dict[str, list]: For each image 'predictions', one dictionary of
-            :func:`.predictions.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
+            :func:`.results.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
             it was asked for.
         """
         writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.tasks)

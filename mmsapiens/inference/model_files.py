@@ -70,7 +70,6 @@ def find_files(
             f'the config of {task!r} needs weights: give a checkpoint for it '
             f'(`weights`, `--weights {task}=FILE`)'
         )
-    release = (TASKS[task].release if task in TASKS else None) or task
     if weights is None and size == 'tiny':
         raise ValueError(
             f'nothing was released of {PREFIX}tiny, which is for training on '
@@ -78,8 +77,8 @@ def find_files(
             f'{task}=FILE`)'
         )
     if weights is None:
-        find_release(release, size)  # says why there is none
-    return ModelFiles(task, path, resolve_checkpoint(weights, release, size))
+        find_release(task, size)  # says why there is none
+    return ModelFiles(task, path, resolve_checkpoint(weights, task, size))
 
 
 def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, Path]:

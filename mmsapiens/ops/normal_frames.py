@@ -1,7 +1,6 @@
 """Conversion of normals between the axes of different programs.
 
-All frames are those of the camera that took the image, right-handed, with x to the right of the
-image.
+All frames are those of the camera that took the image, with x to the right of the image.
 """
 
 from __future__ import annotations
@@ -12,9 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {'opengl': (1, 1, 1), 'opencv': (1, -1, -1)}
+NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {
+    'opengl': (1, 1, 1),
+    'opencv': (1, -1, -1),
+    'directx': (1, -1, 1),
+}
 """Image -> signs of x, y, z against the frame of this package, 'opengl': x to the right, y up, z
-towards the camera. In 'opencv' y points down and z away from the camera."""
+towards the camera. In 'opencv' y points down and z away from the camera, in 'directx' only y
+down."""
 
 Normals = TypeVar('Normals', np.ndarray, Tensor)
 
@@ -26,9 +30,7 @@ def check_normal_frame(name: str, frame: str) -> None:
 
 
 def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -> Normals:
-    """Express normals in another frame.
-
-    Zero vectors, the pixels without a normal, stay zero.
+    """Express normals in another frame; zero vectors, pixels without a normal, stay zero.
 
     Args:
         normals (np.ndarray | Tensor): Vectors, of any floating or signed type; x, y, z along
@@ -55,8 +57,9 @@ def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -
         )
     signs = [a * b for a, b in zip(NORMAL_FRAMES[source], NORMAL_FRAMES[target])]
     along = [3 if i == dim % len(shape) else 1 for i in range(len(shape))]
+    factors: Normals
     if isinstance(normals, Tensor):
-        factors = torch.tensor(signs, device=normals.device)
-        return normals * factors.to(normals.dtype).view(along) + 0
-    # Adding 0 turns -0 into 0.
-    return normals * np.array(signs, dtype=normals.dtype).reshape(along) + 0
+        factors = torch.tensor(signs, device=normals.device).to(normals.dtype)
+    else:
+        factors = np.array(signs, dtype=normals.dtype)
+    return normals * factors.reshape(along) + 0  # turns -0 into 0

@@ -5,6 +5,9 @@ The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the refineme
 form <https://arxiv.org/abs/1911.07524>`_. Stock blurs every map and takes its logarithm, of which
 it needs nine pixels; only these are computed here.
 
+Near the border of the map stock blurs zeros into the peak, which moves it by up to two pixels.
+There the parabola is fitted to the pixels that exist, unless stock's numbers are asked for.
+
 Shapes: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
 
@@ -15,22 +18,26 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 LOG_FLOOR = 1e-3
 LOG_CEILING = 50.0
 HESSIAN_EPS = torch.finfo(torch.float32).eps
+MIN_REACH = 2
+"""Pixels on each side of a peak that determine a parabola also at the border."""
 NO_PEAK = -1.0
 """Column and row, in heatmap pixels, of a map without a peak."""
+BORDERS = ('fit', 'stock')
+"""What happens to peaks whose blur leaves the map: a fit to what is inside, or zeros outside."""
 BLURRED_AT_ONCE = 512
 """Maps that are blurred as a whole at a time, 100 MB each 512 of 192x256."""
 
 
 def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
-    """The blur of stock for the 3 inner of ``kernel_size + 2`` pixels.
+    """The blur of stock for the 3 inner of S = ``kernel_size + 2`` pixels, (3, S), float32.
 
-    (3, ``kernel_size`` + 2), float32; OpenCV derives the standard deviation from the width (2
-    pixels for 11).
+    OpenCV derives the standard deviation from the width, 2 pixels for 11.
     """
     taps = cv2.getGaussianKernel(kernel_size, 0, cv2.CV_32F)[:, 0]
     matrix = torch.zeros(3, kernel_size + 2)
@@ -39,107 +46,51 @@ def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
     return matrix.to(device)
 
 
-class Maps:
-    """Heatmaps, averaged with those of a mirrored input if there are any.
+def averaged(maps: Tensor, mirrored: Tensor, flip_indices: Sequence[int]) -> Tensor:
+    """Mean of heatmaps (B, K, H, W) and of those of the mirrored input, mirrored back."""
+    if maps.device.type != 'cpu':
+        return (maps + mirrored[:, list(flip_indices)].flip(-1)) * 0.5
+    total: NDArray = np.empty(maps.shape, dtype=np.float32)
+    for sums, ours, others in zip(total, maps.numpy(), mirrored.numpy()):
+        for number, other in enumerate(flip_indices):  # a third of the time of torch
+            cv2.flip(others[other], 1, dst=sums[number])
+            sums[number] += ours[number]
+    total *= 0.5
+    return torch.from_numpy(total)
 
-    The average is never stored as a whole on a CPU: each map is averaged while it is in the cache.
 
-    ``maps`` and ``mirrored``, still mirrored, are (N, H, W), float32; ``partner`` (N,) is the
-    number of each map in ``mirrored``.
+def crop_patches(maps: Tensor, number: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
+    """Squares (M, S, S) of some maps (N, H, W), 0 outside; S = 2 * ``radius`` + 1.
+
+    ``number`` (M,) is that of the map, ``x`` and ``y`` (M,) are the middle of the square.
     """
-
-    def __init__(
-        self, maps: Tensor, mirrored: Tensor | None = None, partner: Tensor | None = None
-    ) -> None:
-        self.maps, self.mirrored, self.partner = maps, mirrored, partner
-        self.height, self.width = maps.shape[1:]
-
-    def select(self, numbers: Tensor) -> Tensor:
-        """Whole maps of the given numbers (M,); (M, H, W)."""
-        maps = self.maps[numbers]
-        if self.mirrored is None or self.partner is None:
-            return maps
-        return (maps + self.mirrored[self.partner[numbers]].flip(-1)) * 0.5
-
-    def pixels(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Values at rows (N, h, 1) and columns (N, 1, w); (N, h, w)."""
-        number = torch.arange(len(self.maps), device=self.maps.device)
-        values = self.maps[number[:, None, None], rows, columns]
-        if self.mirrored is None or self.partner is None:
-            return values
-        columns = self.width - 1 - columns
-        mirror = self.mirrored[self.partner[:, None, None], rows, columns]
-        return (values + mirror) * 0.5
-
-    def peaks(self) -> tuple[Tensor, Tensor]:
-        """Maximum of each map and its position.
-
-        Returns:
-            tuple[Tensor, Tensor]: Maximum (N,), NaN where a map has NaN, and flat index (N,),
-            int64.
-        """
-        if self.maps.device.type == 'cpu':
-            return self._peaks_cpu()
-        everything = torch.arange(len(self.maps), device=self.maps.device)
-        whole = self.maps
-        if self.mirrored is not None:
-            whole = self.select(everything)
-        peaks, index = whole.flatten(1).max(dim=1)
-        return peaks, index
-
-    def _peaks_cpu(self) -> tuple[Tensor, Tensor]:
-        array = self.maps.numpy()
-        rows = array.reshape(len(array), -1)
-        if self.mirrored is None or self.partner is None:
-            index = rows.argmax(axis=1)
-            peaks = rows[np.arange(len(rows)), index]
-            return torch.from_numpy(peaks), torch.from_numpy(index)
-        mirrored, partner = self.mirrored.numpy(), self.partner.tolist()
-        index = np.empty(len(array), dtype=np.int64)
-        peaks = np.empty(len(array), dtype=array.dtype)
-        total = np.empty(array.shape[1:], dtype=array.dtype)
-        flat = total.reshape(-1)
-        for n, other in enumerate(partner):
-            cv2.flip(mirrored[other], 1, dst=total)
-            np.add(total, array[n], out=total)
-            index[n] = flat.argmax()
-            peaks[n] = flat[index[n]]
-        return torch.from_numpy(peaks * 0.5), torch.from_numpy(index)
-
-
-def crop_patches(maps: Maps, x: Tensor, y: Tensor, radius: int) -> Tensor:
-    """Squares around one pixel of each map, 0 outside the map.
-
-    At columns ``x`` and rows ``y`` (N,), int64; (N, 2 * radius + 1, 2 * radius + 1).
-    """
-    height, width = maps.height, maps.width
+    height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=x.device)
     columns, rows = x[:, None] + steps, y[:, None] + steps
     inside = ((rows >= 0) & (rows < height))[:, :, None]
     inside = inside & ((columns >= 0) & (columns < width))[:, None]
-    columns = columns.clamp(0, width - 1)[:, None]
-    rows = rows.clamp(0, height - 1)[:, :, None]
-    return maps.pixels(rows, columns) * inside
+    columns, rows = columns.clamp(0, width - 1)[:, None], rows.clamp(0, height - 1)[:, :, None]
+    return maps[number[:, None, None], rows, columns] * inside
 
 
-def log_neighborhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
-    """Logarithm of the blurred map at the 3x3 pixels around its peak.
+def log_neighborhood(maps: Tensor, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
+    """Logarithm of the blurred maps (N, H, W) at the 3x3 pixels around their peaks, (N, 3, 3).
 
     Stock rescales a blurred map to its former maximum and clips it to [1e-3, 50] in front of the
     logarithm. The scale, a constant summand, vanishes in the derivatives; it matters only to what
-    is clipped, and the maps where that is possible are blurred as a whole.
-
-    ``x``, ``y`` and ``peaks`` are (N,). (N, 3, 3), the border of the map repeated outside it.
+    is clipped, and the maps where that is possible are blurred as a whole. The border of the map is
+    repeated outside it.
     """
     blur = blur_matrix(kernel_size, x.device)
-    patches = crop_patches(maps, x, y, kernel_size // 2 + 1)
+    number = torch.arange(len(x), device=x.device)
+    patches = crop_patches(maps, number, x, y, kernel_size // 2 + 1)
     near = blur @ patches @ blur.T  # (N, 3, 3)
 
+    height, width = maps.shape[1:]
     steps = torch.arange(-1, 2, device=x.device)
-    rows = (y[:, None] + steps).clamp(0, maps.height - 1) - y[:, None] + 1
-    columns = (x[:, None] + steps).clamp(0, maps.width - 1) - x[:, None] + 1
-    number = torch.arange(len(x), device=x.device)[:, None, None]
-    near = near[number, rows[:, :, None], columns[:, None]]
+    rows = (y[:, None] + steps).clamp(0, height - 1) - y[:, None] + 1
+    columns = (x[:, None] + steps).clamp(0, width - 1) - x[:, None] + 1
+    near = near[number[:, None, None], rows[:, :, None], columns[:, None]]
 
     # The true scale is at least 1, as a blur cannot raise a maximum, and at most this.
     lowest, highest = near.flatten(1).amin(1), near.flatten(1).amax(1)
@@ -147,54 +98,41 @@ def log_neighborhood(maps: Maps, x: Tensor, y: Tensor, peaks: Tensor, kernel_siz
     uncertain = (lowest < LOG_FLOOR) | (highest * largest > LOG_CEILING)
     numbers = (uncertain & (peaks > 0)).nonzero()[:, 0]
     if len(numbers):
+        tops = [blurred_maximum(maps[part], kernel_size) for part in numbers.split(BLURRED_AT_ONCE)]
         scale = torch.ones_like(peaks)
-        tops = [
-            blurred_maximum(maps.select(part), kernel_size)
-            for part in numbers.split(BLURRED_AT_ONCE)
-        ]
         scale[numbers] = peaks[numbers] / torch.cat(tops)
         near = near * scale[:, None, None]
     return near.clamp(LOG_FLOOR, LOG_CEILING).log()
 
 
 def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
-    """Maximum of each map after the blur of stock, which is 0 outside it.
-
-    (N, H, W), float32, to (N,).
-    """
-    if maps.device.type == 'cpu':
-        kernel_wh = (kernel_size, kernel_size)
-        blurred = (
-            cv2.GaussianBlur(one, kernel_wh, 0, borderType=cv2.BORDER_CONSTANT)
-            for one in maps.numpy()
-        )
-        tops = np.fromiter((one.max() for one in blurred), np.float32)
-        return torch.from_numpy(tops)
-    return top_by_matrices(maps, kernel_size)
+    """Maximum of each map (N, H, W), float32, after the blur of stock, which is 0 outside it."""
+    if maps.device.type != 'cpu':
+        return top_by_matrices(maps, kernel_size)
+    kernel_wh, border = (kernel_size, kernel_size), cv2.BORDER_CONSTANT
+    tops = (cv2.GaussianBlur(one, kernel_wh, 0, borderType=border).max() for one in maps.numpy())
+    return torch.from_numpy(np.fromiter(tops, np.float32))
 
 
 def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
-    """:func:`blurred_maximum` as products of matrices.
+    """:func:`blurred_maximum` as products of matrices, of the blur along each axis.
 
     For these a GPU is made; a convolution of a single channel leaves most of it idle.
     """
-    rows, columns = (_blur_of_all(size, kernel_size, maps.device) for size in maps.shape[1:])
-    return (rows @ maps @ columns).flatten(1).amax(1)
-
-
-def _blur_of_all(size: int, kernel_size: int, device: torch.device) -> Tensor:
-    """The blur along an axis, symmetric, (size, size)."""
-    taps = blur_matrix(kernel_size, device)[0, :kernel_size]
-    steps = torch.arange(size, device=device)
-    offsets = steps[:, None] - steps + kernel_size // 2
-    inside = (offsets >= 0) & (offsets < kernel_size)
-    return taps[offsets.clamp(0, kernel_size - 1)] * inside
+    taps = blur_matrix(kernel_size, maps.device)[0, :kernel_size]
+    blurs = []
+    for size in maps.shape[1:]:
+        steps = torch.arange(size, device=maps.device)
+        offsets = steps[:, None] - steps + kernel_size // 2
+        inside = (offsets >= 0) & (offsets < kernel_size)
+        blurs.append(taps[offsets.clamp(0, kernel_size - 1)] * inside)
+    return (blurs[0] @ maps @ blurs[1]).flatten(1).amax(1)
 
 
 def newton_step(log_maps: Tensor) -> Tensor:
-    """From the central pixel to the maximum of a parabola.
+    """From the central pixel of log heatmaps (N, 3, 3) to the maximum of a parabola.
 
-    Of log heatmaps (N, 3, 3) what to add to column and row, (N, 2), float64.
+    What to add to column and row, (N, 2), float64.
     """
     f = log_maps.double()
     center = f[:, 1, 1]
@@ -211,12 +149,41 @@ def newton_step(log_maps: Tensor) -> Tensor:
     return -torch.stack([step_x, step_y], dim=1)
 
 
+def fitted_step(patches: Tensor) -> Tensor:
+    """:func:`newton_step` of the parabola that fits the logarithm of patches (N, S, S) best.
+
+    Least squares, as for a `Gaussian <https://doi.org/10.1109/MSP.2011.941846>`_: a pixel counts by
+    the square of its value and by the blur of stock, those outside the map are 0 and do not. At
+    most as far as a patch reaches; 0 where there is no maximum.
+    """
+    side = patches.shape[1]
+    radius = side // 2
+    share = patches.double() / patches.double().flatten(1).amax(1)[:, None, None]
+    taps = torch.from_numpy(cv2.getGaussianKernel(side, 0)[:, 0]).to(patches.device)
+    weights = (share.clamp(min=0).square() * taps[:, None] * taps).flatten(1)  # (N, S * S)
+    steps = torch.arange(-radius, radius + 1, device=patches.device, dtype=torch.float64)
+    y, x = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing='ij'))
+    terms = torch.stack([torch.ones_like(x), x, y, x * x / 2, x * y, y * y / 2], dim=1)
+    products = terms.T * weights[:, None]  # (N, 6, S * S)
+    matrix = products @ terms
+    # Next to nothing: only for maps of a few pixels, which determine no parabola.
+    ridge = 1e-10 * matrix.diagonal(dim1=1, dim2=2).sum(1)
+    matrix = matrix + torch.eye(6, device=matrix.device) * ridge[:, None, None]
+    logs = share.clamp(min=LOG_FLOOR).log().flatten(1)[..., None]
+    _, dx, dy, dxx, dxy, dyy = torch.linalg.solve(matrix, products @ logs)[..., 0].T
+    determinant = dxx * dyy - dxy * dxy
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=1) / determinant[:, None]
+    is_maximum = (dxx < 0) & (determinant > 0)
+    return torch.where(is_maximum[:, None], step, 0).clamp(-radius, radius)
+
+
 def decode_udp_heatmaps(
     heatmaps: Tensor,
     input_size_wh: tuple[int, int],
     blur_kernel_size: int = 11,
     mirrored: Tensor | None = None,
     flip_indices: Sequence[int] | None = None,
+    border: str = 'fit',
 ) -> tuple[Tensor, Tensor]:
     """Keypoints and scores of a batch of heatmaps.
 
@@ -232,6 +199,8 @@ def decode_udp_heatmaps(
             None.
         flip_indices (Sequence[int], optional): For each keypoint its counterpart of the other side,
             needed with ``mirrored``. Defaults to None.
+        border (str): Peaks near the border of the map: 'fit', right for people whom the crop cuts,
+            or 'stock', the numbers of MMPose and of the reference. Defaults to 'fit'.
 
     Returns:
         tuple[Tensor, Tensor]: Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and
@@ -240,46 +209,43 @@ def decode_udp_heatmaps(
     Raises:
         ValueError: If shapes or lengths do not fit, or the kernel is even.
     """
-    _check_arguments(heatmaps, blur_kernel_size, mirrored, flip_indices)
+    if heatmaps.ndim != 4:
+        raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
+    if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
+        raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
+    if border not in BORDERS:
+        raise ValueError(f'`border` must be one of {BORDERS}, but got {border!r}')
     batch, count, height, width = heatmaps.shape
-    device = heatmaps.device
-    whole = heatmaps.detach().float().flatten(0, 1)
-    if mirrored is None or flip_indices is None:
-        maps = Maps(whole)
+    if mirrored is not None and mirrored.shape != heatmaps.shape:
+        raise ValueError(
+            '`mirrored` must have the shape of `heatmaps`, '
+            f'{tuple(heatmaps.shape)}, but got {tuple(mirrored.shape)}'
+        )
+    if mirrored is not None and len(flip_indices or ()) != count:
+        got = None if flip_indices is None else len(flip_indices)
+        raise ValueError(f'`flip_indices` must have {count} entries, but got {got}')
+    maps = heatmaps.detach().float()
+    if mirrored is not None and flip_indices is not None:
+        maps = averaged(maps, mirrored.detach().float(), flip_indices)
+    maps = maps.flatten(0, 1)
+    if maps.device.type == 'cpu':  # a third of the time of torch
+        index = torch.from_numpy(maps.flatten(1).numpy().argmax(axis=1))
     else:
-        partner = torch.as_tensor(flip_indices, device=device)
-        first = torch.arange(batch, device=device)[:, None] * count
-        other = mirrored.detach().float().flatten(0, 1)
-        maps = Maps(whole, other, (first + partner).flatten())
-    peaks, index = maps.peaks()
+        index = maps.flatten(1).argmax(dim=1)
+    peaks = maps.flatten(1).gather(1, index[:, None])[:, 0]
     x, y = index % width, index // width
-    logs = log_neighborhood(maps, x, y, peaks, blur_kernel_size)
+    reach = max(blur_kernel_size // 2 + 1, MIN_REACH)
+    near = torch.minimum(torch.minimum(x, width - 1 - x), torch.minimum(y, height - 1 - y)) < reach
+    near &= (peaks > 0) & (border == 'fit')
+    logs = log_neighborhood(maps, x, y, peaks.where(~near, 0), blur_kernel_size)
     points = torch.stack([x, y], dim=1) + newton_step(logs)  # (N, 2)
+    number = near.nonzero()[:, 0]
+    if len(number):
+        column, row = x[number], y[number]
+        step = fitted_step(crop_patches(maps, number, column, row, reach))
+        points[number] = torch.stack([column, row], dim=1) + step
     points = torch.where((peaks > 0)[:, None], points, NO_PEAK)
     last_wh = points.new_tensor([width - 1, height - 1])
     points = points / last_wh * points.new_tensor(input_size_wh)
     scores = peaks.nan_to_num(0.0)
     return points.view(batch, count, 2), scores.view(batch, count)
-
-
-def _check_arguments(
-    heatmaps: Tensor,
-    blur_kernel_size: int,
-    mirrored: Tensor | None,
-    flip_indices: Sequence[int] | None,
-) -> None:
-    if heatmaps.ndim != 4:
-        raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
-    if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
-        raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
-    if mirrored is None:
-        return
-    if mirrored.shape != heatmaps.shape:
-        raise ValueError(
-            '`mirrored` must have the shape of `heatmaps`, '
-            f'{tuple(heatmaps.shape)}, but got {tuple(mirrored.shape)}'
-        )
-    count = heatmaps.shape[1]
-    if flip_indices is None or len(flip_indices) != count:
-        got = None if flip_indices is None else len(flip_indices)
-        raise ValueError(f'`flip_indices` must have {count} entries, but got {got}')

@@ -13,7 +13,7 @@ from mmsapiens.inference.networks import Options, build_network, to_array
 from mmsapiens.models.heads import HEADS
 from mmsapiens.models.input_rule import InputRule
 from mmsapiens.models.tasks import TASKS
-from mmsapiens.ops import decode_udp_heatmaps
+from mmsapiens.ops.udp_decoding import decode_udp_heatmaps
 from mmsapiens.structures.fields import get_field
 from mmsapiens.structures.results import Image
 from mmsapiens.visualization.maps import color_depth, draw_parts, normals_to_rgb
@@ -64,7 +64,7 @@ def test_heatmaps_are_decoded_as_there():
     case = Case('lite_pose')
     height, width = case.config['shape_h_w']
     rule = LiteRule((height, width), box_padding=case.config['padding'])
-    points, scores = decode_udp_heatmaps(case['inputs/heatmaps'], (width, height))
+    points, scores = decode_udp_heatmaps(case['inputs/heatmaps'], (width, height), border='stock')
     size_hw = case['inputs/image'].shape[:2]
     for index, box in enumerate(case['inputs/boxes'].numpy()):
         in_image = rule.to_image(points[index].numpy(), box, size_hw)

@@ -16,8 +16,8 @@ from ...structures.fields import FIELDS, get_field
 from .paired_files import IMAGE_KEY, Group, PairedFilesDataset, warn
 
 _FOLDERS = {
-    IMAGE_KEY: ('images', 'image', 'rgb'),
-    'seg_map_path': ('labels', 'label'),
+    IMAGE_KEY: ('images', 'image', 'rgb', 'JPEGImages'),
+    'seg_map_path': ('labels', 'label', 'SegmentationClass'),
     'human_mask_path': ('masks', 'mask'),
 }
 
@@ -28,10 +28,10 @@ HI4D_IMAGES = 1195
 
 @DATASETS.register_module()
 class DenseFolderDataset(PairedFilesDataset, BaseDataset):
-    """Images in ``images/`` and maps in ``depths/``, ``masks/``, ....
+    """Images in ``images/`` and maps in ``depths/``, ``masks/``, ``labels/``, ....
 
-    The folders of renders, ``rgb``, ``mask``, ``depth`` and ``normal``, are found as well; so are
-    ``labels/``, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
+    ``rgb``, ``mask``, ``depth`` and ``normal`` are found as well, the folders of Pascal VOC and
+    CVAT, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
 
     Args:
         fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
@@ -46,9 +46,9 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
             npz, exr for maps.
         vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
             None.
+        missing_depth (Sequence[float]): Stored numbers of depth that mean that nothing was
+            measured, such as 65535, beside 0, NaN and infinity. Defaults to none.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
-        lazy_init (bool): As in stock. Defaults to False.
-        metainfo (dict, optional): As in stock. Defaults to None.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
     Raises:
@@ -72,6 +72,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         data_prefix: dict | None = None,
         suffixes: Mapping[str, Sequence[str]] | None = None,
         vocabulary: str | None = None,
+        missing_depth: Sequence[float] = (),
         backend_args: dict | None = None,
         lazy_init: bool = False,
         metainfo: dict | None = None,
@@ -79,6 +80,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     ) -> None:
         self.fields = tuple(get_field(name).name for name in fields)
         self.split = split
+        self.missing_depth = tuple(missing_depth)
         self.backend_args = backend_args
         self._given_suffixes = dict(suffixes or {})
         self._given_folders = dict(data_prefix or {})
@@ -151,8 +153,7 @@ class THuman2Dataset(DenseFolderDataset):
     """One render of each of 526 scans in each of three views.
 
     The release (Yu et al., "Function4D", CVPR 2021) has scans only; the folders of renders are
-    ours, see ``docs/dense_datasets.md``. The paper tests on 1578 images. Samples also have
-    ``view``.
+    ours, see ``docs/dense_datasets.md``. Samples also have ``view``.
 
     Args:
         views (Sequence[str]): Of 'face', 'upper_body' and 'full_body', in the order of the
@@ -196,9 +197,8 @@ class Hi4DDataset(DenseFolderDataset):
     """Images of two people, in the folders of the release.
 
     Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
-    from the camera; their folders are ours, see ``docs/dense_datasets.md``. The paper tests on
-    pairs 28, 32 and 37 seen by camera 4, 1195 images. Samples also have ``sequence``, as
-    'pair28/dance28'.
+    from the camera; their folders are ours, see ``docs/dense_datasets.md``. Samples also have
+    ``sequence``, as 'pair28/dance28'.
 
     Args:
         pairs (Sequence[int]): Numbers of pairs. Defaults to (28, 32, 37).

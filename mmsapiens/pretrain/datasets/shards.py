@@ -119,10 +119,9 @@ class Manifest:
 class ShardStore:
     """Reads bytes of the shards in a folder or on object storage.
 
-    On a disk (network file systems included) and with the 'fsspec' backend it reads where an image
-    is. Other backends only have whole files: such a shard is copied once to ``cache_dir``, which
-    all processes of a machine share, and the ones unused for longest are removed. See
-    :class:`ShardedImageDataset` for the arguments.
+    On a disk and with the 'fsspec' backend it reads where an image is. Other backends only have
+    whole files: such a shard is copied once to ``cache_dir``, which all processes of a machine
+    share, and the ones unused for longest are removed.
     """
 
     def __init__(
@@ -223,9 +222,8 @@ def load_index(store: ShardStore, shard: str, count: int) -> ShardIndex:
 class ShardedImageDataset(UnlabelledImageDataset):
     """Unlabelled images in tar shards (webdataset layout) with an index.
 
-    The index makes any image a seek away, so that the order is the sampler's: exact, the same for
-    any number of workers, and resumable at any sample. ``ResumableSampler`` reads few shards at a
-    time. A process holds the list of shards and the indexes of those it reads.
+    The index makes any image a seek away, so that the order is the sampler's: the same for any
+    number of workers, and resumable at any sample. ``ResumableSampler`` reads few shards at a time.
 
     Args:
         data_root (str): Folder with ``shards.json``, written by ``tools/dataset/pack_shards.py``;

@@ -50,14 +50,11 @@ def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.n
 
 
 class UnlabelledImageDataset(BaseDataset):
-    """Images without labels, as many as you like.
+    """Images without labels, as many as you like: none costs a Python object.
 
-    No image costs a Python object: subclasses keep their names in buffers or read them when needed.
     What a pipeline draws for a sample depends on the sample, the epoch and the seed of the sampler,
-    not on the worker.
-
-    An image that cannot be read is counted, named in a file and replaced by another one, always the
-    same for a sample of an epoch; that one is then seen twice.
+    not on the worker. An image that cannot be read is counted, named in a file and replaced by
+    another one, always the same for a sample of an epoch.
 
     Args:
         pipeline (Sequence[dict | Callable]): Transforms of ``dict(img, img_shape, ori_shape,

@@ -37,9 +37,9 @@ class TailTransformerLayer(TransformerLayer):
 class MaskedPatchDecoder(MAEPretrainDecoder):
     """The stock decoder, with a shorter way for training.
 
-    Attention does not depend on the order of tokens, so the kept and the masked patches stay in the
-    order of the mask, each with its own position. The last block and the projection to pixels then
-    work on the masked patches only, one slice. Weights and numbers are those of the stock class.
+    The tokens stay in the order of the mask, each with its own position, so that the last block and
+    the projection to pixels work on the masked patches only, one slice. Weights and numbers are
+    those of the stock class.
 
     Shapes: B batch, L patches, K kept, M masked, P numbers of a patch.
 

@@ -71,7 +71,7 @@ class Permutation:
         half_bits = max(1, ((max(size, 2) - 1).bit_length() + 1) // 2)
         self._shift = np.uint64(half_bits)
         self._mask = np.uint64((1 << half_bits) - 1)
-        counter = np.arange(1, ROUNDS + 1, dtype=np.uint64)
+        counter: np.ndarray = np.arange(1, ROUNDS + 1, dtype=np.uint64)
         # The constant is of SplitMix64.
         self._keys = _scramble(np.uint64(seed) + counter * np.uint64(0x9E3779B97F4A7C15))
 

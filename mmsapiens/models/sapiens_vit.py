@@ -1,0 +1,208 @@
+"""The vision transformer of Sapiens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .archs import get_arch
+from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
+from .pos_embed import resize_pos_embed
+
+OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap')
+
+
+class SapiensViT(nn.Module):
+    """Plain pre-norm vision transformer of `Sapiens: Foundation for Human Vision Models
+    <https://arxiv.org/abs/2408.12569>`_.
+
+    Parameters have the names of the released checkpoints; load these with
+    :func:`mmsapiens.checkpoints.load_checkpoint`, which takes MAE, clean encoder and fine-tuned
+    files, refuses another size and resizes position embeddings. The class that hosts build from
+    a config also takes ``init_cfg``.
+
+    Shapes: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
+    with a class token.
+
+    Args:
+        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or 'sapiens_2b', with or
+            without the prefix, or 'sapiens_tiny'; or a dict with ``embed_dims``, ``num_layers``,
+            ``num_heads`` and ``feedforward_channels``.
+        img_size (int | Sequence[int]): Height and width in pixels that the position embedding is
+            made for. Other inputs are accepted, the embedding is interpolated. Defaults to (1024,
+            768).
+        patch_size (int): Side of a patch in pixels. Defaults to 16.
+        patch_padding (int | str): Zeros around the image: a number of pixels on each side, or
+            'corner' for the bottom and right up to a multiple of ``patch_size``. Released weights
+            need 2 for pose, LIP and CIHP parsing and normals, and 'corner' for 28-class parsing,
+            depth and pretraining; with the other setting they load and lose accuracy. Defaults to
+            'corner'.
+        out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token' (B, D) or 'avg_featmap'
+            (B, D). Defaults to 'featmap'.
+        out_indices (int | Sequence[int]): Layers to return; negative ones count from the end.
+            Defaults to -1.
+        with_cls_token (bool): Whether to prepend a class token. Defaults to False.
+        final_norm (bool): Whether to normalize after the last layer. Defaults to True.
+        drop_path_rate (float): Stochastic depth of the last layer; it grows linearly from 0.
+            Defaults to 0.
+        frozen_stages (int): -1 trains everything, 0 freezes the patch and position embeddings, n >
+            0 the first n layers as well. Defaults to -1.
+        with_cp (bool): Whether to recompute activations in the backward pass to save memory.
+            Defaults to False.
+
+    Raises:
+        KeyError: If ``arch`` is an unknown name.
+        ValueError: If another argument is out of range.
+    """
+
+    family = 'sapiens'
+    """Name of the family in checkpoints."""
+    num_extra_tokens: int
+
+    def __init__(
+        self,
+        arch: str | Mapping[str, int],
+        img_size: int | Sequence[int] = (1024, 768),
+        patch_size: int = 16,
+        patch_padding: PatchPadding = 'corner',
+        out_type: str = 'featmap',
+        out_indices: int | Sequence[int] = -1,
+        with_cls_token: bool = False,
+        final_norm: bool = True,
+        drop_path_rate: float = 0.0,
+        frozen_stages: int = -1,
+        with_cp: bool = False,
+    ) -> None:
+        super().__init__()
+        self.arch = get_arch(arch)
+        self.embed_dims = self.arch['embed_dims']
+        self.num_layers = self.arch['num_layers']
+        if not isinstance(img_size, int) and len(img_size) != 2:
+            raise ValueError(f'`img_size` must be an int or (height, width), but got {img_size!r}')
+        height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
+        self.img_size = int(height), int(width)
+        if out_type not in OUT_TYPES:
+            raise ValueError(f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
+        if out_type == 'cls_token' and not with_cls_token:
+            raise ValueError("`out_type='cls_token'` needs `with_cls_token=True`")
+        self.out_type = out_type
+        indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
+        depth = self.num_layers
+        if any(not -depth <= index < depth for index in indices):
+            raise ValueError(f'`out_indices` must be in [{-depth}, {depth}), but got {indices}')
+        self.out_indices = tuple(index % depth for index in indices)
+        if not -1 <= frozen_stages <= self.num_layers:
+            raise ValueError(
+                f'`frozen_stages` must be in [-1, {self.num_layers}], but got {frozen_stages}'
+            )
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(f'`drop_path_rate` must be in [0, 1), but got {drop_path_rate}')
+        self.frozen_stages = frozen_stages
+        self.with_cp = with_cp
+        self.num_extra_tokens = int(with_cls_token)
+
+        self.patch_embed = PatchEmbed(self.embed_dims, patch_size, patch_padding)
+        self.patch_grid = self.patch_embed.grid_size(self.img_size)
+        if 0 in self.patch_grid:
+            raise ValueError(
+                f'`img_size` must hold at least one patch of {patch_size} '
+                f'pixels, but got {self.img_size}'
+            )
+        if with_cls_token:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+        num_patches = self.patch_grid[0] * self.patch_grid[1]
+        num_tokens = num_patches + self.num_extra_tokens
+        self.pos_embed = nn.Parameter(torch.zeros(1, num_tokens, self.embed_dims))
+        sizes = self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels']
+        rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
+        self.layers = TransformerLayers(TransformerLayer(*sizes, rate) for rate in rates)
+        self.ln1 = self._norm() if final_norm else nn.Identity()
+        if out_type == 'avg_featmap':
+            self.ln2 = self._norm()
+        self._freeze()
+
+    def _norm(self) -> nn.LayerNorm:
+        return nn.LayerNorm(self.embed_dims, eps=LAYER_NORM_EPS)
+
+    def init_weights(self) -> None:
+        """Initialize at random, embeddings with std 0.02."""
+        self.layers.init_weights()
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        if self.num_extra_tokens:
+            nn.init.trunc_normal_(self.cls_token, std=0.02)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer blocks, first to last."""
+        return self.layers
+
+    def layer_of(self, name: str) -> int:
+        """Depth of a parameter, whose name is without parts of wrappers.
+
+        0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows.
+        """
+        if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
+            return 0
+        place = name.split('.')
+        return int(place[1]) + 1 if place[0] == 'layers' else self.num_layers + 1
+
+    def _freeze(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        frozen = [self.patch_embed, *self.layers[: self.frozen_stages]]
+        if self.frozen_stages == self.num_layers:
+            frozen.append(self.ln1)
+        self.pos_embed.requires_grad = False
+        if self.num_extra_tokens:
+            self.cls_token.requires_grad = False
+        for module in frozen:
+            module.eval()
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> SapiensViT:
+        """Set the mode; frozen layers stay in evaluation mode."""
+        super().train(mode)
+        self._freeze()
+        return self
+
+    def forward(self, img: Tensor) -> tuple[Tensor, ...]:
+        """Extract features.
+
+        Args:
+            img (Tensor): RGB, normalized with the mean and the standard deviation of ImageNet, (B,
+                3, H, W).
+
+        Returns:
+            tuple[Tensor, ...]: One tensor for each of ``out_indices``, of the shape that
+            ``out_type`` says; the final norm is applied to the last layer only.
+        """
+        x, grid = self.patch_embed(img)  # (B, h * w, D)
+        extra = self.num_extra_tokens
+        if extra:
+            cls_token = self.cls_token.expand(x.shape[0], -1, -1)
+            x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, L, D)
+        x = x + resize_pos_embed(self.pos_embed, self.patch_grid, grid, extra)
+        outs = []
+        for index, layer in enumerate(self.layers):
+            if self.with_cp and self.training and torch.is_grad_enabled():
+                x = checkpoint(layer, x, use_reentrant=False)
+            else:
+                x = layer(x)
+            if index == self.num_layers - 1:
+                x = self.ln1(x)
+            if index in self.out_indices:
+                outs.append(self._format(x, grid))
+        return tuple(outs)
+
+    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        if self.out_type == 'raw':
+            return x
+        if self.out_type == 'cls_token':
+            return x[:, 0]
+        patches = x[:, self.num_extra_tokens :]
+        if self.out_type == 'avg_featmap':
+            return self.ln2(patches.mean(dim=1))
+        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
