@@ -19,8 +19,9 @@ def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
 
     ``config`` is a file, a whole config or that of a model.
     """
-    is_file = isinstance(config, (str, Path))
-    whole: Any = Config.fromfile(str(Path(config).expanduser())) if is_file else config
+    whole: Any = config
+    if isinstance(config, (str, Path)):
+        whole = Config.fromfile(str(Path(config).expanduser()))
     model_cfg, scope = whole, None
     if 'model' in whole:
         model_cfg, scope = whole['model'], whole.get('default_scope')

@@ -94,16 +94,10 @@ def upsample(head: nn.Module, feats: Tensor) -> Tensor:
 
 
 class UpsamplingHead(nn.Module):
-    """Transposed convolutions, convolutions, and one output for each pixel.
+    """Transposed convolutions, convolutions, and one output of C channels for each pixel.
 
-    Args:
-        in_channels (int): Width D of the encoder.
-        out_channels (int): Channels C of the output.
-        deconv_out_channels (Sequence[int]): Channels after each transposed convolution, which
-            doubles height and width.
-        conv_out_channels (Sequence[int]): Channels of the convolutions that follow.
-        deconv_kernel_sizes (Sequence[int], optional): Defaults to None, 4 each.
-        conv_kernel_sizes (Sequence[int], optional): Defaults to None, 1 each.
+    The channels are those after each transposed convolution, which doubles height and width, and
+    after the convolutions that follow; kernels are 4 and 1 pixels wide by default.
     """
 
     last: str
@@ -144,6 +138,8 @@ class HeatmapHead(UpsamplingHead):
     last = 'final_layer'
     blur_kernel_size = 11
     """Width of the blur in the decoding, in pixels of the heatmap."""
+    border = 'fit'
+    """How it treats peaks at the border of the map."""
 
     def decode(
         self,
@@ -157,7 +153,7 @@ class HeatmapHead(UpsamplingHead):
         As :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`.
         """
         return decode_udp_heatmaps(
-            maps, input_size_wh, self.blur_kernel_size, mirrored, flip_indices
+            maps, input_size_wh, self.blur_kernel_size, mirrored, flip_indices, border=self.border
         )
 
 

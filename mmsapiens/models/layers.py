@@ -33,18 +33,10 @@ def is_plain_inference(x: Tensor) -> bool:
 
 
 class PatchEmbed(nn.Module):
-    """Linear projection of square patches that do not overlap.
+    """Linear projection of square patches that do not overlap, to tokens of width D.
 
-    Args:
-        embed_dims (int): Width D of a token.
-        patch_size (int): Side of a patch in pixels. Defaults to 16.
-        padding (int | str): Zeros around the image, added after normalization: a number of pixels
-            on each of the four sides, or 'corner' to pad at the bottom and right up to a multiple
-            of ``patch_size``. Defaults to 'corner'.
-        in_channels (int): Channels of the image. Defaults to 3.
-
-    Raises:
-        ValueError: If ``padding`` is neither 'corner' nor an int in [0, ``patch_size``).
+    ``padding`` are zeros around the normalized image: a number of pixels on each of the four sides,
+    or 'corner' to pad at the bottom and right up to a multiple of ``patch_size``.
     """
 
     def __init__(

@@ -40,19 +40,11 @@ def all_pixel_cross_entropy_loss(
     divisor: str = 'pixels',
     ignore_index: int = 255,
 ) -> Tensor:
-    """Weighted cross-entropy, 0 at ignored pixels.
+    """Cross-entropy of logits (B, C, H, W) and class ids (B, H, W), with class weights (C,).
 
-    Args:
-        pred (Tensor): Logits (B, C, H, W).
-        target (Tensor): Class ids (B, H, W), int64.
-        class_weight (Tensor, optional): Weights of the classes (C,). Defaults to None, all 1.
-        divisor (str): What the sum is divided by: 'pixels' B * H * W with the ignored ones, as in
-            the reference implementation; 'valid_pixels' those that are not ignored; 'weights' the
-            sum of the weights of the valid pixels, as in PyTorch. Defaults to 'pixels'.
-        ignore_index (int): Label of ignored pixels. Defaults to 255.
-
-    Returns:
-        Tensor: A scalar, float32; 0 when no pixel is valid.
+    The sum is divided by 'pixels', B * H * W with the ignored ones, as in the reference
+    implementation; 'valid_pixels', those that are not ignored; or 'weights', the sum of the weights
+    of the valid pixels, as in PyTorch. 0 when no pixel is valid.
     """
     pred = full_precision(pred)
     weight = None if class_weight is None else class_weight.to(pred)
@@ -76,7 +68,7 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
 
     Args:
         class_weight (Sequence[float], optional): Weights of the classes. Defaults to None, all 1.
-        divisor (str): 'pixels', 'valid_pixels' or 'weights'. Defaults to 'pixels'.
+        divisor (str): 'pixels', 'valid_pixels' or 'weights', see there. Defaults to 'pixels'.
         loss_weight (float): Factor of the loss. Defaults to 1.
         loss_name (str): Name in the log. Defaults to 'loss_ce'.
 
@@ -154,8 +146,7 @@ class HardKeypointMSELoss(nn.Module):
     """Module form of :func:`hard_keypoint_mse_loss`.
 
     The numbers are those of stock ``KeypointOHKMMSELoss`` (`online hard keypoint mining
-    <https://arxiv.org/abs/1711.07319>`_), without its loop over keypoints, each of which copies the
-    whole gradient.
+    <https://arxiv.org/abs/1711.07319>`_) without its loop, each step of which copies the gradient.
 
     Args:
         use_target_weight (bool): Whether keypoint weights count. Defaults to True.
@@ -196,13 +187,8 @@ class HardKeypointMSELoss(nn.Module):
 def normal_l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """Mean over the valid pixels of a batch of the sum of ``|pred - target|`` over x, y, z.
 
-    Args:
-        pred (Tensor): Vectors of any length (B, 3, H, W).
-        target (Tensor): Unit normals in the same frame (B, 3, H, W).
-        valid (Tensor): Pixels to count, bool (B, H, W).
-
-    Returns:
-        Tensor: A scalar, float32; 0 when no pixel is valid.
+    Vectors of any length and unit normals, (B, 3, H, W), and pixels to count, bool (B, H, W); 0
+    when there is none.
     """
     error = torch.where(valid[:, None], full_precision(pred) - full_precision(target), 0).abs()
     return error.sum() / valid.sum().clamp(min=1)
@@ -271,21 +257,9 @@ def scale_invariant_log_loss(
     the valid pixels whose target is above ``eps``. (So the nearest point of a relative depth map,
     0, has no logarithm and does not count.) Pixels with a NaN in the prediction are left out.
 
-    Args:
-        pred (Tensor): Depth (B, ...), of any sign.
-        target (Tensor): Likewise, at most ``eps`` where there is no target.
-        valid (Tensor, optional): Pixels to count, bool (B, ...). Defaults to None, all with a
-            target.
-        variance_focus (float): Weight of the squared mean; 1 makes the loss blind to a common
-            factor. Defaults to 0.5.
-        eps (float): Smallest target, and what predictions are raised to before the logarithm.
-            Defaults to 1e-6.
-        clamped_slope (float): Gradient of the logarithm where the prediction is at most ``eps``.
-            With the 0 of the reference implementation these pixels learn nothing. Defaults to 0.
-
-    Returns:
-        Tensor: (B,), float32; 0 with zero gradient for a sample without valid pixels and for a
-        perfect prediction.
+    All are (B, ...). Predictions are raised to ``eps`` before the logarithm; there its gradient is
+    ``clamped_slope``: with the 0 of the reference implementation these pixels learn nothing. (B,),
+    0 with zero gradient for a sample without valid pixels and for a perfect prediction.
     """
     pred = full_precision(pred).flatten(1)  # (B, N)
     target = full_precision(target).flatten(1)

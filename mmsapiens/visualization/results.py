@@ -130,19 +130,10 @@ def map_tile(
 def draw_overlay(
     result: ImageResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
-    """Lay the result of a task over its image.
+    """Lay the result of a task over its image, RGB, uint8 (H, W, 3).
 
-    Depth and normals cover the people where a parsing task was run, else the whole image.
-
-    Args:
-        result (ImageResult): With that task.
-        task (str): Such as 'pose-308'.
-        threshold (float): As in :func:`draw_pose`. Defaults to 0.3.
-        opacity (float, optional): Of a map, from 0 to 1, where it hides the image. Defaults to
-            None, :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others.
-
-    Returns:
-        NDArray: RGB, uint8 (H, W, 3).
+    Depth and normals cover the people where a parsing task was run, else the whole image. The
+    opacity of maps is :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others by default.
     """
     found = result.tasks[task]
     if isinstance(found, PoseResult):
