@@ -223,7 +223,7 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = (write or WriteOptions()).open(out, self.tasks, identity, boxes.find_id)
+        folder = (write or WriteOptions()).open(out, self.tasks, identity, boxes.find_entry)
         temporal = _temporal(track, smooth, folder.state)
         if on_start is not None:
             on_start(source.length)
