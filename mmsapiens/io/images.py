@@ -93,6 +93,8 @@ def _foreign_reason(content: bytes) -> str:
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
         remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
         return f'HEIC needs a decoder. {remedy}'
+    if content.startswith((b'\xff\x0a', b'\0\0\0\x0cJXL ')):
+        return 'JPEG XL has no decoder here. Export the image as PNG or JPEG.'
     if content.startswith(LFS_START):
         remedy = 'Fetch the files with `git lfs pull`.'
         return f'it is a pointer of Git LFS instead of the image. {remedy}'

@@ -25,11 +25,12 @@ _MAX_DAMAGE = 10000
 
 
 def is_video_content(head: bytes) -> bool:
-    """Whether a file starts like a video in one of the common containers."""
+    """Whether a file starts like a video in one of the common containers, or a playlist."""
     if head[4:8] == b'ftyp':
         return head[8:12] not in _STILL_BRANDS
     is_avi = head.startswith(b'RIFF') and head[8:12] == b'AVI '
-    return is_avi or head.startswith((b'\x1a\x45\xdf\xa3', b'FLV', b'\0\0\1\xba', b'0&\xb2u'))
+    starts = b'\x1a\x45\xdf\xa3', b'FLV', b'\0\0\1\xba', b'0&\xb2u', b'#EXTM3U'
+    return is_avi or head.startswith(starts)
 
 
 def is_video_file(path: Path) -> bool:
@@ -120,7 +121,8 @@ def decoded(container: Any, stream: Any, on_damage: Callable[[Exception], None])
     while damage <= _MAX_DAMAGE:
         try:
             packet = next(packets)
-            yield from decoder.decode(packet)
+            if packet.size or packet.pts is None:  # an empty one says to go on showing the last
+                yield from decoder.decode(packet)
         except (StopIteration, av.error.EOFError):
             return
         except av.FFmpegError as error:

@@ -1,6 +1,8 @@
 """Cameras and streams: what they are, that they end, and that the newest frame is given."""
 
 import socket
+import socketserver
+import struct
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -140,6 +142,7 @@ def test_a_playlist_with_an_end_is_read_whole(tmp_path):
     with serve(answers) as address:
         assert open_source(f'{address}/list.m3u8').is_live
         assert [frame.index for frame in read(f'{address}/list.m3u8')] == list(range(12))
+    assert len(read(tmp_path / 'list.m3u8')) == 12
 
 
 def test_packets_sent_to_a_port(tmp_path):
@@ -167,6 +170,54 @@ def test_packets_sent_to_a_port(tmp_path):
         done.set()
         sender.join()
     assert [frame.size_hw for frame in frames] == [(48, 64)] * 2
+
+
+class RtspCamera(socketserver.StreamRequestHandler):
+    """Answers as a camera does, and sends packets of a transport stream."""
+
+    packets = b''
+
+    def handle(self):
+        answers = {
+            b'OPTIONS': (b'Public: DESCRIBE, SETUP, PLAY', b''),
+            b'DESCRIBE': (
+                b'Content-Type: application/sdp',
+                b'v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n'
+                b'm=video 0 RTP/AVP 33\r\na=control:track\r\n',
+            ),
+            b'SETUP': (b'Transport: RTP/AVP/TCP;unicast;interleaved=0-1', b''),
+            b'PLAY': (b'Range: npt=0-', b''),
+        }
+        method = b''
+        while method != b'PLAY':
+            method = self.rfile.readline().split()[0]
+            lines = dict(line.split(b':', 1) for line in iter(self.rfile.readline, b'\r\n'))
+            header, body = answers[method]
+            self.wfile.write(
+                b'RTSP/1.0 200 OK\r\nCSeq:%sSession: 1\r\n%s\r\nContent-Length: %d\r\n\r\n%s'
+                % (lines[b'CSeq'].replace(b'\r\n', b'') + b'\r\n', header, len(body), body)
+            )
+        with suppress(OSError):
+            for count in range(10**6):
+                first = count * 1316 % (len(self.packets) // 1316 * 1316)
+                rtp = struct.pack('>BBHII', 0x80, 33, count & 0xFFFF, count * 3000, 1)
+                rtp += self.packets[first : first + 1316]
+                self.wfile.write(struct.pack('>cBH', b'$', 0, len(rtp)) + rtp)
+                time.sleep(0.001)
+
+
+def test_an_rtsp_camera(tmp_path, monkeypatch):
+    make_video(tmp_path / 'a.ts', 25, codec='mpeg2video')
+    monkeypatch.setattr(RtspCamera, 'packets', (tmp_path / 'a.ts').read_bytes())
+    with socketserver.ThreadingTCPServer(('127.0.0.1', 0), RtspCamera) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f'rtsp://user:secret@127.0.0.1:{server.server_address[1]}/cam1'
+        frames = read(url, max_frames=2)
+        server.shutdown()
+    assert [frame.name for frame in frames] == ['cam1/000000', 'cam1/000001']
+    assert frames[0].size_hw == (48, 64)
+    assert frames[0].source == url.replace('user:secret@', '').replace('rtsp:', 'stream:rtsp:')
 
 
 @pytest.mark.parametrize('scheme', ['rtsp', 'rtmp', 'srt', 'http'])
