@@ -1,6 +1,6 @@
 """Maps that other tools wrote: Mitsuba 3.9.1, OpenImageIO 3.2.2, datumaro 1.13.12.
 
-`files_of_tools/` has what they wrote of a sphere (Mitsuba, integrators `dd:depth`, `nn:sh_normal`),
+`tests/formats/maps` has what they wrote of a sphere (Mitsuba, `dd:depth` and `nn:sh_normal`),
 of constant planes (OpenImageIO, three parts, and a crop at (3, 4) of 20 x 24 pixels) and of one
 image with the classes `Hair` and `left hand` (datumaro, formats `voc_segmentation`, `camvid`,
 `coco_instances` and `label_me`), without the images.
@@ -10,7 +10,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,7 +20,7 @@ from PIL import Image
 from mmsapiens.dense.datasets import DenseFolderDataset
 from mmsapiens.io.map_io import read_map, write_map
 
-FILES = Path(__file__).parent / 'files_of_tools'
+FILES = ROOT / 'tests' / 'formats' / 'maps'
 CLASSES = ['Background', 'Left_Hand', 'Hair', 'Right_Hand']
 
 
