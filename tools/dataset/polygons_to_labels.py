@@ -97,7 +97,7 @@ def read_labelme(path: Path, doc: dict) -> Iterator[Sheet]:
         where = f'shape {number} of {path}'
         kind, points = each.get('shape_type') or 'polygon', np.array(each['points'], float)
         outline: Any = None  # a point or a line has no pixels
-        if kind == 'polygon':
+        if kind in ('polygon', 'oriented_rectangle'):
             outline = [points.ravel().tolist()]
         elif kind == 'rectangle' and len(points) >= 2:
             (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
