@@ -296,6 +296,8 @@ def test_marked_depth_is_missing_before_it_is_scaled(tmp_path):
     np.save(tmp_path / 'a.npy', np.where(PERSON, 2.0, -999.0))
     depth = read_map(tmp_path / 'a.npy', 'depth_map', missing=(-999,))
     assert np.array_equal(np.isfinite(depth), PERSON)
+    np.save(tmp_path / 'n.npy', np.dstack(list(UP.values())))
+    assert read_map(tmp_path / 'n.npy', 'normal_map', missing=(1,))[0, 0].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
