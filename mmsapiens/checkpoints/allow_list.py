@@ -32,8 +32,7 @@ class HistoryBuffer:
     min = max = current = mean
 
 
-_buffer: type = HistoryBuffer
-_is_registered = False
+_buffer: type | None = None  # none is registered yet
 
 
 def _buffer_method(owner: Any, name: str) -> Callable:
@@ -52,11 +51,10 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
     HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
     knows this one class, so no file can reach anything else.
     """
-    global _buffer, _is_registered
-    if _is_registered and history_buffer in (None, _buffer):
+    global _buffer
+    if _buffer and history_buffer in (None, _buffer):
         return
-    _is_registered = True
-    former, _buffer = _buffer, history_buffer or _buffer
+    former, _buffer = _buffer, history_buffer or HistoryBuffer
     # Under numpy 1.26 `numpy._core` exists and is empty.
     core = getattr(np, '_core' if np.__version__ >= '2' else 'core')
     # torch's annotation leaves out the pair (object, name it is pickled as). The protocol of
@@ -69,15 +67,11 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
         for name in ('_reconstruct', 'scalar')
         for parent in ('core', '_core')
     ]
-    allowed += [
-        kind
-        for kind in vars(np.dtypes).values()
-        if isinstance(kind, type) and issubclass(kind, np.dtype)
-    ]
+    kinds = (kind for kind in vars(np.dtypes).values() if isinstance(kind, type))
+    allowed += [kind for kind in kinds if issubclass(kind, np.dtype)]
     allowed.append((_buffer_method, 'builtins.getattr'))
-    others = [
-        each for each in torch.serialization.get_safe_globals() if each != (former, _BUFFER_NAME)
-    ]
+    others = torch.serialization.get_safe_globals()
+    others = [each for each in others if each != (former, _BUFFER_NAME)]
     torch.serialization.clear_safe_globals()
     torch.serialization.add_safe_globals([*others, *allowed])
 

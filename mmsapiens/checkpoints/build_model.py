@@ -181,16 +181,11 @@ def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]
     Pretrained tables are square, those of the tasks, and only these if ``is_task``, 4 to 3.
     """
     if info.own and 'img_size' in info.own:
-        height, width = info.own['img_size']
-        return height, width
+        return tuple(info.own['img_size'])
     count = info.num_tokens - int(info.has_cls_token)
-    side = math.isqrt(count)
-    rows = math.isqrt(count * 4 // 3)
-    if side * side == count and not is_task:
-        grid = side, side
-    elif rows * (rows * 3 // 4) == count:
-        grid = rows, rows * 3 // 4
-    else:
+    side, rows = math.isqrt(count), math.isqrt(count * 4 // 3)
+    grid = (rows, rows * 3 // 4) if is_task or side * side != count else (side, side)
+    if grid[0] * grid[1] != count:
         raise ValueError(
             f'the position table has {count} patches, which is '
             f'{"not" if is_task else "neither a square nor"} 4 to 3: give `img_size`, the height '

@@ -17,7 +17,7 @@ from ..models.archs import size_in_words
 from ..models.tasks import RELEASED_PADDING, TASKS
 from .checkpoint_io import read_checkpoint
 from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of
-from .heads import LASTS, SEVERAL, last_weight, split_heads, unknown_keys
+from .heads import KEYS, LASTS, SEVERAL, STOCK_FILE, has_stock_norms, last_weight, split_heads
 from .metadata import KEY, KEYPOINTS, HeadFacts, facts_of_task, heads_of, read_facts
 
 LAYOUTS = {KEYPOINTS: 'pose', 'seg_map': 'seg', 'depth_map': 'depth', 'normal_map': 'normal'}
@@ -194,10 +194,12 @@ def _measure(weights: Mapping[str, Tensor]) -> CheckpointInfo:
     """What names and shapes of weights say for certain; every key must be a known one."""
     family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
     is_bare = family.is_encoder(weights)
-    unknown = [f'{name}.{key}' for name, head in heads.items() for key in unknown_keys(head)]
-    unknown += [
-        key if is_bare else BACKBONE + key for key in encoder if not family.KEYS.fullmatch(key)
-    ]
+    for head in heads.values():
+        if has_stock_norms(head):
+            raise ValueError(STOCK_FILE)
+    unknown = [f'{h}.{key}' for h in heads for key in heads[h] if not KEYS.fullmatch(key)]
+    prefix = '' if is_bare else BACKBONE
+    unknown += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
     unknown += [key for key in others if not is_bare and not family.OTHERS.fullmatch(key)]
     if unknown:
@@ -205,14 +207,16 @@ def _measure(weights: Mapping[str, Tensor]) -> CheckpointInfo:
             f'the checkpoint has {len(unknown)} keys that no Sapiens model has: {unknown[:5]}. It '
             'was trained with another architecture.'
         )
-    facts = dict(
-        family.measure(encoder), family=family.NAME, has_decoder=bool(others) and not is_bare
+    info = CheckpointInfo(
+        **family.measure(encoder),
+        family=family.NAME,
+        has_decoder=bool(others) and not is_bare,
+        tasks=tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL)),
     )
-    facts['tasks'] = tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL))
     for name, head in heads.items():
         if name in LASTS and (weight := last_weight(head)) is not None:
-            facts.update(head=name, out_channels=weight.shape[0])
-    return CheckpointInfo(**facts)
+            info = replace(info, head=name, out_channels=weight.shape[0])
+    return info
 
 
 def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
@@ -234,8 +238,7 @@ def check_same_task(model: nn.Module, meta: Any, path: str | Path | None) -> Non
 
 @cache
 def _releases() -> tuple[dict[str, Any], ...]:
-    text = (files('mmsapiens') / 'zoo' / 'releases.json').read_text(encoding='utf-8')
-    table = json.loads(text)
+    table = json.loads((files('mmsapiens') / 'zoo' / 'releases.json').read_text(encoding='utf-8'))
     return (*table['releases'], *table['superseded'])
 
 

@@ -15,7 +15,7 @@ LASTS = {'head': 'final_layer', 'decode_head': 'conv_seg'}
 SEVERAL = 'heads.'
 """What the name of a head in a model with several starts with."""
 _HEAD = re.compile(r'(head|decode_head|heads\.[^.]+)\.(.+)')
-_KEYS = re.compile(
+KEYS = re.compile(
     r'deconv_layers\.\d+\.weight|(conv_layers\.\d+|final_layer|conv_seg)\.(weight|bias)'
 )
 _NORM_KEY = re.compile(
@@ -26,7 +26,7 @@ _STOCK_NORMS = (
     'has batch norms in its head, which makes it a stock head. Sapiens heads have instance norms '
     'without parameters, and the weights of one give garbage in the other. '
 )
-_STOCK_FILE = f'the checkpoint {_STOCK_NORMS}Load it into the stock model that it was trained with.'
+STOCK_FILE = f'the checkpoint {_STOCK_NORMS}Load it into the stock model that it was trained with.'
 _OUR_HEADS = {
     'head': "`head=dict(type='mmsapiens.InstanceNormHeatmapHead', ...)`",
     'decode_head': "our `decode_head` for the task (such as `type='mmsapiens.ParsingHead'`)",
@@ -40,13 +40,6 @@ def split_heads(state_dict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if match := _HEAD.fullmatch(key):
             heads.setdefault(match[1], {})[match[2]] = value
     return heads
-
-
-def unknown_keys(head: Mapping[str, Any]) -> list[str]:
-    """Keys of a head that none of ours has; a stock head, with batch norms, is a ValueError."""
-    if has_stock_norms(head):
-        raise ValueError(_STOCK_FILE)
-    return [key for key in head if not _KEYS.fullmatch(key)]
 
 
 def last_weight(head: Mapping[str, Any]) -> Any:
@@ -82,7 +75,7 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> 
             f'the model {_STOCK_NORMS}Use {_OUR_HEADS[name]}, or the config of the checkpoint.'
         )
     if has_stock_norms(file) and not has_stock_norms(model):
-        raise ValueError(_STOCK_FILE)
+        raise ValueError(STOCK_FILE)
     theirs, ours = last_weight(file), last_weight(model)
     if theirs is not None and ours is not None and theirs.shape[0] != ours.shape[0]:
         unit = 'keypoints' if f'{LASTS["head"]}.weight' in file else 'output channels'

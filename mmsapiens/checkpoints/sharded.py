@@ -45,10 +45,9 @@ class _IndexUnpickler(pickle.Unpickler):
             return super().find_class(module, name)
         if module in ('pathlib', 'pathlib._local') and 'Path' in name:
             return PurePosixPath  # the folder that it was written to
-        if module == 'torch':
-            found = getattr(torch, name, None)
-            if isinstance(found, (torch.dtype, torch.layout)):
-                return found
+        found = getattr(torch, name, None) if module == 'torch' else None
+        if isinstance(found, (torch.dtype, torch.layout)):
+            return found
         if module == _INDEX_MODULE and '.' not in name:
             found = super().find_class(module, name)
             if isinstance(found, type) and found.__module__ == module:
@@ -61,8 +60,7 @@ class _Reader(dcp.FileSystemReader):
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         metadata = read_index(Path(self.path))
-        storage_meta = getattr(metadata, 'storage_meta', None)
-        if storage_meta is not None:
+        if storage_meta := getattr(metadata, 'storage_meta', None):
             storage_meta.load_id = self.load_id
         return metadata
 
@@ -76,8 +74,8 @@ def read_index(folder: Path) -> Metadata:
         raise ValueError(f'the index {folder / INDEX_FILE} cannot be read: {error}') from None
     if not isinstance(index, Metadata):
         raise ValueError(
-            f'{folder / INDEX_FILE} must hold the index of a sharded '
-            f'checkpoint, but it holds a {type(index).__name__}'
+            f'{folder / INDEX_FILE} must hold the index of a sharded checkpoint, but it holds a '
+            f'{type(index).__name__}'
         )
     return index
 

@@ -37,22 +37,20 @@ def command(
     """
     from ..zoo import download
 
-    failed = False
-    documents: list[dict[str, Any]] = []
+    documents = []
     for release in _wanted(task, size, file_format):
-        document: dict[str, Any] = dict(task=release.task, size=release.size, format=release.format)
+        document = dict(task=release.task, size=release.size, format=release.format)
         try:
             document['path'] = str(download(release, show_bar=not no_bar, **options))
             if not json:
                 click.echo(document['path'])
         except DownloadError as error:
-            failed = True
             report(error)
             document['error'] = str(error)
         documents.append(document)
     if json:
         as_json(documents)
-    return DOWNLOAD if failed else OK
+    return DOWNLOAD if any('error' in document for document in documents) else OK
 
 
 def _wanted(task: str, size: str, file_format: str) -> list[Release]:
@@ -62,8 +60,6 @@ def _wanted(task: str, size: str, file_format: str) -> list[Release]:
     found = [row for row in releases() if row.format == file_format]
     found = [row for row in found if task in (ALL, row.task) and size in (ALL, row.size)]
     if not found:
-        raise KeyError(
-            f'no release for task={task!r}, size={size!r}, '
-            f'format={file_format!r}; see `mmsapiens list`'
-        )
+        asked = f'task={task!r}, size={size!r}, format={file_format!r}'
+        raise KeyError(f'no release for {asked}; see `mmsapiens list`')
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .image_runs import model_options, pick, run_and_report, run_options
+from .image_runs import pick, run_and_report, run_options
 
 
 @click.command('features')
@@ -38,7 +38,6 @@ from .image_runs import model_options, pick, run_and_report, run_options
     metavar='HEIGHT WIDTH',
     help='What images are resized to.',
 )
-@model_options
 @run_options
 def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options: Any) -> int:
     """Write features of INPUTS, which are as for `mmsapiens infer`.

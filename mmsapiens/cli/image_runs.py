@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most inputs that are named one by one."""
-_MODEL_OPTIONS = (
+_OPTIONS = (
     click.option('--device', help='Such as cuda:0 or cpu.'),
     click.option(
         '--dtype', type=click.Choice(['float32', 'bfloat16', 'float16']), default='float32'
@@ -45,8 +45,6 @@ _MODEL_OPTIONS = (
         default='default',
         help="'lite' gives the numbers of the reference's small demos.",
     ),
-)
-_RUN_OPTIONS = (
     click.option(
         '--frame-step', type=POSITIVE, default=1, help='Read every n-th frame of a video.'
     ),
@@ -71,14 +69,9 @@ _RUN_OPTIONS = (
 )
 
 
-def model_options(command: Callable) -> Callable:
-    """Give a command the options that say how networks run."""
-    return reduce(lambda made, option: option(made), reversed(_MODEL_OPTIONS), command)
-
-
 def run_options(command: Callable) -> Callable:
-    """Give a command the options that say how inputs are read and results written."""
-    return reduce(lambda made, option: option(made), reversed(_RUN_OPTIONS), command)
+    """Give a command the options that say how images are read, networks run, results written."""
+    return reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
 
 
 def pick(options: Mapping[str, Any], names: str) -> dict[str, Any]:
@@ -96,13 +89,8 @@ def run_and_report(
 ) -> int:
     """Run over images with a progress bar, report how it ended, and give the exit code.
 
-    Args:
-        make (Callable): Gives something with a method ``run``, such as an inferencer.
-        inputs (tuple[str, ...]): Of the command.
-        out (str): Folder of the results.
-        options (Mapping[str, Any]): Those of :func:`run_options`.
-        arguments (Mapping[str, Any]): Further ones of ``run``.
-        **more: Further entries of the json document.
+    ``make`` gives something with a method ``run``, such as an inferencer; ``options`` are those of
+    :func:`run_options`, ``arguments`` further ones of ``run``, ``more`` entries of the document.
     """
     from ..io.read_options import ReadOptions
 
@@ -123,9 +111,8 @@ def run_and_report(
                 **arguments,
             )
     if options['json']:
-        document = asdict(summary)
-        document.update(folder=str(summary.folder), seconds=round(summary.seconds, 3))
-        as_json({**document, **more})
+        told = dict(folder=str(summary.folder), seconds=round(summary.seconds, 3))
+        as_json({**asdict(summary), **told, **more})
     else:
         _echo_summary(summary)
     return FAILED if summary.failed else 0
@@ -133,10 +120,8 @@ def run_and_report(
 
 @contextmanager
 def warnings_only() -> Iterator[None]:
-    """Only warnings of loggers, and no Python warnings, inside the block.
-
-    The hosts log what they build and load, and warn about each other.
-    """
+    """Only warnings of loggers, and no Python warnings: hosts log what they build, and warn about
+    each other."""
     level = logging.root.manager.disable
     logging.disable(logging.INFO)
     with warnings.catch_warnings():

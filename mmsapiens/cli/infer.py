@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .image_runs import model_options, pick, run_and_report, run_options
+from .image_runs import pick, run_and_report, run_options
 from .output import POSITIVE
 
 SHARE = click.FloatRange(0, 1)
@@ -54,7 +54,6 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=
 )
 @task_files('--weights', '-w', help='A checkpoint instead of the released one.')
 @task_files('--config', '-c', 'configs', help='A config of yours; it needs --weights.')
-@model_options
 @click.option(
     '--flip/--no-flip',
     'flip_test',

@@ -35,18 +35,11 @@ def command(
     A model is a task at a size, with its config.
     """
     rows = [_release_row(release) for release in releases()] if what == 'releases' else _models()
-    rows = [
-        row
-        for row in rows
-        if task in (None, row['task'])
-        and size in (None, row['size'])
-        and file_format in (None, row.get('format', file_format))
-    ]
+    for key, value in dict(task=task, size=size, format=file_format).items():
+        rows = [row for row in rows if value in (None, row.get(key, value))]
     if not rows:
-        raise KeyError(
-            f'nothing to list for task={task!r}, size={size!r}, '
-            f'format={file_format!r}; without options everything is listed'
-        )
+        asked = f'task={task!r}, size={size!r}, format={file_format!r}'
+        raise KeyError(f'nothing to list for {asked}; without options everything is listed')
     if what == 'tasks':
         rows = _tasks(rows)
     if json:
@@ -68,12 +61,7 @@ def _models() -> list[dict[str, Any]]:
     """Each task at each size."""
     released = {(release.task, release.size) for release in releases() if release.format == 'pth'}
     return [
-        dict(
-            task=name,
-            size=size,
-            config=task.tiny if size == 'tiny' else task.config.format(size=size),
-            released=(task.release, size) in released,
-        )
+        dict(task=name, size=size, config=task.config_of(size), released=(name, size) in released)
         for name, task in TASKS.items()
         for size in (*SIZES, 'tiny')
     ]
@@ -81,14 +69,12 @@ def _models() -> list[dict[str, Any]]:
 
 def _tasks(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each task with its sizes."""
-    return [
-        dict(
-            task=task,
-            sizes=[row['size'] for row in models if row['task'] == task],
-            released=[row['size'] for row in models if row['task'] == task and row['released']],
-        )
-        for task in dict.fromkeys(row['task'] for row in models)
-    ]
+    found: dict[str, dict[str, Any]] = {}
+    for row in models:
+        of_task = found.setdefault(row['task'], dict(task=row['task'], sizes=[], released=[]))
+        of_task['sizes'].append(row['size'])
+        of_task['released'] += [row['size']] if row['released'] else []
+    return list(found.values())
 
 
 def _shown(what: str, row: Mapping[str, Any]) -> dict[str, str]:

@@ -1,26 +1,8 @@
 """Models for configs, hooks, optimization, strategies and launching; mmengine only."""
 
-from .hooks import (
-    CheckpointGuardHook,
-    ProgressHook,
-    ResumeDataHook,
-    SafeCheckpointHook,
-    StepSeedHook,
-)
+from .hooks import CheckpointGuardHook
 from .models import SapiensViT
-from .optim import AutocastOptimWrapper, LossGuard, ViTLayerDecayConstructor
-from .strategies import ShardedFSDPStrategy, StrategyRunner
+from .optim import LossGuard
+from .strategies import StrategyRunner
 
-__all__ = [
-    'AutocastOptimWrapper',
-    'CheckpointGuardHook',
-    'LossGuard',
-    'ProgressHook',
-    'ResumeDataHook',
-    'SafeCheckpointHook',
-    'SapiensViT',
-    'ShardedFSDPStrategy',
-    'StepSeedHook',
-    'StrategyRunner',
-    'ViTLayerDecayConstructor',
-]
+__all__ = ['CheckpointGuardHook', 'LossGuard', 'SapiensViT', 'StrategyRunner']

@@ -19,11 +19,9 @@ def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
 
     ``config`` is a file, a whole config or that of a model.
     """
-    whole: Mapping[str, Any]
+    whole: Any = config
     if isinstance(config, (str, Path)):
         whole = Config.fromfile(str(Path(config).expanduser()))
-    else:
-        whole = config
     model_cfg, scope = whole, None
     if 'model' in whole:
         model_cfg, scope = whole['model'], whole.get('default_scope')

@@ -18,8 +18,6 @@ SLURM_VARIABLES = dict(RANK='SLURM_PROCID', LOCAL_RANK='SLURM_LOCALID', WORLD_SI
 """What torch reads -> what srun tells each process."""
 
 AMP_DTYPES = {'bf16': 'bfloat16', 'fp16': 'float16'}
-STOCK_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
-OUR_WRAPPER = 'mmsapiens.AutocastOptimWrapper'
 VISUALIZATION_SWITCHES = {
     'DensePanelHook': 'draw',
     'PoseVisualizationHook': 'enable',
@@ -43,8 +41,7 @@ def read_config(path: str) -> Config:
     """Read a config file."""
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f'the config {path} does not exist. Check the path; those of '
-            'mmsapiens are under configs/.'
+            f'the config {path} does not exist. Check the path; those of mmsapiens are in configs/.'
         )
     try:
         return Config.fromfile(path)
@@ -67,45 +64,39 @@ def set_amp(cfg: Config, amp: str) -> None:
     """Train with mixed precision, on whatever device there is."""
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
-    if kind in STOCK_WRAPPERS:
+    if kind in ('OptimWrapper', 'AmpOptimWrapper'):
         wrapper.pop('loss_scale', None)
-    elif kind not in (OUR_WRAPPER, OUR_WRAPPER.split('.')[1]):
+    elif kind.removeprefix('mmsapiens.') != 'AutocastOptimWrapper':
         raise ValueError(
-            f'`--amp` replaces {" or ".join(STOCK_WRAPPERS)}, but the config uses {kind!r}'
+            f'`--amp` replaces OptimWrapper or AmpOptimWrapper, but the config uses {kind!r}'
         )
-    wrapper.type = OUR_WRAPPER
-    wrapper.dtype = AMP_DTYPES[amp]
+    wrapper.update(type='mmsapiens.AutocastOptimWrapper', dtype=AMP_DTYPES[amp])
 
 
 def set_auto_scale_lr(cfg: Config) -> None:
     """Scale the learning rate with the total batch size."""
     if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise ValueError(
-            '`--auto-scale-lr` needs `auto_scale_lr=dict(base_batch_size=...)`'
-            ' in the config, the total batch size that its `lr` is meant for'
+            '`--auto-scale-lr` needs `auto_scale_lr=dict(base_batch_size=...)` in the config, the '
+            'total batch size that its `lr` is meant for'
         )
     cfg.auto_scale_lr.enable = True
 
 
 def set_resume(cfg: Config, resume: str) -> None:
-    """Continue a run.
-
-    ``resume`` is a checkpoint, or 'auto' for the newest one of the working directory.
-    """
+    """Continue from a checkpoint, or from the newest one of the working directory, 'auto'."""
     cfg.resume = True
     cfg.load_from = None if resume == 'auto' else resume
 
 
 def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
     """Draw predictions with the visualization hook of the host."""
-    hooks: dict = cfg.get('default_hooks', {})
-    hook = hooks.get('visualization') or {}
+    hook: dict = cfg.get('default_hooks', {}).get('visualization') or {}
     kind = hook.get('type', '').split('.')[-1]
     if kind not in VISUALIZATION_SWITCHES:
         raise ValueError(
-            '`--show` and `--show-dir` need `default_hooks.visualization` of '
-            f'one of the types {list(VISUALIZATION_SWITCHES)} in the config, '
-            f'but got {hook or None}'
+            '`--show` and `--show-dir` need `default_hooks.visualization` of one of the types '
+            f'{list(VISUALIZATION_SWITCHES)} in the config, but got {hook or None}'
         )
     hook.update({VISUALIZATION_SWITCHES[kind]: True}, show=show, interval=1)
     if show_dir is None:
@@ -118,10 +109,7 @@ def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
 
 
 def add_dump(cfg: Config, path: str) -> None:
-    """Write all predictions of a test to a pickle file.
-
-    ``path`` ends in .pkl or .pickle.
-    """
+    """Write all predictions of a test to a pickle file."""
     evaluator = cfg.test_evaluator
     metrics = evaluator if isinstance(evaluator, list) else [evaluator]
     cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=path)]
@@ -132,21 +120,19 @@ def read_slurm_variables() -> None:
 
     ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500, unless they are set.
     """
-    source = os.environ
     names = [*SLURM_VARIABLES.values(), 'SLURM_NODELIST']
-    missing = [name for name in names if name not in source]
+    missing = [name for name in names if name not in os.environ]
     if missing:
         raise ValueError(
-            "`launcher='slurm'` needs processes started by srun, as "
-            f'tools/slurm_train.sh does, but {", ".join(missing)} are not set'
+            "`launcher='slurm'` needs processes started by srun, as tools/slurm_train.sh does, but "
+            f'{", ".join(missing)} are not set'
         )
-    for name, slurm_name in SLURM_VARIABLES.items():
-        source[name] = source[slurm_name]
-    if 'MASTER_ADDR' not in source:
-        command = ['scontrol', 'show', 'hostnames', source['SLURM_NODELIST']]
+    os.environ.update({name: os.environ[told] for name, told in SLURM_VARIABLES.items()})
+    if 'MASTER_ADDR' not in os.environ:
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
         hosts = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-        source['MASTER_ADDR'] = hosts.split()[0]
-    source.setdefault('MASTER_PORT', '29500')
+        os.environ['MASTER_ADDR'] = hosts.split()[0]
+    os.environ.setdefault('MASTER_PORT', '29500')
 
 
 def prepare_cpu_processes(cfg: Config) -> None:
@@ -159,8 +145,7 @@ def prepare_cpu_processes(cfg: Config) -> None:
         return
     if cfg.launcher not in ('pytorch', 'slurm'):
         raise ValueError(
-            "`launcher` must be 'pytorch' or 'slurm' on a machine without "
-            f'a GPU, but got {cfg.launcher!r}'
+            f"`launcher` must be 'pytorch' or 'slurm' without a GPU, but got {cfg.launcher!r}"
         )
     if not dist.is_initialized():
         if cfg.launcher == 'slurm':
@@ -181,10 +166,7 @@ def prepare_cpu_processes(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner | FlexibleRunner:
-    """Build the runner that a config asks for.
-
-    That is ``runner_type``, or FlexibleRunner if the config has a ``strategy``, or Runner.
-    """
+    """Build ``runner_type`` of a config, or FlexibleRunner for a ``strategy``, or Runner."""
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     if cfg.get('strategy') is not None:
@@ -195,10 +177,7 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
 
 @contextmanager
 def distributed_run(cfg: Config) -> Iterator[None]:
-    """Prepare processes, and end their group whatever happens.
-
-    An interpreter that ends with a gloo group alive may abort after a good run.
-    """
+    """Prepare processes and end their group: an interpreter that ends with one alive may abort."""
     try:
         prepare_cpu_processes(cfg)
         yield

@@ -5,7 +5,7 @@ Asked for by :func:`mmsapiens.detection.detector.make_detector`. Shapes: N boxes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,8 @@ class MMDetDetector(PersonDetector):
 
     It needs no compiled operators, and gets BGR, for which it was trained.
 
-    Args:
-        config (str | Path | Config): Of the detector.
-        weights (str | Path, optional): Its checkpoint. None leaves the weights random, which is
-            only good for tests.
-        device (str): Where it runs. Defaults to 'cpu'.
-        **thresholds: As in :class:`PersonDetector`.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ValueError: If the weights do not fit.
+    ``config`` is a file or a Config; without ``weights`` they are random, which is only good for
+    tests. ``thresholds`` are as in :class:`PersonDetector`.
     """
 
     def __init__(
@@ -64,18 +56,11 @@ class MMDetDetector(PersonDetector):
             # The image is there, and ground truth is not.
             self.pipeline = Compose([step for step in steps if 'Load' not in str(step['type'])])
 
-    def prepare(self, frame: Image) -> dict[str, Any]:
+    def prepare(self, frame: Image) -> Any:
         """An image as the network wants it."""
-        packed: dict[str, Any] = self.pipeline(
-            dict(
-                img=frame.image,
-                img_id=frame.index,
-                img_path=frame.source,
-                img_shape=frame.size_hw,
-                ori_shape=frame.size_hw,
-            )
-        )
-        return packed
+        size = dict(img_shape=frame.size_hw, ori_shape=frame.size_hw)
+        image = dict(img=frame.image, img_id=frame.index, img_path=frame.source)
+        return self.pipeline({**image, **size})
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
         """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
@@ -89,11 +74,9 @@ class MMDetDetector(PersonDetector):
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Non-maximum suppression as in the reference implementation.
+    """Numbers of the boxes (N, 4), scores (N,), that are kept, best first.
 
-    Boxes count their last pixel: width is ``x2 - x1 + 1``.
-
-    Boxes (N, 4) and scores (N,); the numbers of the kept ones, best first.
+    As in the reference implementation boxes count their last pixel: width is ``x2 - x1 + 1``.
     """
     inclusive = boxes + boxes.new_tensor([0, 0, 1, 1])
     return torchvision.ops.nms(inclusive, scores, iou_threshold)
@@ -107,10 +90,7 @@ def make_detector(
     config: str | Path | Config | None = None,
     **thresholds: Any,
 ) -> MMDetDetector:
-    """The detector of a config, by default RTMDet with the released weights.
-
-    Without ``weights`` the released ones, or random ones with ``allow_random``.
-    """
+    """The detector of a config, by default RTMDet with the released weights, or random ones."""
     if weights is not None or not allow_random:
         weights = resolve_checkpoint(weights, 'detector', 'rtmdet-m')
     return MMDetDetector(config or config_path(CONFIG), weights, device=device, **thresholds)
@@ -122,12 +102,10 @@ def _build(cfg: Config, weights: str | Path | None) -> nn.Module:
     model_cfg.backbone.pop('init_cfg', None)
     model: nn.Module = MODELS.build(model_cfg)
     if weights is not None:
-        state: Mapping[str, Tensor] = get_state_dict(read_checkpoint(weights))
-        state = {
-            key: value for key, value in state.items() if not key.startswith('data_preprocessor.')
-        }
+        state = get_state_dict(read_checkpoint(weights))
+        kept = {key: state[key] for key in state if not key.startswith('data_preprocessor.')}
         try:
-            model.load_state_dict(state, strict=True)
+            model.load_state_dict(kept, strict=True)
         except RuntimeError as error:
             raise ValueError(
                 f'the weights {weights} are not those of the detector: {error}'

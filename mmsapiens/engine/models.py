@@ -12,15 +12,13 @@ from .. import models
 from ..checkpoints.families import fit_encoder
 from ..registry import MODELS
 
-LOSSES = (
+for loss in (
     models.AllPixelCrossEntropyLoss,
     models.HardKeypointMSELoss,
     models.NormalCosineLoss,
     models.NormalL1Loss,
     models.ScaleInvariantLogLoss,
-)
-
-for loss in LOSSES:
+):
     MODELS.register_module(module=loss)
 
 
@@ -56,11 +54,8 @@ class SapiensViT(models.SapiensViT, BaseModule):
         return [str(cfg['checkpoint']) for cfg in cfgs if cfg and 'Pretrained' in cfg['type']]
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says; embeddings with std 0.02.
-
-        Raises:
-            ValueError: If the checkpoint of ``init_cfg`` does not fit.
-        """
+        """Initialize as ``init_cfg`` says, with the name of a file that does not fit; embeddings
+        with std 0.02."""
         files = self.pretrained_files()
         try:
             BaseModule.init_weights(self)
@@ -77,5 +72,4 @@ class SapiensViT(models.SapiensViT, BaseModule):
 
 
 def _fit(module: SapiensViT, state_dict: dict, prefix: str, *_: object) -> None:
-    """Check and adapt weights before they are copied into ``module``."""
     fit_encoder(module, state_dict, prefix)

@@ -44,12 +44,10 @@ KINDS = ('dense', 'mean', 'cls')
 
 @dataclass
 class FrameFeatures(ImageResult):
-    """Features of an image.
+    """Features of an image, float32, after the final norm.
 
-    Args:
-        features (dict[str, NDArray]): 'dense', float32 (D, h, w); 'mean' of all patches, float32
-            (D,); and, if the encoder has a class token, 'cls', float32 (D,). All after the final
-            norm.
+    They are 'dense' (D, h, w); 'mean' of all patches (D,); and, if the encoder has a class token,
+    'cls' (D,).
     """
 
     features: dict[str, NDArray] = field(default_factory=dict)
@@ -82,8 +80,7 @@ class FeatureExtractor:
             aspect. Defaults to (1024, 1024), as in the pretraining.
         mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
             and normalizes as the reference's small demo does. Defaults to 'default'.
-        batch_size (int): Images that the encoder sees at once. Defaults to
-            4.
+        batch_size (int): Images that the encoder sees at once. Defaults to 4.
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         arch (str | Mapping, optional): Size of ``weights`` that are of none of the known ones.
             Defaults to None.
@@ -114,9 +111,8 @@ class FeatureExtractor:
         patch_padding: int | str | None = None,
         task: str | None = None,
     ) -> None:
-        options = Options(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'), dtype, mode=mode
-        )
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.mode, self.device = mode, torch.device(Options(device, dtype, mode=mode).device)
         given = (
             ('batch_size', batch_size, 1),
             ('workers', workers, 1),
@@ -125,7 +121,6 @@ class FeatureExtractor:
         for name, value, least in given:
             if value < least:
                 raise ValueError(f'`{name}` must be at least {least}, but got {value}')
-        self.mode, self.device = mode, torch.device(options.device)
         self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
@@ -141,6 +136,7 @@ class FeatureExtractor:
             rule = replace(rule, mean=LITE_MEAN, std=LITE_STD)
         self.mean, self.std = torch.tensor(rule.mean), torch.tensor(rule.std)
         self.swap_channels = rule.swap_channels
+        self.at_once = batches_at_once(self.device)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -159,11 +155,6 @@ class FeatureExtractor:
                 **weights_identity(self.weights),
             )
         )
-
-    @property
-    def at_once(self) -> int:
-        """Batches that the device should have at a time."""
-        return batches_at_once(self.device)
 
     def count(self, people: People) -> int:
         """One sample, whoever is in the image."""
@@ -219,9 +210,6 @@ class FeatureExtractor:
 
         Yields:
             FrameFeatures | ReadFailure: In the order of the inputs.
-
-        Raises:
-            FrameError: With the image's name, if something went wrong.
         """
         return self._results(open_source(inputs, read).items())
 
@@ -274,10 +262,9 @@ class FeatureExtractor:
             for item in results:
                 if isinstance(item, ImageResult):
                     found: Any = item.tasks['features']
-                    yield FrameFeatures(item.frame, item.people, features=found)
+                    item = FrameFeatures(item.frame, item.people, features=found)
                     del found
-                else:
-                    yield item
+                yield item
                 del item
 
 

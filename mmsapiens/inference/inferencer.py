@@ -21,8 +21,7 @@ from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..io.videos import camera_number
 from ..models.tasks import get_task, model_size
-from ..structures.predictions import prediction
-from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
+from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
 from .networks import Options, TaskNetwork, build_network
 from .pipeline import Pipeline
@@ -101,17 +100,10 @@ class SapiensInferencer:
         size = model_size(model)
         configs = dict(configs or {})
         names = check_tasks(tasks, configs)
-        unknown = sorted(set(configs) - set(names))
-        if unknown:
+        if unknown := sorted(set(configs) - set(names)):
             raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
-        self.options = Options(
-            device or ('cuda' if torch.cuda.is_available() else 'cpu'),
-            dtype,
-            flip_test,
-            compile,
-            batch_size,
-            mode,
-        )
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.options = Options(device, dtype, flip_test, compile, batch_size, mode)
         for name, value in (('batch_size', batch_size), ('workers', workers)):
             if value < 1:
                 raise ValueError(f'`{name}` must be at least 1, but got {value}')
@@ -264,7 +256,7 @@ class SapiensInferencer:
 
         Yields:
             dict[str, list]: For each image 'predictions', one dictionary of
-            :func:`.predictions.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
+            :func:`.results.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
             it was asked for.
         """
         writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.tasks)
@@ -327,8 +319,7 @@ class SapiensInferencer:
             for item in results:
                 if isinstance(item, ReadFailure):
                     if strict:
-                        error = ReadError(item.reason)
-                        raise FrameError([item.name], 'reading', error)
+                        raise FrameError([item.name], 'reading', ReadError(item.reason))
                 elif temporal is not None:
                     item = temporal(item)
                 yield item

@@ -1,11 +1,5 @@
-"""What the reference's small demos do differently, for comparisons.
-
-They are ``lite/demo`` of the `reference implementation
-<https://github.com/facebookresearch/sapiens>`_; ``mode='lite'`` of the inferencer gives their
-numbers. ``docs/inference.md`` says where and why the default mode differs, and which defects are
-not repeated.
-
-Shapes: C channels, H W height and width of the image, h w those of the network's output.
+"""What ``lite/demo`` of the `reference <https://github.com/facebookresearch/sapiens>`_ does
+differently; ``docs/inference.md`` says where and why, and which defects are not repeated.
 """
 
 from __future__ import annotations

@@ -70,7 +70,6 @@ def find_files(
             f'the config of {task!r} needs weights: give a checkpoint for it '
             f'(`weights`, `--weights {task}=FILE`)'
         )
-    release = (TASKS[task].release if task in TASKS else None) or task
     if weights is None and size == 'tiny':
         raise ValueError(
             f'nothing was released of {PREFIX}tiny, which is for training on '
@@ -78,8 +77,8 @@ def find_files(
             f'{task}=FILE`)'
         )
     if weights is None:
-        find_release(release, size)  # says why there is none
-    return ModelFiles(task, path, resolve_checkpoint(weights, release, size))
+        find_release(task, size)  # says why there is none
+    return ModelFiles(task, path, resolve_checkpoint(weights, task, size))
 
 
 def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, Path]:
@@ -110,14 +109,10 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         return {tasks[0]: path}
     found = {}
     for task in tasks:
-        names = [task + suffix for suffix in SUFFIXES]
-        names += [
-            release.file for release in releases() if (release.task, release.size) == (task, size)
-        ]
-        for name in names:
-            if (path / name).is_file():
-                found[task] = path / name
-                break
+        released = [each.file for each in releases() if (each.task, each.size) == (task, size)]
+        names = [*(task + suffix for suffix in SUFFIXES), *released]
+        if there := [path / name for name in names if (path / name).is_file()]:
+            found[task] = there[0]
     if not found:
         raise FileNotFoundError(
             f'`weights`: the folder {path} has no file named by one of the '

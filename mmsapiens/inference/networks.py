@@ -108,11 +108,6 @@ class TaskNetwork:
         return self.model.mean.device
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Type of its weights."""
-        return self.model.dtype
-
-    @property
     def at_once(self) -> int:
         """Batches that its device should have at a time."""
         return batches_at_once(self.device)

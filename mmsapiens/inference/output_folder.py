@@ -121,14 +121,10 @@ class OutputFolder:
     def _is_noted(self, name: str, source: str, style: Mapping[str, Any]) -> bool:
         """Whether there is a line for the same input, drawn in the same way."""
         entry = self.manifest.entries.get(name)
-        return (
-            entry is not None
-            and entry.status == 'done'
-            and entry.source == source
-            and _can_come_again(source)
-            and entry.stamp == _stamp(source)
-            and all((entry.style or {}).get(key) == style[key] for key in style)
-        )
+        if entry is None or not _can_come_again(source):
+            return False
+        is_same = (entry.status, entry.source, entry.stamp) == ('done', source, _stamp(source))
+        return is_same and style.items() <= (entry.style or {}).items()
 
     def _paths(self, name: str, is_video: bool = False) -> list[str]:
         return [path for writer in self.writers for path in writer.paths(name, is_video)]
@@ -155,7 +151,7 @@ class OutputFolder:
             entry is not None
             and entry.frames is not None
             and self._is_noted(name, source, self.video_style)
-            and self._have([self.video.path(name)] if self.video is not None else [])
+            and (self.video is None or self._have([self.video.path(name)]))
             and self._have_frames(name, entry.frames)
         ):
             self.skipped += 1

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ State = dict[str, Any]
 DEFAULT_FPS = 25.0
 
 
-@dataclass(frozen=True)
-class PointState:
+class PointState(NamedTuple):
     """Points (K, 2) and speeds (K, 2) of a person, filtered, and when a point was last seen (K,).
 
     Speeds are in sizes of the person per second; the time of a point that was never seen is -1.
@@ -130,22 +129,14 @@ def _share(cutoff_hz: Any, step_s: NDArray) -> NDArray:
     return 1 / (1 + 1 / (2 * math.pi * cutoff_hz * step_s))
 
 
-def _plain(people: Mapping[int, PointState]) -> dict[str, Any]:
-    """The state of a smoother in JSON types; numbers stay exact."""
-    return {
-        str(number): [state.points.tolist(), state.speeds.tolist(), state.times_s.tolist()]
-        for number, state in people.items()
-    }
-
-
 class TemporalFilter:
     """Gives people of videos their numbers, and smooths their keypoints.
 
-    Results must come in order; a new video starts anew, and single images pass through. A result
-    is a new one, what was given is not changed.
+    Results must come in order; a new video starts from nothing, and single images pass through. A
+    result is a new one, what was given is not changed.
 
     Args:
-        tracker (BoxTracker): Numbers people.
+        tracker (BoxTracker, optional): Numbers people. Defaults to None, one of its own.
         smoothing (Mapping[str, float], optional): Arguments of :class:`OneEuroSmoother`. Defaults
             to None, no smoothing.
         resume (Callable, optional): Name of a video -> state where it goes on, None for its
@@ -177,9 +168,8 @@ class TemporalFilter:
         people = replace(result.people, track_ids=self.tracker.update(result.people.boxes))
         tasks = dict(result.tasks)
         if self.smoothing is not None:
-            time_s = frame.time_s
-            if time_s is None:
-                time_s = frame.index / (frame.fps or DEFAULT_FPS)
+            by_index = frame.index / (frame.fps or DEFAULT_FPS)
+            time_s = by_index if frame.time_s is None else frame.time_s
             for task, found in tasks.items():
                 if isinstance(found, PoseResult):
                     smooth = self._smoother(task).update(
@@ -211,5 +201,9 @@ class TemporalFilter:
         tracker = self.tracker.state()
         people = {task: one.people for task, one in self.smoothers.items()}
         return lambda: dict(
-            tracker=tracker, smoothers={task: _plain(states) for task, states in people.items()}
+            tracker=tracker,
+            smoothers={
+                task: {str(number): [v.tolist() for v in one] for number, one in states.items()}
+                for task, states in people.items()
+            },
         )

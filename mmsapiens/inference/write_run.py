@@ -72,9 +72,8 @@ class WriteOptions:
         image_ids: ImageIds | None = None,
     ) -> OutputFolder:
         """The folder of the results of some tasks; arguments are as in :class:`OutputFolder`."""
-        video = None
-        if self.video is not None:
-            video = AnnotatedVideo(tasks, self.video, self.threshold)
+        show = self.video
+        video = None if show is None else AnnotatedVideo(tasks, show, self.threshold)
         return OutputFolder(
             out,
             self.writers(tasks),

@@ -141,10 +141,8 @@ def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULT
 
 
 def _to_uint8(values: NDArray, source: str) -> NDArray:
-    """Numbers of any type and shape as 0 to 255.
-
-    uint16 is scaled by 1 / 257. Floating point numbers are taken as [0, 1] if none is above 1, else
-    as [0, 255]. Other integers must fit; what is out of range or not finite is a ReadError.
+    """Numbers as 0 to 255: uint16 is scaled by 1 / 257; floats are [0, 1] if none is above 1, else
+    [0, 255] as other integers; what is out of range or not finite is a ReadError.
     """
     if values.dtype == np.uint8:
         return values

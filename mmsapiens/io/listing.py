@@ -34,10 +34,8 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
 
 
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
-    """Images and videos of a folder, in the order of their paths.
-
-    Hidden files and folders, files of other kinds, and the folder ``exclude`` are left out; links
-    to folders are not followed.
+    """Images and videos of a folder, in the order of their paths, without hidden ones and those in
+    ``exclude``; links to folders are not followed.
     """
     found = []
     left_out = exclude.resolve() if exclude is not None else None
@@ -80,10 +78,7 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
 
 
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
-    """Files that match a pattern, sorted; ``**`` stands for any folders.
-
-    The folder ``exclude`` is left out, unless the pattern begins with a folder in it.
-    """
+    """Files that match a pattern, sorted, without those in ``exclude`` unless it begins there."""
     paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:
         left_out, root = exclude.resolve(), glob_root(pattern).resolve()

@@ -13,14 +13,10 @@ _MAX_BYTES = 150
 
 
 def clean_part(text: str) -> str:
-    """One part of a name without what file systems refuse; at most 150 bytes, never empty.
-
-    Unicode, dots and spaces stay.
-    """
+    """One part of a name without what file systems refuse; at most 150 bytes, never empty."""
     raw = text.encode('utf-8', 'surrogateescape')
     text = _FORBIDDEN.sub('_', raw.decode('utf-8', 'replace'))
-    text = text.encode('utf-8')[:_MAX_BYTES].decode('utf-8', 'ignore')
-    text = text.strip(' ')
+    text = text.encode('utf-8')[:_MAX_BYTES].decode('utf-8', 'ignore').strip(' ')
     return text if text.strip('.') else '_'
 
 
@@ -37,11 +33,10 @@ def name_of_url(url: str) -> str:
 
 
 class OutputNames:
-    """Gives each input a name that no other has in this run.
+    """Gives each input a name that no other has in this run, also where a file system ignores case.
 
-    Two names are the same if a file system that ignores case, or composes accents, takes them for
-    the same. The first keeps its name; a later one gets its suffix ('a' and 'a_png'), or else a
-    number ('a_2'). A folder with the name of a video becomes 'clip_pictures'.
+    The first keeps its name; a later one gets its suffix ('a_png'), or else a number ('a_2'). A
+    folder with the name of a video becomes 'clip_pictures'.
     """
 
     def __init__(self) -> None:

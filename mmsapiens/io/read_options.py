@@ -59,18 +59,9 @@ class ReadOptions:
             )
 
     def identity(self) -> dict[str, Any]:
-        """What the results of a run depend on, of JSON types.
-
-        Limits only decide whether there are results.
-        """
-        return dict(
-            channel_order=self.channel_order,
-            alpha_background=list(self.alpha_background),
-            frame_step=self.frame_step,
-            start_s=self.start_s,
-            end_s=self.end_s,
-            max_frames=self.max_frames,
-        )
+        """What the results of a run depend on; limits only decide whether there are results."""
+        names = 'channel_order alpha_background frame_step start_s end_s max_frames'
+        return {name: getattr(self, name) for name in names.split()}
 
 
 DEFAULTS = ReadOptions()

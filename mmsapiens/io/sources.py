@@ -179,11 +179,8 @@ class _Reader:
         except MissingInputError as error:
             path = Path(Path(text).name or '_')
             yield ReadFailure(self.names.take(name_of_path(path), path.suffix), text, str(error))
-            return
-        if files is None:
-            yield from self.camera(camera_number(text) or 0)
         else:
-            yield from self.files(files)
+            yield from self.camera(camera_number(text) or 0) if files is None else self.files(files)
 
     def files(self, files: Iterable[tuple[Path, Path]]) -> Items:
         for path, root in files:

@@ -94,13 +94,7 @@ def download(
 
 
 def resolve_checkpoint(
-    checkpoint: str | os.PathLike[str] | None,
-    task: str,
-    size: str,
-    format: str = 'pth',
-    *,
-    show_bar: bool = True,
-    notify: Callable[[str], None] = print_line,
+    checkpoint: str | os.PathLike[str] | None, task: str, size: str, format: str = 'pth'
 ) -> Path:
     """The file to load for a model.
 
@@ -108,14 +102,13 @@ def resolve_checkpoint(
         checkpoint (str | Path, optional): A file or a folder in shards, which is taken as it is;
             None takes the release.
         task, size, format: As in :func:`find_release`.
-        show_bar, notify: As in :func:`download`.
 
     Raises:
         FileNotFoundError: If there is no such file.
         IntegrityError: If it is a web page, a Git LFS pointer or empty.
     """
     if checkpoint is None:
-        return download(task, size, format, show_bar=show_bar, notify=notify)
+        return download(task, size, format)
     path = Path(checkpoint).expanduser()
     if not path.exists():
         raise FileNotFoundError(
@@ -133,10 +126,8 @@ def resolve_checkpoint(
 class _Records:
     """What this machine knows about releases: ``records.json`` in the cache.
 
-    Where no hash of a release is published, the first download records its hash and commit; later
-    ones, from any mirror, must agree. The section ``releases`` has the SHA-256, commit and origin
-    of each release by its key; ``files`` the size, time and SHA-256 of files by their path;
-    ``licenses`` those that were shown.
+    Section ``releases`` has the SHA-256, commit and origin of each by its key, published or of the
+    first download; ``files`` size, time and SHA-256 by path; ``licenses`` those that were shown.
     """
 
     def __init__(self) -> None:
@@ -172,7 +163,7 @@ class _Records:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
-            document: dict[str, dict[str, Any]] = json.loads(self.path.read_text(encoding='utf-8'))
+            return dict(json.loads(self.path.read_text(encoding='utf-8')))
         except FileNotFoundError:
             return {}
         except ValueError as error:
@@ -180,7 +171,6 @@ class _Records:
                 f'{self.path}: is damaged ({error}), and without it no download can be compared '
                 'with the first one; remove it to start again'
             ) from None
-        return document
 
 
 def _unwritable(name: str, error: OSError) -> DownloadError:
@@ -227,18 +217,16 @@ class _Download:
 
     def fetch(self, verify: bool) -> Path:
         """Fetch the file and give it its name."""
-        name, task = self.release.file, f'{self.release.task} {self.release.size}'
         if is_offline():
             raise self._error(
                 f'is not in {self.path.parent}, and MMSAPIENS_OFFLINE or HF_HUB_OFFLINE forbids '
-                f'the network: run `mmsapiens download {task}` where there is one and copy the '
-                f'folder {cache_dir()}, {_OWN_FILE}'
+                f'the network: run `mmsapiens download {self.release.task} {self.release.size}` '
+                f'where there is one and copy the folder {cache_dir()}, {_OWN_FILE}'
             )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_name(f'.{name}.lock')):  # others wait
-                found = self.cached(verify)
-                if found is not None:
+            with FileLock(self.path.with_name(f'.{self.path.name}.lock')):  # others wait
+                if (found := self.cached(verify)) is not None:
                     return found
                 self._show_license()
                 remote = self._with_retries(self._head)
@@ -396,11 +384,8 @@ class _Download:
         if self.records.get('licenses', name):
             return
         self.records.put('licenses', name, True)
-        license = table()['licenses'][name]
-        self.notify(
-            f'The weights are under {license["name"]} ({license["url"]}): {license["note"]}. '
-            'This is said once.'
-        )
+        told = 'The weights are under {name} ({url}): {note}. This is said once.'
+        self.notify(told.format(**table()['licenses'][name]))
 
 
 class _NoBar(tqdm):

@@ -93,9 +93,9 @@ def find_release(task: str, size: str, format: str = 'pth') -> Release:
     """
     short = size.lower().removeprefix('sapiens').lstrip('-_')
     of_task = [row for row in releases() if row.task == task]
-    for row in of_task:
-        if (row.size, row.format) == (short, format):
-            return row
+    formats = {row.format: row for row in of_task if row.size == short}
+    if format in formats:
+        return formats[format]
     for absent in table()['absent']:
         if absent['task'] == task and absent['size'] in (None, short):
             raise KeyError(
@@ -105,8 +105,9 @@ def find_release(task: str, size: str, format: str = 'pth') -> Release:
     if not of_task:
         known = sorted({row.task for row in releases()})
         raise KeyError(f'`task` must be one of {known}, but got {task!r}')
-    sizes = list(dict.fromkeys(row.size for row in of_task))
-    if short not in sizes:
+    if not formats:
+        sizes = list(dict.fromkeys(row.size for row in of_task))
         raise KeyError(f'`size` must be one of {sizes} for the task {task!r}, but got {size!r}')
-    formats = [row.format for row in of_task if row.size == short]
-    raise KeyError(f'`format` must be one of {formats} for {task!r} {short!r}, but got {format!r}')
+    raise KeyError(
+        f'`format` must be one of {list(formats)} for {task!r} {short!r}, but got {format!r}'
+    )

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from mmsapiens.cli.doctor import check_devices, check_storage
-from mmsapiens.cli.installed import PROBLEM, check_binaries
+from mmsapiens.cli.doctor import PROBLEM, check_binaries, check_devices, check_storage
 from mmsapiens.cli.main import run
 
 
@@ -30,7 +29,7 @@ def check(function, folder):
     code = (
         'import json, sys\n'
         'from dataclasses import asdict\n'
-        f'from mmsapiens.cli.installed import {function}\n'
+        f'from mmsapiens.cli.doctor import {function}\n'
         f'print(json.dumps([asdict(row) for row in {function}()]))\n'
         "assert 'torch' not in sys.modules\n"
     )
@@ -163,7 +162,7 @@ def test_devices_name_the_processor():
 
 def test_command_reports_and_has_an_exit_code(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MMSAPIENS_HOME', str(tmp_path))
-    monkeypatch.setattr('mmsapiens.cli.installed.check_binaries', lambda: [])
+    monkeypatch.setattr('mmsapiens.cli.doctor.check_binaries', lambda: [])
     assert run(['doctor', '--json']) == 0
     assert json.loads(capsys.readouterr().out)['healthy'] is True
     monkeypatch.setenv('SAPIENS_CHECKPOINT_ROOT', str(tmp_path / 'none'))

@@ -40,7 +40,7 @@ def test_files_of_the_caller(weights, tmp_path):
     with pytest.raises(ValueError, match='nothing was released of sapiens-ti'):
         find_files('depth', 'tiny')
     with pytest.raises(ValueError, match=r'needs weights.*depth=FILE'):
-        find_files('depth', '1b', ROOT / 'configs' / TASKS['depth'].tiny)
+        find_files('depth', '1b', ROOT / 'configs' / TASKS['depth'].config_of('tiny'))
     with pytest.raises(FileNotFoundError, match=r"'depth', .*no.py, does not"):
         find_files('depth', '1b', tmp_path / 'no.py', weights)
     with pytest.raises(FileNotFoundError, match='none at'):

@@ -1,19 +1,16 @@
 """Hooks."""
 
-from .atomic_local_backend import AtomicLocalBackend
-from .checkpoint_guard_hook import CheckpointGuardHook
-from .compile_blocks_hook import CompileBlocksHook
-from .progress_hook import ProgressHook
-from .resume_data_hook import ResumeDataHook
-from .safe_checkpoint_hook import SafeCheckpointHook
-from .step_seed_hook import StepSeedHook
+from .checkpoint_hooks import CheckpointGuardHook, SafeCheckpointHook
+from .data_hooks import DataCheckHook, ResumeDataHook, StepSeedHook, leaf_datasets
+from .training_hooks import CompileBlocksHook, ProgressHook
 
 __all__ = [
-    'AtomicLocalBackend',
     'CheckpointGuardHook',
     'CompileBlocksHook',
+    'DataCheckHook',
     'ProgressHook',
     'ResumeDataHook',
     'SafeCheckpointHook',
     'StepSeedHook',
+    'leaf_datasets',
 ]

@@ -28,14 +28,10 @@ class AutocastOptimWrapper(OptimWrapper):
 
     Args:
         dtype (str): 'bfloat16', 'float16' or 'float32' (no autocast). Defaults to 'bfloat16'.
-        loss_scale (dict, optional): Arguments of ``torch.amp.GradScaler`` for float16. Defaults to
-            None.
-        loss_guard (dict, optional): Arguments of :class:`LossGuard`; no
-            guard if None. Defaults to None.
+        loss_scale (dict, optional): Arguments of ``torch.amp.GradScaler``, only for float16.
+            Defaults to None.
+        loss_guard (dict, optional): Arguments of :class:`LossGuard`. Defaults to None, no guard.
         **kwargs: Arguments of ``OptimWrapper``.
-
-    Raises:
-        ValueError: If ``dtype`` is another one, or if ``loss_scale`` is given without float16.
     """
 
     def __init__(
@@ -76,7 +72,7 @@ class AutocastOptimWrapper(OptimWrapper):
         if self.guard is None or self.guard.accepts(loss):
             super().update_params(loss, step_kwargs, zero_kwargs)
             return
-        self._log_rejected()
+        self._log_rejected(self.guard)
         # No backward pass: gradients of a non-finite loss are not finite, whatever they are
         # multiplied by.
         self._inner_count += 1
@@ -87,19 +83,8 @@ class AutocastOptimWrapper(OptimWrapper):
         """Backward pass of the scaled loss."""
         super().backward(self.scaler.scale(loss), **kwargs)
 
-    def _log_rejected(self) -> None:
-        if self.guard is not None:
-            self.message_hub.update_scalar('train/rejected_losses', self.guard.num_rejected)
-
-    def _accepts_gradients(self) -> bool:
-        # An overflow in float16 is the business of the loss scale.
-        if self.guard is None or self.scaler.is_enabled():
-            return True
-        groups = self.optimizer.param_groups
-        params = [param for group in groups for param in group['params']]
-        return self.guard.accepts_gradients(
-            param.grad for param in params if param.grad is not None
-        )
+    def _log_rejected(self, guard: LossGuard) -> None:
+        self.message_hub.update_scalar('train/rejected_losses', guard.num_rejected)
 
     def _clip_grad(self) -> None:
         if self._sharded is None:
@@ -110,14 +95,15 @@ class AutocastOptimWrapper(OptimWrapper):
         self.message_hub.update_scalar('train/grad_norm', float(norm))
 
     def step(self, **kwargs: Any) -> None:
-        """Clip gradients, if configured, and update the parameters.
-
-        With a guard, gradients that are not finite are left out and counted; in float16 the loss
-        scale takes care of them.
-        """
-        if not self._accepts_gradients():
-            self._log_rejected()
-            return
+        """Clip gradients, if configured, and update the parameters; with a guard, gradients that
+        are not finite are left out and counted."""
+        # An overflow in float16 is the business of the loss scale.
+        if self.guard is not None and not self.scaler.is_enabled():
+            groups = self.optimizer.param_groups
+            grads = (param.grad for group in groups for param in group['params'])
+            if not self.guard.accepts_gradients(grad for grad in grads if grad is not None):
+                self._log_rejected(self.guard)
+                return
         if self.clip_grad_kwargs:
             self.scaler.unscale_(self.optimizer)
             self._clip_grad()

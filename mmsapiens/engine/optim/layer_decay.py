@@ -46,9 +46,8 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
         unknown = set(self.paramwise_cfg) - {'layer_decay_rate', 'num_layers'}
         if unknown:
             raise ValueError(
-                '`paramwise_cfg` of ViTLayerDecayConstructor takes '
-                '`layer_decay_rate` and `num_layers`, but got '
-                f'{sorted(unknown)}, which would have no effect: biases, '
+                '`paramwise_cfg` of ViTLayerDecayConstructor takes `layer_decay_rate` and '
+                f'`num_layers`, but got {sorted(unknown)}, which would have no effect: biases, '
                 'norms and the position embedding are never decayed'
             )
         rate = self.paramwise_cfg.get('layer_decay_rate')
@@ -92,16 +91,12 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             in_encoder = name.startswith(BACKBONE)
             depth = encoder.layer_of(name.removeprefix(BACKBONE)) if in_encoder else last
             scale = rate ** (last - depth)
-            group_name = f'layer_{depth}_{"decay" if decays else "no_decay"}'
-            group = groups.setdefault(
-                group_name,
-                dict(
-                    params=[],
-                    group_name=group_name,
-                    lr_scale=scale,
-                    lr=self.base_lr * scale,
-                    weight_decay=self.base_wd if decays else 0.0,
-                ),
+            group = dict(
+                params=[],
+                group_name=f'layer_{depth}_{"decay" if decays else "no_decay"}',
+                lr_scale=scale,
+                lr=self.base_lr * scale,
+                weight_decay=self.base_wd if decays else 0.0,
             )
-            group['params'].append(param)
+            groups.setdefault(group['group_name'], group)['params'].append(param)
         params.extend(groups.values())

@@ -60,11 +60,8 @@ class LossGuard:
         self.num_rejected = 0
 
     def accepts(self, loss: Tensor) -> bool:
-        """Judge a loss and take note of it.
-
-        The largest over all processes counts, so that all decide alike. One rejection too
-        many is a RuntimeError.
-        """
+        """Judge a loss and take note of it; the largest over all processes counts, so that all
+        decide alike. One rejection too many is a RuntimeError."""
         # all_reduce works in place; NaN would vanish in a maximum.
         largest = loss.detach().float().clone()
         largest = torch.where(largest.isfinite(), largest, math.inf)
@@ -82,11 +79,7 @@ class LossGuard:
         return True
 
     def accepts_gradients(self, gradients: Iterable[Tensor]) -> bool:
-        """Judge gradients before a step.
-
-        ``gradients`` are all of this process, or its shards; all processes decide alike.
-        One rejection too many is a RuntimeError.
-        """
+        """Judge all gradients of this process, or its shards; otherwise as :meth:`accepts`."""
         grads = list(gradients)
         broken = torch.zeros((), device=grads[0].device if grads else None)
         if grads:
@@ -103,10 +96,9 @@ class LossGuard:
         limit = self.max_rejected
         if limit is not None and self.num_rejected > limit:
             raise RuntimeError(
-                f'{self.num_rejected} steps were rejected, the last one for '
-                f'{what}; `max_rejected` of `loss_guard` allows {limit}. '
-                'Look at the loss curve and the data; resume from an earlier '
-                'checkpoint with a lower learning rate, or raise the limit.'
+                f'{self.num_rejected} steps were rejected, the last one for {what}; `max_rejected` '
+                f'of `loss_guard` allows {limit}. Look at the loss curve and the data; resume from '
+                'an earlier checkpoint with a lower learning rate, or raise the limit.'
             )
 
     def state_dict(self) -> dict:

@@ -1,7 +1,7 @@
 import torch
 from mmengine.optim import CosineAnnealingLR, LinearLR
 
-from mmsapiens.engine.hooks.safe_checkpoint_hook import describe_changes
+from mmsapiens.engine.hooks.checkpoint_hooks import describe_changes
 
 
 def schedules(steps):

@@ -119,7 +119,7 @@ def test_another_run_in_the_same_folder_is_refused(runner):
 def test_schedules_of_the_checkpoint_are_told(runner, resume, monkeypatch):
     messages = []
     monkeypatch.setattr(
-        'mmsapiens.engine.hooks.safe_checkpoint_hook.print_log',
+        'mmsapiens.engine.hooks.checkpoint_hooks.print_log',
         lambda message, **kwargs: messages.append(message),
     )
     runner._resume = resume

@@ -1,7 +1,8 @@
-"""FSDP whose checkpoints are written and read in shards."""
+"""Training over many processes: FSDP in shards, and a runner that never loses a checkpoint."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import mmengine
 from mmengine._strategy import FSDPStrategy
-from mmengine.dist import get_world_size
+from mmengine.dist import barrier, get_world_size, is_main_process
+from mmengine.runner import FlexibleRunner
 from torch import Tensor
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -19,9 +21,10 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
-from ...checkpoints.sharded import WEIGHTS, is_sharded, load_tensors, read_training, write_sharded
-from ...registry import STRATEGIES
-from ..launch import FULL_STATE_ON_CPU
+from ..checkpoints.sharded import WEIGHTS, is_sharded, load_tensors, read_training, write_sharded
+from ..core.atomic_files import TMP_SUFFIX, move_whole, remove_path
+from ..registry import RUNNERS, STRATEGIES
+from .launch import FULL_STATE_ON_CPU
 
 FOLDER = 'folder'
 
@@ -77,7 +80,11 @@ class ShardedFSDPStrategy(FSDPStrategy):
         )
         checkpoint['state_dict'] = get_model_state_dict(self.model, options=self._options)
         if save_optimizer and hasattr(self, 'optim_wrapper'):
-            checkpoint['optimizer'] = self._optim_state()
+            optim = self.optim_wrapper
+            checkpoint['optimizer'] = {
+                **optim.state_dict(),  # also what the wrapper has beside the optimizer
+                **get_optimizer_state_dict(self.model, optim.optimizer, options=self._options),
+            }
         if save_param_scheduler and hasattr(self, 'param_schedulers'):
             checkpoint['param_schedulers'] = self.scheduler_state_dict()
         if callback is not None:
@@ -88,29 +95,11 @@ class ShardedFSDPStrategy(FSDPStrategy):
             tensors.update(_flatten(checkpoint['optimizer'].pop('state')))
         write_sharded(Path(filename), tensors, checkpoint)
 
-    def _optim_state(self) -> dict[str, Any]:
-        """In shards, with what the wrapper has beside the optimizer."""
-        wrapper = self.optim_wrapper
-        state = get_optimizer_state_dict(self.model, wrapper.optimizer, options=self._options)
-        return {**wrapper.state_dict(), **state}
-
     def load_checkpoint(
         self, filename: str, *, callback: Callable | None = None, **kwargs: Any
     ) -> dict:
-        """Load weights; all processes call it.
-
-        Args:
-            filename (str): A folder, or a file of the stock strategies.
-            callback (Callable, optional): Called with the checkpoint before
-                it goes into the model. Defaults to None.
-            **kwargs: For files, of ``FSDPStrategy.load_checkpoint``.
-
-        Returns:
-            dict: The checkpoint.
-
-        Raises:
-            ValueError: If the folder does not fit the model.
-        """
+        """Load the weights of a folder, or of a file of the stock strategies, and give the
+        checkpoint; all processes call it."""
         if not is_sharded(filename):
             return super().load_checkpoint(filename, callback=callback, **kwargs)
         self.logger.info(f'Load checkpoint in shards from {filename}')
@@ -140,3 +129,42 @@ class ShardedFSDPStrategy(FSDPStrategy):
             self.model, optimizer, optim_state_dict=state, options=self._options
         )
         self.optim_wrapper.load_state_dict({**rest, **optimizer.state_dict()})
+
+
+@RUNNERS.register_module()
+class StrategyRunner(FlexibleRunner):
+    """The stock runner for ``strategy``; checkpoints appear when whole.
+
+    The stock one leaves out ``backend_args`` of the checkpoint hook, and resumes before any hook
+    could look for a good one. Here checkpoints, files and folders, are written beside their place
+    and moved there by the first process, and hooks with a method ``before_load`` are called before
+    it. Folders need a disk that all processes share.
+    """
+
+    def load_or_resume(self) -> None:
+        """Load or resume, as the config says."""
+        self.call_hook('before_load')
+        super().load_or_resume()
+
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        *args: Any,
+        backend_args: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save a checkpoint; all processes call it. To another store as the stock runner does."""
+        if (backend_args or {}).get('backend', 'atomic') != 'atomic':
+            super().save_checkpoint(out_dir, filename, *args, backend_args=backend_args, **kwargs)
+            return
+        partial = Path(out_dir) / f'.{filename}{TMP_SUFFIX}'
+        if is_main_process():
+            remove_path(partial)  # of a run that was killed
+            os.makedirs(out_dir, exist_ok=True)
+        barrier()
+        super().save_checkpoint(out_dir, partial.name, *args, **kwargs)
+        barrier()
+        if is_main_process():
+            move_whole(partial, Path(out_dir) / filename)
+        barrier()

@@ -1,4 +1,4 @@
-"""A progress bar in place of log lines."""
+"""A progress bar in place of log lines, and compiled blocks in training."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ...models.layers import compile_blocks
 from ...registry import HOOKS
 
 
@@ -39,7 +41,6 @@ class ProgressHook(Hook):
         self.label = label
         self.progress: Progress | None = None
         self.tasks: dict[str, TaskID] = {}
-        self.last_tenth: dict[str, int] = {}
 
     def _start(self, mode: str, label: str, total: int) -> None:
         if not is_main_process():
@@ -59,57 +60,66 @@ class ProgressHook(Hook):
         if mode not in self.tasks:
             self.tasks[mode] = self.progress.add_task(label, note='')
         self.progress.reset(self.tasks[mode], total=total, description=label, note='')
-        self.last_tenth[mode] = 0
 
     def _update(self, mode: str, done: int, note: str = '') -> None:
         if self.progress is None:
             return
-        task_id = self.tasks[mode]
-        self.progress.update(task_id, completed=done, note=note)
-        task = self.progress.tasks[task_id]
-        tenth = int(10 * done / task.total) if task.total else 0
-        if self.progress.disable and tenth > self.last_tenth[mode]:
-            self.last_tenth[mode] = tenth
-            print(f'{task.description}: {done}/{task.total:.0f} {note}', flush=True)
-
-    def _stop(self) -> None:
-        if self.progress is not None:
-            self.progress.stop()
-            self.progress = None
-            self.tasks.clear()
+        task = self.progress.tasks[self.tasks[mode]]
+        before, total = task.completed, task.total or 1
+        self.progress.update(task.id, completed=done, note=note)
+        if self.progress.disable and 10 * done // total > 10 * before // total:
+            print(f'{task.description}: {done}/{total:.0f} {note}', flush=True)
 
     def before_train(self, runner: Runner) -> None:
         """Show the training bar."""
         self._start('train', self.label, runner.max_iters)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
+        """Show the bar of an evaluation."""
+        if mode != 'train':
+            self._start(mode, 'evaluation', len(getattr(runner, f'{mode}_dataloader')))
+
+    def _after_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+        mode: str = 'train',
     ) -> None:
-        """Advance the training bar."""
+        """Advance a bar."""
+        if mode != 'train':
+            self._update(mode, batch_idx + 1)
+            return
         loss = (outputs or {}).get('loss')
-        note = '' if loss is None else f'loss {loss.item():.4f}'
-        self._update('train', runner.iter + 1, note)
+        self._update(mode, runner.iter + 1, '' if loss is None else f'loss {loss.item():.4f}')
 
     def after_train(self, runner: Runner) -> None:
         """Remove the bars."""
-        self._stop()
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+            self.tasks.clear()
 
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Show the evaluation bar."""
-        self._start('val', 'evaluation', len(runner.val_dataloader))
+    after_test = after_train
 
-    def after_val_iter(self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any) -> None:
-        """Advance the evaluation bar."""
-        self._update('val', batch_idx + 1)
 
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Show the test bar."""
-        self._start('test', 'evaluation', len(runner.test_dataloader))
+@HOOKS.register_module()
+class CompileBlocksHook(Hook):
+    """Compiles the transformer blocks of a model before training.
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, *args: Any, **kwargs: Any) -> None:
-        """Advance the test bar."""
-        self._update('test', batch_idx + 1)
+    For pose and dense tasks; pretraining has ``compile_blocks`` of the model. The first steps take
+    longer by the time of compilation.
 
-    def after_test(self, runner: Runner) -> None:
-        """Remove the bars."""
-        self._stop()
+    Args:
+        **settings (Any): Of ``torch.compile``, see
+            :func:`mmsapiens.models.layers.compile_blocks`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def before_train(self, runner: Runner) -> None:
+        """Compile."""
+        number = compile_blocks(runner.model, **self.settings)
+        print_log(f'{number} transformer blocks are compiled', 'current')

@@ -1,26 +1,33 @@
-"""Checkpoints that survive a kill at any moment."""
+"""Checkpoints that survive a kill at any moment, say what they hold, and fit what they go into."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock
 from mmengine.dist import barrier, is_main_process
-from mmengine.hooks import CheckpointHook
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import FlexibleRunner, Runner
+from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 
 from ...checkpoints.allow_list import is_whole_archive
+from ...checkpoints.contents import check_same_task, get_state_dict
+from ...checkpoints.families import find_family
+from ...checkpoints.heads import check_heads, split_heads
+from ...checkpoints.metadata import KEY, model_metadata
 from ...checkpoints.sharded import is_sharded, is_whole_folder
 from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
 from ...core.folder_lock import lock_folder
 from ...core.formatting import shorten
 from ...registry import HOOKS
-from .checkpoint_metadata import add_metadata
 
 SETTINGS = (
     *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
@@ -29,11 +36,39 @@ SETTINGS = (
 """What a scheduler of mmengine keeps of its config, in iterations."""
 
 
-def _flat(schedulers: Any) -> list[Any]:
-    """The schedulers of one optimizer, or of several by name."""
-    if isinstance(schedulers, Mapping):
-        return [one for group in schedulers.values() for one in group]
-    return list(schedulers or [])
+class AtomicLocalBackend(LocalBackend):
+    """The local disk for ``backend_args``, as 'atomic'; a killed process leaves no file."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write a file."""
+        atomic_write(obj, filepath)
+
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
+        """Write a file of text."""
+        atomic_write(obj.encode(encoding), filepath)
+
+    def rmtree(self, dir_path: str | Path) -> None:
+        """Remove a folder."""
+        remove_path(Path(dir_path))
+
+
+register_backend('atomic', AtomicLocalBackend, force=True)
+
+
+def inner_model(runner: Runner) -> nn.Module:
+    """The model of a run without its wrapper; FSDP has states only through the outermost one."""
+    model = runner.model
+    if is_model_wrapper(model) and not isinstance(model, FullyShardedDataParallel):
+        return model.module
+    return model
+
+
+def add_metadata(runner: Runner, checkpoint: dict) -> None:
+    """Put ``meta['mmsapiens']`` into a checkpoint of one of our models."""
+    meta = checkpoint.setdefault('meta', {})
+    own = model_metadata(inner_model(runner), meta.get('dataset_meta'))
+    if own is not None:
+        meta[KEY] = own
 
 
 def describe_changes(saved: Any, current: Any) -> list[str]:
@@ -42,25 +77,21 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
     ``saved`` are states in a list, or in lists by the optimizer's name, ``current`` schedulers
     likewise.
     """
-    states: Sequence[Mapping[str, Any]] = _flat(saved)
-    schedulers = _flat(current)
+    states, schedulers = (
+        sum(of.values(), []) if isinstance(of, Mapping) else list(of or [])
+        for of in (saved, current)
+    )
     changes = []
     if len(states) != len(schedulers):
         changes.append(f'{len(states)} schedules instead of {len(schedulers)}')
     for state, scheduler in zip(states, schedulers):
-        now = scheduler.state_dict()
-        for name in SETTINGS:
-            if name in state and name in now and state[name] != now[name]:
-                changes.append(
-                    f'`{name}` of {type(scheduler).__name__} is '
-                    f'{state[name]} instead of {now[name]}'
-                )
+        now, kind = scheduler.state_dict(), type(scheduler).__name__
+        changes += [
+            f'`{name}` of {kind} is {state[name]} instead of {now[name]}'
+            for name in SETTINGS
+            if name in state and name in now and state[name] != now[name]
+        ]
     return changes
-
-
-def is_whole(path: Path) -> bool:
-    """Whether nothing of a checkpoint lacks; tensors are not read."""
-    return is_whole_folder(path) if path.is_dir() else is_whole_archive(path)
 
 
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
@@ -68,25 +99,52 @@ def find_newest_whole(folder: Path, pattern: str) -> Path | None:
 
     None if there is no checkpoint at all; if none is whole, a RuntimeError.
     """
-    found = list(folder.glob(pattern))
-    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     damaged: list[str] = []
-    for path in found:
-        if is_whole(path):
-            if damaged:
-                print_log(
-                    f'resuming from {path}: newer ones are damaged ({shorten(damaged)})',
-                    logger='current',
-                    level=logging.WARNING,
-                )
-            return path
-        damaged.append(path.name)
+    for path in sorted(folder.glob(pattern), key=lambda path: -path.stat().st_mtime_ns):
+        if not (is_whole_folder if path.is_dir() else is_whole_archive)(path):
+            damaged.append(path.name)
+            continue
+        if damaged:
+            text = f'resuming from {path}: newer ones are damaged ({shorten(damaged)})'
+            print_log(text, logger='current', level=logging.WARNING)
+        return path
     if damaged:
         raise RuntimeError(
             f'no checkpoint in {folder} is whole ({shorten(damaged)}). Copy '
             'a good one there, or remove them to start from the beginning.'
         )
     return None
+
+
+@HOOKS.register_module()
+class CheckpointGuardHook(Hook):
+    """Refuses a Sapiens checkpoint that would be silently wrong.
+
+    The runner loads ``load_from`` without strictness: weights of a Sapiens head go into a stock
+    head with batch norms, or of 308 keypoints into 17, with a warning among others. This hook
+    raises an error instead; also where the file says that its head is for another task. Checkpoints
+    that are saved say what they hold.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Let the checkpoint say what it holds."""
+        add_metadata(runner, checkpoint)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Check the head of ``checkpoint`` against the model."""
+        model = inner_model(runner)
+        source = runner.cfg.get('load_from')
+        try:
+            file = get_state_dict(checkpoint)
+            # Not without need: FSDP gathers all weights for `state_dict`.
+            if find_family(file) and split_heads(file):
+                check_heads(file, model.state_dict())
+                check_same_task(model, checkpoint.get('meta'), source)
+        except ValueError as error:
+            name = source or 'the checkpoint'
+            raise ValueError(f'{name} does not fit the model: {error}') from None
 
 
 @HOOKS.register_module()
@@ -112,9 +170,8 @@ class SafeCheckpointHook(CheckpointHook):
     ) -> None:
         if max_keep_ckpts in (0, 1):
             raise ValueError(
-                '`max_keep_ckpts` must be at least 2, or -1 for all: the '
-                'oldest is removed before the new one is written; but got '
-                f'{max_keep_ckpts}'
+                '`max_keep_ckpts` must be at least 2, or -1 for all: the oldest is removed before '
+                f'the new one is written; but got {max_keep_ckpts}'
             )
         self.is_local = backend_args is None
         self.lock: BaseFileLock | None = None
@@ -126,11 +183,7 @@ class SafeCheckpointHook(CheckpointHook):
         )
 
     def before_run(self, runner: Runner) -> None:
-        """Lock the folder, point ``last_checkpoint`` at the newest one.
-
-        Raises:
-            RuntimeError: If another run uses the working directory.
-        """
+        """Lock the folder, or raise a RuntimeError; point ``last_checkpoint`` at the newest one."""
         self._lock(runner)
         if not isinstance(runner, FlexibleRunner):
             self.before_load(runner)
@@ -164,13 +217,12 @@ class SafeCheckpointHook(CheckpointHook):
             return
         changes = describe_changes(checkpoint.get('param_schedulers'), runner.param_schedulers)
         if changes:
-            print_log(
-                'the schedules of the checkpoint go on, not those of the '
-                f'config: {shorten(changes)}. For other epochs or another '
-                'batch size, start a new run with `load_from`.',
-                logger='current',
-                level=logging.WARNING,
+            text = (
+                'the schedules of the checkpoint go on, not those of the config: '
+                f'{shorten(changes)}. For other epochs or another batch size, start a new run with '
+                '`load_from`.'
             )
+            print_log(text, logger='current', level=logging.WARNING)
 
     def _point_to_newest(self, work_dir: Path) -> None:
         folder = work_dir
@@ -189,16 +241,11 @@ class SafeCheckpointHook(CheckpointHook):
             atomic_write(str(newest).encode(), pointer)
 
     def before_train(self, runner: Runner) -> None:
-        """Check that no gradients are under way when a checkpoint is saved.
-
-        Raises:
-            ValueError: If ``interval`` is no multiple of the number of accumulated steps.
-        """
+        """Check that no gradients are under way when a checkpoint is saved."""
         count = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         if not self.by_epoch and self.interval > 0 and self.interval % count:
             raise ValueError(
-                f'`interval` of the checkpoint hook ({self.interval}) must be '
-                f'a multiple of `accumulative_counts` ({count}): gradients '
-                'accumulated so far are not saved'
+                f'`interval` of the checkpoint hook ({self.interval}) must be a multiple of '
+                f'`accumulative_counts` ({count}): gradients accumulated so far are not saved'
             )
         super().before_train(runner)
