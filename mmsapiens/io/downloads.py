@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from urllib.parse import unquote, urlsplit
 
 from ..core.errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
-_URL = re.compile(r'([a-z][a-z0-9+.-]+)://', re.IGNORECASE)
+_URL = re.compile(r'(?!file:)([a-z][a-z0-9+.-]+)://', re.IGNORECASE)
 _FILES = ('http', 'https')
 _STREAMS = ('rtsp', 'rtsps', 'rtmp', 'rtmps', 'rtp', 'udp', 'tcp', 'srt')
 _CHUNK = 1 << 16
@@ -18,8 +19,13 @@ _STREAM_TYPES = ('multipart/', 'mpegurl', 'dash+xml')
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is a URL of any kind."""
+    """Whether a text is a URL of any kind but of a local file."""
     return _URL.match(text) is not None
+
+
+def local_path(text: str) -> str:
+    """The path that a ``file://`` URL stands for; any other text as it is."""
+    return unquote(urlsplit(text).path) if text.lower().startswith('file://') else text
 
 
 def check_url(url: str) -> None:
