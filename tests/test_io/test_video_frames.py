@@ -70,6 +70,15 @@ def test_hdr_has_the_colors_of_the_same_scene_in_sdr(curve, tmp_path):
     np.testing.assert_allclose(seen, SKIN, atol=4)
 
 
+def test_wide_colors_become_those_of_bt709(tmp_path):
+    """BT.2020 without HDR, as some cameras and broadcasts have it."""
+    light = (np.array(SKIN) / 255) ** 2.4 @ TO_BT2020.T
+    make_hdr_video(tmp_path / 'a.mp4', 14, light ** (1 / 2.4))
+    (frame,) = open_source(tmp_path / 'a.mp4')
+    seen = frame.image[24, 16::32, ::-1].astype(float)
+    np.testing.assert_allclose(seen, SKIN, atol=4)
+
+
 @pytest.mark.parametrize('curve', [PQ, HLG])
 def test_hdr_ends_at_black_and_white(curve, tmp_path):
     make_hdr_video(tmp_path / 'a.mp4', curve, [[0, 0, 0], [1, 1, 1]])
