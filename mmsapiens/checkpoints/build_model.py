@@ -17,11 +17,12 @@ from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
 from ..models.tasks import get_task
 from .checkpoint_io import read_checkpoint
-from .contents import CheckpointInfo, examine, get_state_dict
-from .families import BACKBONE, FAMILIES, encoder_state_dict
+from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
+from .families import BACKBONE, FAMILIES, encoder_state_dict, find_family
 from .heads import SEVERAL, split_heads
 from .loading import fill, without_parameter_memory
-from .metadata import KEY, facts_of_task, stated_colors
+from .metadata import KEY, facts_of_task, stated_colors, task_of
+from .stored_config import is_of_our_rule, stored_config
 
 
 def build_model(
@@ -79,6 +80,22 @@ def build_model(
     return built.to_dtype(dtype).to(device).eval()
 
 
+def is_self_contained(checkpoint: str | Path) -> bool:
+    """Whether :func:`build_model` builds what is in a file; if not, its config is needed."""
+    content = read_checkpoint(checkpoint, 'cpu', mmap=True)
+    weights = get_state_dict(content)
+    if find_family(weights) is None or strange_keys(weights):
+        return False
+    meta = content.get('meta') or {}
+    config = stored_config(meta)
+    if config is None:
+        return True
+    is_ours = str(config['model'].get('backbone', {}).get('type', '')).endswith('SapiensViT')
+    if KEY in meta:
+        return is_of_our_rule(config)
+    return not is_ours  # such as a released file, whose config is of a fork
+
+
 def _from_content(
     content: Mapping[str, Any],
     path: Path,
@@ -94,12 +111,14 @@ def _from_content(
     meta = content.get('meta') or {}
     if inside and KEY in meta:  # the keys of a file with several heads name their tasks
         meta = {KEY: dict(meta[KEY], tasks=[])}
-    layers = {}
+    layers, rows = {}, []
     for task in tasks:
         name, head = _find_head(heads, task, len(tasks))
         single = encoder | {f'{name}.{key}': value for key, value in head.items()}
         info = examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
         layers[task] = _head_layers(head)
+        facts = info.facts or facts_of_task(task)
+        rows.append(task_of(task, replace(facts, channels=info.out_channels)))
         weights |= {f'{SEVERAL}{task}.{key}': value for key, value in head.items()}
     own = info.own or {}
     if options['patch_padding'] is None:
@@ -109,7 +128,7 @@ def _from_content(
     with without_parameter_memory():
         built = assemble(
             known_arch(info) if model is None else model,
-            tasks,
+            rows,
             img_size=trained_size(info, is_task=True) if img_size is None else img_size,
             patch_size=info.patch_size,
             head_layers=layers,
@@ -213,7 +232,8 @@ def build_encoder(
     content = read_checkpoint(path, 'cpu', mmap=True)
     try:
         named = None if task is None else facts_of_task(task)
-        info = examine(content, named, path, needs_task=patch_padding is None)
+        weights = get_state_dict(content)
+        info = examine(content, named, path, patch_padding is None, beside_encoder(weights))
         img_size = trained_size(info)
         with without_parameter_memory():
             encoder = FAMILIES[info.family].ENCODER(
@@ -224,7 +244,7 @@ def build_encoder(
                 out_type='raw',
                 with_cls_token=info.has_cls_token,
             )
-        fill(encoder, encoder, encoder_state_dict(get_state_dict(content)), info)
+        fill(encoder, encoder, encoder_state_dict(weights), info)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     encoder = encoder.to(dtype).to(device).eval().requires_grad_(False)

@@ -24,9 +24,10 @@ from ..models.tasks import get_task, model_size
 from ..structures.predictions import prediction
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
-from .networks import Options, TaskNetwork, build_network
+from .networks import build_network
 from .pipeline import Pipeline
 from .prefetch import FrameError
+from .task_network import Options, TaskNetwork
 from .temporal import TemporalFilter
 from .write_run import Item, RunSummary, WriteOptions, write_results
 

@@ -213,12 +213,14 @@ KINDS = tuple(_OF_A_KIND)
 """How the name of a task of one's own starts."""
 
 
-def get_task(name: str) -> Task:
-    """Look a task up.
+def get_task(name: str | Task) -> Task:
+    """Look a task up; one that is a row already is given back.
 
     ``name`` is a key of :data:`TASKS`; or a name of one's own that starts with one of
     :data:`KINDS`, which tells what results look like. Any other is a KeyError.
     """
+    if isinstance(name, Task):
+        return name
     if name in TASKS:
         return TASKS[name]
     for kind, like in _OF_A_KIND.items():

@@ -12,7 +12,8 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from tiny_inference import ARCH, make_image, people, tiny_task
 
 from mmsapiens.checkpoints import load_checkpoint
-from mmsapiens.inference.networks import Options, build_network
+from mmsapiens.inference.networks import build_network
+from mmsapiens.inference.task_network import Options
 from mmsapiens.models.tasks import TASKS
 
 BOXES = [(10, 5, 50, 55), (30, 20, 79, 59), (-5, -5, 20, 70)]
