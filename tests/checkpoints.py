@@ -3,7 +3,7 @@
 import torch
 
 from mmsapiens.models import SapiensViT
-from mmsapiens.models.layers import conv_layers, deconv_layers
+from mmsapiens.models.heads import conv_layers, deconv_layers
 
 # Layout -> prefix of the head, last convolution, output channels, numbers of transposed and of 1x1
 # convolutions.

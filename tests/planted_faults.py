@@ -12,7 +12,7 @@ import numpy as np
 from annotated_people import SIZE_WH, keypoint_fields, make_document, write_document
 
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
-from mmsapiens.pose.datasets.person_faults import read_points
+from mmsapiens.pose.datasets.faults import read_points
 
 NAN, INF = float('nan'), float('inf')
 

@@ -16,7 +16,7 @@ ARCH = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
 
 def tiny_config(task, folder, **changes):
     """A config file of two layers of width 32 for images of 64x48."""
-    cfg = Config.fromfile(ROOT / 'configs' / TASKS[task].tiny)
+    cfg = Config.fromfile(ROOT / 'configs' / TASKS[task].config_of('tiny'))
     cfg.model.backbone.update(arch=ARCH, img_size=SIZE_HW)
     height, width = SIZE_HW
     if TASKS[task].is_pose:

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from mmsapiens.evaluation.wholebody import write_keypoints
+from mmsapiens.evaluation.oks import write_keypoints
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
 
 AREA = 100.0 * 100

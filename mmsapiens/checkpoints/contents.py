@@ -16,7 +16,7 @@ from ..core.file_type import sha256_of
 from ..models.archs import size_in_words
 from ..models.tasks import RELEASED_PADDING, TASKS
 from .checkpoint_io import read_checkpoint
-from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of
+from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family
 from .heads import (
     KEYS,
     LASTS,
@@ -27,7 +27,16 @@ from .heads import (
     last_weight,
     split_heads,
 )
-from .metadata import KEY, KEYPOINTS, HeadFacts, facts_of_task, heads_of, read_facts
+from .metadata import (
+    KEY,
+    KEYPOINTS,
+    HeadFacts,
+    facts_of_dataset,
+    facts_of_task,
+    heads_of,
+    read_facts,
+    task_of,
+)
 
 LAYOUTS = {KEYPOINTS: 'pose', 'seg_map': 'seg', 'depth_map': 'depth', 'normal_map': 'normal'}
 """Field of a head -> layout of its file; a field of one's own is its own layout."""
@@ -266,6 +275,25 @@ def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
     if stated is None and path is not None and (task := released_task(Path(path))):
         return [facts_of_task(task)]
     return stated
+
+
+def name_of_task(path: str | Path) -> str:
+    """A name for what the head of a file is for: of a task of ours, or of its dataset.
+
+    A ValueError if the file does not tell.
+    """
+    checkpoint = read_checkpoint(path, 'cpu', mmap=True)
+    weights, meta = get_state_dict(checkpoint), checkpoint.get('meta')
+    heads = split_heads(weights)
+    facts = None
+    if find_family(weights):
+        info = examine(checkpoint, None, path, known=beside_encoder(weights))
+        if info.head is None and not heads:
+            raise ValueError(f'{path} has an encoder but no head: use `mmsapiens features`')
+        facts = info.facts
+    if facts is None:
+        facts = facts_of_dataset(meta) or HeadFacts('keypoints' if 'head' in heads else 'seg_map')
+    return task_of(None, facts).name
 
 
 def check_same_task(model: nn.Module, meta: Any, path: str | Path | None) -> None:

@@ -109,15 +109,8 @@ def task_of(name: str | None, facts: HeadFacts) -> Task:
         output = ClassSet(**given) if given else str(facts.set)
         output = output if given or is_known else set_of_classes({}, count)
     own_name = f'{kind}-{re.sub(r"[^0-9A-Za-z_-]+", "-", facts.set or "own")}'
-    return replace(
-        row,
-        name=name or (own_name if row.is_pose or row.is_parsing else kind),
-        output=output,
-        channels=count,
-        release=None,
-        config='',
-        tiny='',
-    )
+    name = name or (own_name if row.is_pose or row.is_parsing else kind)
+    return replace(row, name=name, output=output, channels=count, config=())
 
 
 def _tuples(value: Any) -> Any:
@@ -157,6 +150,17 @@ def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) ->
         own = asdict(set_of_classes(meta, count)) if which == 'others' else None
         found.append(HeadFacts(field, which, count, type(dense).__name__, own))
     return found
+
+
+def facts_of_dataset(meta: Any) -> HeadFacts | None:
+    """What MMEngine's note about the dataset says of a head; None if there is none."""
+    noted = (meta or {}).get('dataset_meta') or {}
+    if noted.get('keypoint_id2name'):
+        return HeadFacts(KEYPOINTS, _keypoint_set(noted))
+    if noted.get('classes'):
+        which = _class_set(tuple(noted['classes']))
+        return HeadFacts('seg_map', which if which != 'others' else noted.get('dataset_name'))
+    return None
 
 
 def _keypoint_set(meta: Mapping[str, Any]) -> str | None:

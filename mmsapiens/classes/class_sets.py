@@ -125,10 +125,13 @@ def conversion_table(source: str, target: str) -> np.ndarray | None:
     return table
 
 
+def _plain(name: str) -> str:
+    return name.lower().replace('-', '_').replace(' ', '_')
+
+
 def _other_side(name: str) -> str | None:
     """Name of the match, lower case; None for a class without a side."""
-    start = name.lower().replace('-', '_').replace(' ', '_')
-    side, _, rest = start.partition('_')
+    side, _, rest = _plain(name).partition('_')
     return f'{_SIDES[side]}_{rest}' if side in _SIDES and rest else None
 
 
@@ -149,18 +152,13 @@ def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]
             found.append(f'{ids} repeats an id of another pair')
         else:
             matches.update({ids[0]: ids[1], ids[1]: ids[0]})
-    plain = [name.lower().replace('-', '_').replace(' ', '_') for name in classes]
     for index, name in enumerate(classes):
-        wanted = _other_side(name)
-        match = matches.get(index)
+        wanted, match = _other_side(name), matches.get(index)
         got = 'none' if match is None else classes[match]
-        if wanted is None and match is not None:
-            if index < match and _other_side(got) is None:
+        if wanted is None:
+            if match is not None and index < match and _other_side(got) is None:
                 found.append(f'{name} and {got} have no side, but are a pair')
-            continue
-        if wanted is None or (match is not None and plain[match] == wanted):
-            continue
-        if match is None or _SIDES[plain[index].split('_')[0]] == 'right':
+        elif _plain(got) != wanted and (match is None or _plain(name).startswith('left_')):
             found.append(f'{name} must be exchanged with {wanted}, not {got}')
     return found
 

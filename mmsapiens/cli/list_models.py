@@ -61,12 +61,7 @@ def _models() -> list[dict[str, Any]]:
     """Each task at each size."""
     released = {(release.task, release.size) for release in releases() if release.format == 'pth'}
     return [
-        dict(
-            task=name,
-            size=size,
-            config=task.tiny if size == 'tiny' else task.config.format(size=size),
-            released=(task.release, size) in released,
-        )
+        dict(task=name, size=size, config=task.config_of(size), released=(name, size) in released)
         for name, task in TASKS.items()
         for size in (*SIZES, 'tiny')
     ]

@@ -29,29 +29,20 @@ class DenseEstimator(EncoderDecoder):
     ``seg_logits`` are not kept.
 
     Args:
-        backbone (dict): Config of the backbone.
-        decode_head (dict): Config of a :class:`DenseHead`.
-        data_preprocessor (dict, optional): As in the stock model; use
-            :class:`DenseDataPreprocessor`. Defaults to None.
-        train_cfg (dict, optional): As in the stock model. Defaults to None.
+        *args: Those of the stock model; ``decode_head`` is a :class:`DenseHead`.
         test_cfg (dict, optional): ``flip_test`` (False) averages with the output for the mirrored
             image; ``resize_once`` (False) goes from the output straight to the photograph, as the
             reference's small demo does, instead of over the size of the input, as its evaluation
             does. Defaults to None.
-        init_cfg (dict, optional): Initialization. Defaults to None.
+        **kwargs: Those of the stock model; ``data_preprocessor`` is a
+            :class:`DenseDataPreprocessor`.
 
     Raises:
         ValueError: If ``test_cfg`` has another key, or another mode than 'whole'.
     """
 
     def __init__(
-        self,
-        backbone: Mapping[str, Any],
-        decode_head: Mapping[str, Any],
-        data_preprocessor: Mapping[str, Any] | None = None,
-        train_cfg: Mapping[str, Any] | None = None,
-        test_cfg: Mapping[str, Any] | None = None,
-        init_cfg: Mapping[str, Any] | None = None,
+        self, *args: Any, test_cfg: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
         test_cfg = dict(test_cfg or {})
         unknown = set(test_cfg) - set(TEST_CFG_KEYS)
@@ -64,31 +55,14 @@ class DenseEstimator(EncoderDecoder):
                 f"`test_cfg['mode']` must be 'whole', but got {test_cfg['mode']!r}: the position "
                 'embedding is that of a whole image'
             )
-        super().__init__(
-            backbone,
-            decode_head,
-            None,
-            None,
-            train_cfg,
-            test_cfg,
-            data_preprocessor,
-            None,
-            init_cfg,
-        )
+        super().__init__(*args, test_cfg=test_cfg, **kwargs)
 
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """Predictions of a batch.
+        """The samples, each with the ``pred_*`` of the field, (_, ori_H, ori_W).
 
-        Args:
-            inputs (Tensor): Normalized images (B, 3, H, W).
-            data_samples (Sequence[SegDataSample], optional): With ``ori_shape``; without them
-                predictions have the size of ``inputs``. Defaults to None.
-
-        Returns:
-            list[SegDataSample]: The samples, each with the ``pred_*`` of the field, (_, ori_H,
-            ori_W).
+        Inputs are normalized images (B, 3, H, W); without samples predictions have their size.
         """
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ..checkpoints.heads import check_loaded
 from ..models import heads
-from ..models.layers import conv_layers, deconv_layers
 from ..ops.class_choice import choose_class
 from ..registry import MODELS
 from ..structures.fields import get_field
@@ -44,11 +43,9 @@ class DenseHead(BaseDecodeHead):
         conv_out_channels (Sequence[int]): Channels of the convolutions that follow. Defaults to
             (768, 768, 768).
         conv_kernel_sizes (Sequence[int], optional): Their kernel sizes. Defaults to None, 1 each.
-        dropout_ratio (float): Share of whole channels that are dropped in front of the last
-            convolution in training. Defaults to 0.1.
-        loss_decode (dict | Sequence[dict]): Losses, called with prediction,
-            target and valid pixels.
-        **kwargs: ``in_index``, ``ignore_index``, ``align_corners``,
+        loss_decode (dict | Sequence[dict]): Losses, called with prediction, target and valid
+            pixels.
+        **kwargs: ``dropout_ratio`` (0.1), ``in_index``, ``ignore_index``, ``align_corners``,
             ``sampler`` and ``init_cfg`` of the stock head.
     """
 
@@ -64,7 +61,6 @@ class DenseHead(BaseDecodeHead):
         deconv_kernel_sizes: Sequence[int] | None = None,
         conv_out_channels: Sequence[int] = (768, 768, 768),
         conv_kernel_sizes: Sequence[int] | None = None,
-        dropout_ratio: float = 0.1,
         loss_decode: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         **kwargs: Any,
     ) -> None:
@@ -75,14 +71,13 @@ class DenseHead(BaseDecodeHead):
             width,
             num_classes=num_classes or self.row.channels,
             threshold=0.5,  # of binary masks, which no field is
-            dropout_ratio=dropout_ratio,
             loss_decode=loss_decode,
             **kwargs,
         )
-        self.deconv_layers = deconv_layers(
+        self.deconv_layers = heads.deconv_layers(
             in_channels, deconv_out_channels, deconv_kernel_sizes or [4] * len(deconv_out_channels)
         )
-        self.conv_layers = conv_layers(
+        self.conv_layers = heads.conv_layers(
             [in_channels, *deconv_out_channels][-1],
             conv_out_channels,
             conv_kernel_sizes or [1] * len(conv_out_channels),
@@ -104,9 +99,8 @@ class DenseHead(BaseDecodeHead):
         """Pixels of a target (B, C, H, W) that count, bool (B, H, W)."""
         raise NotImplementedError
 
-    def finish(self, feats: Tensor) -> Tensor:
-        """The prediction (C, H, W) from activated output of full size."""
-        return feats
+    finish = staticmethod(heads.DenseHead.finish)
+    """The prediction (C, H, W) from activated output of full size."""
 
     def loss_by_feat(
         self, seg_logits: Tensor, batch_data_samples: Sequence[SegDataSample]

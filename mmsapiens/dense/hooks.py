@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
+from ..engine.hooks import DataCheckHook, leaf_datasets
 from ..engine.preserve_state import is_sharded, preserve_state
 from ..registry import HOOKS
 from .heads import DenseHead

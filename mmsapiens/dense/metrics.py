@@ -177,9 +177,8 @@ class RelativeDepthMetric(_MapMetric):
         align (str): What is fitted: 'scale_shift' (least squares), 'scale' (least squares),
             'median' (ratio of medians), or 'none'. Defaults to 'scale_shift'.
         space (str): 'depth' fits the prediction to the ground truth. 'disparity' fits it to 1 /
-            ground truth, for networks that predict relative disparity, and takes the reciprocal as
-            depth; values below 1 / max_depth_eval, at least 1e-6, are raised to it. Figures are
-            those of depth in both. Defaults to 'depth'.
+            ground truth, and takes the reciprocal as depth; values below 1 / max_depth_eval, at
+            least 1e-6, are raised to it. Defaults to 'depth'.
         depth_metrics (Sequence[str]): Names of the figures, of 'rmse', 'abs_rel', 'd1', 'd2', 'd3',
             'sq_rel', 'rmse_log', 'log10', 'silog'. Defaults to the first five.
         min_depth_eval (float): At least 0, as the errors are divided by the ground truth. Defaults

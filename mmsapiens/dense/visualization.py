@@ -58,10 +58,8 @@ class DenseVisualizer(SegLocalVisualizer):
             to True.
         min_side (int): The longer side of a small image is enlarged to this, in pixels, so that
             text has room. Defaults to 320.
-        max_side (int): That of a large one is reduced to this. Defaults to
-            1024.
-        **kwargs: ``vis_backends``, ``save_dir`` and others of the stock
-            visualizer.
+        max_side (int): That of a large one is reduced to this. Defaults to 1024.
+        **kwargs: ``vis_backends``, ``save_dir`` and others of the stock visualizer.
 
     Raises:
         ValueError: If ``opacity`` or the sides are out of range.
@@ -90,26 +88,12 @@ class DenseVisualizer(SegLocalVisualizer):
         self.min_side = min_side
         self.max_side = max_side
 
-    @property
-    def opacity(self) -> float:
-        """Share of the colors of classes; ``alpha`` of the stock class."""
-        return float(self.alpha)
-
-    @opacity.setter
-    def opacity(self, value: float) -> None:
-        self.alpha = value
-
-    def set_dataset_meta(
-        self,
-        classes: Sequence[str] | None = None,
-        palette: Sequence[Sequence[int]] | None = None,
-        dataset_name: str | None = None,
-    ) -> None:
+    def set_dataset_meta(self, *args: Any, **kwargs: Any) -> None:
         """Names and colors of classes; by default none, not Cityscapes'."""
-        if classes is None and palette is None and dataset_name is None:
+        if any(value is not None for value in (*args, *kwargs.values())):
+            super().set_dataset_meta(*args, **kwargs)
+        else:
             self.dataset_meta: dict[str, Any] = {}
-            return
-        super().set_dataset_meta(classes, palette, dataset_name)
 
     @master_only
     def add_datasample(
@@ -194,6 +178,6 @@ class DenseVisualizer(SegLocalVisualizer):
             gt=gt,
             classes=classes,
             palette=palette,
-            opacity=self.opacity,
+            opacity=float(self.alpha),
             with_background=self.with_background,
         )

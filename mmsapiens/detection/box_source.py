@@ -58,7 +58,13 @@ class BoxSource:
             self._people, self.identity = _whole, IMAGE
             return
         if isinstance(people, (str, os.PathLike)):
-            people = _open(people)
+            path = os.path.expanduser(os.fspath(people))
+            if not path.endswith('.json') and not os.path.exists(path):
+                raise FileNotFoundError(
+                    f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes, "
+                    f'but got {people!r}, and there is no such file'
+                )
+            people = PeopleFile(path)
         if isinstance(people, PeopleFile):
             self.find_id = people.find_id
         if isinstance(people, (Mapping, list, tuple, np.ndarray)):
@@ -69,7 +75,7 @@ class BoxSource:
             self._people = people.people
             self.identity = getattr(people, 'identity', type(people).__name__)
         elif callable(people):
-            self._people, self.identity = partial(_asked, people), 'function'
+            self._people, self.identity = lambda frame: _given(people(frame), frame), 'function'
         else:
             raise TypeError(
                 f"`people` must be '{DETECT}', '{IMAGE}', a file, boxes or a "
@@ -88,18 +94,10 @@ def _whole(frame: Image) -> People:
     return People.whole_image(frame.size_hw)
 
 
-def _open(people: str | os.PathLike[str]) -> PeopleFile:
-    path = os.path.expanduser(os.fspath(people))
-    if not path.endswith('.json') and not os.path.exists(path):
-        raise FileNotFoundError(
-            f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes, "
-            f'but got {people!r}, and there is no such file'
-        )
-    return PeopleFile(path)
-
-
 def _given(boxes: Any, frame: Image) -> People:
-    """Boxes that the caller has."""
+    """Boxes that the caller has, or the answer of a function of the caller."""
+    if isinstance(boxes, People):
+        return boxes
     if isinstance(boxes, Mapping):
         keys = list(dict.fromkeys([frame.name, frame.source, os.path.basename(frame.source)]))
         found = [key for key in keys if key in boxes]
@@ -110,9 +108,3 @@ def _given(boxes: Any, frame: Image) -> People:
             )
         boxes = boxes[found[0]]
     return people_of_boxes(boxes, frame.size_hw, where=f'the boxes of {frame.name}')
-
-
-def _asked(function: Callable[[Image], Any], frame: Image) -> People:
-    """Boxes that a function of the caller gives: an array, or :class:`People`."""
-    answer = function(frame)
-    return answer if isinstance(answer, People) else _given(answer, frame)

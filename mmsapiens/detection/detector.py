@@ -32,22 +32,15 @@ TORCHVISION = ('fasterrcnn_resnet50_fpn_v2', 'fasterrcnn_mobilenet_v3_large_fpn'
 """Detectors of torchvision; the first, more accurate one is taken where mmdet is missing."""
 PERSON = 1
 """Class id of people in torchvision's detectors; 0 is the background."""
-_ADAPTER = 'mmsapiens.engine.mmdet_detector'
-"""The one module of a host that is asked for here, by name."""
 
 
 class PersonDetector:
     """What all detectors of people share.
 
-    Args:
-        weights (str | Path, optional): Its checkpoint; None for random weights.
-        score_threshold (float): Least score of a person. Defaults to 0.3.
-        nms_threshold (float): Of two boxes that overlap by more the better one stays. The
-            reference's demos have 0.3, which can lose people in close contact. Defaults to 0.3.
-        max_people (int, optional): Most people of an image, the best ones. Defaults to None, all.
-
-    Raises:
-        ValueError: If a threshold is not in [0, 1], or ``max_people`` is not positive.
+    ``weights`` is a checkpoint, None for random ones. People have a score of ``score_threshold`` or
+    more; of two boxes that overlap by more than ``nms_threshold`` the better one stays (0.3, as in
+    the reference's demos, can lose people in close contact); of an image the best ``max_people``
+    are kept, None for all.
     """
 
     def __init__(
@@ -80,11 +73,11 @@ class PersonDetector:
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Image]) -> list[People]:
         """The people of each of some images of any sizes, the best first, at most as allowed."""
-        people = []
-        for (boxes, scores), frame in zip(self.detect(frames), frames):
-            boxes, scores = boxes[: self.max_people].cpu(), scores[: self.max_people].cpu()
-            people.append(clipped_people(boxes, scores, frame.size_hw))
-        return people
+        best = slice(self.max_people)
+        return [
+            clipped_people(boxes[best].cpu(), scores[best].cpu(), frame.size_hw)
+            for (boxes, scores), frame in zip(self.detect(frames), frames)
+        ]
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
         """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
@@ -92,10 +85,9 @@ class PersonDetector:
 
 
 class TorchvisionDetector(PersonDetector):
-    """A Faster R-CNN of torchvision, trained on COCO, which needs no host.
+    """A Faster R-CNN of :data:`TORCHVISION`, trained on COCO, which needs no host.
 
-    ``model`` is one of :data:`TORCHVISION`; without ``weights`` they are random, which is only good
-    for tests. ``thresholds`` are as in :class:`PersonDetector`.
+    ``thresholds`` are as in :class:`PersonDetector`; random weights are only good for tests.
     """
 
     def __init__(
@@ -146,15 +138,9 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPe
     ``score_threshold``, ``nms_threshold``, ``max_people``. None takes RTMDet if mmdet is installed,
     else that of torchvision. Released weights are downloaded if they have to be, or random ones
     taken if ``allow_random``.
-
-    Raises:
-        DownloadError: If the release cannot be fetched.
-        ImportError: If a detector of mmdet is asked for, and mmdet is not installed.
-        ValueError: If there is no detector of this name, or weights do not fit.
     """
     if callable(given):
-        found: FindPeople = given
-        return found
+        return given
     args = dict(given) if isinstance(given, Mapping) else dict(weights=given)
     weights = args.pop('weights', None)
     if weights in (RTMDET, *TORCHVISION):
@@ -173,10 +159,8 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPe
             f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`; {TORCHVISION[0]!r} '
             'needs no other package, and boxes of yours (`people=`) no detector'
         )
-    adapter: FindPeople = import_module(_ADAPTER).make_detector(
-        weights, device, allow_random=allow_random, **args
-    )
-    return adapter
+    adapter: Any = import_module('mmsapiens.engine.mmdet_detector')  # the one host that is asked
+    return adapter.make_detector(weights, device, allow_random=allow_random, **args)
 
 
 def _choose(weights: str | Path | None, config: Any) -> str:
@@ -196,8 +180,7 @@ def _choose(weights: str | Path | None, config: Any) -> str:
 def fetch_weights(model: str, url: str | None = None) -> Path:
     """The released weights of a detector of torchvision, downloaded if they have to be.
 
-    The name of the file at ``url``, by default on torchvision's own server, has the first digits
-    of its SHA-256, which are checked.
+    The name of the file has the first digits of its SHA-256, which are checked.
     """
     url = url or get_model_weights(model).DEFAULT.url
     path = cache_dir() / 'detector' / url.rpartition('/')[2]

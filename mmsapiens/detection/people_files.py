@@ -70,15 +70,14 @@ def people_of_boxes(
     return People(inside, given, origin)
 
 
-def _plain(value: Any) -> Any:
-    """An array as a list; what is none is told apart by its text."""
-    plain = np.asarray(value).tolist()
-    return repr(value) if plain is value else plain
-
-
 def digest(content: Any) -> str:
-    """The start of a hash of lists, mappings, numbers and arrays."""
-    text = json.dumps(content, sort_keys=True, default=_plain)
+    """The start of a hash of lists, mappings, numbers and arrays; of what is none, of its text."""
+
+    def plain(value: Any) -> Any:
+        found = np.asarray(value).tolist()
+        return repr(value) if found is value else found
+
+    text = json.dumps(content, sort_keys=True, default=plain)
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -149,20 +148,17 @@ class PeopleFile:
             x, y, width, height = map(float, box)
             score = float(item.get('score', 1))
         except (AttributeError, TypeError, KeyError, ValueError):
+            must = 'must have `image_id` and `bbox` [x, y, width, height]'
             raise ValueError(
-                f'{self.path}: entry {index} must have `image_id` and `bbox` '
-                f'[x, y, width, height], but got {str(item)[:200]}'
+                f'{self.path}: entry {index} {must}, but got {str(item)[:200]}'
             ) from None
+        where = f'entry {index}'
         if not (np.isfinite([x, y]).all() and width > 0 and height > 0):
-            raise ValueError(
-                f'{self.path}: the box of entry {index} must have an area, '
-                f'but is {box} [x, y, width, height]'
-            )
+            text = f'must have an area, but is {box} [x, y, width, height]'
+            raise ValueError(f'{self.path}: the box of {where} {text}')
         if self._images is not None and number not in self._images:
-            raise ValueError(
-                f'{self.path}: entry {index} is of the image {number}, which is not in the list of '
-                'images. Use files of the same set.'
-            )
+            text = f'of the image {number}, which is not in the list of images'
+            raise ValueError(f'{self.path}: {where} is {text}. Use files of the same set.')
         is_person = item.get('category_id', PERSON) == PERSON
         if is_person and not item.get('iscrowd') and score >= min_score:
             self._boxes[number].append([x, y, x + width, y + height, min(max(score, 0), 1)])
@@ -178,8 +174,9 @@ class PeopleFile:
             number = PurePosixPath(name).name
             return int(number) if number.isdecimal() else None
         ids = self._ids.get(path.name, [])
-        if len(ids) > 1:
-            ids = [i for i in ids if _ends_with(path, self._images[i])]
+        if len(ids) > 1:  # names may have folders
+            names = {i: PurePosixPath(self._images[i]['file_name'].replace('\\', '/')) for i in ids}
+            ids = [i for i, each in names.items() if path.parts[-len(each.parts) :] == each.parts]
         if len(ids) > 1:
             raise ValueError(
                 f'{self.path} has several images for {source}: '
@@ -215,12 +212,6 @@ class PeopleFile:
             )
         boxes, where = self._boxes.get(number, []), f'{self.path}, image {number}'
         return people_of_boxes(boxes, frame.size_hw, origin='file', where=where)
-
-
-def _ends_with(path: PurePosixPath, image: Mapping[str, Any]) -> bool:
-    """Whether a path ends in the name of an image, which may have folders."""
-    parts = PurePosixPath(str(image['file_name']).replace('\\', '/')).parts
-    return path.parts[-len(parts) :] == parts
 
 
 def _read_json(path: Path) -> Any:

@@ -13,15 +13,10 @@ Track = tuple[int, tuple[float, ...], int]
 
 
 class BoxTracker:
-    """Numbers people by the overlap of their boxes.
+    """Numbers people by the overlap of their boxes, ``min_iou`` at least with the last one.
 
     The sum of the overlaps with the last known boxes is maximized (the Hungarian method), so the
-    order of the boxes does not matter.
-
-    Args:
-        min_iou (float): Least overlap with the last box. Defaults to 0.3.
-        max_age (int): Frames for which a person may be hidden. Defaults to
-            30.
+    order of the boxes does not matter. A person may be hidden for ``max_age`` frames.
     """
 
     def __init__(self, min_iou: float = 0.3, max_age: int = 30) -> None:
@@ -38,14 +33,7 @@ class BoxTracker:
         self.next_number = 1
 
     def update(self, boxes: NDArray) -> NDArray:
-        """Number the people of the next frame.
-
-        Args:
-            boxes (NDArray): x1, y1, x2, y2, (N, 4).
-
-        Returns:
-            NDArray: Ids, int64 (N,).
-        """
+        """Numbers, int64 (N,), of the people of the next frame, boxes x1, y1, x2, y2 (N, 4)."""
         import torch
         from scipy.optimize import linear_sum_assignment
         from torchvision.ops import box_iou

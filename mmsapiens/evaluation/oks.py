@@ -1,6 +1,6 @@
-"""Average precision and recall by OKS, for any list of keypoints.
+"""Average precision and recall by OKS, for any list of keypoints, and those of whole bodies.
 
-Shapes: K keypoints of the set, E keypoints that are evaluated.
+Shapes: N people, K keypoints of the set, E keypoints that are evaluated.
 """
 
 from __future__ import annotations
@@ -12,34 +12,29 @@ from typing import Any
 
 import numpy as np
 
+from ..keypoints.keypoint_sets import (
+    GROUPS,
+    common_keypoints,
+    convert_keypoints,
+    converter_mapping,
+    field_indices,
+    get_keypoint_set,
+    keypoint_fields,
+)
+
 FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
+WHOLEBODY = ('coco_wholebody', 'goliath308')
+"""Vocabularies that can be evaluated, in the order of the pairs of :func:`common_keypoints`."""
 
-_PERSON = 1
-
-
-def _import_xtcocotools() -> tuple[Any, Any]:
-    """``COCO`` and ``COCOeval`` of a compiled package that nothing else in the core needs."""
-    try:
-        from xtcocotools.coco import COCO
-        from xtcocotools.cocoeval import COCOeval
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f'AP by OKS needs xtcocotools, but {error}. Install the extra: '
-            'pip install "mmsapiens[pose]"'
-        ) from error
-    return COCO, COCOeval
+PROTOCOLS = ('all', 'common114')
 
 
-def _coco(entries: list[dict[str, Any]], image_ids: Iterable[int]) -> Any:
-    coco = _import_xtcocotools()[0]()
+def _coco(coco: Any, entries: list[dict[str, Any]], image_ids: Iterable[int]) -> Any:
     coco.dataset = dict(
         images=[dict(id=image_id) for image_id in image_ids],
-        categories=[dict(id=_PERSON, name='person')],
-        annotations=[
-            dict(entry, id=number, category_id=_PERSON)
-            for number, entry in enumerate(entries, start=1)
-        ],
+        categories=[dict(id=1, name='person')],
+        annotations=[dict(e, id=n, category_id=1) for n, e in enumerate(entries, start=1)],
     )
     coco.createIndex()
     return coco
@@ -49,16 +44,11 @@ def _selected(entry: Mapping[str, Any], ids: np.ndarray) -> np.ndarray:
     """The keypoints ``ids`` of an entry, float64 (E, 3)."""
     points = np.asarray(entry['keypoints'], dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) <= ids.max():
-        raise ValueError(
-            f'`keypoints` must be (K, 3) with K > {ids.max()}, the highest of `keypoint_ids`, '
-            f'but got {points.shape}'
-        )
-    if not np.isfinite(points[ids]).all():
-        # COCOeval would take NaN for a match.
-        raise ValueError(
-            f'`keypoints` must be finite, but got {(~np.isfinite(points[ids])).sum()} other '
-            f'values in image {entry["image_id"]}'
-        )
+        wanted = f'(K, 3) with K > {ids.max()}, the highest of `keypoint_ids`'
+        raise ValueError(f'`keypoints` must be {wanted}, but got {points.shape}')
+    if others := (~np.isfinite(points[ids])).sum():  # COCOeval would take NaN for a match
+        where = f'image {entry["image_id"]}'
+        raise ValueError(f'`keypoints` must be finite, but got {others} other values in {where}')
     return points[ids]
 
 
@@ -128,10 +118,18 @@ def evaluate_oks(
         extent = float(np.prod(np.ptp(points[:, :2], axis=0)))  # px^2
         entry = dict(image_id=detection['image_id'], score=float(detection['score']))
         found.append(dict(entry, keypoints=points.ravel(), area=detection.get('area', extent)))
+    try:
+        from xtcocotools.coco import COCO
+        from xtcocotools.cocoeval import COCOeval
+    except ModuleNotFoundError as error:  # a compiled package that nothing else in the core needs
+        raise ImportError(
+            f'AP by OKS needs xtcocotools, but {error}. Install the extra: '
+            'pip install "mmsapiens[pose]"'
+        ) from error
     with redirect_stdout(StringIO()):
-        evaluation = _import_xtcocotools()[1](
-            _coco(persons, images),
-            _coco(found, images),
+        evaluation = COCOeval(
+            _coco(COCO(), persons, images),
+            _coco(COCO(), found, images),
             'keypoints',
             np.asarray(sigmas, dtype=np.float64),
             use_area,
@@ -140,3 +138,68 @@ def evaluate_oks(
         evaluation.accumulate()
         evaluation.summarize()
     return {name: float(value) for name, value in zip(FIGURES, evaluation.stats)}
+
+
+def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
+    """x, y and visibility (K, 3) of an annotation of a COCO style file, by index.
+
+    Raises:
+        ValueError: If the annotation is of another vocabulary.
+    """
+    indices = field_indices(vocabulary)
+    points = np.zeros((len(get_keypoint_set(vocabulary)), 3))
+    for key in keypoint_fields(vocabulary):
+        ids = indices[key]
+        numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
+        if numbers.size != 3 * len(ids):
+            raise ValueError(
+                f'annotation {annotation.get("id")} must have {3 * len(ids)} numbers in {key!r} of '
+                f'{vocabulary!r}, but got {numbers.size}; is the file of another vocabulary?'
+            )
+        points[ids] = numbers.reshape(-1, 3)
+    return points
+
+
+def write_keypoints(points: np.ndarray, vocabulary: str) -> dict[str, list[float]]:
+    """The inverse of :func:`read_keypoints`: key -> numbers x, y, value of each keypoint."""
+    return {key: points[ids].ravel().tolist() for key, ids in field_indices(vocabulary).items()}
+
+
+def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) -> list[int]:
+    """Ascending indices in the vocabulary of the truth that predictions are compared on.
+
+    ``protocol`` is 'all', those that predictions have, or 'common114', the
+    :func:`common_keypoints`.
+    """
+    if protocol == 'common114':
+        side = WHOLEBODY.index(vocabulary)
+        pairs = [pair for part in common_keypoints().values() for pair in part]
+        return sorted(pair[side] for pair in pairs)
+    return [target for _, target in converter_mapping(pred_vocabulary, vocabulary)]
+
+
+def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, list[int]]:
+    """Keypoints of body, foot, face, hands, hand (both in one instance) and wholebody (all)."""
+    kept = set(keypoint_ids)
+    described = get_keypoint_set(vocabulary).groups
+    groups = {group: [i for i in described[group] if i in kept] for group in GROUPS}
+    groups['hand'] = groups['left_hand'] + groups['right_hand']
+    groups['wholebody'] = list(keypoint_ids)
+    return groups
+
+
+def convert_by_equal_names(
+    keypoints: np.ndarray, scores: np.ndarray, source: str, target: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`convert_keypoints`, but only points of the same name.
+
+    That is what the `reference <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133
+    points of COCO-WholeBody get a prediction from 308, the others are at (0, 0) with score 0.
+    """
+    points, values = convert_keypoints(keypoints, scores, source, target)
+    known = set(get_keypoint_set(source).keypoint_names)
+    names = get_keypoint_set(target).keypoint_names
+    others = [index for index, name in enumerate(names) if name not in known]
+    points[:, others] = 0
+    values[:, others] = 0
+    return points, values

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -30,10 +30,10 @@ _SCALAR_CHANNELS = ('Z', 'Y', 'V', 'depth')
 _VECTOR_CHANNELS = (('R', 'G', 'B'), ('X', 'Y', 'Z'))
 
 
-def decode_numpy(path: str | Path, content: bytes, field: Field) -> np.ndarray:
+def decode_numpy(path: str | Path, file: BinaryIO, field: Field) -> np.ndarray:
     """The array of an npy file, or the one of an npz file that is meant."""
     try:
-        loaded = np.load(io.BytesIO(content), allow_pickle=False)
+        loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         names = loaded.files
@@ -114,8 +114,7 @@ def decode_png(
 ) -> np.ndarray:
     """The map in a PNG file; ``scale`` and ``offset`` are of numbers whose file has no own scaling.
 
-    Labels or a mask come as stored (of a mask in color, the first channel), numbers or vectors in
-    float64; (H, W) or (H, W, C).
+    Labels or a mask come as stored (of a mask in color, the first channel), others in float64.
     """
     stored, notes = _read_png(path, content)
     if notes.get('field', field.name) != field.name:
@@ -192,11 +191,7 @@ def _encode_numbers(
 
 
 def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
-    """The map in an EXR file, as stored, (H, W) or (H, W, C).
-
-    A field of one channel may be the only channel, or one of 'Z', 'Y', 'V', 'depth', or gray as R,
-    G, B; vectors are in R, G, B or X, Y, Z.
-    """
+    """The map in an EXR file, as stored, (H, W) or (H, W, C)."""
     # Its import may fail where no file of the kind is ever read.
     import OpenEXR
 
@@ -242,10 +237,7 @@ def _channel_names(field: Field) -> tuple[str, ...]:
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
-    """The content of an EXR file: float32, compressed without loss.
-
-    (H, W) is channel Z, (H, W, 3) are R, G, B, and (H, W, C) are C0, C1 and so on.
-    """
+    """EXR, float32: (H, W) as channel Z, (H, W, 3) as R, G, B, (H, W, C) as C0, C1 and so on."""
     import OpenEXR
 
     if field.dtype == 'uint8':

@@ -6,7 +6,9 @@ A file is recognised by its content, never by its name, and is checked before an
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -71,22 +73,16 @@ def read_map(
             (except of a depth, where nothing was measured), ids above 255.
     """
     field = get_field(field_name)
-    array = _read_local_npy(path) if content is None and str(path).endswith('.npy') else None
-    if array is not None:
-        return check_map(path, array, field, field.may_be_infinite)
-    if content is None:
-        try:
-            content = Path(path).read_bytes()
-        except FileNotFoundError:
-            raise missing_map(path) from None
-        except OSError as error:
-            raise BadSampleError(f'the map {path} cannot be read: {error}') from error
+    with _open(path) if content is None else io.BytesIO(content) as file:
+        start = file.read(16)
+        file.seek(0)
+        kind = next((k for s, k in _STARTS.items() if start.startswith(s)), '')
+        if kind in ('npy', 'npz'):
+            return check_map(path, decode_numpy(path, file, field), field, field.may_be_infinite)
+        content = file.read()
     if not content:
         raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}', 'empty_file')
-    kind = next((k for s, k in _STARTS.items() if content.startswith(s)), '')
-    if kind in ('npy', 'npz'):
-        array = decode_numpy(path, content, field)
-    elif kind == 'png':
+    if kind == 'png':
         array = decode_png(path, content, field, scale, offset)
     elif kind == 'exr':
         array = decode_exr(path, content, field)
@@ -99,22 +95,18 @@ def read_map(
     else:
         raise BadSampleError(
             f'{path} must be an npy, npz, png or exr file with a {field.name}, but it starts with '
-            f'{content[:16]!r}. {DAMAGED}'
+            f'{start!r}. {DAMAGED}'
         )
     return check_map(path, array, field, field.may_be_infinite)
 
 
-def _read_local_npy(path: str | Path) -> np.ndarray | None:
-    """The array of an npy file without a copy of the file; None for what is not plainly right."""
+def _open(path: str | Path) -> BinaryIO:
     try:
-        with open(path, 'rb') as file:
-            if file.read(6) != b'\x93NUMPY':
-                return None
-            file.seek(0)
-            return np.load(file, allow_pickle=False)
-    # A damaged header ends in whatever numpy's parser meets.
-    except Exception:
-        return None
+        return open(path, 'rb')
+    except FileNotFoundError:
+        raise missing_map(path) from None
+    except OSError as error:
+        raise BadSampleError(f'the map {path} cannot be read: {error}') from error
 
 
 def missing_map(path: str | Path) -> MissingFileError:

@@ -163,13 +163,7 @@ def set_of_dataset(metainfo: Mapping[str, Any], count: int) -> KeypointSet:
 
 
 def field_indices(name: str) -> dict[str, list[int]]:
-    """Where annotation files keep the keypoints of a set.
-
-    Args:
-        name (str): One of :data:`ANNOTATED_SETS`.
-
-    Returns:
-        dict[str, list[int]]: Field -> indices of its keypoints, in the order of its numbers.
+    """Field of annotations -> indices of its keypoints, for one of :data:`ANNOTATED_SETS`.
 
     Raises:
         KeyError: If no annotation layout is known.
@@ -185,30 +179,15 @@ def field_indices(name: str) -> dict[str, list[int]]:
 
 
 def keypoint_fields(name: str) -> tuple[str, ...]:
-    """Fields that hold all keypoints of a set together.
-
-    Args:
-        name (str): One of :data:`ANNOTATED_SETS`.
-    """
+    """Fields of annotations that hold all keypoints of a set together."""
     fields = get_keypoint_set(name).annotation_fields
     whole = tuple(field for field, group in fields.items() if group == 'all')
     return whole or tuple(fields)
 
 
 def read_metainfo(name: str) -> dict[str, Any]:
-    """Metainfo of a keypoint set as MMPose's datasets want it.
-
-    Args:
-        name (str): One of :data:`ANNOTATED_SETS`.
-
-    Returns:
-        dict[str, Any]: For ``METAINFO`` of a dataset.
-
-    Raises:
-        KeyError: If there is none of that name.
-    """
-    if name not in ANNOTATED_SETS:
-        raise KeyError(f'`name` must be one of {list(ANNOTATED_SETS)}, but got {name!r}')
+    """One of :data:`ANNOTATED_SETS` as ``METAINFO`` of MMPose's datasets."""
+    field_indices(name)  # refuses other sets
     doc = _read(name)
     points = doc['keypoints']
     keys = ('name', 'id', 'color', 'type', 'swap')
@@ -250,18 +229,9 @@ def correspondences(source: str, target: str) -> tuple[int, ...]:
 
 
 def converter_mapping(source: str, target: str) -> list[tuple[int, int]]:
-    """``mapping`` for MMPose's ``KeypointConverter``.
-
-    Args:
-        source (str): Set of a dataset.
-        target (str): Set to train in.
-
-    Returns:
-        list[tuple[int, int]]: Pairs (index in source, index in target).
-    """
-    return [
-        (src, dst) for dst, src in enumerate(correspondences(source, target)) if src != NO_MATCH
-    ]
+    """``mapping`` for MMPose's ``KeypointConverter``: pairs (index in source, in target)."""
+    pairs = enumerate(correspondences(source, target))
+    return [(src, dst) for dst, src in pairs if src != NO_MATCH]
 
 
 def convert_keypoints(

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .backbones import SapiensViT
 from .heads import HEADS
 from .input_rule import InputRule
-from .layers.patch_embed import PatchPadding
+from .layers import PatchPadding
 from .sapiens_model import SapiensModel
+from .sapiens_vit import SapiensViT
 from .tasks import INPUT_HW, PREFIX, TINY_INPUT_HW, Task, get_task, model_size
 
 

@@ -29,18 +29,14 @@ class Task:
         kind (str): 'pose', one input for each person, or 'dense', one for each image.
         output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field of the
             output.
-        head (str): Name of its head, a key of :data:`mmsapiens.models.heads.HEADS`. This, the
-            channels and the configs are empty for a model that a config describes.
+        head (str): Name of its head, a key of :data:`mmsapiens.models.heads.HEADS`. This and the
+            channels are empty for a model that a config describes.
         channels (int): Channels of the output.
-        deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head.
-        conv_channels (tuple[int, ...]): Channels of the convolutions that follow.
-        tiny_deconv_channels (tuple[int, ...]): Likewise of the size 'tiny'.
-        tiny_conv_channels (tuple[int, ...]): Likewise.
-        config (str): Its config under ``configs/``, with ``{size}`` for the size of the model.
-        tiny (str): Its config for the size 'tiny'.
-        release (str, optional): Task of the released checkpoints in :mod:`mmsapiens.zoo`. Defaults
-            to None, nothing was released.
+        deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head;
+            ``conv_channels`` of the convolutions that follow, ``tiny_...`` of the size 'tiny'.
         field (str): Row of :mod:`mmsapiens.structures.fields` of a dense task. Defaults to ''.
+        config (tuple[str, ...]): Of the name of its configs: folder, schedule, schedule of the size
+            'tiny', and data.
         patch_padding (int | str): As in :class:`mmsapiens.models.SapiensViT`. Defaults to 'corner'.
         flip_test (bool): Whether to average with the output for the mirrored image. Defaults to
             False.
@@ -55,10 +51,8 @@ class Task:
     conv_channels: tuple[int, ...] = ()
     tiny_deconv_channels: tuple[int, ...] = ()
     tiny_conv_channels: tuple[int, ...] = ()
-    config: str = ''
-    tiny: str = ''
-    release: str | None = None
     field: str = ''
+    config: tuple[str, ...] = ()
     patch_padding: int | Literal['corner'] = 'corner'
     flip_test: bool = False
 
@@ -91,7 +85,10 @@ class Task:
 
     def config_of(self, size: str) -> str:
         """Its config for a size of the model, under ``configs/``."""
-        return self.tiny if size == 'tiny' else self.config.format(size=size)
+        folder, schedule, tiny_schedule, data = self.config
+        if size == 'tiny':
+            return f'{folder}/sapiens-tiny_{tiny_schedule}_{data}-256x192.py'
+        return f'{folder}/sapiens-{size}_{schedule}_{data}-1024x768.py'
 
     def head_channels(self, size: str) -> dict[str, tuple[int, ...]]:
         """Channels of its head for a size of the model, as heads take them."""
@@ -112,6 +109,7 @@ _POSE: dict[str, Any] = dict(
     patch_padding=RELEASED_PADDING,
     flip_test=True,
 )
+_WHOLEBODY = dict(_POSE, tiny_deconv_channels=(128, 128), tiny_conv_channels=(128, 128))
 _PIXELS: dict[str, Any] = dict(
     kind='dense',
     deconv_channels=(768, 768, 768),
@@ -120,92 +118,51 @@ _PIXELS: dict[str, Any] = dict(
     tiny_conv_channels=(96, 96),
 )
 _PARTS: dict[str, Any] = dict(_PIXELS, head='ParsingHead', field='seg_map')
-
-_ROWS = (
-    Task(
-        name='pose-17',
-        output='coco',
-        channels=17,
-        config='pose/coco/sapiens-{size}_8xb64-210e_coco-1024x768.py',
-        tiny='pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py',
-        release='pose-17',
-        **_POSE,
-    ),
-    Task(
-        name='pose-133',
-        output='coco_wholebody',
-        channels=133,
-        config='pose/coco_wholebody/sapiens-{size}_8xb64-210e_coco-wholebody-1024x768.py',
-        tiny='pose/coco_wholebody/sapiens-tiny_2xb7-400e_coco-wholebody-256x192.py',
-        release='pose-133',
-        **dict(_POSE, tiny_deconv_channels=(128, 128), tiny_conv_channels=(128, 128)),
-    ),
-    Task(
-        name='pose-308',
-        output='goliath308',
-        channels=308,
-        config='pose/goliath308/sapiens-{size}_8xb64-210e_goliath308-1024x768.py',
-        tiny='pose/goliath308/sapiens-tiny_2xb7-300e_goliath308-256x192.py',
-        release='pose-308',
-        **_POSE,
-    ),
-    Task(
-        name='seg-28',
-        output='goliath28',
-        channels=28,
-        config='dense/parsing/sapiens-{size}_8xb1-200e_bodyparts28-1024x768.py',
-        tiny='dense/parsing/sapiens-tiny_2xb4-300e_bodyparts28-256x192.py',
-        release='seg-28',
-        **_PARTS,
-    ),
-    Task(
-        name='seg-lip',
-        output='lip',
-        channels=20,
-        config='dense/parsing/sapiens-{size}_8xb1-400e_lip-1024x768.py',
-        tiny='dense/parsing/sapiens-tiny_2xb4-300e_lip-256x192.py',
-        patch_padding=RELEASED_PADDING,
-        **_PARTS,
-    ),
-    Task(
-        name='seg-cihp',
-        output='cihp',
-        channels=20,
-        config='dense/parsing/sapiens-{size}_8xb1-400e_cihp-1024x768.py',
-        tiny='dense/parsing/sapiens-tiny_2xb4-300e_cihp-256x192.py',
-        patch_padding=RELEASED_PADDING,
-        **_PARTS,
-    ),
-    Task(
-        name='depth',
-        kind='dense',
-        head='DepthHead',
-        output='depth_map',
-        field='depth_map',
-        channels=1,
-        deconv_channels=(384, 384, 384, 384),
-        conv_channels=(384, 384),
-        tiny_deconv_channels=(96, 64, 32, 16),
-        tiny_conv_channels=(16, 16),
-        config='dense/depth/sapiens-{size}_8xb2-200e_depth-1024x768.py',
-        tiny='dense/depth/sapiens-tiny_2xb4-300e_depth-256x192.py',
-        release='depth',
-    ),
-    Task(
-        name='normal',
-        head='NormalHead',
-        output='normal_map',
-        field='normal_map',
-        channels=3,
-        config='dense/normal/sapiens-{size}_8xb2-200e_normal-1024x768.py',
-        tiny='dense/normal/sapiens-tiny_2xb4-300e_normal-256x192.py',
-        release='normal',
-        patch_padding=RELEASED_PADDING,
-        **_PIXELS,
-    ),
+_PADDED_PARTS = dict(_PARTS, patch_padding=RELEASED_PADDING, channels=20)
+_DEPTH: dict[str, Any] = dict(
+    kind='dense',
+    head='DepthHead',
+    output='depth_map',
+    field='depth_map',
+    channels=1,
+    deconv_channels=(384, 384, 384, 384),
+    conv_channels=(384, 384),
+    tiny_deconv_channels=(96, 64, 32, 16),
+    tiny_conv_channels=(16, 16),
+)
+_NORMAL: dict[str, Any] = dict(
+    _PIXELS,
+    head='NormalHead',
+    output='normal_map',
+    field='normal_map',
+    channels=3,
+    patch_padding=RELEASED_PADDING,
 )
 
-TASKS: dict[str, Task] = {task.name: task for task in _ROWS}
+_CONFIGS = {
+    'pose-17': ('pose/coco', '8xb64-210e', '2xb7-300e', 'coco'),
+    'pose-133': ('pose/coco_wholebody', '8xb64-210e', '2xb7-400e', 'coco-wholebody'),
+    'pose-308': ('pose/goliath308', '8xb64-210e', '2xb7-300e', 'goliath308'),
+    'seg-28': ('dense/parsing', '8xb1-200e', '2xb4-300e', 'bodyparts28'),
+    'seg-lip': ('dense/parsing', '8xb1-400e', '2xb4-300e', 'lip'),
+    'seg-cihp': ('dense/parsing', '8xb1-400e', '2xb4-300e', 'cihp'),
+    'depth': ('dense/depth', '8xb2-200e', '2xb4-300e', 'depth'),
+    'normal': ('dense/normal', '8xb2-200e', '2xb4-300e', 'normal'),
+}
+_ROWS = {
+    'pose-17': dict(_POSE, output='coco', channels=17),
+    'pose-133': dict(_WHOLEBODY, output='coco_wholebody', channels=133),
+    'pose-308': dict(_POSE, output='goliath308', channels=308),
+    'seg-28': dict(_PARTS, output='goliath28', channels=28),
+    'seg-lip': dict(_PADDED_PARTS, output='lip'),
+    'seg-cihp': dict(_PADDED_PARTS, output='cihp'),
+    'depth': _DEPTH,
+    'normal': _NORMAL,
+}
+
+TASKS: dict[str, Task] = {
+    name: Task(name, config=_CONFIGS[name], **row) for name, row in _ROWS.items()
+}
 """Name -> task."""
 
 _OF_A_KIND = {'pose': 'pose-17', 'seg': 'seg-28', 'depth': 'depth', 'normal': 'normal'}
@@ -214,10 +171,10 @@ KINDS = tuple(_OF_A_KIND)
 
 
 def get_task(name: str | Task) -> Task:
-    """Look a task up; one that is a row already is given back.
+    """Look a task up; a KeyError if there is none. A row is given back as it is.
 
-    ``name`` is a key of :data:`TASKS`; or a name of one's own that starts with one of
-    :data:`KINDS`, which tells what results look like. Any other is a KeyError.
+    ``name`` is a key of :data:`TASKS`, or a name of one's own that starts with one of
+    :data:`KINDS`, which tells what results look like.
     """
     if isinstance(name, Task):
         return name
@@ -225,7 +182,7 @@ def get_task(name: str | Task) -> Task:
         return TASKS[name]
     for kind, like in _OF_A_KIND.items():
         if name.startswith(kind):
-            return replace(TASKS[like], name=name, config='', tiny='', release=None)
+            return replace(TASKS[like], name=name)
     raise KeyError(
         f'`task` must be one of {list(TASKS)}, or start with one of {KINDS}, but got {name!r}'
     )

@@ -15,16 +15,10 @@ CACHED_VALUES = 2**18
 
 
 def choose_class(logits: Tensor) -> Tensor:
-    """Number of the largest of the logits, the first of equal ones.
+    """Number of the largest of the logits (C, H, W), or the first NaN; (1, H, W), int64.
 
     On a CPU the maximum is found without its position, which is then looked for in bytes: several
     times faster than ``max`` and ``argmax``.
-
-    Args:
-        logits (Tensor): (C, H, W).
-
-    Returns:
-        Tensor: (1, H, W), int64. Where a logit is NaN, the first NaN.
     """
     count = len(logits)
     is_plain = logits.dtype == torch.float32 and not logits.requires_grad

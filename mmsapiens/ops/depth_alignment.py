@@ -8,13 +8,11 @@ ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
 
 
 def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
-    """Scale s and shift t with s * pred + t close to the target.
+    """Scale s and shift t with s * pred + t close to the target, both float64 (P).
 
-    What the pixels do not determine is 0: the scale of a constant prediction (also of a single
-    pixel), where the shift alone remains, and for 'scale' and 'median' the scale of one that is 0.
-
-    Both are float64 (P); ``align`` is 'scale_shift', least squares; 'scale', least squares
-    without a shift; 'median', the ratio of the medians; or 'none'.
+    ``align`` is 'scale_shift', least squares; 'scale', least squares without a shift; 'median', the
+    ratio of the medians; or 'none'. What the pixels do not determine is 0: the scale of a constant
+    prediction, where the shift remains, and for 'scale' and 'median' the scale of one that is 0.
     """
     if align == 'none':
         return 1.0, 0.0
@@ -35,11 +33,7 @@ def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[f
 
 
 def align_depth(pred: np.ndarray, gt: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Scale and shift a prediction to the truth by least squares.
-
-    ``pred`` and ``gt`` (H, W) are compared at ``mask``, bool (H, W); float32 in the unit of
-    ``gt``.
-    """
+    """Scale and shift a prediction (H, W) to the truth by least squares in a bool mask (H, W)."""
     if not mask.any():
         return pred.astype(np.float32)
     wide: np.ndarray = pred.astype(np.float64)

@@ -26,9 +26,7 @@ def check_normal_frame(name: str, frame: str) -> None:
 
 
 def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -> Normals:
-    """Express normals in another frame.
-
-    Zero vectors, the pixels without a normal, stay zero.
+    """Express normals in another frame; zero vectors, pixels without a normal, stay zero.
 
     Args:
         normals (np.ndarray | Tensor): Vectors, of any floating or signed type; x, y, z along
@@ -55,8 +53,9 @@ def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -
         )
     signs = [a * b for a, b in zip(NORMAL_FRAMES[source], NORMAL_FRAMES[target])]
     along = [3 if i == dim % len(shape) else 1 for i in range(len(shape))]
+    factors: Normals
     if isinstance(normals, Tensor):
-        factors = torch.tensor(signs, device=normals.device)
-        return normals * factors.to(normals.dtype).view(along) + 0
-    # Adding 0 turns -0 into 0.
-    return normals * np.array(signs, dtype=normals.dtype).reshape(along) + 0
+        factors = torch.tensor(signs, device=normals.device).to(normals.dtype)
+    else:
+        factors = np.array(signs, dtype=normals.dtype)
+    return normals * factors.reshape(along) + 0  # turns -0 into 0

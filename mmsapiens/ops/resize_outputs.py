@@ -22,21 +22,16 @@ CACHED_VALUES = 2**21
 
 
 def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Bilinear resizing along an axis, ``align_corners=False``.
-
-    For each output position the pixels before and behind it, and the share of the latter.
-    """
-    y = (positions.float() + 0.5) * (size_in / size_out) - 0.5
-    y = y.clamp(0, size_in - 1)
+    """Bilinear resizing: the pixels before and behind a position, and the share of the latter."""
+    y = ((positions.float() + 0.5) * (size_in / size_out) - 0.5).clamp(0, size_in - 1)
     upper = y.long()
     return upper, (upper + 1).clamp(max=size_in - 1), y - upper
 
 
 def _row_matrix(sizes: Sequence[int], start: int, stop: int) -> tuple[int, Tensor]:
-    """Resizing of rows through several sizes, as one small matrix.
+    """Resizing of rows through heights from input to output, as one small matrix.
 
-    ``sizes`` are heights from the input to the output. First input row that is needed, and
-    weights (stop - start, input rows), float32.
+    First input row that is needed, and weights (stop - start, input rows), float32.
     """
     matrix = torch.eye(stop - start)
     for size_in, size_out in zip(sizes[-2::-1], sizes[:0:-1]):
@@ -94,21 +89,11 @@ def resized_strips(
     max_values: int | None = None,
     via_hw: tuple[int, int] | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Bilinear resizing, some rows at a time.
+    """Bilinear resizing of an output (C, h, w), some rows at a time: rows, and (C, rows, W).
 
     The strips together are ``F.interpolate(..., mode='bilinear')``, which for 28 classes on a
-    photograph of 12 megapixels takes 1.4 GB.
-
-    Args:
-        maps (Tensor): Output (C, h, w).
-        size_hw (tuple[int, int]): Height H and width W.
-        max_values (int, optional): Numbers in a strip. Defaults to None, what fits into the cache
-            of a CPU, and 2^22, 16 MB, elsewhere.
-        via_hw (tuple[int, int], optional): Height and width that ``maps`` are resized to first.
-            Defaults to None.
-
-    Yields:
-        tuple[slice, Tensor]: Rows of the image, and (C, rows, W).
+    photograph of 12 megapixels takes 1.4 GB. A strip has ``max_values`` numbers; ``via_hw`` are
+    height and width that the maps are resized to first.
     """
     height, width = size_hw
     sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
@@ -135,18 +120,10 @@ def restore(
     max_values: int | None = None,
     via_hw: tuple[int, int] | None = None,
 ) -> Tensor:
-    """Resize an output and finish it, without holding it at full size.
+    """Resize an output (C, h, w) and finish it, (_, H, W), without holding it at full size.
 
-    Args:
-        maps (Tensor): Output (C, h, w).
-        size_hw (tuple[int, int]): Height H and width W of the image.
-        finish (Callable): Takes (C, rows, W), gives the prediction of these rows, such as class ids
-            (1, rows, W). It must treat each pixel by itself.
-        max_values (int, optional): As in :func:`resized_strips`.
-        via_hw (tuple[int, int], optional): Likewise.
-
-    Returns:
-        Tensor: The prediction (_, H, W), on the device of ``maps``.
+    ``finish`` takes (C, rows, W) and gives the prediction of these rows, such as class ids
+    (1, rows, W); it must treat each pixel by itself. Others as in :func:`resized_strips`.
     """
     result: Tensor | None = None
     for rows, strip in resized_strips(maps, size_hw, max_values, via_hw):
@@ -160,16 +137,10 @@ def restore(
 
 
 def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Output for a mirrored image, as if it had not been mirrored.
+    """Output (..., C, h, w) for a mirrored image, as if it had not been mirrored.
 
-    Args:
-        maps (Tensor): Output (..., C, h, w), as a function of x mirrored.
-        field (Field): What it shows.
-        label_pairs (Sequence[Sequence[int]]): Classes on the left and on the right side of the
-            body; only for labels.
-
-    Returns:
-        Tensor: Likewise: columns reversed, vectors turned, classes of the two sides exchanged.
+    Columns are reversed, vectors turned, and classes of the left and the right side of the body,
+    ``label_pairs``, exchanged.
     """
     maps = maps.flip(-1)
     if field.is_labels and label_pairs:

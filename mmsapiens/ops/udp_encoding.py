@@ -19,11 +19,10 @@ MIN_VISIBLE = 0.5
 def visible_windows(
     keypoints: np.ndarray, visible: np.ndarray, size_wh: tuple[int, int], sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Windows of keypoints, and the weights of the keypoints.
+    """Windows of keypoints (K, 2) in pixels of the heatmap, and the weights of the keypoints.
 
-    ``keypoints`` (K, 2) are x, y in pixels of the heatmap, ``visible`` is (K,). Left and upper
-    pixel of each window (K, 2), int64; whether it is drawn (K,), bool; and weights (K,): the
-    visibility, 0 where a visible keypoint's window is outside the map.
+    Left and upper pixel of each window (K, 2), int64; whether it is drawn (K,), bool; and weights
+    (K,): ``visible``, 0 where a visible keypoint's window is outside the map.
     """
     radius = sigma * WINDOW_SIGMAS
     nearest = (keypoints + 0.5).astype(np.int64)
@@ -38,10 +37,9 @@ def visible_windows(
 def draw_gaussians(
     heatmaps: np.ndarray, keypoints: np.ndarray, first: np.ndarray, drawn: np.ndarray, sigma: float
 ) -> None:
-    """Draw one Gaussian on each map, in place.
+    """Draw one Gaussian on each map of zeros (K, H, W), float32, in place.
 
-    ``heatmaps`` are zeros (K, H, W), float32; ``first`` and ``drawn`` are of
-    :func:`visible_windows`.
+    ``first`` and ``drawn`` are of :func:`visible_windows`.
     """
     numbers = np.flatnonzero(drawn)  # N of the K maps
     first, keypoints = first[numbers], keypoints[numbers]
@@ -55,32 +53,19 @@ def draw_gaussians(
     size_wh = heatmaps.shape[2], heatmaps.shape[1]
     start = first.clip(0, size_wh)
     stop = (first + side).clip(0, size_wh)
-    windows = [
-        (k, slice(top, bottom), slice(left, right))
-        for k, (left, top), (right, bottom) in zip(numbers.tolist(), start.tolist(), stop.tolist())
-    ]
-    # The part of each bell that is inside the map.
-    starts, stops = (start - first).tolist(), (stop - first).tolist()
-    for window, row, column, (left, top), (right, bottom) in zip(
-        windows, rows, columns, starts, stops
-    ):
-        np.multiply(row[top:bottom], column[:, left:right], out=heatmaps[window])
+    for number, row, column, (left, top), (right, bottom), (x, y) in zip(
+        numbers, rows, columns, start.tolist(), stop.tolist(), first.tolist()
+    ):  # the part of each bell that is inside the map
+        window = heatmaps[number, top:bottom, left:right]
+        np.multiply(row[top - y : bottom - y], column[:, left - x : right - x], out=window)
 
 
 def draw_batch(
     keypoints: Tensor, weights: Tensor, size_wh: tuple[int, int], sigma: float
 ) -> Tensor:
-    """Heatmaps of a batch, drawn on the device of ``keypoints``.
+    """Heatmaps (B, K, H, W), float32, of keypoints (B, K, 2) in their pixels, on their device.
 
-    Args:
-        keypoints (Tensor): (x, y) in pixels of the heatmap, (B, K, 2).
-        weights (Tensor): Weights of :func:`visible_windows`, (B, K); below
-            0.5 a map stays empty.
-        size_wh (tuple[int, int]): Width and height of the heatmap.
-        sigma (float): Standard deviation in pixels of the heatmap.
-
-    Returns:
-        Tensor: Heatmaps (B, K, H, W) in [0, 1], float32.
+    ``weights`` (B, K) are those of :func:`visible_windows`; below 0.5 a map stays empty.
     """
     if keypoints.device.type != 'cpu':
         return _draw_whole_maps(keypoints, weights, size_wh, sigma)

@@ -19,39 +19,27 @@ BLOCK_VALUES = 2**18
 
 
 def unit_vectors(vectors: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
-    """The numbers of ``F.normalize`` to the last bit but one, but faster.
+    """The numbers of ``F.normalize`` along ``dim`` to the last bit but one, but faster.
 
     On a CPU, a norm along another dimension than the last takes 20 times as long as the sum of
-    squares.
-
-    Args:
-        vectors (Tensor): Any shape, lengths below 1e12; float32 or wider for eps below 1e-3.
-        dim (int): The dimension of the components.
-        eps (float): Shorter vectors are divided by this instead of their length. Defaults to 1e-12.
-
-    Returns:
-        Tensor: Of the same shape.
+    squares. Lengths are below 1e12, numbers float32 or wider for eps below 1e-3.
     """
     squares = vectors.square().sum(dim, keepdim=True)
     return vectors * squares.clamp(min=eps**2).rsqrt()
 
 
 def normalize_vectors(vectors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Scale vectors to length 1.
+    """Scale vectors (..., C) of floating point to length 1.
 
-    Floating point (..., C); ``out`` is contiguous and may be ``vectors`` itself. Vectors
-    shorter than 1e-6 become zero, those of length 1, within rounding of single precision, are
-    kept.
+    ``out`` is contiguous and may be ``vectors`` itself. Vectors shorter than 1e-6 become zero,
+    those of length 1, within rounding of single precision, are kept.
     """
-    if out is None:
-        out = np.empty(vectors.shape, vectors.dtype)
+    out = np.empty_like(vectors, order='C') if out is None else out
     channels = vectors.shape[-1]
-    source = vectors.reshape(-1, channels)  # (N, C)
-    target = out.reshape(-1, channels)
+    source, target = vectors.reshape(-1, channels), out.reshape(-1, channels)  # (N, C)
     step = max(1, BLOCK_VALUES // channels)
     for start in range(0, len(source), step):
-        block = source[start : start + step]
-        target[start : start + step] = _unit_block(block)
+        target[start : start + step] = _unit_block(source[start : start + step])
     return out
 
 
@@ -86,12 +74,10 @@ def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
 
 
 def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.ndarray:
-    """Unit normals of the surface that a stretched image shows.
+    """Unit normals of the surface that a stretched image shows, at new size over old one.
 
     An image says nothing about a stretch in depth; the geometric mean of the two in the image is
     taken. So a uniform scale changes nothing.
-
-    ``scale_x`` and ``scale_y`` are the new size of the image over its old one.
     """
     mean = (scale_x * scale_y) ** 0.5
     factors = np.ones(vectors.shape[-1], dtype=vectors.dtype)
@@ -101,10 +87,7 @@ def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.n
 
 
 def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
-    """Turn vectors with their image.
-
-    (..., C), clockwise as one looks at the image.
-    """
+    """Turn vectors (..., C) with their image, clockwise as one looks at it."""
     sin, cos = np.sin(np.deg2rad(degree)), np.cos(np.deg2rad(degree))
     x, y = vectors[..., 0], vectors[..., 1]
     turned = vectors.copy()
@@ -114,10 +97,9 @@ def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
 
 
 def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Angles between vectors.
+    """Degrees in [0, 180], float64, between vectors of three components along ``axis``.
 
-    Three components along ``axis``. Degrees in [0, 180], float64, exact also near 0 and 180,
-    where the arc cosine is not; NaN where a vector has no direction.
+    Exact also near 0 and 180, where the arc cosine is not; NaN where a vector has no direction.
     """
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     with np.errstate(invalid='ignore'):  # infinity has no direction

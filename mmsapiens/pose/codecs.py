@@ -72,16 +72,11 @@ class BatchedUDPHeatmap(UDPHeatmap):
         """Targets of one person: ``keypoint_weights`` (1, K) and ``heatmaps`` (K, H, W).
 
         With ``encode_on_device`` instead of these ``heatmap_keypoints`` (1, K, 2) in pixels of the
-        heatmap.
-
-        Args:
-            keypoints (np.ndarray): (x, y) in pixels of the input, (1, K, 2).
-            keypoints_visible (np.ndarray, optional): (1, K). Defaults to None, all visible.
+        heatmap. ``keypoints`` are (x, y) in pixels of the input, (1, K, 2), ``keypoints_visible``
+        (1, K), by default all visible.
         """
-        if len(keypoints) != 1:
-            raise ValueError(
-                f'heatmaps are encoded for one person at a time, but got {len(keypoints)}'
-            )
+        if (count := len(keypoints)) != 1:
+            raise ValueError(f'heatmaps are encoded for one person at a time, but got {count}')
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
         points = keypoints[0] / self.scale_factor

@@ -12,8 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from ..checkpoints.heads import check_loaded
-from ..models.heads import upsample
-from ..models.layers import conv_layers, deconv_layers
+from ..models.heads import conv_layers, deconv_layers, upsample
 from ..registry import MODELS
 from .codecs import BatchedUDPHeatmap
 
@@ -37,10 +36,8 @@ class InstanceNormHeatmapHead(HeatmapHead):
         deconv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to (4, 4).
         conv_out_channels (Sequence[int]): Channels of the convolutions that follow. Defaults to
             (768, 768).
-        conv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to
-            (1, 1).
-        **kwargs: ``final_layer``, ``loss``, ``decoder`` and ``init_cfg`` of
-            the stock head.
+        conv_kernel_sizes (Sequence[int]): Their kernel sizes. Defaults to (1, 1).
+        **kwargs: ``final_layer``, ``loss``, ``decoder`` and ``init_cfg`` of the stock head.
     """
 
     def __init__(
@@ -97,15 +94,14 @@ class InstanceNormHeatmapHead(HeatmapHead):
             points = torch.cat([label.heatmap_keypoints for label in labels])
             target = self.decoder.draw(points, weights)
         else:
-            maps = [sample.gt_fields.heatmaps for sample in batch_data_samples]
-            target = torch.stack(maps)
+            target = torch.stack([sample.gt_fields.heatmaps for sample in batch_data_samples])
         if target.shape != pred.shape:
             (_, count, height, width), found = pred.shape, target.shape
             raise ValueError(
                 f'the head predicts {count} heatmaps, {height} high and {width} wide, but the '
-                f'targets are {found[1]}, {found[2]} high and {found[3]} wide. Set '
-                '`out_channels` of the head to the number of keypoints, and `heatmap_size` of '
-                f'the codec to ({width}, {height}).'
+                f'targets are {found[1]}, {found[2]} high and {found[3]} wide. Set `out_channels` '
+                'of the head to the number of keypoints, and `heatmap_size` of the codec to '
+                f'{width, height}.'
             )
         losses = dict(loss_kpt=self.loss_module(pred, target, weights))
         if (train_cfg or {}).get('compute_acc', True):
@@ -131,21 +127,14 @@ class InstanceNormHeatmapHead(HeatmapHead):
             return super().predict(feats, batch_data_samples, test_cfg)
         plain, mirrored = (self.forward(each) for each in feats)
         flip_indices = batch_data_samples[0].metainfo['flip_indices']
-        people = self.decoder.batch_decode(plain, mirrored, flip_indices)
-        return [
-            InstanceData(keypoints=points, keypoint_scores=scores)
-            for points, scores in zip(*people)
-        ]
+        people = zip(*self.decoder.batch_decode(plain, mirrored, flip_indices))
+        return [InstanceData(keypoints=points, keypoint_scores=scores) for points, scores in people]
 
-    def _make_deconv_layers(
-        self, in_channels: int, layer_out_channels: Sequence[int], layer_kernel_sizes: Sequence[int]
-    ) -> nn.Module:
-        return deconv_layers(in_channels, layer_out_channels, layer_kernel_sizes)
+    def _make_deconv_layers(self, **sizes: Any) -> nn.Module:
+        return deconv_layers(*sizes.values())
 
-    def _make_conv_layers(
-        self, in_channels: int, layer_out_channels: Sequence[int], layer_kernel_sizes: Sequence[int]
-    ) -> nn.Module:
-        return conv_layers(in_channels, layer_out_channels, layer_kernel_sizes)
+    def _make_conv_layers(self, **sizes: Any) -> nn.Module:
+        return conv_layers(*sizes.values())
 
     @property
     def default_init_cfg(self) -> list[dict]:

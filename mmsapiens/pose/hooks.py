@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,13 @@ from mmpose.models.heads import HeatmapHead
 from torch import nn
 
 from ..core.formatting import shorten
-from ..engine.hooks.data_check_hook import DataCheckHook, leaf_datasets
+from ..engine.hooks import DataCheckHook, leaf_datasets
 from ..registry import HOOKS
-from .datasets.checks import check_flip_indices, flat_boxes, is_local
+from .datasets.coco_style_datasets import flat_boxes, is_local
 
 
 def keypoint_counts(dataset: Any) -> set[int]:
-    """Numbers of keypoints in the samples of a dataset, none if it has no keypoints.
-
-    That of its metainfo, or of the ``KeypointConverter`` in its pipeline.
-    """
+    """Numbers of keypoints of a dataset's samples: of its metainfo or ``KeypointConverter``."""
     if isinstance(dataset, ConcatDataset):
         return set().union(*map(keypoint_counts, dataset.datasets))
     if hasattr(dataset, 'dataset'):
@@ -43,11 +41,10 @@ def _check_head(where: str, dataset: Any, model: nn.Module) -> None:
     if not isinstance(head, HeatmapHead):
         return
     outputs = getattr(head, 'num_keypoints', head.out_channels)
-    counts = keypoint_counts(dataset)
-    if counts - {outputs}:
+    if (counts := keypoint_counts(dataset)) - {outputs}:
         raise ValueError(
-            f'`out_channels` of the head must be the number of keypoints of '
-            f'{where}, {shorten(sorted(counts))}, but got {outputs}'
+            f'`out_channels` of the head must be the number of keypoints of {where}, '
+            f'{shorten(sorted(counts))}, but got {outputs}'
         )
 
 
@@ -61,9 +58,6 @@ class PoseDataCheckHook(DataCheckHook):
 
     Args:
         max_samples (int): Samples of each dataset to look at, evenly spaced. Defaults to 5000.
-
-    Raises:
-        ValueError: If ``max_samples`` is not positive.
     """
 
     def __init__(self, max_samples: int = 5000) -> None:
@@ -85,33 +79,49 @@ class PoseDataCheckHook(DataCheckHook):
     def _check_part(self, where: str, dataset: BaseDataset) -> None:
         if len(dataset) == 0:
             raise ValueError(
-                f'the dataset of {where} is empty: it has no person with '
-                'labelled keypoints and a box inside the image. Check the '
-                'file and `filter_cfg`.'
+                f'the dataset of {where} is empty: it has no person with labelled keypoints and a '
+                'box inside the image. Check the file and `filter_cfg`.'
             )
-        metainfo = dataset.metainfo
-        check_flip_indices(where, metainfo)
+        check_flip_indices(where, dataset.metainfo)
+        expected = dataset.metainfo['num_keypoints']
         count = min(len(dataset), self.max_samples)
         indices = np.linspace(0, len(dataset) - 1, count).astype(int)
         samples = [dataset.get_data_info(int(index)) for index in indices]
-        expected = metainfo['num_keypoints']
         for sample in samples:
             keypoints = sample.get('keypoints')
             if keypoints is not None and keypoints.shape[1] != expected:
                 raise ValueError(
-                    f'the metainfo of {where} has {expected} keypoints, but '
-                    f'annotation {sample["id"]} has {keypoints.shape[1]}. '
-                    'Give the dataset the `metainfo` of its annotations.'
+                    f'the metainfo of {where} has {expected} keypoints, but annotation '
+                    f'{sample["id"]} has {keypoints.shape[1]}. Give the dataset the `metainfo` of '
+                    'its annotations.'
                 )
-        if dataset.data_mode == 'topdown':
-            flat = flat_boxes(samples)
-            if flat:
-                raise ValueError(
-                    f'{len(flat)} of the {count} boxes of {where} that were '
-                    'looked at have no area. Take them out of the file; '
-                    f'their ids are {shorten(flat)}'
-                )
-        _check_images(where, samples)
+        if dataset.data_mode == 'topdown' and (flat := flat_boxes(samples)):
+            raise ValueError(
+                f'{len(flat)} of the {count} boxes of {where} that were looked at have no area. '
+                f'Take them out of the file; their ids are {shorten(flat)}'
+            )
+        paths = sorted({sample['img_path'] for sample in samples})
+        missing = [path for path in paths if is_local(path) and not os.path.isfile(path)]
+        if missing:
+            raise FileNotFoundError(
+                f'{len(missing)} of the {len(paths)} images of {where} that were looked for do not '
+                f'exist: {shorten(missing)}. Check `data_root` and `data_prefix` of the dataset.'
+            )
+
+
+def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
+    """Refuse parsed metainfo whose left and right keypoints do not point at each other."""
+    count, flip = metainfo['num_keypoints'], list(metainfo['flip_indices'])
+    names = metainfo['keypoint_id2name']
+    if sorted(flip) == list(range(count)):
+        wrong = [names[i] for i in range(count) if flip[flip[i]] != i]
+    else:
+        wrong = [names[i] for i in range(count) if flip.count(i) != 1]
+    if wrong:
+        raise ValueError(
+            f'`flip_indices` of {where} must swap keypoints in pairs, but these are in none or in '
+            f'several: {shorten(wrong)}. Check `swap` of the `keypoint_info` in its metainfo.'
+        )
 
 
 def _converts_predictions(evaluator: Any) -> bool:
@@ -119,14 +129,3 @@ def _converts_predictions(evaluator: Any) -> bool:
     return isinstance(evaluator, Evaluator) and any(
         getattr(metric, 'pred_converter', None) for metric in evaluator.metrics
     )
-
-
-def _check_images(where: str, samples: list[dict]) -> None:
-    paths = sorted({sample['img_path'] for sample in samples})
-    missing = [path for path in paths if is_local(path) and not os.path.isfile(path)]
-    if missing:
-        raise FileNotFoundError(
-            f'{len(missing)} of the {len(paths)} images of {where} that '
-            f'were looked for do not exist: {shorten(missing)}. Check '
-            '`data_root` and `data_prefix` of the dataset.'
-        )

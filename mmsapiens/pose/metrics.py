@@ -12,11 +12,11 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 
-from ..evaluation.oks import evaluate_oks
-from ..evaluation.wholebody import (
+from ..evaluation.oks import (
     PROTOCOLS,
     WHOLEBODY,
     convert_by_equal_names,
+    evaluate_oks,
     evaluated_groups,
     evaluated_keypoints,
     read_keypoints,
@@ -24,8 +24,6 @@ from ..evaluation.wholebody import (
 )
 from ..keypoints.keypoint_sets import convert_keypoints, get_keypoint_set, read_metainfo
 from ..registry import METRICS
-
-_FIXED = ('iou_type', 'pred_converter', 'gt_converter')
 
 
 @METRICS.register_module()
@@ -72,11 +70,6 @@ class ConvertingCocoMetric(CocoMetric):
         super().process(data_batch, converted)
 
 
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f'`{name}` must be one of {list(choices)}, but got {value!r}')
-
-
 @METRICS.register_module()
 class WholeBodyMetric(CocoMetric):
     """AP and AR of body, feet, face, hands and the whole body.
@@ -101,16 +94,14 @@ class WholeBodyMetric(CocoMetric):
         protocol (str): 'all' compares all points that predictions have; 'common114' the points
             common to both vocabularies, for figures as those of Table 3 of the `paper
             <https://arxiv.org/abs/2408.12569>`_. Defaults to 'all'.
-        dataset_name (str, optional): Take only samples whose ``dataset_name`` is this. Defaults to
-            any.
+        dataset_name (str, optional): Take only samples of this name. Defaults to any.
         img_folder (str, optional): Take only samples whose ``img_path`` is below this folder; for
             several sets of one name. Defaults to any.
-        reference_unmapped (bool): Figures of the reference for 308
-            predictions on COCO-WholeBody: all 133 points are compared, those
-            without a namesake are predicted at (0, 0). Defaults to False.
-        **kwargs: ``use_area``, ``score_mode``, ``keypoint_score_thr``,
-            ``nms_mode``, ``nms_thr``, ``format_only``, ``outfile_prefix``, ``collect_device`` and
-            ``prefix`` of ``CocoMetric``.
+        reference_unmapped (bool): Figures of the reference for 308 predictions on COCO-WholeBody:
+            all 133 points are compared, those without a namesake are predicted at (0, 0). Defaults
+            to False.
+        **kwargs: ``use_area``, ``score_mode``, ``keypoint_score_thr``, ``nms_mode``, ``nms_thr``,
+            ``format_only``, ``outfile_prefix``, ``collect_device`` and ``prefix`` of stock.
 
     Raises:
         ValueError: If an argument is none of its choices, or the annotation file is of another
@@ -133,32 +124,35 @@ class WholeBodyMetric(CocoMetric):
         **kwargs: Any,
     ) -> None:
         pred_vocabulary = pred_vocabulary or vocabulary
-        _check_choice('vocabulary', vocabulary, WHOLEBODY)
-        _check_choice('pred_vocabulary', pred_vocabulary, WHOLEBODY)
-        _check_choice('protocol', protocol, PROTOCOLS)
         given = (pred_vocabulary, vocabulary, protocol)
+        for name, value, choices in (
+            ('vocabulary', vocabulary, WHOLEBODY),
+            ('pred_vocabulary', pred_vocabulary, WHOLEBODY),
+            ('protocol', protocol, PROTOCOLS),
+        ):
+            if value not in choices:
+                raise ValueError(f'`{name}` must be one of {list(choices)}, but got {value!r}')
         if reference_unmapped and given != (*WHOLEBODY[::-1], 'all'):
             raise ValueError(
                 '`reference_unmapped` is for goliath308 predictions on '
                 "coco_wholebody with protocol 'all', but got "
                 f'{pred_vocabulary} on {vocabulary} with {protocol!r}'
             )
-        for name in _FIXED:
-            if name in kwargs:
-                raise ValueError(
-                    f'`{name}` is not an option of {type(self).__name__}; '
-                    'vocabularies are converted by `pred_vocabulary`'
-                )
+        for name in {'iou_type', 'pred_converter', 'gt_converter'} & set(kwargs):
+            raise ValueError(
+                f'`{name}` is not an option of {type(self).__name__}; '
+                'vocabularies are converted by `pred_vocabulary`'
+            )
         self.vocabulary = vocabulary
         self.pred_vocabulary = pred_vocabulary
-        self.dataset_filter = DatasetFilter(dataset_name, img_folder)
+        self.dataset_name = dataset_name
+        self.img_folder = None if img_folder is None else Path(img_folder)
+        self._others: set[str] = set()  # names or folders of samples that are not taken
         self.reference_unmapped = reference_unmapped
         described = get_keypoint_set(vocabulary)
-        self.keypoint_ids = (
-            list(range(len(described)))
-            if reference_unmapped
-            else evaluated_keypoints(vocabulary, pred_vocabulary, protocol)
-        )
+        self.keypoint_ids = list(range(len(described)))
+        if not reference_unmapped:
+            self.keypoint_ids = evaluated_keypoints(vocabulary, pred_vocabulary, protocol)
         self.groups = evaluated_groups(vocabulary, self.keypoint_ids)
         self.sigmas = np.array(described.sigmas)  # (K,)
         self._persons: list[dict[str, Any]] | None = None
@@ -175,7 +169,7 @@ class WholeBodyMetric(CocoMetric):
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         # CocoMetric looks the annotation file up by this name.
-        name = self.dataset_filter.dataset_name or dataset_meta['dataset_name']
+        name = self.dataset_name or dataset_meta['dataset_name']
         CocoMetric.dataset_meta.fset(self, dict(dataset_meta, dataset_name=name))
 
     def _read_persons(self) -> list[dict[str, Any]]:
@@ -195,14 +189,12 @@ class WholeBodyMetric(CocoMetric):
         """Keep the predictions for this dataset.
 
         The samples have ``id``, ``img_id``, ``gt_instances`` and ``pred_instances``, whose
-        ``keypoints`` are (N, K, 2) in pixels of the image and ``keypoint_scores`` (N, K).
-
-        Raises:
-            ValueError: If predictions have not the number of keypoints of ``pred_vocabulary``, are
-                not finite, or are for an image that is not in the annotation file.
+        ``keypoints`` are (N, K, 2) in pixels of the image and ``keypoint_scores`` (N, K). Another
+        K than that of ``pred_vocabulary`` is a ValueError, and so are numbers that are not finite,
+        and an image that is not in the annotation file.
         """
         self._read_persons()
-        own = [s for s in data_samples if self.dataset_filter.takes(s)]
+        own = [sample for sample in data_samples if self._is_own(sample)]
         for data_sample in own:
             _check_prediction(data_sample, self.coco.imgs, self.pred_vocabulary)
         start = len(self.results)
@@ -215,134 +207,83 @@ class WholeBodyMetric(CocoMetric):
             pred['keypoints'] = points[:, self.keypoint_ids]  # (N, E, 2)
             pred['keypoint_scores'] = scores[:, self.keypoint_ids]
 
+    def _is_own(self, data_sample: Mapping[str, Any]) -> bool:
+        """Whether a sample is of ``dataset_name``, and below ``img_folder`` as written there."""
+        name, path = data_sample.get('dataset_name'), data_sample.get('img_path')
+        wanted = dict(dataset_name=self.dataset_name, img_path=self.img_folder)
+        for key in (key for key, value in wanted.items() if value and not data_sample.get(key)):
+            raise ValueError(
+                f'data samples must have `{key}` to tell datasets apart; '
+                'name it in `meta_keys` of PackPoseInputs'
+            )
+        if self.dataset_name is not None and name != self.dataset_name:
+            self._others.add(str(name))
+            return False
+        if self.img_folder is not None and self.img_folder not in Path(str(path)).parents:
+            self._others.add(str(Path(str(path)).parent))
+            return False
+        return True
+
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """The figures of all groups.
+        """The figures of all groups, such as ``'hand/AP'``, of what :meth:`process` kept.
 
-        Args:
-            results (list): What :meth:`process` kept, of all processes.
-
-        Returns:
-            dict[str, float]: Such as ``'hand/AP'``: group, then one of :data:`FIGURES`; 0 without
-            predictions, -1 without ground truth.
-
-        Raises:
-            ValueError: If all samples were of other datasets.
+        They are 0 without predictions, -1 without ground truth; a ValueError if all samples were
+        of other datasets.
         """
         if results:
             return super().compute_metrics(results)
-        if self.dataset_filter.others:
+        if self._others:
             raise ValueError(
-                f'no predictions are for dataset {self.dataset_filter}, '
-                f'only for {sorted(self.dataset_filter.others)}'
+                f'no predictions are for dataset {self.dataset_name or self.img_folder}, '
+                f'only for {sorted(self._others)}'
             )
         self.results2json({}, self.outfile_prefix or '')
-        return {} if self.format_only else dict(self._evaluate_groups())
+        return {} if self.format_only else dict(self._do_python_keypoint_eval(''))
 
     def results2json(self, keypoints: Mapping[int, list], outfile_prefix: str) -> None:
         """Keep the persons of each image, and write ``PREFIX.keypoints.json`` if there is one."""
-        self._detections = [
-            self._detection(person) for people in keypoints.values() for person in people
-        ]
+        self._detections = []
+        for person in (person for people in keypoints.values() for person in people):
+            points = np.zeros((len(self.sigmas), 3))
+            points[self.keypoint_ids] = person['keypoints']
+            # The size of a person found is that of its body, for every group, as in the whole-body
+            # evaluation of stock xtcocotools.
+            width, height = np.ptp(points[self.groups['body'], :2], axis=0)
+            found = dict(image_id=person['img_id'], category_id=person['category_id'])
+            found.update(keypoints=points, score=float(person['score']), area=float(width * height))
+            self._detections.append(found)
         if self.outfile_prefix is not None:
-            rows = [
-                {**found, **write_keypoints(found['keypoints'], self.vocabulary)}
-                for found in self._detections
+            names = [
+                write_keypoints(each['keypoints'], self.vocabulary) for each in self._detections
             ]
+            rows = [{**found, **fields} for found, fields in zip(self._detections, names)]
             dump(rows, f'{outfile_prefix}.keypoints.json')
 
-    def _detection(self, person: Mapping[str, Any]) -> dict[str, Any]:
-        """A person of ``CocoMetric`` as :func:`evaluate_oks` wants it."""
-        points = np.zeros((len(self.sigmas), 3))
-        points[self.keypoint_ids] = person['keypoints']
-        # The size of a person found is that of its body, for every group, as in the whole-body
-        # evaluation of stock xtcocotools.
-        width, height = np.ptp(points[self.groups['body'], :2], axis=0)
-        return dict(
-            image_id=person['img_id'],
-            category_id=person['category_id'],
-            keypoints=points,
-            score=float(person['score']),
-            area=float(width * height),
-        )
-
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
-        """Called by ``CocoMetric.compute_metrics``."""
-        return self._evaluate_groups()
-
-    def _evaluate_groups(self) -> list[tuple[str, float]]:
         """Pairs of name and figure, and a table of them in the log."""
         figures = []
         table = [f'{"group":<12}{"points":>8}{"AP":>8}{"AR":>8}']
+        options = dict(image_ids=self.coco.imgs, use_area=self.use_area)
+        people = self._read_persons(), self._detections
         for group, ids in self.groups.items():
-            values = evaluate_oks(
-                self._read_persons(),
-                self._detections,
-                ids,
-                self.sigmas[ids],
-                image_ids=self.coco.imgs,
-                use_area=self.use_area,
-            )
+            values = evaluate_oks(*people, ids, self.sigmas[ids], **options)
             figures += [(f'{group}/{key}', v) for key, v in values.items()]
             table.append(f'{group:<12}{len(ids):>8}{values["AP"]:>8.3f}{values["AR"]:>8.3f}')
         print_log('\n'.join(table), logger='current')
         return figures
 
 
-class DatasetFilter:
-    """Takes the samples of one dataset, wherever they are in a run over several.
-
-    Those of ``dataset_name``, whose ``img_path`` is below ``img_folder`` as it is written there;
-    None is any. ``others`` are names or folders of the samples not taken.
-    """
-
-    def __init__(self, dataset_name: str | None = None, img_folder: str | None = None) -> None:
-        self.dataset_name = dataset_name
-        self.img_folder = None if img_folder is None else Path(img_folder)
-        self.others: set[str] = set()
-
-    def takes(self, data_sample: Mapping[str, Any]) -> bool:
-        """Whether a sample belongs to the dataset; a ValueError if it does not say it."""
-        if self.dataset_name is not None:
-            name = self._read(data_sample, 'dataset_name')
-            if name != self.dataset_name:
-                self.others.add(name)
-                return False
-        if self.img_folder is not None:
-            path = Path(self._read(data_sample, 'img_path'))
-            if self.img_folder not in path.parents:
-                self.others.add(str(path.parent))
-                return False
-        return True
-
-    @staticmethod
-    def _read(data_sample: Mapping[str, Any], key: str) -> str:
-        if data_sample.get(key) is None:
-            raise ValueError(
-                f'data samples must have `{key}` to tell datasets apart; '
-                'name it in `meta_keys` of PackPoseInputs'
-            )
-        return data_sample[key]
-
-    def __str__(self) -> str:
-        return str(self.dataset_name or self.img_folder)
-
-
 def _check_prediction(
     data_sample: Mapping[str, Any], images: Mapping[int, Mapping[str, Any]], vocabulary: str
 ) -> None:
-    """Raise if predictions (N, K, 2) would give wrong figures without a word.
-
-    If the image is not in the annotation file, which has ``images`` by id, or there under another
-    file name; if K is not that of ``vocabulary``; if a coordinate is not finite.
-    """
+    """Refuse predictions (N, K, 2) that would give wrong figures without a word."""
     image_id = data_sample['img_id']
     name = Path(data_sample.get('img_path') or '').name
     image = images.get(image_id)
     if image is None or name not in ('', Path(image.get('file_name', name)).name):
         raise ValueError(
-            f'image {image_id} {name} of the predictions is not in the '
-            'annotation file; of several datasets in one run choose by '
-            '`dataset_name` or `img_folder`'
+            f'image {image_id} {name} of the predictions is not in the annotation file; of several '
+            'datasets in one run choose by `dataset_name` or `img_folder`'
         )
     points = np.asarray(data_sample['pred_instances']['keypoints'])
     count = len(get_keypoint_set(vocabulary))
@@ -353,7 +294,6 @@ def _check_prediction(
         )
     if not np.isfinite(points).all():
         raise ValueError(
-            f'predictions must be finite, but got '
-            f'{(~np.isfinite(points)).sum()} other values for image '
-            f'{image_id}'
+            f'predictions must be finite, but got {(~np.isfinite(points)).sum()} other values for '
+            f'image {image_id}'
         )

@@ -93,23 +93,17 @@ class PoseTableDistortion(PhotometricDistortion):
         flags = self._random_flags()
         is_early, with_brightness, with_contrast, hsv_mode, with_swap = flags[:5]
         brightness, contrast, saturation, hue, order = flags[5:]
-        table = IDENTITY
-        if with_brightness:
-            table = self._convert(table, beta=brightness)
+        table = self._convert(IDENTITY, beta=brightness) if with_brightness else IDENTITY
         if is_early and with_contrast:
             table = self._convert(table, alpha=contrast)
-        img = cv2.LUT(img, table) if table is not IDENTITY else img
+        img = img if table is IDENTITY else cv2.LUT(img, table)
         if hsv_mode:
-            hues = saturations = None
-            if hsv_mode in (1, 3):
-                saturations = self._convert(IDENTITY, alpha=saturation)
-            if hsv_mode in (2, 3):
-                hues = (IDENTITY.astype(int) + hue).astype(np.uint8)
+            hues = (IDENTITY.astype(int) + hue).astype(np.uint8) if hsv_mode & 2 else None
+            saturations = self._convert(IDENTITY, alpha=saturation) if hsv_mode & 1 else None
             img = change_hsv(img, hues, saturations)
         if is_early and with_contrast:
             img = cv2.LUT(img, self._convert(IDENTITY, alpha=contrast))
         if with_swap:
-            planes = cv2.split(img)
-            img = cv2.merge([planes[channel] for channel in order])
+            img = np.ascontiguousarray(img[..., order])
         results['img'] = img
         return results

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.visualization import PoseLocalVisualizer
@@ -23,10 +20,7 @@ class GroupedPoseVisualizer(PoseLocalVisualizer):
 
     The vocabulary follows from the number of keypoints: 17, 133 or 308; people of other
     vocabularies are drawn as stock does. With ``skeleton_style='openpose'`` the image is the
-    black canvas that ControlNet takes, see :func:`draw_openpose`.
-
-    Args:
-        **kwargs: Arguments of the stock visualizer.
+    black canvas that ControlNet takes, see :func:`draw_openpose`. Arguments are stock's.
     """
 
     def _draw_instances_kpts(
@@ -37,47 +31,25 @@ class GroupedPoseVisualizer(PoseLocalVisualizer):
         show_kpt_idx: bool = False,
         skeleton_style: str = 'mmpose',
     ) -> np.ndarray:
-        count = 0
-        if 'keypoints' in instances:
-            count = instances.keypoints.shape[1]
+        count = instances.keypoints.shape[1] if 'keypoints' in instances else 0
         if count not in BY_SIZE:
             return super()._draw_instances_kpts(
                 image, instances, kpt_thr, show_kpt_idx, skeleton_style
             )
-        name = BY_SIZE[count]
-        people = _people(instances)
+        is_moved = 'transformed_keypoints' in instances
+        people = np.asarray(instances.transformed_keypoints if is_moved else instances.keypoints)
+        scores = instances.get('keypoints_visible', instances.get('keypoint_scores'))
+        scores = np.ones(people.shape[:2]) if scores is None else np.asarray(scores)
+        if scores.ndim == 3:  # the stock converter appends a weight
+            scores = scores[..., 0]
         if skeleton_style == 'openpose':
-            return draw_openpose(
-                people['keypoints'], people['scores'], name, image.shape[:2], kpt_thr
-            )
+            return draw_openpose(people, scores, BY_SIZE[count], image.shape[:2], kpt_thr)
+        boxes = [None] * len(people)
+        if 'bboxes' in instances and not is_moved:
+            boxes = np.asarray(instances.bboxes)
         image = np.ascontiguousarray(image)
-        for index, points in enumerate(people['keypoints']):
-            box = people['boxes']
-            draw_person(
-                image,
-                points,
-                people['scores'][index],
-                get_keypoint_set(name),
-                kpt_thr,
-                None if box is None else box[index],
-                show_kpt_idx,
-            )
+        keypoint_set = get_keypoint_set(BY_SIZE[count])
+        for points, values, box in zip(people, scores, boxes):
+            draw_person(image, points, values, keypoint_set, kpt_thr, box, show_kpt_idx)
         self.set_image(image)
         return image
-
-
-def _people(instances: InstanceData) -> Mapping[str, Any]:
-    """Keypoints (N, K, 2), scores (N, K) and boxes (N, 4) of instances."""
-    keypoints = np.asarray(instances.get('transformed_keypoints', instances.keypoints))
-    for key in ('keypoints_visible', 'keypoint_scores'):
-        if key in instances:
-            scores = np.asarray(instances.get(key))
-            break
-    else:
-        scores = np.ones(keypoints.shape[:2])
-    if scores.ndim == 3:  # the stock converter appends a weight
-        scores = scores[..., 0]
-    boxes = None
-    if 'bboxes' in instances and 'transformed_keypoints' not in instances:
-        boxes = np.asarray(instances.bboxes)
-    return dict(keypoints=keypoints, scores=scores, boxes=boxes)

@@ -1,8 +1,17 @@
 """Images on their way, what was found in them, and the table of dense fields."""
 
 from .fields import FIELDS, Field, add_field, get_field
-from .predictions import instances, prediction
-from .results import Image, ImageResult, LazyImage, MapResult, People, PoseResult, ReadFailure
+from .results import (
+    Image,
+    ImageResult,
+    LazyImage,
+    MapResult,
+    People,
+    PoseResult,
+    ReadFailure,
+    instances,
+    prediction,
+)
 
 __all__ = [
     'FIELDS',

@@ -73,13 +73,7 @@ FIELDS: dict[str, Field] = {}
 
 
 def add_field(field: Field) -> Field:
-    """Add a row to :data:`FIELDS`.
-
-    Args:
-        field (Field): The row.
-
-    Returns:
-        Field: The same row.
+    """Add a row to :data:`FIELDS`, and return it.
 
     Raises:
         KeyError: If there is another row of that name.
@@ -91,10 +85,7 @@ def add_field(field: Field) -> Field:
 
 
 def get_field(name: str) -> Field:
-    """The row of a name.
-
-    Args:
-        name (str): A key of :data:`FIELDS`.
+    """The row of a name in :data:`FIELDS`.
 
     Raises:
         KeyError: If there is none, with the known names.

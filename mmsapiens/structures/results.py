@@ -31,8 +31,7 @@ class Image:
         time_s (float, optional): Seconds since the start of its video. Defaults to None, an image
             of its own.
         video (str, optional): Name of the video's results, such as 'clip'. Defaults to None.
-        fps (float, optional): Average frames per second of its video file. Defaults to None,
-            unknown.
+        fps (float, optional): Average frames per second of its video. Defaults to None, unknown.
     """
 
     image: NDArray
@@ -51,13 +50,7 @@ class Image:
 
 @dataclass(frozen=True)
 class ReadFailure:
-    """An image that could not be read.
-
-    Args:
-        name (str): As in :class:`Image`.
-        source (str): As in :class:`Image`.
-        reason (str): What is wrong with it and the way out.
-    """
+    """An image that could not be read; ``reason`` is what is wrong with it and the way out."""
 
     name: str
     source: str
@@ -68,11 +61,7 @@ class ReadFailure:
 class LazyImage:
     """An image that waits to be read, by whichever thread is free.
 
-    Args:
-        name (str): As in :class:`Image`.
-        source (str): As in :class:`Image`.
-        decode (Callable): Gives its pixels, or raises
-            :class:`~mmsapiens.core.errors.ReadError`.
+    ``decode`` gives its pixels, or raises :class:`~mmsapiens.core.errors.ReadError`.
     """
 
     name: str
@@ -140,8 +129,7 @@ class MapResult:
     Args:
         values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32
             (H, W, 3) unit normals; see ``docs/dense_outputs.md``.
-        field (str): Row of :mod:`mmsapiens.structures.fields`: 'seg_map', 'depth_map' or
-            'normal_map'.
+        field (str): A row of :data:`FIELDS`: 'seg_map', 'depth_map' or 'normal_map'.
         classes (tuple[str, ...]): Names of the class ids. Defaults to none.
         palette (tuple[tuple[int, int, int], ...]): Their colors, RGB. Defaults to none.
     """
@@ -164,8 +152,7 @@ class ImageResult:
     Args:
         frame (Image): The image.
         people (People): Its people; possibly none.
-        tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308',
-            -> result.
+        tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308', -> result.
         drawings (dict, optional): Where drawings of the tasks are kept while several images are
             made of them. Defaults to None, they are not.
     """
@@ -191,3 +178,38 @@ class ImageResult:
             if isinstance(result, MapResult) and result.is_labels:
                 return result.values > 0
         return None
+
+
+def prediction(item: ImageResult | ReadFailure) -> dict[str, Any]:
+    """A result without classes of this package.
+
+    It has ``name`` and ``source``; ``error``, if it could not be read; else for each pose task a
+    list of :func:`instances`, and for each other task its map.
+    """
+    if isinstance(item, ReadFailure):
+        return dict(name=item.name, source=item.source, error=item.reason)
+    answer: dict[str, Any] = dict(name=item.frame.name, source=item.frame.source)
+    for task, found in item.tasks.items():
+        if isinstance(found, PoseResult):
+            answer[task] = instances(found, item.people)
+        else:
+            answer[task] = found.values
+    return answer
+
+
+def instances(pose: PoseResult, people: People) -> list[dict[str, Any]]:
+    """The people of an image as MMPose's inferencers give them.
+
+    Each has ``keypoints`` [[x, y], ...], ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2],
+    ``bbox_score``, and ``track_id`` where people are tracked.
+    """
+    columns = dict(
+        keypoints=pose.keypoints,
+        keypoint_scores=pose.scores,
+        bbox=people.boxes,
+        bbox_score=people.scores.astype(float),
+    )
+    if people.track_ids is not None:
+        columns['track_id'] = people.track_ids
+    rows = zip(*(values.tolist() for values in columns.values()))
+    return [dict(zip(columns, row)) for row in rows]

@@ -31,12 +31,9 @@ def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
     """
     if color_map not in COLOR_MAPS:
         raise KeyError(f'`color_map` must be one of {sorted(COLOR_MAPS)}, but got {color_map!r}')
-    entries: np.ndarray = (levels * 255).astype(np.uint8)
-    if not entries.size:
-        return np.zeros((*entries.shape, 3), dtype=np.uint8)
-    colors = cv2.applyColorMap(entries, COLOR_MAPS[color_map])
-    rgb: np.ndarray = cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
-    return rgb
+    every = cv2.applyColorMap(np.arange(256, dtype=np.uint8), COLOR_MAPS[color_map])
+    colors: np.ndarray = every[:, 0, ::-1][(levels * 255).astype(np.uint8)]
+    return colors
 
 
 def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -56,22 +53,16 @@ def drawable(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
 def value_range(values: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     """Least and greatest value in a mask; (0, 1) where it is empty."""
     inside = values[mask]
-    if not inside.size:
-        return 0.0, 1.0
-    return float(inside.min()), float(inside.max())
+    return (float(inside.min()), float(inside.max())) if inside.size else (0.0, 1.0)
 
 
 def to_levels(values: np.ndarray, mask: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Values (H, W) in a bool mask as float32 levels in [0, 1] between the limits; others get 0.
-
-    If the limits are equal, the level is 0.
-    """
+    """Values (H, W) in a bool mask as float32 levels in [0, 1] between the limits; else 0."""
     low, high = limits
     levels = np.zeros(values.shape, dtype=np.float32)
     if high > low:
         inside = values[mask].astype(np.float32)
-        scaled = (inside - np.float32(low)) / np.float32(high - low)
-        levels[mask] = scaled.clip(0, 1)
+        levels[mask] = ((inside - np.float32(low)) / np.float32(high - low)).clip(0, 1)
     return levels
 
 
@@ -83,18 +74,10 @@ def color_values(
     color_map: str = 'viridis',
     background: Sequence[int] = NO_TARGET,
 ) -> np.ndarray:
-    """Draw a map of numbers of any kind.
+    """Draw a map of numbers of any kind (H, W) where the mask is set, by default everywhere.
 
-    Args:
-        values (np.ndarray): (H, W); NaN and infinity are background.
-        mask (np.ndarray, optional): Pixels to draw, (H, W). Defaults to None, all.
-        limits (tuple[float, float], optional): Values of the two ends of the color map. Defaults
-            to None, the range in the mask.
-        color_map (str): A key of :data:`COLOR_MAPS`. Defaults to 'viridis'.
-        background (Sequence[int]): RGB of the other pixels. Defaults to gray.
-
-    Returns:
-        np.ndarray: RGB, uint8 (H, W, 3).
+    ``limits`` are the values of the two ends of the color map, by default the range in the mask;
+    NaN and infinity are background.
     """
     mask = drawable(values, mask)
     limits = limits or value_range(values, mask)

@@ -50,9 +50,8 @@ MAX_DEPTH_ERROR = 0.25
 class Scene:
     """What a drawing may look at beside its map; all of one size.
 
-    The image is RGB, uint8 (H, W, 3), people are where ``human_mask`` (H, W) is set, ``gt`` is the
-    true map (C, H, W); without them they are unknown. ``opacity`` is the share of the colors of
-    classes, of which ``with_background`` paints class 0 as well.
+    People are where ``human_mask`` (H, W) is set, ``gt`` is the true map (C, H, W); None is
+    unknown. ``opacity`` is the share of the colors of classes, ``with_background`` paints class 0.
     """
 
     image: np.ndarray
@@ -83,9 +82,8 @@ class FieldDrawer:
 
     def people(self, scene: Scene) -> np.ndarray:
         """Pixels of people, bool (H, W); all of them if unknown."""
-        if scene.human_mask is not None:
-            return scene.human_mask
-        return np.ones(scene.image.shape[:2], dtype=bool)
+        mask = scene.human_mask
+        return np.ones(scene.image.shape[:2], dtype=bool) if mask is None else mask
 
     def drawn(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
         """Pixels of a map to draw: where there is a truth, if it is known."""
@@ -98,18 +96,15 @@ class FieldDrawer:
         source = maps if scene.gt is None else scene.gt
         low, high = value_range(source, np.broadcast_to(mask, source.shape))
         if len(maps) == 3:
-            scale = high - low or 1.0
-            scaled = (np.moveaxis(maps, 0, -1) - low) / scale
+            scaled = (np.moveaxis(maps, 0, -1) - low) / (high - low or 1.0)
             return Tile(title, normals_to_rgb(scaled * 2 - 1, mask))
         image = color_values(maps.mean(axis=0), mask, limits=(low, high))
         return Tile(title, image, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
 
-    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile | None:
-        """Draw how far a prediction (C, H, W) is from the truth; None without such a drawing."""
-        assert scene.gt is not None
+    def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
+        """Draw how far a prediction is from the truth, both (C, H, W)."""
         mask = self.drawn(pred, scene)
-        where = np.broadcast_to(mask, pred.shape)
-        error = masked_error(pred, scene.gt, where).mean(axis=0)  # (H, W)
+        error = masked_error(pred, gt, np.broadcast_to(mask, pred.shape)).mean(axis=0)
         high = value_range(error, mask)[1]
         return error_tile(error, mask, high, f'{high:.3g}', '{:.3g}')
 
@@ -150,10 +145,9 @@ class PartsDrawer(FieldDrawer):
         options: dict[str, Any] = dict(opacity=scene.opacity, with_background=scene.with_background)
         return Tile(title, draw_parts(scene.image, maps[0], scene.palette, **options))
 
-    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
+    def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
         """Mark wrong pixels; see :func:`.maps.draw_wrong_parts`."""
-        assert scene.gt is not None
-        image, share = draw_wrong_parts(scene.image, pred[0], scene.gt[0])
+        image, share = draw_wrong_parts(scene.image, pred[0], gt[0])
         return Tile(f'wrong: {share:.1%}', image)
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
@@ -176,24 +170,22 @@ class DepthDrawer(FieldDrawer):
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
         """Draw depth; see :func:`.maps.color_depth`."""
-        image = color_depth(maps[0], self.drawn(maps, scene))
-        return Tile(title, image, Bar('inferno', 'far', 'near'))
+        bar = Bar('inferno', 'far', 'near')
+        return Tile(title, color_depth(maps[0], self.drawn(maps, scene)), bar)
 
-    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
+    def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
         """Draw the error as a share of the range of the true depth."""
-        assert scene.gt is not None
         mask = self.drawn(pred, scene)
-        gt = scene.gt[0]
-        low, high = value_range(gt, mask)
-        scale = high - low or 1.0
-        error = masked_error(align_depth(pred[0], gt, mask), gt, mask) / scale
+        low, high = value_range(gt[0], mask)
+        aligned = align_depth(pred[0], gt[0], mask)
+        error = masked_error(aligned, gt[0], mask) / (high - low or 1.0)
         text = f'{MAX_DEPTH_ERROR:.0%} of the range'
         return error_tile(error, mask, MAX_DEPTH_ERROR, text, '{:.1%}')
 
     def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
         """The relief; see :func:`.maps.draw_pseudo_normals`."""
-        image = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
-        return [Tile('relief of the prediction', image)]
+        relief = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
+        return [Tile('relief of the prediction', relief)]
 
 
 class NormalsDrawer(FieldDrawer):
@@ -204,13 +196,10 @@ class NormalsDrawer(FieldDrawer):
         normals = np.moveaxis(maps, 0, -1)
         return Tile(title, normals_to_rgb(normals, self.drawn(maps, scene)))
 
-    def draw_error(self, pred: np.ndarray, scene: Scene) -> Tile:
+    def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
         """Draw the angle between prediction and truth."""
-        assert scene.gt is not None
-        error = angles_deg(pred, scene.gt)
-        mask = self.drawn(pred, scene)
-        text = f'>= {MAX_ANGLE_DEG:.0f}°'
-        return error_tile(error, mask, MAX_ANGLE_DEG, text, '{:.1f}°')
+        error, text = angles_deg(pred, gt), f'>= {MAX_ANGLE_DEG:.0f}°'
+        return error_tile(error, self.drawn(pred, scene), MAX_ANGLE_DEG, text, '{:.1f}°')
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
         """A ball with the colors of all directions."""
@@ -252,8 +241,7 @@ def draw_field(
         maps.append(pred)
         tiles.append(drawer.draw(pred, scene, f'predicted {what}'))
         if with_error and scene.gt is not None:
-            error = drawer.draw_error(pred, scene)
-            tiles += [] if error is None else [error]
+            tiles.append(drawer.draw_error(pred, scene.gt, scene))
         tiles += drawer.extras(pred, scene)
     height, width = scene.image.shape[:2]
     size = font_size(height, width)

@@ -64,19 +64,11 @@ def draw_person(
     box: np.ndarray | None = None,
     with_indices: bool = False,
 ) -> None:
-    """Draw one person onto an image, in place.
+    """Draw one person onto an RGB image (H, W, 3), in place.
 
-    Colors tell the groups; points of face and hands are smaller than those of the body, and all
-    grow with the box.
-
-    Args:
-        image (np.ndarray): RGB, uint8, (H, W, 3).
-        keypoints (np.ndarray): (x, y) in pixels, (K, 2).
-        scores (np.ndarray): Scores or visibilities (K,).
-        keypoint_set (KeypointSet): What the K keypoints are.
-        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
-        box (np.ndarray, optional): (x1, y1, x2, y2). Defaults to None.
-        with_indices (bool): Whether to write the index beside each point. Defaults to False.
+    ``keypoints`` (K, 2) are x, y in pixels; those of at least the threshold are drawn. Colors tell
+    the groups; points of face and hands are smaller than those of the body, and all grow with the
+    box (x1, y1, x2, y2). ``with_indices`` writes the index beside each point.
     """
     seen = (scores >= threshold) & np.isfinite(keypoints).all(axis=1)
     if not seen.any():

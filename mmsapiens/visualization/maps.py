@@ -104,8 +104,8 @@ def normals_to_rgb(
     """
     if normals.ndim != 3 or normals.shape[-1] != 3:
         raise ValueError(f'`normals` must have the shape (H, W, 3), but got {normals.shape}')
-    finite = np.isfinite(normals)
-    drawn = finite[..., 0] & finite[..., 1] & finite[..., 2]
+    x, y, z = np.moveaxis(np.isfinite(normals), -1, 0)
+    drawn = x & y & z
     if mask is not None:
         if mask.shape != drawn.shape:
             raise ValueError(
@@ -147,19 +147,10 @@ def draw_parts(
     opacity: float = 0.5,
     with_background: bool = False,
 ) -> np.ndarray:
-    """Lay the colors of classes over an image.
+    """Lay the colors of class ids (H, W) over an image, a copy; ``opacity`` is their share.
 
-    Args:
-        image (np.ndarray): RGB, uint8 (H, W, 3).
-        labels (np.ndarray): Class ids, integers (H, W). Ids without a color, such as 255 for
-            ignored, are not painted.
-        palette (Sequence[Sequence[int]]): RGB of each class.
-        opacity (float): Share of the colors, in [0, 1]. Defaults to 0.5.
-        with_background (bool): Whether to paint class 0, as the reference implementation does.
-            Defaults to False.
-
-    Returns:
-        np.ndarray: RGB, uint8 (H, W, 3).
+    Ids without a color, such as 255 for ignored, are not painted, and class 0 only
+    ``with_background``, as in the reference implementation.
     """
     check_labels(image, labels)
     if not 0 <= opacity <= 1:
@@ -181,9 +172,8 @@ def present_classes(
     labels: Sequence[np.ndarray], num_classes: int, with_background: bool = False
 ) -> list[int]:
     """Ids from 0 or 1 to ``num_classes`` that occur in some maps, in rising order."""
-    first = 0 if with_background else 1
     found = {int(label) for one in labels for label in np.unique(one)}
-    return sorted(label for label in found if first <= label < num_classes)
+    return sorted(found & set(range(0 if with_background else 1, num_classes)))
 
 
 def draw_wrong_parts(

@@ -46,17 +46,10 @@ def draw_openpose(
     size_hw: tuple[int, int],
     threshold: float = 0.3,
 ) -> np.ndarray:
-    """Draw people in the style of OpenPose on a black canvas of a height and width.
+    """Draw people in the style of OpenPose on a black canvas, RGB, uint8 (H, W, 3).
 
-    Args:
-        keypoints (np.ndarray): (x, y) in pixels, (N, K, 2).
-        scores (np.ndarray): Scores or visibilities (N, K).
-        vocabulary (str): The set of the K keypoints, see :mod:`mmsapiens.keypoints`.
-        size_hw (tuple[int, int]): Height and width of the canvas in pixels.
-        threshold (float): Smallest score of a point that is drawn. Defaults to 0.3.
-
-    Returns:
-        np.ndarray: RGB, uint8, (H, W, 3).
+    ``keypoints`` (N, K, 2) are x, y in pixels, of the set that ``vocabulary`` names; those whose
+    ``scores`` (N, K) are at least the threshold are drawn.
     """
     target = get_keypoint_set('openpose_wholebody')
     points, values = convert_keypoints(
@@ -71,8 +64,7 @@ def draw_openpose(
     for person, visible in zip(points, seen):
         for number, joint in enumerate(joints):
             if visible[joint]:
-                color = _rainbow(number / len(joints))
-                _disc(canvas, person[joint], JOINT_RADIUS, color)
+                _disc(canvas, person[joint], JOINT_RADIUS, _rainbow(number / len(joints)))
         for hand in ('left_hand', 'right_hand'):
             ids = list(target.groups[hand])
             _draw_hand(canvas, person[ids], visible[ids])
@@ -95,14 +87,9 @@ def _draw_limbs(canvas: np.ndarray, joints: np.ndarray, visible: np.ndarray) -> 
         middle = (joints[start] + joints[end]) / 2
         offset = joints[end] - joints[start]
         angle = np.degrees(np.arctan2(offset[1], offset[0]))
-        polygon = cv2.ellipse2Poly(
-            (round(float(middle[0])), round(float(middle[1]))),
-            (round(float(np.hypot(*offset)) / 2), LIMB_WIDTH),
-            round(float(angle)),
-            0,
-            360,
-            1,
-        )
+        center = round(float(middle[0])), round(float(middle[1]))
+        axes = round(float(np.hypot(*offset)) / 2), LIMB_WIDTH
+        polygon = cv2.ellipse2Poly(center, axes, round(float(angle)), 0, 360, 1)
         color = _rainbow(number / len(_JOINTS.split()))
         cv2.fillConvexPoly(canvas, np.array(polygon), color)
 

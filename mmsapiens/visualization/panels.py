@@ -48,9 +48,8 @@ def fit_text(text: str, size: int, width: int) -> str:
     """Text, shortened with an ellipsis until it fits into a width."""
     if text_width(text, size) <= width:
         return text
-    while text and text_width(f'{text}…', size) > width:
-        text = text[:-1]
-    return f'{text}…' if text else ''
+    ends = range(len(text), 0, -1)
+    return next((s for end in ends if text_width(s := f'{text[:end]}…', size) <= width), '')
 
 
 def line_height(size: int) -> int:
@@ -92,20 +91,11 @@ def class_legend(entries: Sequence[tuple[str, Sequence[int]]], width: int, size:
     draw = ImageDraw.Draw(image)
     for index, (name, (_, color)) in enumerate(zip(names, entries)):
         left, top = index // rows * step, index % rows * line
-        draw.rectangle(
-            (left, top + (line - box) // 2, left + box, top + (line + box) // 2),
-            fill=tuple(int(value) for value in color),
-            outline=INK,
-        )
-        start = left + box + size // 2
-        room = min(step, width - left) - (box + size // 2)
-        draw.text(
-            (start, top + line / 2),
-            fit_text(name, size, room),
-            fill=INK,
-            font=_font(size),
-            anchor='lm',
-        )
+        corners = left, top + (line - box) // 2, left + box, top + (line + box) // 2
+        draw.rectangle(corners, fill=tuple(int(value) for value in color), outline=INK)
+        indented = box + size // 2
+        text = fit_text(name, size, min(step, width - left) - indented)
+        draw.text((left + indented, top + line / 2), text, INK, _font(size), 'lm')
     return np.array(image)
 
 
@@ -162,13 +152,7 @@ def row_width(count: int, width: int, size: int) -> int:
 
 
 def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
-    """Images of one size side by side, (_, :func:`row_width`, 3).
-
-    Raises:
-        ValueError: If there is no tile, or if sizes differ.
-    """
-    if not tiles:
-        raise ValueError('a row of images must have at least one tile')
+    """Images of one size side by side, (_, :func:`row_width`, 3); a ValueError if sizes differ."""
     shape = tiles[0].image.shape
     if any(tile.image.shape != shape for tile in tiles):
         shapes = [tile.image.shape for tile in tiles]
@@ -184,24 +168,20 @@ def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
         row[:line, columns] = text_strip(tile.title, width, size)
         row[line : line + height, columns] = tile.image
         if tile.bar:
-            row[line + height : line + height + line, columns] = color_bar(
-                tile.bar.color_map, tile.bar.low, tile.bar.high, width, size
-            )
+            bar = color_bar(tile.bar.color_map, tile.bar.low, tile.bar.high, width, size)
+            row[line + height : line + height + line, columns] = bar
     return row
 
 
 def stack(pieces: Sequence[np.ndarray]) -> np.ndarray:
     """Pieces above each other, at least one, narrower ones continued with paper."""
     width = max(piece.shape[1] for piece in pieces)
-    widened = [
-        np.concatenate([piece, blank(piece.shape[0], width - piece.shape[1])], axis=1)
-        for piece in pieces
-    ]
-    return np.concatenate(widened)
+    rests = [blank(piece.shape[0], width - piece.shape[1]) for piece in pieces]
+    return np.concatenate([np.hstack(pair) for pair in zip(pieces, rests)])
 
 
 def indent(piece: np.ndarray, size: int) -> np.ndarray:
     """A piece with the gap of a row at its left and below."""
     gap = gap_of(size)
-    piece = np.concatenate([blank(piece.shape[0], gap), piece], axis=1)
-    return np.concatenate([piece, blank(gap, piece.shape[1])])
+    piece = np.hstack([blank(piece.shape[0], gap), piece])
+    return np.vstack([piece, blank(gap, piece.shape[1])])

@@ -39,10 +39,9 @@ class Reconstruction(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How to turn reconstructions into images.
+    """How to turn reconstructions into images: mean and deviation of the preprocessor.
 
-    ``mean`` and ``std`` are those of the preprocessor. Visible patches are those of the image
-    instead of predictions, which are never trained, with ``paste_visible``.
+    With ``paste_visible``, visible patches are not predictions, which are never trained.
     """
 
     mean: Tensor
@@ -61,10 +60,8 @@ class Style(NamedTuple):
 def _label(image: np.ndarray, text: str) -> np.ndarray:
     """A line of text above an image."""
     strip = np.full((LABEL_HEIGHT, image.shape[1], 3), 255, np.uint8)
-    cv2.putText(
-        strip, text, (2, LABEL_HEIGHT - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA
-    )
-    return np.concatenate([strip, image])
+    font = (cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([cv2.putText(strip, text, (2, LABEL_HEIGHT - 6), *font), image])
 
 
 def _join(images: Sequence[np.ndarray], axis: int) -> np.ndarray:
@@ -89,11 +86,7 @@ def draw_triplets(result: Reconstruction, style: Style) -> np.ndarray:
 
 
 def draw_sweep(results: Mapping[float, Reconstruction], style: Style) -> np.ndarray:
-    """Two rows for each image, RGB uint8 (_, _, 3): masked and reconstructed, by mask ratio.
-
-    Raises:
-        ValueError: If there is no mask ratio.
-    """
+    """Two rows for each image, RGB uint8 (_, _, 3): masked and reconstructed, by mask ratio."""
     if not results:
         raise ValueError('`results` must not be empty')
     columns = [style.apply(result) for result in results.values()]

@@ -79,14 +79,13 @@ def draw_pose(
     return image
 
 
-def pose_overlay(result: ImageResult, task: str, threshold: float) -> NDArray:
+def pose_overlay(result: ImageResult, task: str, found: PoseResult, threshold: float) -> NDArray:
     """Keypoints of a task over the image, RGB, uint8 (H, W, 3)."""
-    found = result.tasks[task]
-    assert isinstance(found, PoseResult)
-    return result.drawn_once(
-        (task, threshold),
-        lambda: draw_pose(to_rgb(result), found, result.people, threshold=threshold),
-    )
+
+    def draw() -> NDArray:
+        return draw_pose(to_rgb(result), found, result.people, threshold=threshold)
+
+    return result.drawn_once((task, threshold), draw)
 
 
 def draw_boxes(image: NDArray, people: People) -> None:
@@ -96,18 +95,15 @@ def draw_boxes(image: NDArray, people: People) -> None:
     size = font_size(height, width)
     for index, box in enumerate(people.boxes):
         x1, y1, x2, y2 = (int(round(float(value))) for value in box)
-        color = BOX_COLOR
-        if people.track_ids is not None:
-            number = int(people.track_ids[index])
-            color = TRACK_COLORS[number % len(TRACK_COLORS)]
+        number = None if people.track_ids is None else int(people.track_ids[index])
+        color = BOX_COLOR if number is None else TRACK_COLORS[number % len(TRACK_COLORS)]
         cv2.rectangle(image, (x1, y1), (x2, y2), color, line, cv2.LINE_AA)
-        if people.track_ids is None:
+        if number is None:
             continue
         text = f' {number} '
         label = text_strip(text, text_width(text, size), size)
-        left = max(0, x1)
         # Above the box, so that it does not hide the head.
-        top = y1 - label.shape[0] if y1 >= label.shape[0] else max(0, y1)
+        left, top = max(0, x1), y1 - label.shape[0] if y1 >= label.shape[0] else max(0, y1)
         place = image[top : top + label.shape[0], left : left + label.shape[1]]
         place[:] = label[: place.shape[0], : place.shape[1]]
 
@@ -120,46 +116,28 @@ def map_tile(
     def draw() -> Tile:
         values = result.values
         maps = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
-        scene = Scene(
-            to_rgb(scene_of),
-            scene_of.human_mask,
-            classes=result.classes,
-            palette=_palette(result),
-            opacity=opacity,
-        )
+        palette: Sequence[Sequence[int]] = result.palette
+        if result.is_labels and not palette:
+            palette = spread_palette(max(len(result.classes), 1))
+        mask, names = scene_of.human_mask, result.classes
+        scene = Scene(to_rgb(scene_of), mask, None, names, palette, opacity)
         return drawer_of(get_field(result.field)).draw(maps, scene, title)
 
     tile = scene_of.drawn_once((id(result), opacity if result.is_labels else None), draw)
     return replace(tile, title=title)
 
 
-def _palette(result: MapResult) -> Sequence[Sequence[int]]:
-    """RGB colors of the classes, spread if it has none."""
-    if result.palette or not result.is_labels:
-        return result.palette
-    return spread_palette(max(len(result.classes), 1))
-
-
 def draw_overlay(
     result: ImageResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
-    """Lay the result of a task over its image.
+    """Lay the result of a task over its image, RGB, uint8 (H, W, 3).
 
-    Depth and normals cover the people where a parsing task was run, else the whole image.
-
-    Args:
-        result (ImageResult): With that task.
-        task (str): Such as 'pose-308'.
-        threshold (float): As in :func:`draw_pose`. Defaults to 0.3.
-        opacity (float, optional): Of a map, from 0 to 1, where it hides the image. Defaults to
-            None, :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others.
-
-    Returns:
-        NDArray: RGB, uint8 (H, W, 3).
+    Depth and normals cover the people where a parsing task was run, else the whole image. The
+    opacity of maps is :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others by default.
     """
     found = result.tasks[task]
     if isinstance(found, PoseResult):
-        return pose_overlay(result, task, threshold)
+        return pose_overlay(result, task, found, threshold)
     if opacity is None:
         opacity = PART_OPACITY if found.is_labels else MAP_OPACITY
     drawn = map_tile(found, result, task, opacity).image
@@ -206,26 +184,21 @@ def draw_panel(
     size = font_size(height, width)
     tiles = [Tile('input', _fit(to_rgb(result), height, width))]
     for task in tasks if tasks is not None else result.tasks:
-        tile = _tile(result, task, threshold)
-        tiles.append(Tile(tile.title, _fit(tile.image, height, width), tile.bar))
+        found = result.tasks[task]
+        if isinstance(found, MapResult):
+            tile = map_tile(found, result, _TITLES.get(found.field, task))
+        else:
+            drawn = pose_overlay(result, task, found, threshold)
+            tile = Tile(f'pose, {found.keypoints.shape[1]} keypoints', drawn)
+        tiles.append(replace(tile, image=_fit(tile.image, height, width)))
     columns = columns_for(len(tiles), height, width)
-    rows = [
-        join_row(tiles[start : start + columns], size) for start in range(0, len(tiles), columns)
-    ]
-    pieces = [stack(rows)]
+    starts = range(0, len(tiles), columns)
+    pieces = [stack([join_row(tiles[start : start + columns], size) for start in starts])]
     if with_legend:
         room = pieces[0].shape[1] - gap_of(size)
         legends = [_legend(found, room, size) for found in result.tasks.values()]
         pieces += [indent(legend, size) for legend in legends if legend is not None]
     return stack(pieces)
-
-
-def _tile(result: ImageResult, task: str, threshold: float) -> Tile:
-    found = result.tasks[task]
-    if isinstance(found, MapResult):
-        return map_tile(found, result, _TITLES.get(found.field, task))
-    drawn = pose_overlay(result, task, threshold)
-    return Tile(f'pose, {found.keypoints.shape[1]} keypoints', drawn)
 
 
 def _fit(image: NDArray, height: int, width: int) -> NDArray:

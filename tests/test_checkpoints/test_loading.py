@@ -6,7 +6,7 @@ from torch import nn
 
 from mmsapiens.checkpoints import load_checkpoint, write_checkpoint
 from mmsapiens.engine import SapiensViT
-from mmsapiens.models.layers import conv_layers, deconv_layers
+from mmsapiens.models.heads import conv_layers, deconv_layers
 
 
 class Model(BaseModule):

@@ -58,10 +58,10 @@ def weights():
 
 def test_weights_are_those_of_the_zoo():
     expected = {
-        'configs/' + task.config.format(size=release.size): release.url
+        'configs/' + task.config_of(release.size): release.url
         for task in TASKS.values()
         for release in releases()
-        if release.task == task.release and release.format == 'pth'
+        if release.task == task.name and release.format == 'pth'
     }
     found = weights()
     pretrain = {c for c in found if c.startswith('configs/pretrain/')}

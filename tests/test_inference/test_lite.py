@@ -14,7 +14,7 @@ from mmsapiens.inference.task_network import Options, to_array
 from mmsapiens.models.heads import HEADS
 from mmsapiens.models.input_rule import InputRule
 from mmsapiens.models.tasks import TASKS
-from mmsapiens.ops import decode_udp_heatmaps
+from mmsapiens.ops.udp_decoding import decode_udp_heatmaps
 from mmsapiens.structures.fields import get_field
 from mmsapiens.structures.results import Image
 from mmsapiens.visualization.maps import color_depth, draw_parts, normals_to_rgb

@@ -18,19 +18,19 @@ def weights(tmp_path):
     'tasks, configs, error, text',
     [
         (['pose-18'], {}, KeyError, "'pose-17'.*but got 'pose-18'"),
-        (['hair'], {'hair': 'a.py'}, KeyError, "start with one of .*'hair'"),
+        (['hair'], {'skin': 'a.py'}, KeyError, "a checkpoint or a config of yours.*'hair'"),
         ([], {}, ValueError, 'at least one'),
         (['depth', 'depth'], {}, ValueError, 'different tasks'),
     ],
 )
 def test_wrong_tasks_are_refused(tasks, configs, error, text):
     with pytest.raises(error, match=text):
-        check_tasks(tasks, configs)
+        check_tasks(tasks, configs=configs)
 
 
 def test_tasks_may_be_one_or_of_ones_own():
-    assert check_tasks('depth', {}) == ['depth']
-    assert check_tasks(['seg-face'], {'seg-face': 'a.py'}) == ['seg-face']
+    assert check_tasks('depth') == ['depth']
+    assert check_tasks(['hair'], configs={'hair': 'a.py'}) == ['hair']
 
 
 def test_files_of_the_caller(weights, tmp_path):
@@ -40,7 +40,7 @@ def test_files_of_the_caller(weights, tmp_path):
     with pytest.raises(ValueError, match='nothing was released of sapiens-ti'):
         find_files('depth', 'tiny')
     with pytest.raises(ValueError, match=r'needs weights.*depth=FILE'):
-        find_files('depth', '1b', ROOT / 'configs' / TASKS['depth'].tiny)
+        find_files('depth', '1b', ROOT / 'configs' / TASKS['depth'].config_of('tiny'))
     with pytest.raises(FileNotFoundError, match=r"'depth', .*no.py, does not"):
         find_files('depth', '1b', tmp_path / 'no.py', weights)
     with pytest.raises(FileNotFoundError, match='none at'):

@@ -100,8 +100,8 @@ def test_classes_of_a_checkpoint_come_first(tmp_path):
 def test_every_config_has_what_they_look_for(task):
     from mmengine.config import Config
 
-    for name in (TASKS[task].tiny, TASKS[task].config.format(size='1b')):
-        cfg = Config.fromfile(ROOT / 'configs' / name)
+    for size in ('tiny', '1b'):
+        cfg = Config.fromfile(ROOT / 'configs' / TASKS[task].config_of(size))
         if TASKS[task].is_pose:
             assert (cfg.data_mode, cfg.dataset_type) == ('topdown', 'CocoDataset')
         else:

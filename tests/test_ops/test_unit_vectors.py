@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmsapiens.ops import unit_vectors
+from mmsapiens.ops.unit_vectors import unit_vectors
 
 
 @pytest.mark.parametrize('dim, shape', [(0, (3, 7, 5)), (1, (2, 3, 7, 5))])

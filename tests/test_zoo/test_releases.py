@@ -64,9 +64,8 @@ def test_what_was_not_released_is_explained(words, match):
 
 
 def test_tasks_of_inference_name_releases():
-    for task in TASKS.values():
-        if task.release is not None:
-            find_release(task.release, SIZES[0])
+    for name in set(TASKS) - {'seg-lip', 'seg-cihp'}:
+        find_release(name, SIZES[0])
 
 
 def test_page_lists_every_model():
@@ -83,7 +82,7 @@ def test_configs_are_found_by_path_and_by_name():
     assert path.is_file()
     assert path == config_path(stem) == config_path(f'{stem}.py')
     for task in TASKS.values():
-        assert config_path(task.tiny).is_file()
+        assert config_path(task.config_of('tiny')).is_file()
     assert (config_folder() / '_base_').is_dir()
 
 

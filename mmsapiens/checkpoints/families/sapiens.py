@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ...models import SapiensViT
 from ...models.archs import SAPIENS_ARCHS, size_in_words
-from ...models.layers.pos_embed import adapt_pos_embed
+from ...models.pos_embed import adapt_pos_embed
 
 NAME = SapiensViT.family
 ENCODER, ARCHS = SapiensViT, SAPIENS_ARCHS

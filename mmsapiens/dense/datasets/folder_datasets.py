@@ -28,10 +28,10 @@ HI4D_IMAGES = 1195
 
 @DATASETS.register_module()
 class DenseFolderDataset(PairedFilesDataset, BaseDataset):
-    """Images in ``images/`` and maps in ``depths/``, ``masks/``, ....
+    """Images in ``images/`` and maps in ``depths/``, ``masks/``, ``labels/``, ....
 
-    The folders of renders, ``rgb``, ``mask``, ``depth`` and ``normal``, are found as well; so are
-    ``labels/``, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
+    ``rgb``, ``mask``, ``depth`` and ``normal`` are found as well, and ``<name>s/`` of a field
+    ``<name>_map`` that was added to ``FIELDS``.
 
     Args:
         fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
@@ -47,8 +47,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
             None.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
-        lazy_init (bool): As in stock. Defaults to False.
-        metainfo (dict, optional): As in stock. Defaults to None.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
     Raises:
@@ -151,8 +149,7 @@ class THuman2Dataset(DenseFolderDataset):
     """One render of each of 526 scans in each of three views.
 
     The release (Yu et al., "Function4D", CVPR 2021) has scans only; the folders of renders are
-    ours, see ``docs/dense_datasets.md``. The paper tests on 1578 images. Samples also have
-    ``view``.
+    ours, see ``docs/dense_datasets.md``. Samples also have ``view``.
 
     Args:
         views (Sequence[str]): Of 'face', 'upper_body' and 'full_body', in the order of the
@@ -196,9 +193,8 @@ class Hi4DDataset(DenseFolderDataset):
     """Images of two people, in the folders of the release.
 
     Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
-    from the camera; their folders are ours, see ``docs/dense_datasets.md``. The paper tests on
-    pairs 28, 32 and 37 seen by camera 4, 1195 images. Samples also have ``sequence``, as
-    'pair28/dance28'.
+    from the camera; their folders are ours, see ``docs/dense_datasets.md``. Samples also have
+    ``sequence``, as 'pair28/dance28'.
 
     Args:
         pairs (Sequence[int]): Numbers of pairs. Defaults to (28, 32, 37).

@@ -124,8 +124,7 @@ class BadSamplePolicy(BaseDataset):
             other one as mmengine does. Defaults to 'raise'.
         max_bad_share (float): Under 'skip', the share of bad samples among those looked at, in all
             workers of a process, above which it stops after all; from 20 samples on, or all if
-            there are fewer. What counts is the last look at a sample, since augmentation can spoil
-            a good one. Defaults to 0.1.
+            there are fewer. What counts is the last look at a sample. Defaults to 0.1.
         **kwargs: Those of the dataset.
 
     Raises:
@@ -206,13 +205,9 @@ class BadSamplePolicy(BaseDataset):
 class PairedFilesDataset(BadSamplePolicy):
     """Images and maps of equal names; ``data_prefix`` says where.
 
-    In a subclass it stands in front of the stock dataset. Its keys are ``img_path`` and
-    ``<field>_path``, as in the data of a sample, which also get ``flip_label_pairs``, and
-    ``num_classes`` if there are classes. With ``ann_file``, a text file of names, only those are
-    taken. Arguments are those of :class:`BadSamplePolicy` and the dataset.
-
-    Attributes:
-        LAYOUT (str): What the folders hold, for messages.
+    Its keys are ``img_path`` and ``<field>_path``, as in the data of a sample, which also get
+    ``flip_label_pairs``, and ``num_classes`` if there are classes. With ``ann_file``, a text file
+    of names, only those are taken. Arguments are those of :class:`BadSamplePolicy`.
 
     Raises:
         FileNotFoundError: If a folder or ``ann_file`` does not exist.
@@ -233,10 +228,8 @@ class PairedFilesDataset(BadSamplePolicy):
         try:
             return pair_files(folders, suffixes, self._names(), self.backend_args)
         except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'{type(self).__name__}: {error}. Expected: {self.LAYOUT}. '
-                'Check `data_root` and `data_prefix`.'
-            ) from None
+            text = f'{type(self).__name__}: {error}. Expected: {self.LAYOUT}. '
+            raise FileNotFoundError(f'{text}Check `data_root` and `data_prefix`.') from None
 
     def suffixes(self, key: str) -> Sequence[str]:
         """Suffixes of the files of a folder, by a key of a sample."""

@@ -17,9 +17,8 @@ from .paired_files import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, PairedFilesDa
 class ParsingDataset(PairedFilesDataset, BaseSegDataset):
     """Stock dataset of label maps, with sides and conversion of classes.
 
-    Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes:
-    ``LoadDenseTarget`` looks labels up in it. The stock ``label_map`` says the same for the stock
-    loader.
+    Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes,
+    and for the stock loader ``label_map``.
 
     Args:
         stored (str): Class set of the files.
@@ -27,9 +26,9 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
             None.
         lazy_init (bool): As in stock. Defaults to False.
-        **kwargs: Those of :class:`PairedFilesDataset` and
-            ``BaseSegDataset``. ``img_suffix`` and ``seg_map_suffix`` may be several; they default
-            to jpg, jpeg, png, webp and to png, npy, npz, exr.
+        **kwargs: Those of :class:`PairedFilesDataset` and ``BaseSegDataset``. ``img_suffix`` and
+            ``seg_map_suffix`` may be several; they default to jpg, jpeg, png, webp and to png, npy,
+            npz, exr.
 
     Raises:
         KeyError: If a vocabulary is unknown.
@@ -55,15 +54,13 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         name = type(self).__name__
         if self.reduce_zero_label:
             raise ValueError(
-                f'`reduce_zero_label` of {name} must be False: label 0 is the '
-                'background, which is a class'
+                f'`reduce_zero_label` of {name} must be False: label 0 is the background, a class'
             )
         target = get_class_set(vocabulary).metainfo()
         if target['classes'] != self.METAINFO['classes']:
             if metainfo and 'classes' in metainfo:
                 raise ValueError(
-                    f'{name} can convert labels (`vocabulary={vocabulary!r}`) '
-                    'or take fewer `classes`, not both'
+                    f'{name} can convert labels (`vocabulary`) or take fewer `classes`, not both'
                 )
             self._metainfo.update({**target, **(metainfo or {})})
         if self.label_map is not None:
@@ -102,10 +99,9 @@ class BodyParts28Dataset(ParsingDataset):
     """The 28 classes of Sapiens: images in ``images/``, labels in ``labels/``.
 
     Args:
-        split (str): Folder of ``data_root`` with the two, such as 'train'. Defaults to '',
-            ``data_root`` itself.
-        raw_34 (bool): Whether the files hold the 34 labels before six of them, and all unknown
-            ones, become ignored. Defaults to False.
+        split (str): Folder of ``data_root`` with the two. Defaults to '', ``data_root`` itself.
+        raw_34 (bool): Whether the files hold 34 labels, of which six, and all unknown ones, become
+            ignored. Defaults to False.
         data_prefix (dict, optional): ``img_path`` and ``seg_map_path``.
             Defaults to None, the folders above.
         **kwargs: Those of :class:`ParsingDataset`.
@@ -161,8 +157,7 @@ class _ReleasedDataset(ParsingDataset):
 class LIPPartsDataset(_ReleasedDataset):
     """Look into Person, with sides for the flip.
 
-    Stock ``LIPDataset`` has neither the sides nor the folders. Published by Gong et al., "Look
-    into Person", CVPR 2017.
+    Published by Gong et al., "Look into Person", CVPR 2017.
 
     Args:
         split (str): 'train' or 'val'. Defaults to 'train'.

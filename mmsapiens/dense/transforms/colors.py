@@ -21,17 +21,14 @@ from ..datasets.paired_files import IMAGE_SUFFIXES, list_files
 from .geometry import check_field_sizes, check_prob
 
 MIN_STD = 0.5
-"""Of a channel, in Lab units: about the step of 8 bits. Less is no contrast that could be scaled,
-only rounding."""
+"""Of a channel, in Lab units: about the step of 8 bits. Less is only rounding."""
 
 
 def transfer_colors(img: np.ndarray, person: np.ndarray, use_8bit: bool = False) -> np.ndarray:
     """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8.
 
-    After Reinhard et al., "Color Transfer between Images", 2001: mean and standard deviation of
-    each Lab channel are taken over. With ``use_8bit`` in 8-bit Lab, as the reference, where results
-    below zero lose their sign and those above 255 are cut. If all or no pixels are of the person,
-    a copy.
+    As Reinhard et al., "Color Transfer between Images", 2001, by mean and standard deviation of
+    each Lab channel; with ``use_8bit`` in 8-bit Lab, as the reference, which loses signs.
     """
     result = img.copy()
     if person.all() or not person.any():
@@ -90,8 +87,7 @@ class RandomBackground(BaseTransform):
     """Puts people in front of a random image.
 
     Stands behind the loading of labels or of the mask, and in front of every geometric step. People
-    are what has a label other than the background and 255, or is set in the mask. Their outline
-    stays hard; their colors are adapted to the new background.
+    are what has a label other than the background and 255, or is set in the mask.
 
     Args:
         folder (str): Images without people, jpg, jpeg, png or webp, also in folders below. Not
@@ -143,11 +139,8 @@ class RandomBackground(BaseTransform):
             TypeError: If the image is not uint8.
             BadSampleError: If the chosen background cannot be read.
         """
-        check_field_sizes(
-            results,
-            type(self).__name__,
-            'put it in front of all resizing, and behind the loading of maps',
-        )
+        remedy = 'put it in front of all resizing, and behind the loading of maps'
+        check_field_sizes(results, type(self).__name__, remedy)
         path = self.choose_image()
         if path is None:
             return results

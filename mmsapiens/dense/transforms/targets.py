@@ -57,10 +57,9 @@ class LoadDenseTarget(BaseTransform):
         normal_frame (str): Axes of the vectors in the files, 'opengl' or 'opencv'. Defaults to
             'opengl'.
         label_map (Mapping[int, int], optional): Stored id -> class id; others stay. Defaults to
-            None: ``results['label_table']``, uint8 (256,), or the stock ``results['label_map']``,
-            if there is one.
-        num_classes (int, optional): Labels, after the map, must be below, or
-            255. Defaults to None, ``results['num_classes']`` if given.
+            None: what the dataset says, ``label_table`` or the stock ``label_map``.
+        num_classes (int, optional): Labels, after the map, must be below, or 255. Defaults to None,
+            that of the dataset.
         scale (float, optional): Of png files, see :func:`read_map`. Defaults to None.
         offset (float): Likewise. Defaults to 0.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
@@ -333,8 +332,8 @@ class PackDenseInputs(PackSegInputs):
         super().__init__()
         if meta_keys is None:
             paths = [field.path_key for field in FIELDS.values()]
-            meta_keys = dict.fromkeys((*self.meta_keys, *paths, 'flip_label_pairs'))
-        self.meta_keys = tuple(meta_keys)
+            meta_keys = (*self.meta_keys, *paths, 'flip_label_pairs')
+        self.meta_keys: tuple[str, ...] = tuple(dict.fromkeys(meta_keys))
         self.with_mask = with_mask
         self.compact = compact
 

@@ -1,16 +1,16 @@
 """Hooks."""
 
 from .checkpoint_hooks import CheckpointGuardHook, SafeCheckpointHook
-from .compile_blocks_hook import CompileBlocksHook
-from .progress_hook import ProgressHook
-from .resume_data_hook import ResumeDataHook
-from .step_seed_hook import StepSeedHook
+from .data_hooks import DataCheckHook, ResumeDataHook, StepSeedHook, leaf_datasets
+from .training_hooks import CompileBlocksHook, ProgressHook
 
 __all__ = [
     'CheckpointGuardHook',
     'CompileBlocksHook',
+    'DataCheckHook',
     'ProgressHook',
     'ResumeDataHook',
     'SafeCheckpointHook',
     'StepSeedHook',
+    'leaf_datasets',
 ]

@@ -1,8 +1,7 @@
-"""Left and right exchanged, found by geometry.
+"""Left and right exchanged, found by geometry where the image leaves little doubt.
 
-The tests speak only where the image leaves little doubt. Image axes: x to the right, y down; so
-for a face that looks at the camera, the left eye is on the right, and the nose is clockwise from
-the vector right eye -> left eye. Shapes: K keypoints, P those of a part.
+Image axes: x to the right, y down; so for a face that looks at the camera, the left eye is on the
+right, and the nose is clockwise from the vector right eye -> left eye. Shapes: K keypoints.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...keypoints.keypoint_sets import KeypointSet
-from .faults import Finding
+
+Finding = tuple[str, str]
+"""Kind and message of a fault, whose place the caller knows."""
 
 MIN_EYES_PX = 4.0
 MAX_NOSE_SHIFT = 0.35
@@ -49,16 +50,12 @@ _PARTS = (('swapped_hands', 'wrist', 'hand'), ('swapped_feet', 'ankle', 'foot'))
 def check_sides(points: np.ndarray, keypoint_set: KeypointSet) -> Iterator[Finding]:
     """Find exchanged sides of a person: x, y and visibility (K, 3), finite."""
     yield from _check_face_and_body(points, keypoint_set)
-    for kind, joint, part in _PARTS:
-        sides = [
-            side for side in _SIDES if _is_at_other_joint(points, keypoint_set, side, joint, part)
-        ]
+    for kind, *names in _PARTS:
+        sides = [each for each in _SIDES if _is_at_other_joint(points, keypoint_set, each, *names)]
         if sides:
-            yield (
-                kind,
-                f'the {" and ".join(sides)} {part} must be at its own '
-                f'{joint}, but is detached from it and near the other one',
-            )
+            joint, part = names
+            text = f'must be at its own {joint}, but is detached from it and near the other one'
+            yield kind, f'the {" and ".join(sides)} {part} {text}'
 
 
 def _check_face_and_body(points: np.ndarray, keypoint_set: KeypointSet) -> Iterator[Finding]:
@@ -74,27 +71,20 @@ def _check_face_and_body(points: np.ndarray, keypoint_set: KeypointSet) -> Itera
     if abs(nose_from_eyes @ across) > MAX_NOSE_SHIFT * width**2:
         return
     drop = float(across[0] * nose_from_eyes[1] - across[1] * nose_from_eyes[0]) / width**2
-    if drop < -MIN_NOSE_DROP:
-        yield (
-            'swapped_face',
-            'eyes and nose of a face that looks at the camera are in mirrored order',
-        )
-        return
     ears = _pair(points, keypoint_set, 'ear')
-    if ears is not None and (ears[0] - ears[1]) @ across < -(width**2):
+    if drop < -MIN_NOSE_DROP:
+        text = 'eyes and nose of a face that looks at the camera are in mirrored order'
+        yield 'swapped_face', text
+    elif ears is not None and (ears[0] - ears[1]) @ across < -(width**2):
         yield 'swapped_face', 'the ears are in the reverse order of the eyes'
     elif drop > MIN_NOSE_DROP and _is_reversed(points, keypoint_set, across):
-        yield (
-            'swapped_body',
-            'shoulders and hips are in the reverse order of the eyes, though '
-            'face and chest are towards the camera',
-        )
+        order = 'shoulders and hips are in the reverse order of the eyes'
+        yield 'swapped_body', f'{order}, though face and chest are towards the camera'
 
 
 def _is_reversed(points: np.ndarray, keypoint_set: KeypointSet, across: np.ndarray) -> bool:
     """Whether the chest contradicts the eyes, and clearly so."""
-    shoulders = _pair(points, keypoint_set, 'shoulder')
-    hips = _pair(points, keypoint_set, 'hip')
+    shoulders, hips = (_pair(points, keypoint_set, name) for name in ('shoulder', 'hip'))
     if shoulders is None or hips is None:
         return False
     width = np.hypot(*across)
@@ -106,28 +96,18 @@ def _is_reversed(points: np.ndarray, keypoint_set: KeypointSet, across: np.ndarr
     return bool(chest < -MIN_SHOULDERS * scale and waist < 0)
 
 
-def _part(points: np.ndarray, keypoint_set: KeypointSet, side: str, part: str) -> np.ndarray | None:
-    """Visible points (P, 2) of a hand or foot, None if they are few."""
-    groups = keypoint_set.groups
-    ids = groups.get(f'{side}_{part}') or [
-        index
-        for index in groups.get(part, ())
-        if keypoint_set.keypoint_names[index].startswith(side)
-    ]
-    visible = [index for index in ids if points[index, 2] > 0]
-    if not ids or len(visible) < max(3, len(ids) / 2):
-        return None
-    return points[visible, :2]
-
-
 def _is_at_other_joint(
     points: np.ndarray, keypoint_set: KeypointSet, side: str, joint: str, part: str
 ) -> bool:
-    """Whether a hand or foot hangs at the joint of the other side."""
+    """Whether a hand or foot, if it is visible, hangs at the joint of the other side."""
+    groups, names = keypoint_set.groups, keypoint_set.keypoint_names
+    foot = [index for index in groups.get(part, ()) if names[index].startswith(side)]
+    ids = groups.get(f'{side}_{part}') or foot
+    visible = [index for index in ids if points[index, 2] > 0]
     joints = _pair(points, keypoint_set, joint)
-    found = _part(points, keypoint_set, side, part)
-    if joints is None or found is None:
+    if joints is None or not ids or len(visible) < max(3, len(ids) / 2):
         return False
+    found = points[visible, :2]
     own, other = joints if side == 'left' else joints[::-1]
     size = max(MIN_PART_PX, np.hypot(*np.ptp(found, axis=0)))
     gap = np.hypot(*(found - own).T).min()

@@ -12,9 +12,9 @@ from PIL import Image
 
 from ...core.fault_report import Track, no_progress
 from ...keypoints.keypoint_sets import GROUPS, KeypointSet, field_indices, get_keypoint_set
-from .checks import check_file
-from .faults import EntryId, Fault, Finding, entry_id, place, show, to_float
-from .person_faults import Context, Person
+from .coco_style_datasets import check_file
+from .faults import Context, EntryId, Fault, Person, entry_id, place, show, to_float
+from .side_faults import Finding
 
 SECTIONS = ('images', 'annotations', 'categories')
 _ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
@@ -22,10 +22,7 @@ _ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The folder that ``file_name`` of images starts from.
-
-    ``with_size`` compares the size of each image, for which the first bytes of all are read.
-    """
+    """The folder that ``file_name`` starts from; ``with_size`` reads and compares image sizes."""
 
     path: str
     with_size: bool = True
@@ -73,20 +70,17 @@ def validate_document(
     if not isinstance(document, dict):
         text = f'it must be an object with the lists {list(SECTIONS)}'
         return [Fault('not_json', 'file', f'{text}, but got {show(document)}')]
+    lists = [document[k] if isinstance(document.get(k), list) else [] for k in SECTIONS]
+    images, people, categories = lists
     faults = [
         Fault('missing_list', key, f'`{key}` must be a list with entries')
-        for key in SECTIONS
-        if not isinstance(document.get(key), list) or not document[key]
+        for key, entries in zip(SECTIONS, lists)
+        if not entries
     ]
-    missing = {fault.where for fault in faults}
-    images, people, categories = (() if key in missing else document[key] for key in SECTIONS)
     # The first image of an id counts.
     sizes = {entry_id(image): _size_wh(image) for image in reversed(images)}
-    context = Context(
-        keypoint_set,
-        sizes_wh=None if 'images' in missing else sizes,
-        categories=None if 'categories' in missing else frozenset(map(entry_id, categories)),
-    )
+    known = frozenset(map(entry_id, categories))
+    context = Context(keypoint_set, sizes or None, known or None)
     faults += _check_groups(document, keypoint_set)
     for index, category in enumerate(categories):
         where = place('categories', index, category)
@@ -166,42 +160,27 @@ def _size_wh(image: object) -> tuple[float, float] | None:
 def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
     size_wh = _size_wh(image)
     if size_wh is None:
-        yield (
-            'image_without_size',
-            '`width` and `height` must be positive numbers, but got '
-            f'{show(image.get("width"))} and {show(image.get("height"))}',
-        )
+        got = f'{show(image.get("width"))} and {show(image.get("height"))}'
+        text = f'`width` and `height` must be positive numbers, but got {got}'
+        yield 'image_without_size', text
     name = image.get('file_name')
     if not isinstance(name, str) or not name:
-        text = f'`file_name` must be the name of a file, but got {show(name)}'
-        yield 'image_without_name', text
+        yield 'image_without_name', f'`file_name` must be the name of a file, but got {show(name)}'
         return
     if folder is None:
         return
     path = os.path.join(folder.path, name)
     if not os.path.isfile(path):
         yield 'missing_image', f'{path!r} does not exist'
-        return
-    if not folder.with_size:
-        return
-    try:
-        found = _read_size_wh(path)
-    # PIL raises errors of many types on damaged headers, SyntaxError and struct.error among them.
-    except Exception as error:
-        yield 'unreadable_image', f'{path!r} cannot be read: {error}'
-        return
-    if size_wh is not None and found != size_wh:
-        yield (
-            'wrong_image_size',
-            f'{path!r} has width and height {found}, but `width` and `height` '
-            f'are {size_wh[0]:g} and {size_wh[1]:g}',
-        )
-
-
-def _read_size_wh(path: str) -> tuple[int, int]:
-    """Width and height of an image as OpenCV loads it, from its header."""
-    with Image.open(path) as image:
-        width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
-            return height, width
-    return width, height
+    elif folder.with_size:
+        try:
+            with Image.open(path) as opened:  # reads the header
+                is_turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                found = opened.size[::-1] if is_turned else opened.size
+        # PIL raises errors of many types on damaged headers, SyntaxError and struct.error too.
+        except Exception as error:
+            yield 'unreadable_image', f'{path!r} cannot be read: {error}'
+            return
+        if size_wh is not None and found != size_wh:
+            given = f'`width` and `height` are {size_wh[0]:g} and {size_wh[1]:g}'
+            yield 'wrong_image_size', f'{path!r} has width and height {found}, but {given}'

@@ -95,7 +95,7 @@ def test_red_stays_red_in_the_file(visualizer, tmp_path):
 
 
 def test_classes_have_the_colors_and_names_of_the_data_set(visualizer):
-    visualizer.opacity = 1.0
+    visualizer.alpha = 1.0
     panel = visualizer.draw_panel(image(rgb=(0, 0, 0)), sample(**SEG))
     size, width = font_size(*SIZE), SIZE[1]
     gap = gap_of(size)

@@ -23,7 +23,7 @@ def test_draws_depend_on_the_step_alone():
 
 def test_steps_seeds_and_ranks_differ(monkeypatch):
     draws = [draw(3), draw(4), draw(3, seed=1)]
-    monkeypatch.setattr('mmsapiens.engine.hooks.step_seed_hook.get_rank', lambda: 1)
+    monkeypatch.setattr('mmsapiens.engine.hooks.data_hooks.get_rank', lambda: 1)
     draws.append(draw(3))
     for values in zip(*draws):
         assert len(set(values)) == 4

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from parity import Case
 
-from mmsapiens.models import AllPixelCrossEntropyLoss, all_pixel_cross_entropy_loss
+from mmsapiens.models.losses import AllPixelCrossEntropyLoss, all_pixel_cross_entropy_loss
 
 
 @pytest.fixture

@@ -2,7 +2,12 @@ import pytest
 import torch
 from parity import Case
 
-from mmsapiens.models import NormalCosineLoss, NormalL1Loss, normal_cosine_loss, normal_l1_loss
+from mmsapiens.models.losses import (
+    NormalCosineLoss,
+    NormalL1Loss,
+    normal_cosine_loss,
+    normal_l1_loss,
+)
 
 LOSSES = dict(cosine=normal_cosine_loss, l1=normal_l1_loss)
 

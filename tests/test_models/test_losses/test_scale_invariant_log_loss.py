@@ -4,7 +4,7 @@ import pytest
 import torch
 from parity import Case
 
-from mmsapiens.models import ScaleInvariantLogLoss, scale_invariant_log_loss
+from mmsapiens.models.losses import ScaleInvariantLogLoss, scale_invariant_log_loss
 
 
 @pytest.fixture

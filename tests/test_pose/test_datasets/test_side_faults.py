@@ -9,7 +9,7 @@ from parity import data_folder
 from planted_faults import exchange
 
 from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
-from mmsapiens.pose.datasets.person_faults import read_points
+from mmsapiens.pose.datasets.faults import read_points
 from mmsapiens.pose.datasets.validation import validate_document
 
 

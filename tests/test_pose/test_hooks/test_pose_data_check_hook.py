@@ -7,7 +7,7 @@ from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmengine.registry import DATASETS
 from mmpose.evaluation.metrics import CocoMetric
 
-from mmsapiens.engine.hooks.data_check_hook import leaf_datasets
+from mmsapiens.engine.hooks import leaf_datasets
 from mmsapiens.pose import PoseDataCheckHook
 from mmsapiens.pose.hooks import keypoint_counts
 

@@ -10,7 +10,7 @@ from mmpose.evaluation.metrics import CocoWholeBodyMetric
 from parity import Case, data_folder, fixture_folder
 from wholebody import evaluate
 
-from mmsapiens.evaluation.wholebody import read_keypoints
+from mmsapiens.evaluation.oks import read_keypoints
 from mmsapiens.pose.metrics import WholeBodyMetric
 
 SETS = {

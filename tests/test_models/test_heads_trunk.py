@@ -1,8 +1,7 @@
 import torch
 from torch import nn
 
-from mmsapiens.models.layers import deconv_layers
-from mmsapiens.models.layers.deconv_trunk import TrunkSiLU
+from mmsapiens.models.heads import TrunkSiLU, deconv_layers
 
 
 def test_gradients_equal_those_of_silu_in_place(generator):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmsapiens.models.layers.pos_embed import adapt_pos_embed, infer_grid, resize_pos_embed
+from mmsapiens.models.pos_embed import adapt_pos_embed, infer_grid, resize_pos_embed
 
 
 def table(rows, width=4):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..archs import get_arch
-from ..layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
-from ..layers.pos_embed import resize_pos_embed
+from .archs import get_arch
+from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
+from .pos_embed import resize_pos_embed
 
 OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap')
 
@@ -80,9 +80,20 @@ class SapiensViT(nn.Module):
         self.arch = get_arch(arch)
         self.embed_dims = self.arch['embed_dims']
         self.num_layers = self.arch['num_layers']
-        self.img_size = self._check_img_size(img_size)
-        self.out_type = self._check_out_type(out_type, with_cls_token)
-        self.out_indices = self._check_out_indices(out_indices)
+        if not isinstance(img_size, int) and len(img_size) != 2:
+            raise ValueError(f'`img_size` must be an int or (height, width), but got {img_size!r}')
+        height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
+        self.img_size = int(height), int(width)
+        if out_type not in OUT_TYPES:
+            raise ValueError(f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
+        if out_type == 'cls_token' and not with_cls_token:
+            raise ValueError("`out_type='cls_token'` needs `with_cls_token=True`")
+        self.out_type = out_type
+        indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
+        depth = self.num_layers
+        if any(not -depth <= index < depth for index in indices):
+            raise ValueError(f'`out_indices` must be in [{-depth}, {depth}), but got {indices}')
+        self.out_indices = tuple(index % depth for index in indices)
         if not -1 <= frozen_stages <= self.num_layers:
             raise ValueError(
                 f'`frozen_stages` must be in [-1, {self.num_layers}], but got {frozen_stages}'
@@ -103,51 +114,18 @@ class SapiensViT(nn.Module):
         if with_cls_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         num_patches = self.patch_grid[0] * self.patch_grid[1]
-        self.pos_embed = nn.Parameter(
-            torch.zeros(1, num_patches + self.num_extra_tokens, self.embed_dims)
-        )
+        num_tokens = num_patches + self.num_extra_tokens
+        self.pos_embed = nn.Parameter(torch.zeros(1, num_tokens, self.embed_dims))
+        sizes = self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels']
         rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
-        self.layers = TransformerLayers(
-            TransformerLayer(
-                self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels'], rate
-            )
-            for rate in rates
-        )
+        self.layers = TransformerLayers(TransformerLayer(*sizes, rate) for rate in rates)
         self.ln1 = self._norm() if final_norm else nn.Identity()
         if out_type == 'avg_featmap':
             self.ln2 = self._norm()
-        self._pos_cache: dict[tuple, Tensor] = {}
-        self.register_load_state_dict_pre_hook(_forget_resized)
         self._freeze()
 
     def _norm(self) -> nn.LayerNorm:
         return nn.LayerNorm(self.embed_dims, eps=LAYER_NORM_EPS)
-
-    @staticmethod
-    def _check_img_size(img_size: int | Sequence[int]) -> tuple[int, int]:
-        if isinstance(img_size, int):
-            return img_size, img_size
-        if len(img_size) != 2:
-            raise ValueError(f'`img_size` must be an int or (height, width), but got {img_size!r}')
-        return int(img_size[0]), int(img_size[1])
-
-    @staticmethod
-    def _check_out_type(out_type: str, with_cls_token: bool) -> str:
-        if out_type not in OUT_TYPES:
-            raise ValueError(f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
-        if out_type == 'cls_token' and not with_cls_token:
-            raise ValueError("`out_type='cls_token'` needs `with_cls_token=True`")
-        return out_type
-
-    def _check_out_indices(self, out_indices: int | Sequence[int]) -> tuple[int, ...]:
-        if isinstance(out_indices, int):
-            out_indices = (out_indices,)
-        depth = self.num_layers
-        if any(not -depth <= index < depth for index in out_indices):
-            raise ValueError(
-                f'`out_indices` must be in [{-depth}, {depth}), but got {tuple(out_indices)}'
-            )
-        return tuple(index % depth for index in out_indices)
 
     def init_weights(self) -> None:
         """Initialize at random, embeddings with std 0.02."""
@@ -162,10 +140,9 @@ class SapiensViT(nn.Module):
         return self.layers
 
     def layer_of(self, name: str) -> int:
-        """Depth of a parameter.
+        """Depth of a parameter, whose name is without parts of wrappers.
 
-        0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows;
-        ``name`` is without parts of wrappers.
+        0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows.
         """
         if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
             return 0
@@ -175,8 +152,7 @@ class SapiensViT(nn.Module):
     def _freeze(self) -> None:
         if self.frozen_stages < 0:
             return
-        frozen: list[nn.Module] = [self.patch_embed]
-        frozen += self.layers[: self.frozen_stages]
+        frozen = [self.patch_embed, *self.layers[: self.frozen_stages]]
         if self.frozen_stages == self.num_layers:
             frozen.append(self.ln1)
         self.pos_embed.requires_grad = False
@@ -189,41 +165,8 @@ class SapiensViT(nn.Module):
     def train(self, mode: bool = True) -> SapiensViT:
         """Set the mode; frozen layers stay in evaluation mode."""
         super().train(mode)
-        self._pos_cache.clear()
         self._freeze()
         return self
-
-    def resized_pos_embed(self, grid: tuple[int, int]) -> Tensor:
-        """The position embedding for a patch grid.
-
-        Without gradients it is computed once for each grid, and again after the weights were loaded
-        or written to, or the mode was switched.
-
-        Args:
-            grid (tuple[int, int]): Rows and columns.
-
-        Returns:
-            Tensor: (1, L, D) in the dtype of the parameter.
-        """
-        table = self.pos_embed
-        if grid == self.patch_grid:
-            return table
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return resize_pos_embed(table, self.patch_grid, grid, self.num_extra_tokens)
-        version = -1 if table.is_inference() else table._version
-        key = (grid, table.dtype, table.device, table.data_ptr(), version)
-        value = self._pos_cache.get(key)
-        if value is None:
-            value = resize_pos_embed(table, self.patch_grid, grid, self.num_extra_tokens)
-            if value.is_cuda:  # other threads have other streams
-                torch.cuda.current_stream(value.device).synchronize()
-            kept = {
-                known: former for known, former in self._pos_cache.items() if known[1:] == key[1:]
-            }
-            self._pos_cache = {**kept, key: value}
-        if value.is_cuda:
-            value.record_stream(torch.cuda.current_stream(value.device))
-        return value
 
     def forward(self, img: Tensor) -> tuple[Tensor, ...]:
         """Extract features.
@@ -237,10 +180,11 @@ class SapiensViT(nn.Module):
             ``out_type`` says; the final norm is applied to the last layer only.
         """
         x, grid = self.patch_embed(img)  # (B, h * w, D)
-        if self.num_extra_tokens:
+        extra = self.num_extra_tokens
+        if extra:
             cls_token = self.cls_token.expand(x.shape[0], -1, -1)
             x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, L, D)
-        x = x + self.resized_pos_embed(grid)
+        x = x + resize_pos_embed(self.pos_embed, self.patch_grid, grid, extra)
         outs = []
         for index, layer in enumerate(self.layers):
             if self.with_cp and self.training and torch.is_grad_enabled():
@@ -262,8 +206,3 @@ class SapiensViT(nn.Module):
         if self.out_type == 'avg_featmap':
             return self.ln2(patches.mean(dim=1))
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
-
-
-def _forget_resized(module: SapiensViT, *_: object) -> None:
-    """Drop resized position embeddings before weights are loaded."""
-    module._pos_cache.clear()

@@ -1,15 +1,66 @@
-"""The place in the data, saved in checkpoints."""
+"""Hooks about data: a look at the datasets, the place in them, random numbers of a step."""
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
+import torch
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
 
 from ...registry import HOOKS
 
 KEY = 'data_state'
+
+
+def leaf_datasets(dataset: Any) -> list[Any]:
+    """The datasets inside wrappers, which read files themselves."""
+    if hasattr(dataset, 'datasets'):
+        return [leaf for part in dataset.datasets for leaf in leaf_datasets(part)]
+    if hasattr(dataset, 'dataset'):
+        return leaf_datasets(dataset.dataset)
+    return [dataset]
+
+
+class DataCheckHook(Hook):
+    """Checks each dataset once, in training also that of validation; subclasses say how."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._checked: set[str] = set()
+
+    def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
+        """Refuse data that the model must not see.
+
+        ``mode`` is 'train', 'val' or 'test'; the model has no wrapper.
+        """
+        raise NotImplementedError
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the training set and, if there is one, the validation set."""
+        self._check_once(runner, 'train')
+        if runner.val_loop is not None:
+            self._check_once(runner, 'val')
+
+    def before_val(self, runner: Runner) -> None:
+        """Check the validation set unless that has been done."""
+        self._check_once(runner, 'val')
+
+    def before_test(self, runner: Runner) -> None:
+        """Check the test set."""
+        self._check_once(runner, 'test')
+
+    def _check_once(self, runner: Runner, mode: str) -> None:
+        if mode not in self._checked:
+            self._checked.add(mode)
+            model = runner.model
+            self.check(runner, mode, model.module if is_model_wrapper(model) else model)
 
 
 @HOOKS.register_module()
@@ -76,3 +127,23 @@ class ResumeDataHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the state."""
         checkpoint[KEY] = runner.train_loop.dataloader.batch_sampler.state_after(self.steps)
+
+
+@HOOKS.register_module()
+class StepSeedHook(Hook):
+    """Seeds Python, numpy and torch in front of every training step.
+
+    The seed comes from the runner's seed, the rank and the step. A resumed run therefore draws what
+    the uninterrupted one would have drawn, without a state of each process in the checkpoint, and
+    whatever was drawn in between, by validation for example.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Seed all generators."""
+        source = np.random.SeedSequence([abs(int(runner.seed or 0)), get_rank(), runner.iter])
+        words = source.generate_state(4)
+        random.seed(int(words[0]))
+        np.random.seed(int(words[1]))
+        torch.manual_seed((int(words[2]) << 31) | (int(words[3]) >> 1))

@@ -2,8 +2,13 @@
 
 import torch
 
-from mmsapiens.models.layers import FeedForward, MultiheadAttention, PatchEmbed, TransformerLayer
-from mmsapiens.models.layers.plain_inference import is_plain_inference
+from mmsapiens.models.layers import (
+    FeedForward,
+    MultiheadAttention,
+    PatchEmbed,
+    TransformerLayer,
+    is_plain_inference,
+)
 
 
 def test_feed_forward_without_gradients_is_equal(generator):

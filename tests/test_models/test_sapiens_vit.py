@@ -1,14 +1,11 @@
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import torch
 from mmengine.model import BaseModule
 from parity import Case, assert_init_stats, sapiens_vit_cfg
 
-import mmsapiens.models.backbones.sapiens_vit as sapiens_vit
 from mmsapiens.engine import SapiensViT
 from mmsapiens.models.archs import SAPIENS_ARCHS, get_arch
+from mmsapiens.models.pos_embed import resize_pos_embed
 from mmsapiens.registry import MODELS
 
 PAPER_SIZES = ('sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b', 'sapiens_2b')
@@ -130,63 +127,16 @@ def test_patch_grid_follows_the_padding(tiny_arch, padding, grid):
     assert model(torch.zeros(1, 3, 70, 50))[0].shape[2:] == grid
 
 
-def test_position_embedding_is_resized_once_per_size(tiny_arch, monkeypatch):
+def test_other_sizes_take_the_resized_position_embedding(tiny_arch):
     model = build(tiny_arch)
-    calls = []
-    resize = sapiens_vit.resize_pos_embed
-
-    def counting(*args):
-        calls.append(args)
-        return resize(*args)
-
-    monkeypatch.setattr(sapiens_vit, 'resize_pos_embed', counting)
+    model.init_weights()
+    image = torch.zeros(1, 3, 80, 48)
     with torch.no_grad():
-        for size in (64, 80, 80, 96, 80):
-            model(torch.zeros(1, 3, size, 48))
-    assert len(calls) == 2
-
-
-@pytest.mark.parametrize(
-    'change',
-    [
-        lambda model: model.pos_embed.add_(1),
-        lambda model: model.load_state_dict({k: v + 1 for k, v in model.state_dict().items()}),
-        lambda model: model.double(),
-        lambda model: (model.train(), model.pos_embed.data.add_(1), model.eval()),
-    ],
-    ids=['in_place', 'load', 'dtype', 'data_between_modes'],
-)
-def test_resized_embedding_follows_the_weights(tiny_arch, change):
-    model = build(tiny_arch)
-    with torch.no_grad():
-        model.init_weights()
-        model.resized_pos_embed((5, 3))
-        change(model)
-        expected = sapiens_vit.resize_pos_embed(model.pos_embed, (4, 3), (5, 3))
-        torch.testing.assert_close(model.resized_pos_embed((5, 3)), expected)
-
-
-def test_threads_resize_the_embedding_at_the_same_time(tiny_arch, monkeypatch):
-    model = build(tiny_arch)
-    grids = [(4 + number, 3) for number in range(1, 4)]
-    together = threading.Barrier(len(grids))
-    resize = sapiens_vit.resize_pos_embed
-
-    def resize_together(*args):
-        together.wait(5)
-        return resize(*args)
-
-    def ask(grid):
-        with torch.no_grad():
-            return model.resized_pos_embed(grid)
-
-    with torch.no_grad():
-        model.init_weights()
-        expected = [resize(model.pos_embed, (4, 3), grid) for grid in grids]
-    monkeypatch.setattr(sapiens_vit, 'resize_pos_embed', resize_together)
-    with ThreadPoolExecutor(len(grids)) as pool:
-        for value, wanted in zip(pool.map(ask, grids), expected):
-            torch.testing.assert_close(value, wanted)
+        found = model(image)[0]
+        other = build(tiny_arch, (80, 48))
+        table = resize_pos_embed(model.pos_embed, (4, 3), (5, 3))
+        other.load_state_dict({**model.state_dict(), 'pos_embed': table})
+        torch.testing.assert_close(found, other(image)[0])
 
 
 def test_gradient_reaches_the_resized_embedding(tiny_arch):
