@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..models.backbones import SapiensViT
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import get_task
+from ..models.tasks import get_task, module_name
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
-from .families import BACKBONE, FAMILIES, encoder_state_dict, find_family
+from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
 from .heads import SEVERAL, split_heads
 from .loading import fill, without_parameter_memory
 from .metadata import KEY, facts_of_task, stated_colors, task_of
@@ -40,7 +41,7 @@ def build_model(
 
     Args:
         model (str | Mapping, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
-            'sapiens-2b' or 'sapiens-tiny'; or an arch as in
+            'sapiens-2b' or 'sapiens-tiny', or a size of another family; or an arch as in
             :func:`mmsapiens.models.archs.get_arch`; or None for that of the checkpoint. Defaults
             to 'sapiens-1b'.
         tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
@@ -65,11 +66,15 @@ def build_model(
         ValueError: If the file is damaged, or is of another size or task.
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
+    other = find_arch(model) if isinstance(model, str) else None
+    encoder = SapiensViT
+    if other is not None:
+        encoder, model = other[0].ENCODER, other[1]
     options: dict[str, Any] = dict(patch_padding=patch_padding, flip_test=flip_test)
     if checkpoint is None:
         if model is None:
             raise ValueError('`model` must be a name where there is no `checkpoint`')
-        built = assemble(model, names, img_size=img_size, **options)
+        built = assemble(model, names, img_size=img_size, encoder=encoder, **options)
     else:
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
@@ -119,7 +124,7 @@ def _from_content(
         layers[task] = _head_layers(head)
         facts = info.facts or facts_of_task(task)
         rows.append(task_of(task, replace(facts, channels=info.out_channels)))
-        weights |= {f'{SEVERAL}{task}.{key}': value for key, value in head.items()}
+        weights |= {f'{SEVERAL}{module_name(task)}.{key}': v for key, v in head.items()}
     own = info.own or {}
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.
@@ -152,10 +157,10 @@ def _find_head(
             '(`mmsapiens.checkpoints.load_checkpoint`).'
         )
     if any(each.startswith(SEVERAL) for each in heads):
-        if SEVERAL + task not in heads:
+        if SEVERAL + module_name(task) not in heads:
             known = sorted(each.removeprefix(SEVERAL) for each in heads)
             raise ValueError(f'the checkpoint has heads for {known}, but none for {task!r}')
-        return name, heads[SEVERAL + task]
+        return name, heads[SEVERAL + module_name(task)]
     if num_tasks > 1:
         raise ValueError(
             f'the checkpoint has one head, but {num_tasks} tasks were asked for. Give one task, or '

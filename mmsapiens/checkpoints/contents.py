@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core.file_type import sha256_of
 from ..models.archs import size_in_words
@@ -296,7 +296,7 @@ def name_of_task(path: str | Path) -> str:
     return task_of(None, facts).name
 
 
-def check_same_task(model: nn.Module, meta: Any, path: str | Path | None) -> None:
+def check_same_task(model: Any, meta: Any, path: str | Path | None) -> None:
     """Refuse a file that says that its head is for another task than the model's."""
     stated = _stated(meta, path) or ()
     for ours in heads_of(model):

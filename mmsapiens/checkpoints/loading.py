@@ -214,6 +214,15 @@ def _assign(
     return missing, unexpected
 
 
+def check_stated_encoder(encoder: Any, own: Mapping[str, Any] | None) -> None:
+    """Refuse an encoder that differs from what a file says of its own, where shapes do not show."""
+    theirs = (own or {}).get('arch', {}).get('num_heads')
+    if theirs and theirs != (ours := encoder.arch.get('num_heads')):
+        raise ValueError(
+            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
+        )
+
+
 def fill(
     model: nn.Module,
     encoder: Any,
@@ -226,11 +235,7 @@ def fill(
 
     ``prefix`` is what the names of the encoder start with. Returns missing and unexpected keys.
     """
-    theirs = (info.own or {}).get('arch', {}).get('num_heads')
-    if theirs and theirs != (ours := encoder.arch.get('num_heads')):
-        raise ValueError(
-            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
-        )
+    check_stated_encoder(encoder, info.own)
     fit_encoder(encoder, weights, prefix)
     missing, unexpected = _assign(model, weights, dtype)
     # A class token may be missing where the position embedding has its row, and the norm `ln2` of

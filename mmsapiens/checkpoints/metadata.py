@@ -26,7 +26,7 @@ from torch import nn
 
 from ..classes.class_sets import ClassSet, class_set_names, get_class_set, set_of_classes
 from ..keypoints import KEYPOINT_SETS, KeypointSet, get_keypoint_set, set_of_dataset
-from ..models.tasks import KINDS, TASKS, Task, get_task
+from ..models.tasks import KINDS, TASKS, Task, get_task, module_name
 from ..structures.fields import FIELDS
 from ..version import __version__
 
@@ -127,12 +127,12 @@ def read_facts(meta: Any) -> list[HeadFacts] | None:
     return [HeadFacts(**{n: entry.get(n) for n in names}) for entry in own.get('tasks', ())]
 
 
-def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
+def heads_of(model: Any, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
     """What the heads of a model are for, as far as they say it."""
-    found = [
-        _facts(model.tasks[name], head.out_channels, type(head).__name__)
-        for name, head in getattr(model, 'heads', {}).items()
-    ]
+    found = []
+    for name, task in (model.tasks if hasattr(model, 'heads') else {}).items():
+        head = model.heads[module_name(name)]
+        found.append(_facts(task, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
     pose: Any = getattr(model, 'head', None)
     dense: Any = getattr(model, 'decode_head', None)

@@ -24,7 +24,8 @@ def read_config(path: str | Path) -> Config:
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
-            f'the config {path} does not exist. Check the path; those of mmsapiens are in configs/.'
+            f'the config {path} does not exist. Check the path; those of mmsapiens are under '
+            'configs/.'
         )
     folders = (str(path.resolve().parent), str(Path.cwd()))
     sys.path += [each for each in folders if each not in sys.path]

@@ -133,7 +133,8 @@ def prepare_cpu_processes(cfg: Config) -> None:
         return
     if cfg.launcher not in ('pytorch', 'slurm'):
         raise ValueError(
-            f"`launcher` must be 'pytorch' or 'slurm' without a GPU, but got {cfg.launcher!r}"
+            "`launcher` must be 'pytorch' or 'slurm' on a machine without a GPU, but got "
+            f'{cfg.launcher!r}'
         )
     if not dist.is_initialized():
         if cfg.launcher == 'slurm':

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.families import find_arch
 from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
@@ -110,7 +111,7 @@ class SapiensInferencer:
         mode: str = 'default',
         random_weights: bool = False,
     ) -> None:
-        size = model_size(model or DEFAULT_MODEL)
+        size = model if model and find_arch(model) else model_size(model or DEFAULT_MODEL)
         wanted = named_tasks(weights, configs) if tasks is None else tasks
         names = check_tasks(wanted, weights, configs)
         given = weights_by_task(weights, names, size)

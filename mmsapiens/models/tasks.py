@@ -188,6 +188,11 @@ def get_task(name: str | Task) -> Task:
     )
 
 
+def module_name(task: str) -> str:
+    """The name of a task in the names of parameters, where a dot has a meaning."""
+    return task.replace('.', '_')
+
+
 def model_size(model: str) -> str:
     """The size in the name of a model."""
     size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
