@@ -31,8 +31,8 @@ from .metadata import (
     KEY,
     KEYPOINTS,
     HeadFacts,
-    facts_of_dataset,
     facts_of_task,
+    facts_of_training,
     heads_of,
     read_facts,
     task_of,
@@ -287,12 +287,15 @@ def name_of_task(path: str | Path) -> str:
     heads = split_heads(weights)
     facts = None
     if find_family(weights):
-        info = examine(checkpoint, None, path, known=beside_encoder(weights))
+        info = examine(checkpoint, None, path, False, beside_encoder(weights))
         if info.head is None and not heads:
             raise ValueError(f'{path} has an encoder but no head: use `mmsapiens features`')
         facts = info.facts
+    facts = facts or facts_of_training(meta)
+    if facts is None and find_family(weights) and not strange_keys(weights):
+        facts = _guessed(info)
     if facts is None:
-        facts = facts_of_dataset(meta) or HeadFacts('keypoints' if 'head' in heads else 'seg_map')
+        facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
     return task_of(None, facts).name
 
 

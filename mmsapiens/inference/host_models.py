@@ -139,6 +139,8 @@ def _metainfos(cfg: Config, meta: Mapping[str, Any]) -> Iterator[Mapping[str, An
 def _pose_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]) -> Task:
     test_cfg = model.test_cfg or {}
     count = getattr(model.head, 'out_channels', None) or getattr(model.head, 'num_joints', None)
+    if count and getattr(model.head.decoder, 'heatmap_type', '') == 'combined':
+        count //= 3  # a map and two offsets for each
     for metainfo in _metainfos(cfg, meta):
         if names := metainfo.get('keypoint_id2name'):
             count = count or len(names)
