@@ -119,7 +119,8 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
     Args:
         checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
-            themselves. A leading ``module.``, left by a parallel wrapper, is removed.
+            themselves. What wrappers, compilers and Lightning leave in front of all names is
+            removed.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
@@ -139,8 +140,10 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             'the checkpoint holds no tensors; its keys are '
             f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
         )
-    if all(key.startswith('module.') for key in tensors):
-        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
+    tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
+    for prefix in ('module.', 'model.', 'net.') * 2:
+        if all(key.startswith(prefix) for key in tensors):
+            tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
     return tensors
 
 
