@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from ..core.atomic_files import remove_unfinished
 from ..core.folder_lock import lock_folder
-from ..io.sources import Progress
+from ..io.sources import Progress, can_come_again
 from ..structures.results import ImageResult, ReadFailure
 from .manifest import Entry, Manifest
 from .video_segments import VideoSegments, read_segments
 from .writers import AnnotatedVideo, KeypointWriter, Writer
-from .writers.coco_results import ImageIds, write_coco_results
+from .writers.coco_results import FindEntry, write_coco_results
 
 PARTS = '.parts'
 State = dict[str, Any]
@@ -66,8 +66,8 @@ class OutputFolder:
     ``checkpoint_frames``. Arrays and cameras are never taken as done.
 
     ``identity`` and ``overwrite`` are as in :class:`Manifest`, ``video`` draws videos, and
-    ``image_ids`` is as in :func:`.write_coco_results`. A file in its place is a NotADirectoryError,
-    another run in it a FolderInUseError.
+    ``find_entry`` is as in :func:`.write_coco_results`. A file in its place is a
+    NotADirectoryError, another run in it a FolderInUseError.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class OutputFolder:
         video: AnnotatedVideo | None = None,
         overwrite: bool = False,
         checkpoint_frames: int = 200,
-        image_ids: ImageIds | None = None,
+        find_entry: FindEntry | None = None,
     ) -> None:
         if checkpoint_frames < 1:
             raise ValueError(f'`checkpoint_frames` must be at least 1, but got {checkpoint_frames}')
@@ -89,7 +89,7 @@ class OutputFolder:
                 f'the output folder {self.folder} is a file. Choose another name.'
             )
         self.writers, self.video = list(writers), video
-        self.checkpoint_frames, self.image_ids = checkpoint_frames, image_ids
+        self.checkpoint_frames, self.find_entry = checkpoint_frames, find_entry
         styled = [one for one in self.writers if one.style]
         self.style: dict[str, Any] = {one.folder: one.style for one in styled}
         self.video_style: dict[str, Any] = {w.folder: w.style for w in styled if w.for_videos}
@@ -121,7 +121,7 @@ class OutputFolder:
     def _is_noted(self, name: str, source: str, style: Mapping[str, Any]) -> bool:
         """Whether there is a line for the same input, drawn in the same way."""
         entry = self.manifest.entries.get(name)
-        if entry is None or not _can_come_again(source):
+        if entry is None or not can_come_again(source):
             return False
         is_same = (entry.status, entry.source, entry.stamp) == ('done', source, _stamp(source))
         return is_same and style.items() <= (entry.style or {}).items()
@@ -272,7 +272,7 @@ class OutputFolder:
         for writer in self.writers:
             if isinstance(writer, KeypointWriter):
                 names = (n for n in self._frame_names() if self._have([writer.path(n)]))
-                write_coco_results(self.folder, writer.task, names, self.image_ids)
+                write_coco_results(self.folder, writer.task, names, self.find_entry)
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
             parts.rmdir()
@@ -294,7 +294,7 @@ class OutputFolder:
         partial = []
         if self._open is not None:
             source = self._open.entry.source
-            if _can_come_again(source):
+            if can_come_again(source):
                 self._open.close_segment(self._key(source))
                 partial.append(self._open.entry)
                 self._open = None
@@ -319,11 +319,6 @@ class OutputFolder:
 def _indices(frames: Mapping[str, int] | None) -> range:
     """Of the frames of an entry; none of an image."""
     return range(frames['first'], frames['last'] + 1, frames['step']) if frames else range(0)
-
-
-def _can_come_again(source: str) -> bool:
-    """Whether a source means the same image in another run."""
-    return not source.startswith(('array ', 'webcam:'))
 
 
 def _stamp(source: str) -> list[int] | None:
