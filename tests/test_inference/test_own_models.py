@@ -174,7 +174,8 @@ def our_parser(**head):
 
 def test_our_heads_with_own_sets_need_no_host(photograph, tmp_path, monkeypatch):
     """Also a depth head of other channels."""
-    ours = heatmaps('mmsapiens.InstanceNormHeatmapHead', decoder=UDP, conv_out_channels=(4,))
+    codec = dict(UDP, type='mmsapiens.BatchedUDPHeatmap')
+    ours = heatmaps('mmsapiens.InstanceNormHeatmapHead', decoder=codec, conv_out_channels=(4,))
     ours['conv_kernel_sizes'] = (1,)
     cfgs = {
         'pose': pose(ours, steps=[*CROP[:2], dict(CROP[2], use_udp=True), CROP[3]]),
