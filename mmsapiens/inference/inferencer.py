@@ -19,7 +19,6 @@ from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..io.videos import camera_number
 from ..models.tasks import get_task, model_size
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
@@ -170,12 +169,13 @@ class SapiensInferencer:
         Raises:
             FrameError: With the image's name, if something went wrong.
         """
+        source = open_source(inputs, read)
         return self._results(
-            open_source(inputs, read).items(),
+            source.items(),
             self._box_source(people, fallback),
             _temporal(track, smooth),
             strict,
-            _is_camera(inputs),
+            source.is_live,
         )
 
     def run(
@@ -228,7 +228,7 @@ class SapiensInferencer:
         if on_start is not None:
             on_start(source.length)
         results = self._results(
-            source.items(folder.progress), boxes, temporal, strict, _is_camera(inputs)
+            source.items(folder.progress), boxes, temporal, strict, source.is_live
         )
         return write_results(folder, results, temporal, on_item)
 
@@ -324,11 +324,6 @@ class SapiensInferencer:
                     item = temporal(item)
                 yield item
                 del item
-
-
-def _is_camera(inputs: Any) -> bool:
-    is_name = isinstance(inputs, str) and camera_number(inputs) is not None
-    return is_name or isinstance(inputs, int)
 
 
 def _temporal(
