@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
-from mmpose.datasets.datasets import BaseCocoStyleDataset
+from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset
 from mmpose.datasets.transforms import KeypointConverter
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.models.heads import HeatmapHead
@@ -135,8 +135,8 @@ def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
 
 def _check_evaluator(metric: CocoMetric, dataset: BaseDataset, samples: list[dict]) -> None:
     """Refuse an evaluator of other images; hand the file to stock's as our reader has it."""
-    is_stock = not isinstance(metric, CheckedCocoMetric)
-    if is_stock and isinstance(dataset, AnnotationChecks) and not metric.gt_converter:
+    is_known = type(dataset) is CocoDataset or isinstance(dataset, AnnotationChecks)
+    if is_known and not isinstance(metric, CheckedCocoMetric) and not metric.gt_converter:
         metric.coco = read_coco(metric.ann_file or dataset.ann_file, dataset.metainfo)
     for sample in samples:
         check_image(sample, metric.coco.imgs, metric.ann_file)
