@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
 from .networks import Sample
@@ -28,17 +28,6 @@ from .prefetch import close, in_chunks, look_ahead, map_ahead, naming, run_ahead
 
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further image."""
-
-
-class Network(Protocol):
-    """What the loop needs of a network, see :class:`.networks.TaskNetwork`."""
-
-    @property
-    def at_once(self) -> int: ...
-    def count(self, people: People) -> int: ...
-    def prepare(self, frame: Image, people: People, index: int) -> Sample: ...
-    def forward(self, samples: Sequence[Sample]) -> list: ...
-    def finish(self, frame: Image, people: People, outputs: Sequence) -> Any: ...
 
 
 @dataclass
@@ -71,13 +60,14 @@ Chunk = tuple[list[Work | ReadFailure], list[Batch]]
 class Pipeline:
     """Networks by task at work on people that ``locator`` finds in a list of images.
 
-    ``batch_size`` samples are a batch, and images a chunk; ``workers`` threads decode, and as many
-    prepare. With ``is_live``, as of a camera, an image is done before the next one is asked for.
+    They have the methods of a :class:`.TaskNetwork`. ``batch_size`` samples are a batch, and images
+    a chunk; ``workers`` threads decode, and as many prepare. With ``is_live``, as of a camera, an
+    image is done before the next one is asked for.
     """
 
     def __init__(
         self,
-        networks: Mapping[str, Network],
+        networks: Mapping[str, Any],
         locator: Callable[[Sequence[Image]], list[People]],
         batch_size: int = 4,
         workers: int = 2,

@@ -16,9 +16,8 @@ from mmsapiens.inference.writers import (
     OverlayWriter,
     PanelWriter,
     build_writers,
-    write_coco_results,
 )
-from mmsapiens.inference.writers.coco_results import UNKNOWN
+from mmsapiens.inference.writers.coco_results import UNKNOWN, write_coco_results
 from mmsapiens.io.map_io import read_map
 from mmsapiens.visualization.results import columns_for, draw_overlay, draw_panel
 

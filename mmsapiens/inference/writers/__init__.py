@@ -1,29 +1,224 @@
-"""Files with results."""
+"""Results as files: one class for each kind of file; ``docs/dense_outputs.md`` describes maps."""
 
-from .coco_results import write_coco_results
-from .files import (
-    DEFAULT_OUTPUTS,
-    OUTPUTS,
-    AnnotatedVideo,
-    KeypointWriter,
-    MapWriter,
-    MaskWriter,
-    OverlayWriter,
-    PanelWriter,
-    Writer,
-    build_writers,
-)
+from __future__ import annotations
 
-__all__ = [
-    'DEFAULT_OUTPUTS',
-    'OUTPUTS',
-    'AnnotatedVideo',
-    'KeypointWriter',
-    'MapWriter',
-    'MaskWriter',
-    'OverlayWriter',
-    'PanelWriter',
-    'Writer',
-    'build_writers',
-    'write_coco_results',
-]
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.atomic_files import atomic_write
+from ...io.map_io import write_map
+from ...keypoints.keypoint_sets import get_keypoint_set
+from ...models.tasks import get_task
+from ...structures.results import ImageResult, MapResult, PoseResult, instances
+from ...visualization.results import draw_overlay, draw_panel
+
+OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
+DEFAULT_OUTPUTS = ('keypoints', 'maps', 'overlays', 'panels')
+FORMATS = ('npy', 'png', 'exr')
+QUALITY = 92
+"""Of JPEG files."""
+
+
+class Writer(ABC):
+    """Writes one file for each image, below a folder of its own.
+
+    Args:
+        folder (str): Its folder, relative to that of the results.
+        suffix (str): Of its files, such as '.json'.
+        for_videos (bool): Whether frames of videos have such a file too. Defaults to True.
+
+    Attributes:
+        style (dict[str, float]): Settings of drawings; a file that was drawn with others is drawn
+            again.
+    """
+
+    def __init__(self, folder: str, suffix: str, for_videos: bool = True) -> None:
+        self.folder, self.suffix = folder, suffix
+        self.for_videos = for_videos
+        self.style: dict[str, float] = {}
+
+    def path(self, name: str) -> str:
+        """The file of an image, relative to the folder of the results."""
+        return f'{self.folder}/{name}{self.suffix}'
+
+    def paths(self, name: str, is_video: bool = False) -> list[str]:
+        """The files of an image or frame, relative; possibly none."""
+        return [] if is_video and not self.for_videos else [self.path(name)]
+
+    @abstractmethod
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the file of a result; it appears when it is whole."""
+
+
+class KeypointWriter(Writer):
+    """Keypoints as JSON, in the layout of the stock inferencers; one file an image.
+
+    ``meta_info`` says what the image and the keypoints are; ``instance_info`` has for each person
+    what :func:`.predictions.instances` gives, with ``track_id`` in videos.
+    """
+
+    def __init__(self, task: str) -> None:
+        super().__init__(task, '.json')
+        self.task = task
+
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the keypoints of a result; a TypeError if the task has none."""
+        document = _keypoint_document(result, self.task)
+        atomic_write(json.dumps(document, allow_nan=False).encode(), path, is_durable=False)
+
+
+def _keypoint_document(result: ImageResult, task: str) -> dict[str, Any]:
+    """What a file of keypoints holds; numbers to a thousandth of a pixel or finer."""
+    pose, frame, people = result.tasks[task], result.frame, result.people
+    if not isinstance(pose, PoseResult):
+        raise TypeError(f'{task!r} must have keypoints, but got {type(pose)}')
+    vocabulary = get_keypoint_set(pose.vocabulary)
+    height, width = frame.size_hw
+    meta: dict[str, Any] = dict(
+        image=frame.source,
+        name=frame.name,
+        width=width,
+        height=height,
+        dataset_name=vocabulary.name,
+        num_keypoints=len(vocabulary),
+        keypoint_names=list(vocabulary.keypoint_names),
+        skeleton_links=[list(link) for link in vocabulary.links],
+        bbox_origin=people.origin,
+    )
+    if frame.video is not None:
+        meta.update(frame_index=frame.index, time_s=frame.time_s)
+    found = instances(pose, people)
+    for person in found:
+        for key, digits in dict(keypoints=3, keypoint_scores=5, bbox=3).items():
+            person[key] = np.round(person[key], digits).tolist()
+        person['bbox_score'] = round(person['bbox_score'], 5)
+    return dict(meta_info=meta, instance_info=found)
+
+
+class MapWriter(Writer):
+    """One map of each image: class ids, depth or normals.
+
+    ``map_format`` is 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
+    """
+
+    def __init__(self, task: str, map_format: str = 'npy') -> None:
+        if map_format not in FORMATS:
+            raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
+        if get_task(task).is_parsing and map_format == 'exr':
+            map_format = 'png'  # exr has no integers of 8 bits
+        super().__init__(task, f'.{map_format}')
+        self.task = task
+
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the map of a result."""
+        found = result.tasks[self.task]
+        assert isinstance(found, MapResult)
+        write_map(path, found.values, found.field)
+
+
+class MaskWriter(Writer):
+    """Where people are, from a parsing task: png, 0 or 255."""
+
+    def __init__(self, task: str) -> None:
+        super().__init__('mask', '.png')
+        self.task = task
+
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the mask of a result."""
+        found = result.tasks[self.task]
+        assert isinstance(found, MapResult)
+        write_map(path, (found.values > 0).astype(np.uint8), 'human_mask')
+
+
+class OverlayWriter(Writer):
+    """The result of a task over its image as JPEG, in the image's size."""
+
+    def __init__(self, task: str, threshold: float = 0.3, for_videos: bool = False) -> None:
+        super().__init__(f'{task}_overlay', '.jpg', for_videos)
+        self.task = task
+        self.style = dict(threshold=threshold)
+
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the overlay of a result."""
+        _write_jpeg(path, draw_overlay(result, self.task, threshold=self.style['threshold']))
+
+
+class PanelWriter(Writer):
+    """The image and all tasks, in this order, side by side as JPEG."""
+
+    def __init__(
+        self, tasks: Sequence[str], threshold: float = 0.3, for_videos: bool = False
+    ) -> None:
+        super().__init__('panel', '.jpg', for_videos)
+        self.tasks = tuple(tasks)
+        self.style = dict(threshold=threshold)
+
+    def write(self, result: ImageResult, path: Path) -> None:
+        """Write the panel of a result."""
+        _write_jpeg(path, draw_panel(result, self.tasks, threshold=self.style['threshold']))
+
+
+def _write_jpeg(path: Path, image: NDArray) -> None:
+    """Write an image, RGB uint8 (H, W, 3)."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    content = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    atomic_write(content.tobytes(), path, is_durable=False)
+
+
+class AnnotatedVideo:
+    """Draws the frames of videos, which all have one size: 'panel', or the overlay of a task.
+
+    A video that was drawn with another ``style`` is drawn again.
+    """
+
+    def __init__(self, tasks: Sequence[str], show: str = 'panel', threshold: float = 0.3) -> None:
+        if show not in ('panel', *tasks):
+            raise KeyError(f'`show` must be one of {("panel", *tasks)}, but got {show!r}')
+        self.show, self.tasks, self.threshold = show, tuple(tasks), threshold
+        self.style: dict[str, str | float] = dict(show=show, threshold=threshold)
+
+    def path(self, video: str) -> str:
+        """The file of a video, relative to the folder of the results."""
+        return f'video/{video}.mp4'
+
+    def draw(self, result: ImageResult) -> NDArray:
+        """A frame of the video, RGB, uint8 (_, _, 3)."""
+        if self.show != 'panel':
+            return draw_overlay(result, self.show, threshold=self.threshold)
+        return draw_panel(result, self.tasks, threshold=self.threshold, with_legend=False)
+
+
+def build_writers(
+    tasks: Sequence[str],
+    outputs: Iterable[str] = DEFAULT_OUTPUTS,
+    *,
+    map_format: str = 'npy',
+    threshold: float = 0.3,
+    frame_pictures: bool = False,
+) -> list[Writer]:
+    """The writers of some tasks, in the order of :data:`OUTPUTS`; arguments as in
+    :class:`.write_run.WriteOptions`.
+    """
+    wanted = set(outputs)
+    if not wanted <= set(OUTPUTS):
+        raise KeyError(
+            f'`outputs` must be some of {OUTPUTS}, but got {sorted(wanted - set(OUTPUTS))}'
+        )
+    parsing = [task for task in tasks if get_task(task).is_parsing]
+    if 'masks' in wanted and not parsing:
+        raise ValueError(f'masks need a parsing task such as seg-28, but got {tasks}')
+    writers: dict[str, list[Writer]] = dict(
+        keypoints=[KeypointWriter(task) for task in tasks if get_task(task).is_pose],
+        maps=[MapWriter(task, map_format) for task in tasks if not get_task(task).is_pose],
+        masks=[MaskWriter(task) for task in parsing[:1]],
+        overlays=[OverlayWriter(task, threshold, frame_pictures) for task in tasks],
+        panels=[PanelWriter(tasks, threshold, frame_pictures)],
+    )
+    return [writer for name in OUTPUTS if name in wanted for writer in writers[name]]
