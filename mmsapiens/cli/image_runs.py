@@ -85,7 +85,7 @@ def run_and_report(
     out: str,
     options: Mapping[str, Any],
     arguments: Mapping[str, Any],
-    **more: Any,
+    more: Mapping[str, Any],
 ) -> int:
     """Run over images with a progress bar, report how it ended, and give the exit code.
 
@@ -159,16 +159,17 @@ class RunProgress:
 
     def start(self, total: int | None) -> None:
         """Take the number of images, None if it is unknown."""
-        self._bar.update(self._task, total=total)
+        self._bar.reset(self._task, total=total, rate='')
 
     def item(self, item: ImageResult | ReadFailure) -> None:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
             self._bar.console.print(f'cannot read {getattr(item, "source", "")}: {reason}')
-        speed = self._bar.tasks[0].speed
-        rate = f'{speed:.2f}/s' if speed else ''
-        self._bar.update(self._task, advance=1, rate=rate)
+        self._bar.update(self._task, advance=1)
+        task = self._bar.tasks[0]
+        # Not its own speed: of results that come in bursts that is far too high.
+        self._bar.update(self._task, rate=f'{task.completed / (task.elapsed or 1):.2f}/s')
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,9 +11,11 @@ import click
 
 from .image_runs import pick, run_and_report, run_options
 from .output import POSITIVE
+from .unused import inputs_have, tell_unused
 
 SHARE = click.FloatRange(0, 1)
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
+ALL_TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
 
 
 def split(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str] | None:
@@ -21,38 +25,60 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     return [word.strip() for word in text.split(',') if word.strip()]
 
 
-def pairs(
+def outputs(context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    """Callback of ``--outputs``."""
+    words = split(context, parameter, text)
+    unknown = [word for word in words or () if word not in OUTPUTS]
+    if unknown or words == []:
+        allowed = ', '.join(OUTPUTS)
+        raise click.BadParameter(f'must be some of {allowed}, but got {text!r}', context, parameter)
+    return words
+
+
+def files_by_task(
     context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
-) -> dict[str, str]:
-    """Callback of options such as ``--weights task=path``."""
+) -> dict[str, str] | str | None:
+    """Callback of ``--weights task=path``, or ``--weights path`` of a file or folder."""
     found: dict[str, str] = {}
     for word in words:
         task, separator, path = word.partition('=')
+        if os.path.exists(os.path.expanduser(word)):
+            if len(words) > 1:
+                text = f'{word!r} needs its task, TASK=PATH, as it is not the only one'
+                raise click.BadParameter(text, context, parameter)
+            return word
         if not separator or not task or not path:
-            raise click.BadParameter(f'must be TASK=PATH, but got {word!r}', context, parameter)
+            text = f'must be TASK=PATH, or a file or folder that exists, but got {word!r}'
+            raise click.BadParameter(text, context, parameter)
         if task in found:
             raise click.BadParameter(f'{task!r} is given twice', context, parameter)
         found[task] = path
-    return found
+    return found or None
 
 
-task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=FILE')
+task_files = partial(click.option, multiple=True, callback=files_by_task, metavar='[TASK=]PATH')
 
 
 @click.command('infer')
 @click.argument('inputs', nargs=-1, required=True)
 @click.option('--out', '-o', default='results', help='Folder.')
 @click.option(
-    '--model', '-m', default='sapiens-0.3b', help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.'
+    '--model',
+    '-m',
+    help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: sapiens-0.3b, or that of --weights]',
 )
 @click.option(
     '--tasks',
     '-t',
-    default='pose-308,seg-28,depth,normal',
     callback=split,
-    help='Names between commas; `mmsapiens list` shows them.',
+    help='Names between commas; `mmsapiens list` shows them.  '
+    f'[default: {",".join(ALL_TASKS)}, or those of --weights]',
 )
-@task_files('--weights', '-w', help='A checkpoint instead of the released one.')
+@task_files(
+    '--weights',
+    '-w',
+    help='A checkpoint, folder of checkpoints or work dir instead of the released files.',
+)
 @task_files('--config', '-c', 'configs', help='A config of yours; it needs --weights.')
 @click.option(
     '--flip/--no-flip',
@@ -87,9 +113,9 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=
 @click.option('--track', is_flag=True, help='Number people in videos.')
 @click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
 @click.option('--video/--no-video', default=True, help='Write an annotated video of each video.')
-@click.option('--show', default='panel', help='What annotated videos show: panel, or a task.')
+@click.option('--show', help='What annotated videos show: panel, or a task.  [default: panel]')
 @click.option(
-    '--outputs', callback=split, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
+    '--outputs', callback=outputs, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
 )
 @click.option('--map-format', type=click.Choice(['npy', 'png', 'exr']), default='npy')
 @click.option(
@@ -101,7 +127,7 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=
 @click.option('--strict', is_flag=True, help='Stop at an input that cannot be read.')
 @click.option('--random-weights', is_flag=True, hidden=True)
 @run_options
-def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **options: Any) -> int:
+def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **options: Any) -> int:
     """Run tasks on INPUTS: images, folders, patterns, URLs, videos, webcam.
 
     Results go to a folder. The same command again continues where it was stopped, and makes
@@ -110,6 +136,11 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
     Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong argument or file, 3 a
     download failed, 130 Ctrl-C.
     """
+    weights, configs = options['weights'], options['configs']
+    if tasks is None and weights is None and configs is None:
+        tasks = list(ALL_TASKS)
+
+    told: dict[str, Any] = dict(model=options['model'])
 
     def make() -> Any:
         from ..inference.inferencer import SapiensInferencer
@@ -119,24 +150,46 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
             score_threshold=options['box_threshold'],
             **pick(options, 'nms_threshold max_people'),
         )
-        return SapiensInferencer(
-            model,
-            tasks,
-            weights=options['weights'] or None,
+        made = SapiensInferencer(
+            tasks=tasks,
             detector={key: v for key, v in detector.items() if v is not None} or None,
+            lazy=True,
             **pick(
                 options,
-                'device dtype configs batch_size workers flip_test compile mode random_weights',
+                'model device dtype weights configs batch_size workers flip_test compile mode '
+                'random_weights',
             ),
         )
+        _tell_unused(inputs, made, options)
+        told['tasks'] = list(made.tasks)
+        return made
 
     from ..inference.write_run import WriteOptions
     from ..inference.writers import DEFAULT_OUTPUTS
 
     write = WriteOptions(
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
-        video=options['show'] if options['video'] else None,
+        video=(options['show'] or 'panel') if options['video'] else None,
         **pick(options, 'map_format threshold frame_pictures overwrite'),
     )
     arguments = dict(pick(options, 'people fallback track smooth strict'), write=write)
-    return run_and_report(make, inputs, out, options, arguments, model=model, tasks=tasks)
+    return run_and_report(make, inputs, out, options, arguments, told)
+
+
+def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any]) -> None:
+    outputs = options['outputs'] or OUTPUTS
+    draws = bool({'overlays', 'panels'} & set(outputs)) or options['video']
+    people = options['people'] or ('detect' if made.has_pose else 'image')
+    given = options['weights'] if isinstance(options['weights'], dict) else made.tasks
+    tell_unused(
+        dict(
+            inputs_have(inputs, options),
+            poses=lambda: made.has_pose,
+            boxes=lambda: people != 'image',
+            detector=lambda: people == 'detect',
+            maps=lambda: 'maps' in outputs and made.has_maps,
+            drawings=lambda: draws,
+            annotated=lambda: options['video'],
+            released=lambda: not options['weights'] or set(made.tasks) > set(given),
+        )
+    )

@@ -6,6 +6,7 @@ Shapes: N people, H W height and width of an image.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -20,10 +21,12 @@ from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..io.videos import camera_number
-from ..models.tasks import get_task, model_size
+from ..models.archs import SAPIENS_ARCHS
+from ..models.tasks import DEFAULT_MODEL, get_task, model_size
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
 from .networks import Options, TaskNetwork, build_network
+from .output_folder import folder_of
 from .pipeline import Pipeline
 from .prefetch import FrameError
 from .temporal import TemporalFilter
@@ -46,8 +49,9 @@ class SapiensInferencer:
     number of them in memory however many there are.
 
     Args:
-        model (str): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or 'sapiens-tiny'.
-            Defaults to 'sapiens-1b'.
+        model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
+            'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-0.3b'
+            for released ones.
         tasks (Sequence[str]): Keys of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
             ('pose-308',).
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
@@ -71,6 +75,8 @@ class SapiensInferencer:
             ``docs/inference.md``. Defaults to 'default'.
         random_weights (bool): Whether tasks and detector without weights of the caller's get random
             ones, for tests. Defaults to False.
+        lazy (bool): Whether released files are fetched, and networks built, when the first image
+            is there, after the arguments of :meth:`run` were checked. Defaults to False.
 
     Raises:
         KeyError: If a name is unknown.
@@ -82,8 +88,8 @@ class SapiensInferencer:
 
     def __init__(
         self,
-        model: str = 'sapiens-1b',
-        tasks: Sequence[str] = ('pose-308',),
+        model: str | None = None,
+        tasks: Sequence[str] | None = None,
         *,
         device: str | None = None,
         dtype: str = 'float32',
@@ -96,10 +102,11 @@ class SapiensInferencer:
         compile: bool = False,
         mode: str = 'default',
         random_weights: bool = False,
+        lazy: bool = False,
     ) -> None:
-        size = model_size(model)
+        size = model_size(model or DEFAULT_MODEL)
         configs = dict(configs or {})
-        names = check_tasks(tasks, configs)
+        names = check_tasks(('pose-308',) if tasks is None else tasks, configs)
         if unknown := sorted(set(configs) - set(names)):
             raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
@@ -112,25 +119,45 @@ class SapiensInferencer:
         self._random_weights = random_weights
         self._detector_args = detector
         self._detector: Callable[[Sequence[Image]], list[People]] | None = None
-        given = weights_by_task(weights, names, size)
-        self.files: dict[str, ModelFiles] = {
-            task: find_files(task, size, configs.get(task), given.get(task), random_weights)
-            for task in names
+        self.tasks = tuple(names)
+        """Names of the tasks, in their order."""
+        self._size, self._configs = size, configs
+        self._weights = weights_by_task(weights, names, size)
+        if not lazy:
+            self.networks  # noqa: B018  files that are missing or do not fit are errors now
+
+    @cached_property
+    def files(self) -> dict[str, ModelFiles]:
+        """Configs and weights of the tasks, downloaded if they have to be."""
+        given, random = self._weights, self._random_weights
+        return {
+            task: find_files(task, self._size, self._configs.get(task), given.get(task), random)
+            for task in self.tasks
         }
-        self.networks: dict[str, TaskNetwork] = {
-            task: build_network(task, one.config, one.weights, self.options, model=model)
+
+    @cached_property
+    def networks(self) -> dict[str, TaskNetwork]:
+        """Networks of the tasks."""
+        return {
+            task: build_network(
+                task,
+                one.config,
+                one.weights,
+                self.options,
+                model=self.model if task in self._weights else self.model or DEFAULT_MODEL,
+            )
             for task, one in self.files.items()
         }
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks, in their order."""
-        return tuple(self.networks)
+    def has_maps(self) -> bool:
+        """Whether a task looks at the whole image."""
+        return not all(get_task(task).is_pose for task in self.tasks)
 
     @property
     def has_pose(self) -> bool:
         """Whether a task looks at one person after the other."""
-        return any(get_task(task).is_pose for task in self.networks)
+        return any(get_task(task).is_pose for task in self.tasks)
 
     def stream(
         self,
@@ -173,7 +200,7 @@ class SapiensInferencer:
         return self._results(
             open_source(inputs, read).items(),
             self._box_source(people, fallback),
-            _temporal(track, smooth),
+            self._temporal(track, smooth),
             strict,
             _is_camera(inputs),
         )
@@ -212,8 +239,11 @@ class SapiensInferencer:
             FrameError: With the image's name, if something went wrong.
             ValueError: If the folder has results of other models or options.
         """
+        write = write or WriteOptions()
+        write.check(self.tasks)
+        temporal = self._temporal(track, smooth)
+        source = open_source(inputs, read, exclude=folder_of(out))
         boxes = self._box_source(people, fallback)
-        source = open_source(inputs, read, exclude=Path(out))
         identity = dict(
             self.identity,
             people=boxes.identity,
@@ -223,8 +253,14 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = (write or WriteOptions()).open(out, self.tasks, identity, boxes.find_id)
-        temporal = _temporal(track, smooth, folder.state)
+        folder = write.open(out, self.tasks, identity, boxes.find_id)
+        try:
+            self.networks  # noqa: B018  built last, after all that may be refused
+        except BaseException as error:
+            folder.__exit__(type(error), error, None)
+            raise
+        if temporal is not None:
+            temporal.resume = folder.state
         if on_start is not None:
             on_start(source.length)
         results = self._results(
@@ -275,19 +311,40 @@ class SapiensInferencer:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What results depend on, of JSON types."""
+        names = {_model_name(self.networks[task]) for task in self._weights}
+        if len(self._weights) < len(self.tasks):
+            names.add(self.model or DEFAULT_MODEL)
         return dict(
-            model=self.model,
+            model=', '.join(sorted(names)),
             mode=self.options.mode,
             dtype=self.options.dtype,
             tasks={
                 task: dict(
                     config=None if one.config is None else one.config.name,
-                    flip_test=self.networks[task].flip_test,
+                    flip_test=self._flip_test(task),
                     **weights_identity(one.weights),
                 )
                 for task, one in self.files.items()
             },
         )
+
+    def _flip_test(self, task: str) -> bool:
+        """Whether outputs for the mirrored image are averaged in; of a release without building."""
+        if task in self._weights or task in self._configs:
+            return self.networks[task].flip_test
+        if self.options.mode == 'lite' or self.options.flip_test is not None:
+            return self.options.mode != 'lite' and bool(self.options.flip_test)
+        return get_task(task).flip_test
+
+    def _temporal(self, track: bool, smooth: bool | Mapping[str, float]) -> TemporalFilter | None:
+        if not track and smooth is False:
+            return None
+        if not self.has_pose:
+            warnings.warn(
+                '`track` and `smooth` change nothing without a task of poses', stacklevel=3
+            )
+        smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
+        return TemporalFilter(BoxTracker(), smoothing)
 
     def _box_source(self, people: Any, fallback: str) -> BoxSource:
         if people is None:
@@ -314,6 +371,7 @@ class SapiensInferencer:
     ) -> Generator[Item, None, None]:
         # An image of a camera should not wait for its followers.
         batch_size = 1 if is_live else self.batch_size
+        are_frames: set[bool] = set()
         pipeline = Pipeline(self.networks, boxes, batch_size, self.workers, is_live)
         with closing(pipeline.run(source)) as results:
             for item in results:
@@ -322,8 +380,11 @@ class SapiensInferencer:
                         raise FrameError([item.name], 'reading', ReadError(item.reason))
                 elif temporal is not None:
                     item = temporal(item)
+                    are_frames.add(item.frame.video is not None)
                 yield item
                 del item
+        if are_frames == {False}:
+            warnings.warn('`track` and `smooth` changed nothing: no input is a video', stacklevel=2)
 
 
 def _is_camera(inputs: Any) -> bool:
@@ -331,12 +392,11 @@ def _is_camera(inputs: Any) -> bool:
     return is_name or isinstance(inputs, int)
 
 
-def _temporal(
-    track: bool,
-    smooth: bool | Mapping[str, float],
-    resume: Callable[[str], dict[str, Any] | None] | None = None,
-) -> TemporalFilter | None:
-    if not track and smooth is False:
-        return None
-    smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
-    return TemporalFilter(BoxTracker(), smoothing, resume)
+def _model_name(network: TaskNetwork) -> str:
+    """The name of a network's encoder, or its size."""
+    encoder: Any = getattr(network.model.backbone, 'module', network.model.backbone)
+    size = encoder.embed_dims, encoder.num_layers
+    for name, arch in SAPIENS_ARCHS.items():
+        if (arch['embed_dims'], arch['num_layers']) == size:
+            return name.replace('_', '-')
+    return f'width {size[0]}, {size[1]} layers'

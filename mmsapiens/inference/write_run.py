@@ -16,7 +16,7 @@ from ..structures.results import ImageResult, MapResult, ReadFailure
 from .output_folder import OutputFolder
 from .prefetch import close, map_ahead
 from .temporal import TemporalFilter
-from .writers import DEFAULT_OUTPUTS, AnnotatedVideo, Writer, build_writers
+from .writers import DEFAULT_OUTPUTS, FORMATS, AnnotatedVideo, Writer, build_writers
 from .writers.coco_results import ImageIds
 
 Item = ImageResult | ReadFailure
@@ -53,6 +53,14 @@ class WriteOptions:
     frame_pictures: bool = False
     overwrite: bool = False
     checkpoint_frames: int = 200
+
+    def check(self, tasks: tuple[str, ...]) -> None:
+        """Refuse what these tasks do not have, before anything is loaded."""
+        self.writers(tasks)
+        if self.video is not None:
+            AnnotatedVideo(tasks, self.video)
+        if self.map_format not in FORMATS:
+            raise ValueError(f'`map_format` must be one of {FORMATS}, but got {self.map_format!r}')
 
     def writers(self, tasks: tuple[str, ...]) -> list[Writer]:
         """Writers of some tasks."""

@@ -109,8 +109,6 @@ class MapWriter(Writer):
     """
 
     def __init__(self, task: str, map_format: str = 'npy') -> None:
-        if map_format not in FORMATS:
-            raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
         if get_task(task).is_parsing and map_format == 'exr':
             map_format = 'png'  # exr has no integers of 8 bits
         super().__init__(task, f'.{map_format}')
