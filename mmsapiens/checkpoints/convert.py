@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ import torch
 
 from ..version import __version__
 from .checkpoint_io import read_checkpoint, write_checkpoint
-from .contents import CheckpointInfo, describe, get_state_dict
+from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict
 from .families import FAMILIES, encoder_state_dict
-from .metadata import KEY
+from .metadata import KEY, facts_as_json, facts_of_task
 
 META_KEYS = ('mmengine_version', 'epoch', 'iter')
 """Entries of ``meta`` that are kept."""
@@ -54,7 +54,8 @@ def convert_checkpoint(
     checkpoint = read_checkpoint(source, 'cpu', trust_pickle)
     try:
         weights = get_state_dict(checkpoint)
-        info = describe(checkpoint, task, path=source)
+        named = None if task is None else facts_of_task(task)
+        info = examine(checkpoint, named, source, known=beside_encoder(weights))
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from None
     if encoder_only:
@@ -80,7 +81,7 @@ def _metadata(info: CheckpointInfo, encoder_only: bool) -> dict[str, Any]:
         if all(arch[key] == getattr(info, key) for key in keys):
             own.setdefault('arch', arch)
     if info.facts and not own.get('tasks'):
-        own['tasks'] = [asdict(replace(info.facts, channels=info.out_channels))]
+        own['tasks'] = [facts_as_json(replace(info.facts, channels=info.out_channels))]
     if encoder_only or not info.head:
         own['tasks'] = []
     return own

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -35,28 +35,25 @@ def outputs(context: click.Context, parameter: click.Parameter, text: str | None
     return words
 
 
-def files_by_task(
+def pairs(
     context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
 ) -> dict[str, str] | str | None:
-    """Callback of ``--weights task=path``, or ``--weights path`` of a file or folder."""
+    """Callback of options such as ``--weights task=path``; one path alone is given as it is."""
     found: dict[str, str] = {}
+    if len(words) == 1 and Path(words[0]).expanduser().exists():
+        return words[0]
     for word in words:
         task, separator, path = word.partition('=')
-        if os.path.exists(os.path.expanduser(word)):
-            if len(words) > 1:
-                text = f'{word!r} needs its task, TASK=PATH, as it is not the only one'
-                raise click.BadParameter(text, context, parameter)
-            return word
         if not separator or not task or not path:
-            text = f'must be TASK=PATH, or a file or folder that exists, but got {word!r}'
-            raise click.BadParameter(text, context, parameter)
+            reason = f'must be TASK=PATH, or one path that exists, but got {word!r}'
+            raise click.BadParameter(reason, context, parameter)
         if task in found:
             raise click.BadParameter(f'{task!r} is given twice', context, parameter)
         found[task] = path
     return found or None
 
 
-task_files = partial(click.option, multiple=True, callback=files_by_task, metavar='[TASK=]PATH')
+task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK=]FILE')
 
 
 @click.command('infer')
@@ -65,21 +62,17 @@ task_files = partial(click.option, multiple=True, callback=files_by_task, metava
 @click.option(
     '--model',
     '-m',
-    help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: sapiens-0.3b, or that of --weights]',
+    help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: that of --weights, or sapiens-0.3b]',
 )
 @click.option(
     '--tasks',
     '-t',
     callback=split,
-    help='Names between commas; `mmsapiens list` shows them.  '
-    f'[default: {",".join(ALL_TASKS)}, or those of --weights]',
+    help='Names between commas; `mmsapiens list` shows them.  [default: what --weights are for, or '
+    f'{",".join(ALL_TASKS)}]',
 )
-@task_files(
-    '--weights',
-    '-w',
-    help='A checkpoint, folder of checkpoints or work dir instead of the released files.',
-)
-@task_files('--config', '-c', 'configs', help='A config of yours; it needs --weights.')
+@task_files('--weights', '-w', help='A checkpoint instead of the released one, or a folder.')
+@task_files('--config', '-c', 'configs', help='A config of yours, if --weights have none.')
 @click.option(
     '--flip/--no-flip',
     'flip_test',
@@ -140,7 +133,7 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
     if tasks is None and weights is None and configs is None:
         tasks = list(ALL_TASKS)
 
-    told: dict[str, Any] = dict(model=options['model'])
+    told: dict[str, Any] = {}
 
     def make() -> Any:
         from ..inference.inferencer import SapiensInferencer
@@ -161,7 +154,7 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
             ),
         )
         _tell_unused(inputs, made, options)
-        told['tasks'] = list(made.tasks)
+        told.update(model=options['model'], tasks=list(made.tasks))
         return made
 
     from ..inference.write_run import WriteOptions

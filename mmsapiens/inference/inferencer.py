@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.families import find_arch
 from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
@@ -22,13 +23,22 @@ from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..io.videos import camera_number
 from ..models.archs import SAPIENS_ARCHS
-from ..models.tasks import DEFAULT_MODEL, get_task, model_size
+from ..models.tasks import DEFAULT_MODEL, TASKS, Task, get_task, model_size
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
-from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
-from .networks import Options, TaskNetwork, build_network
+from .model_files import (
+    ModelFiles,
+    check_tasks,
+    configs_by_task,
+    find_files,
+    named_tasks,
+    weights_by_task,
+    weights_identity,
+)
+from .networks import build_network
 from .output_folder import folder_of
 from .pipeline import Pipeline
 from .prefetch import FrameError
+from .task_network import Options, TaskNetwork
 from .temporal import TemporalFilter
 from .write_run import Item, RunSummary, WriteOptions, write_results
 
@@ -52,16 +62,18 @@ class SapiensInferencer:
         model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
             'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-0.3b'
             for released ones.
-        tasks (Sequence[str]): Keys of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
-            ('pose-308',).
+        tasks (str | Sequence[str], optional): Keys of :data:`mmsapiens.models.tasks.TASKS`, or any
+            names for models of one's own. Defaults to None, what ``weights`` or ``configs`` are
+            for, and 'pose-308' without them.
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
         dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations. Defaults to
             'float32'.
         weights (Mapping | str | Path, optional): Task -> checkpoint; or the checkpoint of the only
             task; or a folder of files named by their task. Defaults to None: the released ones,
             which are downloaded.
-        configs (Mapping, optional): Task -> config, for models of one's own; such a task needs
-            weights. Defaults to None.
+        configs (Mapping | str | Path, optional): Task -> config, or the config of the only task,
+            for models of one's own whose checkpoints do not carry it; such a task needs weights.
+            Defaults to None.
         detector (Mapping | PersonDetector | str | Path, optional): Finds people with
             ``people='detect'``: one that is there, its checkpoint, or arguments of
             :class:`PersonDetector`. Defaults to None, the released one.
@@ -89,12 +101,12 @@ class SapiensInferencer:
     def __init__(
         self,
         model: str | None = None,
-        tasks: Sequence[str] | None = None,
+        tasks: str | Sequence[str] | None = None,
         *,
         device: str | None = None,
         dtype: str = 'float32',
         weights: Any = None,
-        configs: Mapping[str, str | os.PathLike[str]] | None = None,
+        configs: Any = None,
         detector: Any = None,
         batch_size: int = 4,
         workers: int = 2,
@@ -104,11 +116,9 @@ class SapiensInferencer:
         random_weights: bool = False,
         lazy: bool = False,
     ) -> None:
-        size = model_size(model or DEFAULT_MODEL)
-        configs = dict(configs or {})
-        names = check_tasks(('pose-308',) if tasks is None else tasks, configs)
-        if unknown := sorted(set(configs) - set(names)):
-            raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
+        size = model if model and find_arch(model) else model_size(model or DEFAULT_MODEL)
+        wanted = named_tasks(weights, configs) if tasks is None else tasks
+        names = check_tasks(wanted, weights, configs)
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.options = Options(device, dtype, flip_test, compile, batch_size, mode)
         for name, value in (('batch_size', batch_size), ('workers', workers)):
@@ -121,7 +131,7 @@ class SapiensInferencer:
         self._detector: Callable[[Sequence[Image]], list[People]] | None = None
         self.tasks = tuple(names)
         """Names of the tasks, in their order."""
-        self._size, self._configs = size, configs
+        self._size, self._configs = size, configs_by_task(configs, names)
         self._weights = weights_by_task(weights, names, size)
         if not lazy:
             self.networks  # noqa: B018  files that are missing or do not fit are errors now
@@ -152,12 +162,22 @@ class SapiensInferencer:
     @property
     def has_maps(self) -> bool:
         """Whether a task looks at the whole image."""
-        return not all(get_task(task).is_pose for task in self.tasks)
+        return not all(self._row(task).is_pose for task in self.tasks)
+
+    @property
+    def rows(self) -> tuple[Task, ...]:
+        """What the tasks are, in their order."""
+        own = {*self._weights, *self._configs}
+        return tuple(self.networks[t].row if t in own else self._row(t) for t in self.tasks)
+
+    def _row(self, task: str) -> Task:
+        """What a task is, without building its network where its name tells the kind."""
+        return get_task(task) if task in TASKS else self.networks[task].row
 
     @property
     def has_pose(self) -> bool:
         """Whether a task looks at one person after the other."""
-        return any(get_task(task).is_pose for task in self.tasks)
+        return any(self._row(task).is_pose for task in self.tasks)
 
     def stream(
         self,
@@ -240,7 +260,7 @@ class SapiensInferencer:
             ValueError: If the folder has results of other models or options.
         """
         write = write or WriteOptions()
-        write.check(self.tasks)
+        write.check([self._row(task) for task in self.tasks])
         temporal = self._temporal(track, smooth)
         source = open_source(inputs, read, exclude=folder_of(out))
         boxes = self._box_source(people, fallback)
@@ -253,7 +273,7 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = write.open(out, self.tasks, identity, boxes.find_id)
+        folder = write.open(out, self.rows, identity, boxes.find_id)
         try:
             self.networks  # noqa: B018  built last, after all that may be refused
         except BaseException as error:
@@ -295,7 +315,7 @@ class SapiensInferencer:
             :func:`.results.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
             it was asked for.
         """
-        writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.tasks)
+        writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.rows)
         with closing(self.stream(inputs, **kwargs)) as results:
             for item in results:
                 drawn = []
@@ -392,11 +412,12 @@ def _is_camera(inputs: Any) -> bool:
     return is_name or isinstance(inputs, int)
 
 
-def _model_name(network: TaskNetwork) -> str:
+def _model_name(network: Any) -> str:
     """The name of a network's encoder, or its size."""
-    encoder: Any = getattr(network.model.backbone, 'module', network.model.backbone)
-    size = encoder.embed_dims, encoder.num_layers
+    encoder = getattr(getattr(network, 'model', network), 'backbone', network)
+    encoder = getattr(encoder, 'module', encoder)  # where it is compiled
+    size = getattr(encoder, 'embed_dims', None), getattr(encoder, 'num_layers', None)
     for name, arch in SAPIENS_ARCHS.items():
         if (arch['embed_dims'], arch['num_layers']) == size:
             return name.replace('_', '-')
-    return f'width {size[0]}, {size[1]} layers'
+    return f'{type(encoder).__name__} of width {size[0]} with {size[1]} layers'
