@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.backbones import SapiensViT
+from ..models.sapiens_vit import SapiensViT
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
