@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.sapiens_vit import SapiensViT
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
@@ -67,7 +66,7 @@ def build_model(
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
     other = find_arch(model) if isinstance(model, str) else None
-    encoder = SapiensViT
+    encoder = FAMILIES['sapiens'].ENCODER
     if other is not None:
         encoder, model = other[0].ENCODER, other[1]
     options: dict[str, Any] = dict(patch_padding=patch_padding, flip_test=flip_test)
