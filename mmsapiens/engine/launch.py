@@ -194,7 +194,9 @@ def distributed_run(cfg: Config) -> Iterator[None]:
     ends with one alive may abort."""
     source = cfg.get('load_from')
     if source and ':' not in source and not os.path.exists(source):  # otherwise found out later
-        raise FileNotFoundError(f'the checkpoint {source} does not exist')
+        raise FileNotFoundError(
+            f'the checkpoint {source} does not exist. Check the path, or download the file first.'
+        )
     locks = hold_folders(cfg) if cfg.get('work_dir') else []
     try:
         prepare_cpu_processes(cfg)

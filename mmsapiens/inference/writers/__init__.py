@@ -109,6 +109,8 @@ class MapWriter(Writer):
     """
 
     def __init__(self, task: str | Task, map_format: str = 'npy') -> None:
+        if map_format not in FORMATS:
+            raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
         row = get_task(task)
         if row.is_parsing and map_format == 'exr':
             map_format = 'png'  # exr has no integers of 8 bits
