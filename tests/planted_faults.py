@@ -176,6 +176,7 @@ def write_broken(folder, vocabulary):
         doc['info'] = dict(goliath_info=dict(foot_keypoint_ids=[1, 2]))
         key = 'info.goliath_info.foot_keypoint_ids'
         places.append(('wrong_groups', key))
+    places.append(('refused', 'file'))
     with open(path, 'w') as file:
         json.dump(doc, file)
     return path, places

@@ -4,6 +4,7 @@ An edit takes the folder of a good dataset of three samples, whose folders are t
 `dense_figures`, and breaks the sample `0001`.
 """
 
+import io
 import json
 import shutil
 from dataclasses import dataclass
@@ -123,6 +124,12 @@ def make_constant(array, mask):
     return array
 
 
+def nan_mask():
+    buffer = io.BytesIO()
+    np.save(buffer, np.full(SIZE_HW, np.nan))
+    return buffer.getvalue()
+
+
 def smaller(array, mask=None):
     return np.ascontiguousarray(array[:-1])
 
@@ -197,7 +204,7 @@ PLANTED = {
     'depth-channels': Planted(
         'wrong_shape',
         'depth',
-        change_array('depths', lambda array, mask: array[..., None][:, :, [0] * 3]),
+        change_array('depths', lambda array, mask: np.dstack([array, array, array * 2])),
         r'must have the shape \(H, W\)',
     ),
     'normal-channels': Planted(
@@ -212,23 +219,32 @@ PLANTED = {
         change_array('normals', lambda array, mask: array.astype(np.int8)),
         'floating point numbers',
     ),
-    'depth-nan': Planted(
-        'nan_values', 'depth', change_array('depths', set_pixels(np.nan)), 'NaN or infinite'
-    ),
-    'normal-nan': Planted(
-        'nan_values', 'normal', change_array('normals', set_pixels(np.nan)), 'NaN or infinite'
-    ),
+    'depth-nan': Planted('infinite_values', 'depth', change_array('depths', set_pixels(np.nan))),
+    'normal-nan': Planted('zero_normal', 'normal', change_array('normals', set_pixels(np.nan))),
     'depth-infinite': Planted(
-        'infinite_values', 'depth', change_array('depths', set_pixels(np.inf)), 'NaN or infinite'
+        'infinite_values', 'depth', change_array('depths', set_pixels(np.inf))
+    ),
+    'depth-negative': Planted(
+        'negative_depth',
+        'depth',
+        change_array('depths', lambda array, mask: -array),
+        'Negate z of a camera',
+    ),
+    'mask-nan': Planted('nan_values', 'depth', overwrite('masks', nan_mask()), 'NaN or infinite'),
+    'mask-colors': Planted(
+        'gray_mask',
+        'depth',
+        change_image('masks', lambda p: np.dstack([p, p // 2, set_corner(9)(p.copy())])),
+        'has several colors',
+    ),
+    'label-one-color': Planted(
+        'color_labels',
+        'parsing',
+        change_image('labels', lambda p: np.dstack([p, p, set_corner(9)(p.copy())])),
+        'colors of no class',
     ),
     'depth-size': Planted('size_differs', 'depth', change_array('depths', smaller), 'high'),
     'label-size': Planted('size_differs', 'parsing', change_image('labels', smaller), 'high'),
-    'label-colors': Planted(
-        'color_labels',
-        'parsing',
-        change_image('labels', lambda p: np.dstack([p, p, p])),
-        r'must have the shape \(H, W\)',
-    ),
     'label-unknown': Planted(
         'unknown_label', 'parsing', change_image('labels', set_corner(200)), '200'
     ),
@@ -252,14 +268,18 @@ PLANTED = {
     'depth-constant': Planted('constant_depth', 'depth', change_array('depths', make_constant)),
     'depth-zero': Planted('not_positive_depth', 'depth', change_array('depths', set_pixels(0))),
     'depth-background': Planted(
-        'background_in_depth', 'depth', change_array('depths', set_pixels(1e10))
+        'background_in_depth', 'depth', change_array('depths', set_pixels(1e5))
     ),
+    'depth-far': Planted('infinite_values', 'depth', change_array('depths', set_pixels(1e10))),
     'normal-zero': Planted('zero_normal', 'normal', change_array('normals', set_pixels(0))),
     'normal-shifted': Planted(
-        'shifted_normals', 'normal', change_array('normals', lambda array, mask: (array + 1) / 2)
+        'shifted_normals',
+        'normal',
+        change_array('normals', lambda array, mask: (array + 1) / 2),
+        'stored as',
     ),
     'normal-long': Planted(
-        'not_unit_normal', 'normal', change_array('normals', set_pixels((0, 0, 1.5)))
+        'not_unit_normal', 'normal', change_array('normals', set_pixels((0, 0, 1.4)))
     ),
     'normal-opencv': Planted(
         'normals_face_away',

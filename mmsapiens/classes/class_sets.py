@@ -6,11 +6,12 @@ name            C    what it is
 ``goliath28``   28   the classes of Sapiens, background included
 ``goliath34``   34   what its label files hold before six are dropped
 ``lip``         20   Look into Person
+``atr``         18   Active Template Regression, fashion photographs
 ``cihp``        20   Crowd Instance-level Human Parsing; 10 is torso skin
 ==============  ===  =====================================================
 
 The tables are the JSON files beside this one. ``to_goliath28`` names the class that each class
-becomes, or null for pixels to be ignored. Those for LIP and CIHP are our own: those of the
+becomes, or null for pixels to be ignored. Those for LIP, ATR and CIHP are our own: those of the
 reference turn skirts into upper clothing.
 """
 

@@ -6,6 +6,7 @@ from ..registry import list_in_host
 from ..structures.fields import FIELDS, Field, add_field, get_field
 from .data_preprocessor import DenseDataPreprocessor
 from .datasets import (
+    ATRDataset,
     BodyParts28Dataset,
     CIHPDataset,
     DenseFolderDataset,

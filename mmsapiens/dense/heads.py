@@ -18,11 +18,9 @@ from torch import Tensor, nn
 from ..checkpoints.heads import check_loaded
 from ..models import heads
 from ..ops.class_choice import choose_class
+from ..ops.known_pixels import has_normal
 from ..registry import MODELS
 from ..structures.fields import get_field
-
-LENGTH_TOLERANCE = 0.5
-"""Of a normal that is a target."""
 
 
 class DenseHead(BaseDecodeHead):
@@ -252,7 +250,6 @@ class NormalHead(DenseHead):
 
     def valid(self, target: Tensor) -> Tensor:
         """Where ``target`` (B, 3, H, W) has about length 1, as no background; bool (B, H, W)."""
-        lengths = target.square().sum(1).sqrt()  # (B, H, W)
-        return (lengths - 1).abs() < LENGTH_TOLERANCE
+        return has_normal(target, dim=1)
 
     finish = staticmethod(heads.NormalHead.finish)

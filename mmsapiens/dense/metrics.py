@@ -24,6 +24,7 @@ from ..evaluation.maps import (
     normal_figures,
 )
 from ..ops.depth_alignment import ALIGNMENTS
+from ..ops.known_pixels import has_depth, has_normal
 from ..registry import METRICS
 from ..structures.fields import DEPTH_MAP, HUMAN_MASK, NORMAL_MAP, Field
 
@@ -125,7 +126,8 @@ class _MapMetric(BaseMetric):
                     f'the prediction for {image_name(sample)} has {bad} values that are NaN or '
                     'infinite. Look at the checkpoint and at the precision (`--amp`).'
                 )
-            self.results.append(self.measure(pred, gt))
+            lost = int(mask.sum()) - pred.shape[1]
+            self.results.append(dict(self.measure(pred, gt), lost=lost))
 
     def valid(self, gt: np.ndarray) -> np.ndarray:
         """Pixels of the ground truth (C, H, W) that count, bool (H, W)."""
@@ -157,6 +159,11 @@ class _MapMetric(BaseMetric):
                     'ground truth.'
                 )
         return maps[0], maps[1], maps[2][0] > 0 if len(maps) > 2 else np.ones(size, dtype=bool)
+
+
+def _lost(results: Sequence[Mapping[str, Any]]) -> str:
+    lost = sum(result['lost'] for result in results)
+    return f'{lost} pixels of people without a true value do not count'
 
 
 @METRICS.register_module()
@@ -224,7 +231,8 @@ class RelativeDepthMetric(_MapMetric):
 
     def valid(self, gt: np.ndarray) -> np.ndarray:
         """Depths (1, H, W) between the limits, bool (H, W)."""
-        return (gt[0] > self.min_depth_eval) & (gt[0] < self.max_depth_eval)
+        limits = (gt[0] > self.min_depth_eval) & (gt[0] < self.max_depth_eval)
+        return limits & has_depth(gt[0])
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
         """See :func:`mmsapiens.evaluation.evaluate_depth`."""
@@ -234,12 +242,12 @@ class RelativeDepthMetric(_MapMetric):
 
     def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
         """Name -> figure over all images; NaN if no pixel counts."""
-        counted = [result for result in results if result]
+        counted = [result for result in results if 'raised' in result]
         raised = int(sum(result['raised'] for result in counted))
         print_log(
             f'Relative depth of {len(counted)} images, aligned by {self.align!r} in {self.space}; '
             f'{len(results) - len(counted)} images without a valid pixel are left out; '
-            f'{raised} values were not above 0 after the alignment',
+            f'{raised} values were not above 0 after the alignment; {_lost(results)}',
             logger='current',
         )
         return {name: mean(result[name] for result in counted) for name in self.depth_metrics}
@@ -254,7 +262,7 @@ class NormalAngleMetric(_MapMetric):
     say which it reports. The names are ``mean`` and ``median`` in degrees, and ``a5``, ``a7.5``,
     ..., the percentage of pixels with an angle below 5, 7.5, ... degrees.
 
-    Valid are pixels whose true normal is longer than 0.5 and shorter than 2, and, if a sample has
+    Valid are pixels whose true normal is longer than 0.5 and shorter than 1.5, and, if a sample has
     ``gt_human_mask``, inside the mask. Predictions may have any length; one of length 0 counts as
     90 degrees. Prediction and ground truth must be of one frame. An image without a valid pixel is
     left out and counted in the log.
@@ -288,8 +296,7 @@ class NormalAngleMetric(_MapMetric):
 
     def valid(self, gt: np.ndarray) -> np.ndarray:
         """Normals (3, H, W) of about length 1, bool (H, W)."""
-        length = np.sqrt((gt**2).sum(axis=0))
-        return (length > 0.5) & (length < 2)
+        return has_normal(gt, dim=0)
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, Any]:
         """See :func:`mmsapiens.evaluation.measure_angles`."""
@@ -300,7 +307,7 @@ class NormalAngleMetric(_MapMetric):
         empty = sum(not result['pixels'] for result in results)
         print_log(
             f'Angles of the normals of {len(results) - empty} images; '
-            f'{empty} images without a valid pixel are left out',
+            f'{empty} images without a valid pixel are left out; {_lost(results)}',
             logger='current',
         )
         return normal_figures(results, self.thresholds)

@@ -33,7 +33,8 @@ class BoxSource:
     Attributes:
         identity (str): What manifests call it; other boxes are called otherwise.
         detector (Callable, optional): None unless people are detected.
-        find_id (Callable, optional): Name and source of an image -> its id in the file of boxes;
+        find_entry (Callable, optional): Name and source of an image -> its entry in the file, see
+            :meth:`PeopleFile.find_entry`;
             None without a file.
 
     Raises:
@@ -49,7 +50,7 @@ class BoxSource:
             raise ValueError(f'`fallback` must be one of {FALLBACKS}, but got {fallback!r}')
         self.fallback = fallback
         self.detector: FindPeople | None = None
-        self.find_id: Callable[[str, str], int | None] | None = None
+        self.find_entry: Callable[[str, str], Mapping[str, Any] | None] | None = None
         self._people: Callable[[Image], People]
         if isinstance(people, str) and people == DETECT and detector is not None:
             self.detector, self.identity = detector(), DETECT
@@ -66,7 +67,7 @@ class BoxSource:
                 )
             people = PeopleFile(path)
         if isinstance(people, PeopleFile):
-            self.find_id = people.find_id
+            self.find_entry = people.find_entry
         if isinstance(people, (Mapping, list, tuple, np.ndarray)):
             by_text = {str(k): v for k, v in people.items()} if isinstance(people, Mapping) else 0
             self._people = partial(_given, people)

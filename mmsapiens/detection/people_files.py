@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..keypoints.annotation_files import AnnotationFile, plain_id, plain_numbers, read_json
 from ..structures.results import Image, People
 
-PERSON = 1
 WHEN_MISSING = ('error', 'nobody', 'image')
 
 
@@ -84,19 +85,29 @@ def digest(content: Any) -> str:
 class PeopleFile:
     """Boxes of a COCO file, or of results of a detector.
 
+    Entries are read as :class:`~mmsapiens.keypoints.annotation_files.AnnotationFile` does; what is
+    left out is a warning.
+
     Args:
         path (str | Path): A COCO file with ``images`` and ``annotations``, or a list of detections
             with ``image_id``, ``bbox`` [x, y, width, height] and ``score``.
         images (str | Path, optional): For a list of detections: the COCO file with the names of its
             images. Defaults to None, the numbers in the names of the files, as in
-            '000000000785.jpg'.
+            '000000000785.jpg', or their whole names.
         min_score (float): Of a detection. Defaults to 0.3.
         missing (str): What an image has that the file does not know: 'error', 'nobody', or 'image'
             for one box around it. Defaults to 'error'.
+        category (int | str, optional): Id or name of the category of people. Defaults to None: the
+            one called 'person', the one with keypoints, or the only one; of detections without
+            names 0 if there is one, else 1.
+
+    Attributes:
+        category_id (int | str): What the file calls the category of people.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, or if a box is none.
+        ValueError: If it is none of these, if no entry can be used, or if people have no category
+            that can be told.
     """
 
     def __init__(
@@ -106,82 +117,81 @@ class PeopleFile:
         images: str | os.PathLike[str] | None = None,
         min_score: float = 0.3,
         missing: str = 'error',
+        category: int | str | None = None,
     ) -> None:
         if missing not in WHEN_MISSING:
             raise ValueError(f'`missing` must be one of {WHEN_MISSING}, but got {missing!r}')
         self.path, self.missing = Path(path), missing
-        found = listed = _read_json(self.path)
-        source = self.path if images is None else Path(images)
-        if not isinstance(found, list):
-            found = _field(found, 'annotations', self.path)
-        else:
-            listed = None if images is None else _read_json(source)
-        self._images: dict[int, Mapping[str, Any]] | None = None
+        what = 'the file of people'
+        document = read_json(self.path, what)
+        self._has_names = not isinstance(document, list) or images is not None
+        if isinstance(document, list):
+            entries = (each for each in document if isinstance(each, dict))
+            numbers = dict.fromkeys(plain_id(each.get('image_id')) for each in entries)
+            known = [dict(id=n, file_name=str(n)) for n in numbers if n is not None]
+            listed = dict(images=known) if images is None else read_json(images, what)
+            document = dict(listed, annotations=document) if isinstance(listed, dict) else listed
+        self._file = AnnotationFile(self.path, document, category=category, what=what)
+        self.category_id = self._file.category_id
         self._ids: dict[str, list[int]] = defaultdict(list)
-        if listed is not None:
-            self._read_images(_field(listed, 'images', source), source)
+        for number, image in self._file.images.items():
+            self._ids[PurePosixPath(image['file_name']).name].append(number)
         self._boxes: dict[int, list[list[float]]] = defaultdict(list)
-        for index, item in enumerate(found):
-            self._read_box(index, item, min_score)
+        for person in self._file.people:
+            x, y, width, height = person['bbox']
+            score = plain_numbers([person.get('score', 1)])
+            if score is None:
+                text = f'must have a number as `score`, but got {person["score"]!r}'
+                self._file.refuse(f'annotation {person["id"]}', text)
+            certain = 1.0 if math.isnan(score[0]) else min(max(float(score[0]), 0), 1)
+            if not person['iscrowd'] and certain >= min_score:
+                self._boxes[person['image_id']].append([x, y, x + width, y + height, certain])
+        messages = self._file.messages()
+        if self._file.total and not self._file.people:
+            raise ValueError(f'no entry of {self.path} can be used. {"; ".join(messages)}')
+        for text in messages:
+            warnings.warn(text, stacklevel=2)
 
     @property
     def identity(self) -> str:
         """What manifests call this file; with other boxes it is another."""
-        content = [self._ids, self._boxes, self.missing]
+        content = [self._ids if self._has_names else {}, self._boxes, self.missing]
         return f'file {self.path.name} {digest(content)}'
 
-    def _read_images(self, images: Sequence[Any], source: Path) -> None:
-        self._images = {}
-        for index, image in enumerate(images):
-            try:
-                number, name = int(image['id']), str(image['file_name'])
-            except (TypeError, KeyError, ValueError):
-                raise ValueError(
-                    f'{source}: image {index} must have `id` and `file_name`, but got {image!r}'
-                ) from None
-            self._images[number] = image
-            self._ids[PurePosixPath(name.replace('\\', '/')).name].append(number)
-
-    def _read_box(self, index: int, item: Any, min_score: float) -> None:
-        try:
-            number, box = int(item['image_id']), item['bbox']
-            x, y, width, height = map(float, box)
-            score = float(item.get('score', 1))
-        except (AttributeError, TypeError, KeyError, ValueError):
-            must = 'must have `image_id` and `bbox` [x, y, width, height]'
-            raise ValueError(
-                f'{self.path}: entry {index} {must}, but got {str(item)[:200]}'
-            ) from None
-        where = f'entry {index}'
-        if not (np.isfinite([x, y]).all() and width > 0 and height > 0):
-            text = f'must have an area, but is {box} [x, y, width, height]'
-            raise ValueError(f'{self.path}: the box of {where} {text}')
-        if self._images is not None and number not in self._images:
-            text = f'of the image {number}, which is not in the list of images'
-            raise ValueError(f'{self.path}: {where} is {text}. Use files of the same set.')
-        is_person = item.get('category_id', PERSON) == PERSON
-        if is_person and not item.get('iscrowd') and score >= min_score:
-            self._boxes[number].append([x, y, x + width, y + height, min(max(score, 0), 1)])
-
-    def find_id(self, name: str, source: str) -> int | None:
-        """The id of the image of a name and a path; None if the file does not know it.
+    def find_id(self, name: str, source: str) -> int | str | None:
+        """What the file calls the image of a name and a path; None if it does not know it.
 
         Raises:
             ValueError: If the file knows several.
         """
+        number = self._find_number(name, source)
+        return None if number is None else self._file.file_ids.get(number, number)
+
+    def find_entry(self, name: str, source: str) -> dict[str, Any] | None:
+        """``id``, ``file_name`` and ``category_id`` for results of the image, as in the file."""
+        number = self._find_number(name, source)
+        if number is None:
+            return None
+        entry = dict(id=self._file.file_ids.get(number, number), category_id=self.category_id)
+        if self._has_names:
+            entry['file_name'] = self._file.images[number]['file_name']
+        return entry
+
+    def _find_number(self, name: str, source: str) -> int | None:
         path = PurePosixPath(source.replace('\\', '/'))
-        if self._images is None:
-            number = PurePosixPath(name).name
-            return int(number) if number.isdecimal() else None
+        images = self._file.images
+        if not self._has_names:
+            stem = PurePosixPath(name).name
+            known = [self._file.image_number(each) for each in (stem, path.name)]
+            counted = int(stem) if stem.isdecimal() else None  # an image without a detection
+            return next((number for number in known if number is not None), counted)
         ids = self._ids.get(path.name, [])
         if len(ids) > 1:  # names may have folders
-            names = {i: PurePosixPath(self._images[i]['file_name'].replace('\\', '/')) for i in ids}
+            names = {i: PurePosixPath(images[i]['file_name']) for i in ids}
             ids = [i for i, each in names.items() if path.parts[-len(each.parts) :] == each.parts]
         if len(ids) > 1:
-            raise ValueError(
-                f'{self.path} has several images for {source}: '
-                f'{[self._images[i]["file_name"] for i in ids]}'
-            )
+            found_names = [images[i]['file_name'] for i in ids]
+            raise ValueError(f'{self.path} has several images for {source}: {found_names}')
         return ids[0] if ids else None
 
     def people(self, frame: Image) -> People:
@@ -191,7 +201,7 @@ class PeopleFile:
             ValueError: If the file does not know the image, or another size of it, or if a box is
                 outside.
         """
-        number = self.find_id(frame.name, frame.source)
+        number = self._find_number(frame.name, frame.source)
         if number is None and self.missing == 'image':
             return People.whole_image(frame.size_hw)
         if number is None and self.missing == 'nobody':
@@ -203,7 +213,7 @@ class PeopleFile:
                 "`missing='nobody'` or 'image'."
             )
         height, width = frame.size_hw
-        known = (self._images or {}).get(number, {})
+        known = self._file.images.get(number, {})
         listed = known.get('width', width), known.get('height', height)
         if listed != (width, height):
             raise ValueError(
@@ -212,23 +222,3 @@ class PeopleFile:
             )
         boxes, where = self._boxes.get(number, []), f'{self.path}, image {number}'
         return people_of_boxes(boxes, frame.size_hw, origin='file', where=where)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        text = f'the file of people {path} does not exist. Check the path.'
-        raise FileNotFoundError(text) from None
-    except ValueError as error:
-        raise ValueError(f'the file of people {path} is not JSON: {error}') from error
-
-
-def _field(document: Any, name: str, path: Path) -> list[Any]:
-    value = document.get(name) if isinstance(document, Mapping) else None
-    if not isinstance(value, list):
-        raise ValueError(
-            f'{path} must be a COCO file with lists `images` and `annotations`, or a list of '
-            f'detections, but `{name}` is {type(value).__name__}'
-        )
-    return value

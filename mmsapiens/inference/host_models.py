@@ -331,10 +331,9 @@ class HostPoseHead(nn.Module):
 class UdpPoseHead(HostPoseHead):
     """A head with the codec of this package."""
 
-    @property
-    def blur_kernel_size(self) -> int:
-        """That of the codec."""
-        return int(self.head.decoder.blur_kernel_size)
+    def __init__(self, head: nn.Module, shift_heatmap: bool) -> None:
+        super().__init__(head, shift_heatmap)
+        self.blur_kernel_size, self.border = head.decoder.blur_kernel_size, head.decoder.border
 
     decode = HeatmapHead.decode
 

@@ -273,7 +273,7 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = write.open(out, self.rows, identity, boxes.find_id)
+        folder = write.open(out, self.rows, identity, boxes.find_entry)
         try:
             self.networks  # noqa: B018  built last, after all that may be refused
         except BaseException as error:

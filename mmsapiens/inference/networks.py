@@ -57,6 +57,7 @@ def build_network(
     built = network.model.requires_grad_(False)
     if options.mode == 'lite':
         built.use_rule(LiteRule(built.rule.size_hw, swap_channels=built.rule.swap_channels))
+        built.heads[task].border = 'stock'  # type: ignore[assignment]
     flip_test = False if options.mode == 'lite' else options.flip_test
     if flip_test is not None:
         built.tasks[task] = network.row = replace(built.tasks[task], flip_test=flip_test)

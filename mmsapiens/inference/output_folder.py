@@ -19,7 +19,7 @@ from ..structures.results import ImageResult, ReadFailure
 from .manifest import Entry, Manifest
 from .video_segments import VideoSegments, read_segments
 from .writers import AnnotatedVideo, KeypointWriter, Writer
-from .writers.coco_results import ImageIds, write_coco_results
+from .writers.coco_results import FindEntry, write_coco_results
 
 PARTS = '.parts'
 State = dict[str, Any]
@@ -74,8 +74,8 @@ class OutputFolder:
     ``checkpoint_frames``. Arrays and cameras are never taken as done.
 
     ``identity`` and ``overwrite`` are as in :class:`Manifest`, ``video`` draws videos, and
-    ``image_ids`` is as in :func:`.write_coco_results`. A file in its place is a NotADirectoryError,
-    another run in it a FolderInUseError.
+    ``find_entry`` is as in :func:`.write_coco_results`. A file in its place is a
+    NotADirectoryError, another run in it a FolderInUseError.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class OutputFolder:
         video: AnnotatedVideo | None = None,
         overwrite: bool = False,
         checkpoint_frames: int = 200,
-        image_ids: ImageIds | None = None,
+        find_entry: FindEntry | None = None,
     ) -> None:
         if checkpoint_frames < 1:
             raise ValueError(f'`checkpoint_frames` must be at least 1, but got {checkpoint_frames}')
         self.folder = folder_of(folder)
         self.writers, self.video = list(writers), video
-        self.checkpoint_frames, self.image_ids = checkpoint_frames, image_ids
+        self.checkpoint_frames, self.find_entry = checkpoint_frames, find_entry
         styled = [one for one in self.writers if one.style]
         self.style: dict[str, Any] = {one.folder: one.style for one in styled}
         self.video_style: dict[str, Any] = {w.folder: w.style for w in styled if w.for_videos}
@@ -276,7 +276,7 @@ class OutputFolder:
         for writer in self.writers:
             if isinstance(writer, KeypointWriter):
                 names = (n for n in self._frame_names() if self._have([writer.path(n)]))
-                write_coco_results(self.folder, writer.task, names, self.image_ids)
+                write_coco_results(self.folder, writer.task, names, self.find_entry)
         parts = self.folder / PARTS
         if parts.is_dir() and not any(parts.iterdir()):
             parts.rmdir()

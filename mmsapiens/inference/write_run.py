@@ -18,7 +18,7 @@ from .output_folder import OutputFolder
 from .prefetch import close, map_ahead
 from .temporal import TemporalFilter
 from .writers import DEFAULT_OUTPUTS, AnnotatedVideo, MapWriter, Writer, build_writers
-from .writers.coco_results import ImageIds
+from .writers.coco_results import FindEntry
 
 Item = ImageResult | ReadFailure
 State = Callable[[], dict[str, Any] | None]
@@ -77,7 +77,7 @@ class WriteOptions:
         out: Any,
         tasks: Sequence[str | Task],
         identity: Mapping[str, Any],
-        image_ids: ImageIds | None = None,
+        find_entry: FindEntry | None = None,
     ) -> OutputFolder:
         """The folder of the results of some tasks; arguments are as in :class:`OutputFolder`."""
         show = self.video
@@ -90,7 +90,7 @@ class WriteOptions:
             video=video,
             overwrite=self.overwrite,
             checkpoint_frames=self.checkpoint_frames,
-            image_ids=image_ids,
+            find_entry=find_entry,
         )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,9 +23,6 @@ HEADER_END = len(PNG_START) + 25
 KEYWORD = 'mmsapiens'
 """Of the tEXt chunk with the field and the scaling, as JSON."""
 UINT16_MAX = 65535
-
-_SCALAR_CHANNELS = ('Z', 'Y', 'V', 'depth')
-_VECTOR_CHANNELS = (('R', 'G', 'B'), ('X', 'Y', 'Z'))
 
 
 def decode_numpy(path: str | Path, file: BinaryIO, field: Field) -> np.ndarray:
@@ -63,7 +58,9 @@ def encode_numpy(path: Path, array: np.ndarray, field: Field) -> bytes:
     return buffer.getvalue()
 
 
-def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+def _read_png(
+    path: str | Path, content: bytes, field: Field, is_listed: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Stored numbers, (H, W) or (H, W, C) with R, G, B, and our notes."""
     if PNG_END not in content or len(content) < HEADER_END:
         raise BadSampleError(
@@ -79,8 +76,9 @@ def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, A
         with Image.open(io.BytesIO(content)) as image:
             text = image.info.get(KEYWORD)
             image.verify()  # the checksums
+        pixels: np.ndarray | None
         if depth < 16:
-            pixels = np.asarray(Image.open(io.BytesIO(content)))
+            pixels = _pixels(Image.open(io.BytesIO(content)), field, is_listed)
         else:  # Pillow has no colors of 16 bits.
             pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
@@ -93,6 +91,20 @@ def _read_png(path: str | Path, content: bytes) -> tuple[np.ndarray, dict[str, A
     if depth == 16 and pixels.ndim == 3:  # B, G, R and perhaps the opacity
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     return pixels, {} if text is None else _read_notes(path, text)
+
+
+def _pixels(image: Image.Image, field: Field, is_listed: bool) -> np.ndarray:
+    """Pixels of 8 bits; of a palette the indices where these are meant, else the colors."""
+    if image.mode != 'P':
+        return np.asarray(image)
+    by_color = is_listed or field.dtype != 'uint8'
+    if not field.is_labels and not by_color:
+        palette = np.array(image.getpalette('RGB')).reshape(-1, 3)
+        used = palette[np.unique(np.asarray(image))]
+        by_color = 'transparency' in image.info or (palette[0].any() and not used.any(axis=1).all())
+    if by_color:
+        image = image.convert('RGBA' if 'transparency' in image.info else 'RGB')
+    return np.asarray(image)
 
 
 def _read_notes(path: str | Path, text: str) -> dict[str, Any]:
@@ -110,32 +122,31 @@ def _read_notes(path: str | Path, text: str) -> dict[str, Any]:
 
 
 def decode_png(
-    path: str | Path, content: bytes, field: Field, scale: float | None, offset: float
-) -> np.ndarray:
-    """The map in a PNG file; ``scale`` and ``offset`` are of numbers whose file has no own scaling.
+    path: str | Path, content: bytes, field: Field, is_listed: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The numbers in a PNG file as stored, (H, W) or (H, W, C), and our notes with their scaling.
 
-    Labels or a mask come as stored (of a mask in color, the first channel), others in float64.
+    ``is_listed`` says that colors of a palette count, not the indices.
     """
-    stored, notes = _read_png(path, content)
+    stored, notes = _read_png(path, content, field, is_listed)
     if notes.get('field', field.name) != field.name:
         raise BadSampleError(
             f'{path} was written as a {notes["field"]}, but is read as a {field.name}. Check the '
             'folders of the dataset.'
         )
-    if field.dtype == 'uint8':
-        is_mask = not field.is_labels
-        return stored[..., 0] if is_mask and stored.ndim == 3 else stored
-    if stored.dtype.kind != 'u':
+    if field.dtype != 'uint8' and stored.dtype.kind != 'u':
         raise BadSampleError(
             f'{path} must be a PNG of 8 or 16 bits to hold a {field.name}, but it has 1 bit'
         )
-    if field.is_vector:
-        values = stored / np.iinfo(stored.dtype).max * 2 - 1
-        if stored.ndim == 3:  # no unit vector is black
-            values[(stored == 0).all(axis=-1)] = 0
-        return values
-    scale = notes.get('scale', 1.0 if scale is None else scale)
-    return stored * float(scale) + float(notes.get('offset', offset))
+    return stored, notes
+
+
+def decode_vectors(stored: np.ndarray) -> np.ndarray:
+    """Vectors from the channels of a PNG (H, W, C), float64."""
+    values = stored / np.iinfo(stored.dtype).max * 2 - 1
+    if stored.ndim == 3:  # no unit vector is black
+        values[(stored == 0).all(axis=-1)] = 0
+    return values
 
 
 def encode_png(
@@ -188,68 +199,3 @@ def _encode_numbers(
             f'{values.max()}. Choose others, or write npy or exr.'
         )
     return stored.astype(np.uint16), float(scale), offset
-
-
-def decode_exr(path: str | Path, content: bytes, field: Field) -> np.ndarray:
-    """The map in an EXR file, as stored, (H, W) or (H, W, C)."""
-    # Its import may fail where no file of the kind is ever read.
-    import OpenEXR
-
-    if field.dtype == 'uint8':
-        raise BadSampleError(f'{path} is an EXR file, but a {field.name} must be png or npy')
-    try:
-        file = OpenEXR.File(io.BytesIO(content), separate_channels=True, num_threads=0)
-        channels = {k: v.pixels for k, v in file.channels().items()}
-    except (RuntimeError, ValueError, OSError, MemoryError) as error:
-        raise BadSampleError(
-            f'{path} cannot be read as EXR: it is damaged or was cut short. '
-            f'{DAMAGED} The reason: {error}'
-        ) from error
-    return _select_channels(path, channels, field)
-
-
-def _select_channels(path: str | Path, channels: dict[str, np.ndarray], field: Field) -> np.ndarray:
-    """The channels of an EXR file that hold the field."""
-    if field.channels == 1:
-        names = [name for name in _SCALAR_CHANNELS if name in channels]
-        if len(channels) == 1 or len(names) == 1:
-            return channels[(names or list(channels))[0]]
-        gray = [channels[name] for name in 'RGB' if name in channels]
-        if len(gray) == 3 and all((c == gray[0]).all() for c in gray):
-            return gray[0]
-        expected = f'one channel, or one of {_SCALAR_CHANNELS}'
-    else:
-        choices = _VECTOR_CHANNELS if field.is_vector else (_channel_names(field),)
-        fitting = [c for c in choices if set(c) <= set(channels)]
-        if len(fitting) == 1:
-            planes = [channels[name] for name in fitting[0]]
-            if len({plane.shape for plane in planes}) == 1:
-                return np.stack(planes, axis=-1)
-        expected = f'channels {" or ".join(map(str, choices))} of one size'
-    raise BadSampleError(
-        f'{path} must have {expected} to hold a {field.name}, but it has {sorted(channels)}'
-    )
-
-
-def _channel_names(field: Field) -> tuple[str, ...]:
-    known = {1: ('Z',), 3: ('R', 'G', 'B')}
-    return known.get(field.channels) or tuple(f'C{i}' for i in range(field.channels))
-
-
-def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
-    """EXR, float32: (H, W) as channel Z, (H, W, 3) as R, G, B, (H, W, C) as C0, C1 and so on."""
-    import OpenEXR
-
-    if field.dtype == 'uint8':
-        raise ValueError(f'a {field.name} is written as png, npy or npz, but got {path}')
-    planes = array[..., None] if array.ndim == 2 else array
-    channels = {
-        name: np.ascontiguousarray(planes[..., i], dtype=np.float32)
-        for i, name in enumerate(_channel_names(field))
-    }
-    header = dict(compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage)
-    with tempfile.TemporaryDirectory() as folder:
-        name = os.path.join(folder, 'map.exr')
-        with OpenEXR.File(header, channels, num_threads=0) as file:
-            file.write(name)
-        return Path(name).read_bytes()

@@ -7,6 +7,8 @@ A file is recognised by its content, never by its name, and is checked before an
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,16 +17,17 @@ import numpy as np
 from ..core.atomic_files import atomic_write
 from ..core.errors import BadSampleError, MissingFileError
 from ..structures.fields import Field, get_field
+from .exr_files import decode_exr, encode_exr
 from .map_formats import (
     DAMAGED,
     PNG_START,
-    decode_exr,
     decode_numpy,
     decode_png,
-    encode_exr,
+    decode_vectors,
     encode_numpy,
     encode_png,
 )
+from .painted import LabelColors, labels_of, mask_of, split_opacity
 
 WRITTEN_SUFFIXES = ('.npy', '.npz', '.png', '.exr')
 _STARTS = {
@@ -42,13 +45,17 @@ def read_map(
     *,
     scale: float | None = None,
     offset: float = 0.0,
+    missing: Sequence[float] = (),
+    layer: str | None = None,
+    colors: LabelColors | None = None,
     content: bytes | None = None,
 ) -> np.ndarray:
     """Read one map.
 
     npy and npz are read as they are; of an npz file with several arrays, the one that is named as
     the field. Labels and masks are also read from 8-bit and 16-bit png (of a palette, the indices),
-    numbers and vectors from png and exr as :func:`write_map` stores them.
+    numbers and vectors from png and exr as :func:`write_map` stores them. Three equal channels are
+    one. Opacity that varies says where a mask, numbers and vectors are.
 
     Args:
         path (str | Path): The file.
@@ -57,20 +64,26 @@ def read_map(
             = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
             unit.
         offset (float): See ``scale``. Defaults to 0.
+        missing (Sequence[float]): Stored numbers that mean that nothing was measured, such as
+            65535. Defaults to none.
+        layer (str, optional): Layer or part of an exr file, whole or the end of its name. Defaults
+            to None, the only one that fits.
+        colors (LabelColors, optional): Of the classes, for labels in color. Defaults to None.
         content (bytes, optional): What is in the file, where that is not on the local disk.
             Defaults to None, to read it.
 
     Returns:
         np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
         channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
-        to unit length; pixels without one are 0.
+        to unit length; pixels without one are 0. Depth is infinite where the file says that nothing
+        was measured, and as stored elsewhere, also 0 and below.
 
     Raises:
         KeyError: If the field is unknown.
         MissingFileError: If there is no such file.
         BadSampleError: If the file is empty, cut short, damaged, of another format, or holds
-            something that the field cannot be: another type or number of channels, NaN, infinity
-            (except of a depth, where nothing was measured), ids above 255.
+            something that the field cannot be: another type or number of channels, ids above 255,
+            colors of no class, NaN or infinity (except of a depth, and of vectors).
     """
     field = get_field(field_name)
     with _open(path) if content is None else io.BytesIO(content) as file:
@@ -78,14 +91,19 @@ def read_map(
         file.seek(0)
         kind = next((k for s, k in _STARTS.items() if start.startswith(s)), '')
         if kind in ('npy', 'npz'):
-            return check_map(path, decode_numpy(path, file, field), field, field.may_be_infinite)
+            array = decode_numpy(path, file, field)
+            return check_map(path, _mean(path, array, field, missing, colors), field, is_read=True)
         content = file.read()
     if not content:
         raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}', 'empty_file')
     if kind == 'png':
-        array = decode_png(path, content, field, scale, offset)
+        is_listed = colors is not None and colors.is_listed
+        array, notes = decode_png(path, content, field, is_listed)
+        scale = float(notes.get('scale', 1.0 if scale is None else scale))
+        scaling = scale, float(notes.get('offset', offset))
+        array = _mean(path, array, field, missing, colors, scaling)
     elif kind == 'exr':
-        array = decode_exr(path, content, field)
+        array = _mean(path, decode_exr(path, content, field, layer), field, missing, colors)
     elif kind == 'jpg':
         raise BadSampleError(
             f'{path} is a JPEG, whose compression changes the values of a {field.name}. Store the '
@@ -97,7 +115,36 @@ def read_map(
             f'{path} must be an npy, npz, png or exr file with a {field.name}, but it starts with '
             f'{start!r}. {DAMAGED}'
         )
-    return check_map(path, array, field, field.may_be_infinite)
+    return check_map(path, array, field, is_read=True)
+
+
+def _mean(
+    path: str | Path,
+    stored: np.ndarray,
+    field: Field,
+    missing: Sequence[float],
+    colors: LabelColors | None,
+    scaling: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """What stored numbers mean; ``scaling`` is of those of a PNG."""
+    if field.dtype == 'uint8':
+        return labels_of(path, stored, colors) if field.is_labels else mask_of(path, stored)
+    opacity = None
+    if field.channels == 1:
+        stored, opacity = split_opacity(stored)
+    elif field.is_vector and stored.shape[2:] == (field.channels + 1,):
+        stored, opacity = stored[..., :-1], stored[..., -1]
+    absent = np.isin(stored, missing) if len(missing) else None
+    if opacity is not None and opacity.min() < opacity.max():
+        hidden = opacity <= opacity.max() / 2
+        absent = hidden if absent is None else absent | hidden
+    if scaling is not None:
+        stored = decode_vectors(stored) if field.is_vector else stored * scaling[0] + scaling[1]
+    if absent is not None and absent.any():
+        stored = np.array(stored, dtype=np.float64 if stored.dtype.kind != 'f' else None)
+        value = math.inf if field.may_be_infinite else field.fill
+        stored[absent] = 0 if field.is_vector else value
+    return stored
 
 
 def _open(path: str | Path) -> BinaryIO:
@@ -118,11 +165,12 @@ def missing_map(path: str | Path) -> MissingFileError:
 
 
 def check_map(
-    path: str | Path, array: np.ndarray, field: Field, may_be_infinite: bool = False
+    path: str | Path, array: np.ndarray, field: Field, is_read: bool = False
 ) -> np.ndarray:
     """A map, (H, W), (H, W, 1) or (H, W, C), in the type of its field; BadSampleError for others.
 
-    ``path`` is for the message; infinity is a value if ``may_be_infinite``.
+    ``path`` is for the message. NaN and infinity of a map that was read are pixels without a value,
+    where the field has such.
     """
     is_scalar = field.channels == 1
     if is_scalar and array.shape[2:] == (1,):
@@ -154,9 +202,13 @@ def check_map(
         values = array > 0 if is_mask else array.astype(field.dtype, copy=False)
     tested = array if is_mask else values
     if tested.dtype.kind == 'f' and not np.isfinite(tested).all():
-        bad = np.isnan(tested)
-        # What was finite in the file has no room in float32.
-        bad |= np.isinf(tested) & (np.isfinite(array) | (not may_be_infinite))
+        bad = ~np.isfinite(tested)
+        if is_read and (field.may_be_infinite or field.is_vector):
+            lost = ~np.isfinite(array)
+            if field.is_vector:
+                lost |= lost.any(axis=-1, keepdims=True)
+            values = np.where(lost, values.dtype.type(0 if field.is_vector else np.inf), values)
+            bad &= ~lost  # what was finite in the file has no room in float32
         if bad.any():
             y, x = np.argwhere(bad)[0][:2]
             raise BadSampleError(

@@ -138,6 +138,8 @@ class HeatmapHead(UpsamplingHead):
     last = 'final_layer'
     blur_kernel_size = 11
     """Width of the blur in the decoding, in pixels of the heatmap."""
+    border = 'fit'
+    """How it treats peaks at the border of the map."""
 
     def decode(
         self,
@@ -151,7 +153,7 @@ class HeatmapHead(UpsamplingHead):
         As :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`.
         """
         return decode_udp_heatmaps(
-            maps, input_size_wh, self.blur_kernel_size, mirrored, flip_indices
+            maps, input_size_wh, self.blur_kernel_size, mirrored, flip_indices, border=self.border
         )
 
 

@@ -1,7 +1,6 @@
 """Conversion of normals between the axes of different programs.
 
-All frames are those of the camera that took the image, right-handed, with x to the right of the
-image.
+All frames are those of the camera that took the image, with x to the right of the image.
 """
 
 from __future__ import annotations
@@ -12,9 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {'opengl': (1, 1, 1), 'opencv': (1, -1, -1)}
+NORMAL_FRAMES: dict[str, tuple[int, int, int]] = {
+    'opengl': (1, 1, 1),
+    'opencv': (1, -1, -1),
+    'directx': (1, -1, 1),
+}
 """Image -> signs of x, y, z against the frame of this package, 'opengl': x to the right, y up, z
-towards the camera. In 'opencv' y points down and z away from the camera."""
+towards the camera. In 'opencv' y points down and z away from the camera, in 'directx' only y
+down."""
 
 Normals = TypeVar('Normals', np.ndarray, Tensor)
 

@@ -5,6 +5,9 @@ The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the refineme
 form <https://arxiv.org/abs/1911.07524>`_. Stock blurs every map and takes its logarithm, of which
 it needs nine pixels; only these are computed here.
 
+Near the border of the map stock blurs zeros into the peak, which moves it by up to two pixels.
+There the parabola is fitted to the pixels that exist, unless stock's numbers are asked for.
+
 Shapes: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
 
@@ -21,8 +24,12 @@ from torch import Tensor
 LOG_FLOOR = 1e-3
 LOG_CEILING = 50.0
 HESSIAN_EPS = torch.finfo(torch.float32).eps
+MIN_REACH = 2
+"""Pixels on each side of a peak that determine a parabola also at the border."""
 NO_PEAK = -1.0
 """Column and row, in heatmap pixels, of a map without a peak."""
+BORDERS = ('fit', 'stock')
+"""What happens to peaks whose blur leaves the map: a fit to what is inside, or zeros outside."""
 BLURRED_AT_ONCE = 512
 """Maps that are blurred as a whole at a time, 100 MB each 512 of 192x256."""
 
@@ -52,16 +59,18 @@ def averaged(maps: Tensor, mirrored: Tensor, flip_indices: Sequence[int]) -> Ten
     return torch.from_numpy(total)
 
 
-def crop_patches(maps: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
-    """Squares (N, S, S) around a pixel of each map (N, H, W), 0 outside; S = 2 * ``radius`` + 1."""
+def crop_patches(maps: Tensor, number: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
+    """Squares (M, S, S) of some maps (N, H, W), 0 outside; S = 2 * ``radius`` + 1.
+
+    ``number`` (M,) is that of the map, ``x`` and ``y`` (M,) are the middle of the square.
+    """
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=x.device)
     columns, rows = x[:, None] + steps, y[:, None] + steps
     inside = ((rows >= 0) & (rows < height))[:, :, None]
     inside = inside & ((columns >= 0) & (columns < width))[:, None]
-    number = torch.arange(len(maps), device=x.device)[:, None, None]
-    columns = columns.clamp(0, width - 1)[:, None]
-    return maps[number, rows.clamp(0, height - 1)[:, :, None], columns] * inside
+    columns, rows = columns.clamp(0, width - 1)[:, None], rows.clamp(0, height - 1)[:, :, None]
+    return maps[number[:, None, None], rows, columns] * inside
 
 
 def log_neighborhood(maps: Tensor, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
@@ -73,15 +82,15 @@ def log_neighborhood(maps: Tensor, x: Tensor, y: Tensor, peaks: Tensor, kernel_s
     repeated outside it.
     """
     blur = blur_matrix(kernel_size, x.device)
-    patches = crop_patches(maps, x, y, kernel_size // 2 + 1)
+    number = torch.arange(len(x), device=x.device)
+    patches = crop_patches(maps, number, x, y, kernel_size // 2 + 1)
     near = blur @ patches @ blur.T  # (N, 3, 3)
 
     height, width = maps.shape[1:]
     steps = torch.arange(-1, 2, device=x.device)
     rows = (y[:, None] + steps).clamp(0, height - 1) - y[:, None] + 1
     columns = (x[:, None] + steps).clamp(0, width - 1) - x[:, None] + 1
-    number = torch.arange(len(x), device=x.device)[:, None, None]
-    near = near[number, rows[:, :, None], columns[:, None]]
+    near = near[number[:, None, None], rows[:, :, None], columns[:, None]]
 
     # The true scale is at least 1, as a blur cannot raise a maximum, and at most this.
     lowest, highest = near.flatten(1).amin(1), near.flatten(1).amax(1)
@@ -140,12 +149,41 @@ def newton_step(log_maps: Tensor) -> Tensor:
     return -torch.stack([step_x, step_y], dim=1)
 
 
+def fitted_step(patches: Tensor) -> Tensor:
+    """:func:`newton_step` of the parabola that fits the logarithm of patches (N, S, S) best.
+
+    Least squares, as for a `Gaussian <https://doi.org/10.1109/MSP.2011.941846>`_: a pixel counts by
+    the square of its value and by the blur of stock, those outside the map are 0 and do not. At
+    most as far as a patch reaches; 0 where there is no maximum.
+    """
+    side = patches.shape[1]
+    radius = side // 2
+    share = patches.double() / patches.double().flatten(1).amax(1)[:, None, None]
+    taps = torch.from_numpy(cv2.getGaussianKernel(side, 0)[:, 0]).to(patches.device)
+    weights = (share.clamp(min=0).square() * taps[:, None] * taps).flatten(1)  # (N, S * S)
+    steps = torch.arange(-radius, radius + 1, device=patches.device, dtype=torch.float64)
+    y, x = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing='ij'))
+    terms = torch.stack([torch.ones_like(x), x, y, x * x / 2, x * y, y * y / 2], dim=1)
+    products = terms.T * weights[:, None]  # (N, 6, S * S)
+    matrix = products @ terms
+    # Next to nothing: only for maps of a few pixels, which determine no parabola.
+    ridge = 1e-10 * matrix.diagonal(dim1=1, dim2=2).sum(1)
+    matrix = matrix + torch.eye(6, device=matrix.device) * ridge[:, None, None]
+    logs = share.clamp(min=LOG_FLOOR).log().flatten(1)[..., None]
+    _, dx, dy, dxx, dxy, dyy = torch.linalg.solve(matrix, products @ logs)[..., 0].T
+    determinant = dxx * dyy - dxy * dxy
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=1) / determinant[:, None]
+    is_maximum = (dxx < 0) & (determinant > 0)
+    return torch.where(is_maximum[:, None], step, 0).clamp(-radius, radius)
+
+
 def decode_udp_heatmaps(
     heatmaps: Tensor,
     input_size_wh: tuple[int, int],
     blur_kernel_size: int = 11,
     mirrored: Tensor | None = None,
     flip_indices: Sequence[int] | None = None,
+    border: str = 'fit',
 ) -> tuple[Tensor, Tensor]:
     """Keypoints and scores of a batch of heatmaps.
 
@@ -161,6 +199,8 @@ def decode_udp_heatmaps(
             None.
         flip_indices (Sequence[int], optional): For each keypoint its counterpart of the other side,
             needed with ``mirrored``. Defaults to None.
+        border (str): Peaks near the border of the map: 'fit', right for people whom the crop cuts,
+            or 'stock', the numbers of MMPose and of the reference. Defaults to 'fit'.
 
     Returns:
         tuple[Tensor, Tensor]: Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and
@@ -173,6 +213,8 @@ def decode_udp_heatmaps(
         raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
     if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
         raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
+    if border not in BORDERS:
+        raise ValueError(f'`border` must be one of {BORDERS}, but got {border!r}')
     batch, count, height, width = heatmaps.shape
     if mirrored is not None and mirrored.shape != heatmaps.shape:
         raise ValueError(
@@ -192,8 +234,16 @@ def decode_udp_heatmaps(
         index = maps.flatten(1).argmax(dim=1)
     peaks = maps.flatten(1).gather(1, index[:, None])[:, 0]
     x, y = index % width, index // width
-    logs = log_neighborhood(maps, x, y, peaks, blur_kernel_size)
+    reach = max(blur_kernel_size // 2 + 1, MIN_REACH)
+    near = torch.minimum(torch.minimum(x, width - 1 - x), torch.minimum(y, height - 1 - y)) < reach
+    near &= (peaks > 0) & (border == 'fit')
+    logs = log_neighborhood(maps, x, y, peaks.where(~near, 0), blur_kernel_size)
     points = torch.stack([x, y], dim=1) + newton_step(logs)  # (N, 2)
+    number = near.nonzero()[:, 0]
+    if len(number):
+        column, row = x[number], y[number]
+        step = fitted_step(crop_patches(maps, number, column, row, reach))
+        points[number] = torch.stack([column, row], dim=1) + step
     points = torch.where((peaks > 0)[:, None], points, NO_PEAK)
     last_wh = points.new_tensor([width - 1, height - 1])
     points = points / last_wh * points.new_tensor(input_size_wh)

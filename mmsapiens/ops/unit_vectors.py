@@ -6,11 +6,15 @@ components, in the last axis. Pixels without one are zero and stay zero.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from torch import Tensor
 
 MIN_LENGTH = 1e-6
 """Shorter vectors are none: their direction is rounding."""
+LENGTHS = (0.5, 1.5)
+"""Vectors of files that are shorter or longer are no normals: background, or damage."""
 UNIT_TOLERANCE = 1e-6
 """Of the squared length: rounding of single precision. Vectors that are closer to length 1 stay as
 they are."""
@@ -28,22 +32,26 @@ def unit_vectors(vectors: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
     return vectors * squares.clamp(min=eps**2).rsqrt()
 
 
-def normalize_vectors(vectors: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def normalize_vectors(
+    vectors: np.ndarray,
+    out: np.ndarray | None = None,
+    lengths: tuple[float, float] = (MIN_LENGTH, math.inf),
+) -> np.ndarray:
     """Scale vectors (..., C) of floating point to length 1.
 
-    ``out`` is contiguous and may be ``vectors`` itself. Vectors shorter than 1e-6 become zero,
-    those of length 1, within rounding of single precision, are kept.
+    ``out`` is contiguous and may be ``vectors`` itself. Vectors whose length is not between the two
+    of ``lengths`` become zero, those of length 1, within rounding of single precision, are kept.
     """
     out = np.empty_like(vectors, order='C') if out is None else out
     channels = vectors.shape[-1]
     source, target = vectors.reshape(-1, channels), out.reshape(-1, channels)  # (N, C)
     step = max(1, BLOCK_VALUES // channels)
     for start in range(0, len(source), step):
-        target[start : start + step] = _unit_block(source[start : start + step])
+        target[start : start + step] = _unit_block(source[start : start + step], lengths)
     return out
 
 
-def _unit_block(vectors: np.ndarray) -> np.ndarray:
+def _unit_block(vectors: np.ndarray, lengths: tuple[float, float]) -> np.ndarray:
     """:func:`normalize_vectors` of (N, C); the block itself if none changes."""
     square = _squared_lengths(vectors)
     tolerance = 0 if vectors.dtype == np.float64 else UNIT_TOLERANCE
@@ -52,7 +60,7 @@ def _unit_block(vectors: np.ndarray) -> np.ndarray:
     if is_done.all():
         return vectors
     length = np.sqrt(square)
-    is_vector = length > MIN_LENGTH
+    is_vector = (length > lengths[0]) & (length < lengths[1])
     scale = np.zeros_like(length)
     np.divide(1, length, where=is_vector, out=scale)
     scale[is_done] = 1

@@ -11,13 +11,14 @@ from .datasets import (
 )
 from .heads import InstanceNormHeatmapHead
 from .hooks import PoseDataCheckHook
-from .metrics import ConvertingCocoMetric, WholeBodyMetric
+from .metrics import CheckedCocoMetric, ConvertingCocoMetric, WholeBodyMetric
 from .transforms import ConvertVocabulary, PoseTableDistortion, RequireVisibleKeypoints
 from .visualization import GroupedPoseVisualizer
 
 __all__ = [
     'BatchedUDPHeatmap',
     'CheckedCocoDataset',
+    'CheckedCocoMetric',
     'CheckedCocoWholeBodyDataset',
     'CombinedVocabularyDataset',
     'ConvertVocabulary',

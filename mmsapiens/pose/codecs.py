@@ -11,7 +11,7 @@ from mmpose.codecs import UDPHeatmap
 from mmpose.registry import KEYPOINT_CODECS as HOST_KEYPOINT_CODECS
 from torch import Tensor
 
-from ..ops.udp_decoding import decode_udp_heatmaps
+from ..ops.udp_decoding import BORDERS, decode_udp_heatmaps
 from ..ops.udp_encoding import draw_batch, draw_gaussians, visible_windows
 
 # Stock's registry has no root in MMEngine; `mmsapiens.pose` lists ours in it under bare names.
@@ -22,7 +22,8 @@ KEYPOINT_CODECS = Registry('keypoint_codec', parent=HOST_KEYPOINT_CODECS, scope=
 class BatchedUDPHeatmap(UDPHeatmap):
     """Stock ``UDPHeatmap`` with Gaussian maps, many times faster.
 
-    Encoding and decoding give stock's numbers. Decoding takes batches of tensors and stays on their
+    Encoding gives stock's numbers, and so does decoding where the peak is not at the border of the
+    map, or with ``border='stock'`` everywhere. Decoding takes batches of tensors and stays on their
     device, so that only keypoints and scores are copied to the host. With ``encode_on_device`` the
     loader ships keypoints instead of heatmaps, and the head draws the maps.
 
@@ -37,9 +38,11 @@ class BatchedUDPHeatmap(UDPHeatmap):
             to 11.
         encode_on_device (bool): Whether :meth:`encode` leaves the drawing to the head. Defaults to
             False.
+        border (str): 'fit' or 'stock', as in
+            :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`. Defaults to 'fit'.
 
     Raises:
-        ValueError: If ``blur_kernel_size`` is even or ``sigma`` not positive.
+        ValueError: If ``blur_kernel_size`` is even, ``sigma`` not positive or ``border`` unknown.
     """
 
     support_batch_decoding = True
@@ -51,6 +54,7 @@ class BatchedUDPHeatmap(UDPHeatmap):
         sigma: float = 2.0,
         blur_kernel_size: int = 11,
         encode_on_device: bool = False,
+        border: str = 'fit',
     ) -> None:
         super().__init__(input_size, heatmap_size, sigma=sigma, blur_kernel_size=blur_kernel_size)
         if sigma <= 0:
@@ -59,6 +63,9 @@ class BatchedUDPHeatmap(UDPHeatmap):
             raise ValueError(
                 f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}'
             )
+        if border not in BORDERS:
+            raise ValueError(f'`border` must be one of {BORDERS}, but got {border!r}')
+        self.border = border
         self.encode_on_device = encode_on_device
         if encode_on_device:
             self.label_mapping_table = dict(
@@ -113,6 +120,11 @@ class BatchedUDPHeatmap(UDPHeatmap):
         float64, in pixels of the input, and the scores (1, K), float32.
         """
         points, scores = decode_udp_heatmaps(
-            batch_encoded, self.input_size, self.blur_kernel_size, mirrored, flip_indices
+            batch_encoded,
+            self.input_size,
+            self.blur_kernel_size,
+            mirrored,
+            flip_indices,
+            border=self.border,
         )
         return list(points.cpu().numpy()[:, None]), list(scores.cpu().numpy()[:, None])

@@ -12,13 +12,15 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmpose.datasets.datasets import BaseCocoStyleDataset
 from mmpose.datasets.transforms import KeypointConverter
+from mmpose.evaluation.metrics import CocoMetric
 from mmpose.models.heads import HeatmapHead
 from torch import nn
 
 from ..core.formatting import shorten
 from ..engine.hooks import DataCheckHook, leaf_datasets
 from ..registry import HOOKS
-from .datasets.coco_style_datasets import flat_boxes, is_local
+from .datasets.coco_style_datasets import flat_boxes, is_local, warn
+from .metrics import CheckedCocoMetric, check_image, read_coco
 
 
 def keypoint_counts(dataset: Any) -> set[int]:
@@ -69,14 +71,19 @@ class PoseDataCheckHook(DataCheckHook):
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
         """Look at the samples of a loader, and compare them with the head."""
         dataset = getattr(runner, f'{mode}_dataloader').dataset
-        for part in leaf_datasets(dataset):
-            if isinstance(part, BaseCocoStyleDataset):
-                file = part.bbox_file or part.ann_file
-                self._check_part(f'`{mode}_dataloader` ({file})', part)
-        if not _converts_predictions(getattr(runner, f'{mode}_evaluator', None)):
+        evaluator = getattr(runner, f'{mode}_evaluator', None)
+        metrics = evaluator.metrics if isinstance(evaluator, Evaluator) else []
+        parts = [each for each in leaf_datasets(dataset) if isinstance(each, BaseCocoStyleDataset)]
+        for part in parts:
+            where = f'`{mode}_dataloader` ({part.bbox_file or part.ann_file})'
+            samples = self._check_part(where, part)
+            for metric in metrics if len(parts) == 1 else ():
+                if isinstance(metric, CocoMetric) and metric.coco is not None:
+                    _check_evaluator(metric, part, samples)
+        if not any(getattr(metric, 'pred_converter', None) for metric in metrics):
             _check_head(f'`{mode}_dataloader`', dataset, model)
 
-    def _check_part(self, where: str, dataset: BaseDataset) -> None:
+    def _check_part(self, where: str, dataset: BaseDataset) -> list[dict]:
         if len(dataset) == 0:
             raise ValueError(
                 f'the dataset of {where} is empty: it has no person with labelled keypoints and a '
@@ -107,6 +114,7 @@ class PoseDataCheckHook(DataCheckHook):
                 f'{len(missing)} of the {len(paths)} images of {where} that were looked for do not '
                 f'exist: {shorten(missing)}. Check `data_root` and `data_prefix` of the dataset.'
             )
+        return samples
 
 
 def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
@@ -124,8 +132,18 @@ def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
         )
 
 
-def _converts_predictions(evaluator: Any) -> bool:
-    """Whether a metric maps the model's keypoints to those of the data."""
-    return isinstance(evaluator, Evaluator) and any(
-        getattr(metric, 'pred_converter', None) for metric in evaluator.metrics
-    )
+def _check_evaluator(metric: CocoMetric, dataset: BaseDataset, samples: list[dict]) -> None:
+    """Refuse an evaluator of other images; hand the file to stock's as our reader has it."""
+    if not isinstance(metric, CheckedCocoMetric) and not metric.gt_converter:
+        metric.coco = read_coco(metric.ann_file or dataset.ann_file, dataset.metainfo)
+    for sample in samples:
+        check_image(sample, metric.coco.imgs, metric.ann_file)
+    seen = {sample['img_id'] for sample in samples}
+    missed = [
+        each['id']
+        for each in metric.coco.anns.values()
+        if each.get('num_keypoints') and not each.get('iscrowd') and each['image_id'] not in seen
+    ]
+    if missed and len(samples) == len(dataset) and not dataset.bbox_file:
+        text = f'{len(missed)} people of {metric.ann_file} are in images that the dataset has not'
+        warn([f'{text}; they count as not found: {shorten(missed)}'])

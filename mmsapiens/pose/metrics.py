@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from mmengine.fileio import dump
-from mmengine.logging import print_log
+from mmengine.logging import MessageHub, print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
+from xtcocotools.coco import COCO
 
 from ..evaluation.oks import (
     PROTOCOLS,
@@ -22,12 +25,102 @@ from ..evaluation.oks import (
     read_keypoints,
     write_keypoints,
 )
-from ..keypoints.keypoint_sets import convert_keypoints, get_keypoint_set, read_metainfo
+from ..keypoints.keypoint_sets import (
+    convert_keypoints,
+    get_keypoint_set,
+    keypoint_fields,
+    read_metainfo,
+)
 from ..registry import METRICS
+from .datasets.coco_style_datasets import check_file, read_people
 
 
 @METRICS.register_module()
-class ConvertingCocoMetric(CocoMetric):
+class CheckedCocoMetric(CocoMetric):
+    """Stock ``CocoMetric`` of what :class:`AnnotationFile` reads in its annotation file.
+
+    Files that the dataset takes are taken here, with the same ids. Predictions are refused that
+    are for another image than the file has under that id.
+
+    Args:
+        ann_file (str, optional): Annotation file. Defaults to that of the dataset of the same
+            ``dataset_name`` that was built last.
+        **kwargs: Arguments of ``CocoMetric``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file contradicts itself.
+    """
+
+    coco: Any
+    _dataset_meta: dict | None
+
+    def __init__(self, ann_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ann_file = ann_file
+        if ann_file is not None:
+            check_file('ann_file', ann_file, 'Check the path in the evaluator.')
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Metainfo of the dataset."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        self._set_meta(dataset_meta)
+
+    def _set_meta(self, dataset_meta: dict) -> None:
+        key = f'{dataset_meta["dataset_name"]}_ann_file'
+        path = self.ann_file or MessageHub.get_current_instance().get_info(key, None)
+        if self.coco is None and path is not None:
+            self.ann_file, self.coco = path, self._read(path, dataset_meta)
+        CocoMetric.dataset_meta.fset(self, dataset_meta)
+
+    def _read(self, path: str, metainfo: Mapping[str, Any]) -> COCO:
+        """The annotation file as the tools of COCO have it."""
+        return read_coco(path, metainfo, with_people=not self.format_only)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
+        """Collect predictions; a ValueError if their image is not that of the file."""
+        if self.coco is not None:
+            categories = list(self.coco.cats)
+            for sample in data_samples:
+                check_image(sample, self.coco.imgs, self.ann_file)
+            if len(categories) == 1:  # boxes of a detector have its category, or none
+                data_samples = [dict(each, category_id=categories[0]) for each in data_samples]
+        super().process(data_batch, data_samples)
+
+
+def read_coco(
+    path: str,
+    metainfo: Mapping[str, Any],
+    fields: Sequence[str] = ('keypoints',),
+    with_people: bool = True,
+) -> COCO:
+    """An annotation file as the tools of COCO have it."""
+    coco = COCO()
+    coco.dataset = read_people(path, metainfo, fields, with_people).document()
+    with redirect_stdout(StringIO()):
+        coco.createIndex()
+    return coco
+
+
+def check_image(sample: Mapping[str, Any], images: Mapping[int, Any], path: Any) -> None:
+    """Refuse a sample whose image is not that of ``images`` of the file ``path`` by its id."""
+    given = PurePosixPath(str(sample.get('img_path') or '').replace('\\', '/'))
+    image = images.get(sample['img_id'])
+    name = PurePosixPath((image or {}).get('file_name', ''))
+    if image is None or (given.name and name.name and given.name != name.name):
+        raise ValueError(
+            f'image {sample["img_id"]} {given.name} of the predictions is not in the annotation '
+            f'file {path} of the evaluator, which has {name.name or "none"}; give it that of the '
+            'dataset, and of several datasets in one run choose by `dataset_name` or `img_folder`'
+        )
+
+
+@METRICS.register_module()
+class ConvertingCocoMetric(CheckedCocoMetric):
     """Stock ``CocoMetric`` in front of which predictions are converted.
 
     Stock's own ``pred_converter`` needs a dataset of the target set; here a model of 133 or
@@ -56,6 +149,8 @@ class ConvertingCocoMetric(CocoMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
+        if self.coco is None and self.ann_file is not None:
+            self.coco = self._read(self.ann_file, self._target_meta)
         self._dataset_meta = self._target_meta
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
@@ -71,7 +166,7 @@ class ConvertingCocoMetric(CocoMetric):
 
 
 @METRICS.register_module()
-class WholeBodyMetric(CocoMetric):
+class WholeBodyMetric(CheckedCocoMetric):
     """AP and AR of body, feet, face, hands and the whole body.
 
     Scores, their collection and OKS-NMS are those of ``CocoMetric``. OKS is that of
@@ -158,7 +253,8 @@ class WholeBodyMetric(CocoMetric):
         self._persons: list[dict[str, Any]] | None = None
         self._detections: list[dict[str, Any]] = []
         super().__init__(ann_file=ann_file, **kwargs)
-        if self.coco is not None:
+        if ann_file is not None:
+            self.coco = self._read(ann_file, {})
             self._read_persons()
 
     @property
@@ -170,7 +266,12 @@ class WholeBodyMetric(CocoMetric):
     def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
         # CocoMetric looks the annotation file up by this name.
         name = self.dataset_name or dataset_meta['dataset_name']
-        CocoMetric.dataset_meta.fset(self, dict(dataset_meta, dataset_name=name))
+        self._set_meta(dict(dataset_meta, dataset_name=name))
+
+    def _read(self, path: str, metainfo: Mapping[str, Any]) -> COCO:
+        names = get_keypoint_set(self.vocabulary).keypoint_names
+        metainfo = dict(num_keypoints=len(names), keypoint_id2name=dict(enumerate(names)))
+        return read_coco(path, metainfo, keypoint_fields(self.vocabulary))
 
     def _read_persons(self) -> list[dict[str, Any]]:
         """Ground truth of the annotation file, read once."""
@@ -196,7 +297,7 @@ class WholeBodyMetric(CocoMetric):
         self._read_persons()
         own = [sample for sample in data_samples if self._is_own(sample)]
         for data_sample in own:
-            _check_prediction(data_sample, self.coco.imgs, self.pred_vocabulary)
+            _check_prediction(data_sample, self.pred_vocabulary)
         start = len(self.results)
         super().process(data_batch, own)
         convert = convert_by_equal_names if self.reference_unmapped else convert_keypoints
@@ -273,18 +374,9 @@ class WholeBodyMetric(CocoMetric):
         return figures
 
 
-def _check_prediction(
-    data_sample: Mapping[str, Any], images: Mapping[int, Mapping[str, Any]], vocabulary: str
-) -> None:
+def _check_prediction(data_sample: Mapping[str, Any], vocabulary: str) -> None:
     """Refuse predictions (N, K, 2) that would give wrong figures without a word."""
     image_id = data_sample['img_id']
-    name = Path(data_sample.get('img_path') or '').name
-    image = images.get(image_id)
-    if image is None or name not in ('', Path(image.get('file_name', name)).name):
-        raise ValueError(
-            f'image {image_id} {name} of the predictions is not in the annotation file; of several '
-            'datasets in one run choose by `dataset_name` or `img_folder`'
-        )
     points = np.asarray(data_sample['pred_instances']['keypoints'])
     count = len(get_keypoint_set(vocabulary))
     if points.ndim != 3 or points.shape[1] != count:

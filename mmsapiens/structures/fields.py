@@ -30,8 +30,10 @@ class Field:
             direction that turns and stretches with the image. Defaults to False.
         negate_on_hflip (tuple[int, ...]): Channels that change sign under a horizontal flip.
             Defaults to ().
-        may_be_infinite (bool): Whether a file may hold infinity, where there is nothing to measure.
-            Defaults to False.
+        may_be_infinite (bool): Whether a file may hold infinity or NaN, where there is nothing to
+            measure. Defaults to False.
+        is_positive (bool): Whether only values above 0 are measurements, as of a distance. Defaults
+            to False.
         is_target (bool): Whether a network predicts it; an auxiliary map, such as a mask, ends with
             the pipeline unless a step packs it. Defaults to True.
     """
@@ -45,6 +47,7 @@ class Field:
     is_vector: bool = False
     negate_on_hflip: tuple[int, ...] = ()
     may_be_infinite: bool = False
+    is_positive: bool = False
     is_target: bool = True
 
     @property
@@ -106,7 +109,7 @@ SEG_MAP = add_field(
 )
 HUMAN_MASK = add_field(Field('human_mask', channels=1, dtype='uint8', fill=0, is_target=False))
 DEPTH_MAP = add_field(
-    Field('depth_map', channels=1, dtype='float32', fill=-1, may_be_infinite=True)
+    Field('depth_map', channels=1, dtype='float32', fill=-1, may_be_infinite=True, is_positive=True)
 )
 NORMAL_MAP = add_field(
     Field('normal_map', channels=3, dtype='float32', fill=0, is_vector=True, negate_on_hflip=(0,))

@@ -17,6 +17,9 @@ from pathlib import Path
 
 from four_tasks.photographs import use_portrait
 
+from mmsapiens.keypoints.annotation_files import AnnotationFile
+from mmsapiens.keypoints.keypoint_sets import get_keypoint_set
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/pose/coco/sapiens-tiny_2xb7-300e_coco-256x192.py'
 SAMPLES_PER_EPOCH = 14
@@ -37,61 +40,60 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def find_annotations(folder: Path) -> Path:
+def find_annotations(folder: Path) -> AnnotationFile:
     """The file with COCO person keypoints (17) of a folder.
 
     Args:
         folder (Path): Searched with its sub-folders.
 
     Returns:
-        Path: The smallest one, which is that of the validation set where there are several.
+        AnnotationFile: The smallest one, which is that of the validation set where there are
+        several.
 
     Raises:
         FileNotFoundError: If there is none.
     """
-    found = []
+    names = get_keypoint_set('coco').keypoint_names
+    others = []
     for path in sorted(folder.rglob('*.json'), key=os.path.getsize):
-        with path.open(encoding='utf-8') as file:
-            doc = json.load(file)
-        if not isinstance(doc, dict) or not doc.get('annotations'):
+        try:
+            found = AnnotationFile(path, fields=dict(keypoints=len(names)), names=names)
+        except (OSError, ValueError) as error:
+            others.append(str(error))
             continue
-        first = doc['annotations'][0]
-        if len(first.get('keypoints', [])) == 17 * 3 and 'face_kpts' not in first:
-            found.append(path)
-            break
-    if not found:
-        raise FileNotFoundError(
-            f'no COCO person keypoints under {folder}: a .json file with '
-            '`annotations` that have 17 `keypoints` (x, y, v) each is needed'
-        )
-    return found[0]
+        people = [person for person in found.people if person['num_keypoints']]
+        if people and 'face_kpts' not in people[0]:
+            print('\n'.join(found.messages()))
+            return found
+        others.append(f'{path} has no person with keypoints')
+    raise FileNotFoundError(
+        f'no COCO person keypoints under {folder}: a .json file with `annotations` that have 17 '
+        f'`keypoints` (x, y, v) each is needed. {"; ".join(others)}'
+    )
 
 
-def find_images(folder: Path, annotations: Path) -> tuple[Path, dict]:
+def find_images(folder: Path, annotations: AnnotationFile) -> Path:
     """The folder that the file names of an annotation file refer to.
 
     Args:
         folder (Path): Searched with its sub-folders.
-        annotations (Path): The annotation file.
+        annotations (AnnotationFile): The annotation file.
 
     Returns:
-        tuple: The folder and the loaded annotation file.
+        Path: The folder.
 
     Raises:
         FileNotFoundError: If an image is missing.
     """
-    with annotations.open(encoding='utf-8') as file:
-        doc = json.load(file)
-    names = [image['file_name'] for image in doc['images']]
-    candidates = [folder, *(p for p in folder.rglob('*') if p.is_dir())]
+    names = [image['file_name'] for image in annotations.images.values()]
     missing = names
-    for candidate in candidates:
+    for candidate in (folder, *(p for p in folder.rglob('*') if p.is_dir())):
         absent = [n for n in names if not (candidate / n).is_file()]
         if not absent:
-            return candidate, doc
+            return candidate
         missing = min(missing, absent, key=len)
     raise FileNotFoundError(
-        f'{len(missing)} of {len(names)} images of {annotations} are in no '
+        f'{len(missing)} of {len(names)} images of {annotations.path} are in no '
         f'folder under {folder}, for instance {missing[0]}'
     )
 
@@ -245,12 +247,13 @@ def main() -> None:
     if not folder.is_dir():
         raise SystemExit(f'--data must be a folder, but got {folder}')
     annotations = find_annotations(folder)
-    images, doc = find_images(folder, annotations)
-    num_people = sum(bool(a.get('num_keypoints')) for a in doc['annotations'])
-    print(f'{num_people} annotated people in {len(doc["images"])} images ({annotations})')
+    images, doc = find_images(folder, annotations), annotations.document()
+    num_people = sum(bool(person['num_keypoints']) for person in annotations.people)
+    count = len(annotations.images)
+    print(f'{num_people} annotated people in {count} images ({annotations.path})')
     config = work_dir / 'demo_config.py'
     config.parent.mkdir(parents=True, exist_ok=True)
-    write_config(config, images, annotations, num_people, args.epochs)
+    write_config(config, images, Path(annotations.path), num_people, args.epochs)
 
     train_dir, test_dir = work_dir / 'train', work_dir / 'test'
     processes = str(args.processes)

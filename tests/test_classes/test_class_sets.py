@@ -23,7 +23,7 @@ IGNORED_OF_34 = {
 
 
 def test_names_of_vocabularies():
-    assert class_set_names() == ['cihp', 'goliath28', 'goliath34', 'lip']
+    assert class_set_names() == ['atr', 'cihp', 'goliath28', 'goliath34', 'lip']
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,15 @@ def test_parsing_sets_become_28(name):
     assert {i: t for i, t in enumerate(table) if t != 255} == expected
 
 
+def test_atr_becomes_28():
+    table = conversion_table('atr', 'goliath28')
+    expected = {0: 0, 2: 3, 4: 22, 5: 12, 6: 12, 9: 8, 10: 17, 11: 2}
+    assert {i: t for i, t in enumerate(table) if t != 255} == expected
+    assert len(set(get_class_set('atr').palette)) == 18
+
+
 def test_conversion_respects_sides():
-    for name in ('goliath34', 'lip', 'cihp'):
+    for name in ('goliath34', 'lip', 'cihp', 'atr'):
         table = conversion_table(name, 'goliath28')
         swap = {255: 255, **{i: i for i in range(28)}}
         for a, b in get_class_set('goliath28').flip_pairs:
@@ -85,7 +92,7 @@ def test_impossible_conversions_are_refused():
     with pytest.raises(ValueError, match="can stay .* or become 'goliath28'"):
         conversion_table('goliath28', 'lip')
     with pytest.raises(KeyError, match='must be one of .*cihp'):
-        conversion_table('atr', 'goliath28')
+        conversion_table('mhp', 'goliath28')
 
 
 def test_reading_a_file_of_ones_own(tmp_path):

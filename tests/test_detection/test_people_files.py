@@ -92,16 +92,16 @@ def test_what_an_image_has_that_the_file_does_not_know(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'words'),
     [
-        ('{"images": []}', '`annotations` is NoneType'),
-        ('[{"image_id": 5}]', 'entry 0 must have `image_id` and `bbox`'),
+        ('{"images": []}', r"keys \['images', 'annotations'\], but .* has \['images: list'\]"),
+        ('[{"image_id": 5}]', 'can be used.*they have no `bbox`: entry 0'),
         ('[{"image_id": 5, "bbox": [1, 2, 3]}]', 'entry 0 must have'),
-        ('[{"image_id": 5, "bbox": [1, 2, 0, 4]}]', 'must have an area'),
-        ('[7]', 'entry 0 must have'),
+        ('[{"image_id": 5, "bbox": [1, 2, 0, 4]}]', 'their `bbox` has no area: entry 0'),
+        ('[7]', 'they are no objects: entry 0'),
         ('{"images": [{}], "annotations": []}', 'image 0 must have `id`'),
         ('no json', 'is not JSON'),
         (
             '{"images": [], "annotations": [{"image_id": 5, "bbox": [1, 2, 3, 4]}]}',
-            'of the image 5, which is not in the list',
+            'their `image_id` is that of no image: entry 0',
         ),
     ],
 )
@@ -169,11 +169,11 @@ def test_an_image_that_the_caller_left_out():
 
 def test_ids_of_images_for_the_results(tmp_path):
     path = coco(tmp_path, [])
-    ids = BoxSource(path, 'image').find_id
-    assert ids('x', 'in/a.png') == 5
-    assert ids('x', 'in/b.png') is None
-    assert BoxSource({}).find_id is None
-    assert BoxSource('image').find_id is None
+    find_entry = BoxSource(path, 'image').find_entry
+    assert find_entry('x', 'in/a.png') == dict(id=5, file_name='a.png', category_id=1)
+    assert find_entry('x', 'in/b.png') is None
+    assert BoxSource({}).find_entry is None
+    assert BoxSource('image').find_entry is None
 
 
 def _coco(path, box, number=1):

@@ -65,7 +65,7 @@ def test_heatmaps_are_decoded_as_there():
     case = Case('lite_pose')
     height, width = case.config['shape_h_w']
     rule = LiteRule((height, width), box_padding=case.config['padding'])
-    points, scores = decode_udp_heatmaps(case['inputs/heatmaps'], (width, height))
+    points, scores = decode_udp_heatmaps(case['inputs/heatmaps'], (width, height), border='stock')
     size_hw = case['inputs/image'].shape[:2]
     for index, box in enumerate(case['inputs/boxes'].numpy()):
         in_image = rule.to_image(points[index].numpy(), box, size_hw)

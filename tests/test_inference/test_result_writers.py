@@ -186,7 +186,10 @@ def test_coco_tools_read_the_results(tmp_path):
     write(writer, two, tmp_path)
     write(writer, made_result(made_frame('c'), []), tmp_path)
     images, results = write_coco_results(
-        tmp_path, 'pose-17', ['b', 'a', 'c'], lambda name, _: dict(a=7, b=5).get(name)
+        tmp_path,
+        'pose-17',
+        ['b', 'a', 'c'],
+        lambda name, _: dict(a=dict(id=7, category_id=1), b=dict(id=5)).get(name),
     )
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(images))

@@ -32,7 +32,7 @@ def test_notes_are_printed_but_are_no_faults(tmp_path, capsys):
     assert 'absent_class' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('name', ['depth-nan', 'normal-long', 'label-unknown'])
+@pytest.mark.parametrize('name', ['depth-negative', 'normal-long', 'label-unknown'])
 def test_faults_are_printed_written_and_returned(name, tmp_path, capsys):
     planted = PLANTED[name]
     folder = write_good(tmp_path / 'set', planted.task)
@@ -43,6 +43,16 @@ def test_faults_are_printed_written_and_returned(name, tmp_path, capsys):
     assert planted.kind in capsys.readouterr().out
     found = {fault['kind'] for fault in json.loads(report.read_text())}
     assert found - {'absent_class'} == {planted.kind}
+
+
+def test_marked_depth_is_an_option(tmp_path, capsys):
+    folder = write_good(tmp_path, 'depth')
+    depth = np.load(path_of(folder, 'depths'))
+    depth[np.nonzero(depth > 0)[0][0]] = 99
+    np.save(path_of(folder, 'depths'), depth)
+    assert load_tool().main(['--task', 'depth', '--root', str(folder)]) == 1
+    args = ['--task', 'depth', '--root', str(folder), '--missing', '99', '65535']
+    assert load_tool().main(args) == 0
 
 
 def test_frame_of_normals_is_an_option(tmp_path):

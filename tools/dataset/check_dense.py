@@ -47,6 +47,14 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         default='opengl',
         help='axes of normals; opengl (y up, z to the camera) unless told otherwise',
     )
+    parser.add_argument('--layer', help='layer of exr files, where several fit')
+    parser.add_argument(
+        '--missing',
+        type=float,
+        nargs='+',
+        default=(),
+        help='stored numbers of depth that mean that nothing was measured, such as 65535',
+    )
     parser.add_argument(
         '--max-samples',
         type=int,
@@ -82,7 +90,7 @@ def make_checks(parsed: argparse.Namespace) -> validation.MapChecks:
     elif parsed.task == 'parsing':
         name = parsed.vocabulary or validation.stored_vocabulary(parsed.layout)
         vocabulary = get_class_set(name)
-    return validation.MapChecks(vocabulary, parsed.normal_frame)
+    return validation.MapChecks(vocabulary, parsed.normal_frame, parsed.layer)
 
 
 def show_progress(entries: Sequence, name: str) -> Iterable:
@@ -101,6 +109,7 @@ def main(args: Sequence[str] | None = None) -> int:
         split=parsed.split,
         with_mask=parsed.with_mask,
     )
+    dataset.missing_depth = parsed.missing
     faults = validation.validate_dataset(
         dataset,
         make_checks(parsed),

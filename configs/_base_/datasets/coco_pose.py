@@ -36,6 +36,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='CocoMetric', ann_file=f'{data_root}annotations/person_keypoints_val2017.json'
+    type='mmsapiens.CheckedCocoMetric',
+    ann_file=f'{data_root}annotations/person_keypoints_val2017.json',
 )
 test_evaluator = val_evaluator

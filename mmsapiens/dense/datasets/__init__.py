@@ -3,4 +3,10 @@
 # ruff: noqa: F401
 from .folder_datasets import DenseFolderDataset, Hi4DDataset, THuman2Dataset
 from .paired_files import BadSamplePolicy, PairedFilesDataset
-from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset, ParsingDataset
+from .parsing_datasets import (
+    ATRDataset,
+    BodyParts28Dataset,
+    CIHPDataset,
+    LIPPartsDataset,
+    ParsingDataset,
+)

@@ -16,8 +16,8 @@ from ...structures.fields import FIELDS, get_field
 from .paired_files import IMAGE_KEY, Group, PairedFilesDataset, warn
 
 _FOLDERS = {
-    IMAGE_KEY: ('images', 'image', 'rgb'),
-    'seg_map_path': ('labels', 'label'),
+    IMAGE_KEY: ('images', 'image', 'rgb', 'JPEGImages'),
+    'seg_map_path': ('labels', 'label', 'SegmentationClass'),
     'human_mask_path': ('masks', 'mask'),
 }
 
@@ -30,8 +30,8 @@ HI4D_IMAGES = 1195
 class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     """Images in ``images/`` and maps in ``depths/``, ``masks/``, ``labels/``, ....
 
-    ``rgb``, ``mask``, ``depth`` and ``normal`` are found as well, and ``<name>s/`` of a field
-    ``<name>_map`` that was added to ``FIELDS``.
+    ``rgb``, ``mask``, ``depth`` and ``normal`` are found as well, the folders of Pascal VOC and
+    CVAT, and ``<name>s/`` of a field ``<name>_map`` that was added to ``FIELDS``.
 
     Args:
         fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
@@ -46,6 +46,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
             npz, exr for maps.
         vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
             None.
+        missing_depth (Sequence[float]): Stored numbers of depth that mean that nothing was
+            measured, such as 65535, beside 0, NaN and infinity. Defaults to none.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
@@ -70,6 +72,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         data_prefix: dict | None = None,
         suffixes: Mapping[str, Sequence[str]] | None = None,
         vocabulary: str | None = None,
+        missing_depth: Sequence[float] = (),
         backend_args: dict | None = None,
         lazy_init: bool = False,
         metainfo: dict | None = None,
@@ -77,6 +80,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     ) -> None:
         self.fields = tuple(get_field(name).name for name in fields)
         self.split = split
+        self.missing_depth = tuple(missing_depth)
         self.backend_args = backend_args
         self._given_suffixes = dict(suffixes or {})
         self._given_folders = dict(data_prefix or {})

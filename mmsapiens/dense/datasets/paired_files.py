@@ -20,6 +20,7 @@ from torch import Tensor
 from ...core.errors import BadSampleError
 from ...core.formatting import shorten
 from ...io.listing import IMAGE_SUFFIXES
+from ...io.painted import LabelColors, palette_colors, read_labelmap
 
 IMAGE_KEY = 'img_path'
 REFUSED_SUFFIXES = ('.jpg', '.jpeg')
@@ -27,6 +28,7 @@ REFUSED_SUFFIXES = ('.jpg', '.jpeg')
 MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', *REFUSED_SUFFIXES)
 
 Group = tuple[dict[str, str], dict[str, Any]]
+COLOR_LISTS = ('labelmap.txt', 'label_colors.txt')
 POLICIES = ('raise', 'skip')
 MIN_SEEN = 20
 """Samples to look at before a share is judged."""
@@ -217,6 +219,8 @@ class PairedFilesDataset(BadSamplePolicy):
 
     LAYOUT = 'images and maps of equal names'
     backend_args: dict | None = None
+    label_colors: LabelColors | None = None
+    missing_depth: Sequence[float] = ()
 
     def folder_groups(self) -> list[Group]:
         """Folders that belong together, by key of the paths in a sample, and what else it has."""
@@ -238,6 +242,7 @@ class PairedFilesDataset(BadSamplePolicy):
     def load_data_list(self) -> list[dict]:
         """List the samples, sorted."""
         groups = self.folder_groups()
+        self.label_colors = self.find_colors()
         samples: list[dict] = []
         unpaired = []
         for folders, more in groups:
@@ -253,9 +258,31 @@ class PairedFilesDataset(BadSamplePolicy):
             )
         return samples
 
+    def stored_classes(self) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
+        """Names of the classes in label files, and their colors."""
+        return self._metainfo.get('classes') or (), self._metainfo.get('palette') or ()
+
+    def find_colors(self) -> LabelColors | None:
+        """Colors of the classes in label files: those of a list beside them, or of the palette."""
+        if 'seg_map_path' not in self.data_prefix:
+            return None
+        classes, palette = self.stored_classes()
+        root = self.data_root or '.'
+        folders = (os.path.join(root, getattr(self, 'split', '')), root)
+        for path in (os.path.join(a, b) for a in folders for b in COLOR_LISTS):
+            if fileio.isfile(path, backend_args=self.backend_args):
+                text = fileio.get_text(path, backend_args=self.backend_args)
+                return read_labelmap(path, text, classes)
+        return palette_colors(palette)
+
+    def read_options(self) -> dict[str, Any]:
+        """What else a sample has for the reading of its maps."""
+        options = dict(label_colors=self.label_colors, missing_depth=self.missing_depth)
+        return {name: value for name, value in options.items() if value}
+
     def get_data_info(self, idx: int) -> dict:
         """A sample, with what all samples share."""
-        info = super().get_data_info(idx)
+        info = {**super().get_data_info(idx), **self.read_options()}
         info['flip_label_pairs'] = [tuple(pair) for pair in self._metainfo.get('flip_pairs', ())]
         if self._metainfo.get('classes'):
             info['num_classes'] = len(self._metainfo['classes'])

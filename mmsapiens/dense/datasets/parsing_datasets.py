@@ -48,6 +48,7 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         **kwargs: Any,
     ) -> None:
         table = conversion_table(stored, vocabulary)
+        self.stored = get_class_set(stored)
         kwargs.setdefault('img_suffix', IMAGE_SUFFIXES)
         kwargs.setdefault('seg_map_suffix', MAP_SUFFIXES)
         super().__init__(metainfo=metainfo, lazy_init=True, **kwargs)
@@ -87,6 +88,10 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         if self.label_table is not None:
             info['label_table'] = self.label_table
         return info
+
+    def stored_classes(self) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
+        """Those of the files, before they are converted."""
+        return self.stored.classes, self.stored.palette
 
     def suffixes(self, key: str) -> Sequence[str]:
         """Those of the stock arguments."""
@@ -178,6 +183,21 @@ class LIPPartsDataset(_ReleasedDataset):
         split: (f'images/{split}_images', f'segmentations/{split}_segmentations')
         for split in ('train', 'val')
     }
+
+
+@DATASETS.register_module()
+class ATRDataset(_ReleasedDataset):
+    """Active Template Regression, the 18 classes of fashion photographs, with sides for the flip.
+
+    Published by Liang et al., "Deep Human Parsing with Active Template Regression", TPAMI 2015, and
+    released as ``humanparsing`` without splits: ``ann_file``, a list of names, takes some. Other
+    arguments are those of :class:`LIPPartsDataset`, without ``split``.
+    """
+
+    METAINFO = get_class_set('atr').metainfo()
+    LAYOUT = 'JPEGImages/*.jpg and SegmentationClassAug/*.png'
+    STORED = 'atr'
+    FOLDERS = {'train': ('JPEGImages', 'SegmentationClassAug')}
 
 
 @DATASETS.register_module()

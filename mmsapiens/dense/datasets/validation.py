@@ -20,15 +20,17 @@ from ...classes.class_sets import IGNORED, ClassSet, find_wrong_pairs
 from ...core.errors import BadSampleError
 from ...core.fault_report import Fault, Track, no_progress
 from ...io.map_io import read_map
+from ...io.painted import mask_of
+from ...ops.known_pixels import FAR, are_shifted, has_depth, has_normal, keep_known
 from ...ops.normal_frames import convert_normals
 from ...structures.fields import FIELDS
 from ...transforms import LoadCheckedImage
 from .folder_datasets import DenseFolderDataset, Hi4DDataset, THuman2Dataset
 from .paired_files import IMAGE_KEY, PairedFilesDataset
-from .parsing_datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
+from .parsing_datasets import ATRDataset, BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 
 Finding = tuple[str, str]
-Sample = Mapping[str, str]
+Sample = Mapping[str, Any]
 """``img_path`` and ``<field>_path`` -> file."""
 
 FIELDS_OF_TASK = {
@@ -37,7 +39,7 @@ FIELDS_OF_TASK = {
     'normal': ('normal_map', 'human_mask'),
 }
 LAYOUTS_OF_TASK = {
-    'parsing': ('body_parts_28', 'body_parts_34', 'lip', 'cihp', 'folders'),
+    'parsing': ('body_parts_28', 'body_parts_34', 'lip', 'atr', 'cihp', 'folders'),
     'depth': ('folders', 'thuman2', 'hi4d'),
     'normal': ('folders', 'thuman2', 'hi4d'),
 }
@@ -46,12 +48,13 @@ _LAYOUTS: dict[str, tuple[type, dict[str, Any]]] = {
     'body_parts_28': (BodyParts28Dataset, {}),
     'body_parts_34': (BodyParts28Dataset, dict(raw_34=True)),
     'lip': (LIPPartsDataset, {}),
+    'atr': (ATRDataset, {}),
     'cihp': (CIHPDataset, {}),
     'folders': (DenseFolderDataset, {}),
     'thuman2': (THuman2Dataset, {}),
     'hi4d': (Hi4DDataset, {}),
 }
-_STORED = dict(body_parts_34='goliath34', lip='lip', cihp='cihp')
+_STORED = dict(body_parts_34='goliath34', lip='lip', atr='atr', cihp='cihp')
 
 MAX_LENGTH_ERROR = 0.02
 """Of a unit normal: that of 8 bits a channel."""
@@ -76,20 +79,21 @@ DENSE_FAULT_KINDS = {
     'damaged_map': 'a map was cut short or cannot be decoded',
     'wrong_shape': 'a map has another number of channels or dimensions',
     'wrong_type': 'a map holds numbers of another type',
-    'nan_values': 'a map has values that are NaN',
-    'infinite_values': 'a map has values that are infinite; in a depth map, inside the mask',
+    'nan_values': 'a map has values that are NaN, which it cannot have',
+    'infinite_values': 'a human pixel has a depth that is NaN, infinite, 1e9 or missing (note)',
     'size_differs': 'a map is not as wide and high as its image',
-    'color_labels': 'a label file has colors instead of class ids',
+    'color_labels': 'a label file has colors of no class',
     'unknown_label': 'a label is neither a class nor 255',
     'unlabelled_image': 'a label file has nothing but background and 255',
     'labels_outside_mask': 'more than 5 % of the labelled pixels are outside the human mask',
     'empty_mask': 'a human mask has no pixel',
     'full_mask': 'a human mask has every pixel (note)',
-    'gray_mask': 'a human mask has other values than 0 and 1, or 0 and 255',
+    'gray_mask': 'a human mask has other values than 0 and 1, or 0 and 255, or several colors',
     'constant_depth': 'the depth is the same in the whole mask',
-    'not_positive_depth': 'a human pixel has depth 0 or less',
+    'negative_depth': 'no depth of a file is above 0, and some is below',
+    'not_positive_depth': 'a human pixel has depth 0 or less, which is no target (note)',
     'background_in_depth': 'a human pixel is more than 10 times as far as the median one',
-    'zero_normal': 'a human pixel has the normal 0',
+    'zero_normal': 'a human pixel has no normal of about length 1, so is no target (note)',
     'shifted_normals': 'normals are stored from 0 to 1 or 0 to 255',
     'not_unit_normal': 'a normal in the mask is longer or shorter than 1 by more than 0.02',
     'normals_face_away': 'more than 2 % of the normals in the mask point away from the camera',
@@ -98,7 +102,9 @@ DENSE_FAULT_KINDS = {
 }
 """Kind of fault -> what it means."""
 
-NOTES = frozenset({'full_mask', 'absent_class'})
+NOTES = frozenset(
+    {'full_mask', 'absent_class', 'infinite_values', 'not_positive_depth', 'zero_normal'}
+)
 """Kinds that may be right."""
 
 
@@ -111,10 +117,14 @@ class DenseFault(Fault):
 
 @dataclass(frozen=True)
 class MapChecks:
-    """What maps are checked against: classes (None: not checked), the axes of stored normals."""
+    """What maps are checked against: classes (None: not checked), the axes of stored normals.
+
+    ``layer`` is that of exr files.
+    """
 
     class_set: ClassSet | None = None
     normal_frame: str = 'opengl'
+    layer: str | None = None
 
 
 def make_dataset(
@@ -191,6 +201,7 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
     """The files of a dataset, and the faults of their names and folders."""
     try:
         groups = dataset.folder_groups()
+        dataset.label_colors = dataset.find_colors()
     except (FileNotFoundError, ValueError) as error:
         is_absent = isinstance(error, FileNotFoundError)
         kind = 'missing_folder' if is_absent else 'several_files'
@@ -205,7 +216,7 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
             continue
         listing = dataset.list_group(folders)
         faults += [DenseFault(*each) for each in listing.unpaired]
-        samples += listing.samples
+        samples += [{**sample, **dataset.read_options()} for sample in listing.samples]
         if not listing.samples and not listing.unpaired:
             faults.append(DenseFault('no_samples', folders[IMAGE_KEY], expected))
     return faults, samples
@@ -226,7 +237,15 @@ def check_sample(sample: Sample, checks: MapChecks) -> tuple[list[DenseFault], s
         if path is None:
             continue
         try:
-            maps[row.name] = array = read_map(path, row.name)
+            array = read_map(
+                path,
+                row.name,
+                missing=sample.get('missing_depth', ()),
+                layer=checks.layer,
+                colors=sample.get('label_colors'),
+            )
+            keep_known(path, array.copy(), row)
+            maps[row.name] = array
         except BadSampleError as error:
             faults.append(DenseFault(error.kind or 'damaged_map', path, str(error)))
             continue
@@ -309,7 +328,7 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
     except OSError:  # npy or npz
         raw = np.load(path)
         raw = raw if isinstance(raw, np.ndarray) else raw[raw.files[0]]
-    values = np.unique(raw[..., 0] if raw.ndim == 3 else raw)
+    values = np.unique(mask_of(path, raw))
     if set(values.tolist()) - {0, 1} and set(values.tolist()) - {0, 255}:
         text = f'its values are {values[:4].tolist()} and more, {len(values)} in all'
         yield 'gray_mask', f'{text}; any above 0 is taken as human'
@@ -318,19 +337,20 @@ def check_mask(mask: np.ndarray, path: str) -> Iterator[Finding]:
 def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]:
     """Find the faults of a depth map, larger is farther, inside a mask, both (H, W)."""
     human = _human_values(depth, mask)
-    is_infinite = np.isinf(human)
+    is_infinite = human >= FAR
     if is_infinite.any():
         yield 'infinite_values', f'{is_infinite.sum()} of {human.size} human pixels'
-        human = human[~is_infinite]
-    if not human.size:
-        return
-    low, high = float(human.min()), float(human.max())
-    if low == high:
-        yield 'constant_depth', f'it is {low:g} at all {human.size} pixels'
-    if low <= 0:
+    known = human[has_depth(human)]
+    if known.size + is_infinite.sum() < human.size:
+        low = human.min()
         text = f'{(human <= 0).sum()} of {human.size} human pixels, the smallest is {low:g}'
         yield 'not_positive_depth', f'{text}; is it disparity, or is the mask too large?'
-    middle = float(np.median(human))
+    if not known.size:
+        return
+    low, high = float(known.min()), float(known.max())
+    if low == high:
+        yield 'constant_depth', f'it is {low:g} at all {known.size} pixels'
+    middle = float(np.median(known))
     if high > MAX_DEPTH_RATIO * middle > 0:
         text = f'the farthest human pixel is {high:g}, the median {middle:g}'
         yield 'background_in_depth', f'{text}; is the mask too large?'
@@ -339,15 +359,15 @@ def check_depth(depth: np.ndarray, mask: np.ndarray | None) -> Iterator[Finding]
 def check_normals(normals: np.ndarray, mask: np.ndarray | None, frame: str) -> Iterator[Finding]:
     """Find the faults of normals as stored, (H, W, 3), inside a mask (H, W)."""
     human = _human_values(normals, mask)  # (N, 3)
-    length = np.linalg.norm(human, axis=1)
-    zero = length == 0
-    if zero.any():
-        yield 'zero_normal', f'{zero.sum()} of {len(human)} human pixels have none'
-    human, length = human[~zero], length[~zero]
+    known = has_normal(human)
+    if not known.all():
+        yield 'zero_normal', f'{(~known).sum()} of {len(human)} human pixels have none'
+    human = human[known]
     if not len(human):
         return
+    length = np.linalg.norm(human, axis=1)
     wrong = np.abs(length - 1) > MAX_LENGTH_ERROR
-    if wrong.mean() > 0.5 and human.min() >= 0:
+    if are_shifted(human):
         text = f'no component is negative, the largest is {human.max():g}; store 2 n - 1'
         yield 'shifted_normals', text
         return

@@ -17,8 +17,8 @@ from torch import Tensor
 from ...classes.class_sets import IGNORED
 from ...core.errors import BadSampleError
 from ...io.map_io import missing_map, read_map
+from ...ops.known_pixels import has_value, keep_known
 from ...ops.normal_frames import check_normal_frame, convert_normals
-from ...ops.unit_vectors import normalize_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import (
     DEPTH_MAP,
@@ -29,6 +29,7 @@ from ...structures.fields import (
     get_field,
     present_fields,
 )
+from ..datasets.paired_files import warn
 
 EMPTY_CHOICES = ('keep', 'raise')
 
@@ -54,14 +55,16 @@ class LoadDenseTarget(BaseTransform):
 
     Args:
         field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
-        normal_frame (str): Axes of the vectors in the files, 'opengl' or 'opencv'. Defaults to
-            'opengl'.
+        normal_frame (str): Axes of the vectors in the files, 'opengl', 'opencv' or 'directx'.
+            Defaults to 'opengl'.
         label_map (Mapping[int, int], optional): Stored id -> class id; others stay. Defaults to
             None: what the dataset says, ``label_table`` or the stock ``label_map``.
         num_classes (int, optional): Labels, after the map, must be below, or 255. Defaults to None,
             that of the dataset.
         scale (float, optional): Of png files, see :func:`read_map`. Defaults to None.
         offset (float): Likewise. Defaults to 0.
+        missing (Sequence[float], optional): Likewise. Defaults to None, what the dataset says.
+        layer (str, optional): Of exr files, likewise. Defaults to None.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
 
     Raises:
@@ -78,6 +81,8 @@ class LoadDenseTarget(BaseTransform):
         num_classes: int | None = None,
         scale: float | None = None,
         offset: float = 0.0,
+        missing: Sequence[float] | None = None,
+        layer: str | None = None,
         backend_args: dict | None = None,
     ) -> None:
         self.field = get_field(field)
@@ -97,6 +102,8 @@ class LoadDenseTarget(BaseTransform):
         self.num_classes = num_classes
         self.scale = scale
         self.offset = offset
+        self.missing = missing
+        self.layer = layer
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -116,17 +123,22 @@ class LoadDenseTarget(BaseTransform):
             )
         path = results[field.path_key]
         array = read_map(
-            path, field.name, scale=self.scale, offset=self.offset, content=self._fetch(path)
+            path,
+            field.name,
+            scale=self.scale,
+            offset=self.offset,
+            missing=results.get('missing_depth', ()) if self.missing is None else self.missing,
+            layer=self.layer,
+            colors=results.get('label_colors'),
+            content=self._fetch(path),
         )
         self._check_size(path, array, results)
         if field.is_labels:
             array = self._convert_labels(array, results)
             self._check_labels(path, array, results)
+        array = keep_known(path, array, field)
         if self.normal_frame not in (None, 'opengl'):
             array = convert_normals(array, self.normal_frame, 'opengl')
-        if field.is_vector:
-            is_ours = array.flags.writeable and array.flags.c_contiguous
-            array = normalize_vectors(array, out=array if is_ours else None)
         results[field.key] = array
         return results
 
@@ -202,7 +214,7 @@ def relative_depth(
 
 
 class _MaskedTarget(BaseTransform):
-    """What both targets need: a mask, finite numbers in it."""
+    """What both targets need: the pixels of people that have a value."""
 
     def __init__(self, field: Field, background: float, empty: str) -> None:
         if empty not in EMPTY_CHOICES:
@@ -210,9 +222,10 @@ class _MaskedTarget(BaseTransform):
         self.field = field
         self.background = background
         self.empty = empty
+        self._has_told = False
 
     def _mask(self, results: dict) -> np.ndarray:
-        """The mask, bool (H, W)."""
+        """Where people are and the map has a value, bool (H, W)."""
         for field in (self.field, HUMAN_MASK):
             if field.key not in results:
                 raise KeyError(
@@ -225,14 +238,16 @@ class _MaskedTarget(BaseTransform):
                 f'the mask {results.get(HUMAN_MASK.path_key)} has no human pixel, in the file or '
                 "after cropping. Take the sample out, or set `empty='keep'`."
             )
-        is_finite = np.isfinite(results[self.field.key])
-        if not is_finite.all() and not is_finite[mask].all():
-            raise BadSampleError(
-                f'the {self.field.name} {results.get(self.field.path_key)} has '
-                f'{int((~is_finite[mask]).sum())} values inside the mask that are NaN or infinite. '
-                'Mend the file, or take those pixels out of the mask.'
+        known = mask & has_value(results[self.field.key], self.field)
+        lost = int(mask.sum()) - int(known.sum())
+        if lost and not self._has_told:
+            self._has_told = True
+            warn(
+                f'the {self.field.name} {results.get(self.field.path_key)} has no value at {lost} '
+                f'of {int(mask.sum())} human pixels. Such pixels are no target, here as in the '
+                'figures. This is said once; `tools/dataset/check_dense.py` counts all.'
             )
-        return mask
+        return known
 
 
 @TRANSFORMS.register_module()
@@ -250,8 +265,7 @@ class GenerateDepthTarget(_MaskedTarget):
 
     Raises:
         ValueError: If ``empty`` is another word.
-        BadSampleError: In use, if a value inside the mask is not finite, or, as ``empty`` says,
-            there is no person.
+        BadSampleError: In use, if, as ``empty`` says, there is no person.
     """
 
     def __init__(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 from mmpose.datasets import CombinedDataset
 from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset, CocoWholeBodyDataset
+from mmpose.structures.bbox import bbox_xywh2xyxy
 
 from ...core.formatting import shorten
-from ...keypoints.keypoint_sets import keypoint_fields, read_metainfo
+from ...keypoints.annotation_files import AnnotationFile, plain_number, read_json
+from ...keypoints.keypoint_sets import field_indices, keypoint_fields, read_metainfo
 from ...registry import DATASETS
-
-_DETECTION_KEYS = {'image_id', 'category_id', 'bbox', 'score'}
 
 
 def is_local(path: str) -> bool:
@@ -31,76 +32,29 @@ def check_file(argument: str, path: str, remedy: str) -> None:
         raise FileNotFoundError(f'`{argument}` of the dataset does not exist: {path}. {remedy}')
 
 
-def check_json(argument: str, path: str, keys: Sequence[str] = ()) -> None:
-    """Refuse a file that is not JSON with the lists ``keys``, or without these, not a list."""
-    try:
-        with open(path, encoding='utf-8') as file:
-            doc = json.load(file)
-    except ValueError as error:
-        with open(path, 'rb') as file:
-            start = file.read(40)
-        raise ValueError(
-            f'`{argument}` of the dataset is not JSON: {path} starts with {start!r} ({error})'
-        ) from None
-    got = sorted(doc) if isinstance(doc, dict) else type(doc).__name__
-    must = f'`{argument}` of the dataset must be a'
-    if keys and not (isinstance(doc, dict) and set(keys) <= set(doc)):
-        raise ValueError(f'{must} COCO file with the keys {list(keys)}, but {path} has {got}')
-    if not keys and not isinstance(doc, list):
-        raise ValueError(f'{must} list of detections, but {path} holds a {type(doc).__name__}')
+def warn(messages: Iterable[str]) -> None:
+    """Log what is worth a look."""
+    for text in messages:
+        print_log(text, logger='current', level=logging.WARNING)
 
 
-def check_detections(bbox_file: str, ann_file: str) -> None:
-    """Refuse a list of detections that is incomplete, or of other images than the COCO file."""
-    with open(bbox_file, encoding='utf-8') as file:
-        detections = json.load(file)
-    with open(ann_file, encoding='utf-8') as file:
-        known = {image['id'] for image in json.load(file)['images']}
-    for index, detection in enumerate(detections):
-        missing = _DETECTION_KEYS - set(detection)
-        if missing:
-            raise ValueError(f'{bbox_file}: detection {index} has no {sorted(missing)}')
-        if detection['image_id'] not in known:
-            raise ValueError(
-                f'{bbox_file}: detection {index} is of the image {detection["image_id"]}, which '
-                f'{ann_file} does not have. Use the detections of the same set of images.'
-            )
-
-
-def check_annotation(
-    path: str,
-    annotation: Mapping[str, Any],
-    image: Mapping[str, Any],
-    num_keypoints: int,
-    fields: Sequence[str],
-) -> None:
-    """Refuse an annotation of the file ``path`` that the stock reader would misread.
-
-    ``fields`` are the lists that hold its keypoints together, 3 numbers for each.
-    """
-    for key in ('width', 'height'):
-        if not image.get(key):
-            raise ValueError(
-                f'{path}: image {image["id"]} must give `{key}` in pixels, but got {image.get(key)}'
-            )
-    is_person = any(f in annotation for f in ('keypoints', *fields))
-    if 'bbox' not in annotation or not is_person:
-        return  # the stock reader leaves it out
-    where = f'{path}: annotation {annotation["id"]}'
-    if len(annotation['bbox']) != 4:
-        got = annotation['bbox']
-        raise ValueError(f'{where} must have a `bbox` [x, y, width, height], but got {got}')
-    if missing := [f'`{field}`' for field in fields if field not in annotation]:
-        raise ValueError(
-            f'{where} must have {shorten(missing)}. Use an annotation file of this vocabulary, or '
-            'the dataset of this file.'
-        )
-    count = sum(len(annotation[field]) for field in fields)
-    if count != 3 * num_keypoints:
-        raise ValueError(
-            f'{where} must have {num_keypoints} keypoints (x, y, v), {3 * num_keypoints} numbers, '
-            f'but got {count} numbers, {count / 3:g} keypoints. Give the dataset the `metainfo` of '
-            'these annotations, and `out_channels` of the head their number.'
+def read_people(
+    path: str, metainfo: Mapping[str, Any], fields: Sequence[str], with_people: bool = True
+) -> AnnotationFile:
+    """An annotation file with the keypoints of parsed ``metainfo`` in lists ``fields``."""
+    counts = dict.fromkeys(fields, metainfo['num_keypoints'])
+    if len(fields) > 1:
+        ids = field_indices('coco_wholebody')
+        counts = {field: len(ids[field]) for field in fields}
+    names = metainfo.get('keypoint_id2name') or {}
+    names = [names[index] for index in sorted(names)]
+    with get_local_path(path) as local:
+        return AnnotationFile(
+            local,
+            fields=counts,
+            names=names,
+            with_people=with_people,
+            what='`ann_file` of the dataset',
         )
 
 
@@ -139,26 +93,90 @@ class AnnotationChecks(BaseCocoStyleDataset):
                 self.bbox_file,
                 'Download the detections, or set `bbox_file=None` to use the annotated boxes.',
             )
-        try:
-            return super().load_data_list()
-        except (AssertionError, KeyError, ValueError):
-            # Which of the files, and why, is found only now: reading a large one twice takes time.
-            check_json('ann_file', self.ann_file, ('images', 'annotations'))
-            if self.bbox_file:
-                check_json('bbox_file', self.bbox_file)
-                check_detections(self.bbox_file, self.ann_file)
-            raise
+        return super().load_data_list()
+
+    def _read_file(self) -> AnnotationFile:
+        with_people = not self.bbox_file
+        file = read_people(self.ann_file, self._metainfo, self.KEYPOINT_FIELDS, with_people)
+        if file.listed:
+            self._metainfo['CLASSES'] = file.categories
+        return file
+
+    def _warn(self, file: AnnotationFile) -> None:
+        self._reasons = file.messages()
+        warn(self._reasons)
+
+    def _load_annotations(self) -> tuple[list[dict], list[dict]]:
+        """Stock's, of what :class:`AnnotationFile` reads."""
+        file = self._read_file()
+        self._warn(file)
+        by_image = defaultdict(list)
+        for person in file.people:
+            by_image[person['image_id']].append(person)
+        instances, images = [], []
+        for number, image in file.images.items():
+            if number % self.sample_interval:
+                continue
+            path = os.path.join(self.data_prefix['img'], image['file_name'])
+            image.update(img_id=number, img_path=path)
+            images.append(image)
+            for person in by_image[number]:
+                for side in (side for side in ('width', 'height') if side not in image):
+                    text = f'must give `{side}` in pixels, but got None'
+                    file.refuse(f'image {file.file_ids[number]}', text)
+                found = self.parse_data_info(dict(raw_ann_info=person, raw_img_info=image))
+                if found:
+                    instances.append(found)
+        return instances, images
+
+    def _load_detection_results(self) -> list[dict]:
+        """Stock's, of what :class:`AnnotationFile` reads; keypoints are zeros."""
+        file = self._read_file()
+        detections = read_json(self.bbox_file, '`bbox_file` of the dataset')
+        if not isinstance(detections, list):
+            raise ValueError(
+                '`bbox_file` of the dataset must be a list of detections, but '
+                f'{self.bbox_file} holds a {type(detections).__name__}'
+            )
+        for index, each in enumerate(detections):
+            keys = set(each) if isinstance(each, dict) else set()
+            if missing := {'image_id', 'category_id', 'bbox', 'score'} - keys:
+                raise ValueError(f'{self.bbox_file}: detection {index} has no {sorted(missing)}')
+            number = file.image_number(each['image_id'])
+            if number is None:
+                raise ValueError(
+                    f'{self.bbox_file}: detection {index} is of the image {each["image_id"]}, '
+                    f'which {self.ann_file} does not have. Use the detections of the same set of '
+                    'images.'
+                )
+            each['image_id'] = number
+        document = dict(
+            images=list(file.images.values()), annotations=detections, categories=file.listed
+        )
+        found = AnnotationFile(self.bbox_file, document)
+        self._warn(found)
+        count = self._metainfo['num_keypoints']
+        data_list: list[dict] = []
+        for person in found.people:
+            image = file.images[person['image_id']]
+            box = np.array(person['bbox'], dtype=np.float32).reshape(1, 4)
+            sample = dict(
+                img_id=person['image_id'],
+                img_path=os.path.join(self.data_prefix['img'], image['file_name']),
+                bbox=bbox_xywh2xyxy(box),
+                bbox_score=np.array(plain_number(person['score']), dtype=np.float32).reshape(1),
+                keypoints=np.zeros((1, count, 2), dtype=np.float32),
+                keypoints_visible=np.ones((1, count), dtype=np.float32),
+                id=len(data_list),
+            )
+            if 'width' in image and 'height' in image:
+                sample['img_shape'] = (image['height'], image['width'])
+            data_list.append(sample)
+        return data_list
 
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """One person, as the stock dataset has it, with ``img_shape``."""
         image = raw_data_info['raw_img_info']
-        check_annotation(
-            self.ann_file,
-            raw_data_info['raw_ann_info'],
-            image,
-            self._metainfo['num_keypoints'],
-            self.KEYPOINT_FIELDS,
-        )
         data_info = super().parse_data_info(raw_data_info)
         if data_info is not None:
             data_info['img_shape'] = (image['height'], image['width'])
@@ -170,7 +188,7 @@ class AnnotationChecks(BaseCocoStyleDataset):
                 f'{self.ann_file}: {len(flat)} of {len(instance_list)} annotations are left out, '
                 f'their `bbox` has no area inside the image: {shorten(flat)}'
             )
-            print_log(text, logger='current', level=logging.WARNING)
+            warn([text])
         return super()._get_topdown_data_infos(instance_list)
 
     def filter_data(self) -> list[dict]:
@@ -183,7 +201,7 @@ class AnnotationChecks(BaseCocoStyleDataset):
             )
             raise ValueError(
                 f'{self.bbox_file or self.ann_file} has no person for this dataset: {needs} is '
-                'needed. Check the file and `filter_cfg`.'
+                f'needed. {"; ".join([*self._reasons, ""])}Check the file and `filter_cfg`.'
             )
         return data_list
 
@@ -198,6 +216,11 @@ class CheckedCocoWholeBodyDataset(AnnotationChecks, CocoWholeBodyDataset):
     """Stock ``CocoWholeBodyDataset`` with :class:`AnnotationChecks`."""
 
     KEYPOINT_FIELDS = keypoint_fields('coco_wholebody')
+
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
+        """One person; the outline that stock asks for may be missing."""
+        raw_data_info['raw_ann_info'].setdefault('segmentation', None)
+        return super().parse_data_info(raw_data_info)
 
 
 class _Goliath308Reader(BaseCocoStyleDataset):

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core import fault_report
 from ...core.formatting import shorten
+from ...keypoints.annotation_files import plain_id, plain_numbers
 from ...keypoints.keypoint_sets import KeypointSet, field_indices, keypoint_fields
 from .side_faults import Finding, check_sides
 
@@ -66,6 +67,7 @@ FAULT_KINDS = {
     'face, which looks at the camera',
     'swapped_hands': 'a hand is away from its wrist, at the other one',
     'swapped_feet': 'a foot is away from its ankle, at the other one',
+    'refused': 'datasets and evaluators refuse the file',
 }
 """Kind of fault -> what it means."""
 
@@ -95,26 +97,19 @@ def show(value: object) -> str:
 
 def entry_id(entry: object, key: str = 'id') -> EntryId | None:
     """The id in an entry, None if there is no usable one."""
-    value = entry.get(key) if isinstance(entry, dict) else None
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        return value
-    return None
+    return plain_id(entry.get(key)) if isinstance(entry, dict) else None
 
 
 def to_floats(value: object) -> np.ndarray | None:
-    """A list of numbers of JSON as an array, None if it is something else."""
-    if not isinstance(value, list) or set(map(type, value)) - {int, float}:
-        return None
-    try:
-        return np.array(value, dtype=np.float64)
-    except OverflowError:  # an integer beyond the range of floats
-        return np.array([x if abs(x) < 1e300 else math.inf for x in value], np.float64)
+    """A list of numbers as the datasets read it, None if it is something else."""
+    values = plain_numbers(value)
+    return None if values is None else np.array(values, dtype=np.float64)
 
 
 def to_float(value: object) -> float:
     """A number of JSON, NaN if it is something else."""
     values = to_floats([value])
-    return math.nan if values is None else float(values[0])
+    return math.nan if values is None or len(values) != 1 else float(values[0])
 
 
 @dataclass(frozen=True)

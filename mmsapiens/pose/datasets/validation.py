@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from ...core.fault_report import Track, no_progress
-from ...keypoints.keypoint_sets import GROUPS, KeypointSet, field_indices, get_keypoint_set
+from ...keypoints.annotation_files import AnnotationFile, read_json
+from ...keypoints.keypoint_sets import (
+    GROUPS,
+    KeypointSet,
+    field_indices,
+    get_keypoint_set,
+    keypoint_fields,
+)
 from .coco_style_datasets import check_file
 from .faults import Context, EntryId, Fault, Person, entry_id, place, show, to_float
 from .side_faults import Finding
@@ -50,11 +56,20 @@ def validate_file(
     field_indices(vocabulary)  # refuses unknown names
     check_file('annotations', path, 'Check the path.')
     try:
-        with open(path, encoding='utf-8') as file:
-            document = json.load(file)
-    except (ValueError, RecursionError) as error:
-        return [Fault('not_json', path, f'it is not JSON: {error}')]
-    return validate_document(document, vocabulary, folder=folder, track=track)
+        document = read_json(path, 'the file')
+    except ValueError as error:
+        return [Fault('not_json', path, str(error))]
+    ids, names = field_indices(vocabulary), get_keypoint_set(vocabulary).keypoint_names
+    fields = {field: len(ids[field]) for field in keypoint_fields(vocabulary)}
+    others: frozenset[EntryId] = frozenset()
+    refused = []
+    if isinstance(document, dict):
+        try:
+            others = AnnotationFile(path, fields=fields, names=names).other_categories
+        except ValueError as error:
+            refused = [Fault('refused', 'file', str(error))]
+    found = validate_document(document, vocabulary, folder=folder, track=track, others=others)
+    return found + refused
 
 
 def validate_document(
@@ -63,8 +78,12 @@ def validate_document(
     *,
     folder: ImageFolder | None = None,
     track: Track = no_progress,
+    others: Container[EntryId | None] = (),
 ) -> list[Fault]:
-    """Find the faults of the content of an annotation file; see :func:`validate_file`."""
+    """Find the faults of the content of an annotation file; see :func:`validate_file`.
+
+    Entries of the categories ``others`` are not looked at.
+    """
     field_indices(vocabulary)  # refuses unknown names
     keypoint_set = get_keypoint_set(vocabulary)
     if not isinstance(document, dict):
@@ -97,7 +116,7 @@ def validate_document(
     for index, annotation in enumerate(track(people, 'annotations')):
         where = place('annotations', index, annotation)
         faults += _check_entry(where, annotation, 'duplicate_annotation_id', first)
-        if not isinstance(annotation, dict):
+        if not isinstance(annotation, dict) or entry_id(annotation, 'category_id') in others:
             continue
         # Numbers near the end of the range overflow.
         with np.errstate(over='ignore', invalid='ignore'):

@@ -106,7 +106,7 @@ def test_a_further_field_has_a_folder_of_its_name(tmp_path):
             '`data_prefix` must have keys of .*Set `fields`',
         ),
         (dict(suffixes=dict(depth='.npy')), KeyError, '`suffixes` must have'),
-        (dict(vocabulary='atr'), KeyError, r'`vocabulary`\) must be one of'),
+        (dict(vocabulary='mhp'), KeyError, r'`vocabulary`\) must be one of'),
         (dict(field=()), TypeError, 'field'),
         (
             dict(metainfo=dict(classes=['a'], flip_pairs=[(0, 1)])),

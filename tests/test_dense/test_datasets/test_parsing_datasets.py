@@ -128,7 +128,7 @@ def test_suffixes_are_those_of_stock_arguments(tmp_path):
     [
         (LIPPartsDataset, dict(split='test'), ValueError, r"one of \['train', 'val'\]"),
         (CIHPDataset, dict(split='test'), ValueError, "'train', 'val'"),
-        (LIPPartsDataset, dict(vocabulary='atr'), KeyError, 'goliath28'),
+        (LIPPartsDataset, dict(vocabulary='mhp'), KeyError, 'goliath28'),
         (LIPPartsDataset, dict(vocabulary='cihp'), ValueError, 'can stay'),
         (
             LIPPartsDataset,

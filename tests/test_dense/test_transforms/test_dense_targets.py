@@ -9,7 +9,7 @@ from mmsapiens.dense.transforms.targets import relative_depth
 def sample():
     return dict(
         gt_depth_map=np.float32([[4.0, 2.0, 3.0, np.inf]]),
-        gt_normal_map=np.ones((1, 4, 3), np.float32),
+        gt_normal_map=np.full((1, 4, 3), 0.6, np.float32),
         gt_human_mask=np.uint8([[1, 1, 1, 0]]),
     )
 
@@ -34,7 +34,7 @@ def test_depth_without_range_is_no_target():
 
 def test_normals_outside_the_mask_are_zero():
     normals = GenerateNormalTarget()(sample())['gt_normal_map']
-    assert normals[0, :, 0].tolist() == [1, 1, 1, 0]
+    assert (normals[0, :, 0] > 0).tolist() == [True, True, True, False]
 
 
 @pytest.mark.parametrize('step', [GenerateDepthTarget, GenerateNormalTarget])
@@ -45,14 +45,23 @@ def test_no_person(step):
         step(empty='raise')(results)
 
 
-@pytest.mark.parametrize('value', [np.nan, np.inf])
+@pytest.mark.parametrize('value', [np.nan, np.inf, 0, -1])
 @pytest.mark.parametrize('step', [GenerateDepthTarget, GenerateNormalTarget])
-def test_numbers_inside_the_mask_must_be_finite(step, value):
-    results = sample()
-    results['gt_depth_map'][0, 1] = value
-    results['gt_normal_map'][0, 1, 1] = value
-    with pytest.raises(BadSampleError, match='has 1 values inside the mask'):
-        step()(results)
+def test_pixels_without_a_value_are_no_target_and_told_once(step, value, monkeypatch):
+    told = []
+    monkeypatch.setattr('mmsapiens.dense.transforms.targets.warn', told.append)
+    step = step()
+    for _ in range(2):
+        results = sample()
+        results['gt_depth_map'][0, 1] = value
+        results['gt_normal_map'][0, 1] = value
+        results = step(results)
+    if step.field.is_vector:
+        assert results['gt_normal_map'][0].any(axis=-1).tolist() == [True, False, True, False]
+    else:
+        assert results['gt_depth_map'].tolist() == [[1, -1, 0, -1]]
+    (message,) = told
+    assert 'no value at 1 of 3 human pixels' in message
 
 
 def test_missing_maps_and_bad_settings_are_named():

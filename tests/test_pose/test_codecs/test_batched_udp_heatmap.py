@@ -8,6 +8,7 @@ from parity import Case
 
 from mmsapiens.ops import udp_decoding, udp_encoding
 from mmsapiens.ops.udp_decoding import (
+    BORDERS,
     NO_PEAK,
     blur_matrix,
     blurred_maximum,
@@ -28,7 +29,8 @@ def stock():
 
 @pytest.fixture
 def ours():
-    return BatchedUDPHeatmap(**SIZES, sigma=3)
+    """Ours with the numbers of stock, also at the border of the map."""
+    return BatchedUDPHeatmap(**SIZES, sigma=3, border='stock')
 
 
 def people(count=20, spread=0.3, seed=0):
@@ -61,7 +63,7 @@ def test_encoding_equals_the_reference(name):
 
 def test_decoding_equals_the_reference():
     case = Case('pose_codec')
-    codec = KEYPOINT_CODECS.build(dict(case.config['B'], type='BatchedUDPHeatmap'))
+    codec = KEYPOINT_CODECS.build(dict(case.config['B'], type='BatchedUDPHeatmap', border='stock'))
     keypoints, scores = codec.batch_decode(case['inputs/decodeB.heatmaps'])
     expected = case['outputs/decodeB.scores'].nan_to_num(0).numpy()
     np.testing.assert_allclose(np.stack(scores), expected, atol=case.tolerance['scores_atol'])
@@ -164,7 +166,7 @@ def test_decoding_equals_stock_where_the_logarithm_is_clipped(stock, ours):
 @pytest.mark.parametrize('kernel', [3, 11, 17])
 def test_blur_kernel_is_a_parameter(kernel):
     stock = UDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel)
-    ours = BatchedUDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel)
+    ours = BatchedUDPHeatmap(**SIZES, sigma=3, blur_kernel_size=kernel, border='stock')
     heatmaps = stock.encode(people(spread=0)[0])['heatmaps']
     difference = in_heatmap_pixels(ours.decode(heatmaps)[0] - stock.decode(heatmaps)[0])
     assert abs(difference).max() < TOLERANCE
@@ -248,6 +250,76 @@ def test_peaks_at_the_border_equal_stock(stock, ours, x, y):
     assert abs(in_heatmap_pixels(difference)).max() < TOLERANCE
 
 
+def bells(points, size_wh, sigma):
+    """Heatmaps as the network is trained to give them, (1, N, H, W), points in their pixels."""
+    weights = torch.ones(1, len(points))
+    return udp_encoding.draw_batch(torch.tensor(points)[None].float(), weights, size_wh, sigma)
+
+
+def border_points(width, height, reach=7.0, step=0.25):
+    """Every place at the four borders and in the corners, at fractions of a pixel."""
+    depths = np.arange(-1, reach, step)
+    middle = np.full_like(depths, 0.3)
+    sides = [(depths, height / 2 + middle), (width - 1 - depths, height / 2 + middle)]
+    sides += [(width / 2 + middle, depths), (width / 2 + middle, height - 1 - depths)]
+    sides += [(depths, depths + 0.4), (width - 1 - depths, height - 1.4 - depths)]
+    return np.concatenate([np.stack(side, axis=1) for side in sides])
+
+
+# Heatmaps of networks with inputs 192, 256 and 768 wide, and of the released models.
+@pytest.mark.parametrize('kernel', [1, 3, 11, 17])
+@pytest.mark.parametrize('size_wh, sigma', [((48, 64), 2), ((64, 64), 3), ((192, 256), 6)])
+def test_peaks_at_the_border_are_found(size_wh, sigma, kernel):
+    points = border_points(*size_wh)
+    last_wh = size_wh[0] - 1, size_wh[1] - 1
+    found, scores = decode_udp_heatmaps(bells(points, size_wh, sigma), last_wh, kernel)
+    np.testing.assert_allclose(found[0], points, atol=1e-3)
+    assert (scores > 0.8).all()
+
+
+@pytest.mark.parametrize('kernel, off', [(11, [-2.0, 9.8, 14.7]), (17, [-2.0, 12.3, 16.7])])
+def test_stock_is_off_at_the_border(kernel, off):
+    # Pixels of an input 768 wide, as docs/inference.md says.
+    points = np.array([[x * 191 / 767, 100.0] for x in (2, 3, 12)])
+    maps = bells(points, (192, 256), 6)
+    stock = UDPHeatmap((768, 1024), (192, 256), sigma=6, blur_kernel_size=kernel)
+    np.testing.assert_allclose(stock.decode(maps[0].numpy())[0][0, :, 0], off, atol=0.06)
+    found, _ = decode_udp_heatmaps(maps, (768, 1024), kernel, border='stock')
+    np.testing.assert_allclose(found[0, :, 0], off, atol=0.06)
+    found, _ = decode_udp_heatmaps(maps, (768, 1024), kernel)
+    np.testing.assert_allclose(found[0, :, 0] * 767 / 768, [2, 3, 12], atol=1e-3)
+
+
+def test_the_border_rule_leaves_the_inner_peaks_as_they_are():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(6.6, (40.4, 56.4), (100, 2))
+    maps = bells(points, (48, 64), 2) + torch.from_numpy(rng.normal(0, 0.02, (1, 100, 64, 48)))
+    fitted, stock = (decode_udp_heatmaps(maps, (192, 256), border=way)[0] for way in BORDERS)
+    assert torch.equal(fitted, stock)
+
+
+def test_noise_moves_peaks_at_the_border_less_than_zeros_do():
+    rng = np.random.default_rng(0)
+    points = np.stack([rng.uniform(0, 5, 300), rng.uniform(12, 116, 300)], axis=1)
+    maps = 0.6 * bells(points, (96, 128), 6)
+    maps += torch.from_numpy(rng.normal(0, 0.02, maps.shape)).float()
+    errors = {}
+    for way in BORDERS:
+        found, _ = decode_udp_heatmaps(maps, (95, 127), border=way)
+        errors[way] = np.median(np.linalg.norm(found[0].numpy() - points, axis=1))
+    assert errors['fit'] < 0.15 < 0.6 < errors['stock']
+
+
+def test_a_few_pixels_at_the_border_are_no_parabola():
+    maps = torch.zeros(1, 4, 64, 48)
+    maps[0, 0, 0, 0] = 1  # a single pixel
+    maps[0, 1, :, 0] = 1  # a line
+    maps[0, 2] = 0.2  # constant
+    maps[0, 3, 0, 20] = 80
+    points, _ = decode_udp_heatmaps(maps, (47, 63))
+    np.testing.assert_allclose(points[0], [[0, 0], [0, 0], [0, 0], [20, 0]], atol=1e-6)
+
+
 def test_encoding_then_decoding_gives_the_points_back(ours):
     keypoints, _ = people(spread=0)
     keypoints = keypoints.clip(20, 170)
@@ -264,6 +336,7 @@ def test_encoding_then_decoding_gives_the_points_back(ours):
     [
         (dict(sigma=0), '`sigma` must be positive'),
         (dict(blur_kernel_size=4), 'must be odd and positive, but got 4'),
+        (dict(border='zeros'), "`border` must be one of .*'fit', 'stock'.*but got 'zeros'"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

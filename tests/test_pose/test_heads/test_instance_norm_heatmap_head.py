@@ -249,8 +249,8 @@ def test_targets_of_another_size_are_refused():
 def test_fused_flip_test_equals_stock(model, case):
     data = preprocess(model, case)
     results = []
-    for kind in ('UDPHeatmap', 'BatchedUDPHeatmap'):
-        model.head.decoder = KEYPOINT_CODECS.build(dict(case.config['head']['decoder'], type=kind))
+    for kind in (dict(type='UDPHeatmap'), dict(type='BatchedUDPHeatmap', border='stock')):
+        model.head.decoder = KEYPOINT_CODECS.build({**case.config['head']['decoder'], **kind})
         model.test_cfg = dict(flip_test=True, flip_mode='heatmap')
         with torch.no_grad():
             results.append(model(data['inputs'], data['data_samples'], mode='predict'))
