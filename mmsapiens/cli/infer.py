@@ -121,7 +121,8 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK
 @click.option('--random-weights', is_flag=True, hidden=True)
 @run_options
 def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **options: Any) -> int:
-    """Run tasks on INPUTS: images, folders, patterns, URLs, videos, webcam.
+    """Run tasks on INPUTS: images, folders, patterns, URLs, videos, streams, webcam, and
+    text files with one of these in each line.
 
     Results go to a folder. The same command again continues where it was stopped, and makes
     nothing twice. Ctrl-C keeps what is done.

@@ -74,12 +74,14 @@ def inputs_have(inputs: tuple[str, ...], options: Mapping[str, Any]) -> dict[str
 
 
 def _may_be_video(text: str, recursive: bool) -> bool:
-    from ..io.listing import list_folder
+    from ..io.listing import LIST_SUFFIXES, list_folder, read_list
     from ..io.videos import is_video_file
 
     path = Path(text).expanduser()
     if path.is_dir():
         return any(map(is_video_file, list_folder(path, recursive=recursive)))
+    if path.suffix in LIST_SUFFIXES and path.is_file():
+        return any(_may_be_video(line, recursive) for line in read_list(path))
     if path.exists():
         return is_video_file(path)
     if glob.has_magic(text) and '://' not in text:

@@ -19,11 +19,26 @@ from . import missing_modules
 REMEDIES = {
     'yapf_third_party._ylib2to3.pgen2.driver': 'fix_load_grammar',
     'mmcv.image.photometric': 'fix_adjust_hue',
+    'mmpose.datasets.datasets.wholebody3d.ubody3d_dataset': 'fix_array_of_one',
+    'mmpose.models.distillers.dwpose_distiller': 'fix_paths_of_distillers',
     'mmpose.visualization.opencv_backend_visualizer': 'fix_draw_circles',
-    'mmengine.runner.checkpoint': 'register_local_loader',
+    'mmengine.config.utils': 'fix_lazy_configs',
+    'mmengine.runner.checkpoint': 'fix_checkpoint_loading',
     'mmengine._strategy.fsdp': 'fix_optim_state_order',
     'mmseg.apis.mmseg_inferencer': 'fix_inferencer',
+    'mmseg.datasets.transforms.transforms': 'fix_albumentations',
+    'mmseg.engine.optimizers.layer_decay_optimizer_constructor': 'fix_layer_decay',
+    'mmseg.models.losses.cross_entropy_loss': 'fix_class_weights',
+    'mmpretrain.datasets.transforms.processing': 'fix_albumentations',
+    'mmpretrain.evaluation.metrics.retrieval': 'fix_numpy_names',
     'mmpretrain.utils.dependency': 'fix_multimodal',
+    'mmdet.datasets.transforms.transforms': 'fix_albumentations',
+    'mmdet.evaluation.functional.ytviseval': 'fix_numpy_names',
+    'cityscapesscripts.evaluation.evalInstanceLevelSemanticLabeling': 'fix_numpy_names',
+    'cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling': 'fix_numpy_names',
+    'lvis.eval': 'fix_numpy_names',
+    'matplotlib.backends.backend_agg': 'fix_canvas',
+    'scipy.interpolate': 'fix_interp2d',
 }
 """Module -> the function of :mod:`.remedies` that mends it once it is imported."""
 

@@ -21,7 +21,6 @@ from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..io.videos import camera_number
 from ..models.archs import SAPIENS_ARCHS
 from ..models.tasks import DEFAULT_MODEL, TASKS, Task, get_task, model_size
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
@@ -217,12 +216,13 @@ class SapiensInferencer:
         Raises:
             FrameError: With the image's name, if something went wrong.
         """
+        source = open_source(inputs, read)
         return self._results(
-            open_source(inputs, read).items(),
+            source.items(),
             self._box_source(people, fallback),
             self._temporal(track, smooth),
             strict,
-            _is_camera(inputs),
+            source.is_live,
         )
 
     def run(
@@ -284,7 +284,7 @@ class SapiensInferencer:
         if on_start is not None:
             on_start(source.length)
         results = self._results(
-            source.items(folder.progress), boxes, temporal, strict, _is_camera(inputs)
+            source.items(folder.progress), boxes, temporal, strict, source.is_live
         )
         return write_results(folder, results, temporal, on_item)
 
@@ -405,11 +405,6 @@ class SapiensInferencer:
                 del item
         if are_frames == {False}:
             warnings.warn('`track` and `smooth` changed nothing: no input is a video', stacklevel=2)
-
-
-def _is_camera(inputs: Any) -> bool:
-    is_name = isinstance(inputs, str) and camera_number(inputs) is not None
-    return is_name or isinstance(inputs, int)
 
 
 def _model_name(network: Any) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.atomic_files import remove_unfinished
 from ..core.folder_lock import lock_folder
-from ..io.sources import Progress
+from ..io.sources import Progress, can_come_again
 from ..structures.results import ImageResult, ReadFailure
 from .manifest import Entry, Manifest
 from .video_segments import VideoSegments, read_segments
@@ -125,7 +125,7 @@ class OutputFolder:
     def _is_noted(self, name: str, source: str, style: Mapping[str, Any]) -> bool:
         """Whether there is a line for the same input, drawn in the same way."""
         entry = self.manifest.entries.get(name)
-        if entry is None or not _can_come_again(source):
+        if entry is None or not can_come_again(source):
             return False
         is_same = (entry.status, entry.source, entry.stamp) == ('done', source, _stamp(source))
         return is_same and style.items() <= (entry.style or {}).items()
@@ -298,7 +298,7 @@ class OutputFolder:
         partial = []
         if self._open is not None:
             source = self._open.entry.source
-            if _can_come_again(source):
+            if can_come_again(source):
                 self._open.close_segment(self._key(source))
                 partial.append(self._open.entry)
                 self._open = None
@@ -323,11 +323,6 @@ class OutputFolder:
 def _indices(frames: Mapping[str, int] | None) -> range:
     """Of the frames of an entry; none of an image."""
     return range(frames['first'], frames['last'] + 1, frames['step']) if frames else range(0)
-
-
-def _can_come_again(source: str) -> bool:
-    """Whether a source means the same image in another run."""
-    return not source.startswith(('array ', 'webcam:'))
 
 
 def _stamp(source: str) -> list[int] | None:

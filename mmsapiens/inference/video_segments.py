@@ -22,6 +22,8 @@ from ..core.atomic_files import atomic_open, atomic_write
 
 CLOCK = 90_000
 """Ticks of a second."""
+BT709, LIMITED = 1, 1
+"""Colors of what we write, as files number them: primaries, transfer and matrix, and range."""
 _CODECS = {
     'libx264': {'crf': '20', 'preset': 'veryfast', 'bf': '0'},
     'mpeg4': {'qscale': '3', 'bf': '0'},
@@ -72,6 +74,7 @@ class VideoSegments:
             self._start(image)
         assert self._size_wh is not None
         frame = av.VideoFrame.from_ndarray(_fit(image, self._size_wh), format='rgb24')
+        frame = frame.reformat(format='yuv420p', dst_colorspace=BT709, dst_color_range=LIMITED)
         step = round(CLOCK / self.fps)
         pts = self._pts + step if time_s is None else round(time_s * CLOCK)
         self._pts = frame.pts = max(pts, self._pts + 1)
@@ -95,7 +98,11 @@ class VideoSegments:
         )
         self._stream.width, self._stream.height = self._size_wh
         self._stream.pix_fmt = 'yuv420p'
-        self._stream.codec_context.time_base = Fraction(1, CLOCK)
+        context = self._stream.codec_context
+        context.time_base = Fraction(1, CLOCK)
+        # Without, players guess by the size of the image.
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = LIMITED
 
     def close_segment(self, note: Mapping[str, Any]) -> None:
         """End a segment; it counts once its note is written: what the next run continues with."""

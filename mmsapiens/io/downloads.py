@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ..core.errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
 _URL = re.compile(r'([a-z][a-z0-9+.-]+)://', re.IGNORECASE)
-_SCHEMES = ('http', 'https')
+_FILES = ('http', 'https')
+_STREAMS = ('rtsp', 'rtsps', 'rtmp', 'rtmps', 'rtp', 'udp', 'tcp', 'srt')
 _CHUNK = 1 << 16
+_HEAD = 512
+_STREAM_TYPES = ('multipart/', 'mpegurl', 'dash+xml')
+"""Parts of the content type of cameras and of playlists."""
 
 
 def is_url(text: str) -> bool:
@@ -18,14 +23,38 @@ def is_url(text: str) -> bool:
 
 
 def check_url(url: str) -> None:
-    """Refuse URLs that are neither http nor https, by a ValueError."""
+    """Refuse URLs of other kinds by a ValueError."""
     match = _URL.match(url)
-    if match is None or match[1].lower() not in _SCHEMES:
-        raise ValueError(f'a URL must start with one of {_SCHEMES}, but got {url!r}')
+    if match is None or match[1].lower() not in _FILES + _STREAMS:
+        raise ValueError(f'a URL must start with one of {_FILES + _STREAMS}, but got {url!r}')
 
 
-def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
-    """Download a file into memory; a ReadError if that is too much, or less than announced."""
+def is_stream_url(url: str) -> bool:
+    """Whether a URL can only be a stream."""
+    match = _URL.match(url)
+    return match is not None and match[1].lower() in _STREAMS
+
+
+def without_login(url: str) -> str:
+    """A URL without user and password, for names and messages."""
+    return re.sub(r'(?<=://)[^/?#]*@', '', url)
+
+
+def gives_stream(url: str, options: ReadOptions = DEFAULTS) -> bool:
+    """Whether a web address answers with a stream, soon."""
+    try:
+        hasty = replace(options, timeout_s=min(5.0, options.timeout_s))
+        return fetch(url, hasty, whole=False) is None
+    except ReadError:
+        return False
+
+
+def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> bytes | None:
+    """Download a file into memory, or its beginning if not ``whole``.
+
+    None if it is a stream: a camera, a playlist, a broadcast without end. A ReadError if it is too
+    much, or less than announced.
+    """
     import requests
 
     check_url(url)
@@ -38,16 +67,31 @@ def fetch(url: str, options: ReadOptions = DEFAULTS) -> bytes:
     try:
         with requests.get(url, stream=True, timeout=options.timeout_s) as response:
             response.raise_for_status()
-            announced = response.headers.get('Content-Length', '')
-            if announced.isdigit() and int(announced) > limit:
+            kind = response.headers.get('Content-Type', '').lower()
+            if any(part in kind for part in _STREAM_TYPES):
+                return None
+            length = response.headers.get('Content-Length', '')
+            if length.isdigit() and int(length) > limit:
                 raise ReadError(too_large)
             response.raw.enforce_content_length = True
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.iter_content(_CHUNK if length else _HEAD):
                 content += chunk
+                if len(content) <= _CHUNK and _is_stream(bytes(content[:_HEAD]), bool(length)):
+                    return None
                 if len(content) > limit:
                     raise ReadError(too_large)
+                if not whole:
+                    break
     except requests.RequestException as error:
         raise ReadError(
             f'{url} cannot be downloaded: {error}. Check the address and the connection.'
         ) from error
     return bytes(content)
+
+
+def _is_stream(head: bytes, has_length: bool) -> bool:
+    """Whether a file starts like a playlist, or, where its length is unknown, like a broadcast."""
+    if head.startswith(b'#EXTM3U') or b'<MPD' in head:
+        return True
+    is_packets = head[:1] == head[188:189] == b'G'  # of an MPEG transport stream
+    return not has_length and (is_packets or head.startswith((b'FLV', b'\x1a\x45\xdf\xa3')))

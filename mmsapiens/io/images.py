@@ -35,8 +35,10 @@ _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
 
-def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
-    """Decode a file, upright; of several frames or pages the first one.
+def decode_image(
+    content: bytes, source: str, options: ReadOptions = DEFAULTS, *, upright: bool = True
+) -> NDArray:
+    """Decode a file, ``upright`` or as it is stored; of several frames or pages the first one.
 
     ``source`` is its path or URL, for a ReadError if it is empty, cut short, damaged, too large, of
     an unknown format or no image.
@@ -51,8 +53,8 @@ def decode_image(content: bytes, source: str, options: ReadOptions = DEFAULTS) -
             f'({options.max_pixels}). Make it smaller, or raise the limit if you trust the file.'
         )
     if header.mode in _OPENCV_MODES.get(header.format or '', ()):
-        return _decode_opencv(content, header, source, options)
-    return image_to_bgr(header, source, options)
+        return _decode_opencv(content, header, source, options, upright)
+    return image_to_bgr(header, source, options, upright=upright)
 
 
 def cut_format(content: bytes) -> str | None:
@@ -83,7 +85,7 @@ def _open(content: bytes, source: str) -> Image.Image:
     # Damaged headers end in whatever the parsers of Pillow meet.
     except Exception as error:
         reason = f'its header is damaged ({error}). {AGAIN}'
-    raise ReadError(f'{source} cannot be read: {reason}')
+    raise ReadError(f'{source} cannot be decoded: {reason}')
 
 
 def _foreign_reason(content: bytes) -> str:
@@ -91,6 +93,8 @@ def _foreign_reason(content: bytes) -> str:
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
         remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
         return f'HEIC needs a decoder. {remedy}'
+    if content.startswith((b'\xff\x0a', b'\0\0\0\x0cJXL ')):
+        return 'JPEG XL has no decoder here. Export the image as PNG or JPEG.'
     if content.startswith(LFS_START):
         remedy = 'Fetch the files with `git lfs pull`.'
         return f'it is a pointer of Git LFS instead of the image. {remedy}'
@@ -100,11 +104,13 @@ def _foreign_reason(content: bytes) -> str:
 
 
 def _decode_opencv(
-    content: bytes, header: Image.Image, source: str, options: ReadOptions
+    content: bytes, header: Image.Image, source: str, options: ReadOptions, upright: bool
 ) -> NDArray:
     if cut_format(content):  # OpenCV fills what is missing of a JPEG with gray
         _load(header, source)
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    if not upright:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
         array = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
@@ -123,10 +129,13 @@ def _load(image: Image.Image, source: str) -> None:
         raise ReadError(f'{source} was cut short or is damaged ({error}). {AGAIN}') from error
 
 
-def image_to_bgr(image: Image.Image, source: str, options: ReadOptions = DEFAULTS) -> NDArray:
+def image_to_bgr(
+    image: Image.Image, source: str, options: ReadOptions = DEFAULTS, *, upright: bool = True
+) -> NDArray:
     """An image of Pillow, of any mode, as BGR, uint8 (H, W, 3), turned as its EXIF says."""
     _load(image, source)
-    image = ImageOps.exif_transpose(image)
+    if upright:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith('I;16'):
         array = np.asarray(image).astype(np.uint16)
     elif image.mode in ('I', 'F'):

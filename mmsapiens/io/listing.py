@@ -9,12 +9,17 @@ from pathlib import Path
 
 from PIL import Image
 
-_VIDEOS = '.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv'
+_VIDEOS = """
+.3g2 .3gp .asf .avi .dv .f4v .flv .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts
+.mxf .ogv .qt .ts .vob .webm .wmv .y4m
+"""
 _OTHERS = '.bufr .emf .eps .fit .fits .grib .h5 .hdf .pdf .ps .wmf'
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 """Of images that have maps beside them."""
 PLAIN_IMAGE_SUFFIXES = (*IMAGE_SUFFIXES, '.bmp', '.tif', '.tiff')
 """Of images without targets."""
+LIST_SUFFIXES = ('.txt', '.lst')
+"""Of files with a path in each line."""
 VIDEO_SUFFIXES = frozenset(_VIDEOS.split())
 _NOT_IMAGES = VIDEO_SUFFIXES.union(_OTHERS.split())
 _MORE_IMAGES = frozenset(('.heic', '.heif', '.avif', '.jpg', '.png'))
@@ -35,22 +40,45 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
 
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
     """Images and videos of a folder, in the order of their paths, without hidden ones and those in
-    ``exclude``; links to folders are not followed.
+    ``exclude``. Links to folders are followed last, and no folder is read twice; those that lead
+    nowhere and folders that may not be read are in the list, to fail as inputs.
     """
-    found = []
-    left_out = exclude.resolve() if exclude is not None else None
-    for place, folders, files in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if recursive and not name.startswith('.') and Path(place, name).resolve() != left_out
-        ]
-        found += [
-            Path(place, name)
-            for name in files
-            if not name.startswith('.') and (is_image_name(name) or is_video_name(name))
-        ]
+    found: list[Path] = []
+    unread: list[OSError] = []
+    seen = {os.path.realpath(exclude)} if exclude is not None else set()
+    tops = [folder]
+    for top in tops:  # which grows
+        for place, folders, files in os.walk(top, onerror=unread.append):
+            real = os.path.realpath(place)
+            if real in seen and place != str(folder):
+                folders.clear()
+                continue
+            seen.add(real)
+            folders[:] = sorted(f for f in folders if recursive and not f.startswith('.'))
+            tops += [Path(place, name) for name in folders if os.path.islink(Path(place, name))]
+            shown = [Path(place, name) for name in files if not name.startswith('.')]
+            found += [p for p in shown if is_image_name(p) or is_video_name(p) or _is_lost(p)]
+    found += [Path(error.filename) for error in unread]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def _is_lost(path: Path) -> bool:
+    """Whether it is a link to what may have been a folder and is not there."""
+    return not path.suffix and path.is_symlink() and not path.exists()
+
+
+def read_list(path: Path) -> list[str]:
+    """Lines of a text file with an input in each: as from here, or else beside the file."""
+    content = path.read_bytes()
+    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    lines = content.decode(encoding, 'surrogateescape').splitlines()
+    texts = [line.strip().strip('"') for line in lines]
+    beside = [str(path.parent / text) for text in texts]
+    return [
+        other if not os.path.exists(text) and os.path.exists(other) else text
+        for text, other in zip(texts, beside)
+        if text and not text.startswith('#')
+    ]
 
 
 def glob_root(pattern: str) -> Path:
@@ -78,10 +106,20 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
 
 
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
-    """Files that match a pattern, sorted, without those in ``exclude`` unless it begins there."""
+    """Files that match a pattern, sorted, without those in ``exclude`` unless it begins there.
+
+    A folder that links lead to as well is read once.
+    """
     paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:
         left_out, root = exclude.resolve(), glob_root(pattern).resolve()
         if left_out not in (root, *root.parents):
             paths = [p for p in paths if left_out not in p.resolve().parents]
-    return sorted(paths, key=lambda path: path.parts)
+    shortest: dict[tuple[str, str], Path] = {}
+    for path in sorted(paths, key=lambda path: (_is_linked(path), len(path.parts), path.parts)):
+        shortest.setdefault((os.path.realpath(path.parent), path.name), path)
+    return sorted(shortest.values(), key=lambda path: path.parts)
+
+
+def _is_linked(path: Path) -> bool:
+    return os.path.realpath(path.parent) != os.path.abspath(path.parent)

@@ -9,8 +9,10 @@ pattern (``*.jpg``)     path below what is in front of the first wildcard
 http, https             last part of the URL, without the suffix
 array, Pillow image     array_000000, array_000001, ...
 video file              its stem, then the frame: clip/000012
-'webcam', 'webcam:1'    webcam_0/000012
+rtsp, udp, ... streams  last part of the URL, then the frame: stream1/000012
+'webcam:1', '1', 1      webcam_1/000012
 list, iterator          of these, in their order
+text file               of these, one a line
 ======================  ==================================================
 """
 
@@ -31,20 +33,24 @@ from PIL import Image as PILImage
 
 from ..core.errors import MissingInputError, ReadError
 from ..structures.results import Image, LazyImage, ReadFailure
-from .downloads import check_url, fetch, is_url
+from .downloads import check_url, fetch, gives_stream, is_stream_url, is_url, without_login
 from .images import array_to_bgr, decode_image, image_to_bgr
-from .listing import check_results_apart, glob_root, is_video_name, list_folder, list_pattern
+from .listing import (
+    LIST_SUFFIXES,
+    check_results_apart,
+    glob_root,
+    is_video_name,
+    list_folder,
+    list_pattern,
+    read_list,
+)
+from .live import camera_number, read_camera, read_stream
 from .names import OutputNames, name_of_path, name_of_url
 from .read_options import ReadOptions
-from .videos import (
-    VideoFrame,
-    VideoReader,
-    camera_number,
-    is_video_content,
-    is_video_file,
-    read_camera,
-)
+from .videos import VideoFrame, VideoReader, is_video_content, is_video_file
 
+ARRAY, CAMERA, STREAM = 'array ', 'webcam:', 'stream:'
+"""Start of the sources of what is no file and no web address."""
 Items = Iterator[Image | LazyImage | ReadFailure]
 _UNKNOWN = (
     '`inputs` must be a path, folder, pattern, URL, camera, numpy array, Pillow image, or a list '
@@ -71,12 +77,26 @@ class Source:
     def __init__(self, inputs: Any, options: ReadOptions, exclude: Path | None = None) -> None:
         self.inputs, self.options, self.exclude = inputs, options, exclude
         self._files: list[tuple[Path, Path]] | None = None
-        if isinstance(inputs, (str, os.PathLike)):
+        listed = _lines_of(inputs)
+        if listed is None and isinstance(inputs, (str, os.PathLike)):
             self._files = self.find_files(inputs)
-        elif isinstance(inputs, Sequence):
-            for item in inputs:
+        elif listed or isinstance(inputs, Sequence):
+            for item in listed or inputs:
                 if isinstance(item, (str, os.PathLike)):
                     self._check_apart(os.fspath(item))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a camera or a stream, of which only the newest frame is given."""
+        inputs = self.inputs
+        if isinstance(inputs, (int, np.integer)):
+            return True
+        if not isinstance(inputs, (str, os.PathLike)):
+            return False
+        text = os.fspath(inputs)
+        if is_url(text):
+            return is_stream_url(text) or gives_stream(text, self.options)
+        return camera_number(text) is not None
 
     @property
     def length(self) -> int | None:
@@ -113,7 +133,7 @@ class Source:
         if is_url(text):
             check_url(text)
             return None
-        if camera_number(text) is not None and not os.path.exists(text):
+        if camera_number(text) is not None:
             return None
         self._check_apart(text)
         path = Path(text).expanduser()
@@ -154,7 +174,9 @@ class _Reader:
         elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
             yield from self.camera(int(item))
         elif isinstance(item, (str, os.PathLike)):
-            yield from self.text(item)
+            lines = _lines_of(item)
+            for one in [item] if lines is None else lines:
+                yield from self.text(one)
         elif isinstance(item, PILImage.Image):
             yield from self.array(partial(image_to_bgr, item))
         elif isinstance(item, np.ndarray):
@@ -169,10 +191,7 @@ class _Reader:
     def text(self, item: str | os.PathLike[str]) -> Items:
         text = os.fspath(item)
         if is_url(text):
-            check_url(text)
-            suffix = Path(text.split('?')[0]).suffix
-            name = self.names.take(name_of_url(text), suffix, is_video_name(suffix))
-            yield from self.url(text, name)
+            yield from self.address(text)
             return
         try:
             files = self.source.find_files(item)
@@ -181,6 +200,17 @@ class _Reader:
             yield ReadFailure(self.names.take(name_of_path(path), path.suffix), text, str(error))
         else:
             yield from self.camera(camera_number(text) or 0) if files is None else self.files(files)
+
+    def address(self, url: str) -> Items:
+        suffix, shown = Path(url.split('?')[0]).suffix, without_login(url)
+        is_stream = is_stream_url(url)
+        name = self.names.take(name_of_url(url), suffix, is_stream or is_video_name(suffix))
+        try:
+            check_url(url)
+        except ValueError as error:
+            yield ReadFailure(name, shown, str(error))
+        else:
+            yield from self.stream(url, name) if is_stream else self.url(url, name)
 
     def files(self, files: Iterable[tuple[Path, Path]]) -> Items:
         for path, root in files:
@@ -203,7 +233,9 @@ class _Reader:
         except ReadError as error:
             yield ReadFailure(name, url, str(error))
             return
-        if is_video_content(content[:16]):
+        if content is None:
+            yield from self.stream(url, name)
+        elif is_video_content(content[:16]):
             yield from self.video(content, name, url, first)
         else:
             yield LazyImage(name, url, partial(decode_image, content, url, self.options))
@@ -222,26 +254,47 @@ class _Reader:
             yield ReadFailure(name, source, f'{source} cannot be read: {error}')
 
     def camera(self, number: int) -> Items:
-        name, source = self.names.take(f'webcam_{number}', is_folder=True), f'webcam:{number}'
+        name, source = self.names.take(f'webcam_{number}', is_folder=True), f'{CAMERA}{number}'
+        yield from self.live(read_camera(number, self.options), name, source)
+
+    def stream(self, url: str, name: str) -> Items:
+        shown = without_login(url)
+        yield from self.live(read_stream(url, shown, self.options), name, f'{STREAM}{shown}')
+
+    def live(self, frames: Iterator[VideoFrame], name: str, source: str) -> Items:
         try:
-            for frame in read_camera(number, self.options):
+            for frame in frames:
                 yield _image_of(frame, name, source)
         except ReadError as error:
             yield ReadFailure(name, source, str(error))
 
     def array(self, decode: Callable[..., NDArray]) -> Items:
         index, self.arrays = self.arrays, self.arrays + 1
-        name, source = self.names.take(f'array_{index:06d}'), f'array {index}'
+        name, source = self.names.take(f'array_{index:06d}'), f'{ARRAY}{index}'
         if not self.progress.skip(name, source):
             # Now: the caller may write the next image into the same array.
             yield LazyImage(name, source, partial(decode, source, self.options)).read()
+
+
+def can_come_again(source: str) -> bool:
+    """Whether the source of an image means the same in another run: no array, camera, stream."""
+    return not source.startswith((ARRAY, CAMERA, STREAM))
+
+
+def _lines_of(inputs: Any) -> list[str] | None:
+    """The lines of a text file with inputs; None for anything else."""
+    if not isinstance(inputs, (str, os.PathLike)):
+        return None
+    path = Path(inputs).expanduser()
+    return read_list(path) if path.suffix in LIST_SUFFIXES and path.is_file() else None
 
 
 def _decode_file(path: Path, source: str, options: ReadOptions) -> NDArray:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise MissingInputError(f'{path} does not exist. Check the path.') from None
+        link = f' leads to {os.readlink(path)}, which' if path.is_symlink() else ''
+        raise MissingInputError(f'{path}{link} does not exist. Check the path.') from None
     except OSError as error:
         raise ReadError(f'{path} cannot be read: {error.strerror or error}') from error
     return decode_image(content, source, options)
@@ -294,9 +347,9 @@ def open_source(
     :class:`~mmsapiens.structures.results.ReadFailure`.
 
     Args:
-        inputs (Any): Path of an image or video, folder, pattern, http or https URL, number of a
-            camera or 'webcam:1', numpy array (H, W[, C]) or (N, H, W, C), Pillow image, or a list
-            or iterator of these.
+        inputs (Any): Path of an image or video, folder, pattern, http or https URL, URL of a stream
+            such as rtsp or udp, number of a camera or 'webcam:1', numpy array (H, W[, C]) or (N, H,
+            W, C), Pillow image, a list or iterator of these, or a text file with one in each line.
         options (ReadOptions, optional): How to read. Defaults to None, the defaults.
         exclude (str | Path, optional): Folder of the results, which is not read where it is inside
             a folder or pattern of inputs. Defaults to None.

@@ -1,11 +1,9 @@
-"""Frames of a video file or camera, one at a time."""
+"""Frames of a video file, one at a time."""
 
 from __future__ import annotations
 
 import io
-import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +14,23 @@ from numpy.typing import NDArray
 from ..core.errors import ReadError
 from .listing import is_video_name
 from .read_options import DEFAULTS, ReadOptions
+from .video_frames import frame_to_bgr
 
-_CAMERA = re.compile(r'webcam(?::(\d+))?')
 _STILL_BRANDS = (b'avif', b'avis', b'heic', b'heix', b'mif1', b'msf1')
+_DEFAULT, _COVERS = 0x0001, 0x0400 | 0x0800
+"""Dispositions of the stream that players show, and of attached pictures and thumbnails."""
+_STILL_CODECS = ('mjpeg', 'png', 'bmp', 'gif', 'webp')
+"""Of covers, where another stream is a video."""
+_MAX_DAMAGE = 10000
 
 
 def is_video_content(head: bytes) -> bool:
-    """Whether a file starts like a video in one of the common containers."""
+    """Whether a file starts like a video in one of the common containers, or a playlist."""
     if head[4:8] == b'ftyp':
         return head[8:12] not in _STILL_BRANDS
     is_avi = head.startswith(b'RIFF') and head[8:12] == b'AVI '
-    return is_avi or head.startswith((b'\x1a\x45\xdf\xa3', b'FLV'))
+    starts = b'\x1a\x45\xdf\xa3', b'FLV', b'\0\0\1\xba', b'0&\xb2u', b'#EXTM3U'
+    return is_avi or head.startswith(starts)
 
 
 def is_video_file(path: Path) -> bool:
@@ -50,26 +54,97 @@ class VideoFrame:
     """Seconds since the first frame."""
 
 
-class VideoReader:
-    """Reads a video, a file or its content, from its beginning, in constant memory.
+def open_video(content: Path | bytes | str, source: str, options: ReadOptions) -> tuple[Any, Any]:
+    """The container of PyAV of a file, its content or an address, and its stream of images.
 
-    ``source`` is for messages. ``fps`` is the average rate, 25 if the file does not say;
-    ``num_frames`` estimates the frames that will be read, None if the file does not say;
-    ``skipped_damage`` counts damaged packets, which are left out. What is no video that can be
-    decoded is a ReadError.
+    Pictures of a cover are none. ``source`` is for a ReadError.
+    """
+    import av
+
+    if not (content.stat().st_size if isinstance(content, Path) else content):
+        raise ReadError(f'{source} is an empty file')
+    arguments: dict[str, Any] = {}
+    if isinstance(content, str):
+        arguments = dict(timeout=options.timeout_s, options=dict(rtsp_flags='prefer_tcp'))
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    try:
+        container = av.open(file, **arguments)
+        if not container.streams:
+            raise ValueError('it has no streams')
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        if isinstance(content, str):
+            raise ReadError(
+                f'{source} gives no video within `timeout_s` ({options.timeout_s:g}): {reason}. '
+                'Check the address, and that it plays elsewhere.'
+            ) from error
+        text = f'{source} is no video that can be read, or was cut short: {reason}'
+        raise ReadError(f'{text}. Copy it again, or convert it to mp4.') from error
+    found = [one for one in container.streams.video if not int(one.disposition) & _COVERS]
+    if not found:
+        container.close()
+        raise ReadError(f'{source} has no images, only sound')
+    stream = min(
+        found,
+        key=lambda one: (
+            not int(one.disposition) & _DEFAULT,
+            one.codec_context.name in _STILL_CODECS,
+        ),
+    )
+    context = stream.codec_context
+    width, height = max(1, round(context.width * pixel_aspect(stream))), context.height
+    if width * height > options.max_pixels:
+        container.close()
+        raise ReadError(
+            f'{source} has frames of {width} x {height} pixels, more than `max_pixels` '
+            f'({options.max_pixels})'
+        )
+    return container, stream
+
+
+def pixel_aspect(stream: Any) -> float:
+    """Width of the pixels of a stream by their height."""
+    return float(stream.sample_aspect_ratio or 1)
+
+
+def decoded(container: Any, stream: Any, on_damage: Callable[[Exception], None]) -> Iterator[Any]:
+    """Frames of PyAV, without packets that are damaged."""
+    import av
+
+    stream.thread_type = 'AUTO'
+    decoder = stream.codec_context
+    if stream.metadata.get('alpha_mode') == '1':  # the usual decoder leaves opacity out
+        with_opacity = dict(vp8='libvpx', vp9='libvpx-vp9').get(decoder.name)
+        if with_opacity in av.codecs_available:
+            decoder = av.CodecContext.create(with_opacity, 'r')
+    packets, damage = container.demux(stream), 0
+    while damage <= _MAX_DAMAGE:
+        try:
+            packet = next(packets)
+            if packet.size or packet.pts is None:  # an empty one says to go on showing the last
+                yield from decoder.decode(packet)
+        except (StopIteration, av.error.EOFError):
+            return
+        except av.FFmpegError as error:
+            damage += 1
+            on_damage(error)
+
+
+class VideoReader:
+    """Reads a video from its beginning, in constant memory; arguments as of :func:`open_video`.
+
+    ``fps`` is the average rate, 25 if the file does not say; ``num_frames`` estimates the frames
+    that will be read, None if the file does not say; ``skipped_damage`` counts damaged packets,
+    which are left out. What is no video that can be decoded is a ReadError.
     """
 
-    def __init__(self, content: Path | bytes, source: str, options: ReadOptions = DEFAULTS) -> None:
+    def __init__(
+        self, content: Path | bytes | str, source: str, options: ReadOptions = DEFAULTS
+    ) -> None:
         self.content, self.source, self.options = content, source, options
         self.skipped_damage = 0
-        with self._open() as container:
-            stream = container.streams.video[0]
-            context = stream.codec_context
-            if context.width * context.height > options.max_pixels:
-                raise ReadError(
-                    f'{source} has frames of {context.width} x {context.height} pixels, more '
-                    f'than `max_pixels` ({options.max_pixels})'
-                )
+        container, stream = open_video(content, source, options)
+        with container:
             rate = stream.average_rate or stream.guessed_rate
             self.fps = float(rate) if rate else 25.0
             self.num_frames = self._count(stream.frames)
@@ -85,25 +160,8 @@ class VideoReader:
         count = len(range(first, last, options.frame_step))
         return min(count, options.max_frames or count)
 
-    def _open(self) -> Any:
-        import av
-
-        content = self.content
-        if not (content.stat().st_size if isinstance(content, Path) else content):
-            raise ReadError(f'{self.source} is an empty file')
-        file = io.BytesIO(content) if isinstance(content, bytes) else content
-        try:
-            container = av.open(file)
-            if not container.streams:
-                raise ValueError('it has no streams')
-        except (av.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, 'strerror', None) or error
-            text = f'{self.source} is no video that can be read, or was cut short: {reason}'
-            raise ReadError(f'{text}. Copy it again, or convert it to mp4.') from error
-        if not container.streams.video:
-            container.close()
-            raise ReadError(f'{self.source} has no images, only sound')
-        return container
+    def _note_damage(self, error: Exception) -> None:
+        self.skipped_damage += 1
 
     def read(self, first_index: int = 0) -> Iterator[VideoFrame]:
         """The frames that the options choose, in order.
@@ -113,8 +171,10 @@ class VideoReader:
         """
         options, chosen, index, start = self.options, 0, -1, None
         offset: int | None = None
-        with self._open() as container:
-            for index, frame in enumerate(self._decode(container)):
+        container, stream = open_video(self.content, self.source, options)
+        aspect = pixel_aspect(stream)
+        with container:
+            for index, frame in enumerate(decoded(container, stream, self._note_damage)):
                 if start is None:
                     start = frame.time or 0.0
                 time = frame.time
@@ -130,68 +190,7 @@ class VideoReader:
                     break
                 chosen += 1
                 if index >= first_index:
-                    yield VideoFrame(_upright(frame), index, time_s)
+                    yield VideoFrame(frame_to_bgr(frame, aspect, options), index, time_s)
         if index < 0:
             text = f'{self.source} has no frame that can be decoded'
             raise ReadError(f'{text}. Check that it plays, or convert it to mp4.')
-
-    def _decode(self, container: Any) -> Iterator[Any]:
-        """Frames of a container without its damaged packets."""
-        import av
-
-        stream = container.streams.video[0]
-        stream.thread_type = 'AUTO'
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-                yield from packet.decode()
-            except (StopIteration, av.error.EOFError):
-                return
-            except av.FFmpegError:
-                self.skipped_damage += 1
-                if self.skipped_damage > 10000:
-                    return
-
-
-def _upright(frame: Any) -> NDArray:
-    """A frame as BGR, turned as its metadata says."""
-    image = frame.to_ndarray(format='bgr24')
-    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise
-    return np.ascontiguousarray(np.rot90(image, quarter_turns))
-
-
-def camera_number(text: str) -> int | None:
-    """The number in 'webcam' or 'webcam:1'; None for any other text."""
-    match = _CAMERA.fullmatch(text)
-    return int(match[1] or 0) if match else None
-
-
-def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
-    """Frames of a camera until it stops; if it gives none, a ReadError."""
-    import cv2
-
-    camera = cv2.VideoCapture(number)
-    started, index, chosen = time.monotonic(), -1, 0
-    try:
-        while camera.isOpened():
-            found, image = camera.read()
-            time_s = time.monotonic() - started
-            if not found:
-                break
-            if index < 0:
-                started, time_s = time.monotonic(), 0.0
-            index += 1
-            is_over = options.end_s is not None and time_s >= options.end_s
-            if is_over or chosen == options.max_frames:
-                return
-            if index % options.frame_step == 0:
-                chosen += 1
-                yield VideoFrame(image, index, time_s)
-    finally:
-        camera.release()
-    if index < 0:
-        raise ReadError(
-            f'the camera {number} cannot be opened. Check that it is '
-            'connected, that no other program uses it, and its number.'
-        )

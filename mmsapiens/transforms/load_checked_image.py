@@ -8,10 +8,11 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 
-from ..core.errors import BadSampleError, MissingFileError
-from ..io.images import cut_format
+from ..core.errors import BadSampleError, MissingFileError, ReadError
+from ..io.images import AGAIN, cut_format, decode_image
 from ..registry import TRANSFORMS
 
+_UPRIGHT = {'color': True, 'color_ignore_orientation': False}
 _REMEDY = 'Copy it again, or take it out of the dataset.'
 
 
@@ -27,17 +28,26 @@ def check_is_whole(path: str, content: bytes) -> None:
         )
 
 
+def decode_checked(path: str, content: bytes, *, upright: bool = True) -> np.ndarray:
+    """Decode a whole file as inference does; a BadSampleError if that is not possible."""
+    try:
+        return decode_image(content, f'the image {path}', upright=upright)
+    except ReadError as error:
+        raise BadSampleError(str(error).replace(AGAIN, _REMEDY)) from error
+
+
 @TRANSFORMS.register_module()
 class LoadCheckedImage(LoadImageFromFile):
-    """Stock loading of an image that names what is wrong with one.
+    """Stock loading of an image that names what is wrong with one, and sees what inference sees.
 
     The stock one decodes cut files in part, trains on images of another size than their
-    annotations were made for, and has no way to say which file OpenCV could not read. Arrays in
-    ``results['img']`` pass through.
+    annotations were made for, shows the colors below transparent pixels, leaves AVIF lying, and has
+    no way to say which file OpenCV could not read. Arrays in ``results['img']`` pass through.
 
     Args:
         to_float32 (bool): Whether to convert to float32. Defaults to False.
-        color_type (str): Flag of ``mmcv.imfrombytes``. Defaults to 'color'.
+        color_type (str): Flag of ``mmcv.imfrombytes``, which decodes all but the default and
+            'color_ignore_orientation'. Defaults to 'color'.
         imdecode_backend (str): Backend of ``mmcv.imfrombytes``. Defaults to 'cv2'.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
     """
@@ -96,6 +106,8 @@ class LoadCheckedImage(LoadImageFromFile):
                 '`data_prefix` of the dataset.'
             ) from None
         check_is_whole(path, content)
+        if self.imdecode_backend == 'cv2' and self.color_type in _UPRIGHT:
+            return decode_checked(path, content, upright=_UPRIGHT[self.color_type])
         try:
             img = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
             reason = ''

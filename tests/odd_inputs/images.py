@@ -120,4 +120,5 @@ IMAGES = {
     'P31': lambda f: written(f, 'a.jpg', b'version https://git-lfs.github.com/spec/v1\n'),
     'P32': lambda f: written(f, 'a.svg', b'<svg xmlns="..."></svg>'),
     'P33': lambda f: saved(f, 'a.bmp'),
+    'P34': lambda f: saved(f, 'a.avif', quality=95, **turned(6)),
 }

@@ -70,6 +70,28 @@ def red(dtype=np.uint8, factor=1):
     return (np.array(make_image()) * factor).astype(dtype)
 
 
+def linked(folder, inputs):
+    """A folder with links to one elsewhere, to one of its own and to itself."""
+    make(folder, 'disk/day1/a.png', 'in/day2/a.png')
+    for name, target in dict(day1='../disk/day1', again='day2', circle='.').items():
+        (folder / 'in' / name).symlink_to(target)
+    return names(folder, inputs)
+
+
+def lost(folder):
+    """A folder with a link to a disk that is not there."""
+    make(folder, 'in/a.png')
+    (folder / 'in/day1').symlink_to('/disk/day1')
+    return names(folder, 'in')
+
+
+def listed(folder, inputs):
+    """A text file as programs of another system write it, with lines of many kinds."""
+    lines = ['# comment', 'a.png', '', '"in/b.png" ', 'more', 'nothing.png', 'files.txt']
+    (folder / 'files.txt').write_text('\ufeff' + '\r\n'.join(lines), encoding='utf-8')
+    return names(folder, inputs, 'a.png', 'in/b.png', 'more/c.png')
+
+
 PLACES = {
     'L01': empty,
     'L02': lambda f: describe('holiday.jpg'),
@@ -101,5 +123,11 @@ PLACES = {
     'L28': lambda f: describe(p for p in [make_image(), red()]),
     'L29': lambda f: describe(None),
     'L30': lambda f: describe([]),
+    'L32': lambda f: linked(f, 'in'),
+    'L33': lambda f: linked(f, 'in/**/*.png'),
+    'L34': lambda f: listed(f, 'files.txt'),
+    'L35': lambda f: listed(f, ['files.txt']),
+    'L37': lost,
+    'L36': lambda f: names(f, ['a.png', 'ftp://server/a.png'], 'a.png'),
     'L31': lambda f: names(f, 'in', 'in/a.png', exclude='in'),
 }

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -76,6 +77,27 @@ def test_odd_sizes(size_hw, tmp_path):
     video.write(gray(120, size_hw), 0.1)
     finish(video)
     assert read(tmp_path / 'v.mp4')[0] == [120, 120]
+
+
+@pytest.mark.parametrize('size_hw', [(48, 64), (720, 1280)])
+def test_colors_are_tagged_and_fit_their_tags(tmp_path, size_hw):
+    """Players of any kind show them: those that obey tags, and those that take BT.709 for HD."""
+    colors = [(0, 255, 0), (255, 0, 0), (0, 0, 255), (230, 180, 150)]
+    image = np.repeat(np.array(colors, np.uint8), size_hw[1] // 4, axis=0)
+    video = VideoSegments(tmp_path / 'parts', tmp_path / 'v.mp4', 10)
+    video.write(np.tile(image, (size_hw[0], 1, 1)), 0.0)
+    finish(video)
+    with av.open(str(tmp_path / 'v.mp4')) as container:
+        context = container.streams.video[0].codec_context
+        tags = context.color_primaries, context.color_trc, context.colorspace
+        assert tags == (1, 1, 1) and context.color_range == 1
+        assert container.streams.video[0].sample_aspect_ratio in (None, 1)
+        y, u, v = next(container.decode(video=0)).to_ndarray(format='yuv444p').astype(float)
+    assert b'colr' in (tmp_path / 'v.mp4').read_bytes()
+    y, u, v = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224  # ITU-R BT.709
+    rgb = np.stack([y + 1.5748 * v, y - 0.1873 * u - 0.4681 * v, y + 1.8556 * u], -1) * 255
+    middles = [size_hw[1] // 4 * index + size_hw[1] // 8 for index in range(4)]
+    np.testing.assert_allclose(rgb[size_hw[0] // 2, middles], colors, atol=8)
 
 
 def test_frames_of_another_size_are_resized(tmp_path):

@@ -72,6 +72,19 @@ def test_lengths(tmp_path):
     assert open_source('http://localhost/a.png').length is None
 
 
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_text_files_of_any_program_list_inputs(encoding, tmp_path):
+    for name in ('ä.png', 'b.png'):
+        make_image().save(tmp_path / name)
+    (tmp_path / 'list.txt').write_text('ä.png\nb.png\n', encoding=encoding)
+    source = open_source(tmp_path / 'list.txt')
+    assert [frame.name for frame in source] == ['ä', 'b']
+    assert not source.is_live
+    with pytest.raises(ValueError, match='`out` must not be the folder of'):
+        (tmp_path / 'list.txt').write_text(str(tmp_path))
+        open_source(tmp_path / 'list.txt', exclude=tmp_path)
+
+
 def test_what_is_done_is_not_decoded(tmp_path):
     make_image().save(tmp_path / 'a.png')
     (tmp_path / 'b.png').write_bytes(b'')

@@ -2,7 +2,12 @@ import cv2
 import numpy as np
 import pytest
 from mmpose.registry import TRANSFORMS
+from odd_inputs.describe import make_image
+from odd_inputs.images import GREY16, animation, deep, encoded, turned
+from PIL import Image
 
+from mmsapiens.io.sources import open_source
+from mmsapiens.pretrain.datasets.unlabelled_image_dataset import decode_image as decode_unlabelled
 from mmsapiens.transforms import LoadCheckedImage, check_is_whole
 
 
@@ -26,6 +31,48 @@ def test_reads_what_stock_reads(tmp_path, noise, suffix, mmpose_scope):
     ours = LoadCheckedImage()(dict(img_path=path, img_shape=(48, 64)))
     assert ours.pop('img').tobytes() == stock.pop('img').tobytes()
     assert ours == stock
+
+
+def rgba():
+    """An image that is opaque at the left only, and dark below."""
+    image = np.zeros((48, 64, 4), np.uint8)
+    image[:, :20] = 200, 80, 40, 255
+    return Image.fromarray(image)
+
+
+ODD = {
+    'opacity.png': lambda: encoded('PNG', rgba()),
+    'opacity.webp': lambda: encoded('WEBP', rgba(), lossless=True),
+    'opacity.tif': lambda: encoded('TIFF', rgba()),
+    'palette.png': lambda: encoded('PNG', rgba().convert('P'), transparency=0),
+    'gray_opacity.png': lambda: encoded('PNG', rgba().convert('LA')),
+    'cmyk.jpg': lambda: encoded('JPEG', make_image().convert('CMYK')),
+    'gray16.png': lambda: deep(GREY16),
+    'turned.avif': lambda: encoded('AVIF', **turned(6)),
+    'upside_down.avif': lambda: encoded('AVIF', **turned(3)),
+    'turned.jpg': lambda: encoded('JPEG', **turned(6)),
+    'turned.tif': lambda: encoded('TIFF', **turned(6)),
+    'mirrored.webp': lambda: encoded('WEBP', **turned(5)),
+    'animated.gif': animation,
+}
+
+
+@pytest.mark.parametrize('name', ODD)
+def test_training_and_pretraining_see_what_inference_sees(tmp_path, name):
+    (tmp_path / name).write_bytes(ODD[name]())
+    (seen,) = open_source(tmp_path / name)
+    trained = LoadCheckedImage()(dict(img_path=str(tmp_path / name)))['img']
+    np.testing.assert_array_equal(trained, seen.image)
+    for min_size in (None, 48):
+        pretrained = decode_unlabelled(name, ODD[name](), min_size)
+        np.testing.assert_allclose(pretrained, seen.image, atol=1 if 'cmyk' in name else 0)
+
+
+def test_orientation_can_be_ignored(tmp_path):
+    for name in ('turned.jpg', 'turned.avif'):
+        (tmp_path / name).write_bytes(ODD[name]())
+        load = LoadCheckedImage(color_type='color_ignore_orientation')
+        assert load(dict(img_path=str(tmp_path / name)))['img_shape'] == (64, 48)
 
 
 def test_array_passes_through_whatever_its_size(noise):

@@ -21,7 +21,7 @@ from PIL import Image
 from ...core.errors import BadSampleError, MissingFileError
 from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
 from ...registry import DATASETS
-from ...transforms.load_checked_image import check_is_whole
+from ...transforms.load_checked_image import check_is_whole, decode_checked
 from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
 from .names import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
@@ -37,7 +37,7 @@ def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.n
     pixels. One that is empty, cut short or no image is a BadSampleError with ``name``.
     """
     check_is_whole(name, content)
-    flag = cv2.IMREAD_COLOR
+    flag = None
     if min_size is not None and content.startswith(b'\xff\xd8'):
         with suppress(OSError, ValueError, Image.DecompressionBombError):
             with Image.open(BytesIO(content)) as image:  # reads the header only
@@ -45,16 +45,8 @@ def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.n
             for divisor in (2, 4, 8):
                 if shorter // divisor >= min_size:
                     flag = getattr(cv2, f'IMREAD_REDUCED_COLOR_{divisor}')
-    try:
-        img = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-    except cv2.error as error:
-        raise BadSampleError(f'the image {name} cannot be decoded: {error}') from None
-    if img is None:
-        raise BadSampleError(
-            f'the image {name} cannot be decoded: it is damaged or no image (it starts with '
-            f'{content[:16]!r})'
-        )
-    return img
+    img = None if flag is None else cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    return decode_checked(name, content) if img is None else img
 
 
 class UnlabelledImageDataset(BaseDataset):

@@ -15,8 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmsapiens import SapiensInferencer
+from mmsapiens.core import ReadError
 from mmsapiens.inference.write_run import WriteOptions
-from mmsapiens.structures.results import ImageResult, PoseResult, ReadFailure
+from mmsapiens.io.images import decode_image
+from mmsapiens.io.names import clean_part
+from mmsapiens.structures.results import Image, ImageResult, PoseResult
 from mmsapiens.visualization.results import draw_overlay
 
 LONGER_SIDE = 1280
@@ -80,9 +83,13 @@ def analyse(
         raise NoImageError('Choose an image first.')
     if not inferencer.has_pose:
         people = 'image'
-    (result,) = inferencer.stream(str(path), people=people)
-    if isinstance(result, ReadFailure):
-        raise NoImageError(result.reason)
+    name = Path(path).name  # a visitor should not see where the server keeps it
+    try:
+        image = decode_image(Path(path).read_bytes(), name)
+    except ReadError as error:
+        raise NoImageError(str(error)) from error
+    frame = Image(image, clean_part(Path(name).stem), name)
+    (result,) = inferencer.stream([frame], people=people)
     small = shrink(result)
     layers = {task: draw_overlay(small, task, opacity=1.0) for task in result.tasks}
     return Analysis(

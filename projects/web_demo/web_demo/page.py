@@ -34,6 +34,18 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])
 
 
+class UploadedImage(gr.Image):
+    """An image as it was uploaded: read, and refused, by us instead of the page's framework, which
+    changes images of 16 bits, with opacity, in gray or CMYK and refuses others without a reason.
+    """
+
+    is_template = True  # looks like its base class
+
+    def preprocess(self, payload: Any) -> str | None:
+        """The path of the file."""
+        return None if payload is None else payload.path
+
+
 def title_of(task: str) -> str:
     """Heading of a task, such as 'Pose, 308 keypoints'."""
     kind, _, detail = task.partition('-')
@@ -65,7 +77,7 @@ def build_page(inferencer: SapiensInferencer, folder: Path, people: str = 'detec
         memory = gr.State(None)
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                image = gr.Image(
+                image = UploadedImage(
                     label='Image',
                     sources=['upload', 'webcam', 'clipboard'],
                     type='filepath',
@@ -90,10 +102,15 @@ def build_page(inferencer: SapiensInferencer, folder: Path, people: str = 'detec
             [image, ways, *sliders],
             [memory, found, download, *views],
             concurrency_limit=1,
+            api_name='analyse',
         )
         for task, view, slider in zip(tasks, views, sliders):
             slider.release(
-                partial(_blend_again, task), [memory, slider], view, show_progress='hidden'
+                partial(_blend_again, task),
+                [memory, slider],
+                view,
+                show_progress='hidden',
+                api_visibility='private',
             )
     return page
 

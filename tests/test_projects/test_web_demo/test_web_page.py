@@ -3,6 +3,8 @@
 import zipfile
 
 import pytest
+from odd_inputs.describe import make_image
+from odd_inputs.images import GREY16, bomb, cut, deep, encoded, see_through
 from parity import data_folder
 
 TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
@@ -72,18 +74,70 @@ def test_a_visitor_sees_and_downloads_results(page_url, browser, screenshot, tmp
     assert sum(name.endswith('.json') for name in names) == 1
 
 
-def test_a_file_that_is_no_image_is_explained(tmp_path):
-    from web_demo.analysis import NoImageError, analyse
-
+@pytest.fixture(scope='module')
+def inferencer():
     from mmsapiens import SapiensInferencer
 
-    inferencer = SapiensInferencer('sapiens-tiny', ['depth'], device='cpu', random_weights=True)
-    path = tmp_path / 'notes.jpg'
-    path.write_text('no image')
-    with pytest.raises(NoImageError, match=r'notes\.jpg cannot be read'):
-        analyse(inferencer, path, 'image', tmp_path)
+    return SapiensInferencer('sapiens-tiny', ['pose-17'], device='cpu', random_weights=True)
+
+
+UPLOADS = {
+    'notes.jpg': (b'no image', 'notes.jpg cannot be decoded'),
+    'empty.png': (b'', 'empty.png is an empty file'),
+    'bomb.png': (bomb(), 'bomb.png has 60000 x 60000 pixels'),
+    'cut.jpg': (cut('JPEG'), 'cut.jpg was cut short'),
+    'a.svg': (b'<svg xmlns="..."></svg>', 'a.svg cannot be decoded: it is a text or drawing'),
+    'paths.txt': (b'/etc/passwd', 'paths.txt cannot be decoded'),
+}
+
+
+@pytest.mark.parametrize('name', UPLOADS)
+def test_what_cannot_be_read_is_explained_without_the_path_of_the_server(
+    name, inferencer, tmp_path
+):
+    from web_demo.analysis import NoImageError, analyse
+
+    content, reason = UPLOADS[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NoImageError) as error:
+        analyse(inferencer, tmp_path / name, 'image', tmp_path)
+    assert str(error.value).startswith(reason)
+    assert str(tmp_path) not in str(error.value)
     with pytest.raises(NoImageError, match='Choose an image first'):
         analyse(inferencer, None, 'image', tmp_path)
+
+
+def test_files_of_a_visitor_do_not_say_where_the_server_keeps_them(inferencer, tmp_path):
+    from web_demo.analysis import analyse
+
+    (tmp_path / 'a.png').write_bytes(encoded('PNG'))
+    found = analyse(inferencer, tmp_path / 'a.png', 'image', tmp_path)
+    with zipfile.ZipFile(found.archive) as bundle:
+        for name in bundle.namelist():
+            assert str(tmp_path).encode() not in bundle.read(name)
+
+
+@pytest.mark.parametrize('kind', ['gray 16 bits', 'opacity', 'CMYK', 'gray JPEG', 'empty'])
+def test_uploads_reach_our_reader_as_they_are(kind, tmp_path):
+    from types import SimpleNamespace
+
+    from web_demo.page import UploadedImage
+
+    contents = {
+        'gray 16 bits': deep(GREY16),
+        'opacity': encoded('PNG', see_through()),
+        'CMYK': encoded('JPEG', make_image().convert('CMYK')),
+        'gray JPEG': encoded('JPEG', make_image().convert('L')),
+        'empty': b'',
+    }
+    path = tmp_path / 'a.png'
+    path.write_bytes(contents[kind])
+    upload = UploadedImage(type='filepath')
+    payload = SimpleNamespace(path=str(path), orig_name='a.png', url=None, size=1)
+    assert upload.get_block_name() == 'image'
+    with open(upload.preprocess(payload), 'rb') as file:
+        assert file.read() == contents[kind]
+    assert upload.preprocess(None) is None
 
 
 def test_large_images_shrink_with_their_results(tmp_path):

@@ -1,0 +1,148 @@
+"""Cameras and streams: always the newest frame, until they end or are no longer asked."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import ReadError
+from .read_options import DEFAULTS, ReadOptions
+from .video_frames import frame_to_bgr
+from .videos import VideoFrame, VideoReader, decoded, open_video, pixel_aspect
+
+T = TypeVar('T')
+_CAMERA = re.compile(r'(?:webcam:?|/dev/video)?(\d+)|webcam')
+
+
+def camera_number(text: str) -> int | None:
+    """The number in 'webcam', 'webcam:1', '1' or '/dev/video1'; None for anything else that is
+    there, and any other text.
+    """
+    match = _CAMERA.fullmatch(text)
+    path = Path(text)
+    if match is None or (path.exists() and not path.is_char_device()):
+        return None
+    return int(match[1] or 0)
+
+
+def newest(items: Iterator[T]) -> Generator[T, None, None]:
+    """The newest item whenever one is asked for; those that came in between are dropped."""
+    changed = threading.Condition()
+    latest: list[T] = []
+    ended: list[Exception | None] = []
+    stopped = threading.Event()
+
+    def work() -> None:
+        error = None
+        try:
+            for item in items:
+                with changed:
+                    latest[:] = [item]
+                    changed.notify()
+                if stopped.is_set():
+                    break
+        except Exception as found:
+            error = found
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+            with changed:
+                ended.append(error)
+                changed.notify()
+
+    thread = threading.Thread(target=work, name='mmsapiens-live', daemon=True)
+    thread.start()
+    try:
+        while True:
+            with changed:
+                changed.wait_for(lambda: latest or ended)
+                if not latest:
+                    break
+                item = latest.pop()
+            yield item
+        if ended[0] is not None:
+            raise ended[0]
+    finally:
+        stopped.set()
+        thread.join(1)  # it may wait for a frame that never comes
+
+
+def _chosen(frames: Iterator[Any], options: ReadOptions) -> Iterator[tuple[int, float, Any]]:
+    """Number, seconds since the first and content of those frames that the options choose."""
+
+    def stepped() -> Iterator[tuple[float, Any]]:
+        for count, frame in enumerate(frames):
+            if count % options.frame_step == 0:
+                yield time.monotonic(), frame
+
+    start, chosen = None, 0
+    for now, frame in newest(stepped()):
+        start = now if start is None else start
+        if options.end_s is not None and now - start >= options.end_s:
+            return
+        if now - start >= options.start_s:
+            yield chosen * options.frame_step, now - start, frame
+            chosen += 1
+            if chosen == options.max_frames:
+                return
+
+
+def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
+    """Frames of a camera until it stops; if it gives none, a ReadError."""
+    index = -1
+    for index, time_s, image in _chosen(_camera_frames(number), options):
+        yield VideoFrame(image, index, time_s)
+    if index < 0:
+        raise ReadError(
+            f'the camera {number} cannot be opened. Check that it is '
+            'connected, that no other program uses it, and its number.'
+        )
+
+
+def _camera_frames(number: int) -> Iterator[NDArray]:
+    import cv2
+
+    camera = cv2.VideoCapture(number)
+    try:
+        while camera.isOpened():
+            found, image = camera.read()
+            if not found:
+                return
+            yield np.ascontiguousarray(image)
+    finally:
+        camera.release()
+
+
+def read_stream(url: str, source: str, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
+    """Frames of a stream until it ends; a ReadError if it gives none or breaks off.
+
+    One at a web address that says how long it is, as a playlist with an end, is read as a file.
+    """
+    container, stream = open_video(url, source, options)
+    if container.duration and url.lower().startswith('http'):
+        container.close()
+        yield from VideoReader(url, source, options).read()
+        return
+
+    def frames() -> Iterator[Any]:
+        import av
+
+        broken = (ConnectionError, TimeoutError, av.error.ExitError)
+        errors: list[Exception] = []
+        with container:
+            yield from decoded(container, stream, errors.append)
+        if errors and isinstance(errors[-1], broken):
+            raise ReadError(f'{source} broke off ({errors[-1]}). Run again for what follows.')
+
+    index, aspect = -1, pixel_aspect(stream)
+    for index, time_s, frame in _chosen(frames(), options):
+        yield VideoFrame(frame_to_bgr(frame, aspect, options), index, time_s)
+    if index < 0:
+        raise ReadError(f'{source} has no frame that can be decoded. Check that it plays.')
