@@ -31,8 +31,8 @@ from .metadata import (
     KEY,
     KEYPOINTS,
     HeadFacts,
-    facts_of_dataset,
     facts_of_task,
+    facts_of_training,
     heads_of,
     read_facts,
     task_of,
@@ -119,7 +119,8 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
     Args:
         checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
-            themselves. A leading ``module.``, left by a parallel wrapper, is removed.
+            themselves. What wrappers, compilers and Lightning leave in front of all names is
+            removed.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
@@ -139,8 +140,10 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             'the checkpoint holds no tensors; its keys are '
             f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
         )
-    if all(key.startswith('module.') for key in tensors):
-        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
+    tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
+    for prefix in ('module.', 'model.', 'net.') * 2:
+        if all(key.startswith(prefix) for key in tensors):
+            tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
     return tensors
 
 
@@ -287,12 +290,15 @@ def name_of_task(path: str | Path) -> str:
     heads = split_heads(weights)
     facts = None
     if find_family(weights):
-        info = examine(checkpoint, None, path, known=beside_encoder(weights))
+        info = examine(checkpoint, None, path, False, beside_encoder(weights))
         if info.head is None and not heads:
             raise ValueError(f'{path} has an encoder but no head: use `mmsapiens features`')
         facts = info.facts
+    facts = facts or facts_of_training(meta)
+    if facts is None and find_family(weights) and not strange_keys(weights):
+        facts = _guessed(info)
     if facts is None:
-        facts = facts_of_dataset(meta) or HeadFacts('keypoints' if 'head' in heads else 'seg_map')
+        facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
     return task_of(None, facts).name
 
 

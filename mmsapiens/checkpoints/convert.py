@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict
 from .families import FAMILIES, encoder_state_dict
 from .metadata import KEY, facts_as_json, facts_of_task
 
-META_KEYS = ('mmengine_version', 'epoch', 'iter')
+META_KEYS = ('mmengine_version', 'epoch', 'iter', 'cfg', 'dataset_meta')
 """Entries of ``meta`` that are kept."""
 
 
@@ -67,10 +68,21 @@ def convert_checkpoint(
             for key, value in weights.items()
         }
     meta = checkpoint.get('meta') or {}
-    kept = {key: meta[key] for key in META_KEYS if key in meta}
+    kept = {key: _plain(meta[key]) for key in META_KEYS if key in meta}
+    if encoder_only:
+        kept.pop('cfg', None)
     kept.update(source=Path(source).name, layout=info.layout)
     kept[KEY] = _metadata(info, encoder_only)
     return info, write_checkpoint(weights, target, kept, with_hash)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(each) for each in value]
+    return value.tolist() if hasattr(value, 'tolist') else value
 
 
 def _metadata(info: CheckpointInfo, encoder_only: bool) -> dict[str, Any]:

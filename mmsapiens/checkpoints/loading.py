@@ -208,8 +208,11 @@ def _assign(
     model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype | None = None
 ) -> tuple[list[str], list[str]]:
     """Copy weights; to a model without memory they are given as they are."""
-    if empty := {name: p.dtype for name, p in model.named_parameters() if p.is_meta}:
-        weights = {k: v.to(dtype or empty[k]) if k in empty else v for k, v in weights.items()}
+    empty = {name for name, parameter in model.named_parameters() if parameter.is_meta}
+    if empty:
+        kinds = {name: value.dtype for name, value in model.state_dict().items()}
+        kinds |= dict.fromkeys(empty, dtype) if dtype else {}
+        weights = {k: v.to(kinds.get(k, v.dtype)) for k, v in weights.items()}
     missing, unexpected = model.load_state_dict(weights, strict=False, assign=bool(empty))
     return missing, unexpected
 

@@ -29,6 +29,7 @@ from ..keypoints import KEYPOINT_SETS, KeypointSet, get_keypoint_set, set_of_dat
 from ..models.tasks import KINDS, TASKS, Task, get_task, module_name
 from ..structures.fields import FIELDS
 from ..version import __version__
+from .stored_config import stored_config
 
 KEY = 'mmsapiens'
 KEYPOINTS = 'keypoints'
@@ -152,11 +153,16 @@ def heads_of(model: Any, dataset_meta: Mapping[str, Any] | None = None) -> list[
     return found
 
 
-def facts_of_dataset(meta: Any) -> HeadFacts | None:
-    """What MMEngine's note about the dataset says of a head; None if there is none."""
+def facts_of_training(meta: Any) -> HeadFacts | None:
+    """What MMEngine's notes about config and dataset say of a head; None if they do not."""
     noted = (meta or {}).get('dataset_meta') or {}
     if noted.get('keypoint_id2name'):
         return HeadFacts(KEYPOINTS, _keypoint_set(noted))
+    head = ((stored_config(meta) or {}).get('model') or {}).get('decode_head') or {}
+    kind = str(head.get('type', '')) if isinstance(head, Mapping) else ''
+    fields_by_head = {'DepthHead': 'depth_map', 'NormalHead': 'normal_map'}
+    if field := fields_by_head.get(kind.rpartition('.')[2]):
+        return HeadFacts(field)
     if noted.get('classes'):
         which = _class_set(tuple(noted['classes']))
         return HeadFacts('seg_map', which if which != 'others' else noted.get('dataset_name'))

@@ -51,10 +51,12 @@ def is_of_our_rule(config: Mapping[str, Any]) -> bool:
     model = config['model']
     head = model.get('head') or model.get('decode_head') or {}
     names = {_name(step): step for step in _test_steps(config)}
-    codec = _name(head.get('decoder') or {})
+    codec = head.get('decoder') or {}
     return (
         _name(head) in ('InstanceNormHeatmapHead', 'ParsingHead', 'DepthHead', 'NormalHead')
-        and codec in ('', 'UDPHeatmap', 'BatchedUDPHeatmap')
+        and _name(codec) in ('', 'BatchedUDPHeatmap')
+        and codec.get('blur_kernel_size', 11) == 11
+        and codec.get('border', 'fit') == 'fit'
         and names.get('TopdownAffine', {}).get('use_udp', True)
         and names.get('GetBBoxCenterScale', {}).get('padding', 1.25) == 1.25
         and not names.get('Resize', {}).get('keep_ratio')

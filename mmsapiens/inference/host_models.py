@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +23,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from ..checkpoints import read_checkpoint
 from ..checkpoints.metadata import colors_of
@@ -139,6 +139,8 @@ def _metainfos(cfg: Config, meta: Mapping[str, Any]) -> Iterator[Mapping[str, An
 def _pose_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]) -> Task:
     test_cfg = model.test_cfg or {}
     count = getattr(model.head, 'out_channels', None) or getattr(model.head, 'num_joints', None)
+    if count and getattr(model.head.decoder, 'heatmap_type', '') == 'combined':
+        count //= 3  # a map and two offsets for each
     for metainfo in _metainfos(cfg, meta):
         if names := metainfo.get('keypoint_id2name'):
             count = count or len(names)
@@ -208,6 +210,19 @@ def _named_steps(part: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Map
     return named
 
 
+class _HalfBackbone(nn.Module):
+    """A backbone in half precision whose features are float32, as decoders want them."""
+
+    def __init__(self, backbone: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.backbone, self.dtype = backbone, dtype
+
+    def forward(self, img: Tensor) -> Any:
+        with torch.autocast(img.device.type, self.dtype):
+            feats = self.backbone(img)
+        return tree_map(lambda each: each.float(), feats)
+
+
 class HostNetwork(TaskNetwork):
     """A model of a host with its own test pipeline and test step.
 
@@ -216,7 +231,7 @@ class HostNetwork(TaskNetwork):
         model (nn.Module): With weights.
         steps (Sequence[Mapping]): Of the pipeline, without the loading of the image.
         scope (str): Of the host.
-        options (Options): How it runs; a half ``dtype`` is autocast.
+        options (Options): How it runs; a half ``dtype`` is that of the backbone.
     """
 
     def __init__(
@@ -250,7 +265,8 @@ class HostNetwork(TaskNetwork):
             if chosen is not None:
                 self.row = replace(row, output=row.keypoint_set.subset(chosen))
         self.host = model.to(options.device).eval()
-        self.dtype = DTYPES[options.dtype]
+        if options.dtype != 'float32':
+            self.host.backbone = _HalfBackbone(self.host.backbone, DTYPES[options.dtype])
         self._device = torch.device(options.device)
         with DefaultScope.overwrite_default_scope(scope):
             self.pipeline = Compose([dict(step) for step in steps])
@@ -277,9 +293,7 @@ class HostNetwork(TaskNetwork):
 
     def forward(self, samples: Sequence[Any]) -> list:
         """What the test step says: keypoints in pixels of the image and scores, or maps."""
-        half = torch.autocast(self.device.type, self.dtype)
-        precision = nullcontext() if self.dtype == torch.float32 else half
-        with torch.no_grad(), own_stream(self.device), precision:
+        with torch.no_grad(), own_stream(self.device):
             found = self.host.test_step(pseudo_collate(list(samples)))
             if self.row.is_pose:
                 people = [each.pred_instances for each in found]
