@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.heaps import share_heaps
-from .exit_codes import FAILED, UNEXPECTED, USAGE
+from .exit_codes import FAILED, UNEXPECTED, explain
 from .output import POSITIVE, as_json, console, json_option
 
 if TYPE_CHECKING:
@@ -181,11 +181,12 @@ def _image_errors() -> Iterator[None]:
     try:
         yield
     except FrameError as error:
-        found = click.ClickException(
-            f'{error}\nWhat was done before is kept; the same command continues from there.'
-        )
         cause = error.__cause__
-        code = USAGE if isinstance(cause, ValueError | KeyError | OSError) else UNEXPECTED
+        code, text = explain(cause or error)
+        found = click.ClickException(
+            f'{error}{f": {text}" if code != UNEXPECTED and text not in str(error) else ""}\n'
+            'What was done before is kept; the same command continues from there.'
+        )
         is_unread = error.doing == 'reading' or isinstance(cause, ReadError)
         found.exit_code = FAILED if is_unread else code  # type: ignore[misc]
         raise found from error

@@ -21,6 +21,7 @@ WHY = {
     'annotated': 'no video is written',
     'released': 'all weights are given',
     'given': 'no weights are given',
+    'files': 'only releases have formats',
 }
 """What may be missing -> why an option that needs it changes nothing."""
 NEEDS = {
@@ -31,6 +32,7 @@ NEEDS = {
     'no_recursive': 'folders',
     'model': 'released',
     'task': 'given',
+    'file_format': 'files',
     'track': 'poses videos',
     'smooth': 'poses videos',
     'video': 'videos',

@@ -1,8 +1,10 @@
 """Options that are wrong are refused before networks are built; those without effect are named."""
 
 import json
+from pathlib import Path
 
 import pytest
+import torch
 from parity import data_folder
 from tiny_inference import tiny_task
 
@@ -175,3 +177,64 @@ def test_options_with_an_effect_are_not_named(models, clip, photo, tmp_path, cap
     common = [*words_of(models, 'pose-17,depth'), '-o', str(tmp_path / 'out')]
     assert run(['infer', clip, photo, *common, *words]) == 0
     assert 'changes nothing' not in capsys.readouterr().err
+
+
+def test_formats_are_of_releases(capsys):
+    assert run(['list', 'tasks', '--format', 'pth']) == 0
+    assert '--format changes nothing: only releases have formats' in capsys.readouterr().err
+    assert run(['list', '--format', 'pth', '--task', 'depth']) == 0
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize('form', ['file', 'folder'])
+def test_weights_need_no_task_where_there_is_one(form, models, photo, tmp_path, capsys):
+    config, weights = (word.partition('=')[2] for word in models['depth'][1::2])
+    given = tmp_path / 'my=weights'
+    given.mkdir()
+    copied = given / 'depth.pth'
+    copied.write_bytes(Path(weights).read_bytes())
+    given = copied if form == 'file' else given
+    words = ['--tasks', 'depth', '--config', f'depth={config}', '--weights', str(given), '-q']
+    assert run(['infer', photo, *words, '-o', str(tmp_path / 'out')]) == 0
+    manifest = json.loads((tmp_path / 'out/manifest.json').read_text())
+    assert manifest['model'] == 'SapiensViT of width 32 with 2 layers'
+    assert manifest['tasks']['depth']['weights'] == 'depth.pth'
+
+
+def test_weights_as_downloads_are_kept(tmp_path):
+    from mmsapiens.inference.model_files import weights_by_task
+    from mmsapiens.zoo import find_release
+
+    release = find_release('depth', '0.3b')
+    path = tmp_path / 'hub' / release.key
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'')
+    repository = tmp_path / 'hub' / release.repo
+    for folder in (tmp_path, tmp_path / 'hub', repository, path.parent):
+        assert weights_by_task(folder, ['depth', 'normal'], '0.3b') == {'depth': path}
+
+
+def test_memory_that_is_not_enough_is_told(monkeypatch, photo, tmp_path, capsys):
+    def fail(*args, **kwargs):
+        raise torch.OutOfMemoryError('tried to allocate 20 GiB')
+
+    monkeypatch.setattr('mmsapiens.inference.inferencer.open_source', fail)
+    assert run(['infer', photo, '--tasks', 'depth', '-o', str(tmp_path / 'out')]) == 2
+    shown = capsys.readouterr().err
+    assert 'not enough memory' in shown and '--batch-size' in shown
+
+
+def test_one_default_model_everywhere():
+    import inspect
+
+    import mmsapiens
+    from mmsapiens.cli import features, infer
+    from mmsapiens.inference.features import FeatureExtractor
+    from mmsapiens.models.tasks import DEFAULT_MODEL
+
+    options = {option.name: option for option in features.command.params}
+    assert options['model'].default == DEFAULT_MODEL
+    options = {option.name: option for option in infer.command.params}
+    assert f'or {DEFAULT_MODEL}]' in options['model'].help
+    for made in (FeatureExtractor, mmsapiens.build_model):
+        assert inspect.signature(made).parameters['model'].default == DEFAULT_MODEL
