@@ -5,6 +5,7 @@
 ``nox -s tests_newest``          the newest torch and numpy there are
 ``nox -s wheel``                 a wheel alone in an empty environment
 ``nox -s extra``                 each extra alone: what it has imports, one OpenCV
+``nox -s chance``                the suite with three seeds, in random order, in parallel
 """
 
 import os
@@ -54,6 +55,17 @@ def tests_newest(session):
     """The suite on whatever the registry has, to see breakage first."""
     install(session)
     session.run('python', '-m', 'pytest', *PARALLEL, *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def chance(session):
+    """The suite with three seeds of Python's hashes, numpy and torch, each in another order."""
+    install(session)
+    session.install('pytest-random-order')
+    for seed in ('1', '2', '3'):
+        order = ['--random-order', f'--random-order-seed={seed}']
+        env = dict(PYTHONHASHSEED=seed, MMSAPIENS_TEST_SEED=seed)
+        session.run('python', '-m', 'pytest', *PARALLEL, *order, *session.posargs, env=env)
 
 
 @nox.session(python=PYTHON)

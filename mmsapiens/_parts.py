@@ -2,14 +2,17 @@
 
 A user of stock MMPose may write ``type='SapiensViT'`` as well as ``type='mmsapiens.SapiensViT'``.
 For the bare name each host registry gets one more location to import at its first lookup: our part
-for that host, which then lists its classes there. No host is imported before somebody needs it.
+for that host, whose classes are found there by names that nobody else has. No host is imported
+before somebody needs it.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 from wrapt import when_imported
 
@@ -30,6 +33,47 @@ def missing_hosts() -> list[str]:
     return [host for host in HOSTS.values() if not find_spec(host)]
 
 
+class BareNames:
+    """Our classes in the registry of a host: found where nobody else has registered the name.
+
+    A user's own class keeps a name, whether it was registered before or after ours; one warning
+    tells how to write ours.
+    """
+
+    def __init__(self, registry: Any) -> None:
+        self.registry, self.stock_get = registry, registry.get
+        self.classes: dict[str, type] = {}
+        self.warned: set[str] = set()
+        registry.get = self.get
+
+    def is_taken(self, name: str, with_parents: bool = True) -> bool:
+        """Whether the host, or with parents MMEngine, has a class of this name; warns once."""
+        registry = self.registry
+        while registry is not None and name not in registry.module_dict:
+            registry = registry.parent if with_parents else None
+        theirs = registry and registry.module_dict[name]
+        if theirs not in (None, self.classes.get(name)) and name not in self.warned:
+            from mmengine.logging import print_log
+
+            self.warned.add(name)
+            print_log(
+                f'`{name}` is {theirs.__module__}.{theirs.__qualname__} in {self.registry.scope}; '
+                f'write `mmsapiens.{name}` for the class of mmsapiens',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return theirs is not None
+
+    def get(self, key: str) -> type | None:
+        """As ``Registry.get``."""
+        self.registry.import_from_location()
+        scope, name = self.registry.split_scope_key(str(key))
+        is_ours = scope in (None, self.registry.scope) and name in self.classes
+        if is_ours and not self.is_taken(name, with_parents=scope is None):
+            return self.classes[name]
+        return self.stock_get(key)
+
+
 def add_location(host_registries: ModuleType, part: str) -> None:
     """Let the registries of a host import ``part`` at their next lookup."""
     from mmengine.registry import Registry
@@ -43,6 +87,7 @@ def add_location(host_registries: ModuleType, part: str) -> None:
             continue
         registry._locations = [*registry._locations, part]
         registry._imported = False
+        registry.bare_names = BareNames(registry)
 
 
 def announce() -> None:

@@ -65,7 +65,7 @@ REGISTRIES: dict[str, Registry] = {
 
 
 def list_in_host(part: str, **more: Registry) -> None:
-    """List the public classes of ``part`` in its host, under bare names.
+    """Let the host of ``part`` find its public classes under bare names, if nobody has them.
 
     Called by each part when it is imported.
 
@@ -73,19 +73,14 @@ def list_in_host(part: str, **more: Registry) -> None:
         part (str): A key of :data:`HOSTS`.
         **more: Registries of the part that have no root in MMEngine, by the
             name that they share with those of the host.
-
-    Raises:
-        KeyError: If the host has another class of the same name.
     """
     theirs = import_module(f'{HOSTS[part]}.registry')
     sources = tuple(f'{name}.' for name in (*SHARED, part))
     for name, child in {**REGISTRIES, **more}.items():
-        host = getattr(theirs, name, None)
-        if host is None:
+        names = getattr(getattr(theirs, name, None), 'bare_names', None)
+        if names is None:
             continue
         for key, component in child.module_dict.items():
-            if (
-                component.__module__.startswith(sources)
-                and host.module_dict.get(key) is not component
-            ):
-                host.register_module(name=key, module=component)
+            if component.__module__.startswith(sources):
+                names.classes[key] = component
+                names.is_taken(key)

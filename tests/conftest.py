@@ -1,9 +1,11 @@
 """Fixtures of the test suite."""
 
 import os
+import random
 import signal
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
@@ -19,6 +21,15 @@ def pytest_configure(config):
     # interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Seed what a test draws, whichever ran before; `nox -s chance` tries other seeds."""
+    seed = int(os.environ.get('MMSAPIENS_TEST_SEED', '0'))
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 @pytest.fixture

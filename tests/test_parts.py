@@ -94,12 +94,11 @@ SHARED = {
 }
 
 
-def run(code):
+def run(code, stderr=subprocess.PIPE):
     """Run code in a child process and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, '-c', textwrap.dedent(code)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    assert done.returncode == 0, done.stderr or done.stdout
     return done.stdout
 
 
@@ -166,7 +165,7 @@ def test_pose_classes_stay_out_of_other_hosts():
         name = 'InstanceNormHeatmapHead'
         assert mmpose.registry.MODELS.get(name) is not None
         mmseg.registry.MODELS.get('SapiensViT')
-        assert name not in mmseg.registry.MODELS.module_dict
+        assert mmseg.registry.MODELS.get(name) is None
     """)
 
 
@@ -180,21 +179,50 @@ def test_codecs_resolve_by_both_names():
     """)
 
 
-def test_clash_with_a_name_of_the_host_is_an_error():
+@pytest.mark.parametrize('host', hosts.HOSTS.values())
+@pytest.mark.parametrize('order', ['before', 'after a look-up', 'in mmengine', 'before mmsapiens'])
+def test_name_of_a_users_class_stays_the_users(host, order):
+    register = """
+        @registry.register_module()
+        class SapiensViT:
+            pass
+    """
+    parts = [
+        f'from {host}.registry import MODELS',
+        'import mmengine.registry',
+        f'registry = {"mmengine.registry.MODELS" if order == "in mmengine" else "MODELS"}',
+        'import mmsapiens',
+    ]
+    if order == 'before mmsapiens':
+        parts.insert(3, textwrap.dedent(register))
+    else:
+        if order == 'after a look-up':
+            parts.append("assert MODELS.get('SapiensViT').__module__.startswith('mmsapiens')")
+        parts.append(textwrap.dedent(register))
+    parts.append("""if True:
+        assert MODELS.get('ResNet').__module__.startswith(MODELS.scope)
+        for _ in range(3):
+            assert MODELS.get('SapiensViT') is SapiensViT
+        ours = MODELS.get('mmsapiens.SapiensViT')
+        assert ours.__module__.startswith('mmsapiens.') and 'SapiensViT' in MODELS
+        assert MODELS.build(dict(type='SapiensViT')).__class__ is SapiensViT
+    """)
+    done = run('\n'.join(parts), stderr=subprocess.STDOUT)
+    assert done.count('write `mmsapiens.SapiensViT`') == 1
+
+
+def test_name_with_the_scope_of_the_host_is_ours_where_mmengine_has_another():
     run("""
         import mmsapiens
-        from mmpose.registry import MODELS
+        from mmengine.registry import MODELS
+        from mmseg.registry import MODELS as theirs
 
-        @MODELS.register_module(name='SapiensViT')
-        class Other:
+        @MODELS.register_module()
+        class DepthHead:
             pass
 
-        try:
-            MODELS.get('SapiensViT')
-        except KeyError as error:
-            assert 'SapiensViT is already registered' in str(error)
-        else:
-            raise AssertionError('no error')
+        assert theirs.get('DepthHead') is DepthHead
+        assert theirs.get('mmseg.DepthHead').__module__.startswith('mmsapiens.')
     """)
 
 

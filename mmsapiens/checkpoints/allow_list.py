@@ -57,8 +57,11 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
     former, _buffer = _buffer, history_buffer or HistoryBuffer
     # Under numpy 1.26 `numpy._core` exists and is empty.
     core = getattr(np, '_core' if np.__version__ >= '2' else 'core')
-    # torch's annotation leaves out the pair (object, name it is pickled as).
-    allowed: list[Any] = [np.ndarray, np.dtype, (_buffer, _BUFFER_NAME)]
+    # torch's annotation leaves out the pair (object, name it is pickled as). The protocol of
+    # torch.save writes empty bytes, those of an empty array, as a call of `bytes`. A part of a
+    # config in `dataset_meta` is read as a plain dict.
+    allowed: list[Any] = [bytes, frozenset, range, slice, np.ndarray, np.dtype]
+    allowed += [(_buffer, _BUFFER_NAME), (dict, 'mmengine.config.config.ConfigDict')]
     allowed += [
         (getattr(core.multiarray, name), f'numpy.{parent}.multiarray.{name}')
         for name in ('_reconstruct', 'scalar')

@@ -126,13 +126,14 @@ def conversion_table(source: str, target: str) -> np.ndarray | None:
     return table
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace('-', '_').replace(' ', '_')
+def plain_name(name: str) -> str:
+    """A name without capitals, and with _ for blanks and -."""
+    return name.strip().lower().replace('-', '_').replace(' ', '_')
 
 
 def _other_side(name: str) -> str | None:
     """Name of the match, lower case; None for a class without a side."""
-    side, _, rest = _plain(name).partition('_')
+    side, _, rest = plain_name(name).partition('_')
     return f'{_SIDES[side]}_{rest}' if side in _SIDES and rest else None
 
 
@@ -159,7 +160,7 @@ def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]
         if wanted is None:
             if match is not None and index < match and _other_side(got) is None:
                 found.append(f'{name} and {got} have no side, but are a pair')
-        elif _plain(got) != wanted and (match is None or _plain(name).startswith('left_')):
+        elif plain_name(got) != wanted and (match is None or plain_name(name).startswith('left_')):
             found.append(f'{name} must be exchanged with {wanted}, not {got}')
     return found
 

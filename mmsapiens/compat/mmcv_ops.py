@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.modules.utils import _pair
 from torchvision import ops
 
 
@@ -41,9 +42,32 @@ def roi_align(
     )
 
 
+def _without_slope_outside(
+    offset: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> Tensor:
+    """Offsets (B, 2 * G * k * k, h, w) without gradient where a sample is a pixel outside.
+
+    There, as at the start of a training with offsets of 0, torchvision takes the slope of one side,
+    the compiled kernel none.
+    """
+    places = offset.detach().unflatten(1, (-1, *weight.shape[2:], 2))  # (B, G, k, k, (y, x), h, w)
+    outside = torch.zeros_like(places[..., 0, :, :], dtype=torch.bool)
+    for axis in range(2):
+        step, pad, gap = (_pair(each)[axis] for each in (stride, padding, dilation))
+        taps = torch.arange(weight.shape[2 + axis], device=offset.device) * gap - pad
+        starts = torch.arange(places.shape[-2 + axis], device=offset.device) * step
+        shape = [1, 1, 1, 1, 1, 1]
+        shape[2 + axis], shape[-2 + axis] = len(taps), len(starts)
+        grid = (taps[:, None] + starts).reshape(shape)
+        outside |= places[..., axis, :, :] + grid <= -1
+    outside = outside.unsqueeze(-3).expand_as(places).reshape(offset.shape)
+    return torch.where(outside, offset.detach(), offset)
+
+
 def deform_conv2d(feats: Tensor, offset: Tensor, weight: Tensor, *rest: Any) -> Tensor:
     """Deformable convolution; ``rest`` is stride, padding, dilation, and what shapes say."""
     feats, weight = feats.type_as(offset), weight.type_as(offset)  # offsets are what AMP casts
+    offset = _without_slope_outside(offset, weight, *rest[:3])
     return ops.deform_conv2d(feats, offset, weight, None, *rest[:3])
 
 
@@ -55,13 +79,10 @@ def modulated_deform_conv2d(
     bias: Tensor | None = None,
     *rest: Any,
 ) -> Tensor:
-    """Deformable convolution, version 2; ``rest`` likewise.
-
-    Gradients of offsets differ from the compiled kernel's where a sample lies exactly one pixel
-    outside, as with offsets of 0: torchvision takes the slope of one side, mmcv none.
-    """
+    """Deformable convolution, version 2; ``rest`` likewise."""
     feats, mask, weight = (each.type_as(offset) for each in (feats, mask, weight))
     bias = bias if bias is None else bias.type_as(offset)
+    offset = _without_slope_outside(offset, weight, *rest[:3])
     return ops.deform_conv2d(feats, offset, weight, bias, *rest[:3], mask=mask)
 
 

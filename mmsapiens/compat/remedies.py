@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import urlparse
 
 import numpy as np
 from numpy.lib import NumpyVersion
@@ -39,25 +40,40 @@ def fix_load_grammar(driver: ModuleType) -> None:
     vars(driver)['load_grammar'] = load_grammar
 
 
-def register_local_loader(checkpoint: ModuleType) -> None:
-    """Read local files through :func:`mmsapiens.checkpoints.read_checkpoint`.
+def fix_checkpoint_loading(checkpoint: ModuleType) -> None:
+    """Read files, also those of URLs, through :func:`mmsapiens.checkpoints.read_checkpoint`.
 
     ``torch.load`` refuses training checkpoints since 2.6, where the default became
     ``weights_only=True``: every resume fails. https://github.com/open-mmlab/mmengine/issues/1655
-    The reader also takes ``.safetensors``, and says what is wrong with other files.
+    The reader also takes ``.safetensors``, and says what is wrong with other files. For URLs, and
+    the schemes that end there, torch.hub's loader is called, which runs the code of a file. Object
+    storage is read by ``torch.load`` itself, which has to know what trainings hold.
     """
+    from mmengine.logging import HistoryBuffer
+
+    from ..checkpoints.allow_list import allow_training_checkpoints
+
+    allow_training_checkpoints(HistoryBuffer)
 
     def load_from_local(filename: str, map_location: Any = None) -> Any:
-        # Here, as a stock project may never load a checkpoint.
-        from mmengine.logging import HistoryBuffer
-
-        from ..checkpoints.allow_list import allow_training_checkpoints
         from ..checkpoints.checkpoint_io import read_checkpoint
 
-        allow_training_checkpoints(HistoryBuffer)
         return read_checkpoint(filename, map_location=map_location)
 
+    def load_url(
+        url: str, model_dir: str | None = None, map_location: Any = None, progress: bool = True
+    ) -> Any:
+        import torch
+
+        folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
+        path = os.path.join(folder, os.path.basename(urlparse(url).path))
+        if not os.path.exists(path):
+            os.makedirs(folder, exist_ok=True)
+            torch.hub.download_url_to_file(url, path, progress=progress)
+        return load_from_local(path, map_location)
+
     checkpoint.CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+    vars(checkpoint)['load_url'] = load_url
 
 
 def fix_optim_state_order(fsdp: ModuleType) -> None:
@@ -157,6 +173,198 @@ def fix_draw_circles(module: ModuleType) -> None:
         return stock(self, center, radius, *args, **kwargs)
 
     visualizer.draw_circles = draw_circles
+
+
+def fix_albumentations(transforms: ModuleType) -> None:
+    """Let mmseg's and mmdet's ``Albu`` and mmpretrain's ``Albumentations`` run.
+
+    They hand over the whole sample, file names included, and newer versions of albumentations
+    refuse keys that they do not know ("Key img_path is not in available keys").
+    https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/datasets/transforms/transforms.py
+    """
+    for name in {'Albu', 'Albumentations'} & set(vars(transforms)):
+        _ignore_other_keys(vars(transforms)[name])
+
+
+def _ignore_other_keys(transform: Any) -> None:
+    stock = transform.__init__
+
+    @wraps(stock)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        stock(self, *args, **kwargs)
+        self.aug.strict = False
+
+    transform.__init__ = init
+
+
+def fix_lazy_configs(utils: ModuleType) -> None:
+    """Let pure-Python configs import ``os`` and other modules that Python 3.11 freezes.
+
+    mmengine 0.10.7 takes them for packages to be imported later, as their origin is no path, and
+    ends in an empty RuntimeError. https://docs.python.org/3/whatsnew/3.11.html#faster-startup
+    """
+    stock = utils._is_builtin_module
+
+    @wraps(stock)
+    def is_builtin_module(name: str) -> bool:
+        return name.split('.')[0] in sys.stdlib_module_names or stock(name)
+
+    # The caller's module holds the function under the same name, if it is loaded.
+    for module in (utils, sys.modules.get('mmengine.config.config')):
+        if module is not None:
+            vars(module)['_is_builtin_module'] = is_builtin_module
+
+
+def _with_names(module: ModuleType, **names: Any) -> ModuleType:
+    """A module like ``module`` with further names, for one importer of it."""
+    copy = ModuleType(module.__name__, module.__doc__)
+    vars(copy).update({**vars(module), **names})
+    return copy
+
+
+def fix_numpy_names(module: ModuleType) -> None:
+    """Let metrics run: mmpretrain's retrieval, mmdet's LVIS and YouTube-VIS, mmseg's Cityscapes.
+
+    ``np.in1d`` left numpy with 2.4, ``np.float`` with 1.24.
+    https://numpy.org/doc/stable/release/2.4.0-notes.html
+    """
+    names = dict(in1d=np.isin, float=float)
+    lost = {name: value for name, value in names.items() if not hasattr(np, name)}
+    vars(module)['np'] = _with_names(np, **lost)
+
+
+def fix_array_of_one(module: ModuleType) -> None:
+    """Let mmpose read UBody3D.
+
+    It assigns ``np.array([1])`` to one element of an array, a ValueError since numpy 2.4.
+    https://numpy.org/doc/stable/release/2.4.0-notes.html
+    """
+
+    def array(value: Any, *args: Any, **kwargs: Any) -> Any:
+        return np.float32(1) if value == [1] else np.array(value, *args, **kwargs)
+
+    if NumpyVersion(np.__version__) >= '2.4.0':
+        vars(module)['np'] = _with_names(np, array=array)
+
+
+def fix_paths_of_distillers(distiller: ModuleType) -> None:
+    """Let DWPose find the configs of its teacher and student in the installed mmpose.
+
+    They are named relative to the source tree.
+    """
+    stock = distiller.Config
+
+    class Config(stock):  # type: ignore[misc, valid-type]
+        @staticmethod
+        def fromfile(path: str, *args: Any, **kwargs: Any) -> Any:
+            installed = os.path.join(sys.modules['mmpose'].__path__[0], '.mim', path)
+            is_there = os.path.exists(path) or not os.path.exists(installed)
+            return stock.fromfile(path if is_there else installed, *args, **kwargs)
+
+    vars(distiller)['Config'] = Config
+
+
+def fix_copies(module: ModuleType) -> None:
+    """Let mmpose's visualizers draw keypoints that are tensors.
+
+    They call ``np.array(keypoints, copy=False)``, a ValueError since numpy 2.0 where that needs a
+    copy. https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+
+    def array(value: Any, *args: Any, copy: bool = True, **kwargs: Any) -> np.ndarray:
+        return (np.array if copy else np.asarray)(value, *args, **kwargs)
+
+    if NumpyVersion(np.__version__) >= '2.0.0':
+        vars(module)['np'] = _with_names(np, array=array)
+
+
+def fix_interp2d(interpolate: ModuleType) -> None:
+    """Let mmseg and mmpretrain resize the position biases of BEiT.
+
+    ``scipy.interpolate.interp2d`` left scipy with 1.14; on a grid it is this spline.
+    https://docs.scipy.org/doc/scipy/tutorial/interpolate/interp_transition_guide.html
+    """
+
+    def interp2d(x: Any, y: Any, z: np.ndarray, kind: str = 'linear') -> Callable:
+        degree = dict(linear=1, cubic=3, quintic=5)[kind]
+        spline = interpolate.RectBivariateSpline(x, y, np.asarray(z).T, kx=degree, ky=degree)
+        return lambda new_x, new_y: spline(new_x, new_y).T
+
+    if NumpyVersion(version('scipy')) >= '1.14.0':
+        vars(interpolate)['interp2d'] = interp2d
+
+
+def fix_canvas(backend_agg: ModuleType) -> None:
+    """Let mmpose's 3D visualizer, and its 3D inferencer, take an image from a figure.
+
+    ``tostring_rgb`` of the canvas left matplotlib with 3.10.
+    https://matplotlib.org/3.10.0/api/prev_api_changes/api_changes_3.10.0.html
+    """
+
+    def tostring_rgb(canvas: Any) -> bytes:
+        return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]).tobytes()
+
+    if not hasattr(backend_agg.FigureCanvasAgg, 'tostring_rgb'):
+        backend_agg.FigureCanvasAgg.tostring_rgb = tostring_rgb
+
+
+def fix_class_weights(losses: ModuleType) -> None:
+    """Let mmseg's cross-entropy weight classes where pixels are ignored.
+
+    Version 1.2.2 looks up the weight of every label, also of those to ignore, 255: an IndexError.
+    Their weight is 0.
+    https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/models/losses/cross_entropy_loss.py
+    """
+    stock = losses.cross_entropy
+
+    @wraps(stock)
+    def cross_entropy(
+        pred: Any,
+        label: Any,
+        weight: Any = None,
+        class_weight: Any = None,
+        reduction: str = 'mean',
+        avg_factor: Any = None,
+        ignore_index: int = -100,
+        avg_non_ignore: bool = False,
+    ) -> Any:
+        if class_weight is not None and avg_factor is None and reduction == 'mean':
+            classes = len(class_weight)
+            outside = (label < 0) | (label >= classes)
+            if avg_non_ignore:
+                outside |= label == ignore_index
+            avg_factor = class_weight[label.clamp(0, classes - 1)].masked_fill(outside, 0).sum()
+        return stock(
+            pred, label, weight, class_weight, reduction, avg_factor, ignore_index, avg_non_ignore
+        )
+
+    vars(losses)['cross_entropy'] = cross_entropy
+
+
+def fix_layer_decay(constructors: ModuleType) -> None:
+    """Let mmseg's layer-wise learning rate decay take other encoders than those it knows by name.
+
+    It raises NotImplementedError for all but ConvNeXt, BEiT and MAE. A backbone that tells its
+    depth as those of mmpretrain do, and has the parameter names of BEiT, is taken for one.
+    """
+    stock = constructors.LearningRateDecayOptimizerConstructor.add_params
+
+    @wraps(stock)
+    def add_params(self: Any, params: list[dict], module: Any, **kwargs: Any) -> None:
+        encoder = module.backbone
+        if not hasattr(encoder, 'layer_of'):
+            return stock(self, params, module, **kwargs)
+        if (wanted := self.paramwise_cfg.get('num_layers')) != encoder.num_layers:
+            raise ValueError(
+                f'`num_layers` of `paramwise_cfg` must be that of the backbone, '
+                f'{encoder.num_layers}, but got {wanted}'
+            )
+        disguise = SimpleNamespace(
+            named_parameters=module.named_parameters, backbone=type('MAE', (), {})()
+        )
+        return stock(self, params, disguise, **kwargs)
+
+    constructors.LearningRateDecayOptimizerConstructor.add_params = add_params
 
 
 def fix_inferencer(module: ModuleType) -> None:

@@ -47,6 +47,12 @@ class SapiensViT(models.SapiensViT, BaseModule):
         self.init_cfg = copy.deepcopy(init_cfg)
         self.register_load_state_dict_pre_hook(_fit)
 
+    def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
+        """Depth of a parameter and number of depths, as mmpretrain's layer-wise decay asks."""
+        if not param_name.startswith(prefix):
+            return self.num_layers + 1, self.num_layers + 2
+        return self.layer_of(param_name.removeprefix(prefix)), self.num_layers + 2
+
     def pretrained_files(self) -> list[str]:
         """Checkpoints that ``init_cfg`` names."""
         return pretrained_files(self)

@@ -64,8 +64,8 @@ def read_map(
             = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
             unit.
         offset (float): See ``scale``. Defaults to 0.
-        missing (Sequence[float]): Stored numbers that mean that nothing was measured, such as
-            65535. Defaults to none.
+        missing (Sequence[float]): Stored numbers of depth that mean that nothing was measured,
+            such as 65535. Defaults to none.
         layer (str, optional): Layer or part of an exr file, whole or the end of its name. Defaults
             to None, the only one that fits.
         colors (LabelColors, optional): Of the classes, for labels in color. Defaults to None.
@@ -134,7 +134,7 @@ def _mean(
         stored, opacity = split_opacity(stored)
     elif field.is_vector and stored.shape[2:] == (field.channels + 1,):
         stored, opacity = stored[..., :-1], stored[..., -1]
-    absent = np.isin(stored, missing) if len(missing) else None
+    absent = np.isin(stored, missing) if len(missing) and field.is_positive else None
     if opacity is not None and opacity.min() < opacity.max():
         hidden = opacity <= opacity.max() / 2
         absent = hidden if absent is None else absent | hidden

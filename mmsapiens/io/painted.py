@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..classes.class_sets import plain_name
 from ..core.errors import BadSampleError
 
 MAX_SOFT = 0.25
@@ -45,7 +46,7 @@ def read_labelmap(path: str | Path, text: str, classes: Sequence[str]) -> LabelC
     The names are those of ``classes`` but for case, blanks, - and _; without classes, the lines are
     numbered. Lines without a color have that of Pascal VOC. ValueError if a line is another.
     """
-    plain = [_plain(name) for name in classes]
+    plain = [plain_name(name) for name in classes]
     ids: dict[tuple[int, ...], int] = {}
     number = 0
     for line in map(str.strip, text.splitlines()):
@@ -56,8 +57,8 @@ def read_labelmap(path: str | Path, text: str, classes: Sequence[str]) -> LabelC
         if not colon:
             *color, name = line.split(maxsplit=3) if line[0].isdigit() else ['', line]
         try:
-            red, green, blue = map(int, color) if any(color) else _voc_color(number)
-            ids[red, green, blue] = plain.index(_plain(name)) if plain else number
+            red, green, blue = bytes(map(int, color) if any(color) else _voc_color(number))
+            ids[red, green, blue] = plain.index(plain_name(name)) if plain else number
         except ValueError:
             raise ValueError(
                 f'lines of {path} must be `name:r,g,b::` or `r g b name` with a name of '
@@ -73,10 +74,6 @@ def _voc_color(number: int) -> list[int]:
         sum((number >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8))
         for channel in range(3)
     ]
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(' ', '_').replace('-', '_')
 
 
 def split_opacity(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

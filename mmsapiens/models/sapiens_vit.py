@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from .archs import get_arch
 from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
 from .pos_embed import resize_pos_embed
 
-OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap')
+OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap', 'featmap_and_cls_token')
 
 
 class SapiensViT(nn.Module):
@@ -40,8 +41,8 @@ class SapiensViT(nn.Module):
             need 2 for pose, LIP and CIHP parsing and normals, and 'corner' for 28-class parsing,
             depth and pretraining; with the other setting they load and lose accuracy. Defaults to
             'corner'.
-        out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token' (B, D) or 'avg_featmap'
-            (B, D). Defaults to 'featmap'.
+        out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token' (B, D), 'avg_featmap'
+            (B, D), or 'featmap_and_cls_token', pairs for mmseg's DPTHead. Defaults to 'featmap'.
         out_indices (int | Sequence[int]): Layers to return; negative ones count from the end.
             Defaults to -1.
         with_cls_token (bool): Whether to prepend a class token. Defaults to False.
@@ -86,8 +87,8 @@ class SapiensViT(nn.Module):
         self.img_size = int(height), int(width)
         if out_type not in OUT_TYPES:
             raise ValueError(f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
-        if out_type == 'cls_token' and not with_cls_token:
-            raise ValueError("`out_type='cls_token'` needs `with_cls_token=True`")
+        if out_type.endswith('cls_token') and not with_cls_token:
+            raise ValueError(f'`out_type={out_type!r}` needs `with_cls_token=True`')
         self.out_type = out_type
         indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
         depth = self.num_layers
@@ -168,7 +169,7 @@ class SapiensViT(nn.Module):
         self._freeze()
         return self
 
-    def forward(self, img: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, img: Tensor) -> tuple[Any, ...]:
         """Extract features.
 
         Args:
@@ -176,8 +177,8 @@ class SapiensViT(nn.Module):
                 3, H, W).
 
         Returns:
-            tuple[Tensor, ...]: One tensor for each of ``out_indices``, of the shape that
-            ``out_type`` says; the final norm is applied to the last layer only.
+            tuple: One tensor (or pair of them) for each of ``out_indices``, as ``out_type`` says;
+            the final norm is applied to the last layer only.
         """
         x, grid = self.patch_embed(img)  # (B, h * w, D)
         extra = self.num_extra_tokens
@@ -197,7 +198,7 @@ class SapiensViT(nn.Module):
                 outs.append(self._format(x, grid))
         return tuple(outs)
 
-    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor | tuple[Tensor, Tensor]:
         if self.out_type == 'raw':
             return x
         if self.out_type == 'cls_token':
@@ -205,4 +206,5 @@ class SapiensViT(nn.Module):
         patches = x[:, self.num_extra_tokens :]
         if self.out_type == 'avg_featmap':
             return self.ln2(patches.mean(dim=1))
-        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
+        featmap = patches.transpose(1, 2).unflatten(2, grid).contiguous()
+        return featmap if self.out_type == 'featmap' else (featmap, x[:, 0])

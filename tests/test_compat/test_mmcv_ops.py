@@ -187,6 +187,25 @@ def test_modulated_deform_conv_equals_torchvision(rand, rand_like, settings, bia
     assert_same(ours, expected, [feats, offset, mask, *layer.parameters()], rand_like(ours))
 
 
+@pytest.mark.parametrize('padding', [1, (1, 2)])
+@pytest.mark.parametrize('is_modulated', [True, False])
+def test_offsets_of_0_have_the_gradient_of_the_compiled_kernel(padding, is_modulated):
+    # The numbers of mmcv's own test, where they are multiplied by a mask of 0.5.
+    feats = torch.tensor([1.0, 2, 3]).expand(1, 1, 3, 3).double()
+    weight = torch.ones(1, 1, 2, 2, dtype=torch.float64)
+    if is_modulated:
+        layer = mmcv.ops.ModulatedDeformConv2d(1, 1, 2, padding=padding, bias=False).double()
+    else:
+        layer = mmcv.ops.DeformConv2d(1, 1, 2, padding=padding).double()
+    layer.weight.data = weight
+    size = (4, 4) if padding == 1 else (4, 6)
+    offset = torch.zeros(1, 8, *size, dtype=torch.float64, requires_grad=True)
+    mask = [torch.full((1, 4, *size), 0.5, dtype=torch.float64)] if is_modulated else []
+    layer(feats, offset, *mask).sum().backward()
+    scale = 1 if is_modulated else 2
+    assert offset.grad.sum(dim=(0, 2, 3)).tolist() == [-3.0 * scale, -1.5 * scale] * 4
+
+
 def test_deform_conv_without_offsets_is_a_convolution(rand):
     layer = mmcv.ops.DeformConv2d(4, 6, 3, padding=1).double()
     feats = rand(2, 4, 5, 5)

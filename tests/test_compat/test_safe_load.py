@@ -3,13 +3,16 @@
 import os
 import pickle
 
+import mmengine.runner.checkpoint
 import numpy as np
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel, BaseModule
 from mmengine.runner import CheckpointLoader, Runner
+from range_server import serve
 from safetensors.torch import save_file
 from torch import nn
 
@@ -140,6 +143,71 @@ def test_dataset_meta_of_any_numpy_loads(save, parent):
     for key, value in meta.items():
         np.testing.assert_array_equal(loaded[key], value)
         assert loaded[key].dtype == value.dtype
+
+
+EMPTY = dict(
+    floats=np.array([]),
+    numbers=np.zeros((0, 2), int),
+    text=b'',
+    of_config=ConfigDict(label=ConfigDict(a=1)),
+    ids=range(3),
+    names=frozenset('a'),
+)
+"""What ``dataset_meta`` may hold: 26 of mmpose's dataset files have an empty array."""
+
+
+@pytest.mark.parametrize('name', EMPTY)
+def test_dataset_meta_without_values_loads(save, name):
+    path = save(dict(state_dict={}, meta=dict(dataset_meta={name: EMPTY[name]})))
+    loaded = CheckpointLoader.load_checkpoint(path)['meta']['dataset_meta'][name]
+    np.testing.assert_equal(loaded, EMPTY[name])
+    if isinstance(loaded, np.ndarray):
+        assert loaded.shape == EMPTY[name].shape and loaded.dtype == EMPTY[name].dtype
+
+
+def test_history_without_values_loads(save):
+    path = save(dict(state_dict={}, message_hub=dict(loss=HistoryBuffer())))
+    history = CheckpointLoader.load_checkpoint(path)['message_hub']['loss']
+    assert isinstance(history, HistoryBuffer) and len(history.data[0]) == 0
+
+
+def test_plain_torch_load_does_not_depend_on_what_was_read_before(save, forks):
+    path = save(dict(meta=dict(sigmas=np.array([])), loss=HistoryBuffer([1.0], [1])))
+    code = f'import mmsapiens, mmengine.runner, torch; torch.load({path!r})'
+    assert forks('', dict(load=code)) == dict(load='done')
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A web server of a folder, and an empty cache of torch.hub."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    (tmp_path / 'hub').mkdir()
+    with serve(tmp_path / 'hub') as server:
+        yield server
+
+
+def test_code_in_a_file_of_a_url_does_not_run(hub, tmp_path):
+    mark = tmp_path / 'mark'
+    torch.save(dict(state_dict=Calls(os.system, f'touch {mark}')), tmp_path / 'hub/model.pth')
+    with pytest.raises(ValueError, match=f'model.pth was refused.*set {TRUST}=1'):
+        CheckpointLoader.load_checkpoint(f'{hub.address}/model.pth')
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize('scheme', ['', 'torchvision://', 'open-mmlab://', 'mmcls://'])
+def test_weights_of_a_url_are_read_once(hub, tmp_path, scheme, monkeypatch):
+    saved = dict(state_dict={'backbone.weight': torch.ones(2)}, meta=dict(sigmas=np.array([])))
+    torch.save(saved, tmp_path / 'hub/model.pth')
+    url = f'{hub.address}/model.pth?download=1'
+    for models in ('torchvision', 'external', 'mmcls'):
+        name = f'get_{models}_models'
+        monkeypatch.setattr(mmengine.runner.checkpoint, name, lambda: dict(model=url))
+    for _ in range(2):
+        loaded = CheckpointLoader.load_checkpoint(f'{scheme}model' if scheme else url)
+        key = 'weight' if scheme == 'mmcls://' else 'backbone.weight'
+        assert loaded['state_dict'][key].tolist() == [1, 1]
+    assert len(hub.requests) == 1
+    assert os.listdir(tmp_path / 'cache/hub/checkpoints') == ['model.pth']
 
 
 def test_code_in_a_checkpoint_does_not_run(save, tmp_path):

@@ -117,7 +117,8 @@ def test_predictions_equal_the_reference(case):
             case.assert_close(pred, case['outputs/pred_depth_map'][index])
         elif index == 0:
             expected = case['outputs/pred_depth_map_sample0']
-            case.assert_close(pred, F.normalize(expected, dim=0))
+            # A short vector, scaled to length 1, multiplies the rounding of the processor.
+            case.assert_close(pred * expected.norm(dim=0), expected)
 
 
 def test_classes_are_those_of_the_resized_logits():

@@ -66,7 +66,9 @@ def test_mmseg_inferencer(task, photograph, tmp_path):
         assert (found == expected).mean() > 0.999
         assert len(inferencer.model.dataset_meta['classes']) == 28
     elif task == 'normal':
-        np.testing.assert_allclose(found.transpose(1, 2, 0), expected, atol=1e-4)
+        # Short vectors, scaled to length 1, multiply the rounding of the processor.
+        error = np.abs(found.transpose(1, 2, 0) - expected)
+        assert error.max() <= 1e-3 and np.quantile(error, 0.999) <= 1e-4
     else:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert answer['visualization'].dtype == np.uint8

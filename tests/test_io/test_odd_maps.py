@@ -255,7 +255,7 @@ def test_a_list_of_colors_comes_before_numbers(tmp_path):
     indexed.save(tmp_path / 'b.png')
     assert np.array_equal(read_map(tmp_path / 'b.png', 'seg_map', colors=colors), IDS)
     assert read_map(tmp_path / 'b.png', 'seg_map', colors=palette_colors(PALETTE)).max() == 1
-    for line in ('car:1,2,3::', 'Left_Hand:1,2::', 'car', '1 2 Left_Hand'):
+    for line in ('car:1,2,3::', 'Left_Hand:1,2::', 'Left_Hand:1,2,300::', 'car', '1 2 Left_Hand'):
         with pytest.raises(ValueError, match='lines of labelmap.txt must be'):
             read_labelmap('labelmap.txt', line, classes)
     assert read_labelmap('labelmap.txt', text, ()).ids == {(0, 0, 0): 0, (255, 255, 255): 1}
@@ -296,6 +296,8 @@ def test_marked_depth_is_missing_before_it_is_scaled(tmp_path):
     np.save(tmp_path / 'a.npy', np.where(PERSON, 2.0, -999.0))
     depth = read_map(tmp_path / 'a.npy', 'depth_map', missing=(-999,))
     assert np.array_equal(np.isfinite(depth), PERSON)
+    np.save(tmp_path / 'n.npy', np.dstack(list(UP.values())))
+    assert read_map(tmp_path / 'n.npy', 'normal_map', missing=(1,))[0, 0].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])

@@ -71,6 +71,47 @@ def test_output_types_equal_the_reference(out_type):
         case.assert_close(other, case['outputs/raw_other_size.last'])
 
 
+def test_pairs_are_the_maps_and_the_class_tokens(tiny_arch):
+    settings = dict(img_size=64, with_cls_token=True, out_indices=(0, 1))
+    model = build(tiny_arch, **settings, out_type='featmap_and_cls_token').eval()
+    others = [build(tiny_arch, **settings, out_type=name) for name in ('featmap', 'cls_token')]
+    image = torch.rand(2, 3, 64, 64)
+    expected = []
+    for other in others:
+        other.load_state_dict(model.state_dict())
+        expected.append(other.eval()(image))
+    for pair, featmap, cls_token in zip(model(image), *expected):
+        assert torch.equal(pair[0], featmap) and torch.equal(pair[1], cls_token)
+    with pytest.raises(ValueError, match='featmap_and_cls_token.* needs `with_cls_token=True`'):
+        build(tiny_arch, out_type='featmap_and_cls_token')
+
+
+def test_dpt_head_of_mmseg_takes_pairs(tiny_arch):
+    from mmseg.registry import MODELS as HOST
+
+    arch = dict(tiny_arch, num_layers=4)
+    backbone = dict(type='SapiensViT', arch=arch, img_size=64, with_cls_token=True)
+    model = HOST.build(
+        dict(
+            type='EncoderDecoder',
+            backbone=dict(backbone, out_indices=(0, 1, 2, 3), out_type='featmap_and_cls_token'),
+            decode_head=dict(
+                type='DPTHead',
+                in_channels=(32,) * 4,
+                channels=8,
+                embed_dims=32,
+                post_process_channels=[8] * 4,
+                num_classes=3,
+                readout_type='project',
+                input_transform='multiple_select',
+                in_index=(0, 1, 2, 3),
+                norm_cfg=dict(type='BN'),
+            ),
+        )
+    )
+    assert model(torch.rand(3, 3, 64, 64)).shape == (3, 3, 32, 32)
+
+
 def test_pretrained_checkpoint_loads_as_in_the_reference(tmp_path):
     case = Case('ckpt_load')
     path = tmp_path / 'clean.pth'

@@ -23,6 +23,7 @@ from mmsapiens.classes.class_sets import (
     ClassSet,
     class_set_names,
     get_class_set,
+    plain_name,
     read_class_set,
 )
 from mmsapiens.core.atomic_files import atomic_write
@@ -48,11 +49,6 @@ class Sheet(NamedTuple):
     file_name: str
     size_hw: tuple[int, int]
     shapes: list[Shape]
-
-
-def plain(name: str) -> str:
-    """A name without case, blanks, - and _."""
-    return name.strip().lower().replace(' ', '_').replace('-', '_')
 
 
 def to_mask(outline: Any, size_hw: tuple[int, int]) -> np.ndarray:
@@ -97,7 +93,7 @@ def read_labelme(path: Path, doc: dict) -> Iterator[Sheet]:
         where = f'shape {number} of {path}'
         kind, points = each.get('shape_type') or 'polygon', np.array(each['points'], float)
         outline: Any = None  # a point or a line has no pixels
-        if kind == 'polygon':
+        if kind in ('polygon', 'oriented_rectangle'):
             outline = [points.ravel().tolist()]
         elif kind == 'rectangle' and len(points) >= 2:
             (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
@@ -140,8 +136,8 @@ def read_sheets(source: Path) -> list[Sheet]:
 def own_classes(sheets: Sequence[Sheet]) -> ClassSet:
     """The classes of the files themselves, sorted by name, behind the background."""
     names = {shape.name for sheet in sheets for shape in sheet.shapes}
-    classes = ('Background', *sorted(name for name in names if plain(name) != 'background'))
-    index = {plain(name): label for label, name in enumerate(classes)}
+    classes = ('Background', *sorted(name for name in names if plain_name(name) != 'background'))
+    index = {plain_name(name): label for label, name in enumerate(classes)}
     pairs = tuple(
         (label, index['right' + name[4:]])
         for name, label in index.items()
@@ -156,8 +152,8 @@ def draw(
     """The label map of an image, uint8 (H, W); reasons for what is left out get its place."""
     labels = np.zeros(sheet.size_hw, dtype=np.uint8)
     for shape in sheet.shapes:
-        label = ids.get(plain(shape.name), IGNORED)
-        if plain(shape.name) not in ids and unknown == 'background':
+        label = ids.get(plain_name(shape.name), IGNORED)
+        if plain_name(shape.name) not in ids and unknown == 'background':
             left_out.setdefault(f'unknown class {shape.name!r}', []).append(shape.where)
             continue
         try:
@@ -212,8 +208,8 @@ def main(args: Sequence[str] | None = None) -> int:
             classes = read_class_set(parsed.metainfo)
         elif parsed.vocabulary:
             classes = get_class_set(parsed.vocabulary)
-        ids = {plain(name): label for label, name in enumerate(classes.classes)}
-        unknown = [name for name in of_files.classes[1:] if plain(name) not in ids]
+        ids = {plain_name(name): label for label, name in enumerate(classes.classes)}
+        unknown = [name for name in of_files.classes[1:] if plain_name(name) not in ids]
         if unknown and parsed.unknown == 'error':
             raise ValueError(
                 f'{unknown} are none of the classes {list(classes.classes)}. Rename them, or set '

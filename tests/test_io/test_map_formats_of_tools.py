@@ -1,16 +1,15 @@
-"""Maps that other tools wrote: Mitsuba 3.9.1, OpenImageIO 3.2.2, datumaro 1.13.12.
+"""Maps that other tools wrote: Mitsuba 3.9.1, OpenImageIO 3.2.2, datumaro 1.13.12, LabelMe 6.3.1.
 
-`files_of_tools/` has what they wrote of a sphere (Mitsuba, integrators `dd:depth`, `nn:sh_normal`),
+`tests/formats/maps` has what they wrote of a sphere (Mitsuba, `dd:depth` and `nn:sh_normal`),
 of constant planes (OpenImageIO, three parts, and a crop at (3, 4) of 20 x 24 pixels) and of one
 image with the classes `Hair` and `left hand` (datumaro, formats `voc_segmentation`, `camvid`,
-`coco_instances` and `label_me`), without the images.
+`coco_instances` and `label_me`), without the images; `labelme.json` has one shape of each kind.
 """
 
 import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,7 +20,7 @@ from PIL import Image
 from mmsapiens.dense.datasets import DenseFolderDataset
 from mmsapiens.io.map_io import read_map, write_map
 
-FILES = Path(__file__).parent / 'files_of_tools'
+FILES = ROOT / 'tests' / 'formats' / 'maps'
 CLASSES = ['Background', 'Left_Hand', 'Hair', 'Right_Hand']
 
 
@@ -76,16 +75,31 @@ def test_datumaro_mask_of_label_me():
     assert np.array_equal(mask > 0, np.pad(np.ones((4, 4), bool), ((2, 6), (1, 5))))
 
 
-def test_datumaro_polygons(tmp_path):
+def draw(*args):
     tool = ROOT / 'tools' / 'dataset' / 'polygons_to_labels.py'
     spec = importlib.util.spec_from_file_location('polygons_tool', tool)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    assert module.main([str(arg) for arg in args]) == 0
+
+
+def test_datumaro_polygons(tmp_path):
     (tmp_path / 'classes.json').write_text(json.dumps(dict(classes=CLASSES, flip_pairs=[[1, 3]])))
     source = FILES / 'datumaro/instances_default.json'
-    args = [str(source), str(tmp_path / 'out'), '--metainfo', str(tmp_path / 'classes.json')]
-    assert module.main(args) == 0
+    draw(source, tmp_path / 'out', '--metainfo', tmp_path / 'classes.json')
     assert np.array_equal(read_map(tmp_path / 'out/a.png', 'seg_map'), expected_labels())
+
+
+def test_labelme(tmp_path, capsys):
+    draw(FILES / 'labelme.json', tmp_path)
+    labels = read_map(tmp_path / 'x.png', 'seg_map')
+    expected = np.zeros((20, 30), np.uint8)
+    expected[2:12, 2:12] = expected[12:14, 20:24] = 2
+    expected[5:9, 20:24] = expected[19:, 28:] = 1  # the mask leaves its last column out
+    y, x = np.mgrid[:20, :30] + 0.5
+    expected[(y - 6) ** 2 + (x - 6) ** 2 < 4] = 1
+    assert np.array_equal(labels, expected)
+    assert 'left out, 1: it has no area' in capsys.readouterr().out
 
 
 WITH_OPENCV = """
