@@ -80,8 +80,17 @@ def network_of_config(
         raise ImportError(
             f'the config of the task {task!r} needs `pip install mmsapiens[{part}]`: {error}'
         ) from error
+    missing = cfg.pop('missing_imports', [])
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        model = MODELS.build(cfg.model) if weights is None else load_model(cfg, weights)
+        try:
+            model = MODELS.build(cfg.model) if weights is None else load_model(cfg, weights)
+        except KeyError as error:
+            if not missing:
+                raise
+            raise ImportError(
+                f'the model of {weights} needs modules that its config imports and that are not '
+                f'here, {missing}: run in their folder, or set PYTHONPATH ({error.args[0]})'
+            ) from error
     meta = {} if weights is None else read_checkpoint(weights, 'cpu', mmap=True).get('meta')
     row = (_pose_row if part == 'pose' else _dense_row)(task, cfg, model, meta or {})
     steps = _test_steps(task, cfg, part)
@@ -99,13 +108,15 @@ def config_of_file(weights: str | Path) -> Mapping[str, Any] | None:
         return None
     imports = (stored.get('custom_imports') or {}).get('imports', ())
     sys.path += [each for each in (str(Path.cwd()),) if each not in sys.path]
+    missing = []
     for name in [imports] if isinstance(imports, str) else imports:
         try:
             import_module(name)
         except ImportError:
-            continue  # only the dataset may be in it; what the model needs, its registry misses
+            missing.append(name)  # only the dataset may be in it
     kept = ('default_scope', 'model', 'test_pipeline')
     found: dict[str, Any] = {key: stored[key] for key in kept if key in stored}
+    found['missing_imports'] = missing
     for name in _LOADERS:  # datasets are not built: the checkpoint has what is asked of them
         dataset = _dataset(stored, name)
         found[name] = dict(
