@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import warnings
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -41,6 +43,13 @@ def lock_folder(
             f'another run ({owner or "unknown"}) is using the folder {folder}. Wait for its end, '
             f'or give this one another folder (`{option}`).'
         ) from None
+    except (NotImplementedError, OSError) as error:
+        if getattr(error, 'errno', errno.ENOSYS) not in (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP):
+            raise
+        warnings.warn(
+            f'the file system of {folder} has no locks: nothing keeps another run out of it',
+            stacklevel=2,
+        )
     path.write_text(f'process {os.getpid()} on {os.uname().nodename}\n')
     return lock
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 
@@ -72,3 +73,13 @@ def test_one_process_may_hold_a_folder_twice_by_two_names(tmp_path, monkeypatch)
     second = lock_folder(tmp_path / 'run', is_singleton=True)
     second.release()
     first.release()
+
+
+@pytest.mark.parametrize('error', [NotImplementedError(), OSError(errno.ENOLCK, 'no locks')])
+def test_a_file_system_without_locks_stops_no_run(error, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr('filelock.FileLock.acquire', fail)
+    with pytest.warns(UserWarning, match='has no locks'):
+        lock_folder(tmp_path).release()
