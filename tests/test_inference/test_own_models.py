@@ -339,6 +339,8 @@ def test_a_config_in_a_file_runs_no_code(tmp_path):
         torch.save(dict(state_dict=model.state_dict(), meta=bad), tmp_path / 'w.pth')
         with pytest.raises(ValueError, match='no class of a registry, so it is not run'):
             SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
+    dotted = meta['cfg'].replace("type='HeatmapHead'", "type='mmpose.models.heads.HeatmapHead'")
+    meta = dict(meta, cfg=dotted)  # as pure-Python configs are written
     harmful = dict(meta, cfg=f"__import__('os').mkdir({str(tmp_path / 'made')!r})\n{meta['cfg']}")
     torch.save(dict(state_dict=model.state_dict(), meta=harmful), tmp_path / 'w.pth')
     SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
