@@ -259,6 +259,17 @@ def test_every_container(kind, photograph, tmp_path):
         assert np.abs(values - expected).max() <= (0.5 if name == 'half' else 0), name
 
 
+def test_a_file_without_config_asks_for_it(tmp_path):
+    for number, cfg in enumerate((POSES['stock head'], MAPS['fcn'])):
+        torch.save(dict(state_dict=build(cfg).state_dict()), tmp_path / f'{number}.pth')
+        with pytest.raises(ValueError, match=r'no config either: give .*`--config`'):
+            SapiensInferencer(weights=tmp_path / f'{number}.pth', device='cpu')
+    encoder = {k: v for k, v in build(MAPS['fcn']).state_dict().items() if 'backbone' in k}
+    torch.save(encoder, tmp_path / 'encoder.pth')
+    with pytest.raises(ValueError, match='an encoder but no head: use `mmsapiens features`'):
+        SapiensInferencer(weights=tmp_path / 'encoder.pth', device='cpu')
+
+
 def test_folders_of_a_training(photograph, tmp_path):
     cfg = POSES['stock head']
     work = tmp_path / 'work'
@@ -339,6 +350,8 @@ def test_a_config_in_a_file_runs_no_code(tmp_path):
         torch.save(dict(state_dict=model.state_dict(), meta=bad), tmp_path / 'w.pth')
         with pytest.raises(ValueError, match='no class of a registry, so it is not run'):
             SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
+    dotted = meta['cfg'].replace("type='HeatmapHead'", "type='mmpose.models.heads.HeatmapHead'")
+    meta = dict(meta, cfg=dotted)  # as pure-Python configs are written
     harmful = dict(meta, cfg=f"__import__('os').mkdir({str(tmp_path / 'made')!r})\n{meta['cfg']}")
     torch.save(dict(state_dict=model.state_dict(), meta=harmful), tmp_path / 'w.pth')
     SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
