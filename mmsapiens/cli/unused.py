@@ -83,7 +83,7 @@ def _may_be_video(text: str, recursive: bool) -> bool:
     if path.is_dir():
         return any(map(is_video_file, list_folder(path, recursive=recursive)))
     if path.suffix in LIST_SUFFIXES and path.is_file():
-        return any(_may_be_video(line, recursive) for line in read_list(path))
+        return any(_may_be_video(line, recursive) for line in read_list(path) or ())
     if path.exists():
         return is_video_file(path)
     if glob.has_magic(text) and '://' not in text:
