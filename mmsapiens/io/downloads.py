@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from urllib.parse import unquote, urlsplit
 
 from ..core.errors import ReadError
 from .read_options import DEFAULTS, ReadOptions
 
-_URL = re.compile(r'([a-z][a-z0-9+.-]+)://', re.IGNORECASE)
+_URL = re.compile(r'(?!file:)([a-z][a-z0-9+.-]+)://', re.IGNORECASE)
 _FILES = ('http', 'https')
 _STREAMS = ('rtsp', 'rtsps', 'rtmp', 'rtmps', 'rtp', 'udp', 'tcp', 'srt')
 _CHUNK = 1 << 16
@@ -18,21 +19,29 @@ _STREAM_TYPES = ('multipart/', 'mpegurl', 'dash+xml')
 
 
 def is_url(text: str) -> bool:
-    """Whether a text is a URL of any kind."""
-    return _URL.match(text) is not None
+    """Whether a text is a URL of any kind but of a local file."""
+    return bool(_scheme(text))
+
+
+def local_path(text: str) -> str:
+    """The path that a ``file://`` URL stands for; any other text as it is."""
+    return unquote(urlsplit(text).path) if text.lower().startswith('file://') else text
 
 
 def check_url(url: str) -> None:
     """Refuse URLs of other kinds by a ValueError."""
-    match = _URL.match(url)
-    if match is None or match[1].lower() not in _FILES + _STREAMS:
+    if _scheme(url) not in _FILES + _STREAMS:
         raise ValueError(f'a URL must start with one of {_FILES + _STREAMS}, but got {url!r}')
 
 
 def is_stream_url(url: str) -> bool:
     """Whether a URL can only be a stream."""
-    match = _URL.match(url)
-    return match is not None and match[1].lower() in _STREAMS
+    return _scheme(url) in _STREAMS
+
+
+def _scheme(text: str) -> str:
+    match = _URL.match(text)
+    return match[1].lower() if match else ''
 
 
 def without_login(url: str) -> str:

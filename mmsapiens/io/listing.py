@@ -67,10 +67,15 @@ def _is_lost(path: Path) -> bool:
     return not path.suffix and path.is_symlink() and not path.exists()
 
 
-def read_list(path: Path) -> list[str]:
-    """Lines of a text file with an input in each: as from here, or else beside the file."""
+def read_list(path: Path) -> list[str] | None:
+    """Lines of a text file with an input in each: as from here, or else beside the file.
+
+    None if it is no text.
+    """
     content = path.read_bytes()
     encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    if encoding != 'utf-16' and b'\0' in content:
+        return None
     lines = content.decode(encoding, 'surrogateescape').splitlines()
     texts = [line.strip().strip('"') for line in lines]
     beside = [str(path.parent / text) for text in texts]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import threading
 import time
 from collections.abc import Generator, Iterator
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,41 +36,30 @@ def camera_number(text: str) -> int | None:
 
 def newest(items: Iterator[T]) -> Generator[T, None, None]:
     """The newest item whenever one is asked for; those that came in between are dropped."""
-    changed = threading.Condition()
-    latest: list[T] = []
-    ended: list[Exception | None] = []
-    stopped = threading.Event()
+    latest: queue.Queue[Any] = queue.Queue()
+    end, stopped = object(), threading.Event()
+    errors: list[Exception] = []
 
     def work() -> None:
-        error = None
         try:
-            for item in items:
-                with changed:
-                    latest[:] = [item]
-                    changed.notify()
-                if stopped.is_set():
-                    break
-        except Exception as found:
-            error = found
-        finally:
-            if isinstance(items, Generator):
-                items.close()
-            with changed:
-                ended.append(error)
-                changed.notify()
+            with closing(items) if isinstance(items, Generator) else nullcontext():
+                for item in items:
+                    with suppress(queue.Empty):
+                        latest.get_nowait()
+                    latest.put(item)
+                    if stopped.is_set():
+                        break
+        except Exception as error:
+            errors.append(error)
+        latest.put(end)
 
     thread = threading.Thread(target=work, name='mmsapiens-live', daemon=True)
     thread.start()
     try:
-        while True:
-            with changed:
-                changed.wait_for(lambda: latest or ended)
-                if not latest:
-                    break
-                item = latest.pop()
+        while (item := latest.get()) is not end:
             yield item
-        if ended[0] is not None:
-            raise ended[0]
+        if errors:
+            raise errors[0]
     finally:
         stopped.set()
         thread.join(1)  # it may wait for a frame that never comes

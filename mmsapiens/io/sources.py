@@ -33,7 +33,15 @@ from PIL import Image as PILImage
 
 from ..core.errors import MissingInputError, ReadError
 from ..structures.results import Image, LazyImage, ReadFailure
-from .downloads import check_url, fetch, gives_stream, is_stream_url, is_url, without_login
+from .downloads import (
+    check_url,
+    fetch,
+    gives_stream,
+    is_stream_url,
+    is_url,
+    local_path,
+    without_login,
+)
 from .images import array_to_bgr, decode_image, image_to_bgr
 from .listing import (
     LIST_SUFFIXES,
@@ -78,6 +86,8 @@ class Source:
         self.inputs, self.options, self.exclude = inputs, options, exclude
         self._files: list[tuple[Path, Path]] | None = None
         listed = _lines_of(inputs)
+        if listed == []:
+            raise MissingInputError(f'the input {os.fspath(inputs)!r} has no lines with inputs.')
         if listed is None and isinstance(inputs, (str, os.PathLike)):
             self._files = self.find_files(inputs)
         elif listed or isinstance(inputs, Sequence):
@@ -136,7 +146,7 @@ class Source:
         if camera_number(text) is not None:
             return None
         self._check_apart(text)
-        path = Path(text).expanduser()
+        path = Path(local_path(text)).expanduser()
         if path.is_dir():
             found = list_folder(path, recursive=self.options.recursive, exclude=self.exclude)
             root = path
@@ -171,7 +181,7 @@ class _Reader:
     def any(self, item: Any) -> Items:
         if isinstance(item, (Image, ReadFailure)):
             yield item
-        elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+        elif isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item >= 0:
             yield from self.camera(int(item))
         elif isinstance(item, (str, os.PathLike)):
             lines = _lines_of(item)
@@ -285,12 +295,15 @@ def _lines_of(inputs: Any) -> list[str] | None:
     """The lines of a text file with inputs; None for anything else."""
     if not isinstance(inputs, (str, os.PathLike)):
         return None
-    path = Path(inputs).expanduser()
-    return read_list(path) if path.suffix in LIST_SUFFIXES and path.is_file() else None
+    path = Path(local_path(os.fspath(inputs))).expanduser()
+    is_list = path.suffix.lower() in LIST_SUFFIXES and path.is_file()
+    return read_list(path) if is_list else None
 
 
 def _decode_file(path: Path, source: str, options: ReadOptions) -> NDArray:
     try:
+        if path.exists() and not path.is_file():
+            raise ReadError(f'{path} is no file of a disk, but a pipe or device. Copy it to one.')
         content = path.read_bytes()
     except FileNotFoundError:
         link = f' leads to {os.readlink(path)}, which' if path.is_symlink() else ''

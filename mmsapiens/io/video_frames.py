@@ -17,26 +17,26 @@ PQ, HLG = 16, 18
 WHITE_NITS = 203
 """Luminance of white paper in HDR, ITU-R BT.2408, which becomes 255."""
 _GAMMA = 2.4
+_BT2020, _P3 = 9, 12
 _TO_BT709: dict[int, NDArray] = {
     1: np.eye(3),
-    12: np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]),
+    _BT2020: np.array(
+        [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+    ),
+    _P3: np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]),
 }
-"""Primaries -> their linear R, G, B as those of BT.709; files number P3 as 12."""
-_BT2020 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
-)
-"""Of all other primaries with an HDR curve."""
+"""Primaries, as files number them -> their linear R, G, B as those of BT.709."""
 
 
 def frame_to_bgr(frame: Any, pixel_aspect: float = 1, options: ReadOptions = DEFAULTS) -> NDArray:
     """A frame of PyAV as BGR, uint8 (H, W, 3).
 
     It is stretched to square pixels (``pixel_aspect`` is their width by their height), mirrored and
-    turned as its metadata says; HDR becomes SDR, and what is transparent is laid over
-    ``alpha_background``.
+    turned as its metadata says; HDR becomes SDR, wide colors those of BT.709, and what is
+    transparent is laid over ``alpha_background``.
     """
-    if frame.color_trc in (PQ, HLG):
-        image = _hdr_to_bgr(frame)
+    if frame.color_trc in (PQ, HLG) or frame.color_primaries in (_BT2020, _P3):
+        image = _wide_to_bgr(frame)
     elif any(part.is_alpha for part in frame.format.components):
         behind = options.alpha_background
         image = array_to_bgr(frame.to_ndarray(format='bgra'), 'frame', alpha_background=behind)
@@ -62,10 +62,10 @@ def _placed(image: NDArray, frame: Any) -> NDArray:
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
-def _hdr_to_bgr(frame: Any) -> NDArray:
-    """HDR as SDR: white paper becomes 255, and what is brighter as well."""
+def _wide_to_bgr(frame: Any) -> NDArray:
+    """HDR or wide colors as BT.709: white paper becomes 255, and what is brighter as well."""
     codes = frame.to_ndarray(format='rgb48le')
-    to_bt709 = _TO_BT709.get(frame.color_primaries, _BT2020)
+    to_bt709 = _TO_BT709.get(frame.color_primaries, _TO_BT709[_BT2020])
     light: NDArray = np.take(_light_of_code(int(frame.color_trc)), codes)
     if frame.color_trc == HLG:  # a display is brighter where the image is
         luminance = light @ np.array([0.2627, 0.6780, 0.0593], np.float32)
@@ -78,15 +78,17 @@ def _hdr_to_bgr(frame: Any) -> NDArray:
 
 @cache
 def _light_of_code(curve: int) -> NDArray:
-    """Linear light of each 16-bit value of a curve: of PQ as share of white paper, of HLG of the
-    brightest light, float32 (65536,).
+    """Light of each 16-bit value of a curve as share of white paper, float32 (65536,); of HLG as
+    share of the brightest light.
     """
     code = np.linspace(0, 1, 1 << 16)
     if curve == HLG:
         a, b, c = 0.17883277, 0.28466892, 0.55991073
         light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
-    else:
+    elif curve == PQ:
         root = code ** (1 / 78.84375)
         share = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
         light = share ** (1 / 0.1593017578125) * 10000 / WHITE_NITS
+    else:
+        light = code**_GAMMA
     return light.astype(np.float32)

@@ -38,6 +38,8 @@ def is_video_file(path: Path) -> bool:
     if is_video_name(path):
         return True
     try:
+        if not path.is_file():  # a pipe would wait
+            return False
         with open(path, 'rb') as file:
             return is_video_content(file.read(16))
     except OSError:
@@ -75,8 +77,8 @@ def open_video(content: Path | bytes | str, source: str, options: ReadOptions) -
         reason = getattr(error, 'strerror', None) or error
         if isinstance(content, str):
             raise ReadError(
-                f'{source} gives no video within `timeout_s` ({options.timeout_s:g}): {reason}. '
-                'Check the address, and that it plays elsewhere.'
+                f'{source} gives no video: {reason} (`timeout_s` is {options.timeout_s:g}). Check '
+                'the address, and that it plays elsewhere.'
             ) from error
         text = f'{source} is no video that can be read, or was cut short: {reason}'
         raise ReadError(f'{text}. Copy it again, or convert it to mp4.') from error

@@ -1,5 +1,6 @@
 """Folders, patterns, names, URLs, arrays."""
 
+import os
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -85,6 +86,19 @@ def lost(folder):
     return names(folder, 'in')
 
 
+def pipe(folder):
+    """A folder with a pipe that nobody writes to."""
+    make(folder, 'in/b.png')
+    os.mkfifo(folder / 'in/a.png')
+    return names(folder, 'in')
+
+
+def no_lines(folder):
+    """A text file with a comment only."""
+    (folder / 'files.txt').write_text('# nothing\n')
+    return describe('files.txt')
+
+
 def listed(folder, inputs):
     """A text file as programs of another system write it, with lines of many kinds."""
     lines = ['# comment', 'a.png', '', '"in/b.png" ', 'more', 'nothing.png', 'files.txt']
@@ -128,6 +142,9 @@ PLACES = {
     'L34': lambda f: listed(f, 'files.txt'),
     'L35': lambda f: listed(f, ['files.txt']),
     'L37': lost,
+    'L38': pipe,
+    'L39': lambda f: names(f, (f / 'my a.png').as_uri(), 'my a.png'),
+    'L40': no_lines,
     'L36': lambda f: names(f, ['a.png', 'ftp://server/a.png'], 'a.png'),
     'L31': lambda f: names(f, 'in', 'in/a.png', exclude='in'),
 }

@@ -18,7 +18,9 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpretrain.registry import MODELS
+from mmsapiens.core import ReadError
 from mmsapiens.engine import launch
+from mmsapiens.io.images import decode_image
 from mmsapiens.visualization.reconstruction import Style, draw_sweep, draw_triplets
 
 
@@ -49,9 +51,10 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
 
 def read_square(path: str, size: int) -> np.ndarray:
     """The central square of an image, BGR, ``size`` x ``size``."""
-    image = cv2.imread(path)
-    if image is None:
-        raise SystemExit(f'error: {path} does not exist or is no image')
+    try:
+        image = decode_image(Path(path).read_bytes(), path)
+    except (OSError, ReadError) as error:
+        raise SystemExit(f'error: {path} does not exist or is no image: {error}') from None
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -195,6 +195,7 @@ def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
         try:
             with Image.open(path) as opened:  # reads the header
                 is_turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                is_turned &= opened.format != 'TIFF'  # whose size is that of the upright image
                 found = opened.size[::-1] if is_turned else opened.size
         # PIL raises errors of many types on damaged headers, SyntaxError and struct.error too.
         except Exception as error:

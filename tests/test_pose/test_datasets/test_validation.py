@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from annotated_people import SIZE_WH, make_document, write_document
 from parity import ROOT, data_folder
+from PIL import Image
 from planted_faults import damage_file, write_broken
 
 from mmsapiens.core.fault_report import format_faults
 from mmsapiens.keypoints.keypoint_sets import ANNOTATED_SETS, get_keypoint_set
 from mmsapiens.pose.datasets.faults import FAULT_KINDS, Fault
 from mmsapiens.pose.datasets.validation import ImageFolder, validate_document, validate_file
+from mmsapiens.transforms import LoadCheckedImage
 
 NAN, INF = float('nan'), float('inf')
 REAL = {'coco': 'test_coco.json', 'coco_wholebody': 'test_coco_wholebody.json'}
@@ -87,6 +89,20 @@ def test_size_follows_exif_orientation_like_opencv(tmp_path):
     assert cv2.imread(str(turned)).shape[:2] == (height, width)
     folder = ImageFolder(str(tmp_path))
     assert validate_file(path, 'coco', folder=folder) == []
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png', 'webp', 'tif', 'avif'])
+def test_size_is_that_of_the_image_that_training_reads(tmp_path, suffix):
+    doc = make_document('coco', 1)
+    doc['images'][0]['file_name'] = f'turned.{suffix}'
+    path = write_document(tmp_path, doc)
+    width, height = SIZE_WH
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (height, width)).save(tmp_path / f'turned.{suffix}', exif=exif)
+    image = LoadCheckedImage()(dict(img_path=str(tmp_path / f'turned.{suffix}')))
+    assert image['img_shape'] == (height, width)
+    assert validate_file(path, 'coco', folder=ImageFolder(str(tmp_path))) == []
 
 
 def test_images_are_not_opened_unless_wanted(tmp_path):
