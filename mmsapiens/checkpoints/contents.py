@@ -296,9 +296,14 @@ def name_of_task(path: str | Path) -> str:
         facts = info.facts
     facts = facts or facts_of_training(meta)
     if facts is None and find_family(weights) and not strange_keys(weights):
-        facts = _guessed(info)
+        try:
+            facts = _guessed(info)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
     if facts is None:
         facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
+    if facts.field not in LAYOUTS:
+        return facts.field.removesuffix('_map')
     return task_of(None, facts).name
 
 
