@@ -18,7 +18,6 @@ from ..models.tasks import PREFIX, TASKS
 from ..zoo import find_release, releases, resolve_checkpoint
 
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
-DEFAULT_MODEL = 'sapiens-1b'
 
 
 @dataclass(frozen=True)
@@ -33,19 +32,23 @@ class ModelFiles:
     weights: Path | None
 
 
-def named_tasks(weights: Any, configs: Any) -> list[str]:
-    """The tasks that the caller's files are for, 'pose-308' without any."""
+def named_weights(weights: Any, configs: Any) -> tuple[list[str], Any]:
+    """The tasks that the caller's files are for, 'pose-308' without any, and the files."""
     for given in (weights, configs):
         if isinstance(given, Mapping) and given:
-            return list(given)
+            return list(given), weights
     if weights is None:
-        return ['pose-308']
+        return ['pose-308'], weights
     path = Path(weights).expanduser()
     chosen = checkpoint_of_folder(path) if path.is_dir() else path
-    if chosen is None:
-        known = [task for task in TASKS if any((path / f'{task}{s}').is_file() for s in SUFFIXES)]
-        return known or ['pose-308']  # that none is there is said later
-    return [name_of_task(chosen)]
+    if chosen is not None:
+        return [name_of_task(chosen)], weights
+    files = [path / f'{task}{suffix}' for task in TASKS for suffix in SUFFIXES]
+    if known := {each.stem: each for each in files if each.is_file()}:
+        return list(known), weights
+    files = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
+    found = {name_of_task(each): each for each in files}
+    return list(found) or ['pose-308'], found or weights  # that none is there is said later
 
 
 def checkpoint_of_folder(path: Path) -> Path | None:
@@ -154,8 +157,10 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         return {tasks[0]: path}
     found = {}
     for task in tasks:
-        released = [each.file for each in releases() if (each.task, each.size) == (task, size)]
-        names = [*(task + suffix for suffix in SUFFIXES), *released]
+        released = [each for each in releases() if (each.task, each.size) == (task, size)]
+        names = [task + suffix for suffix in SUFFIXES]
+        for each in released:  # beside each other, or as `mmsapiens download` keeps them
+            names += [each.file, each.path_in_repo, each.key, f'hub/{each.key}']
         if there := [path / name for name in names if (path / name).is_file()]:
             found[task] = there[0]
     if not found:
