@@ -15,13 +15,14 @@ from torch import Tensor
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import get_task
+from ..models.tasks import get_task, module_name
 from .checkpoint_io import read_checkpoint
-from .contents import CheckpointInfo, examine, get_state_dict
-from .families import BACKBONE, FAMILIES, encoder_state_dict
+from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
+from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
 from .heads import SEVERAL, split_heads
 from .loading import fill, without_parameter_memory
-from .metadata import KEY, facts_of_task, stated_colors
+from .metadata import KEY, facts_of_task, stated_colors, task_of
+from .stored_config import is_of_our_rule, stored_config
 
 
 def build_model(
@@ -39,7 +40,7 @@ def build_model(
 
     Args:
         model (str | Mapping, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
-            'sapiens-2b' or 'sapiens-tiny'; or an arch as in
+            'sapiens-2b' or 'sapiens-tiny', or a size of another family; or an arch as in
             :func:`mmsapiens.models.archs.get_arch`; or None for that of the checkpoint. Defaults
             to 'sapiens-1b'.
         tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
@@ -64,11 +65,15 @@ def build_model(
         ValueError: If the file is damaged, or is of another size or task.
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
+    other = find_arch(model) if isinstance(model, str) else None
+    encoder = FAMILIES['sapiens'].ENCODER
+    if other is not None:
+        encoder, model = other[0].ENCODER, other[1]
     options: dict[str, Any] = dict(patch_padding=patch_padding, flip_test=flip_test)
     if checkpoint is None:
         if model is None:
             raise ValueError('`model` must be a name where there is no `checkpoint`')
-        built = assemble(model, names, img_size=img_size, **options)
+        built = assemble(model, names, img_size=img_size, encoder=encoder, **options)
     else:
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
@@ -77,6 +82,22 @@ def build_model(
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from None
     return built.to_dtype(dtype).to(device).eval()
+
+
+def is_self_contained(checkpoint: str | Path) -> bool:
+    """Whether :func:`build_model` builds what is in a file; if not, its config is needed."""
+    content = read_checkpoint(checkpoint, 'cpu', mmap=True)
+    weights = get_state_dict(content)
+    if find_family(weights) is None or strange_keys(weights):
+        return False
+    meta = content.get('meta') or {}
+    config = stored_config(meta)
+    if config is None:
+        return True
+    is_ours = str(config['model'].get('backbone', {}).get('type', '')).endswith('SapiensViT')
+    if KEY in meta:
+        return is_of_our_rule(config)
+    return not is_ours  # such as a released file, whose config is of a fork
 
 
 def _from_content(
@@ -94,13 +115,15 @@ def _from_content(
     meta = content.get('meta') or {}
     if inside and KEY in meta:  # the keys of a file with several heads name their tasks
         meta = {KEY: dict(meta[KEY], tasks=[])}
-    layers = {}
+    layers, rows = {}, []
     for task in tasks:
         name, head = _find_head(heads, task, len(tasks))
         single = encoder | {f'{name}.{key}': value for key, value in head.items()}
         info = examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
         layers[task] = _head_layers(head)
-        weights |= {f'{SEVERAL}{task}.{key}': value for key, value in head.items()}
+        facts = info.facts or facts_of_task(task)
+        rows.append(task_of(task, replace(facts, channels=info.out_channels)))
+        weights |= {f'{SEVERAL}{module_name(task)}.{key}': v for key, v in head.items()}
     own = info.own or {}
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.
@@ -109,7 +132,7 @@ def _from_content(
     with without_parameter_memory():
         built = assemble(
             known_arch(info) if model is None else model,
-            tasks,
+            rows,
             img_size=trained_size(info, is_task=True) if img_size is None else img_size,
             patch_size=info.patch_size,
             head_layers=layers,
@@ -133,10 +156,10 @@ def _find_head(
             '(`mmsapiens.checkpoints.load_checkpoint`).'
         )
     if any(each.startswith(SEVERAL) for each in heads):
-        if SEVERAL + task not in heads:
+        if SEVERAL + module_name(task) not in heads:
             known = sorted(each.removeprefix(SEVERAL) for each in heads)
             raise ValueError(f'the checkpoint has heads for {known}, but none for {task!r}')
-        return name, heads[SEVERAL + task]
+        return name, heads[SEVERAL + module_name(task)]
     if num_tasks > 1:
         raise ValueError(
             f'the checkpoint has one head, but {num_tasks} tasks were asked for. Give one task, or '
@@ -213,7 +236,8 @@ def build_encoder(
     content = read_checkpoint(path, 'cpu', mmap=True)
     try:
         named = None if task is None else facts_of_task(task)
-        info = examine(content, named, path, needs_task=patch_padding is None)
+        weights = get_state_dict(content)
+        info = examine(content, named, path, patch_padding is None, beside_encoder(weights))
         img_size = trained_size(info)
         with without_parameter_memory():
             encoder = FAMILIES[info.family].ENCODER(
@@ -224,7 +248,7 @@ def build_encoder(
                 out_type='raw',
                 with_cls_token=info.has_cls_token,
             )
-        fill(encoder, encoder, encoder_state_dict(get_state_dict(content)), info)
+        fill(encoder, encoder, encoder_state_dict(weights), info)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     encoder = encoder.to(dtype).to(device).eval().requires_grad_(False)

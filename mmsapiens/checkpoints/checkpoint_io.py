@@ -32,8 +32,14 @@ from .allow_list import (
 )
 
 SUFFIXES = ('.safetensors', '.pth')
+_DEEPSPEED_FILE = 'mp_rank_00_model_states.pt'
 _EXPORTS = {'torchscript': 'TorchScript archive', 'torch_export': 'torch.export program'}
 _LEGACY_TORCH_MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
+
+
+def is_folder_checkpoint(path: Path) -> bool:
+    """Whether a folder is one checkpoint: in shards, or of DeepSpeed."""
+    return (path / INDEX_FILE).is_file() or (path / _DEEPSPEED_FILE).is_file()
 
 
 def detect_format(path: str | Path) -> str:
@@ -43,8 +49,8 @@ def detect_format(path: str | Path) -> str:
         path (str | Path): The file.
 
     Returns:
-        str: 'safetensors', 'torch' (zip or legacy), 'torchscript', 'torch_export' or 'sharded' (the
-        folder of a sharded checkpoint).
+        str: 'safetensors', 'torch' (zip or legacy), 'torchscript', 'torch_export', or of a folder
+        'sharded' or 'deepspeed' (without ZeRO-3).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -54,7 +60,14 @@ def detect_format(path: str | Path) -> str:
     path = Path(path).expanduser()
     if (path / INDEX_FILE).is_file():
         return 'sharded'
+    if (path / _DEEPSPEED_FILE).is_file():
+        return 'deepspeed'
     if path.is_dir():
+        if any(path.glob('zero_pp_rank_*_model_states.pt')):
+            raise ValueError(
+                f'{path} is a checkpoint of DeepSpeed (ZeRO-3) whose weights are spread over '
+                'processes: make one file of it with the `zero_to_fp32.py` beside it'
+            )
         raise ValueError(f'{path} is a directory, but a checkpoint file was expected')
     if not path.is_file():
         raise FileNotFoundError(
@@ -148,6 +161,9 @@ def read_checkpoint(
         return _read_safetensors(path, map_location)
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'
+    if kind == 'deepspeed':
+        content = read_torch(path / _DEEPSPEED_FILE, map_location, trust_pickle, mmap)
+        return dict(state_dict=content['module'], meta=content.get('meta') or {})
     if kind == 'torch':
         return read_torch(path, map_location, trust_pickle, mmap and zipfile.is_zipfile(path))
     if not trust_pickle:

@@ -10,15 +10,33 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..core.file_type import sha256_of
 from ..models.archs import size_in_words
 from ..models.tasks import RELEASED_PADDING, TASKS
 from .checkpoint_io import read_checkpoint
-from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of
-from .heads import KEYS, LASTS, SEVERAL, STOCK_FILE, has_stock_norms, last_weight, split_heads
-from .metadata import KEY, KEYPOINTS, HeadFacts, facts_of_task, heads_of, read_facts
+from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family
+from .heads import (
+    KEYS,
+    LASTS,
+    SEVERAL,
+    STOCK_FILE,
+    check_same_weights,
+    has_stock_norms,
+    last_weight,
+    split_heads,
+)
+from .metadata import (
+    KEY,
+    KEYPOINTS,
+    HeadFacts,
+    facts_of_task,
+    facts_of_training,
+    heads_of,
+    read_facts,
+    task_of,
+)
 
 LAYOUTS = {KEYPOINTS: 'pose', 'seg_map': 'seg', 'depth_map': 'depth', 'normal_map': 'normal'}
 """Field of a head -> layout of its file; a field of one's own is its own layout."""
@@ -101,7 +119,8 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
     Args:
         checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
-            themselves. A leading ``module.``, left by a parallel wrapper, is removed.
+            themselves. What wrappers, compilers and Lightning leave in front of all names is
+            removed.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
@@ -121,8 +140,10 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             'the checkpoint holds no tensors; its keys are '
             f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
         )
-    if all(key.startswith('module.') for key in tensors):
-        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
+    tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
+    for prefix in ('module.', 'model.', 'net.') * 2:
+        if all(key.startswith(prefix) for key in tensors):
+            tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
     return tensors
 
 
@@ -162,12 +183,18 @@ def examine(
     named: HeadFacts | None = None,
     path: str | Path | None = None,
     needs_task: bool = True,
+    known: Mapping[str, Any] | None = None,
 ) -> CheckpointInfo:
-    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none."""
+    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none.
+
+    ``known`` are the weights of a model; what is beside the encoder may then be of any kind, if it
+    is that of the model.
+    """
     weights = get_state_dict(checkpoint)
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
     own = meta.get(KEY) if isinstance(meta, Mapping) else None
-    info = replace(_measure(weights), own=own)
+    info = replace(_measure(weights, known), own=own)
+    is_plain = not strange_keys(weights)
     if info.head is None:
         return info
     is_pose = info.head == 'head'
@@ -178,9 +205,9 @@ def examine(
     if facts and named and facts.contradicts(named):
         raise ValueError(f'the checkpoint is for {facts}, but it was to be used for {named}')
     facts = facts or named
-    if facts is None and needs_task:
+    if facts is None and needs_task and is_plain:
         facts = _guessed(info)
-    if facts and facts.contradicts(HeadFacts(facts.field, channels=info.out_channels)):
+    if facts and is_plain and facts.contradicts(HeadFacts(facts.field, channels=info.out_channels)):
         unit = 'keypoints' if is_pose else 'output channels'
         raise ValueError(
             f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}. '
@@ -190,27 +217,53 @@ def examine(
     return replace(info, facts=facts)
 
 
-def _measure(weights: Mapping[str, Tensor]) -> CheckpointInfo:
+def beside_encoder(weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """What a file has beside its encoder; None if that is all of it."""
+    if family_of(weights).is_encoder(weights):
+        return None
+    return {key: value for key, value in weights.items() if not key.startswith(BACKBONE)}
+
+
+def strange_keys(weights: Mapping[str, Tensor]) -> list[str]:
+    """Keys that no Sapiens model has; those of a head with batch norms are such."""
+    family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
+    is_bare = family.is_encoder(weights)
+    found = [
+        f'{name}.{key}'
+        for name, head in heads.items()
+        for key in head
+        if has_stock_norms(head) or not KEYS.fullmatch(key)
+    ]
+    prefix = '' if is_bare else BACKBONE
+    found += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
+    others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
+    return found + [key for key in others if not is_bare and not family.OTHERS.fullmatch(key)]
+
+
+def _measure(weights: Mapping[str, Tensor], known: Mapping[str, Any] | None) -> CheckpointInfo:
     """What names and shapes of weights say for certain; every key must be a known one."""
     family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
     is_bare = family.is_encoder(weights)
-    for head in heads.values():
-        if has_stock_norms(head):
+    strange = strange_keys(weights)
+    is_model = known is not None and family.is_encoder(known, BACKBONE)
+    if strange and known is not None and (not is_model or strange_keys(known)):
+        file, model = (
+            {k: v for k, v in some.items() if k in strange or not k.startswith(BACKBONE)}
+            for some in (weights, known)
+        )
+        check_same_weights(file, model)
+    elif strange:
+        if any(has_stock_norms(head) for head in heads.values()):
             raise ValueError(STOCK_FILE)
-    unknown = [f'{h}.{key}' for h in heads for key in heads[h] if not KEYS.fullmatch(key)]
-    prefix = '' if is_bare else BACKBONE
-    unknown += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
-    others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
-    unknown += [key for key in others if not is_bare and not family.OTHERS.fullmatch(key)]
-    if unknown:
         raise ValueError(
-            f'the checkpoint has {len(unknown)} keys that no Sapiens model has: {unknown[:5]}. It '
+            f'the checkpoint has {len(strange)} keys that no Sapiens model has: {strange[:5]}. It '
             'was trained with another architecture.'
         )
+    others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
     info = CheckpointInfo(
         **family.measure(encoder),
         family=family.NAME,
-        has_decoder=bool(others) and not is_bare,
+        has_decoder=any(map(family.OTHERS.fullmatch, others)) and not is_bare,
         tasks=tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL)),
     )
     for name, head in heads.items():
@@ -227,7 +280,29 @@ def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
     return stated
 
 
-def check_same_task(model: nn.Module, meta: Any, path: str | Path | None) -> None:
+def name_of_task(path: str | Path) -> str:
+    """A name for what the head of a file is for: of a task of ours, or of its dataset.
+
+    A ValueError if the file does not tell.
+    """
+    checkpoint = read_checkpoint(path, 'cpu', mmap=True)
+    weights, meta = get_state_dict(checkpoint), checkpoint.get('meta')
+    heads = split_heads(weights)
+    facts = None
+    if find_family(weights):
+        info = examine(checkpoint, None, path, False, beside_encoder(weights))
+        if info.head is None and not heads:
+            raise ValueError(f'{path} has an encoder but no head: use `mmsapiens features`')
+        facts = info.facts
+    facts = facts or facts_of_training(meta)
+    if facts is None and find_family(weights) and not strange_keys(weights):
+        facts = _guessed(info)
+    if facts is None:
+        facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
+    return task_of(None, facts).name
+
+
+def check_same_task(model: Any, meta: Any, path: str | Path | None) -> None:
     """Refuse a file that says that its head is for another task than the model's."""
     stated = _stated(meta, path) or ()
     for ours in heads_of(model):

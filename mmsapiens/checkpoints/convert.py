@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import torch
 
 from ..version import __version__
 from .checkpoint_io import read_checkpoint, write_checkpoint
-from .contents import CheckpointInfo, describe, get_state_dict
+from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict
 from .families import FAMILIES, encoder_state_dict
-from .metadata import KEY
+from .metadata import KEY, facts_as_json, facts_of_task
 
-META_KEYS = ('mmengine_version', 'epoch', 'iter')
+META_KEYS = ('mmengine_version', 'epoch', 'iter', 'cfg', 'dataset_meta')
 """Entries of ``meta`` that are kept."""
 
 
@@ -54,7 +55,8 @@ def convert_checkpoint(
     checkpoint = read_checkpoint(source, 'cpu', trust_pickle)
     try:
         weights = get_state_dict(checkpoint)
-        info = describe(checkpoint, task, path=source)
+        named = None if task is None else facts_of_task(task)
+        info = examine(checkpoint, named, source, known=beside_encoder(weights))
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from None
     if encoder_only:
@@ -66,10 +68,21 @@ def convert_checkpoint(
             for key, value in weights.items()
         }
     meta = checkpoint.get('meta') or {}
-    kept = {key: meta[key] for key in META_KEYS if key in meta}
+    kept = {key: _plain(meta[key]) for key in META_KEYS if key in meta}
+    if encoder_only:
+        kept.pop('cfg', None)
     kept.update(source=Path(source).name, layout=info.layout)
     kept[KEY] = _metadata(info, encoder_only)
     return info, write_checkpoint(weights, target, kept, with_hash)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(each) for each in value]
+    return value.tolist() if hasattr(value, 'tolist') else value
 
 
 def _metadata(info: CheckpointInfo, encoder_only: bool) -> dict[str, Any]:
@@ -80,7 +93,7 @@ def _metadata(info: CheckpointInfo, encoder_only: bool) -> dict[str, Any]:
         if all(arch[key] == getattr(info, key) for key in keys):
             own.setdefault('arch', arch)
     if info.facts and not own.get('tasks'):
-        own['tasks'] = [asdict(replace(info.facts, channels=info.out_channels))]
+        own['tasks'] = [facts_as_json(replace(info.facts, channels=info.out_channels))]
     if encoder_only or not info.head:
         own['tasks'] = []
     return own

@@ -96,6 +96,30 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> 
             )
 
 
+def check_same_weights(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Refuse weights of a file that are not those of a model by name and shape."""
+    theirs, ours = (
+        {k: tuple(v.shape) for k, v in some.items() if not k.endswith('num_batches_tracked')}
+        for some in (file, model)
+    )
+    shapes = [
+        f'{key} {theirs[key]} instead of {ours[key]}'
+        for key in theirs
+        if key in ours and theirs[key] != ours[key]
+    ]
+    found = {
+        'are missing in it': [key for key in ours if key not in theirs],
+        'are unknown to the model': [key for key in theirs if key not in ours],
+        'have another shape': shapes,
+    }
+    words = [f'{len(keys)} {what}: {keys[:5]}' for what, keys in found.items() if keys]
+    if words:
+        raise ValueError(
+            'the weights of the checkpoint and of the model differ, so it was trained with another '
+            f'config; {"; ".join(words)}. Use the config of the checkpoint.'
+        )
+
+
 def check_loaded(
     state_dict: Mapping[str, Any], prefix: str, model: Mapping[str, Any], name: str
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from .checkpoint_io import read_checkpoint
-from .contents import CheckpointInfo, examine, get_state_dict
+from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict
 from .families import BACKBONE, encoder_state_dict, family_of, find_family, fit_encoder
-from .heads import check_heads, split_heads
+from .heads import check_heads, check_same_weights, split_heads
 from .metadata import HeadFacts, colors_of, facts_of_task, heads_of, stated_colors
 
 logger = logging.getLogger(__name__)
@@ -99,20 +99,20 @@ def load_checkpoint(
     checkpoint = read_checkpoint(path, map_location, trust_pickle, mmap=is_empty)
     try:
         file, target = get_state_dict(checkpoint), model.state_dict()
-        family, heads = family_of(file), split_heads(target)
         encoder: Any = model if hasattr(model, 'family') else getattr(model, 'backbone', None)
         prefix = '' if encoder is model else BACKBONE
         if not hasattr(encoder, 'family') or not find_family(target):
-            raise ValueError(
-                'the model has no SapiensViT: neither is it one nor has it one as `backbone`'
-            )
+            return _load_others(model, checkpoint, path, dtype)
+        family, heads = family_of(file), split_heads(target)
         if encoder.family != family.NAME:
             raise ValueError(
                 f'the checkpoint has an encoder of the family {family.NAME!r}, but the model has '
                 f'one of {encoder.family!r}'
             )
         check_heads(file, target)
-        info = examine(checkpoint, _named(model, task), path, needs_task=bool(heads))
+        # What is beside a bare encoder in a file is of no interest.
+        known = target if prefix else beside_encoder(file)
+        info = examine(checkpoint, _named(model, task), path, bool(heads), known)
         if heads and info.head:
             _warn_of_differences(model, encoder, info)
         weights = {prefix + key: v for key, v in encoder_state_dict(file).items()}
@@ -134,6 +134,24 @@ def load_checkpoint(
         ),
         initialized=sorted(missing),
     )
+    logger.info(report)
+    return report
+
+
+def _load_others(
+    model: nn.Module, checkpoint: Mapping[str, Any], path: Path, dtype: torch.dtype | None
+) -> LoadReport:
+    """Load a model with another encoder, of which the file must have all weights and no others."""
+    file = get_state_dict(checkpoint)
+    try:
+        check_same_weights(file, model.state_dict())
+    except ValueError as error:
+        raise ValueError(
+            'the model has no SapiensViT: neither is it one nor has it one as `backbone`; and '
+            f'{error}'
+        ) from None
+    _assign(model, file, dtype)
+    report = LoadReport(path, f'all weights of {type(model).__name__}', sorted(file))
     logger.info(report)
     return report
 
@@ -186,6 +204,28 @@ def without_parameter_memory() -> Iterator[None]:
         handle.remove()
 
 
+def _assign(
+    model: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype | None = None
+) -> tuple[list[str], list[str]]:
+    """Copy weights; to a model without memory they are given as they are."""
+    empty = {name for name, parameter in model.named_parameters() if parameter.is_meta}
+    if empty:
+        kinds = {name: value.dtype for name, value in model.state_dict().items()}
+        kinds |= dict.fromkeys(empty, dtype) if dtype else {}
+        weights = {k: v.to(kinds.get(k, v.dtype)) for k, v in weights.items()}
+    missing, unexpected = model.load_state_dict(weights, strict=False, assign=bool(empty))
+    return missing, unexpected
+
+
+def check_stated_encoder(encoder: Any, own: Mapping[str, Any] | None) -> None:
+    """Refuse an encoder that differs from what a file says of its own, where shapes do not show."""
+    theirs = (own or {}).get('arch', {}).get('num_heads')
+    if theirs and theirs != (ours := encoder.arch.get('num_heads')):
+        raise ValueError(
+            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
+        )
+
+
 def fill(
     model: nn.Module,
     encoder: Any,
@@ -198,15 +238,9 @@ def fill(
 
     ``prefix`` is what the names of the encoder start with. Returns missing and unexpected keys.
     """
-    theirs = (info.own or {}).get('arch', {}).get('num_heads')
-    if theirs and theirs != (ours := encoder.arch.get('num_heads')):
-        raise ValueError(
-            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
-        )
+    check_stated_encoder(encoder, info.own)
     fit_encoder(encoder, weights, prefix)
-    if empty := {name: p.dtype for name, p in model.named_parameters() if p.is_meta}:
-        weights = {k: v.to(dtype or empty[k]) if k in empty else v for k, v in weights.items()}
-    missing, unexpected = model.load_state_dict(weights, strict=False, assign=bool(empty))
+    missing, unexpected = _assign(model, weights, dtype)
     # A class token may be missing where the position embedding has its row, and the norm `ln2` of
     # averaged features is in no released file.
     optional = (f'{prefix}cls_token', f'{prefix}ln2.')

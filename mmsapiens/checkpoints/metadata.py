@@ -10,23 +10,26 @@
 ``channels``              of the input, 'rgb' or 'bgr'
 ``tasks``                 one entry a head: ``head`` (its class), ``field`` ('keypoints' or a row
                           of :mod:`mmsapiens.structures.fields`), ``set`` (of keypoints or classes,
-                          or null), ``channels``
+                          or null), ``channels``, and ``output``, names, flips and colors of a set
+                          that is not one of ours
 ========================  ==================================================================
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from torch import nn
 
-from ..classes import class_set_names, get_class_set
-from ..keypoints import KEYPOINT_SETS, get_keypoint_set
-from ..models.tasks import KINDS, TASKS, Task, get_task
+from ..classes.class_sets import ClassSet, class_set_names, get_class_set, set_of_classes
+from ..keypoints import KEYPOINT_SETS, KeypointSet, get_keypoint_set, set_of_dataset
+from ..models.tasks import KINDS, TASKS, Task, get_task, module_name
 from ..structures.fields import FIELDS
 from ..version import __version__
+from .stored_config import stored_config
 
 KEY = 'mmsapiens'
 KEYPOINTS = 'keypoints'
@@ -45,6 +48,7 @@ class HeadFacts:
     set: str | None = None
     channels: int | None = None
     head: str | None = None
+    output: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
         words = [self.field, self.set, f'{self.channels} channels' if self.channels else None]
@@ -74,9 +78,45 @@ def facts_of_task(name: str) -> HeadFacts:
 
 
 def _facts(task: Task, channels: int | None = None, head: str | None = None) -> HeadFacts:
-    is_set = task.is_pose or task.is_parsing
-    which = str(getattr(task.output, 'name', task.output)) if is_set else None
-    return HeadFacts(KEYPOINTS if task.is_pose else task.field, which, channels, head)
+    output: Any = task.output if task.is_pose or task.is_parsing else None
+    own = None
+    if isinstance(output, (KeypointSet, ClassSet)):
+        output, own = output.name, asdict(output)
+    return HeadFacts(KEYPOINTS if task.is_pose else task.field, output, channels, head, own)
+
+
+def task_of(name: str | None, facts: HeadFacts) -> Task:
+    """The row of a task by what a file says of its head; by default with a name from that.
+
+    A KeyError if the field is not known.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    for row in TASKS.values():
+        if name is None and _facts(row) == HeadFacts(facts.field, facts.set):
+            return row
+    rows = [row for row in TASKS.values() if _facts(row).field == facts.field]
+    if not rows:
+        raise KeyError(f'the field {facts.field!r} is of no task of mmsapiens: give its config')
+    row, count = rows[0], facts.channels or 0
+    kind = row.name.partition('-')[0]
+    output: str | KeypointSet | ClassSet = row.output
+    given = {k: _tuples(v) for k, v in (facts.output or {}).items()}
+    if row.is_pose:
+        known = get_keypoint_set(facts.set) if facts.set in KEYPOINT_SETS else None
+        output = KeypointSet(**given) if given else known or set_of_dataset({}, count)
+    elif row.is_parsing:
+        is_known = facts.set in class_set_names()
+        output = ClassSet(**given) if given else str(facts.set)
+        output = output if given or is_known else set_of_classes({}, count)
+    own_name = f'{kind}-{re.sub(r"[^0-9A-Za-z_-]+", "-", facts.set or "own")}'
+    name = name or (own_name if row.is_pose or row.is_parsing else kind)
+    return replace(row, name=name, output=output, channels=count, config=())
+
+
+def _tuples(value: Any) -> Any:
+    """Lists of JSON as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 def read_facts(meta: Any) -> list[HeadFacts] | None:
@@ -88,24 +128,45 @@ def read_facts(meta: Any) -> list[HeadFacts] | None:
     return [HeadFacts(**{n: entry.get(n) for n in names}) for entry in own.get('tasks', ())]
 
 
-def heads_of(model: nn.Module, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
+def heads_of(model: Any, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
     """What the heads of a model are for, as far as they say it."""
-    found = [
-        _facts(model.tasks[name], head.out_channels, type(head).__name__)
-        for name, head in getattr(model, 'heads', {}).items()
-    ]
+    found = []
+    for name, task in (model.tasks if hasattr(model, 'heads') else {}).items():
+        head = model.heads[module_name(name)]
+        found.append(_facts(task, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
     pose: Any = getattr(model, 'head', None)
     dense: Any = getattr(model, 'decode_head', None)
     if hasattr(pose, 'final_layer'):
-        which = _keypoint_set(meta)
-        found.append(HeadFacts(KEYPOINTS, which, pose.out_channels, type(pose).__name__))
+        which, count = _keypoint_set(meta), pose.out_channels
+        keypoints = set_of_dataset(meta, count)
+        is_own = keypoints.name not in (*KEYPOINT_SETS, 'keypoints')
+        own = asdict(keypoints) if is_own else None
+        found.append(HeadFacts(KEYPOINTS, which, count, type(pose).__name__, own))
     field = getattr(dense, 'field', None)
     if isinstance(field, str):
         has_classes = field in FIELDS and FIELDS[field].is_labels
         which = _class_set(tuple(meta.get('classes') or ())) if has_classes else None
-        found.append(HeadFacts(field, which, dense.out_channels, type(dense).__name__))
+        count = dense.out_channels
+        own = asdict(set_of_classes(meta, count)) if which == 'others' else None
+        found.append(HeadFacts(field, which, count, type(dense).__name__, own))
     return found
+
+
+def facts_of_training(meta: Any) -> HeadFacts | None:
+    """What MMEngine's notes about config and dataset say of a head; None if they do not."""
+    noted = (meta or {}).get('dataset_meta') or {}
+    if noted.get('keypoint_id2name'):
+        return HeadFacts(KEYPOINTS, _keypoint_set(noted))
+    head = ((stored_config(meta) or {}).get('model') or {}).get('decode_head') or {}
+    kind = str(head.get('type', '')) if isinstance(head, Mapping) else ''
+    fields_by_head = {'DepthHead': 'depth_map', 'NormalHead': 'normal_map'}
+    if field := fields_by_head.get(kind.rpartition('.')[2]):
+        return HeadFacts(field)
+    if noted.get('classes'):
+        which = _class_set(tuple(noted['classes']))
+        return HeadFacts('seg_map', which if which != 'others' else noted.get('dataset_name'))
+    return None
 
 
 def _keypoint_set(meta: Mapping[str, Any]) -> str | None:
@@ -147,6 +208,12 @@ def stated_colors(own: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(mean=tuple(own['mean']), std=tuple(own['std']), swap_channels=is_rgb)
 
 
+def facts_as_json(facts: HeadFacts) -> dict[str, Any]:
+    """An entry of ``tasks``."""
+    entry = asdict(facts)
+    return entry if entry['output'] else {k: v for k, v in entry.items() if k != 'output'}
+
+
 def model_metadata(
     model: nn.Module, dataset_meta: Mapping[str, Any] | None = None
 ) -> dict[str, Any] | None:
@@ -172,5 +239,5 @@ def model_metadata(
         img_size=list(encoder.img_size),
         patch_padding=encoder.patch_embed.padding,
         **colors,
-        tasks=[asdict(facts) for facts in heads_of(model, dataset_meta)],
+        tasks=[facts_as_json(facts) for facts in heads_of(model, dataset_meta)],
     )

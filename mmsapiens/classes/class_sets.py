@@ -81,6 +81,16 @@ def read_class_set(path: str | Path) -> ClassSet:
         ) from error
 
 
+def set_of_classes(metainfo: Mapping[str, Any], count: int) -> ClassSet:
+    """The classes of a dataset by its metainfo; numbered if that has another number of them."""
+    classes = tuple(map(str, metainfo.get('classes') or ()))
+    if len(classes) != count:
+        return ClassSet('classes', tuple(map(str, range(count))), (), ())
+    palette = tuple(tuple(map(int, color)) for color in metainfo.get('palette') or ())
+    pairs = tuple((int(a), int(b)) for a, b in metainfo.get('flip_pairs') or ())
+    return ClassSet('classes', classes, palette if len(palette) == count else (), pairs)
+
+
 def class_set_names() -> list[str]:
     """Names that :func:`get_class_set` knows, sorted."""
     return sorted(path.stem for path in FOLDER.glob('*.json'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,37 +24,42 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
 
 def pairs(
     context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
-) -> dict[str, str]:
-    """Callback of options such as ``--weights task=path``."""
+) -> dict[str, str] | str:
+    """Callback of options such as ``--weights task=path``; one path alone is given as it is."""
     found: dict[str, str] = {}
+    if len(words) == 1 and Path(words[0]).expanduser().exists():
+        return words[0]
     for word in words:
         task, separator, path = word.partition('=')
         if not separator or not task or not path:
-            raise click.BadParameter(f'must be TASK=PATH, but got {word!r}', context, parameter)
+            reason = f'must be TASK=PATH, or one path that exists, but got {word!r}'
+            raise click.BadParameter(reason, context, parameter)
         if task in found:
             raise click.BadParameter(f'{task!r} is given twice', context, parameter)
         found[task] = path
     return found
 
 
-task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=FILE')
+task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK=]FILE')
 
 
 @click.command('infer')
 @click.argument('inputs', nargs=-1, required=True)
 @click.option('--out', '-o', default='results', help='Folder.')
 @click.option(
-    '--model', '-m', default='sapiens-0.3b', help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.'
+    '--model',
+    '-m',
+    help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: that of --weights, or sapiens-0.3b]',
 )
 @click.option(
     '--tasks',
     '-t',
-    default='pose-308,seg-28,depth,normal',
     callback=split,
-    help='Names between commas; `mmsapiens list` shows them.',
+    help='Names between commas; `mmsapiens list` shows them.  [default: what --weights are for, or '
+    'pose-308,seg-28,depth,normal]',
 )
-@task_files('--weights', '-w', help='A checkpoint instead of the released one.')
-@task_files('--config', '-c', 'configs', help='A config of yours; it needs --weights.')
+@task_files('--weights', '-w', help='A checkpoint instead of the released one, or a folder.')
+@task_files('--config', '-c', 'configs', help='A config of yours, if --weights have none.')
 @click.option(
     '--flip/--no-flip',
     'flip_test',
@@ -101,7 +107,9 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='TASK=
 @click.option('--strict', is_flag=True, help='Stop at an input that cannot be read.')
 @click.option('--random-weights', is_flag=True, hidden=True)
 @run_options
-def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **options: Any) -> int:
+def command(
+    inputs: tuple[str, ...], out: str, model: str | None, tasks: list[str] | None, **options: Any
+) -> int:
     """Run tasks on INPUTS: images, folders, patterns, URLs, videos, streams, webcam, and
     text files with one of these in each line.
 
@@ -111,6 +119,12 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
     Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong argument or file, 3 a
     download failed, 130 Ctrl-C.
     """
+
+    given = options['weights'] or options['configs']
+    if tasks is None and not given:
+        tasks = ['pose-308', 'seg-28', 'depth', 'normal']
+    if model is None and not given:
+        model = 'sapiens-0.3b'
 
     def make() -> Any:
         from ..inference.inferencer import SapiensInferencer
@@ -124,10 +138,10 @@ def command(inputs: tuple[str, ...], out: str, model: str, tasks: list[str], **o
             model,
             tasks,
             weights=options['weights'] or None,
+            configs=options['configs'] or None,
             detector={key: v for key, v in detector.items() if v is not None} or None,
             **pick(
-                options,
-                'device dtype configs batch_size workers flip_test compile mode random_weights',
+                options, 'device dtype batch_size workers flip_test compile mode random_weights'
             ),
         )
 

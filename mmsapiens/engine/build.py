@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,40 @@ from torch import nn
 from ..checkpoints.loading import load_checkpoint, without_parameter_memory
 
 
+def read_config(path: str | Path) -> Config:
+    """Read a config file; modules that it imports may lie beside it, or in the working directory.
+
+    A file that does not exist is a FileNotFoundError, a module that cannot be imported an
+    ImportError.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'the config {path} does not exist. Check the path; those of mmsapiens are under '
+            'configs/.'
+        )
+    folders = (str(path.resolve().parent), str(Path.cwd()))
+    sys.path += [each for each in folders if each not in sys.path]
+    try:
+        return Config.fromfile(str(path))
+    except SyntaxError as error:
+        raise SyntaxError(
+            f'the config {path}, or one that it inherits from, is not valid Python: {error}'
+        ) from None
+    except ImportError as error:
+        reason = error.__cause__ or error.__context__ or error
+        raise ImportError(
+            f'the config {path} imports a module that is neither installed nor beside it, nor in '
+            f'the working directory: {reason}. Run in its folder, or set PYTHONPATH.'
+        ) from error
+
+
 def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
     """Build the model of a config; its parameters have no memory.
 
     ``config`` is a file, a whole config or that of a model.
     """
-    whole: Any = config
-    if isinstance(config, (str, Path)):
-        whole = Config.fromfile(str(Path(config).expanduser()))
+    whole: Any = read_config(config) if isinstance(config, (str, Path)) else config
     model_cfg, scope = whole, None
     if 'model' in whole:
         model_cfg, scope = whole['model'], whole.get('default_scope')

@@ -14,6 +14,8 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
 
+from .build import read_config as read_config
+
 SLURM_VARIABLES = dict(RANK='SLURM_PROCID', LOCAL_RANK='SLURM_LOCALID', WORLD_SIZE='SLURM_NTASKS')
 """What torch reads -> what srun tells each process."""
 
@@ -35,20 +37,6 @@ FULL_STATE_ON_CPU = dict(
 )
 """``state_dict_cfg='full'`` of FSDPStrategy without the copy to the CPU: of parameters that are
 there already, torch 2.9 makes it after their memory was freed, a segmentation fault."""
-
-
-def read_config(path: str) -> Config:
-    """Read a config file."""
-    if not os.path.isfile(path):
-        raise FileNotFoundError(
-            f'the config {path} does not exist. Check the path; those of mmsapiens are in configs/.'
-        )
-    try:
-        return Config.fromfile(path)
-    except SyntaxError as error:
-        raise SyntaxError(
-            f'the config {path}, or one that it inherits from, is not valid Python: {error}'
-        ) from None
 
 
 def set_work_dir(cfg: Config, work_dir: str | None) -> None:
@@ -145,7 +133,8 @@ def prepare_cpu_processes(cfg: Config) -> None:
         return
     if cfg.launcher not in ('pytorch', 'slurm'):
         raise ValueError(
-            f"`launcher` must be 'pytorch' or 'slurm' without a GPU, but got {cfg.launcher!r}"
+            "`launcher` must be 'pytorch' or 'slurm' on a machine without a GPU, but got "
+            f'{cfg.launcher!r}'
         )
     if not dist.is_initialized():
         if cfg.launcher == 'slurm':

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 
 from .. import models
+from ..checkpoints.checkpoint_io import read_checkpoint
 from ..checkpoints.families import fit_encoder
+from ..checkpoints.loading import check_stated_encoder
+from ..checkpoints.metadata import KEY
 from ..registry import MODELS
 
 for loss in (
@@ -50,14 +55,15 @@ class SapiensViT(models.SapiensViT, BaseModule):
 
     def pretrained_files(self) -> list[str]:
         """Checkpoints that ``init_cfg`` names."""
-        cfgs = self.init_cfg if isinstance(self.init_cfg, list) else [self.init_cfg]
-        return [str(cfg['checkpoint']) for cfg in cfgs if cfg and 'Pretrained' in cfg['type']]
+        return pretrained_files(self)
 
     def init_weights(self) -> None:
         """Initialize as ``init_cfg`` says, with the name of a file that does not fit; embeddings
         with std 0.02."""
         files = self.pretrained_files()
         try:
+            for meta in map(meta_of_file, files):
+                check_stated_encoder(self, meta.get(KEY))
             BaseModule.init_weights(self)
         except ValueError as error:
             if not files or files[0] in str(error):
@@ -69,6 +75,25 @@ class SapiensViT(models.SapiensViT, BaseModule):
         trunc_normal_(self.pos_embed, std=0.02)
         if self.num_extra_tokens:
             trunc_normal_(self.cls_token, std=0.02)
+
+
+def pretrained_files(module: Any) -> list[str]:
+    """Checkpoints that the ``init_cfg`` of a module names."""
+    cfgs = getattr(module, 'init_cfg', None)
+    cfgs = cfgs if isinstance(cfgs, list) else [cfgs]
+    return [
+        str(cfg['checkpoint'])
+        for cfg in cfgs
+        if isinstance(cfg, Mapping) and 'Pretrained' in str(cfg.get('type'))
+    ]
+
+
+def meta_of_file(path: str) -> Mapping[str, Any]:
+    """What a local checkpoint says about itself; nothing of one that is fetched, or not there."""
+    if not Path(path).expanduser().exists():
+        return {}
+    meta = read_checkpoint(path, 'cpu', mmap=True).get('meta')
+    return meta if isinstance(meta, Mapping) else {}
 
 
 def _fit(module: SapiensViT, state_dict: dict, prefix: str, *_: object) -> None:

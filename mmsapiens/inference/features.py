@@ -33,9 +33,9 @@ from .device_streams import batches_at_once, own_stream
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import weights_identity
-from .networks import DTYPES, Options
 from .output_folder import OutputFolder
 from .pipeline import Pipeline
+from .task_network import DTYPES, Options
 from .write_run import RunSummary, write_results
 from .writers import Writer
 

@@ -1,14 +1,18 @@
-"""A host's config and its weights as a :class:`SapiensModel`.
+"""Networks from a host's config and its weights.
 
 The only module of inference that knows hosts: the adapters build what a config says, and from it
-come the networks, the input rule, and the keypoint or class set of the test dataset.
+come the networks, the input rule, and the keypoint or class set of the dataset. What this package
+can do itself becomes a :class:`SapiensModel`; anything else runs as in the host,
+:class:`HostNetwork`.
 
-Shapes: B batch, K keypoints, h w height and width of a map.
+Shapes: B batch, K keypoints, C channels, H W height and width of the image, h w those of a map.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,17 +20,25 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
+from ..checkpoints import read_checkpoint
 from ..checkpoints.metadata import colors_of
-from ..classes.class_sets import ClassSet
-from ..engine.build import load_model
-from ..keypoints.keypoint_sets import KeypointSet
+from ..checkpoints.stored_config import check_types, stored_config
+from ..classes.class_sets import ClassSet, set_of_classes
+from ..engine.build import load_model, read_config
+from ..keypoints import set_of_dataset
 from ..models.heads import HeatmapHead
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
 from ..models.tasks import Task
+from ..structures.fields import FIELDS
+from ..structures.results import Image, MapResult, People, PoseResult
+from .device_streams import own_stream
+from .task_network import DTYPES, Options, TaskNetwork, to_array
 
 PARTS = {'mmpose': 'pose', 'mmseg': 'dense'}
 """Scope of a config -> part of the package that builds it."""
@@ -34,19 +46,28 @@ STEPS = {
     'pose': ('GetBBoxCenterScale', 'TopdownAffine', 'PackPoseInputs'),
     'dense': ('Resize', 'PackDenseInputs', 'PackSegInputs'),
 }
-"""What a test pipeline may do, after it has loaded the image."""
+"""What a test pipeline of a :class:`SapiensModel` may do, after it has loaded the image."""
+_LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 
 
-def model_of_config(task: str, config: Any, weights: str | Path | None) -> SapiensModel:
-    """Build the model of a config.
+def network_of_config(
+    task: str, config: Any, weights: str | Path | None, options: Options
+) -> TaskNetwork:
+    """The network of a config, in evaluation mode.
 
     Args:
         task (str): Name for results.
-        config (str | Path | Config): Of a top-down pose estimator of MMPose with heatmaps, or of a
-            :class:`mmsapiens.dense.DenseEstimator`.
+        config (str | Path | Config | Mapping): With a top-down pose estimator of MMPose or a
+            segmentor of MMSegmentation, :class:`mmsapiens.dense.DenseEstimator` included.
         weights (str | Path, optional): A checkpoint; None leaves the weights random.
+        options (Options): How it runs.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ImportError: If the host, or a module of the config, is not installed.
+        ValueError: If the config is of neither kind, or the weights do not fit.
     """
-    cfg = read_config(config)
+    cfg = read_config(config) if isinstance(config, (str, Path)) else Config(dict(config))
     part = PARTS.get(cfg.get('default_scope'))
     if part is None:
         raise ValueError(
@@ -61,35 +82,231 @@ def model_of_config(task: str, config: Any, weights: str | Path | None) -> Sapie
         ) from error
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         model = MODELS.build(cfg.model) if weights is None else load_model(cfg, weights)
+    meta = {} if weights is None else read_checkpoint(weights, 'cpu', mmap=True).get('meta')
+    row = (_pose_row if part == 'pose' else _dense_row)(task, cfg, model, meta or {})
+    steps = _test_steps(task, cfg, part)
+    built = (_pose_model if part == 'pose' else _dense_model)(row, model, steps)
+    if built is None:
+        return HostNetwork(row, model, steps, cfg.default_scope, options)
+    built = built.to_dtype(DTYPES[options.dtype]).to(options.device).eval()
+    return TaskNetwork(task, built)
+
+
+def config_of_file(weights: str | Path) -> Mapping[str, Any] | None:
+    """The config that a checkpoint carries; modules that it imports are imported if they can be."""
+    stored = stored_config(read_checkpoint(weights, 'cpu', mmap=True).get('meta'))
+    if stored is None:
+        return None
+    imports = (stored.get('custom_imports') or {}).get('imports', ())
+    sys.path += [each for each in (str(Path.cwd()),) if each not in sys.path]
+    for name in [imports] if isinstance(imports, str) else imports:
+        try:
+            import_module(name)
+        except ImportError:
+            continue  # only the dataset may be in it; what the model needs, its registry misses
+    kept = ('default_scope', 'model', 'test_pipeline')
+    found: dict[str, Any] = {key: stored[key] for key in kept if key in stored}
+    for name in _LOADERS:  # datasets are not built: the checkpoint has what is asked of them
+        dataset = _dataset(stored, name)
+        found[name] = dict(
+            dataset={k: v for k, v in dataset.items() if k in ('pipeline', 'metainfo')}
+        )
+    check_types(found)
+    return found
+
+
+def _dataset(cfg: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The dataset of a loader of a config, without its wrappers; empty if there is none."""
+    dataset = (cfg.get(name) or {}).get('dataset') or {}
+    while 'pipeline' not in dataset and isinstance(dataset.get('dataset'), Mapping):
+        dataset = dataset['dataset']
+    return dataset
+
+
+def _metainfos(cfg: Config, meta: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What the checkpoint and the datasets of a config say about their keypoints or classes."""
+    yield meta.get('dataset_meta') or {}
+    for name in _LOADERS:
         # Not read: what it says about itself is enough.
-        dataset = dict(cfg.test_dataloader.dataset, pipeline=[], lazy_init=True, test_mode=True)
-        metainfo = DATASETS.build(dataset).metainfo
-    convert = _pose_model if part == 'pose' else _dense_model
-    return convert(task, cfg, model, metainfo)
+        dataset = dict(_dataset(cfg, name), pipeline=[], lazy_init=True, test_mode=True)
+        try:
+            with DefaultScope.overwrite_default_scope(cfg.default_scope):
+                yield DATASETS.build(dataset).metainfo
+        except (KeyError, ImportError, TypeError, ValueError, OSError, AttributeError):
+            yield dataset.get('metainfo') or {}  # its files or its class are not here
 
 
-def read_config(config: str | Path | Config) -> Config:
-    """Read a config that belongs to a host, or take one that was read."""
-    if isinstance(config, Config):
-        return config
-    path = Path(config).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'the config {path} does not exist')
-    return Config.fromfile(str(path))
+def _pose_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]) -> Task:
+    test_cfg = model.test_cfg or {}
+    count = getattr(model.head, 'out_channels', None) or getattr(model.head, 'num_joints', None)
+    if count and getattr(model.head.decoder, 'heatmap_type', '') == 'combined':
+        count //= 3  # a map and two offsets for each
+    for metainfo in _metainfos(cfg, meta):
+        if names := metainfo.get('keypoint_id2name'):
+            count = count or len(names)
+            if count == len(names):
+                break
+    if count is None:
+        raise ValueError(
+            f'the number of keypoints of {task!r} is not known: neither its head, '
+            f'{type(model.head).__name__}, nor a dataset of the config says it'
+        )
+    keypoints = set_of_dataset(metainfo, count)
+    return Task(task, 'pose', keypoints, flip_test=bool(test_cfg.get('flip_test', False)))
 
 
-def _named_steps(task: str, part: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Mapping]:
-    """Class name -> step of a test pipeline that this package can repeat."""
-    # Without those that read the image; ground truth is not loaded either: there is none.
-    named = {str(step['type']).rpartition('.')[2]: step for step in steps}
-    named = {name: step for name, step in named.items() if 'Load' not in name}
+def _dense_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]) -> Task:
+    head = model.decode_head
+    head = head[-1] if isinstance(head, nn.ModuleList) else head
+    is_depth = type(model).__name__ == 'DepthEstimator'
+    field = getattr(head, 'row', FIELDS['depth_map' if is_depth else 'seg_map'])
+    output: str | ClassSet = field.name
+    if field.is_labels:
+        count = max(2, getattr(head, 'num_classes', None) or head.out_channels)
+        fitting = (m for m in _metainfos(cfg, meta) if len(m.get('classes') or ()) == count)
+        output = replace(set_of_classes(next(fitting, {}), count), name=task)
+    test_cfg = model.test_cfg or {}
+    flip_test = bool(test_cfg.get('flip_test', False))
+    return Task(task, 'dense', output, field=field.name, flip_test=flip_test)
+
+
+def _test_steps(task: str, cfg: Config, part: str) -> Sequence[Mapping[str, Any]]:
+    """The steps of the test pipeline after the image, or what training says of them.
+
+    Ground truth is not loaded either: there is none.
+    """
+    pipelines = [_dataset(cfg, name).get('pipeline') for name in _LOADERS]
+    pipelines.insert(0 if part == 'dense' else 1, cfg.get('test_pipeline'))
+    *found, trained = (
+        [dict(step) for step in each or () if 'Load' not in str(step['type'])] for each in pipelines
+    )
+    for steps in found:
+        if steps:
+            return steps
+    geometry = [step for step in trained if _name(step) in STEPS['pose']]
+    if part == 'pose' and 'TopdownAffine' in map(_name, geometry):
+        return geometry
+    example = "[dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), dict(type='TopdownAffine'"
+    example += ", input_size=(192, 256)), dict(type='PackPoseInputs')]"
+    if part == 'dense':
+        example = "[dict(type='LoadImageFromFile'), dict(type='Resize', scale=(768, 1024)), "
+        example += "dict(type='PackSegInputs')]"
+    raise ValueError(
+        f'the config of {task!r} must have a test pipeline: add `test_pipeline = {example}`, with '
+        'the size that the model was trained with'
+    )
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    return str(step['type']).rpartition('.')[2]
+
+
+def _named_steps(part: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Mapping] | None:
+    """Class name -> step of a test pipeline that this package can repeat; None for any other."""
+    named = {_name(step): step for step in steps}
     unknown = [name for name in named if name not in STEPS[part]]
     if unknown or STEPS[part][0] not in named or named.get('Resize', {}).get('keep_ratio'):
-        raise ValueError(
-            f'the test pipeline of {task!r} must be of {STEPS[part]}, whole images resized without '
-            f'`keep_ratio`, but it is {list(named)}. Use the inferencer of the host.'
-        )
+        return None
     return named
+
+
+class _HalfBackbone(nn.Module):
+    """A backbone in half precision whose features are float32, as decoders want them."""
+
+    def __init__(self, backbone: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.backbone, self.dtype = backbone, dtype
+
+    def forward(self, img: Tensor) -> Any:
+        with torch.autocast(img.device.type, self.dtype):
+            feats = self.backbone(img)
+        return tree_map(lambda each: each.float(), feats)
+
+
+class HostNetwork(TaskNetwork):
+    """A model of a host with its own test pipeline and test step.
+
+    Args:
+        row (Task): What it predicts.
+        model (nn.Module): With weights.
+        steps (Sequence[Mapping]): Of the pipeline, without the loading of the image.
+        scope (str): Of the host.
+        options (Options): How it runs; a half ``dtype`` is that of the backbone.
+    """
+
+    def __init__(
+        self,
+        row: Task,
+        model: nn.Module,
+        steps: Sequence[Mapping[str, Any]],
+        scope: str,
+        options: Options,
+    ) -> None:
+        names = [_name(step) for step in steps]
+        if row.is_pose and 'GetBBoxCenterScale' not in names:
+            raise ValueError(
+                f'the test pipeline of {row.name!r} must crop people (`GetBBoxCenterScale`), but '
+                f'it is {names}: models of whole images run in the inferencer of MMPose'
+            )
+        if options.mode == 'lite' or options.compile:
+            raise ValueError(
+                f"`mode` must be 'default' and `compile` False for {row.name!r}, which runs as in "
+                f'its host: {type(model).__name__} with the pipeline {names}'
+            )
+        if options.flip_test is not None and row.is_pose:
+            model.test_cfg = dict(model.test_cfg or {}, flip_test=options.flip_test)
+            row = replace(row, flip_test=options.flip_test)
+        elif options.flip_test:
+            raise ValueError(f'`flip_test` must be False for {row.name!r}: its host has none')
+        self.task, self.row = row.name, row
+        if row.is_pose:
+            self.flip_indices = list(row.keypoint_set.flip_indices)
+            chosen = (model.test_cfg or {}).get('output_keypoint_indices')
+            if chosen is not None:
+                self.row = replace(row, output=row.keypoint_set.subset(chosen))
+        self.host = model.to(options.device).eval()
+        if options.dtype != 'float32':
+            self.host.backbone = _HalfBackbone(self.host.backbone, DTYPES[options.dtype])
+        self._device = torch.device(options.device)
+        with DefaultScope.overwrite_default_scope(scope):
+            self.pipeline = Compose([dict(step) for step in steps])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._device
+
+    def prepare(self, frame: Image, people: People, index: int) -> Any:
+        """What the pipeline makes of an image, or of a person in it."""
+        shape = frame.size_hw
+        data: dict[str, Any] = dict(
+            img=frame.image.copy(), img_path=frame.source, img_shape=shape, ori_shape=shape
+        )
+        if self.row.is_pose:
+            data.update(
+                bbox=people.boxes[index][None].astype(np.float32),
+                bbox_score=np.ones(1, dtype=np.float32),
+                flip_indices=self.flip_indices,
+                dataset_name=self.row.keypoint_set.name,
+            )
+        return self.pipeline(data)
+
+    def forward(self, samples: Sequence[Any]) -> list:
+        """What the test step says: keypoints in pixels of the image and scores, or maps."""
+        with torch.no_grad(), own_stream(self.device):
+            found = self.host.test_step(pseudo_collate(list(samples)))
+            if self.row.is_pose:
+                people = [each.pred_instances for each in found]
+                return [(each.keypoints[0][:, :2], each.keypoint_scores[0]) for each in people]
+            return [each.get(self.row.row.pred_name).data for each in found]
+
+    def finish(
+        self, frame: Image, people: People, outputs: Sequence[Any]
+    ) -> PoseResult | MapResult:
+        """Make a result of what :meth:`forward` said about an image's samples."""
+        if self.row.is_pose:
+            return self._poses([(np.asarray(p), np.asarray(s)) for p, s in outputs])
+        return self._map(to_array(outputs[0].float(), self.row.row))
 
 
 class HostPoseHead(nn.Module):
@@ -158,21 +375,19 @@ def _features(model: nn.Module) -> nn.Module:
 
 
 def _pose_model(
-    task: str, cfg: Config, model: nn.Module, metainfo: Mapping[str, Any]
-) -> SapiensModel:
-    steps = _named_steps(task, 'pose', cfg.test_dataloader.dataset.pipeline)
-    test_cfg = model.test_cfg or {}
+    row: Task, model: nn.Module, all_steps: Sequence[Mapping[str, Any]]
+) -> SapiensModel | None:
+    """None if it needs its host."""
+    steps, test_cfg = _named_steps('pose', all_steps), model.test_cfg or {}
     codec = getattr(model.head, 'decoder', None)
-    if not hasattr(codec, 'heatmap_size') or test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
-        raise ValueError(
-            f'the head of {task!r} must predict heatmaps, but got {type(model.head).__name__} with '
-            f'{type(codec).__name__}. Use the inferencer of MMPose.'
-        )
-    if test_cfg.get('output_keypoint_indices') is not None:
-        raise ValueError(
-            f'`output_keypoint_indices` in the `test_cfg` of {task!r} is not supported: results '
-            'have all keypoints of the set. Remove it.'
-        )
+    if (
+        steps is None
+        or type(model).__name__ != 'TopdownPoseEstimator'
+        or not hasattr(codec, 'heatmap_size')
+        or test_cfg.get('flip_mode', 'heatmap') != 'heatmap'
+        or test_cfg.get('output_keypoint_indices') is not None
+    ):
+        return None
     affine = steps['TopdownAffine']
     width, height = affine['input_size']
     head_class = UdpPoseHead if hasattr(codec, 'encode_on_device') else HostPoseHead
@@ -182,50 +397,21 @@ def _pose_model(
         use_udp=affine.get('use_udp', False),
         **colors_of(model),
     )
-    names = metainfo['keypoint_id2name']
-    keypoints = KeypointSet(
-        name=str(metainfo['dataset_name']),
-        keypoint_names=tuple(names[index] for index in range(metainfo['num_keypoints'])),
-        flip_indices=tuple(map(int, metainfo['flip_indices'])),
-        groups={},
-    )
-    row = Task(task, 'pose', keypoints, flip_test=bool(test_cfg.get('flip_test', False)))
     head = head_class(model.head, bool(test_cfg.get('shift_heatmap', False)))
-    return SapiensModel(_features(model), {task: head}, [row], rule)
+    return SapiensModel(_features(model), {row.name: head}, [row], rule)
 
 
 def _dense_model(
-    task: str, cfg: Config, model: nn.Module, metainfo: Mapping[str, Any]
-) -> SapiensModel:
-    if not hasattr(model, 'raw_output'):
-        raise ValueError(
-            f'the model of {task!r} must be a mmsapiens.DenseEstimator, but '
-            f'got {type(model).__name__}'
-        )
-    if model.data_preprocessor.test_cfg:
-        raise ValueError(
-            f'the data preprocessor of {task!r} must have no `test_cfg`: images are resized to the '
-            'size of the input, not padded'
-        )
-    steps = _named_steps(task, 'dense', cfg.test_pipeline)
+    row: Task, model: nn.Module, all_steps: Sequence[Mapping[str, Any]]
+) -> SapiensModel | None:
+    """None if it needs its host."""
+    steps = _named_steps('dense', all_steps)
+    if steps is None or not hasattr(model, 'raw_output') or model.data_preprocessor.test_cfg:
+        return None
     width, height = steps['Resize']['scale']
     rule = InputRule(
         (int(height), int(width)),
         resize_once=bool(model.test_cfg.get('resize_once', False)),
         **colors_of(model),
     )
-    field = model.decode_head.row
-    classes = ClassSet(
-        name=task,
-        classes=tuple(metainfo.get('classes') or ()),
-        palette=tuple(tuple(color) for color in metainfo.get('palette') or ()),
-        flip_pairs=tuple((int(a), int(b)) for a, b in metainfo.get('flip_pairs') or ()),
-    )
-    row = Task(
-        task,
-        'dense',
-        classes if field.is_labels else field.name,
-        field=field.name,
-        flip_test=bool(model.test_cfg.get('flip_test', False)),
-    )
-    return SapiensModel(_features(model), {task: HostDenseHead(model.decode_head)}, [row], rule)
+    return SapiensModel(_features(model), {row.name: HostDenseHead(model.decode_head)}, [row], rule)

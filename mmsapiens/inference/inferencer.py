@@ -14,17 +14,28 @@ from typing import Any
 
 import torch
 
+from ..checkpoints.families import find_arch
 from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..models.tasks import get_task, model_size
+from ..models.tasks import Task, model_size
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
-from .model_files import ModelFiles, check_tasks, find_files, weights_by_task, weights_identity
-from .networks import Options, TaskNetwork, build_network
+from .model_files import (
+    DEFAULT_MODEL,
+    ModelFiles,
+    check_tasks,
+    configs_by_task,
+    find_files,
+    named_tasks,
+    weights_by_task,
+    weights_identity,
+)
+from .networks import build_network
 from .pipeline import Pipeline
 from .prefetch import FrameError
+from .task_network import Options, TaskNetwork
 from .temporal import TemporalFilter
 from .write_run import Item, RunSummary, WriteOptions, write_results
 
@@ -45,18 +56,21 @@ class SapiensInferencer:
     number of them in memory however many there are.
 
     Args:
-        model (str): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or 'sapiens-tiny'.
-            Defaults to 'sapiens-1b'.
-        tasks (Sequence[str]): Keys of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
-            ('pose-308',).
+        model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
+            'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-1b'
+            for released ones.
+        tasks (str | Sequence[str], optional): Keys of :data:`mmsapiens.models.tasks.TASKS`, or any
+            names for models of one's own. Defaults to None, what ``weights`` or ``configs`` are
+            for, and 'pose-308' without them.
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
         dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations. Defaults to
             'float32'.
         weights (Mapping | str | Path, optional): Task -> checkpoint; or the checkpoint of the only
             task; or a folder of files named by their task. Defaults to None: the released ones,
             which are downloaded.
-        configs (Mapping, optional): Task -> config, for models of one's own; such a task needs
-            weights. Defaults to None.
+        configs (Mapping | str | Path, optional): Task -> config, or the config of the only task,
+            for models of one's own whose checkpoints do not carry it; such a task needs weights.
+            Defaults to None.
         detector (Mapping | PersonDetector | str | Path, optional): Finds people with
             ``people='detect'``: one that is there, its checkpoint, or arguments of
             :class:`PersonDetector`. Defaults to None, the released one.
@@ -81,13 +95,13 @@ class SapiensInferencer:
 
     def __init__(
         self,
-        model: str = 'sapiens-1b',
-        tasks: Sequence[str] = ('pose-308',),
+        model: str | None = None,
+        tasks: str | Sequence[str] | None = None,
         *,
         device: str | None = None,
         dtype: str = 'float32',
         weights: Any = None,
-        configs: Mapping[str, str | os.PathLike[str]] | None = None,
+        configs: Any = None,
         detector: Any = None,
         batch_size: int = 4,
         workers: int = 2,
@@ -96,11 +110,11 @@ class SapiensInferencer:
         mode: str = 'default',
         random_weights: bool = False,
     ) -> None:
-        size = model_size(model)
-        configs = dict(configs or {})
-        names = check_tasks(tasks, configs)
-        if unknown := sorted(set(configs) - set(names)):
-            raise KeyError(f'`configs` must be for some of {names}, but got {unknown}')
+        size = model if model and find_arch(model) else model_size(model or DEFAULT_MODEL)
+        wanted = named_tasks(weights, configs) if tasks is None else tasks
+        names = check_tasks(wanted, weights, configs)
+        given = weights_by_task(weights, names, size)
+        configs = configs_by_task(configs, names)
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.options = Options(device, dtype, flip_test, compile, batch_size, mode)
         for name, value in (('batch_size', batch_size), ('workers', workers)):
@@ -111,13 +125,18 @@ class SapiensInferencer:
         self._random_weights = random_weights
         self._detector_args = detector
         self._detector: Callable[[Sequence[Image]], list[People]] | None = None
-        given = weights_by_task(weights, names, size)
         self.files: dict[str, ModelFiles] = {
             task: find_files(task, size, configs.get(task), given.get(task), random_weights)
             for task in names
         }
         self.networks: dict[str, TaskNetwork] = {
-            task: build_network(task, one.config, one.weights, self.options, model=model)
+            task: build_network(
+                task,
+                one.config,
+                one.weights,
+                self.options,
+                model=model if task in given else model or DEFAULT_MODEL,
+            )
             for task, one in self.files.items()
         }
 
@@ -127,9 +146,14 @@ class SapiensInferencer:
         return tuple(self.networks)
 
     @property
+    def rows(self) -> tuple[Task, ...]:
+        """What the tasks are, in their order."""
+        return tuple(network.row for network in self.networks.values())
+
+    @property
     def has_pose(self) -> bool:
         """Whether a task looks at one person after the other."""
-        return any(get_task(task).is_pose for task in self.networks)
+        return any(row.is_pose for row in self.rows)
 
     def stream(
         self,
@@ -223,7 +247,7 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = (write or WriteOptions()).open(out, self.tasks, identity, boxes.find_entry)
+        folder = (write or WriteOptions()).open(out, self.rows, identity, boxes.find_entry)
         temporal = _temporal(track, smooth, folder.state)
         if on_start is not None:
             on_start(source.length)
@@ -259,7 +283,7 @@ class SapiensInferencer:
             :func:`.results.prediction`, and 'visualization', a panel, RGB, uint8 (_, _, 3), if
             it was asked for.
         """
-        writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.tasks)
+        writers = [] if out is None else WriteOptions(threshold=threshold).writers(self.rows)
         with closing(self.stream(inputs, **kwargs)) as results:
             for item in results:
                 drawn = []

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.checkpoint_io import is_folder_checkpoint
+from ..checkpoints.contents import name_of_task
 from ..core.file_type import sha256_of
-from ..models.tasks import KINDS, PREFIX, TASKS
+from ..models.tasks import PREFIX, TASKS
 from ..zoo import find_release, releases, resolve_checkpoint
 
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
-
-Paths = Mapping[str, str | os.PathLike[str]]
+DEFAULT_MODEL = 'sapiens-1b'
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,64 @@ class ModelFiles:
     weights: Path | None
 
 
-def check_tasks(tasks: Sequence[str], configs: Paths) -> list[str]:
-    """The names of the tasks that are wanted, which have a row or a config of the caller's."""
+def named_tasks(weights: Any, configs: Any) -> list[str]:
+    """The tasks that the caller's files are for, 'pose-308' without any."""
+    for given in (weights, configs):
+        if isinstance(given, Mapping) and given:
+            return list(given)
+    if weights is None:
+        return ['pose-308']
+    path = Path(weights).expanduser()
+    chosen = checkpoint_of_folder(path) if path.is_dir() else path
+    if chosen is None:
+        known = [task for task in TASKS if any((path / f'{task}{s}').is_file() for s in SUFFIXES)]
+        return known or ['pose-308']  # that none is there is said later
+    return [name_of_task(chosen)]
+
+
+def checkpoint_of_folder(path: Path) -> Path | None:
+    """A checkpoint in shards, or the best or last one of a folder of a training."""
+    if is_folder_checkpoint(path):
+        return path
+    if best := sorted(path.glob('best_*.pth'), key=lambda each: each.stat().st_mtime):
+        return best[-1]
+    pointer = path / 'last_checkpoint'
+    if not pointer.is_file():
+        return None
+    last = path / Path(pointer.read_text().strip()).name  # also where the folder was moved
+    return last if last.exists() else None
+
+
+def check_tasks(tasks: str | Sequence[str], weights: Any = None, configs: Any = None) -> list[str]:
+    """The names of the tasks that are wanted: of a row, or with a file of the caller's."""
     names = [tasks] if isinstance(tasks, str) else list(tasks)
     if not names or len(set(names)) < len(names):
         raise ValueError(f'`tasks` must be different tasks, at least one, but got {names}')
+    files = [each for each in (weights, configs) if each]
     for name in names:
-        if name in TASKS or (name in configs and name.startswith(KINDS)):
-            continue
-        if name in configs:
-            raise KeyError(f'the name of a task must start with one of {KINDS}, but got {name!r}')
-        raise KeyError(
-            f'`tasks` must be of {list(TASKS)}, or have a config of yours '
-            f'(`configs`), but got {name!r}'
-        )
+        has_file = any(name in each if isinstance(each, Mapping) else True for each in files)
+        if name not in TASKS and not has_file:
+            raise KeyError(
+                f'`tasks` must be of {list(TASKS)}, or have a checkpoint or a config of yours '
+                f'(`weights`, `configs`), but got {name!r}'
+            )
     return names
+
+
+def configs_by_task(configs: Any, tasks: Sequence[str]) -> dict[str, Any]:
+    """The caller's configs; one alone is of the only task."""
+    if configs is None:
+        return {}
+    if not isinstance(configs, Mapping):
+        if len(tasks) > 1:
+            raise ValueError(
+                f'`configs` must say which of {list(tasks)} the config {configs} is for: '
+                f"dict({tasks[0]!r}: '{configs}', ...)"
+            )
+        return {tasks[0]: configs}
+    if unknown := sorted(set(configs) - set(tasks)):
+        raise KeyError(f'`configs` must be for some of {list(tasks)}, but got {unknown}')
+    return dict(configs)
 
 
 def find_files(
@@ -100,7 +144,8 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
     path = Path(weights).expanduser()
     if not path.exists():
         raise FileNotFoundError(f'`weights`: {path} does not exist')
-    if path.is_file():
+    path = checkpoint_of_folder(path) or path if path.is_dir() else path
+    if path.is_file() or is_folder_checkpoint(path):
         if len(tasks) > 1:
             raise ValueError(
                 f'`weights` must say which of {list(tasks)} the file {path} '

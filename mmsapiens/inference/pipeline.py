@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure
-from .networks import Sample
 from .prefetch import close, in_chunks, look_ahead, map_ahead, naming, run_ahead
+from .task_network import Sample
 
 CHUNK_BYTES = 2**28
 """Pixels of a chunk, in bytes, after which it gets no further image."""

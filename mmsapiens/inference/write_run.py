@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..models.tasks import Task, get_task
 from ..structures.results import ImageResult, MapResult, ReadFailure
 from .output_folder import OutputFolder
 from .prefetch import close, map_ahead
@@ -54,7 +55,7 @@ class WriteOptions:
     overwrite: bool = False
     checkpoint_frames: int = 200
 
-    def writers(self, tasks: tuple[str, ...]) -> list[Writer]:
+    def writers(self, tasks: Sequence[str | Task]) -> list[Writer]:
         """Writers of some tasks."""
         return build_writers(
             tasks,
@@ -67,13 +68,14 @@ class WriteOptions:
     def open(
         self,
         out: Any,
-        tasks: tuple[str, ...],
+        tasks: Sequence[str | Task],
         identity: Mapping[str, Any],
         find_entry: FindEntry | None = None,
     ) -> OutputFolder:
         """The folder of the results of some tasks; arguments are as in :class:`OutputFolder`."""
         show = self.video
-        video = None if show is None else AnnotatedVideo(tasks, show, self.threshold)
+        names = [get_task(task).name for task in tasks]
+        video = None if show is None else AnnotatedVideo(names, show, self.threshold)
         return OutputFolder(
             out,
             self.writers(tasks),

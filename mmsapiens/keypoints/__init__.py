@@ -10,6 +10,7 @@ from .keypoint_sets import (
     convert_keypoints,
     correspondences,
     get_keypoint_set,
+    set_of_dataset,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     'convert_keypoints',
     'correspondences',
     'get_keypoint_set',
+    'set_of_dataset',
 ]

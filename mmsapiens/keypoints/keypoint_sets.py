@@ -22,7 +22,7 @@ Shapes: N people, K keypoints.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -42,7 +42,7 @@ class KeypointSet:
     """Names and relations of the keypoints of a dataset.
 
     Attributes:
-        name (str): One of :data:`KEYPOINT_SETS`.
+        name (str): One of :data:`KEYPOINT_SETS`, or that of a dataset of one's own.
         keypoint_names (tuple[str, ...]): K names, by index.
         flip_indices (tuple[int, ...]): For each keypoint its counterpart of the other side, itself
             if it is in the middle.
@@ -54,19 +54,41 @@ class KeypointSet:
             definition.
         annotation_fields (Mapping[str, str]): Field of an annotation -> the group that it holds, or
             'all'. A field with all keypoints comes first, and those of groups repeat it.
+        colors (tuple[tuple[int, int, int], ...]): RGB of the keypoints; empty where the groups tell
+            it.
+        link_colors (tuple[tuple[int, int, int], ...]): Likewise of the links.
     """
 
     name: str
     keypoint_names: tuple[str, ...]
     flip_indices: tuple[int, ...]
-    groups: Mapping[str, tuple[int, ...]]
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
     sigmas: tuple[float, ...] = ()
     links: tuple[tuple[int, int], ...] = ()
-    midpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    annotation_fields: Mapping[str, str] = field(default_factory=dict)
+    midpoints: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    annotation_fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    colors: tuple[tuple[int, int, int], ...] = ()
+    link_colors: tuple[tuple[int, int, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.keypoint_names)
+
+    def subset(self, indices: Sequence[int]) -> KeypointSet:
+        """Some of the keypoints, as a set of their own; links between others are left out."""
+        place = {int(index): number for number, index in enumerate(indices)}
+        links = [n for n, (a, b) in enumerate(self.links) if a in place and b in place]
+        return KeypointSet(
+            name=self.name,
+            keypoint_names=tuple(self.keypoint_names[index] for index in place),
+            flip_indices=tuple(place.get(self.flip_indices[i], place[i]) for i in place),
+            groups={
+                g: tuple(place[i] for i in ids if i in place) for g, ids in self.groups.items()
+            },
+            sigmas=tuple(self.sigmas[index] for index in place) if self.sigmas else (),
+            links=tuple((place[self.links[n][0]], place[self.links[n][1]]) for n in links),
+            colors=tuple(self.colors[index] for index in place) if self.colors else (),
+            link_colors=tuple(self.link_colors[n] for n in links) if self.link_colors else (),
+        )
 
 
 @cache
@@ -76,11 +98,11 @@ def _read(name: str) -> dict[str, Any]:
 
 
 @cache
-def get_keypoint_set(name: str) -> KeypointSet:
+def get_keypoint_set(name: str | KeypointSet) -> KeypointSet:
     """Look a keypoint set up.
 
     Args:
-        name (str): One of :data:`KEYPOINT_SETS`.
+        name (str | KeypointSet): One of :data:`KEYPOINT_SETS`; a set is given back as it is.
 
     Returns:
         KeypointSet: The same object at every call.
@@ -88,6 +110,8 @@ def get_keypoint_set(name: str) -> KeypointSet:
     Raises:
         KeyError: If the name is unknown.
     """
+    if isinstance(name, KeypointSet):
+        return name
     if name not in KEYPOINT_SETS:
         raise KeyError(f'`name` must be one of {list(KEYPOINT_SETS)}, but got {name!r}')
     doc = _read(name)
@@ -103,6 +127,38 @@ def get_keypoint_set(name: str) -> KeypointSet:
         links=tuple((index[a], index[b]) for a, b in (row['link'] for row in doc['skeleton'])),
         midpoints={point: tuple(ends) for point, ends in doc.get('midpoints', {}).items()},
         annotation_fields=doc.get('annotation_fields', {}),
+    )
+
+
+def set_of_dataset(metainfo: Mapping[str, Any], count: int) -> KeypointSet:
+    """The keypoints of a dataset, in the form of MMPose's parsed metainfo or of plain JSON.
+
+    One of ours where names and flips are the same. What the metainfo does not have, or has for
+    another number of keypoints than ``count``, is numbered.
+    """
+    found = metainfo.get('keypoint_id2name') or {}
+    names = tuple(str(name) for _, name in sorted((int(k), v) for k, v in found.items()))
+    if len(names) != count:
+        return KeypointSet('keypoints', tuple(map(str, range(count))), tuple(range(count)))
+
+    def rows(key: str, length: int | None = None) -> tuple[Any, ...]:
+        found = tuple(tuple(map(int, row)) for row in metainfo.get(key, ()))
+        return found if length in (None, len(found)) else ()
+
+    flips = tuple(int(index) for index in metainfo.get('flip_indices', range(count)))
+    for name in KEYPOINT_SETS:
+        known = get_keypoint_set(name)
+        if (known.keypoint_names, known.flip_indices) == (names, flips):
+            return known
+    links = rows('skeleton_links')
+    return KeypointSet(
+        name=str(metainfo.get('dataset_name') or 'keypoints'),
+        keypoint_names=names,
+        flip_indices=flips,
+        sigmas=tuple(float(each) for each in metainfo.get('sigmas', ())),
+        links=links,
+        colors=rows('keypoint_colors', count),
+        link_colors=rows('skeleton_link_colors', len(links)),
     )
 
 

@@ -22,7 +22,7 @@ def shared_padding(tasks: Sequence[Task]) -> PatchPadding:
 
 def assemble(
     model: str | Mapping[str, int],
-    tasks: Sequence[str],
+    tasks: Sequence[str | Task],
     *,
     img_size: tuple[int, int] | None = None,
     patch_size: int = 16,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..ops.resize_outputs import unflip
 from .input_rule import InputRule
-from .tasks import Task
+from .tasks import Task, module_name
 
 
 class SapiensModel(nn.Module):
@@ -26,7 +26,8 @@ class SapiensModel(nn.Module):
     :meth:`prepare` on the CPU, :meth:`predict` on the device, and :meth:`to_image` or
     :meth:`restore` for each output.
 
-    The parameters of the encoder start with ``backbone.``, those of a head with ``heads.TASK.``.
+    The parameters of the encoder start with ``backbone.``, those of a head with ``heads.TASK.``,
+    where dots in the name of the task are underscores.
 
     Args:
         backbone (nn.Module): From normalized images (B, 3, H, W) to a sequence of feature maps.
@@ -49,7 +50,7 @@ class SapiensModel(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.heads = nn.ModuleDict(heads)
+        self.heads = nn.ModuleDict({module_name(name): head for name, head in heads.items()})
         self.tasks = {task.name: task for task in tasks}
         self.use_rule(rule)
 
@@ -117,7 +118,7 @@ class SapiensModel(nn.Module):
         return {name: self._output(name, feats, mirrored) for name in names}
 
     def _output(self, name: str, feats: Any, mirrored: Any) -> Any:
-        task, head = self.tasks[name], self.heads[name]
+        task, head = self.tasks[name], self.heads[module_name(name)]
         output = head(feats)
         other = head(mirrored) if task.flip_test else None
         if task.is_pose:
@@ -134,7 +135,8 @@ class SapiensModel(nn.Module):
 
     def restore(self, task: str, maps: Tensor, image_hw: tuple[int, int]) -> Tensor:
         """The prediction of a dense task (_, H, W) from its maps (C, h, w) of an image."""
-        return self.rule.restore(maps, image_hw, self.heads[task].finish, self.tasks[task].row)
+        head = self.heads[module_name(task)]
+        return self.rule.restore(maps, image_hw, head.finish, self.tasks[task].row)
 
     @torch.no_grad()
     def forward(

@@ -170,12 +170,14 @@ KINDS = tuple(_OF_A_KIND)
 """How the name of a task of one's own starts."""
 
 
-def get_task(name: str) -> Task:
-    """Look a task up; a KeyError if there is none.
+def get_task(name: str | Task) -> Task:
+    """Look a task up; a KeyError if there is none. A row is given back as it is.
 
     ``name`` is a key of :data:`TASKS`, or a name of one's own that starts with one of
     :data:`KINDS`, which tells what results look like.
     """
+    if isinstance(name, Task):
+        return name
     if name in TASKS:
         return TASKS[name]
     for kind, like in _OF_A_KIND.items():
@@ -184,6 +186,11 @@ def get_task(name: str) -> Task:
     raise KeyError(
         f'`task` must be one of {list(TASKS)}, or start with one of {KINDS}, but got {name!r}'
     )
+
+
+def module_name(task: str) -> str:
+    """The name of a task in the names of parameters, where a dot has a meaning."""
+    return task.replace('.', '_')
 
 
 def model_size(model: str) -> str:

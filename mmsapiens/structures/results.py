@@ -113,12 +113,13 @@ class PoseResult:
         keypoints (NDArray): x, y in pixels of the image, float32 (N, K, 2); pixel centers have
             whole numbers.
         scores (NDArray): float32 (N, K).
-        vocabulary (str): Name of the keypoint set, as in :mod:`mmsapiens.keypoints.keypoint_sets`.
+        vocabulary (str | KeypointSet): Name of the keypoint set, or a set of one's own, for
+            :func:`mmsapiens.keypoints.get_keypoint_set`.
     """
 
     keypoints: NDArray
     scores: NDArray
-    vocabulary: str
+    vocabulary: Any
 
 
 @dataclass

@@ -39,6 +39,8 @@ def group_of_each(keypoint_set: KeypointSet) -> list[str]:
 
 def point_colors(keypoint_set: KeypointSet) -> list[tuple[int, int, int]]:
     """The RGB color of each keypoint, by index."""
+    if keypoint_set.colors:
+        return list(keypoint_set.colors)
     colors = []
     for name, group in zip(keypoint_set.keypoint_names, group_of_each(keypoint_set)):
         side = name.split('_')[0]
@@ -74,14 +76,16 @@ def draw_person(
     radius = point_radius(keypoints[seen], box)
     groups, colors = group_of_each(keypoint_set), point_colors(keypoint_set)
     whole = np.round(np.nan_to_num(keypoints)).astype(int)
-    for start, end in keypoint_set.links:
+    own = keypoint_set.link_colors or [None] * len(keypoint_set.links)
+    for (start, end), given in zip(keypoint_set.links, own):
         if seen[start] and seen[end]:
             # A wrist belongs to the body, its links to the hand; between two sides of the body a
             # link has the color of the middle.
             small = [g for g in (groups[start], groups[end]) if g != 'body']
             is_one_side = not small and colors[start] == colors[end]
             color = colors[start] if is_one_side else GROUP_COLORS[(*small, 'body')[0]]
-            width = max(1, round(radius * (0.4 if small else 0.7)))
+            width = max(1, round(radius * (0.4 if keypoint_set.groups and small else 0.7)))
+            color = given or color
             ends = [tuple(map(int, whole[index])) for index in (start, end)]
             cv2.line(image, ends[0], ends[1], color, width, cv2.LINE_AA)
     for index in np.flatnonzero(seen):

@@ -24,7 +24,8 @@ from mmsapiens.checkpoints.families import FAMILIES
 from mmsapiens.checkpoints.metadata import heads_of
 from mmsapiens.cli.main import run
 from mmsapiens.engine.build import build_without_weights
-from mmsapiens.inference.networks import Options, build_network
+from mmsapiens.inference.networks import build_network
+from mmsapiens.inference.task_network import Options
 from mmsapiens.models.build import assemble
 
 LAYERS = dict(deconv_out_channels=(8, 8), conv_out_channels=(8,))

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mmsapiens.inference.networks import FixedBatch
+from mmsapiens.inference.task_network import FixedBatch
 
 
 class Recorder(nn.Module):

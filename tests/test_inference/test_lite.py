@@ -9,7 +9,8 @@ from tiny_inference import ARCH, people, tiny_task
 from mmsapiens import build_model
 from mmsapiens.engine.mmdet_detector import nms
 from mmsapiens.inference.lite import LiteRule
-from mmsapiens.inference.networks import Options, build_network, to_array
+from mmsapiens.inference.networks import build_network
+from mmsapiens.inference.task_network import Options, to_array
 from mmsapiens.models.heads import HEADS
 from mmsapiens.models.input_rule import InputRule
 from mmsapiens.models.tasks import TASKS

@@ -18,19 +18,19 @@ def weights(tmp_path):
     'tasks, configs, error, text',
     [
         (['pose-18'], {}, KeyError, "'pose-17'.*but got 'pose-18'"),
-        (['hair'], {'hair': 'a.py'}, KeyError, "start with one of .*'hair'"),
+        (['hair'], {'skin': 'a.py'}, KeyError, "a checkpoint or a config of yours.*'hair'"),
         ([], {}, ValueError, 'at least one'),
         (['depth', 'depth'], {}, ValueError, 'different tasks'),
     ],
 )
 def test_wrong_tasks_are_refused(tasks, configs, error, text):
     with pytest.raises(error, match=text):
-        check_tasks(tasks, configs)
+        check_tasks(tasks, configs=configs)
 
 
 def test_tasks_may_be_one_or_of_ones_own():
-    assert check_tasks('depth', {}) == ['depth']
-    assert check_tasks(['seg-face'], {'seg-face': 'a.py'}) == ['seg-face']
+    assert check_tasks('depth') == ['depth']
+    assert check_tasks(['hair'], configs={'hair': 'a.py'}) == ['hair']
 
 
 def test_files_of_the_caller(weights, tmp_path):

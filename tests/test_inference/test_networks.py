@@ -12,7 +12,8 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from tiny_inference import ARCH, make_image, people, tiny_task
 
 from mmsapiens.checkpoints import load_checkpoint
-from mmsapiens.inference.networks import Options, build_network
+from mmsapiens.inference.networks import build_network
+from mmsapiens.inference.task_network import Options, TaskNetwork
 from mmsapiens.models.tasks import TASKS
 
 BOXES = [(10, 5, 50, 55), (30, 20, 79, 59), (-5, -5, 20, 70)]
@@ -233,14 +234,18 @@ def test_a_stock_head_runs(folder):
         np.testing.assert_allclose(result.keypoints[row], answer.keypoints[0], atol=0.02)
 
 
-def test_a_pipeline_that_cannot_be_repeated_is_refused(folder):
+def test_a_pipeline_of_another_kind_runs_as_in_its_host(folder):
     config, weights = tiny_task('depth', folder)
-    cfg = Config.fromfile(config)
+    cfg, model = stock_model(config, weights)
     for step in cfg.test_pipeline:
         if step.type == 'Resize':
             step.keep_ratio = True
-    with pytest.raises(ValueError, match="the test pipeline of 'depth' must be of"):
-        build_network('depth', cfg, weights)
+    network = build_network('depth', cfg, weights)
+    assert type(network) is not TaskNetwork
+    frame = make_image(33, 120, seed=2)
+    (result,) = results_of(network, [frame], [people()])
+    answer = stock_answer(cfg, model, dict(img_path=write(frame, folder)))
+    np.testing.assert_allclose(result.values, answer.pred_depth_map.data[0], atol=1e-5)
 
 
 def test_all_tasks_run_without_hosts(folder):
@@ -267,7 +272,19 @@ for result in Pipeline(networks, locate).run([frame]):
     assert done.stdout.split() == list(files)
 
 
-def test_a_subset_of_keypoints_is_refused(folder):
-    config, _ = tiny_task('pose-17', folder, **{'model.test_cfg.output_keypoint_indices': [0, 1]})
-    with pytest.raises(ValueError, match='`output_keypoint_indices`.*Remove it'):
-        build_network('pose-17', config, None)
+def test_a_subset_of_keypoints_has_their_names(folder):
+    chosen = [9, 5, 6, 10]
+    config, weights = tiny_task(
+        'pose-17', folder, **{'model.test_cfg.output_keypoint_indices': chosen}
+    )
+    frame, some = make_image(seed=1), people(*BOXES)
+    (result,) = results_of(build_network('pose-17', config, weights), [frame], [some])
+    whole = build_network('pose-17', None, weights, model=ARCH)
+    (expected,) = results_of(whole, [frame], [some])
+    np.testing.assert_allclose(
+        result.keypoints, expected.keypoints[:, chosen], atol=0.02, rtol=2e-3
+    )
+    names = ('left_wrist', 'left_shoulder', 'right_shoulder', 'right_wrist')
+    assert result.vocabulary.keypoint_names == names
+    assert result.vocabulary.flip_indices == (3, 2, 1, 0)
+    assert result.vocabulary.links == ((1, 2),)

@@ -78,4 +78,5 @@ def test_a_name_of_ones_own_tells_the_kind():
     with pytest.raises(KeyError, match="but got 'hair'"):
         get_task('hair')
     assert len(KINDS) == 4
-    assert check_tasks(['seg-face'], {'seg-face': 'a.py'}) == ['seg-face']
+    assert check_tasks(['seg-face'], configs={'seg-face': 'a.py'}) == ['seg-face']
+    assert check_tasks('hair', weights='hair.pth') == ['hair']

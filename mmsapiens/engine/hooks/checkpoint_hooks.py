@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from filelock import BaseFileLock
@@ -28,6 +29,7 @@ from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
 from ...core.folder_lock import lock_folder
 from ...core.formatting import shorten
 from ...registry import HOOKS
+from ..models import meta_of_file, pretrained_files
 
 SETTINGS = (
     *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
@@ -127,6 +129,18 @@ class CheckpointGuardHook(Hook):
     """
 
     priority = 'VERY_HIGH'
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the files that ``init_cfg`` of the model, or of its heads, names."""
+        for name, module in inner_model(runner).named_modules():
+            as_part = SimpleNamespace(**{name.rpartition('.')[2] or 'model': module})
+            whole = module if hasattr(module, 'backbone') else as_part
+            for path in pretrained_files(module):
+                try:
+                    check_same_task(whole, meta_of_file(path), path)
+                except ValueError as error:
+                    where = name or 'the model'
+                    raise ValueError(f'`init_cfg` of {where}: {path}: {error}') from None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Let the checkpoint say what it holds."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...core.atomic_files import atomic_write
 from ...io.map_io import write_map
 from ...keypoints.keypoint_sets import get_keypoint_set
-from ...models.tasks import get_task
+from ...models.tasks import Task, get_task
 from ...structures.results import ImageResult, MapResult, PoseResult, instances
 from ...visualization.results import draw_overlay, draw_panel
 
@@ -108,13 +108,14 @@ class MapWriter(Writer):
     ``map_format`` is 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
     """
 
-    def __init__(self, task: str, map_format: str = 'npy') -> None:
+    def __init__(self, task: str | Task, map_format: str = 'npy') -> None:
         if map_format not in FORMATS:
             raise ValueError(f'`map_format` must be one of {FORMATS}, but got {map_format!r}')
-        if get_task(task).is_parsing and map_format == 'exr':
+        row = get_task(task)
+        if row.is_parsing and map_format == 'exr':
             map_format = 'png'  # exr has no integers of 8 bits
-        super().__init__(task, f'.{map_format}')
-        self.task = task
+        super().__init__(row.name, f'.{map_format}')
+        self.task = row.name
 
     def write(self, result: ImageResult, path: Path) -> None:
         """Write the map of a result."""
@@ -196,7 +197,7 @@ class AnnotatedVideo:
 
 
 def build_writers(
-    tasks: Sequence[str],
+    tasks: Sequence[str | Task],
     outputs: Iterable[str] = DEFAULT_OUTPUTS,
     *,
     map_format: str = 'npy',
@@ -211,14 +212,16 @@ def build_writers(
         raise KeyError(
             f'`outputs` must be some of {OUTPUTS}, but got {sorted(wanted - set(OUTPUTS))}'
         )
-    parsing = [task for task in tasks if get_task(task).is_parsing]
+    rows = [get_task(task) for task in tasks]
+    names = [row.name for row in rows]
+    parsing = [row.name for row in rows if row.is_parsing]
     if 'masks' in wanted and not parsing:
-        raise ValueError(f'masks need a parsing task such as seg-28, but got {tasks}')
+        raise ValueError(f'masks need a parsing task such as seg-28, but got {names}')
     writers: dict[str, list[Writer]] = dict(
-        keypoints=[KeypointWriter(task) for task in tasks if get_task(task).is_pose],
-        maps=[MapWriter(task, map_format) for task in tasks if not get_task(task).is_pose],
-        masks=[MaskWriter(task) for task in parsing[:1]],
-        overlays=[OverlayWriter(task, threshold, frame_pictures) for task in tasks],
-        panels=[PanelWriter(tasks, threshold, frame_pictures)],
+        keypoints=[KeypointWriter(row.name) for row in rows if row.is_pose],
+        maps=[MapWriter(row, map_format) for row in rows if not row.is_pose],
+        masks=[MaskWriter(name) for name in parsing[:1]],
+        overlays=[OverlayWriter(name, threshold, frame_pictures) for name in names],
+        panels=[PanelWriter(names, threshold, frame_pictures)],
     )
     return [writer for name in OUTPUTS if name in wanted for writer in writers[name]]

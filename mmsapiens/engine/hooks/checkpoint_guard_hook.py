@@ -1,0 +1,94 @@
+"""The models of the core for configs: with ``init_cfg`` and checks of what is loaded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import trunc_normal_
+
+from .. import models
+from ..checkpoints.checkpoint_io import read_checkpoint
+from ..checkpoints.families import fit_encoder
+from ..checkpoints.loading import check_stated_encoder
+from ..checkpoints.metadata import KEY
+from ..registry import MODELS
+
+for loss in (
+    models.AllPixelCrossEntropyLoss,
+    models.HardKeypointMSELoss,
+    models.NormalCosineLoss,
+    models.NormalL1Loss,
+    models.ScaleInvariantLogLoss,
+):
+    MODELS.register_module(module=loss)
+
+
+@MODELS.register_module()
+class SapiensViT(models.SapiensViT, BaseModule):
+    """:class:`mmsapiens.models.SapiensViT` for configs.
+
+    Weights that go into it, from ``init_cfg=dict(type='Pretrained', checkpoint=...)`` or
+    ``load_from``, may be MAE, clean encoder or fine-tuned files; another size raises an error.
+
+    Args:
+        *args: Of :class:`mmsapiens.models.SapiensViT`.
+        init_cfg (dict, optional): Initialization. Defaults to None.
+        **kwargs: Likewise.
+    """
+
+    def __init__(
+        self, *args: Any, init_cfg: dict | list[dict] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.init_cfg = copy.deepcopy(init_cfg)
+        self.register_load_state_dict_pre_hook(_fit)
+
+    def pretrained_files(self) -> list[str]:
+        """Checkpoints that ``init_cfg`` names."""
+        return pretrained_files(self)
+
+    def init_weights(self) -> None:
+        """Initialize as ``init_cfg`` says, with the name of a file that does not fit; embeddings
+        with std 0.02."""
+        files = self.pretrained_files()
+        try:
+            for meta in map(meta_of_file, files):
+                check_stated_encoder(self, meta.get(KEY))
+            BaseModule.init_weights(self)
+        except ValueError as error:
+            if not files or files[0] in str(error):
+                raise
+            raise ValueError(f'{files[0]}: {error}') from None
+        if files:
+            return
+        # Other values than torch's function of this name draws from the same random numbers.
+        trunc_normal_(self.pos_embed, std=0.02)
+        if self.num_extra_tokens:
+            trunc_normal_(self.cls_token, std=0.02)
+
+
+def pretrained_files(module: Any) -> list[str]:
+    """Checkpoints that the ``init_cfg`` of a module names."""
+    cfgs = getattr(module, 'init_cfg', None)
+    cfgs = cfgs if isinstance(cfgs, list) else [cfgs]
+    return [
+        str(cfg['checkpoint'])
+        for cfg in cfgs
+        if isinstance(cfg, Mapping) and 'Pretrained' in str(cfg.get('type'))
+    ]
+
+
+def meta_of_file(path: str) -> Mapping[str, Any]:
+    """What a local checkpoint says about itself; nothing of one that is fetched, or not there."""
+    if not Path(path).expanduser().exists():
+        return {}
+    meta = read_checkpoint(path, 'cpu', mmap=True).get('meta')
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def _fit(module: SapiensViT, state_dict: dict, prefix: str, *_: object) -> None:
+    fit_encoder(module, state_dict, prefix)

@@ -1,0 +1,189 @@
+"""A task's network as the loop sees it: prepare, forward, finish.
+
+Shapes: B batch, C channels, H W height and width of the image, h w those of the network's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..keypoints import KEYPOINT_SETS, get_keypoint_set
+from ..models.sapiens_model import SapiensModel
+from ..structures.fields import Field
+from ..structures.results import Image, MapResult, People, PoseResult
+from .device_streams import batches_at_once, own_stream
+
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+MODES = ('default', 'lite')
+Sample: TypeAlias = NDArray
+"""An input, uint8, of the size that the network wants."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How networks run, see :class:`.inferencer.SapiensInferencer`.
+
+    A compiled network always takes ``batch_size`` samples. ``flip_test`` is None for what the task
+    or the config says.
+    """
+
+    device: str = 'cpu'
+    dtype: str = 'float32'
+    flip_test: bool | None = None
+    compile: bool = False
+    batch_size: int = 4
+    mode: str = 'default'
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise KeyError(f'`dtype` must be one of {list(DTYPES)}, but got {self.dtype!r}')
+        if self.mode not in MODES:
+            raise ValueError(f'`mode` must be one of {MODES}, but got {self.mode!r}')
+        if self.mode == 'lite' and self.flip_test:
+            raise ValueError(
+                "`flip_test` must be False with `mode='lite'`: the small "
+                'demos of the reference have none'
+            )
+        check_device(self.device)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there, such as 'cuda:0'."""
+    usable = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        usable.append('mps')
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        wanted = None
+    names = {name.split(':')[0] for name in usable} | set(usable)
+    if wanted is None or str(wanted) not in names:
+        raise ValueError(f'`device` must be one of {usable} on this machine, but got {device!r}')
+
+
+class FixedBatch(nn.Module):
+    """Compile, and fill a smaller batch up with zeros, so that nothing is compiled again.
+
+    The reference's small demos do the same. ``batch_size`` is the largest B.
+    """
+
+    def __init__(self, module: nn.Module, batch_size: int) -> None:
+        super().__init__()
+        self.module = module
+        self.batch_size = batch_size
+        self.compiled = torch.compile(module, dynamic=False)
+
+    def forward(self, img: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of the module for a batch (B, 3, H, W)."""
+        missing = max(0, self.batch_size - len(img))
+        padded = F.pad(img, (0, 0, 0, 0, 0, 0, 0, missing))
+        return tuple(output[: len(img)] for output in self.compiled(padded))
+
+
+class TaskNetwork:
+    """One task of a :class:`SapiensModel`, from images to results.
+
+    The steps may run in different threads: :meth:`prepare` and :meth:`finish` in several at a
+    time, :meth:`forward` in :attr:`at_once`.
+    """
+
+    def __init__(self, task: str, model: SapiensModel) -> None:
+        self.task = task
+        self.model = model
+        self.row = model.tasks[task]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.model.mean.device
+
+    @property
+    def at_once(self) -> int:
+        """Batches that its device should have at a time."""
+        return batches_at_once(self.device)
+
+    @property
+    def flip_test(self) -> bool:
+        """Whether outputs for the mirrored image are averaged in."""
+        return self.row.flip_test
+
+    def count(self, people: People) -> int:
+        """How many samples an image with these people makes: one each, or one for the image."""
+        return len(people) if self.row.is_pose else 1
+
+    def prepare(self, frame: Image, people: People, index: int) -> Sample:
+        """Make one sample, on the CPU; its number is below :meth:`count`."""
+        box = people.boxes[index] if self.row.is_pose else None
+        return self.model.prepare(self.task, frame.image, box)
+
+    def forward(self, samples: Sequence[Sample]) -> list:
+        """Predict a batch.
+
+        Several threads may do so at a time; on a GPU each has its own stream. Returns for each
+        sample keypoints (K, 2) in pixels of the input and scores (K,), or maps (C, h, w) on the
+        device.
+        """
+        with torch.inference_mode(), own_stream(self.device):
+            pixels = torch.from_numpy(np.stack(samples)).to(self.device, non_blocking=True)
+            output = self.model.predict(pixels, [self.task])[self.task]
+            if not self.row.is_pose:
+                return list(output)
+            return list(zip(*(values.cpu().numpy() for values in output)))
+
+    @torch.inference_mode()
+    def finish(
+        self, frame: Image, people: People, outputs: Sequence[Any]
+    ) -> PoseResult | MapResult:
+        """Make a result of what :meth:`forward` said about an image's samples."""
+        if self.row.is_pose:
+            return self._poses(
+                [
+                    (self.model.to_image(points, box, frame.size_hw), scores)
+                    for (points, scores), box in zip(outputs, people.boxes)
+                ]
+            )
+        return self._map(
+            to_array(self.model.restore(self.task, outputs[0], frame.size_hw), self.row.row)
+        )
+
+    def _map(self, values: NDArray) -> MapResult:
+        field = self.row.row
+        if not field.is_labels:
+            return MapResult(values, field.name)
+        classes = self.row.class_set
+        return MapResult(values, field.name, classes.classes, classes.palette)
+
+    def _poses(self, people: Sequence[tuple[NDArray, NDArray]]) -> PoseResult:
+        """Of keypoints (K, 2) in the image and scores (K,) of each of its people."""
+        found = self.row.keypoint_set
+        shape = len(people), len(found)
+        is_known = found.name in KEYPOINT_SETS and found == get_keypoint_set(found.name)
+        result = PoseResult(
+            np.zeros((*shape, 2), dtype=np.float32),
+            np.zeros(shape, dtype=np.float32),
+            found.name if is_known else found,
+        )
+        for index, (points, scores) in enumerate(people):
+            result.keypoints[index], result.scores[index] = points, scores
+        return result
+
+
+def to_array(maps: Tensor, field: Field) -> NDArray:
+    """A prediction (C, H, W) as :class:`MapResult` holds it.
+
+    It is (H, W), or (H, W, C) of several channels, of the type of the field.
+    """
+    if field.is_labels:
+        maps = maps.to(torch.uint8)
+    array: NDArray = maps.cpu().numpy().astype(field.dtype, copy=False)
+    if len(array) == 1:
+        return array[0]
+    return np.ascontiguousarray(array.transpose(1, 2, 0))
