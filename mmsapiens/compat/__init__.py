@@ -21,6 +21,8 @@ REMEDIES = {
     'mmcv.image.photometric': 'fix_adjust_hue',
     'mmpose.datasets.datasets.wholebody3d.ubody3d_dataset': 'fix_array_of_one',
     'mmpose.models.distillers.dwpose_distiller': 'fix_paths_of_distillers',
+    'mmpose.visualization.local_visualizer': 'fix_copies',
+    'mmpose.visualization.local_visualizer_3d': 'fix_copies',
     'mmpose.visualization.opencv_backend_visualizer': 'fix_draw_circles',
     'mmengine.config.utils': 'fix_lazy_configs',
     'mmengine.runner.checkpoint': 'fix_checkpoint_loading',

@@ -264,6 +264,20 @@ def fix_paths_of_distillers(distiller: ModuleType) -> None:
     vars(distiller)['Config'] = Config
 
 
+def fix_copies(module: ModuleType) -> None:
+    """Let mmpose's visualizers draw keypoints that are tensors.
+
+    They call ``np.array(keypoints, copy=False)``, a ValueError since numpy 2.0 where that needs a
+    copy. https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+
+    def array(value: Any, *args: Any, copy: bool = True, **kwargs: Any) -> np.ndarray:
+        return (np.array if copy else np.asarray)(value, *args, **kwargs)
+
+    if NumpyVersion(np.__version__) >= '2.0.0':
+        vars(module)['np'] = _with_names(np, array=array)
+
+
 def fix_interp2d(interpolate: ModuleType) -> None:
     """Let mmseg and mmpretrain resize the position biases of BEiT.
 

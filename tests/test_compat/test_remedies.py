@@ -125,6 +125,22 @@ def test_3d_visualizer_of_mmpose_draws(tmp_path):
     assert drawn.ndim == 3 and drawn.shape[2] == 3 and len(np.unique(drawn)) > 2
 
 
+def test_keypoints_that_are_tensors_are_drawn_as_arrays_are():
+    from mmpose.structures import PoseDataSample
+    from mmpose.visualization import PoseLocalVisualizer
+
+    visualizer = PoseLocalVisualizer(kpt_color='red')
+    keypoints = np.array([[[4.0, 5.0], [12.0, 9.0]]])
+    drawn = []
+    for convert in (np.asarray, torch.from_numpy):
+        points = InstanceData(keypoints=convert(keypoints), keypoint_scores=np.ones((1, 2)))
+        people = PoseDataSample(pred_instances=points)
+        image = np.zeros((16, 16, 3), np.uint8)
+        visualizer.add_datasample('x', image, people, draw_gt=False, draw_bbox=False)
+        drawn.append(visualizer.get_image().copy())
+    assert drawn[0].any() and np.array_equal(*drawn)
+
+
 def test_position_biases_of_beit_are_resized():
     from mmpretrain.models.utils.embed import resize_relative_position_bias_table
     from scipy import interpolate

@@ -19,7 +19,7 @@ import mmsapiens  # noqa: F401  before the hosts: makes them importable
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import default_collate, pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
@@ -342,7 +342,7 @@ def load(host: str, swap: Swap) -> Config:
     )
     if 'image_encoder' in model:
         model.image_encoder = [backbone, *model.image_encoder[1:]]
-        model.pop('prototype')
+        model.prototype = torch.rand(9, WIDTH)
     else:
         model.backbone = backbone
     for name in ('head', 'decode_head'):
@@ -353,7 +353,7 @@ def load(host: str, swap: Swap) -> Config:
             head.update(swap.head)
     for aux in np.atleast_1d(np.array(model.get('auxiliary_head') or [], dtype=object)):
         if model.get('neck') is None or isinstance(aux.in_channels, int):
-            aux.in_channels = WIDTH if 'setr_vit-l_mla' not in swap.config else aux.in_channels
+            aux.in_channels = WIDTH if '-mla_' not in swap.config else aux.in_channels
             aux.in_index = 0 if swap.outputs == 1 else aux.in_index
     cfg.merge_from_dict({key: value for key, value in swap.changes.items() if key[:6] == 'codec.'})
     if 'codec' in cfg and isinstance(cfg.codec, dict) and 'decoder' in model.get('head', {}):
@@ -399,6 +399,8 @@ def pose_batch(cfg: Config) -> list[dict]:
         or cfg.model.head.get('num_keypoints')
         or cfg.model.head.get('num_joints')
     )
+    if codec.get('heatmap_type') == 'combined':  # a map and two offsets for each
+        points //= 3
     samples = []
     for seed in range(2):
         rng = np.random.default_rng(seed)
@@ -497,7 +499,8 @@ def try_swap(host: str, swap: Swap) -> str:
             before = {name: param.detach().clone() for name, param in backbone.named_parameters()}
             stage = 'training step'
             model.train()
-            losses = model.train_step(pseudo_collate(batch), wrapper)
+            collate = default_collate if host == 'mmpretrain' else pseudo_collate
+            losses = model.train_step(collate(batch), wrapper)
             moved = sum(
                 not torch.equal(param, before[name]) for name, param in backbone.named_parameters()
             )
@@ -527,8 +530,6 @@ def revert_sync(model: nn.Module) -> nn.Module:
 def predict(host: str, model: nn.Module, batch: list[dict]) -> str:
     """What the model answers, in a word."""
     model.eval()
-    if host == 'mmpretrain' and (hasattr(model, 'image_encoder') or 'head.loss' in str(model.head)):
-        return 'features'
     if type(model).__name__ in ('BYOL', 'SimCLR'):
         return f'features {tuple(model.extract_feat(torch.rand(1, 3, 64, 64))[0].shape)}'
     if hasattr(model, 'test_cfg') and model.test_cfg and 'crop_size' in model.test_cfg:
