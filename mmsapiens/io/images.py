@@ -52,7 +52,8 @@ def decode_image(
             f'{source} has {width} x {height} pixels, more than `max_pixels` '
             f'({options.max_pixels}). Make it smaller, or raise the limit if you trust the file.'
         )
-    if header.mode in _OPENCV_MODES.get(header.format or '', ()):
+    modes = _OPENCV_MODES.get(header.format or '', ())
+    if header.mode in modes and not header.has_transparency_data:  # a color that is transparent
         return _decode_opencv(content, header, source, options, upright)
     return image_to_bgr(header, source, options, upright=upright)
 
