@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import av
+import cv2
 import numpy as np
 import pytest
 from odd_inputs.images import encoded
@@ -284,6 +285,32 @@ def test_what_goes_wrong_in_a_stream_is_raised_after_its_last_frame():
 )
 def test_names_of_cameras(text, number):
     assert camera_number(text) == number
+
+
+def test_frames_of_a_camera_until_it_has_enough(monkeypatch):
+    released = threading.Event()
+
+    class Camera:
+        def __init__(self, number):
+            self.number, self.count = number, 0
+
+        def isOpened(self):  # noqa: N802  its name in OpenCV
+            return True
+
+        def read(self):
+            time.sleep(0.01)
+            self.count += 1
+            return True, np.full((48, 64, 3), self.number, np.uint8)
+
+        def release(self):
+            released.set()
+
+    monkeypatch.setattr(cv2, 'VideoCapture', Camera)
+    frames = list(open_source(3, ReadOptions(max_frames=2, frame_step=2, start_s=0.05)))
+    assert [frame.name for frame in frames] == ['webcam_3/000000', 'webcam_3/000002']
+    assert frames[0].time_s >= 0.05 and frames[0].source == 'webcam:3'
+    assert (frames[1].image == 3).all()
+    assert released.wait(5)
 
 
 def test_a_number_is_the_first_camera_unless_it_is_a_folder(tmp_path, monkeypatch):
