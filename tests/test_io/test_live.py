@@ -294,7 +294,7 @@ def test_frames_of_a_camera_until_it_has_enough(monkeypatch):
         def __init__(self, number):
             self.number, self.count = number, 0
 
-        def isOpened(self):  # noqa: N802  its name in OpenCV
+        def isOpened(self):
             return True
 
         def read(self):
