@@ -11,6 +11,7 @@ from mmsapiens import registry
 
 PUBLIC = {
     'DATASETS': {
+        'ATRDataset',
         'BodyParts28Dataset',
         'CIHPDataset',
         'CheckedCocoDataset',
@@ -40,6 +41,7 @@ PUBLIC = {
     },
     'LOOPS': {'ResumableEpochTrainLoop', 'ResumableIterTrainLoop'},
     'METRICS': {
+        'CheckedCocoMetric',
         'ConvertingCocoMetric',
         'ExactIoUMetric',
         'NormalAngleMetric',
