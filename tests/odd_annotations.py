@@ -100,6 +100,11 @@ def people_are(number, *others):
 
 
 READ = dict(
+    ids_are_file_names=each(image_id=lambda number: f'{number}.png'),
+    adults_are_people=lambda doc: [
+        doc['categories'][0].update(name='adult', supercategory='person'),
+        doc['categories'].append(dict(id=2, name='bag', supercategory='thing')),
+    ],
     text_everywhere=text_everywhere,
     ids_are_names=ids_are_names,
     ids_with_zeros=lambda doc: ids_are_names(doc, ('1', '01', '001')),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -47,7 +49,8 @@ def _buffer_method(owner: Any, name: str) -> Callable:
 def allow_training_checkpoints(history_buffer: type | None = None) -> None:
     """Let ``torch.load(weights_only=True)`` read what MMEngine saves.
 
-    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run. A
+    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run, and what
+    other trainers keep beside weights: their arguments, paths and dates, which are only data. A
     HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
     knows this one class, so no file can reach anything else.
     """
@@ -70,6 +73,12 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
     kinds = (kind for kind in vars(np.dtypes).values() if isinstance(kind, type))
     allowed += [kind for kind in kinds if issubclass(kind, np.dtype)]
     allowed.append((_buffer_method, 'builtins.getattr'))
+    allowed += [argparse.Namespace, datetime, timedelta]
+    allowed += [
+        (kind, f'{module}.{kind.__name__.removeprefix("Pure")}')
+        for module in ('pathlib', 'pathlib._local')  # the latter from Python 3.13 on
+        for kind in (PurePosixPath, PureWindowsPath)
+    ]
     others = torch.serialization.get_safe_globals()
     others = [each for each in others if each != (former, _BUFFER_NAME)]
     torch.serialization.clear_safe_globals()

@@ -177,6 +177,16 @@ def read_checkpoint(
     return _read_export(path, kind, map_location or 'cpu')
 
 
+def read_meta(path: str | Path) -> Any:
+    """What a checkpoint has beside tensors, under ``meta``, without reading them."""
+    path = Path(path).expanduser()
+    if detect_format(path) == 'sharded':
+        from .sharded import read_training  # takes seconds
+
+        return read_training(path).get('meta')
+    return read_checkpoint(path, 'cpu', mmap=True).get('meta')
+
+
 def _read_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
     device = 'cpu' if map_location is None else str(map_location)
     try:

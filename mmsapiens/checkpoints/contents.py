@@ -118,9 +118,9 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a checkpoint, whatever they are wrapped in.
 
     Args:
-        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` and ``meta``, or the weights
-            themselves. What wrappers, compilers and Lightning leave in front of all names is
-            removed.
+        checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` (``model`` in files of other
+            trainers) and ``meta``, or the weights themselves. What wrappers, compilers and
+            Lightning leave in front of all names is removed.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
@@ -128,7 +128,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     Raises:
         ValueError: If there are no weights in it.
     """
-    weights = checkpoint.get('state_dict', checkpoint)
+    weights = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
     if not isinstance(weights, Mapping):
         raise ValueError(
             '`state_dict` of the checkpoint must be a dict of tensors, but '
@@ -296,9 +296,14 @@ def name_of_task(path: str | Path) -> str:
         facts = info.facts
     facts = facts or facts_of_training(meta)
     if facts is None and find_family(weights) and not strange_keys(weights):
-        facts = _guessed(info)
+        try:
+            facts = _guessed(info)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
     if facts is None:
         facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
+    if facts.field not in LAYOUTS:
+        return facts.field.removesuffix('_map')
     return task_of(None, facts).name
 
 

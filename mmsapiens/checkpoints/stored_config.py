@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-_TYPE = re.compile(r'((mmsapiens|mmpose|mmseg|mmengine|mmcv|mmdet|mmpretrain)\.)?[A-Z]\w*')
+_TYPE = re.compile(
+    r'(?:(mmsapiens|mmpose|mmseg|mmcv|mmdet|mmpretrain)\.(?:[a-z_]\w*\.)*)?([A-Z]\w*)'
+)
 _CALLS = {'dict': dict, 'list': list, 'tuple': tuple, 'set': set, 'float': float}
 
 
@@ -33,17 +35,26 @@ def stored_config(meta: Any) -> dict[str, Any] | None:
     return found if 'model' in found else None
 
 
-def check_types(config: Mapping[str, Any]) -> None:
-    """Refuse a ``type`` that is more than the name of a registered class.
+def with_registered_types(value: Any) -> Any:
+    """A config in which each ``type`` is the name of a registered class, ``scope.Name``.
 
-    MMEngine would import and call whatever it names.
+    Any other is a ValueError: MMEngine would import and call whatever it names.
     """
-    for kind in _types(config):
-        if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(with_registered_types, value))
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: with_registered_types(each) for key, each in value.items()}
+    if 'type' in found:
+        match = _TYPE.fullmatch(str(found['type']))
+        if match is None:
             raise ValueError(
-                f'the config in the checkpoint names {kind!r}, which is no class of a registry, so '
-                'it is not run. If you trust its origin, give the config (`configs`, `--config`).'
+                f'the config in the checkpoint names {found["type"]!r}, which is no class of a '
+                'registry, so it is not run. If you trust its origin, give the config (`configs`, '
+                '`--config`).'
             )
+        found['type'] = '.'.join(part for part in match.groups() if part)
+    return found
 
 
 def is_of_our_rule(config: Mapping[str, Any]) -> bool:
@@ -86,14 +97,3 @@ def _value(node: ast.AST) -> Any:
         values = map(_value, node.elts)
         return {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)](values)
     return ast.literal_eval(node)
-
-
-def _types(value: Any) -> Iterator[Any]:
-    """Every ``type`` inside a value."""
-    if isinstance(value, Mapping):
-        if 'type' in value:
-            yield value['type']
-        value = value.values()
-    if not isinstance(value, str) and hasattr(value, '__iter__'):
-        for each in value:
-            yield from _types(each)

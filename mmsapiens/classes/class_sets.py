@@ -83,12 +83,19 @@ def read_class_set(path: str | Path) -> ClassSet:
 
 def set_of_classes(metainfo: Mapping[str, Any], count: int) -> ClassSet:
     """The classes of a dataset by its metainfo; numbered if that has another number of them."""
-    classes = tuple(map(str, metainfo.get('classes') or ()))
+    classes, palette, pairs = (
+        () if (found := metainfo.get(key)) is None else found
+        for key in ('classes', 'palette', 'flip_pairs')
+    )
     if len(classes) != count:
         return ClassSet('classes', tuple(map(str, range(count))), (), ())
-    palette = tuple(tuple(map(int, color)) for color in metainfo.get('palette') or ())
-    pairs = tuple((int(a), int(b)) for a, b in metainfo.get('flip_pairs') or ())
-    return ClassSet('classes', classes, palette if len(palette) == count else (), pairs)
+    colors = tuple(tuple(map(int, color)) for color in palette)
+    return ClassSet(
+        'classes',
+        tuple(map(str, classes)),
+        colors if len(colors) == count else (),
+        tuple((int(a), int(b)) for a, b in pairs),
+    )
 
 
 def class_set_names() -> list[str]:

@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import trunc_normal_
 
 from .. import models
-from ..checkpoints.checkpoint_io import read_checkpoint
+from ..checkpoints.checkpoint_io import read_meta
 from ..checkpoints.families import fit_encoder
 from ..checkpoints.loading import check_stated_encoder
 from ..checkpoints.metadata import KEY
@@ -92,7 +92,7 @@ def meta_of_file(path: str) -> Mapping[str, Any]:
     """What a local checkpoint says about itself; nothing of one that is fetched, or not there."""
     if not Path(path).expanduser().exists():
         return {}
-    meta = read_checkpoint(path, 'cpu', mmap=True).get('meta')
+    meta = read_meta(path)
     return meta if isinstance(meta, Mapping) else {}
 
 

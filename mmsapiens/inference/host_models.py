@@ -25,9 +25,9 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from ..checkpoints import read_checkpoint
+from ..checkpoints.checkpoint_io import read_meta
 from ..checkpoints.metadata import colors_of
-from ..checkpoints.stored_config import check_types, stored_config
+from ..checkpoints.stored_config import stored_config, with_registered_types
 from ..classes.class_sets import ClassSet, set_of_classes
 from ..engine.build import load_model, read_config
 from ..keypoints import set_of_dataset
@@ -47,6 +47,7 @@ STEPS = {
     'dense': ('Resize', 'PackDenseInputs', 'PackSegInputs'),
 }
 """What a test pipeline of a :class:`SapiensModel` may do, after it has loaded the image."""
+MOST_CLASSES = 256
 _LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 
 
@@ -80,9 +81,18 @@ def network_of_config(
         raise ImportError(
             f'the config of the task {task!r} needs `pip install mmsapiens[{part}]`: {error}'
         ) from error
+    missing = cfg.pop('missing_imports', [])
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        model = MODELS.build(cfg.model) if weights is None else load_model(cfg, weights)
-    meta = {} if weights is None else read_checkpoint(weights, 'cpu', mmap=True).get('meta')
+        try:
+            model = MODELS.build(cfg.model) if weights is None else load_model(cfg, weights)
+        except KeyError as error:
+            if not missing:
+                raise
+            raise ImportError(
+                f'the model of {weights} needs modules that its config imports and that are not '
+                f'here, {missing}: run in their folder, or set PYTHONPATH ({error.args[0]})'
+            ) from error
+    meta = {} if weights is None else read_meta(weights)
     row = (_pose_row if part == 'pose' else _dense_row)(task, cfg, model, meta or {})
     steps = _test_steps(task, cfg, part)
     built = (_pose_model if part == 'pose' else _dense_model)(row, model, steps)
@@ -94,25 +104,26 @@ def network_of_config(
 
 def config_of_file(weights: str | Path) -> Mapping[str, Any] | None:
     """The config that a checkpoint carries; modules that it imports are imported if they can be."""
-    stored = stored_config(read_checkpoint(weights, 'cpu', mmap=True).get('meta'))
+    stored = stored_config(read_meta(weights))
     if stored is None:
         return None
     imports = (stored.get('custom_imports') or {}).get('imports', ())
     sys.path += [each for each in (str(Path.cwd()),) if each not in sys.path]
+    missing = []
     for name in [imports] if isinstance(imports, str) else imports:
         try:
             import_module(name)
         except ImportError:
-            continue  # only the dataset may be in it; what the model needs, its registry misses
+            missing.append(name)  # only the dataset may be in it
     kept = ('default_scope', 'model', 'test_pipeline')
     found: dict[str, Any] = {key: stored[key] for key in kept if key in stored}
+    found['missing_imports'] = missing
     for name in _LOADERS:  # datasets are not built: the checkpoint has what is asked of them
         dataset = _dataset(stored, name)
         found[name] = dict(
             dataset={k: v for k, v in dataset.items() if k in ('pipeline', 'metainfo')}
         )
-    check_types(found)
-    return found
+    return with_registered_types(found)
 
 
 def _dataset(cfg: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -163,11 +174,20 @@ def _dense_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]
     output: str | ClassSet = field.name
     if field.is_labels:
         count = max(2, getattr(head, 'num_classes', None) or head.out_channels)
-        fitting = (m for m in _metainfos(cfg, meta) if len(m.get('classes') or ()) == count)
+        if count > MOST_CLASSES:
+            raise ValueError(
+                f'{task!r} must have at most {MOST_CLASSES} classes, as maps of ids have 8 bits, '
+                f'but its head has {count}'
+            )
+        fitting = (m for m in _metainfos(cfg, meta) if _count(m.get('classes')) == count)
         output = replace(set_of_classes(next(fitting, {}), count), name=task)
     test_cfg = model.test_cfg or {}
     flip_test = bool(test_cfg.get('flip_test', False))
     return Task(task, 'dense', output, field=field.name, flip_test=flip_test)
+
+
+def _count(values: Any) -> int:
+    return 0 if values is None else len(values)
 
 
 def _test_steps(task: str, cfg: Config, part: str) -> Sequence[Mapping[str, Any]]:
@@ -198,7 +218,8 @@ def _test_steps(task: str, cfg: Config, part: str) -> Sequence[Mapping[str, Any]
 
 
 def _name(step: Mapping[str, Any]) -> str:
-    return str(step['type']).rpartition('.')[2]
+    kind = step['type']
+    return kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
 
 
 def _named_steps(part: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Mapping] | None:

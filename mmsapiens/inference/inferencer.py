@@ -28,7 +28,7 @@ from .model_files import (
     check_tasks,
     configs_by_task,
     find_files,
-    named_tasks,
+    named_weights,
     weights_by_task,
     weights_identity,
 )
@@ -111,8 +111,9 @@ class SapiensInferencer:
         random_weights: bool = False,
     ) -> None:
         size = model if model and find_arch(model) else model_size(model or DEFAULT_MODEL)
-        wanted = named_tasks(weights, configs) if tasks is None else tasks
-        names = check_tasks(wanted, weights, configs)
+        if tasks is None:
+            tasks, weights = named_weights(weights, configs)
+        names = check_tasks(tasks, weights, configs)
         given = weights_by_task(weights, names, size)
         configs = configs_by_task(configs, names)
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')

@@ -33,19 +33,23 @@ class ModelFiles:
     weights: Path | None
 
 
-def named_tasks(weights: Any, configs: Any) -> list[str]:
-    """The tasks that the caller's files are for, 'pose-308' without any."""
+def named_weights(weights: Any, configs: Any) -> tuple[list[str], Any]:
+    """The tasks that the caller's files are for, 'pose-308' without any, and the files."""
     for given in (weights, configs):
         if isinstance(given, Mapping) and given:
-            return list(given)
+            return list(given), weights
     if weights is None:
-        return ['pose-308']
+        return ['pose-308'], weights
     path = Path(weights).expanduser()
     chosen = checkpoint_of_folder(path) if path.is_dir() else path
-    if chosen is None:
-        known = [task for task in TASKS if any((path / f'{task}{s}').is_file() for s in SUFFIXES)]
-        return known or ['pose-308']  # that none is there is said later
-    return [name_of_task(chosen)]
+    if chosen is not None:
+        return [name_of_task(chosen)], weights
+    files = [path / f'{task}{suffix}' for task in TASKS for suffix in SUFFIXES]
+    if known := {each.stem: each for each in files if each.is_file()}:
+        return list(known), weights
+    files = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
+    found = {name_of_task(each): each for each in files}
+    return list(found) or ['pose-308'], found or weights  # that none is there is said later
 
 
 def checkpoint_of_folder(path: Path) -> Path | None:

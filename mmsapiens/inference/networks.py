@@ -36,13 +36,22 @@ def build_network(
             Defaults to None, what the checkpoint has.
     """
     options = options or Options()
-    if config is None and weights is not None and not is_self_contained(weights):
+    is_whole = weights is None or is_self_contained(weights)
+    if config is None and weights is not None and not is_whole:
         from .host_models import config_of_file  # needs a host
 
         config = config_of_file(weights)
     if config is None:
         dtype = DTYPES[options.dtype]
-        built = build_model(model, task, checkpoint=weights, device=options.device, dtype=dtype)
+        try:
+            built = build_model(model, task, checkpoint=weights, device=options.device, dtype=dtype)
+        except ValueError as error:
+            if is_whole:
+                raise
+            raise ValueError(
+                f'{error} The file carries no config either: give the one that it was trained with '
+                '(`configs`, `--config`).'
+            ) from None
         network = TaskNetwork(task, built)
     else:
         from .host_models import network_of_config  # needs a host

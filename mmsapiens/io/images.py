@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import threading
+import zlib
 from contextlib import suppress
 from importlib import import_module
 
@@ -31,6 +32,23 @@ _ENDS = {b'\xff\xd8': ('JPEG', b'\xff\xda', b'\xff\xd9'), b'\x89PNG': ('PNG', b'
 _TAIL = 16
 """Bytes at the end of a whole file that hold its last mark."""
 _HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
+_FOREIGN = {
+    b'\xff\x0a': 'JPEG XL has no decoder here',
+    b'\0\0\0\x0cJXL ': 'JPEG XL has no decoder here',
+    b'\xff\xd8\xff': 'it is a JPEG of 12 bits or without loss, or its header is damaged',
+    b'II*\0': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
+    b'MM\0*': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
+    b'II\xbc': 'JPEG XR has no decoder here',
+    b'v/1\x01': 'it is an EXR, whose light is linear',
+    b'#?RADIANCE': 'it is a Radiance HDR, whose light is linear',
+    b'P7': 'it is a PAM of NetPBM',
+    b'PF': 'it is a PFM, floating point numbers',
+    b'\x93NUMPY': 'it is an array of numpy',
+    b'\x1f\x8b': 'it is a gzip archive',
+    b'PK\x03\x04': 'it is a zip archive',
+    b'%PDF': 'it is a PDF',
+}
+"""Start of a file -> what it is, for files that are whole and yet not read."""
 _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
@@ -52,8 +70,8 @@ def decode_image(
             f'{source} has {width} x {height} pixels, more than `max_pixels` '
             f'({options.max_pixels}). Make it smaller, or raise the limit if you trust the file.'
         )
-    modes = _OPENCV_MODES.get(header.format or '', ())
-    if header.mode in modes and not header.has_transparency_data:  # a color that is transparent
+    is_opaque = not header.has_transparency_data  # OpenCV forgets that a color is transparent
+    if is_opaque and header.mode in _OPENCV_MODES.get(header.format or '', ()):
         return _decode_opencv(content, header, source, options, upright)
     return image_to_bgr(header, source, options, upright=upright)
 
@@ -82,6 +100,9 @@ def _open(content: bytes, source: str) -> Image.Image:
             finally:
                 Image.MAX_IMAGE_PIXELS = limit
     except UnidentifiedImageError:
+        mended = _mended_png(content) if content.startswith(b'\x89PNG') else content
+        if mended != content:
+            return _open(mended, source)
         reason = _foreign_reason(content)
     # Damaged headers end in whatever the parsers of Pillow meet.
     except Exception as error:
@@ -89,13 +110,26 @@ def _open(content: bytes, source: str) -> Image.Image:
     raise ReadError(f'{source} cannot be decoded: {reason}')
 
 
+def _mended_png(content: bytes) -> bytes:
+    """A PNG without comments and the like whose checksum is wrong, for which Pillow refuses it."""
+    parts, at = [content[:8]], 8
+    while at + 12 <= len(content):
+        part = content[at : at + 12 + int.from_bytes(content[at : at + 4], 'big')]
+        is_right = zlib.crc32(part[4:-4]) == int.from_bytes(part[-4:], 'big')
+        if is_right or part[4:5].isupper():
+            parts.append(part)
+        at += len(part)
+    return b''.join(parts)
+
+
 def _foreign_reason(content: bytes) -> str:
     """Why Pillow does not know a file."""
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
         remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
         return f'HEIC needs a decoder. {remedy}'
-    if content.startswith((b'\xff\x0a', b'\0\0\0\x0cJXL ')):
-        return 'JPEG XL has no decoder here. Export the image as PNG or JPEG.'
+    for start, what in _FOREIGN.items():
+        if content.startswith(start):
+            return f'{what}. Export the image as PNG or JPEG.'
     if content.startswith(LFS_START):
         remedy = 'Fetch the files with `git lfs pull`.'
         return f'it is a pointer of Git LFS instead of the image. {remedy}'
@@ -139,6 +173,9 @@ def image_to_bgr(
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith('I;16'):
         array = np.asarray(image).astype(np.uint16)
+        if isinstance(clear := image.info.get('transparency'), int):
+            opacity: NDArray = np.where(array == clear, 0, 65535).astype(np.uint16)
+            array = np.stack([array, array, array, opacity], axis=-1)
     elif image.mode in ('I', 'F'):
         array = np.asarray(image)
         if image.mode == 'I' and 255 < array.max() < 65536:

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 _VIDEOS = """
-.3g2 .3gp .asf .avi .dv .f4v .flv .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts
-.mxf .ogv .qt .ts .vob .webm .wmv .y4m
+.264 .265 .3g2 .3gp .asf .avi .dv .f4v .flv .h264 .h265 .hevc .m2ts .m2v .m4v .mjpeg .mjpg .mkv
+.mov .mp4 .mpe .mpeg .mpg .mts .mxf .ogv .qt .ts .vob .webm .wmv .y4m
 """
 _OTHERS = '.bufr .emf .eps .fit .fits .grib .h5 .hdf .pdf .ps .wmf'
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')

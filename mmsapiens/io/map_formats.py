@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,8 +34,9 @@ def decode_numpy(path: str | Path, file: BinaryIO, field: Field) -> np.ndarray:
         if isinstance(loaded, np.ndarray):
             return loaded
         names = loaded.files
-        name = names[0] if len(names) == 1 else field.name
-        array = loaded[name] if name in names else None
+        words = {field.name, *field.name.split('_')} - {'map'}
+        fits = names if len(names) == 1 else [n for n in names if n.lower().rstrip('s') in words]
+        array = loaded[fits[0]] if len(fits) == 1 else None
     # A damaged header ends in whatever numpy's or zipfile's parsers meet.
     except Exception as error:
         raise BadSampleError(
@@ -46,6 +49,27 @@ def decode_numpy(path: str | Path, file: BinaryIO, field: Field) -> np.ndarray:
             f'{path} must hold one array, or one named {field.name!r}, but it holds {names}'
         )
     return array
+
+
+def decode_plain(path: str | Path, content: bytes) -> np.ndarray:
+    """Stored numbers of a TIFF, PGM, PPM, BMP or PFM file, (H, W) or (H, W, C) with R, G, B."""
+    header = re.match(rb'P([fF])\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s', content)
+    if header:  # OpenCV divides by the scale, of which only the sign counts
+        shape = int(header[3]), int(header[2]), 3 if header[1] == b'F' else 1
+        numbers = content[header.end() :][: 4 * math.prod(shape)]
+        if len(numbers) < 4 * math.prod(shape):
+            raise BadSampleError(f'{path} was cut short. {DAMAGED}')
+        kind = '<f4' if float(header[4]) < 0 else '>f4'
+        return np.frombuffer(numbers, kind).reshape(shape)[::-1]
+    try:
+        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        stored = None
+    if stored is None:
+        raise BadSampleError(f'{path} cannot be decoded. Store the map as png, npy or exr.')
+    if stored.ndim == 3:
+        stored[..., :3] = stored[..., 2::-1].copy()
+    return stored
 
 
 def encode_numpy(path: Path, array: np.ndarray, field: Field) -> bytes:

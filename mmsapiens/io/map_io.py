@@ -22,6 +22,7 @@ from .map_formats import (
     DAMAGED,
     PNG_START,
     decode_numpy,
+    decode_plain,
     decode_png,
     decode_vectors,
     encode_numpy,
@@ -36,6 +37,7 @@ _STARTS = {
     PNG_START: 'png',
     b'v/1\x01': 'exr',
     b'\xff\xd8': 'jpg',
+    **dict.fromkeys((b'II*\0', b'MM\0*', b'P5', b'P6', b'Pf', b'PF', b'BM'), 'plain'),
 }
 
 
@@ -53,9 +55,10 @@ def read_map(
     """Read one map.
 
     npy and npz are read as they are; of an npz file with several arrays, the one that is named as
-    the field. Labels and masks are also read from 8-bit and 16-bit png (of a palette, the indices),
-    numbers and vectors from png and exr as :func:`write_map` stores them. Three equal channels are
-    one. Opacity that varies says where a mask, numbers and vectors are.
+    the field, whole or in part (``depth``). Labels and masks are also read from 8-bit and 16-bit
+    png (of a palette, the indices), numbers and vectors from png and exr as :func:`write_map`
+    stores them, and all from tiff, pgm, bmp and pfm as stored. Three equal channels are one.
+    Opacity that varies says where a mask, numbers and vectors are.
 
     Args:
         path (str | Path): The file.
@@ -92,6 +95,8 @@ def read_map(
         kind = next((k for s, k in _STARTS.items() if start.startswith(s)), '')
         if kind in ('npy', 'npz'):
             array = decode_numpy(path, file, field)
+            if array.ndim == 3 and field.channels == len(array) == 1 < array.shape[2]:
+                array = array[0]  # as networks give it
             return check_map(path, _mean(path, array, field, missing, colors), field, is_read=True)
         content = file.read()
     if not content:
@@ -104,6 +109,10 @@ def read_map(
         array = _mean(path, array, field, missing, colors, scaling)
     elif kind == 'exr':
         array = _mean(path, decode_exr(path, content, field, layer), field, missing, colors)
+    elif kind == 'plain':
+        array = decode_plain(path, content)
+        stored = (1.0 if scale is None else scale, offset) if array.dtype.kind in 'iu' else None
+        array = _mean(path, array, field, missing, colors, stored)
     elif kind == 'jpg':
         raise BadSampleError(
             f'{path} is a JPEG, whose compression changes the values of a {field.name}. Store the '
@@ -112,8 +121,8 @@ def read_map(
         )
     else:
         raise BadSampleError(
-            f'{path} must be an npy, npz, png or exr file with a {field.name}, but it starts with '
-            f'{start!r}. {DAMAGED}'
+            f'{path} must be an npy, npz, png or exr file (or tiff, pfm, pgm) with a {field.name}, '
+            f'but it starts with {start!r}. {DAMAGED}'
         )
     return check_map(path, array, field, is_read=True)
 

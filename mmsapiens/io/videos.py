@@ -30,7 +30,9 @@ def is_video_content(head: bytes) -> bool:
         return head[8:12] not in _STILL_BRANDS
     is_avi = head.startswith(b'RIFF') and head[8:12] == b'AVI '
     starts = b'\x1a\x45\xdf\xa3', b'FLV', b'\0\0\1\xba', b'0&\xb2u', b'#EXTM3U'
-    return is_avi or head.startswith(starts)
+    # H.264 and HEVC without a container, as cameras record them: a first unit of a known kind.
+    is_raw = head.startswith(b'\0\0\0\1') and head[4:5] in b'\x09\x27\x40\x46\x47\x67'
+    return is_avi or is_raw or head.startswith(starts)
 
 
 def is_video_file(path: Path) -> bool:

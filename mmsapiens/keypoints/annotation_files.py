@@ -191,7 +191,7 @@ class AnnotationFile:
     def image_number(self, value: Any) -> int | None:
         """The id of an image in ``images`` for what an entry calls it, None for no image."""
         known = value if isinstance(value, str) and value in self._numbers else plain_id(value)
-        return self._numbers.get(known)
+        return self._numbers.get(known, self._names.get(known))
 
     def _read_images(self, entries: list[Any]) -> dict[int, Entry]:
         for index, image in enumerate(entries):
@@ -206,6 +206,7 @@ class AnnotationFile:
         keys = [plain_id(each) if is_plain else each for each in ids]
         self._numbers = _numbered(keys)
         self.file_ids: dict[int, int | str] = {}
+        self._names = {image['file_name']: self._numbers[k] for image, k in zip(entries, keys)}
         found: dict[int, Entry] = {}
         for image, key in zip(entries, keys):
             number = self._numbers[key]
@@ -269,7 +270,9 @@ class AnnotationFile:
             if not chosen:
                 self.refuse('`category`', f'must be one of {titles or used}, but got {category!r}')
             return chosen
-        named = [key for key, title in titles.items() if _PEOPLE.fullmatch(title.strip())]
+        above = {key: str(each.get('supercategory', '')) for key, each in known.items()}
+        names = [[k for k, t in x.items() if _PEOPLE.fullmatch(t.strip())] for x in (titles, above)]
+        named = names[0] or names[1]
         if self.fields is not None:
             whole = sum(self.fields.values())
             lengths = {key: len(_points(each)) for key, each in known.items()}

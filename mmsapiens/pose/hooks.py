@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
-from mmpose.datasets.datasets import BaseCocoStyleDataset
+from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset
 from mmpose.datasets.transforms import KeypointConverter
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.models.heads import HeatmapHead
@@ -19,7 +19,7 @@ from torch import nn
 from ..core.formatting import shorten
 from ..engine.hooks import DataCheckHook, leaf_datasets
 from ..registry import HOOKS
-from .datasets.coco_style_datasets import flat_boxes, is_local, warn
+from .datasets.coco_style_datasets import AnnotationChecks, flat_boxes, is_local, warn
 from .metrics import CheckedCocoMetric, check_image, read_coco
 
 
@@ -78,7 +78,8 @@ class PoseDataCheckHook(DataCheckHook):
             where = f'`{mode}_dataloader` ({part.bbox_file or part.ann_file})'
             samples = self._check_part(where, part)
             for metric in metrics if len(parts) == 1 else ():
-                if isinstance(metric, CocoMetric) and metric.coco is not None:
+                is_known = type(metric) is CocoMetric or isinstance(metric, CheckedCocoMetric)
+                if is_known and metric.coco is not None:
                     _check_evaluator(metric, part, samples)
         if not any(getattr(metric, 'pred_converter', None) for metric in metrics):
             _check_head(f'`{mode}_dataloader`', dataset, model)
@@ -134,7 +135,8 @@ def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
 
 def _check_evaluator(metric: CocoMetric, dataset: BaseDataset, samples: list[dict]) -> None:
     """Refuse an evaluator of other images; hand the file to stock's as our reader has it."""
-    if not isinstance(metric, CheckedCocoMetric) and not metric.gt_converter:
+    is_known = type(dataset) is CocoDataset or isinstance(dataset, AnnotationChecks)
+    if is_known and not isinstance(metric, CheckedCocoMetric) and not metric.gt_converter:
         metric.coco = read_coco(metric.ann_file or dataset.ann_file, dataset.metainfo)
     for sample in samples:
         check_image(sample, metric.coco.imgs, metric.ann_file)

@@ -111,10 +111,11 @@ def check_image(sample: Mapping[str, Any], images: Mapping[int, Any], path: Any)
     given = PurePosixPath(str(sample.get('img_path') or '').replace('\\', '/'))
     image = images.get(sample['img_id'])
     name = PurePosixPath((image or {}).get('file_name', ''))
-    if image is None or (given.name and name.name and given.name != name.name):
+    end = given.parts[-len(name.parts) :]
+    if image is None or (given.name and name.name and end != name.parts):
         raise ValueError(
-            f'image {sample["img_id"]} {given.name} of the predictions is not in the annotation '
-            f'file {path} of the evaluator, which has {name.name or "none"}; give it that of the '
+            f'image {sample["img_id"]} {given} of the predictions is not in the annotation file '
+            f'{path} of the evaluator, which has {name if image else "none"}; give it that of the '
             'dataset, and of several datasets in one run choose by `dataset_name` or `img_folder`'
         )
 

@@ -105,9 +105,13 @@ class LoadCheckedImage(LoadImageFromFile):
                 f'the image {path} does not exist. Check the path, or `data_root` and '
                 '`data_prefix` of the dataset.'
             ) from None
-        check_is_whole(path, content)
         if self.imdecode_backend == 'cv2' and self.color_type in _UPRIGHT:
-            return decode_checked(path, content, upright=_UPRIGHT[self.color_type])
+            try:
+                return decode_checked(path, content, upright=_UPRIGHT[self.color_type])
+            except BadSampleError:
+                check_is_whole(path, content)  # says more
+                raise
+        check_is_whole(path, content)
         try:
             img = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
             reason = ''

@@ -71,7 +71,7 @@ def render_stage(variant: Variant, data: Path, lists: Path) -> Stage:
 
 
 def export_weights(work_dir: Path, target: Path) -> None:
-    """Keep the weights of the last checkpoint, without the optimizer.
+    """Keep the weights of the last checkpoint, and what they are for, without the optimizer.
 
     Args:
         work_dir (Path): Of the training.
@@ -84,7 +84,7 @@ def export_weights(work_dir: Path, target: Path) -> None:
     newest = Path((work_dir / 'last_checkpoint').read_text('utf-8').strip())
     checkpoint = torch.load(newest, map_location='cpu', weights_only=False)
     with atomic_open(target) as partial:
-        torch.save({'state_dict': checkpoint['state_dict']}, partial)
+        torch.save({key: checkpoint[key] for key in ('state_dict', 'meta')}, partial)
 
 
 def weights_of(run: Path, task: str) -> Path:

@@ -45,6 +45,29 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     ),
 )
-train_cfg = dict(by_epoch=True, max_epochs=10)
-val_cfg = test_cfg = None
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='TopdownAffine', input_size=codec['input_size']),
+    dict(type='PackPoseInputs'),
+]
+held_out = 'annotations.json'  # better people that are not trained on
+val_dataloader = dict(
+    batch_size=2,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type='TorsoDataset',
+        data_root='data/torso/',
+        ann_file=held_out,
+        data_prefix=dict(img='images/'),
+        pipeline=val_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='CocoMetric', ann_file=f'data/torso/{held_out}')
+test_evaluator = val_evaluator
+train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=10)
+val_cfg = test_cfg = dict()
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.1))

@@ -1,5 +1,6 @@
 """Images of odd formats, sizes and states."""
 
+import gzip
 import io
 import struct
 import zlib
@@ -82,6 +83,51 @@ def animation():
     return encoded('GIF', frames[0], save_all=True, append_images=frames[1:])
 
 
+def png(colors, kind, depth=8, parts=()):
+    """A PNG part by part, for what Pillow does not write: color type, bits, and further parts."""
+
+    def part(name, data):
+        check = zlib.crc32(name + data).to_bytes(4, 'big')
+        return len(data).to_bytes(4, 'big') + name + data + check
+
+    height, width = colors.shape[:2]
+    header = struct.pack('>IIBBBBB', width, height, depth, kind, 0, 0, 0)
+    rows = b''.join(b'\0' + row.astype(f'>u{depth // 8}').tobytes() for row in colors)
+    content = b'\x89PNG\r\n\x1a\n' + part(b'IHDR', header) + b''.join(part(*each) for each in parts)
+    return content + part(b'IDAT', zlib.compress(rows)) + part(b'IEND', b'')
+
+
+def clear_png(mode, scale=1):
+    """A PNG whose red, or gray of it, is named as transparent in a chunk of its own."""
+    colors = np.array(make_image().convert(mode)).astype(np.uint16) * scale
+    clear = np.atleast_1d(colors[0, 0]).astype('>u2').tobytes()
+    return png(colors, 2 if mode == 'RGB' else 0, 8 if scale == 1 else 16, [(b'tRNS', clear)])
+
+
+def comment_png():
+    """A PNG whose comment has another checksum; OpenCV and browsers show it."""
+    content = png(np.array(make_image()), 2, parts=[(b'tEXt', b'Comment\0hello')])
+    return content.replace(b'hello', b'jello')
+
+
+def jpeg_12():
+    """The header of a JPEG of 12 bits."""
+    content = encoded('JPEG')
+    frame = content.index(b'\xff\xc0')
+    return (
+        content[: frame + 1]
+        + b'\xc1'
+        + content[frame + 2 : frame + 4]
+        + b'\x0c'
+        + content[frame + 5 :]
+    )
+
+
+def floating_tiff():
+    """A TIFF of three floating point colors."""
+    return cv2.imencode('.tiff', np.full((48, 64, 3), 0.5, np.float32))[1].tobytes()
+
+
 GREY16 = np.full((48, 64), 20560, np.uint16)  # 80 * 257
 COLOR16 = np.zeros((48, 64, 3), np.uint16) + np.uint16([40, 40, 200]) * 257
 HEIC = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic'
@@ -122,4 +168,16 @@ IMAGES = {
     'P33': lambda f: saved(f, 'a.bmp'),
     'P35': lambda f: saved(f, 'a.png', transparency=CORNER),
     'P34': lambda f: saved(f, 'a.avif', quality=95, **turned(6)),
+    'P35': lambda f: written(f, 'a.png', clear_png('L')),
+    'P36': lambda f: written(f, 'a.png', clear_png('RGB')),
+    'P37': lambda f: written(f, 'a.png', clear_png('L', 257)),
+    'P38': lambda f: written(f, 'a.png', comment_png()),
+    'P39': lambda f: written(f, 'a.jpg', encoded('JPEG', quality=95)[:-2]),
+    'P40': lambda f: written(f, 'a.tif', floating_tiff()),
+    'P41': lambda f: written(f, 'a.jpg', jpeg_12()),
+    'P42': lambda f: written(f, 'a.jpg', gzip.compress(encoded('JPEG'))),
+    'P43': lambda f: written(
+        f, 'a.pam', b'P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nENDHDR\n...'
+    ),
+    'P44': lambda f: written(f, 'a.pgm', b'P5\n1 1\n1023\n\x01\x41'),
 }

@@ -147,6 +147,17 @@ def without_suffix(folder):
     return describe('a.bin')
 
 
+def raw_video(folder):
+    """H.264 without a container, as surveillance cameras record it."""
+    with av.open(str(folder / 'a.bin'), 'w', format='h264') as container:
+        stream = container.add_stream('libx264', rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        for packet in stream.encode(av.VideoFrame.from_image(make_image())):
+            container.mux(packet)
+        container.mux(stream.encode())
+    return describe('a.bin')
+
+
 MIRRORED = np.ascontiguousarray(np.array(make_image())[:, ::-1])
 TRANSPOSED = np.ascontiguousarray(np.array(make_image()).swapaxes(0, 1))
 
@@ -178,5 +189,6 @@ VIDEOS = {
     'V25': lambda f: see_through(f, 'a.webm', 'libvpx-vp9', 'yuva420p'),
     'V26': lambda f: see_through(f, 'a.mov', 'qtrle', 'argb'),
     'V27': lambda f: video(f, 'a.vob', count=1, codec='mpeg2video'),
+    'V29': lambda f: raw_video(f),
     'V28': lambda f: video(f, count=1, aspect=Fraction(2), options=dict(max_pixels=4000)),
 }

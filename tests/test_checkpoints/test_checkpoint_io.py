@@ -1,4 +1,7 @@
+import argparse
 import os
+from datetime import datetime
+from pathlib import Path, PurePath
 
 import pytest
 import torch
@@ -139,3 +142,34 @@ def test_tied_tensors_are_written(tmp_path):
     shared = torch.ones(2)
     path = write_checkpoint({'a': shared, 'b': shared}, tmp_path / 'x.safetensors')
     assert_same(read_checkpoint(path)['state_dict'], {'a': shared, 'b': shared})
+
+
+def wrapped(weights, *wrappers):
+    return {''.join(wrappers) + key: value for key, value in weights.items()}
+
+
+# Layouts of torch.compile, of it below DistributedDataParallel, of Lightning, and of trainers that
+# keep their arguments beside the weights, such as MAE's and DETR's.
+OTHERS = {
+    'compiled': lambda w: wrapped(w, '_orig_mod.'),
+    'compiled_and_parallel': lambda w: wrapped(w, 'module.', '_orig_mod.'),
+    'lightning': lambda w: {'state_dict': wrapped(w, 'model.'), 'global_step': 9},
+    'model': lambda w: {'model': w, 'epoch': 3},
+    'arguments': lambda w: {'model': w, 'args': argparse.Namespace(lr=1e-3, out=Path('a/b'))},
+    'dates': lambda w: {'state_dict': w, 'meta': {'when': datetime(2026, 1, 2), 'at': Path('/a')}},
+}
+
+
+@pytest.mark.parametrize('layout', OTHERS)
+def test_files_of_other_trainers_are_read(layout, encoder, tmp_path):
+    torch.save(OTHERS[layout](wrapped(encoder.state_dict(), 'backbone.')), tmp_path / 'a.pth')
+    read = get_state_dict(read_checkpoint(tmp_path / 'a.pth'))
+    assert_same(read, wrapped(encoder.state_dict(), 'backbone.'))
+
+
+def test_a_path_in_a_file_is_only_data(encoder, tmp_path):
+    meta = dict(path=Path('/a/b'), args=argparse.Namespace(x=1))
+    torch.save(dict(state_dict=encoder.state_dict(), meta=meta), tmp_path / 'a.pth')
+    read = read_checkpoint(tmp_path / 'a.pth')['meta']
+    assert isinstance(read['path'], PurePath) and not isinstance(read['path'], Path)
+    assert (str(read['path']), read['args'].x) == ('/a/b', 1)

@@ -23,6 +23,7 @@ from mmsapiens.checkpoints.build_model import build_encoder
 from mmsapiens.checkpoints.families import FAMILIES
 from mmsapiens.checkpoints.metadata import heads_of
 from mmsapiens.cli.main import run
+from mmsapiens.engine import CheckpointGuardHook, SapiensViT
 from mmsapiens.engine.build import build_without_weights
 from mmsapiens.inference.networks import build_network
 from mmsapiens.inference.task_network import Options
@@ -235,3 +236,59 @@ def test_families_do_not_mix(toy, tmp_path):
     with pytest.raises(ValueError, match="family 'sapiens', but the model has one of 'toy'"):
         load_checkpoint(toy, other)
     assert read_checkpoint(other)['state_dict'].keys() == ours.state_dict().keys()
+
+
+@pytest.mark.parametrize('name', ['toy-small', 'toy_small'])
+def test_a_size_of_another_family_has_a_name(toy, name, tmp_path):
+    built = build_model(name, 'depth', img_size=(64, 48))
+    assert isinstance(built.backbone, ToyEncoder) and built.backbone.embed_dims == 8
+    path = write_checkpoint(
+        toy.state_dict(), tmp_path / 'toy.pth', dict(mmsapiens=model_metadata(toy))
+    )
+    again = build_model(name, 'depth', checkpoint=path)
+    assert torch.equal(again.backbone.stem.weight, toy.backbone.stem.weight)
+    inferencer = SapiensInferencer(name, 'depth', weights=path, device='cpu')
+    assert isinstance(inferencer.networks['depth'].model.backbone, ToyEncoder)
+    with pytest.raises(KeyError, match="'sapiens-tiny'.*but got 'toy-large'"):
+        build_model('toy-large', 'depth')
+
+
+def test_names_of_tasks_may_have_dots(tmp_path):
+    names = ['depth-v1.5', 'normal.2']
+    layers = dict.fromkeys(names, LAYERS)
+    model = assemble(ARCH, names, img_size=(64, 48), head_layers=layers).eval()
+    image = make_image().image
+    own = dict(mmsapiens=model_metadata(model))
+    path = write_checkpoint(model.state_dict(), tmp_path / 'two.pth', own)
+    again = build_model(None, names[::-1], checkpoint=path)
+    for name in names:
+        torch.testing.assert_close(again([image])[name], model([image])[name])
+    plain = {k.replace('heads.depth-v1_5', 'decode_head'): v for k, v in model.state_dict().items()}
+    plain = {k: v for k, v in plain.items() if 'normal' not in k}
+    own['mmsapiens']['tasks'].pop()
+    path = write_checkpoint(plain, tmp_path / 'one.pth', own)
+    inferencer = SapiensInferencer(tasks='depth-v1.5', weights=path, device='cpu')
+    assert inferencer.tasks == ('depth-v1.5',)
+
+
+def test_files_of_init_cfg_are_checked_by_what_they_say(tmp_path):
+    path = tiny_file(tmp_path / 'albedo.pth', 'normal', dict(field='albedo_map'))
+    cfg = Config.fromfile(tiny_config('normal', tmp_path))
+    pretrained = dict(type='Pretrained', checkpoint=str(path))
+    runner = SimpleNamespace(model=build_without_weights(cfg))
+    for part in (runner.model, runner.model.decode_head):
+        part.init_cfg = pretrained
+        with pytest.raises(
+            ValueError, match='`init_cfg` of .*albedo.pth: .*albedo_map.*normal_map'
+        ):
+            CheckpointGuardHook().before_run(runner)
+        part.init_cfg = None
+    CheckpointGuardHook().before_run(runner)
+    encoder = SapiensViT('sapiens_tiny', (64, 48))
+    own = dict(mmsapiens=model_metadata(encoder))
+    path = write_checkpoint(encoder.state_dict(), tmp_path / 'encoder.pth', own)
+    pretrained = dict(type='Pretrained', checkpoint=str(path))
+    SapiensViT('sapiens_tiny', (64, 48), init_cfg=pretrained).init_weights()
+    other = dict(encoder.arch, num_heads=2)
+    with pytest.raises(ValueError, match='encoder.pth: `num_heads` .* 4, but got 2'):
+        SapiensViT(other, (64, 48), init_cfg=pretrained).init_weights()

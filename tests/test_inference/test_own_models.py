@@ -259,6 +259,17 @@ def test_every_container(kind, photograph, tmp_path):
         assert np.abs(values - expected).max() <= (0.5 if name == 'half' else 0), name
 
 
+def test_a_file_without_config_asks_for_it(tmp_path):
+    for number, cfg in enumerate((POSES['stock head'], MAPS['fcn'])):
+        torch.save(dict(state_dict=build(cfg).state_dict()), tmp_path / f'{number}.pth')
+        with pytest.raises(ValueError, match=r'no config either: give .*`--config`'):
+            SapiensInferencer(weights=tmp_path / f'{number}.pth', device='cpu')
+    encoder = {k: v for k, v in build(MAPS['fcn']).state_dict().items() if 'backbone' in k}
+    torch.save(encoder, tmp_path / 'encoder.pth')
+    with pytest.raises(ValueError, match='an encoder but no head: use `mmsapiens features`'):
+        SapiensInferencer(weights=tmp_path / 'encoder.pth', device='cpu')
+
+
 def test_folders_of_a_training(photograph, tmp_path):
     cfg = POSES['stock head']
     work = tmp_path / 'work'
@@ -339,6 +350,8 @@ def test_a_config_in_a_file_runs_no_code(tmp_path):
         torch.save(dict(state_dict=model.state_dict(), meta=bad), tmp_path / 'w.pth')
         with pytest.raises(ValueError, match='no class of a registry, so it is not run'):
             SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
+    dotted = meta['cfg'].replace("type='HeatmapHead'", "type='mmpose.models.heads.HeatmapHead'")
+    meta = dict(meta, cfg=dotted)  # as pure-Python configs are written
     harmful = dict(meta, cfg=f"__import__('os').mkdir({str(tmp_path / 'made')!r})\n{meta['cfg']}")
     torch.save(dict(state_dict=model.state_dict(), meta=harmful), tmp_path / 'w.pth')
     SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
@@ -370,3 +383,57 @@ def test_several_people_and_half_precision(tmp_path):
     exact, half = (each.tasks['pose-birds'].scores for each in (exact, half))
     assert exact.shape == (3, 5)
     np.testing.assert_allclose(half, exact, rtol=0.2, atol=0.05)
+
+
+def test_a_folder_of_files_that_say_what_they_are(photograph, tmp_path):
+    folder = tmp_path / 'weights'
+    folder.mkdir()
+    save(POSES['simcc'], folder / 'a.pth')
+    save(MAPS['fcn'], folder / 'b.pth')
+    save(our_parser(type='mmsapiens.DepthHead'), folder / 'c.pth')
+    words = ['infer', str(photograph), '--weights', str(folder), '--people', 'image', '--quiet']
+    assert run([*words, '--device', 'cpu', '-o', str(tmp_path / 'out')]) == 0
+    tasks = json.loads((tmp_path / 'out/manifest.json').read_text())['tasks']
+    assert {task: one['weights'] for task, one in tasks.items()} == {
+        'pose-birds': 'a.pth',
+        'seg-own': 'b.pth',
+        'depth': 'c.pth',
+    }
+
+
+MODULE = """
+from mmsapiens.dense import DenseHead
+from mmsapiens.registry import MODELS
+from mmsapiens.structures.fields import Field, add_field
+
+add_field(Field('skin_map', channels=3, dtype='float32', fill=-1))
+
+
+@MODELS.register_module()
+class SkinHead(DenseHead):
+    field = 'skin_map'
+
+    def __init__(self, in_channels, **kwargs):
+        super().__init__(in_channels, loss_decode=dict(type='mmsapiens.NormalL1Loss'), **kwargs)
+"""
+
+
+def test_a_dense_task_of_ones_own(photograph, tmp_path, monkeypatch):
+    """In a module in the working directory, which the checkpoint's config names."""
+    cfg = our_parser(type='mmsapiens.SkinHead')
+    cfg['custom_imports'] = dict(imports=['mmsapiens', 'module_with_skin'])
+    (tmp_path / 'module_with_skin.py').write_text(MODULE)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        __import__('module_with_skin')
+        save(cfg, tmp_path / 'w.pth')
+    inferencer = SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')
+    inferencer.run(str(photograph), tmp_path / 'out')
+    assert np.load(tmp_path / 'out/skin/a.npy').shape == (80, 60, 3)
+    assert (tmp_path / 'out/skin_overlay/a.jpg').is_file()
+    content = torch.load(tmp_path / 'w.pth', weights_only=False)
+    text = content['meta']['cfg'].replace('module_with_skin', 'module_that_is_elsewhere')
+    content['meta']['cfg'] = text.replace('SkinHead', 'SkinHeadElsewhere')
+    torch.save(content, tmp_path / 'w.pth')
+    with pytest.raises(ImportError, match=r"not here, \['module_that_is_elsewhere'\]: run in"):
+        SapiensInferencer(weights=tmp_path / 'w.pth', device='cpu')

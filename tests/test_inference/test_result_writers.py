@@ -8,6 +8,7 @@ import pytest
 from inference_results import annotated_result, made_frame, made_result
 from xtcocotools.coco import COCO
 
+from mmsapiens.detection import PeopleFile
 from mmsapiens.inference.writers import (
     AnnotatedVideo,
     KeypointWriter,
@@ -19,6 +20,7 @@ from mmsapiens.inference.writers import (
 )
 from mmsapiens.inference.writers.coco_results import UNKNOWN, write_coco_results
 from mmsapiens.io.map_io import read_map
+from mmsapiens.keypoints.annotation_files import AnnotationFile
 from mmsapiens.visualization.results import columns_for, draw_overlay, draw_panel
 
 FIELDS = {'seg-28': 'seg_map', 'depth': 'depth_map', 'normal': 'normal_map'}
@@ -209,3 +211,50 @@ def test_coco_results_of_nobody(tmp_path):
     images, results = write_coco_results(tmp_path, 'pose-17', [])
     assert json.loads(results.read_text()) == []
     assert json.loads(images.read_text())['images'] == []
+
+
+def test_annotation_tools_and_our_readers_take_the_file_of_images(tmp_path):
+    frame = dict(video='clip', index=12, time_s=0.5)
+    cases = {
+        'in/b': made_frame('in/b', source='/data/in/b.jpg'),
+        'c': made_frame('c', source='https://host/c.png?size=3'),
+        'array': made_frame('array', source='array 3'),
+        'clip/000012': made_frame('clip/000012', source='/data/clip.mp4', **frame),
+    }
+    writer = KeypointWriter('pose-17')
+    for each in cases.values():
+        write(writer, made_result(each), tmp_path)
+    path, results = write_coco_results(tmp_path, 'pose-17', cases)
+    document = json.loads(path.read_text())
+    names = [image['file_name'] for image in document['images']]
+    assert names == ['in/b.jpg', 'c.png', 'array', 'clip/000012.jpg']
+    assert document['images'][3]['frame_index'] == 12
+    people, found = document['annotations'], json.loads(results.read_text())
+    assert [person['id'] for person in people] == [1, 2, 3, 4]
+    for person, result in zip(people, found):
+        assert person['area'] == person['bbox'][2] * person['bbox'][3] > 0
+        assert person['iscrowd'] == 0 and person['num_keypoints'] == 17
+        seen = [1 + (score >= 0.3) for score in result['keypoints'][2::3]]
+        assert person['keypoints'][2::3] == seen and {1, 2} == set(seen)
+        assert person['keypoints'][::3] == result['keypoints'][::3]
+    read = AnnotationFile(path, fields=dict(keypoints=17))
+    assert len(read.people) == 4 and not read.messages()
+    boxes = PeopleFile(path).people(cases['in/b']).boxes
+    np.testing.assert_allclose(boxes, made_result().people.boxes, atol=1e-3)
+
+
+def test_results_fit_the_file_of_the_boxes(tmp_path):
+    people = tmp_path / 'people.json'
+    image = dict(id='first', file_name='train/b.jpg', width=64, height=48)
+    box = dict(image_id='first', category_id=0, bbox=[10, 5, 30, 40])
+    categories = [dict(id=0, name='person'), dict(id=1, name='bag')]
+    document = dict(images=[image], annotations=[box], categories=categories)
+    people.write_text(json.dumps(document))
+    write(KeypointWriter('pose-17'), made_result(made_frame('b', source='/x/b.jpg')), tmp_path)
+    find_entry = PeopleFile(people).find_entry
+    images, results = write_coco_results(tmp_path, 'pose-17', ['b'], find_entry)
+    (found,) = json.loads(results.read_text())
+    assert (found['image_id'], found['category_id']) == ('first', 0)
+    written = json.loads(images.read_text())
+    assert written['images'][0]['file_name'] == 'train/b.jpg'
+    assert written['categories'][0]['id'] == 0

@@ -25,7 +25,7 @@ from ...io.painted import LabelColors, palette_colors, read_labelmap
 IMAGE_KEY = 'img_path'
 REFUSED_SUFFIXES = ('.jpg', '.jpeg')
 """Listed among maps, so that their refusal names the file."""
-MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', *REFUSED_SUFFIXES)
+MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', '.tif', '.tiff', '.pfm', '.pgm', *REFUSED_SUFFIXES)
 
 Group = tuple[dict[str, str], dict[str, Any]]
 COLOR_LISTS = ('labelmap.txt', 'label_colors.txt')

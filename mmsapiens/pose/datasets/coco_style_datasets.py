@@ -196,12 +196,11 @@ class AnnotationChecks(BaseCocoStyleDataset):
         data_list = super().filter_data()
         if not data_list:
             needs = 'an annotation with labelled `keypoints` (`num_keypoints` above 0) and a `bbox`'
-            needs = (
-                'a detection of `category_id` 1' if self.bbox_file else f'{needs} inside its image'
-            )
+            needs = 'a detection of a person' if self.bbox_file else f'{needs} inside its image'
+            reasons = ''.join(f'; {reason}' for reason in self._reasons)
             raise ValueError(
                 f'{self.bbox_file or self.ann_file} has no person for this dataset: {needs} is '
-                f'needed. {"; ".join([*self._reasons, ""])}Check the file and `filter_cfg`.'
+                f'needed{reasons}. Check the file and `filter_cfg`.'
             )
         return data_list
 
