@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .describe import CORNER, describe, make_image
+from .describe import describe, make_image
 
 
 def saved(folder, name, image=None, **options):
@@ -166,7 +166,6 @@ IMAGES = {
     'P31': lambda f: written(f, 'a.jpg', b'version https://git-lfs.github.com/spec/v1\n'),
     'P32': lambda f: written(f, 'a.svg', b'<svg xmlns="..."></svg>'),
     'P33': lambda f: saved(f, 'a.bmp'),
-    'P35': lambda f: saved(f, 'a.png', transparency=CORNER),
     'P34': lambda f: saved(f, 'a.avif', quality=95, **turned(6)),
     'P35': lambda f: written(f, 'a.png', clear_png('L')),
     'P36': lambda f: written(f, 'a.png', clear_png('RGB')),
