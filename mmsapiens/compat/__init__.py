@@ -20,6 +20,7 @@ REMEDIES = {
     'yapf_third_party._ylib2to3.pgen2.driver': 'fix_load_grammar',
     'mmcv.image.photometric': 'fix_adjust_hue',
     'mmpose.datasets.datasets.wholebody3d.ubody3d_dataset': 'fix_array_of_one',
+    'mmpose.engine.optim_wrappers.layer_decay_optim_wrapper': 'warn_of_depth',
     'mmpose.models.distillers.dwpose_distiller': 'fix_paths_of_distillers',
     'mmpose.visualization.local_visualizer': 'fix_copies',
     'mmpose.visualization.local_visualizer_3d': 'fix_copies',

@@ -6,6 +6,7 @@ works; see ``REMEDIES`` of the package.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import sys
@@ -339,6 +340,31 @@ def fix_class_weights(losses: ModuleType) -> None:
         )
 
     vars(losses)['cross_entropy'] = cross_entropy
+
+
+def warn_of_depth(constructors: ModuleType) -> None:
+    """Let mmpose's layer-wise learning rate decay say that ``num_layers`` is not the backbone's.
+
+    It believes the config: with the 12 of stock ones and 24 layers, the last layers train with
+    ``0.8 ** -12`` times the learning rate.
+    """
+    stock = constructors.LayerDecayOptimWrapperConstructor.add_params
+
+    @wraps(stock)
+    def add_params(self: Any, params: list[dict], module: Any, *args: Any, **kwargs: Any) -> None:
+        encoder, wanted = getattr(module, 'backbone', None), self.paramwise_cfg.get('num_layers')
+        if hasattr(encoder, 'layer_of') and wanted != encoder.num_layers:
+            from mmengine.logging import print_log
+
+            print_log(
+                f'`num_layers` of `paramwise_cfg` is {wanted}, but the backbone has '
+                f'{encoder.num_layers} layers, so that their learning rates are wrong',
+                logger='current',
+                level=logging.WARNING,
+            )
+        stock(self, params, module, *args, **kwargs)
+
+    constructors.LayerDecayOptimWrapperConstructor.add_params = add_params
 
 
 def fix_layer_decay(constructors: ModuleType) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData
 from torch import nn
@@ -234,6 +235,22 @@ def test_layer_decay_of_mmseg_refuses_others_as_before():
             num_layers=2,
             decay_rate=0.5,
         )
+
+
+@pytest.mark.parametrize('num_layers', [2, 12])
+def test_layer_decay_of_mmpose_warns_of_another_depth(tiny_arch, num_layers, caplog):
+    import mmpose.engine  # noqa: F401
+    from mmpose.registry import MODELS
+
+    model = model_with(MODELS.build(dict(type='SapiensViT', arch=tiny_arch, img_size=32)))
+    name = 'mmpose.LayerDecayOptimWrapperConstructor'
+    logger = MMLogger.get_current_instance()
+    with caplog.at_level('WARNING'):
+        logger.addHandler(caplog.handler)
+        found = rates(model, name, num_layers=num_layers, layer_decay_rate=0.5)
+        logger.removeHandler(caplog.handler)
+    assert found['backbone.layers.1.ln1.weight'] == 0.5 ** (num_layers - 1)
+    assert ('backbone has 2 layers' in caplog.text) == (num_layers == 12)
 
 
 def test_layer_decay_of_mmpretrain_takes_our_backbone(tiny_arch):

@@ -116,6 +116,16 @@ def test_a_layer_can_be_chosen(tmp_path):
         read_map(path, 'depth_map', layer='C')
 
 
+def test_deep_files_are_refused(tmp_path):
+    samples = np.empty((2, 2), dtype=object)
+    samples.fill(np.float32([1, 2]))
+    header = dict(compression=OpenEXR.ZIPS_COMPRESSION, type=OpenEXR.deepscanline)
+    with OpenEXR.File(header, dict(Z=samples)) as file:
+        file.write(str(tmp_path / 'a.exr'))
+    with pytest.raises(BadSampleError, match='must hold real numbers'):
+        read_map(tmp_path / 'a.exr', 'depth_map')
+
+
 def window(left, top, width, height):
     return np.int32([left, top]), np.int32([left + width - 1, top + height - 1])
 

@@ -28,7 +28,8 @@ HOSTS = ('mmpose', 'mmseg', 'mmpretrain')
 def find_configs(host: str) -> list[Path]:
     """All configs of a host but those to inherit from."""
     folder = Path(importlib.import_module(host).__file__ or '').parent / '.mim' / 'configs'
-    return sorted(path for path in folder.rglob('*.py') if '_base_' not in path.parts)
+    paths = (path for path in folder.rglob('*.py') if '_base_' not in path.parts)
+    return sorted(path for path in paths if not path.name.startswith('_'))
 
 
 def switch_initializers_off() -> None:
