@@ -5,8 +5,7 @@ import argparse
 import os
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmengine.config import DictAction
-from mmsapiens.engine import launch
+from mmsapiens.engine import launch, options
 
 
 def parse_args() -> argparse.Namespace:
@@ -18,12 +17,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='write the predictions to this pickle file (.pkl)')
     parser.add_argument('--show-dir', help='draw predictions to this folder')
     parser.add_argument('--show', action='store_true', help='draw predictions in windows')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings that override the config, as key=value',
-    )
+    options.add_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -43,8 +37,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = launch.read_config(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    options.set_options(cfg, args.cfg_options, options.NOT_TESTED)
     launch.set_work_dir(cfg, args.work_dir)
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir:

@@ -5,8 +5,7 @@ import argparse
 import os
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmengine.config import DictAction
-from mmsapiens.engine import launch
+from mmsapiens.engine import launch, options
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,13 +35,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--show-dir', help='draw predictions of validation to this folder')
     parser.add_argument('--show', action='store_true', help='draw predictions in windows')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings that override the config, as key=value, for instance '
-        'train_dataloader.batch_size=4',
-    )
+    options.add_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -59,8 +52,10 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = launch.read_config(args.config)
     cfg.launcher = args.launcher
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    not_read = options.NOT_TRAINED | (options.NOT_VALIDATED if args.no_validate else set())
+    options.set_options(cfg, args.cfg_options, not_read)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     launch.set_work_dir(cfg, args.work_dir)
     if args.amp:
         launch.set_amp(cfg, args.amp)
@@ -69,9 +64,7 @@ def main() -> None:
     if args.resume:
         launch.set_resume(cfg, args.resume)
     if args.show or args.show_dir:
-        launch.enable_visualization(cfg, args.show_dir, args.show)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        launch.enable_visualization(cfg, args.show_dir, args.show, in_training=True)
     with launch.distributed_run(cfg):
         launch.build_runner(cfg).train()
 

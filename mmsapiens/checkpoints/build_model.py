@@ -15,7 +15,7 @@ from torch import Tensor
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import get_task, module_name
+from ..models.tasks import DEFAULT_MODEL, get_task, module_name
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
 from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
@@ -26,7 +26,7 @@ from .stored_config import is_of_our_rule, stored_config
 
 
 def build_model(
-    model: str | Mapping[str, int] | None = 'sapiens-1b',
+    model: str | Mapping[str, int] | None = DEFAULT_MODEL,
     tasks: str | Sequence[str] = ('pose-308',),
     *,
     checkpoint: str | Path | None = None,
@@ -42,7 +42,7 @@ def build_model(
         model (str | Mapping, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
             'sapiens-2b' or 'sapiens-tiny', or a size of another family; or an arch as in
             :func:`mmsapiens.models.archs.get_arch`; or None for that of the checkpoint. Defaults
-            to 'sapiens-1b'.
+            to 'sapiens-0.3b'.
         tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
             ('pose-308',).
         checkpoint (str | Path, optional): A released file or one of a training, of one task; or

@@ -26,7 +26,7 @@ TRACEBACK_VARIABLE = 'MMSAPIENS_TRACEBACK'
 """Set to 1, errors come with their traceback."""
 
 
-def _explain(error: BaseException) -> tuple[int, str]:
+def explain(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and what is printed about it."""
     if isinstance(error, click.ClickException):
         return error.exit_code, error.format_message()
@@ -37,6 +37,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, ValueError | KeyError | OSError | ImportError):
         code = DOWNLOAD if isinstance(error, DownloadError) else USAGE
         return code, text or type(error).__name__
+    if isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError':  # of torch
+        ways = 'a smaller --batch-size, fewer --tasks, --dtype bfloat16 or a smaller --model'
+        return USAGE, f'not enough memory: {text or type(error).__name__}. Use {ways}.'
     return UNEXPECTED, (
         f'{type(error).__name__}: {text}\n'
         'This was not expected; `mmsapiens --debug ...` shows where it happened.'
@@ -45,7 +48,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
 
 def report(error: BaseException, debug: bool = False) -> int:
     """Print an error to stderr, with its traceback if asked, and give the exit code."""
-    code, text = _explain(error)
+    code, text = explain(error)
     if debug or os.environ.get(TRACEBACK_VARIABLE, '0') not in ('', '0'):
         traceback.print_exception(error)
     if isinstance(error, click.UsageError):

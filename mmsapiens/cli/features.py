@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .image_runs import pick, run_and_report, run_options
+from .unused import inputs_have, tell_unused
 
 
 @click.command('features')
@@ -34,9 +35,8 @@ from .image_runs import pick, run_and_report, run_options
     'size_hw',
     type=click.IntRange(min=16),
     nargs=2,
-    default=(1024, 1024),
     metavar='HEIGHT WIDTH',
-    help='What images are resized to.',
+    help='What images are resized to.  [default: as the checkpoint was trained]',
 )
 @run_options
 def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options: Any) -> int:
@@ -49,11 +49,21 @@ def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options
     def make() -> Any:
         from ..inference.features import FeatureExtractor
 
-        return FeatureExtractor(
-            options['model'],
-            size_hw=tuple(options['size_hw']),
-            **pick(options, 'weights task device dtype batch_size workers mode'),
+        given = options['weights'] is not None
+        has = dict(released=lambda: not given, given=lambda: given)
+        tell_unused({**inputs_have(inputs, options), **has})
+        made = FeatureExtractor(
+            kinds=kinds,
+            **pick(options, 'model weights task device dtype size_hw batch_size workers mode'),
         )
+        if not options['quiet']:
+            (height, width), (rows, columns) = made.size_hw, made.grid
+            click.echo(
+                f'images are resized to {height}x{width}: {rows}x{columns} = {rows * columns} '
+                f'tokens of {made.encoder.embed_dims} numbers',
+                err=True,
+            )
+        return made
 
     arguments = dict(kinds=kinds, overwrite=options['overwrite'])
-    return run_and_report(make, inputs, out, options, arguments, kinds=list(kinds))
+    return run_and_report(make, inputs, out, options, arguments, dict(kinds=list(kinds)))

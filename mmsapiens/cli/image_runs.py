@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.heaps import share_heaps
-from .exit_codes import FAILED, UNEXPECTED, USAGE
+from .exit_codes import FAILED, UNEXPECTED, explain
 from .output import POSITIVE, as_json, console, json_option
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run_and_report(
     out: str,
     options: Mapping[str, Any],
     arguments: Mapping[str, Any],
-    **more: Any,
+    more: Mapping[str, Any],
 ) -> int:
     """Run over images with a progress bar, report how it ended, and give the exit code.
 
@@ -159,16 +159,17 @@ class RunProgress:
 
     def start(self, total: int | None) -> None:
         """Take the number of images, None if it is unknown."""
-        self._bar.update(self._task, total=total)
+        self._bar.reset(self._task, total=total, rate='')
 
     def item(self, item: ImageResult | ReadFailure) -> None:
         """Count a result."""
         reason = getattr(item, 'reason', None)
         if reason is not None:
             self._bar.console.print(f'cannot read {getattr(item, "source", "")}: {reason}')
-        speed = self._bar.tasks[0].speed
-        rate = f'{speed:.2f}/s' if speed else ''
-        self._bar.update(self._task, advance=1, rate=rate)
+        self._bar.update(self._task, advance=1)
+        task = self._bar.tasks[0]
+        # Not its own speed: of results that come in bursts that is far too high.
+        self._bar.update(self._task, rate=f'{task.completed / (task.elapsed or 1):.2f}/s')
 
 
 @contextmanager
@@ -180,11 +181,12 @@ def _image_errors() -> Iterator[None]:
     try:
         yield
     except FrameError as error:
-        found = click.ClickException(
-            f'{error}\nWhat was done before is kept; the same command continues from there.'
-        )
         cause = error.__cause__
-        code = USAGE if isinstance(cause, ValueError | KeyError | OSError) else UNEXPECTED
+        code, text = explain(cause or error)
+        found = click.ClickException(
+            f'{error}{f": {text}" if code != UNEXPECTED and text not in str(error) else ""}\n'
+            'What was done before is kept; the same command continues from there.'
+        )
         is_unread = error.doing == 'reading' or isinstance(cause, ReadError)
         found.exit_code = FAILED if is_unread else code  # type: ignore[misc]
         raise found from error

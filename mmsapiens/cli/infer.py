@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import click
 
 from .image_runs import pick, run_and_report, run_options
 from .output import POSITIVE
+from .unused import inputs_have, tell_unused
 
 SHARE = click.FloatRange(0, 1)
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
+ALL_TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
 
 
 def split(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str] | None:
@@ -22,9 +25,19 @@ def split(context: click.Context, parameter: click.Parameter, text: str | None) 
     return [word.strip() for word in text.split(',') if word.strip()]
 
 
+def outputs(context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    """Callback of ``--outputs``."""
+    words = split(context, parameter, text)
+    unknown = [word for word in words or () if word not in OUTPUTS]
+    if unknown or words == []:
+        allowed = ', '.join(OUTPUTS)
+        raise click.BadParameter(f'must be some of {allowed}, but got {text!r}', context, parameter)
+    return words
+
+
 def pairs(
     context: click.Context, parameter: click.Parameter, words: tuple[str, ...]
-) -> dict[str, str] | str:
+) -> dict[str, str] | str | None:
     """Callback of options such as ``--weights task=path``; one path alone is given as it is."""
     found: dict[str, str] = {}
     if len(words) == 1 and Path(words[0]).expanduser().exists():
@@ -37,7 +50,7 @@ def pairs(
         if task in found:
             raise click.BadParameter(f'{task!r} is given twice', context, parameter)
         found[task] = path
-    return found
+    return found or None
 
 
 task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK=]FILE')
@@ -56,7 +69,7 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK
     '-t',
     callback=split,
     help='Names between commas; `mmsapiens list` shows them.  [default: what --weights are for, or '
-    'pose-308,seg-28,depth,normal]',
+    f'{",".join(ALL_TASKS)}]',
 )
 @task_files('--weights', '-w', help='A checkpoint instead of the released one, or a folder.')
 @task_files('--config', '-c', 'configs', help='A config of yours, if --weights have none.')
@@ -93,9 +106,9 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK
 @click.option('--track', is_flag=True, help='Number people in videos.')
 @click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
 @click.option('--video/--no-video', default=True, help='Write an annotated video of each video.')
-@click.option('--show', default='panel', help='What annotated videos show: panel, or a task.')
+@click.option('--show', help='What annotated videos show: panel, or a task.  [default: panel]')
 @click.option(
-    '--outputs', callback=split, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
+    '--outputs', callback=outputs, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
 )
 @click.option('--map-format', type=click.Choice(['npy', 'png', 'exr']), default='npy')
 @click.option(
@@ -107,9 +120,7 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK
 @click.option('--strict', is_flag=True, help='Stop at an input that cannot be read.')
 @click.option('--random-weights', is_flag=True, hidden=True)
 @run_options
-def command(
-    inputs: tuple[str, ...], out: str, model: str | None, tasks: list[str] | None, **options: Any
-) -> int:
+def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **options: Any) -> int:
     """Run tasks on INPUTS: images, folders, patterns, URLs, videos, streams, webcam, and
     text files with one of these in each line.
 
@@ -119,12 +130,11 @@ def command(
     Exit codes: 0 all is done, 1 some inputs could not be read, 2 a wrong argument or file, 3 a
     download failed, 130 Ctrl-C.
     """
+    weights, configs = options['weights'], options['configs']
+    if tasks is None and weights is None and configs is None:
+        tasks = list(ALL_TASKS)
 
-    given = options['weights'] or options['configs']
-    if tasks is None and not given:
-        tasks = ['pose-308', 'seg-28', 'depth', 'normal']
-    if model is None and not given:
-        model = 'sapiens-0.3b'
+    told: dict[str, Any] = {}
 
     def make() -> Any:
         from ..inference.inferencer import SapiensInferencer
@@ -134,24 +144,46 @@ def command(
             score_threshold=options['box_threshold'],
             **pick(options, 'nms_threshold max_people'),
         )
-        return SapiensInferencer(
-            model,
-            tasks,
-            weights=options['weights'] or None,
-            configs=options['configs'] or None,
+        made = SapiensInferencer(
+            tasks=tasks,
             detector={key: v for key, v in detector.items() if v is not None} or None,
+            lazy=True,
             **pick(
-                options, 'device dtype batch_size workers flip_test compile mode random_weights'
+                options,
+                'model device dtype weights configs batch_size workers flip_test compile mode '
+                'random_weights',
             ),
         )
+        _tell_unused(inputs, made, options)
+        told.update(model=options['model'], tasks=list(made.tasks))
+        return made
 
     from ..inference.write_run import WriteOptions
     from ..inference.writers import DEFAULT_OUTPUTS
 
     write = WriteOptions(
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
-        video=options['show'] if options['video'] else None,
+        video=(options['show'] or 'panel') if options['video'] else None,
         **pick(options, 'map_format threshold frame_pictures overwrite'),
     )
     arguments = dict(pick(options, 'people fallback track smooth strict'), write=write)
-    return run_and_report(make, inputs, out, options, arguments, model=model, tasks=tasks)
+    return run_and_report(make, inputs, out, options, arguments, told)
+
+
+def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any]) -> None:
+    outputs = options['outputs'] or OUTPUTS
+    draws = bool({'overlays', 'panels'} & set(outputs)) or options['video']
+    people = options['people'] or ('detect' if made.has_pose else 'image')
+    given = options['weights'] if isinstance(options['weights'], dict) else made.tasks
+    tell_unused(
+        dict(
+            inputs_have(inputs, options),
+            poses=lambda: made.has_pose,
+            boxes=lambda: people != 'image',
+            detector=lambda: people == 'detect',
+            maps=lambda: 'maps' in outputs and made.has_maps,
+            drawings=lambda: draws,
+            annotated=lambda: options['video'],
+            released=lambda: not options['weights'] or set(made.tasks) > set(given),
+        )
+    )

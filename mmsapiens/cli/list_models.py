@@ -12,6 +12,7 @@ from ..models.tasks import SIZES, TASKS
 from ..zoo.paths import cache_path, root_path
 from ..zoo.releases import FORMATS, Release, releases
 from .output import as_json, json_option, print_table
+from .unused import tell_unused
 
 _METRICS = {'whole_AP': 'AP', 'AP': 'AP', 'mIoU': 'mIoU', 'RMSE': 'RMSE', 'mean_deg': 'deg'}
 _TITLES = {
@@ -34,6 +35,7 @@ def command(
 
     A model is a task at a size, with its config.
     """
+    tell_unused(dict(files=lambda: what == 'releases', given=lambda: True))
     rows = [_release_row(release) for release in releases()] if what == 'releases' else _models()
     for key, value in dict(task=task, size=size, format=file_format).items():
         rows = [row for row in rows if value in (None, row.get(key, value))]

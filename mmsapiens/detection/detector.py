@@ -34,6 +34,12 @@ PERSON = 1
 """Class id of people in torchvision's detectors; 0 is the background."""
 
 
+_WITHOUT = (
+    'or give the checkpoint of one (`--detector FILE`) or boxes of yours (`people=`, `--people '
+    'FILE`), or take each image for one person (`--people image`)'
+)
+
+
 class PersonDetector:
     """What all detectors of people share.
 
@@ -146,21 +152,24 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPe
     if weights in (RTMDET, *TORCHVISION):
         weights, args['model'] = None, weights
     model = args.pop('model', None) or _choose(weights, args.get('config'))
-    if model in TORCHVISION:
-        if weights is None and not allow_random:
-            weights = fetch_weights(model)
-        return TorchvisionDetector(model, weights, device=device, **args)
-    if model != RTMDET:
+    if model not in (RTMDET, *TORCHVISION):
         raise ValueError(
             f'`model` of the detector must be one of {[RTMDET, *TORCHVISION]}, but got {model!r}'
         )
-    if find_spec('mmdet') is None:
+    if model == RTMDET and find_spec('mmdet') is None:
         raise ImportError(
             f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`; {TORCHVISION[0]!r} '
-            'needs no other package, and boxes of yours (`people=`) no detector'
+            f'needs no other package; {_WITHOUT}'
         )
-    adapter: Any = import_module('mmsapiens.engine.mmdet_detector')  # the one host that is asked
-    return adapter.make_detector(weights, device, allow_random=allow_random, **args)
+    try:
+        if model == RTMDET:  # the one host that is asked
+            adapter: Any = import_module('mmsapiens.engine.mmdet_detector')
+            return adapter.make_detector(weights, device, allow_random=allow_random, **args)
+        if weights is None and not allow_random:
+            weights = fetch_weights(model)
+    except DownloadError as error:
+        raise DownloadError(f'no person detector: {error}; {_WITHOUT}') from None
+    return TorchvisionDetector(model, weights, device=device, **args)
 
 
 def _choose(weights: str | Path | None, config: Any) -> str:
@@ -196,7 +205,7 @@ def fetch_weights(model: str, url: str | None = None) -> Path:
             reason = str(error)
     raise DownloadError(
         f'the weights of the person detector cannot be fetched from {url} ({reason}): copy the '
-        f'file to {path.parent}, name another detector, or give boxes of yours (`people=`)'
+        f'file to {path.parent}'
     )
 
 

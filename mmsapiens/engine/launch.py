@@ -6,14 +6,17 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from filelock import BaseFileLock
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import FlexibleRunner, Runner
 
+from ..core.folder_lock import lock_folder
 from .build import read_config as read_config
 
 SLURM_VARIABLES = dict(RANK='SLURM_PROCID', LOCAL_RANK='SLURM_LOCALID', WORLD_SIZE='SLURM_NTASKS')
@@ -77,7 +80,9 @@ def set_resume(cfg: Config, resume: str) -> None:
     cfg.load_from = None if resume == 'auto' else resume
 
 
-def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
+def enable_visualization(
+    cfg: Config, show_dir: str | None, show: bool, in_training: bool = False
+) -> None:
     """Draw predictions with the visualization hook of the host."""
     hook: dict = cfg.get('default_hooks', {}).get('visualization') or {}
     kind = hook.get('type', '').split('.')[-1]
@@ -85,6 +90,11 @@ def enable_visualization(cfg: Config, show_dir: str | None, show: bool) -> None:
         raise ValueError(
             '`--show` and `--show-dir` need `default_hooks.visualization` of one of the types '
             f'{list(VISUALIZATION_SWITCHES)} in the config, but got {hook or None}'
+        )
+    if in_training and kind != 'DensePanelHook' and cfg.get('val_dataloader') is None:
+        raise ValueError(
+            f'`--show` and `--show-dir` draw nothing here: {kind} draws what is validated, and '
+            'this training validates nothing'
         )
     hook.update({VISUALIZATION_SWITCHES[kind]: True}, show=show, interval=1)
     if show_dir is None:
@@ -164,12 +174,35 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
     return Runner.from_cfg(cfg)
 
 
+def hold_folders(cfg: Config) -> list[BaseFileLock]:
+    """Hold the folders that the first process of a run writes to, or raise a FolderInUseError."""
+    ranks = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+    if os.environ.get(ranks.get(cfg.get('launcher', 'none'), ''), '0') != '0':
+        return []
+    work_dir = os.path.abspath(cfg.work_dir)
+    folders = {work_dir: '--work-dir'}
+    out_dir = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('out_dir')
+    if out_dir and '://' not in out_dir:
+        option = 'default_hooks.checkpoint.out_dir'
+        folders.setdefault(os.path.abspath(os.path.join(out_dir, Path(work_dir).name)), option)
+    return [lock_folder(path, option, is_singleton=True) for path, option in folders.items()]
+
+
 @contextmanager
 def distributed_run(cfg: Config) -> Iterator[None]:
-    """Prepare processes and end their group: an interpreter that ends with one alive may abort."""
+    """Hold the folders of a run, prepare its processes and end their group: an interpreter that
+    ends with one alive may abort."""
+    source = cfg.get('load_from')
+    if source and ':' not in source and not os.path.exists(source):  # otherwise found out later
+        raise FileNotFoundError(
+            f'the checkpoint {source} does not exist. Check the path, or download the file first.'
+        )
+    locks = hold_folders(cfg) if cfg.get('work_dir') else []
     try:
         prepare_cpu_processes(cfg)
         yield
     finally:
         if dist.is_available() and dist.is_initialized():
             dist.destroy_process_group()
+        for lock in locks:
+            lock.release()

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from torch import Tensor
 
+from ..checkpoints import get_state_dict, read_checkpoint
 from ..checkpoints.build_model import build_encoder
 from ..core.atomic_files import atomic_write
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..models.tasks import model_size
+from ..models.tasks import DEFAULT_MODEL, model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
 from .device_streams import batches_at_once, own_stream
@@ -72,12 +73,12 @@ class FeatureExtractor:
 
     Args:
         model (str): Whose pretrained encoder is downloaded without ``weights``, as in
-            :class:`mmsapiens.inference.inferencer.SapiensInferencer`. Defaults to 'sapiens-1b'.
+            :class:`mmsapiens.inference.inferencer.SapiensInferencer`. Defaults to 'sapiens-0.3b'.
         weights (str | Path, optional): A pretrained or fine-tuned checkpoint. Defaults to None.
         device (str, optional): Defaults to None, a GPU if there is one.
         dtype (str): As in the inferencer. Defaults to 'float32'.
-        size_hw (tuple[int, int]): Height and width that images are resized to, whatever their
-            aspect. Defaults to (1024, 1024), as in the pretraining.
+        size_hw (tuple[int, int], optional): Height and width that images are resized to, whatever
+            their aspect. Defaults to None, those that the checkpoint was trained with.
         mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
             and normalizes as the reference's small demo does. Defaults to 'default'.
         batch_size (int): Images that the encoder sees at once. Defaults to 4.
@@ -88,6 +89,8 @@ class FeatureExtractor:
             None, that of the released models of the checkpoint's task.
         task (str, optional): What a fine-tuned checkpoint is for, where it does not say so itself.
             Defaults to None.
+        kinds (Sequence[str]): Features that will be asked for, to refuse those that the checkpoint
+            does not have before it is loaded. Defaults to ().
 
     Raises:
         KeyError: If a name is unknown.
@@ -98,32 +101,34 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        model: str = 'sapiens-1b',
+        model: str = DEFAULT_MODEL,
         *,
         weights: str | os.PathLike[str] | None = None,
         device: str | None = None,
         dtype: str = 'float32',
-        size_hw: tuple[int, int] = (1024, 1024),
+        size_hw: tuple[int, int] | None = None,
         mode: str = 'default',
         batch_size: int = 4,
         workers: int = 2,
         arch: str | Mapping[str, int] | None = None,
         patch_padding: int | str | None = None,
         task: str | None = None,
+        kinds: Sequence[str] = (),
     ) -> None:
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.mode, self.device = mode, torch.device(Options(device, dtype, mode=mode).device)
         given = (
             ('batch_size', batch_size, 1),
             ('workers', workers, 1),
-            ('size_hw', min(size_hw), 16),
+            ('size_hw', min(size_hw or (16,)), 16),
         )
         for name, value, least in given:
             if value < least:
                 raise ValueError(f'`{name}` must be at least {least}, but got {value}')
-        self.size_hw = size_hw
         self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
+        if kinds:
+            self._check_kinds(kinds)
         self.encoder, rule = build_encoder(
             self.weights,
             device=self.device,
@@ -132,6 +137,7 @@ class FeatureExtractor:
             patch_padding=patch_padding,
             task=task,
         )
+        self.size_hw = size_hw or rule.size_hw
         if mode == 'lite':
             rule = replace(rule, mean=LITE_MEAN, std=LITE_STD)
         self.mean, self.std = torch.tensor(rule.mean), torch.tensor(rule.std)
@@ -139,9 +145,27 @@ class FeatureExtractor:
         self.at_once = batches_at_once(self.device)
 
     @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches, each of which is a token."""
+        rows, columns = self.encoder.patch_embed.grid_size(self.size_hw)
+        return rows, columns
+
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """Features that the encoder has."""
-        return KINDS if self.encoder.num_extra_tokens else KINDS[:2]
+        """Features that the checkpoint has."""
+        weights = get_state_dict(read_checkpoint(self.weights, 'cpu', mmap=True))
+        return KINDS if any(key.endswith('cls_token') for key in weights) else KINDS[:2]
+
+    def _check_kinds(self, kinds: Sequence[str]) -> None:
+        unknown = [
+            kind for kind in kinds if kind not in (KINDS if 'cls' not in kinds else self.kinds)
+        ]
+        if unknown or not kinds:
+            why = ': it has no class token, which fine-tuned models do not have'
+            raise KeyError(
+                f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
+                f'{list(kinds)}{why if "cls" in unknown else ""}'
+            )
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -182,8 +206,7 @@ class FeatureExtractor:
             tokens = tokens.float()
             extra = encoder.num_extra_tokens
             patches = tokens[:, extra:]
-            grid = encoder.patch_embed.grid_size(self.size_hw)
-            dense = patches.transpose(1, 2).unflatten(2, grid)  # (B, D, h, w)
+            dense = patches.transpose(1, 2).unflatten(2, self.grid)  # (B, D, h, w)
             found = dict(dense=dense, mean=patches.mean(dim=1))
             if extra:
                 found['cls'] = tokens[:, 0]
@@ -240,13 +263,7 @@ class FeatureExtractor:
         Raises:
             KeyError: If a kind is unknown, or the encoder does not have it.
         """
-        unknown = [kind for kind in kinds if kind not in self.kinds]
-        if unknown or not kinds:
-            why = ': it has no class token, which fine-tuned models do not have'
-            raise KeyError(
-                f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
-                f'{list(kinds)}{why if "cls" in unknown else ""}'
-            )
+        self._check_kinds(kinds)
         source = open_source(inputs, read, exclude=Path(out))
         folder = OutputFolder(
             out, [FeatureWriter(kind) for kind in kinds], self.identity, overwrite=overwrite

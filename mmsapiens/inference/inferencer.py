@@ -6,6 +6,7 @@ Shapes: N people, H W height and width of an image.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -20,10 +21,10 @@ from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..models.tasks import Task, model_size
+from ..models.archs import SAPIENS_ARCHS
+from ..models.tasks import DEFAULT_MODEL, TASKS, Task, get_task, model_size
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import (
-    DEFAULT_MODEL,
     ModelFiles,
     check_tasks,
     configs_by_task,
@@ -33,6 +34,7 @@ from .model_files import (
     weights_identity,
 )
 from .networks import build_network
+from .output_folder import folder_of
 from .pipeline import Pipeline
 from .prefetch import FrameError
 from .task_network import Options, TaskNetwork
@@ -57,7 +59,7 @@ class SapiensInferencer:
 
     Args:
         model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
-            'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-1b'
+            'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-0.3b'
             for released ones.
         tasks (str | Sequence[str], optional): Keys of :data:`mmsapiens.models.tasks.TASKS`, or any
             names for models of one's own. Defaults to None, what ``weights`` or ``configs`` are
@@ -84,6 +86,8 @@ class SapiensInferencer:
             ``docs/inference.md``. Defaults to 'default'.
         random_weights (bool): Whether tasks and detector without weights of the caller's get random
             ones, for tests. Defaults to False.
+        lazy (bool): Whether released files are fetched, and networks built, when the first image
+            is there, after the arguments of :meth:`run` were checked. Defaults to False.
 
     Raises:
         KeyError: If a name is unknown.
@@ -109,13 +113,12 @@ class SapiensInferencer:
         compile: bool = False,
         mode: str = 'default',
         random_weights: bool = False,
+        lazy: bool = False,
     ) -> None:
         size = model if model and find_arch(model) else model_size(model or DEFAULT_MODEL)
         if tasks is None:
             tasks, weights = named_weights(weights, configs)
         names = check_tasks(tasks, weights, configs)
-        given = weights_by_task(weights, names, size)
-        configs = configs_by_task(configs, names)
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.options = Options(device, dtype, flip_test, compile, batch_size, mode)
         for name, value in (('batch_size', batch_size), ('workers', workers)):
@@ -126,35 +129,55 @@ class SapiensInferencer:
         self._random_weights = random_weights
         self._detector_args = detector
         self._detector: Callable[[Sequence[Image]], list[People]] | None = None
-        self.files: dict[str, ModelFiles] = {
-            task: find_files(task, size, configs.get(task), given.get(task), random_weights)
-            for task in names
+        self.tasks = tuple(names)
+        """Names of the tasks, in their order."""
+        self._size, self._configs = size, configs_by_task(configs, names)
+        self._weights = weights_by_task(weights, names, size)
+        if not lazy:
+            self.networks  # noqa: B018  files that are missing or do not fit are errors now
+
+    @cached_property
+    def files(self) -> dict[str, ModelFiles]:
+        """Configs and weights of the tasks, downloaded if they have to be."""
+        given, random = self._weights, self._random_weights
+        return {
+            task: find_files(task, self._size, self._configs.get(task), given.get(task), random)
+            for task in self.tasks
         }
-        self.networks: dict[str, TaskNetwork] = {
+
+    @cached_property
+    def networks(self) -> dict[str, TaskNetwork]:
+        """Networks of the tasks."""
+        return {
             task: build_network(
                 task,
                 one.config,
                 one.weights,
                 self.options,
-                model=model if task in given else model or DEFAULT_MODEL,
+                model=self.model if task in self._weights else self.model or DEFAULT_MODEL,
             )
             for task, one in self.files.items()
         }
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks, in their order."""
-        return tuple(self.networks)
+    def has_maps(self) -> bool:
+        """Whether a task looks at the whole image."""
+        return not all(self._row(task).is_pose for task in self.tasks)
 
     @property
     def rows(self) -> tuple[Task, ...]:
         """What the tasks are, in their order."""
-        return tuple(network.row for network in self.networks.values())
+        own = {*self._weights, *self._configs}
+        return tuple(self.networks[t].row if t in own else self._row(t) for t in self.tasks)
+
+    def _row(self, task: str) -> Task:
+        """What a task is, without building its network where its name tells the kind."""
+        return get_task(task) if task in TASKS else self.networks[task].row
 
     @property
     def has_pose(self) -> bool:
         """Whether a task looks at one person after the other."""
-        return any(row.is_pose for row in self.rows)
+        return any(self._row(task).is_pose for task in self.tasks)
 
     def stream(
         self,
@@ -198,7 +221,7 @@ class SapiensInferencer:
         return self._results(
             source.items(),
             self._box_source(people, fallback),
-            _temporal(track, smooth),
+            self._temporal(track, smooth),
             strict,
             source.is_live,
         )
@@ -237,8 +260,11 @@ class SapiensInferencer:
             FrameError: With the image's name, if something went wrong.
             ValueError: If the folder has results of other models or options.
         """
+        write = write or WriteOptions()
+        write.check([self._row(task) for task in self.tasks])
+        temporal = self._temporal(track, smooth)
+        source = open_source(inputs, read, exclude=folder_of(out))
         boxes = self._box_source(people, fallback)
-        source = open_source(inputs, read, exclude=Path(out))
         identity = dict(
             self.identity,
             people=boxes.identity,
@@ -248,8 +274,14 @@ class SapiensInferencer:
             smooth=dict(smooth) if isinstance(smooth, Mapping) else smooth,
             detector=getattr(boxes.detector, 'identity', None),
         )
-        folder = (write or WriteOptions()).open(out, self.rows, identity, boxes.find_entry)
-        temporal = _temporal(track, smooth, folder.state)
+        folder = write.open(out, self.rows, identity, boxes.find_entry)
+        try:
+            self.networks  # noqa: B018  built last, after all that may be refused
+        except BaseException as error:
+            folder.__exit__(type(error), error, None)
+            raise
+        if temporal is not None:
+            temporal.resume = folder.state
         if on_start is not None:
             on_start(source.length)
         results = self._results(
@@ -300,19 +332,40 @@ class SapiensInferencer:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What results depend on, of JSON types."""
+        names = {_model_name(self.networks[task]) for task in self._weights}
+        if len(self._weights) < len(self.tasks):
+            names.add(self.model or DEFAULT_MODEL)
         return dict(
-            model=self.model,
+            model=', '.join(sorted(names)),
             mode=self.options.mode,
             dtype=self.options.dtype,
             tasks={
                 task: dict(
                     config=None if one.config is None else one.config.name,
-                    flip_test=self.networks[task].flip_test,
+                    flip_test=self._flip_test(task),
                     **weights_identity(one.weights),
                 )
                 for task, one in self.files.items()
             },
         )
+
+    def _flip_test(self, task: str) -> bool:
+        """Whether outputs for the mirrored image are averaged in; of a release without building."""
+        if task in self._weights or task in self._configs:
+            return self.networks[task].flip_test
+        if self.options.mode == 'lite' or self.options.flip_test is not None:
+            return self.options.mode != 'lite' and bool(self.options.flip_test)
+        return get_task(task).flip_test
+
+    def _temporal(self, track: bool, smooth: bool | Mapping[str, float]) -> TemporalFilter | None:
+        if not track and smooth is False:
+            return None
+        if not self.has_pose:
+            warnings.warn(
+                '`track` and `smooth` change nothing without a task of poses', stacklevel=3
+            )
+        smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
+        return TemporalFilter(BoxTracker(), smoothing)
 
     def _box_source(self, people: Any, fallback: str) -> BoxSource:
         if people is None:
@@ -339,6 +392,7 @@ class SapiensInferencer:
     ) -> Generator[Item, None, None]:
         # An image of a camera should not wait for its followers.
         batch_size = 1 if is_live else self.batch_size
+        are_frames: set[bool] = set()
         pipeline = Pipeline(self.networks, boxes, batch_size, self.workers, is_live)
         with closing(pipeline.run(source)) as results:
             for item in results:
@@ -347,16 +401,19 @@ class SapiensInferencer:
                         raise FrameError([item.name], 'reading', ReadError(item.reason))
                 elif temporal is not None:
                     item = temporal(item)
+                    are_frames.add(item.frame.video is not None)
                 yield item
                 del item
+        if are_frames == {False}:
+            warnings.warn('`track` and `smooth` changed nothing: no input is a video', stacklevel=2)
 
 
-def _temporal(
-    track: bool,
-    smooth: bool | Mapping[str, float],
-    resume: Callable[[str], dict[str, Any] | None] | None = None,
-) -> TemporalFilter | None:
-    if not track and smooth is False:
-        return None
-    smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
-    return TemporalFilter(BoxTracker(), smoothing, resume)
+def _model_name(network: Any) -> str:
+    """The name of a network's encoder, or its size."""
+    encoder = getattr(getattr(network, 'model', network), 'backbone', network)
+    encoder = getattr(encoder, 'module', encoder)  # where it is compiled
+    size = getattr(encoder, 'embed_dims', None), getattr(encoder, 'num_layers', None)
+    for name, arch in SAPIENS_ARCHS.items():
+        if (arch['embed_dims'], arch['num_layers']) == size:
+            return name.replace('_', '-')
+    return f'{type(encoder).__name__} of width {size[0]} with {size[1]} layers'

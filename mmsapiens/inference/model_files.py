@@ -18,7 +18,6 @@ from ..models.tasks import PREFIX, TASKS
 from ..zoo import find_release, releases, resolve_checkpoint
 
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
-DEFAULT_MODEL = 'sapiens-1b'
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,10 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         return {tasks[0]: path}
     found = {}
     for task in tasks:
-        released = [each.file for each in releases() if (each.task, each.size) == (task, size)]
-        names = [*(task + suffix for suffix in SUFFIXES), *released]
+        released = [each for each in releases() if (each.task, each.size) == (task, size)]
+        names = [task + suffix for suffix in SUFFIXES]
+        for each in released:  # beside each other, or as `mmsapiens download` keeps them
+            names += [each.file, each.path_in_repo, each.key, f'hub/{each.key}']
         if there := [path / name for name in names if (path / name).is_file()]:
             found[task] = there[0]
     if not found:

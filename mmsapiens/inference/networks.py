@@ -56,7 +56,11 @@ def build_network(
     else:
         from .host_models import network_of_config  # needs a host
 
-        network = network_of_config(task, config, weights, options)
+        try:
+            network = network_of_config(task, config, weights, options)
+        except (SyntaxError, TypeError, AttributeError, ArithmeticError) as error:
+            kind = type(error).__name__
+            raise ValueError(f'the config {config} cannot be used: {kind}: {error}') from error
     if type(network) is not TaskNetwork:
         return network
     built = network.model.requires_grad_(False)

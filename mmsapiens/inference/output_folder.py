@@ -57,6 +57,14 @@ class _OpenVideo:
         self.since = 0
 
 
+def folder_of(path: str | os.PathLike[str]) -> Path:
+    """The folder of a run; an error if it is a file."""
+    folder = Path(path).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f'the output folder {folder} is a file. Choose another name.')
+    return folder
+
+
 class OutputFolder:
     """Writes results, and knows which are already there; ``skipped`` counts them.
 
@@ -83,11 +91,7 @@ class OutputFolder:
     ) -> None:
         if checkpoint_frames < 1:
             raise ValueError(f'`checkpoint_frames` must be at least 1, but got {checkpoint_frames}')
-        self.folder = Path(folder).expanduser()
-        if self.folder.exists() and not self.folder.is_dir():
-            raise NotADirectoryError(
-                f'the output folder {self.folder} is a file. Choose another name.'
-            )
+        self.folder = folder_of(folder)
         self.writers, self.video = list(writers), video
         self.checkpoint_frames, self.find_entry = checkpoint_frames, find_entry
         styled = [one for one in self.writers if one.style]

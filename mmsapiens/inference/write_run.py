@@ -17,7 +17,7 @@ from ..structures.results import ImageResult, MapResult, ReadFailure
 from .output_folder import OutputFolder
 from .prefetch import close, map_ahead
 from .temporal import TemporalFilter
-from .writers import DEFAULT_OUTPUTS, AnnotatedVideo, Writer, build_writers
+from .writers import DEFAULT_OUTPUTS, AnnotatedVideo, MapWriter, Writer, build_writers
 from .writers.coco_results import FindEntry
 
 Item = ImageResult | ReadFailure
@@ -54,6 +54,13 @@ class WriteOptions:
     frame_pictures: bool = False
     overwrite: bool = False
     checkpoint_frames: int = 200
+
+    def check(self, tasks: Sequence[str | Task]) -> None:
+        """Refuse what these tasks do not have, before anything is loaded."""
+        self.writers(tasks)
+        MapWriter('depth', self.map_format)
+        if self.video is not None:
+            AnnotatedVideo([get_task(task).name for task in tasks], self.video)
 
     def writers(self, tasks: Sequence[str | Task]) -> list[Writer]:
         """Writers of some tasks."""

@@ -12,6 +12,8 @@ from ..structures.fields import Field, get_field
 SIZES = ('0.3b', '0.6b', '1b', '2b')
 """Sizes of the released models; 'tiny' is ours."""
 PREFIX = 'sapiens-'
+DEFAULT_MODEL = 'sapiens-0.3b'
+"""The smallest one, wherever none is named: it runs on every machine."""
 MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')
 """Names of models."""
 INPUT_HW, TINY_INPUT_HW = (1024, 768), (256, 192)

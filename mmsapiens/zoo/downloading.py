@@ -186,6 +186,7 @@ class _Download:
         self.release, self.tries, self.show_bar, self.notify = release, tries, show_bar, notify
         self.path = cache_path(release)
         self.records = _Records()
+        self.was_reached = False
 
     def forget(self) -> None:
         """Drop the record, and the file that agrees with it."""
@@ -252,6 +253,7 @@ class _Download:
         known = self.records.get('releases', self.release.key)
         revision = (known and known['commit']) or self.release.revision or 'main'
         found = get_hf_file_metadata(self._url(revision), endpoint=endpoint())
+        self.was_reached = True
         if found.commit_hash is None or found.etag is None:
             raise FileMetadataError('no X-Repo-Commit or ETag')
         return found
@@ -291,6 +293,7 @@ class _Download:
 
     def _with_retries(self, attempt: Callable[[], Any]) -> Any:
         """Try until it works, fails for good, or fails too often."""
+        said = ''
         for failures in range(1, self.tries + 1):
             try:
                 return attempt()
@@ -303,7 +306,11 @@ class _Download:
                 raise self._error(reason)
             if failures < self.tries:
                 wait_s = min(FIRST_WAIT_S * 2 ** (failures - 1), 60)
-                self.notify(f'{self.release.file}: {reason}; again in {wait_s:g} s')
+                again = f'again in {wait_s:g} s'
+                self.notify(
+                    f'{self.release.file}: {f"{reason}; " if reason != said else ""}{again}'
+                )
+                said = reason
                 time.sleep(wait_s)
         raise self._error(f'gave up after {self.tries} attempts: {reason}')
 
@@ -327,10 +334,12 @@ class _Download:
                 f'{page} refuses the request (HTTP {status}): see what it has, try again later or '
                 f'with another HF_ENDPOINT, {_OWN_FILE}'
             ), status >= 500 or status in (408, 416, 429)
+        # Without a network there is nothing to wait for; one that was there may come back.
+        final = ('UnsupportedProtocol', *(() if self.was_reached else ('ConnectError',)))
         return (
             f'{endpoint()} cannot be reached, or the connection broke ({type(error).__name__}: '
             f'{error}): check the network, HTTPS_PROXY and HF_ENDPOINT, {_OWN_FILE}'
-        ), type(error).__name__ != 'UnsupportedProtocol'
+        ), type(error).__name__ not in final
 
     def _finish(self, partial: Path, remote: HfFileMetadata) -> None:
         """Verify what came and give it its name."""

@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from mmsapiens import SapiensInferencer
+from mmsapiens.models.tasks import DEFAULT_MODEL
 
 TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
 
@@ -17,7 +18,7 @@ def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add('--model', default='sapiens-1b', help='such as sapiens-0.3b')
+    add('--model', default=DEFAULT_MODEL, help='such as sapiens-1b')
     add('--tasks', default=','.join(TASKS), help='separated by commas')
     for name in ('weights', 'config'):
         add(

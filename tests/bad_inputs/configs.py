@@ -9,6 +9,7 @@ from mmengine.registry import MODELS
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 
+from mmsapiens.core.folder_lock import lock_folder
 from mmsapiens.engine import launch
 
 from . import row
@@ -166,6 +167,30 @@ def missing_resume():
 def config_is_not_python():
     Path('config.py').write_text("model = dict(type='X'\n")
     run_tool('train.py', 'config.py')
+
+
+@row('C40')
+def option_with_a_space():
+    train_with(options=['--cfg-options', 'work_dir=my', 'runs/a'])
+
+
+@row('C41')
+def option_that_leads_nowhere():
+    train_with(options=['--cfg-options', 'train_cfg.by_epoch.x=3'])
+
+
+@row('C42')
+def folder_of_another_run():
+    held = lock_folder('run')
+    try:
+        train_with(options=['--work-dir', 'run'])
+    finally:
+        held.release()
+
+
+@row('C43')
+def missing_load_from():
+    train_with("load_from = 'sapiens.pth'")
 
 
 @row('C38')

@@ -15,6 +15,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from mmengine.runner import FlexibleRunner, Runner
 
+from mmsapiens.core.folder_lock import FolderInUseError, lock_folder
 from mmsapiens.engine import launch
 
 TOOLS = Path(__file__).parents[2] / 'tools'
@@ -287,6 +288,54 @@ def test_process_group_ends_with_the_run(rendezvous, error):
         with pytest.raises(error), launch.distributed_run(cfg):
             raise error
     assert not dist.is_initialized()
+
+
+def test_a_run_holds_the_folders_that_it_writes_to(tmp_path):
+    checkpoint = dict(out_dir=str(tmp_path / 'kept'))
+    cfg = Config(dict(work_dir=str(tmp_path / 'a/run'), default_hooks=dict(checkpoint=checkpoint)))
+    with launch.distributed_run(cfg):
+        for folder in (tmp_path / 'a/run', tmp_path / 'kept/run'):
+            with pytest.raises(FolderInUseError, match=f'process {os.getpid()} on'):
+                lock_folder(folder)
+        # Another working directory, but the same folder of checkpoints.
+        other = Config(dict(cfg, work_dir=str(tmp_path / 'b/run')))
+        code = (
+            f'from mmengine.config import Config; from mmsapiens.engine import launch\n'
+            f'launch.hold_folders(Config({other.to_dict()!r}))'
+        )
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+        assert 'default_hooks.checkpoint.out_dir' in done.stderr.splitlines()[-1]
+    lock_folder(tmp_path / 'a/run').release()
+    lock_folder(tmp_path / 'kept/run').release()
+
+
+@pytest.mark.parametrize(
+    'launcher, variable',
+    [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')],
+)
+def test_only_the_first_process_holds_the_folder(launcher, variable, tmp_path, monkeypatch):
+    cfg = Config(dict(work_dir=str(tmp_path / 'run'), launcher=launcher))
+    monkeypatch.setenv(variable, '1')
+    assert launch.hold_folders(cfg) == []
+    monkeypatch.setenv(variable, '0')
+    (lock,) = launch.hold_folders(cfg)
+    lock.release()
+
+
+def test_a_checkpoint_that_is_not_there_is_told_at_once(tmp_path):
+    cfg = Config(dict(work_dir=str(tmp_path), load_from=str(tmp_path / 'no.pth')))
+    with (
+        pytest.raises(FileNotFoundError, match='no.pth does not exist'),
+        launch.distributed_run(cfg),
+    ):
+        pass
+
+
+def test_pictures_of_a_training_that_validates_nothing_are_refused():
+    hooks = dict(visualization=dict(type='PoseVisualizationHook'))
+    cfg = Config(dict(default_hooks=hooks, val_dataloader=None))
+    with pytest.raises(ValueError, match='draw nothing here'):
+        launch.enable_visualization(cfg, 'folder', False, in_training=True)
 
 
 PARTS = """

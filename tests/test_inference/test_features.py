@@ -129,3 +129,11 @@ def test_wrong_arguments_are_refused(pretrained, tmp_path):
         extractor(pretrained).run('a.jpg', tmp_path, kinds=('max',))
     with pytest.raises(KeyError, match="`model` must be one of .*'big'"):
         FeatureExtractor('big')
+
+
+def test_images_get_the_size_that_the_checkpoint_was_trained_with(tmp_path):
+    from tiny_inference import SIZE_HW, tiny_task
+
+    _, weights = tiny_task('pose-17', tmp_path)
+    extractor = FeatureExtractor(weights=weights, arch=ARCH, device='cpu', task='pose-17')
+    assert extractor.size_hw == SIZE_HW and extractor.grid == (4, 3)

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmengine.config import Config, ConfigDict, DictAction
-from mmsapiens.engine import launch
+from mmengine.config import Config, ConfigDict
+from mmsapiens.engine import launch, options
 from mmsapiens.pretrain.datasets.names import IMAGE_SUFFIXES, scan_folder
 from mmsapiens.checkpoints import convert_checkpoint
 
@@ -43,22 +43,16 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--steps', type=int, default=300, help='fine-tuning')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     for name in ('pretrain', 'fine-tune'):
-        parser.add_argument(
-            f'--{name}-options',
-            nargs='+',
-            action=DictAction,
-            default={},
-            help='settings of that config, as key=value',
-        )
+        options.add_options(parser, f'--{name}-options')
     return parser.parse_args(args)
 
 
-def read_config(path: str, options: dict, work_dir: Path, seed: int) -> Config:
+def read_config(path: str, words: list[str], work_dir: Path, seed: int) -> Config:
     """A config that shows and saves little.
 
     Args:
         path (str): The file.
-        options (dict): Of the command line.
+        words (list[str]): Options of the command line.
         work_dir (Path): For logs and the last checkpoint.
         seed (int): Of weights, order and augmentation.
     """
@@ -69,7 +63,7 @@ def read_config(path: str, options: dict, work_dir: Path, seed: int) -> Config:
     cfg.resume = False
     cfg.log_level = 'WARNING'
     cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
-    cfg.merge_from_dict(options)
+    options.set_options(cfg, words)
     return cfg
 
 
@@ -103,7 +97,8 @@ def pretrain(parsed: argparse.Namespace) -> Path:
     cfg.default_hooks.checkpoint.interval = epochs
     steps = epochs * max(1, len(images) // cfg.train_dataloader.batch_size)
     set_schedule(cfg, steps)
-    launch.build_runner(cfg).train()
+    with launch.distributed_run(cfg):
+        launch.build_runner(cfg).train()
     _, encoder = convert_checkpoint(
         out / f'pretrain/epoch_{epochs}.pth',
         out / 'encoder.safetensors',

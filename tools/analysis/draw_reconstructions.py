@@ -14,12 +14,11 @@ import mmsapiens  # noqa: F401  before the hosts: makes them importable
 import cv2
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpretrain.registry import MODELS
 from mmsapiens.core import ReadError
-from mmsapiens.engine import launch
+from mmsapiens.engine import launch, options
 from mmsapiens.io.images import decode_image
 from mmsapiens.visualization.reconstruction import Style, draw_sweep, draw_triplets
 
@@ -45,7 +44,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
         help='draw predictions of visible patches too, which are not trained',
     )
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    options.add_options(parser)
     return parser.parse_args(args)
 
 
@@ -66,8 +65,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Load, reconstruct and draw."""
     parsed = parse_args(args)
     cfg = launch.read_config(parsed.config)
-    if parsed.cfg_options:
-        cfg.merge_from_dict(parsed.cfg_options)
+    options.set_options(cfg, parsed.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     model = MODELS.build(cfg.model)
     load_checkpoint(model, parsed.checkpoint, map_location='cpu', strict=True)

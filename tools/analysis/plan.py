@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
-from mmengine.config import DictAction
-from mmsapiens.engine import launch
+from mmsapiens.engine import launch, options
 import planning
 
 
@@ -42,7 +41,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--tokens', type=float, default=planning.PAPER_TOKENS)
     parser.add_argument('--json', help='also write the figures to this file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    options.add_options(parser)
     return parser.parse_args(args)
 
 
@@ -50,8 +49,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Count and print."""
     parsed = parse_args(args)
     cfg = launch.read_config(parsed.config)
-    if parsed.cfg_options:
-        cfg.merge_from_dict(parsed.cfg_options)
+    options.set_options(cfg, parsed.cfg_options)
     wrapper = cfg.optim_wrapper
     dtype = parsed.dtype or wrapper.get('dtype', 'float32')
     batch = parsed.batch or cfg.train_dataloader.batch_size

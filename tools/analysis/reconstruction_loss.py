@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass
 
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 import torch
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpretrain.registry import MODELS
-from mmsapiens.engine import launch
+from mmsapiens.engine import launch, options
 from mmsapiens.pretrain.datasets import HumanImageDataset
 from mmsapiens.pretrain.models import SapiensMAE
 from torch import Tensor
@@ -105,7 +104,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the masks')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--json', help='also write the figures to this file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    options.add_options(parser)
     return parser.parse_args(args)
 
 
@@ -138,8 +137,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Load, measure and print."""
     parsed = parse_args(args)
     cfg = launch.read_config(parsed.config)
-    if parsed.cfg_options:
-        cfg.merge_from_dict(parsed.cfg_options)
+    options.set_options(cfg, parsed.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     model = MODELS.build(cfg.model)
     load_checkpoint(model, parsed.checkpoint, map_location='cpu', strict=True)

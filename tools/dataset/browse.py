@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
@@ -18,7 +18,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, VISUALIZERS
 from mmpose.structures import PoseDataSample
 from mmsapiens.core.atomic_files import atomic_write
-from mmsapiens.engine import launch
+from mmsapiens.engine import launch, options
 
 MODES = ('train', 'val')
 _PACK = 'PackPoseInputs'
@@ -226,13 +226,7 @@ def parse_args(args: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--show', action='store_true', help='open windows')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='settings that override the config, as key=value, for instance '
-        'train_dataloader.dataset.data_root=data/my_set/',
-    )
+    options.add_options(parser)
     return parser.parse_args(args)
 
 
@@ -240,8 +234,7 @@ def main(args: Sequence[str] | None = None) -> None:
     """Draw."""
     parsed = parse_args(args)
     cfg = launch.read_config(parsed.config)
-    if parsed.cfg_options:
-        cfg.merge_from_dict(parsed.cfg_options)
+    options.set_options(cfg, parsed.cfg_options)
     folder = parsed.output_dir
     if folder is None and not parsed.show:
         launch.set_work_dir(cfg, None)
