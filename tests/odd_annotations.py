@@ -128,6 +128,9 @@ READ = dict(
     crowd_missing=without('iscrowd'),
     crowd_false=each(iscrowd=False),
     crowd_null=each(iscrowd=None),
+    box_nested=each(bbox=[[15, 10], [70, 122]]),
+    sizes_are_floats=lambda doc: [i.update(width=100.0, height='140.0') for i in doc['images']],
+    score_null=each(score=None),
     box_of_text=each(bbox=['15', '10.0', ' 70', '122']),
     points_nested=each(keypoints=np.reshape(POINTS, (17, 3)).tolist()),
     points_in_pairs=each(keypoints=[v for i, v in enumerate(POINTS) if i % 3 < 2]),
@@ -173,6 +176,8 @@ LEFT_OUT = dict(
 
 REFUSED = dict(
     box_of_three=(first(bbox=[1, 2, 3]), r'annotation 1 must have a `bbox`.*\[1, 2, 3\]'),
+    box_is_an_object=(first(bbox=dict(x=15, y=10)), "annotation 1 must have a `bbox`.*'x': 15"),
+    points_are_objects=(first(keypoints=[dict(x=1)] * 17), 'annotation 1 must have numbers'),
     box_of_words=(first(bbox=list('abcd')), 'annotation 1 must have a `bbox`'),
     boxes_in_shares=(each(bbox=[0.1, 0.1, 0.5, 0.8]), '`bbox` that must be in pixels'),
     points_in_shares=(

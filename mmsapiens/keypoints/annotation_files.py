@@ -180,7 +180,8 @@ class AnnotationFile:
         """A line for each reason for which entries are left out or read otherwise."""
         start = f'of {self.total} annotations are left out'
         lines = [f'{len(ids)} {start}, {why}: {shorten(ids)}' for why, ids in self.left_out.items()]
-        lines += [f'{text} of {len(ids)}: {shorten(ids)}' for text, ids in self.notes.items()]
+        notes = self.notes.items()
+        lines += [f'{text} in {len(ids)} entries: {shorten(ids)}' for text, ids in notes]
         return [f'{self.path}: {line}' for line in lines]
 
     def document(self) -> dict[str, Any]:
@@ -354,7 +355,7 @@ class AnnotationFile:
                 names = shorten(sorted(map(str, self._others.values()))) or 'unknown'
                 self.left_out[f'they are of other categories ({names})'].append(label)
                 return None
-            if category is not None:
+            if entry.get('category_id') is not None:
                 self.notes[f'`category_id` is read as {self._strays!r}, the only one,'].append(
                     label
                 )
@@ -441,7 +442,8 @@ class AnnotationFile:
             unknown = ~np.isfinite(points).all(axis=1) | (points[:, 2] < 0)
             if unknown.any():
                 points[unknown] = 0
-                self.notes['keypoints below 0 or without a number are not labelled'].append(label)
+                text = 'keypoints of a visibility below 0 or without a number are not labelled'
+                self.notes[text].append(label)
             if field in order:
                 points = points[order[field]]
             if unknown.any() or field in order:

@@ -52,9 +52,8 @@ def make_hdr_video(path, curve, codes):
     """A video of columns 32 wide, of codes (N, 3), 0 to 1, in BT.2020."""
     pixels = (np.array(codes) * 65535).round().astype(np.uint16)
     pixels = np.tile(np.repeat(pixels, 32, axis=0), (48, 1, 1))
-    params = {'crf': '4', 'x265-params': 'log-level=none'}
     with av.open(str(path), 'w') as container:
-        stream = container.add_stream('libx265', rate=10, options=params)
+        stream = container.add_stream('libx264', rate=10, options={'crf': '2'})
         stream.height, stream.width = pixels.shape[:2]
         stream.pix_fmt = 'yuv420p10le'
         context = stream.codec_context

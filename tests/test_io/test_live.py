@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import av
+import cv2
 import numpy as np
 import pytest
 from odd_inputs.images import encoded
@@ -20,7 +21,7 @@ from mmsapiens.io.read_options import ReadOptions
 from mmsapiens.io.sources import can_come_again, open_source
 
 JPEG = encoded('JPEG', quality=95)
-SHORT = dict(timeout_s=5)
+SHORT = dict(timeout_s=30)
 
 
 @contextmanager
@@ -113,10 +114,10 @@ def test_a_stream_ends_with_its_server():
 def test_a_stream_that_stalls_is_one_failed_input():
     def stalls(request):
         camera(request, count=3)
-        time.sleep(5)
+        time.sleep(30)
 
     with serve({'/': stalls}) as address:
-        *frames, failure = read(address + '/', timeout_s=1)
+        *frames, failure = read(address + '/', timeout_s=4)
     assert frames and failure.name == 'download'
     assert 'broke off' in failure.reason
 
@@ -245,13 +246,14 @@ def test_an_image_on_the_web_is_none():
 
 def test_the_newest_is_given_and_the_thread_ends():
     asked = threading.Semaphore(0)
-    closed = threading.Event()
+    passed, closed = threading.Event(), threading.Event()
 
     def source():
         try:
             yield 0
             asked.acquire()
             yield from range(1, 1000)
+            passed.set()
             asked.acquire()
             yield 1000
         finally:
@@ -260,11 +262,11 @@ def test_the_newest_is_given_and_the_thread_ends():
     items = newest(source())
     assert next(items) == 0
     asked.release()
-    time.sleep(0.2)  # 1 to 999 come and go
+    assert passed.wait(60)
     assert next(items) == 999
     asked.release()
     assert list(items) == [1000]
-    assert closed.wait(5)
+    assert closed.wait(60)
 
 
 def test_what_goes_wrong_in_a_stream_is_raised_after_its_last_frame():
@@ -284,6 +286,32 @@ def test_what_goes_wrong_in_a_stream_is_raised_after_its_last_frame():
 )
 def test_names_of_cameras(text, number):
     assert camera_number(text) == number
+
+
+def test_frames_of_a_camera_until_it_has_enough(monkeypatch):
+    released = threading.Event()
+
+    class Camera:
+        def __init__(self, number):
+            self.number, self.count = number, 0
+
+        def isOpened(self):
+            return True
+
+        def read(self):
+            time.sleep(0.01)
+            self.count += 1
+            return True, np.full((48, 64, 3), self.number, np.uint8)
+
+        def release(self):
+            released.set()
+
+    monkeypatch.setattr(cv2, 'VideoCapture', Camera)
+    frames = list(open_source(3, ReadOptions(max_frames=2, frame_step=2, start_s=0.05)))
+    assert [frame.name for frame in frames] == ['webcam_3/000000', 'webcam_3/000002']
+    assert frames[0].time_s >= 0.05 and frames[0].source == 'webcam:3'
+    assert (frames[1].image == 3).all()
+    assert released.wait(60)
 
 
 def test_a_number_is_the_first_camera_unless_it_is_a_folder(tmp_path, monkeypatch):

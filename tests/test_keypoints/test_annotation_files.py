@@ -65,7 +65,7 @@ def test_points_that_are_not_there_are_not_labelled(tmp_path, name):
     for person in file.people:
         assert person['keypoints'] == [0, 0, 0, *odd.POINTS[3:]]
     (text,) = file.messages()
-    assert text.endswith('of 3: 1, 2, 3')
+    assert text.endswith('are not labelled in 3 entries: 1, 2, 3')
 
 
 @pytest.mark.parametrize('name', odd.LEFT_OUT)

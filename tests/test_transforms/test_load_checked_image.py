@@ -45,6 +45,8 @@ ODD = {
     'opacity.webp': lambda: encoded('WEBP', rgba(), lossless=True),
     'opacity.tif': lambda: encoded('TIFF', rgba()),
     'palette.png': lambda: encoded('PNG', rgba().convert('P'), transparency=0),
+    'transparent_color.png': lambda: encoded('PNG', rgba().convert('RGB'), transparency=(0, 0, 0)),
+    'transparent_gray.png': lambda: encoded('PNG', rgba().convert('L'), transparency=0),
     'gray_opacity.png': lambda: encoded('PNG', rgba().convert('LA')),
     'cmyk.jpg': lambda: encoded('JPEG', make_image().convert('CMYK')),
     'gray16.png': lambda: deep(GREY16),

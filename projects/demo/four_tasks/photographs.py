@@ -12,6 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mmsapiens.core import ReadError
+from mmsapiens.io.images import decode_image
+
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 ASPECT = 3 / 4
 """Width by height of the images that the networks see."""
@@ -123,9 +126,10 @@ def find_people(folder: Path, most: int) -> Iterator[Cut]:
             people = sorted(boxes.get(path.name, []), key=_area, reverse=True)
             if count >= most or turn >= max(1, len(people)):
                 continue
-            photo = cv2.imread(str(path))
-            if photo is None:
-                print(f'{path} cannot be read as an image and is left out')
+            try:
+                photo = decode_image(path.read_bytes(), str(path))
+            except ReadError as error:
+                print(f'{error} It is left out.')
                 continue
             height, width = photo.shape[:2]
             if people:
