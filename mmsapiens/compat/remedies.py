@@ -352,7 +352,8 @@ def warn_of_depth(constructors: ModuleType) -> None:
 
     @wraps(stock)
     def add_params(self: Any, params: list[dict], module: Any, *args: Any, **kwargs: Any) -> None:
-        encoder, wanted = getattr(module, 'backbone', None), self.paramwise_cfg.get('num_layers')
+        encoder: Any = getattr(module, 'backbone', None)
+        wanted = self.paramwise_cfg.get('num_layers')
         if hasattr(encoder, 'layer_of') and wanted != encoder.num_layers:
             from mmengine.logging import print_log
 
