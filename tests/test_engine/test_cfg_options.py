@@ -113,7 +113,7 @@ def told(monkeypatch):
         ('test_dataloader.batch_size=3', 'test_dataloader is not read here'),
         ('train_dataloader.batch_size=3', None),
         ('model.head.decoder.input_size=(96,128)', None),
-        ('work_dir=/tmp/a b', None),
+        ('work_dir=/data/a b', None),
     ],
 )
 def test_options_that_nothing_reads_are_told(word, reason, told):
