@@ -70,7 +70,6 @@ class AtomicFolder:
 
     def __init__(self, root: Path, scratch: Path) -> None:
         self.root, self.scratch = root, scratch
-        scratch.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, content: Callable[[], bytes], *, replace: bool = False) -> None:
         """Write a file unless it is there.
@@ -83,7 +82,8 @@ class AtomicFolder:
         path = self.root / name
         if path.exists() and not replace:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (path.parent, self.scratch):
+            folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.scratch / f'{os.getpid()}-{name.replace("/", "-")}'
         unfinished.write_bytes(content())
         os.replace(unfinished, path)

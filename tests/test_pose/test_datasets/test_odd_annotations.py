@@ -101,14 +101,16 @@ def test_people_are_left_out_of_both(tmp_path, name):
     assert evaluate(data, metric(path)) == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize('name', odd.LEFT_OUT)
+ONE_OF_OTHERS = {'other_category', 'other_skeleton', 'dog_with_17_points'}
+"""Files whose first entry is a person."""
+
+
+@pytest.mark.parametrize('name', sorted(set(odd.LEFT_OUT) - ONE_OF_OTHERS))
 def test_a_file_of_which_all_is_left_out_says_why(tmp_path, name):
     def edit(document):
         odd.LEFT_OUT[name](document)
         del document['annotations'][1:]
 
-    if name in ('other_category', 'other_skeleton', 'dog_with_17_points'):
-        pytest.skip('nobody is annotated')
     with pytest.raises(ValueError, match='no person.*1 of 1 .* left out.*(1|entry 0)'):
         dataset(write(tmp_path / 'people.json', edit))
 

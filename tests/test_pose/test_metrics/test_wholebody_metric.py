@@ -251,7 +251,7 @@ def _nan(data_sample):
         (_wrong_number, r"\(N, 308, 2\), `pred_vocabulary` being 'goliath308'"),
         (_nan, 'must be finite, but got 2 other values for image 0'),
         (lambda s: dict(s, img_id=77), 'image 77 .*not in the annotation'),
-        (lambda s: dict(s, img_path='b/other.jpg'), 'image 0 other.jpg'),
+        (lambda s: dict(s, img_path='b/other.jpg'), 'image 0 b/other.jpg'),
     ],
 )
 def test_wrong_predictions_are_named(change, message, tmp_path):

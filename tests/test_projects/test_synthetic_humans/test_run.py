@@ -102,6 +102,7 @@ def test_other_settings_in_the_same_folder_raise(finished):
     other = Settings((96, 72), seed=12, people=(1, 2))
     with pytest.raises(ValueError, match='other .*settings'):
         run(Job(finished, COUNT, other, val_share=0.4))
+    assert not (finished / '.unfinished').exists()
 
 
 def test_folders_from_before_there_was_a_choice_of_yaw_continue(tmp_path):
