@@ -60,7 +60,8 @@ def build_network(
             network = network_of_config(task, config, weights, options)
         except (SyntaxError, TypeError, AttributeError, ArithmeticError) as error:
             kind = type(error).__name__
-            raise ValueError(f'the config {config} cannot be used: {kind}: {error}') from error
+            name = f'in {weights}' if isinstance(config, Mapping) else config
+            raise ValueError(f'the config {name} cannot be used: {kind}: {error}') from error
     if type(network) is not TaskNetwork:
         return network
     built = network.model.requires_grad_(False)

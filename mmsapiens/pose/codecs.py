@@ -40,6 +40,8 @@ class BatchedUDPHeatmap(UDPHeatmap):
             False.
         border (str): 'fit' or 'stock', as in
             :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`. Defaults to 'fit'.
+        reuse_memory (bool, optional): Without effect; configs of older checkpoints name it.
+            Defaults to None.
 
     Raises:
         ValueError: If ``blur_kernel_size`` is even, ``sigma`` not positive or ``border`` unknown.
@@ -55,6 +57,7 @@ class BatchedUDPHeatmap(UDPHeatmap):
         blur_kernel_size: int = 11,
         encode_on_device: bool = False,
         border: str = 'fit',
+        reuse_memory: bool | None = None,
     ) -> None:
         super().__init__(input_size, heatmap_size, sigma=sigma, blur_kernel_size=blur_kernel_size)
         if sigma <= 0:

@@ -386,3 +386,9 @@ def test_cuda_gives_the_same(ours):
 def test_cuda_blurs_the_same():
     maps = torch.rand(5, 24, 40, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(blurred_maximum(maps.cuda(), 11).cpu(), blurred_maximum(maps, 11))
+
+
+def test_configs_in_older_checkpoints_build():
+    cfg = dict(type='mmsapiens.BatchedUDPHeatmap', reuse_memory=True, encode_on_device=False)
+    codec = KEYPOINT_CODECS.build(dict(cfg, input_size=(192, 256), heatmap_size=(48, 64)))
+    assert codec.border == 'fit'
