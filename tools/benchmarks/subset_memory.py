@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import mmsapiens  # noqa: F401  before mmengine
+from mmsapiens.io.shards import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
 from mmsapiens.pretrain.datasets import ShardedImageDataset
-from mmsapiens.pretrain.datasets.shards import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
 from timing import status_bytes
 
 PER_SHARD = 3340
@@ -100,7 +100,9 @@ def main() -> None:
         last = dataset.number_of(len(dataset) - 1)
         assert sizes is not None and sizes.sum() == len(dataset)
         assert last == shards * PER_SHARD - 1 and dataset.number_of(3) == 4
-        print('| names | list, GB | opened in, s | MB before | MB at the peak | of which opening | MB pickled |')
+        print(
+            '| names | list, GB | opened in, s | MB before | MB at the peak | of which opening | MB pickled |'
+        )
         print('|---|---|---|---|---|---|---|')
         print(
             f'| {len(dataset):,} | {path.stat().st_size / 1e9:.2f} | {seconds:.0f} | '
