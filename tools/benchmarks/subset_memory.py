@@ -92,22 +92,20 @@ def main() -> None:
         manifest = Manifest([f'{n:06d}.tar' for n in range(shards)], [PER_SHARD] * shards)
         (folder / MANIFEST).write_bytes(manifest.dumps())
         path = write_list(folder, shards, not args.other_order)
-        start = time.perf_counter()
+        start = time.process_time()
         with peak_of_this_process() as memory:
             dataset = Simulated(str(folder), subset_file=str(path))
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
         sizes = dataset.block_sizes
         last = dataset.number_of(len(dataset) - 1)
         assert sizes is not None and sizes.sum() == len(dataset)
         assert last == shards * PER_SHARD - 1 and dataset.number_of(3) == 4
-        print(
-            '| names | list, GB | opened in, s | MB before | MB at the peak | of which opening | MB pickled |'
-        )
+        before, peak = (number / 1e6 for number in memory)
+        print('| names | list, GB | CPU s | MB before | MB at the peak | added | pickled |')
         print('|---|---|---|---|---|---|---|')
         print(
-            f'| {len(dataset):,} | {path.stat().st_size / 1e9:.2f} | {seconds:.0f} | '
-            f'{memory[0] / 1e6:.0f} | {memory[1] / 1e6:.0f} | {(memory[1] - memory[0]) / 1e6:.0f} | '
-            f'{len(pickle.dumps(dataset)) / 1e6:.0f} |'
+            f'| {len(dataset):,} | {path.stat().st_size / 1e9:.2f} | {seconds:.0f} | {before:.0f} '
+            f'| {peak:.0f} | {peak - before:.0f} | {len(pickle.dumps(dataset)) / 1e6:.0f} |'
         )
 
 

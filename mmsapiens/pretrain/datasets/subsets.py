@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -151,24 +152,24 @@ def _find_anywhere(
     is_found: np.ndarray = np.zeros(len(table), dtype=bool)
     for start, names in shards:
         found = []
-        mine: np.ndarray = np.array([hash(name) for name in names], dtype=np.int64)
-        left = np.searchsorted(hashes, mine)
-        right = np.searchsorted(hashes, mine, side='right')
-        for place in np.flatnonzero(left < right).tolist():
-            candidates = lines[left[place] : right[place]].tolist()
-            same = [line for line in candidates if table[line] == names[place]]
+        mine = np.array([hash(name) for name in names], dtype=np.int64)
+        bounds = np.stack(
+            [np.searchsorted(hashes, mine, 'left'), np.searchsorted(hashes, mine, 'right')]
+        )
+        for number, name, low, high in zip(count(start), names, *bounds.tolist()):
+            same = [line for n in range(low, high) if table[line := int(lines[n])] == name]
             if not same:
                 continue
             if is_found[same[0]]:
                 raise ValueError(
-                    f'`subset_file` {path}: the name {names[place]!r} is in the shards twice. '
+                    f'`subset_file` {path}: the name {name!r} is in the shards twice. '
                     'Names must be unique over all shards: pack the images with '
                     '`tools/dataset/pack_shards.py`.'
                 )
             is_found[same] = True
-            found.append(start + place)
+            found.append(number)
         yield np.array(found, dtype=np.int64)
     tally = _Tally(path, int(is_found.sum()))
-    for line in np.flatnonzero(~is_found):
-        tally.miss(table[int(line)])
+    for line in np.flatnonzero(~is_found).tolist():
+        tally.miss(table[line])
     tally.check()
