@@ -26,6 +26,7 @@ from ...transforms.load_checked_image import check_is_whole, decode_checked
 from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
 from .names import NameTable, read_list
+from .subsets import NumberSet
 
 NUM_FINGERPRINT_NAMES = 64
 
@@ -96,7 +97,7 @@ class UnlabelledImageDataset(BaseDataset):
         self.subset_seed = subset_seed
         self.max_broken_share = max_broken_share
         self.broken_dir = broken_dir
-        self._chosen: np.ndarray | None = None
+        self._chosen: np.ndarray | NumberSet | None = None
         super().__init__(pipeline=list(pipeline), lazy_init=True, **kwargs)
         if not lazy_init:
             self.full_init()
@@ -142,6 +143,8 @@ class UnlabelledImageDataset(BaseDataset):
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep the first or last (if negative) images, or those given."""
         chosen = np.arange(self.source_size) if self._chosen is None else self._chosen
+        if isinstance(chosen, NumberSet):
+            chosen = chosen.numbers()
         if isinstance(indices, int):
             self._chosen = chosen[:indices] if indices >= 0 else chosen[indices:]
         else:
