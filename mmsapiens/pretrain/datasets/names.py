@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from ...io.listing import PLAIN_IMAGE_SUFFIXES as IMAGE_SUFFIXES
 
 CHUNK_BYTES = 1 << 26
 NAME_KEYS = ('img_path', 'file_name', 'path')
@@ -59,30 +57,6 @@ class NameTable:
     def __getitem__(self, index: int) -> str:
         start = self.ends[index - 1] if index else 0
         return os.fsdecode(self.buffer[start : self.ends[index]].tobytes().strip())
-
-
-def scan_folder(folder: str | Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Iterator[str]:
-    """Names of images below ``folder``, relative to it with '/' between folders, sorted.
-
-    Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
-    those of macOS beside every image for instance, are left out. ``suffixes`` are in small letters.
-    """
-
-    def visit(prefix: str, above: frozenset[str]) -> Iterator[str]:
-        here = os.path.realpath(os.path.join(folder, prefix))
-        if here in above:
-            return
-        with os.scandir(here) as entries:
-            found = sorted((entry.name, entry.is_dir()) for entry in entries)
-        for name, is_folder in found:
-            if name.startswith('.'):
-                continue
-            if is_folder:
-                yield from visit(f'{prefix}{name}/', above | {here})
-            elif name.lower().endswith(tuple(suffixes)):
-                yield prefix + name
-
-    return visit('', frozenset())
 
 
 def _name_of(path: str | Path, entry: Any) -> str:

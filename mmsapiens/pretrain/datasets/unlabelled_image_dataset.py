@@ -20,11 +20,12 @@ from PIL import Image
 
 from ...core.errors import BadSampleError, MissingFileError
 from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
+from ...io.listing import PLAIN_IMAGE_SUFFIXES, scan_folder
 from ...registry import DATASETS
 from ...transforms.load_checked_image import check_is_whole, decode_checked
 from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
-from .names import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
+from .names import NameTable, read_list
 from .subsets import NumberSet
 
 NUM_FINGERPRINT_NAMES = 64
@@ -235,7 +236,7 @@ class HumanImageDataset(UnlabelledImageDataset):
         data_root: str | Sequence[str] = '',
         ann_file: str | Sequence[str] = '',
         *,
-        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        suffixes: Sequence[str] = PLAIN_IMAGE_SUFFIXES,
         backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
