@@ -24,9 +24,8 @@ TEST_CFG_KEYS = ('mode', 'flip_test', 'resize_once')
 class DenseEstimator(EncoderDecoder):
     """Stock ``EncoderDecoder`` for any field, at the original resolution.
 
-    A prediction is stored under the name of the head's field, such as ``pred_depth_map``, of the
-    size of the photograph. Memory stays bounded: classes are chosen strip by strip, and
-    ``seg_logits`` are not kept.
+    A prediction is stored under the name of the head's field, such as ``pred_depth_map``. Memory
+    stays bounded: classes are chosen strip by strip, and ``seg_logits`` are not kept.
 
     Args:
         *args: Those of the stock model; ``decode_head`` is a :class:`DenseHead`.
@@ -60,10 +59,8 @@ class DenseEstimator(EncoderDecoder):
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """The samples, each with the ``pred_*`` of the field, (_, ori_H, ori_W).
-
-        Inputs are normalized images (B, 3, H, W); without samples predictions have their size.
-        """
+        """The samples, new ones by default, of normalized images (B, 3, H, W), with ``pred_*`` (_,
+        ori_H, ori_W)."""
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
         output = self.raw_output(inputs, data_samples)
@@ -74,10 +71,8 @@ class DenseEstimator(EncoderDecoder):
         return list(data_samples)
 
     def raw_output(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> Tensor:
-        """Output (B, C, h, w) for images (B, 3, H, W), with ``flip_test`` the mean of both passes.
-
-        Samples of labels need ``flip_label_pairs`` for the flip test.
-        """
+        """Output (B, C, h, w) for images (B, 3, H, W), with ``flip_test`` the mean of both passes,
+        for which samples of labels need ``flip_label_pairs``."""
         output = self._forward(inputs)  # (B, C, h, w)
         if self.test_cfg.get('flip_test', False):
             mirrored = self._forward(inputs.flip(-1))
@@ -88,10 +83,8 @@ class DenseEstimator(EncoderDecoder):
     def restore_output(
         self, maps: Tensor, meta: Mapping[str, Any], input_hw: Sequence[int]
     ) -> Tensor:
-        """The prediction (_, ori_H, ori_W) from an image's part of :meth:`raw_output`, (C, h, w).
-
-        ``meta`` is of its sample; without ``ori_shape`` the prediction is as large as the input.
-        """
+        """The prediction (_, ori_H, ori_W), or of the size of the input, from one image of
+        :meth:`raw_output` (C, h, w) and the metainfo of its sample."""
         head = self.decode_head
         maps = maps.float()
         via_hw: tuple[int, int] | None = (input_hw[0], input_hw[1])

@@ -29,9 +29,7 @@ from .visualization import DenseVisualizer
 
 @HOOKS.register_module()
 class DenseDataCheckHook(DataCheckHook):
-    """Refuses datasets that a dense head would train on without sense.
-
-    Those of training and validation are looked at before the first iteration.
+    """Refuses, before training, datasets that a dense head would train on without sense.
 
     Raises:
         ValueError: If a dataset has another number of classes than the head, or not the map that
@@ -72,10 +70,8 @@ def to_image(inputs: Tensor) -> np.ndarray:
 def predict_inputs(
     model: nn.Module, data_batch: Mapping[str, Any], count: int
 ) -> list[SegDataSample]:
-    """Predictions for the first training samples of a batch, as they are after augmentation.
-
-    The model has no wrapper. The samples have ``gt_*`` and ``pred_*``, of the size of their inputs.
-    """
+    """Predictions of a model without wrapper for the first training samples of a batch, after
+    augmentation, with ``gt_*`` and ``pred_*`` of the size of their inputs."""
     images = list(data_batch['inputs'][:count])
     samples = list(data_batch['data_samples'][:count])
     batch = model.data_preprocessor(dict(inputs=images, data_samples=samples), training=True)
@@ -100,23 +96,20 @@ def steps_done(runner: Runner) -> int:
 class DensePanelHook(Hook):
     """Draws panels of truth, prediction and error with ``DenseVisualizer``.
 
-    In validation and test it draws what the model returned. In training it runs the model once more
-    on the batch of the iteration, in evaluation mode, with weights just updated. Only the main
-    process draws. A model that is sharded (FSDP, DeepSpeed) is not drawn in training. Images are
-    those of the batch, in evaluation stretched to the shape of the photograph.
+    In validation and test it draws what the model returned, stretched to the photograph. In
+    training it runs the model, unless it is sharded (FSDP, DeepSpeed), once more on the batch of
+    the iteration, in evaluation mode, with weights just updated. Only the main process draws.
 
     Args:
         draw (bool): Whether to do anything. Defaults to True.
         interval (int): Iterations between drawings in training. In each validation and test, the
             first batch is drawn and every ``interval``-th one after it. Defaults to 100.
-        max_samples (int): Samples of a batch to draw, the first ones; a test draws all. Defaults to
-            4.
+        max_samples (int): First samples of a batch to draw; a test draws all. Defaults to 4.
         in_train (bool): Whether to draw in training. Defaults to True.
         in_val (bool): Whether to draw in validation. Defaults to True.
         show (bool): Whether to open a window in validation and test. Defaults to False.
         wait_time (float): Seconds the window stays; 0 until a key is pressed. Defaults to 0.
-        out_dir (str, optional): Folder for images, instead of the visualizer's backends. Defaults
-            to None.
+        out_dir (str, optional): Folder for images. Defaults to None, the visualizer's backends.
 
     Raises:
         ValueError: If ``interval`` or ``max_samples`` is not positive.
@@ -147,11 +140,7 @@ class DensePanelHook(Hook):
         self.out_dir = out_dir
 
     def before_run(self, runner: Runner) -> None:
-        """Look for what will be needed.
-
-        Raises:
-            TypeError: If the runner has no :class:`DenseVisualizer`.
-        """
+        """Look for a :class:`DenseVisualizer`, or raise a TypeError."""
         if self.draw and not isinstance(runner.visualizer, DenseVisualizer):
             raise TypeError(
                 "DensePanelHook needs `visualizer=dict(type='mmsapiens.DenseVisualizer', ...)` in "

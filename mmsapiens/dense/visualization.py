@@ -22,10 +22,8 @@ from ..visualization.panels import Tile, display_size, font_size, join_row, stac
 
 
 def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
-    """A map of a sample, (C, H, W) of the display, int or float32, or None.
-
-    Only the pixels that are shown leave the device.
-    """
+    """A map of a sample, (C, H, W) of the display, int or float32, or None; only the pixels that
+    are shown leave the device."""
     if name not in sample:
         return None
     maps = torch.as_tensor(sample.get(name).data)
@@ -45,20 +43,16 @@ class DenseVisualizer(SegLocalVisualizer):
     """Draws image, truth, prediction and error beside each other.
 
     There is one row for each field of the sample, drawn as
-    :mod:`mmsapiens.visualization.field_drawers` says. Names and colors of classes are those
-    of the dataset.
+    :mod:`mmsapiens.visualization.field_drawers` says. Names and colors of classes are those of the
+    dataset.
 
     Args:
         name (str): Name of the instance. Defaults to 'visualizer'.
-        opacity (float): Share of the colors of classes over the image, in [0, 1]. Defaults to
-            0.5.
-        with_background (bool): Whether to paint class 0, as the reference implementation does.
-            Defaults to False.
-        with_error (bool): Whether to draw the error where truth and prediction are known. Defaults
-            to True.
-        min_side (int): The longer side of a small image is enlarged to this, in pixels, so that
-            text has room. Defaults to 320.
-        max_side (int): That of a large one is reduced to this. Defaults to 1024.
+        opacity (float): That of the colors of classes over the image, in [0, 1]. Defaults to 0.5.
+        with_background (bool): Whether to paint class 0, as the reference does. Defaults to False.
+        with_error (bool): Whether to draw the error. Defaults to True.
+        min_side (int): Longer side of a small image, enlarged for text, in pixels. Defaults to 320.
+        max_side (int): That of a large one, which is reduced. Defaults to 1024.
         **kwargs: ``vis_backends``, ``save_dir`` and others of the stock visualizer.
 
     Raises:
@@ -109,10 +103,9 @@ class DenseVisualizer(SegLocalVisualizer):
         step: int = 0,
         with_labels: bool | None = True,
     ) -> None:
-        """Draw a sample, and hand it to the backends or write it.
+        """Draw a sample and its image, RGB uint8 (H, W, 3), for the backends or a file.
 
         Args are those of stock, without ``with_labels``: classes are always named, in a legend.
-        The image is RGB, uint8 (H, W, 3); maps of any size are stretched to its own.
         """
         panel = self.draw_panel(image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred)
         self.set_image(panel)
@@ -131,10 +124,7 @@ class DenseVisualizer(SegLocalVisualizer):
         draw_gt: bool = True,
         draw_pred: bool = True,
     ) -> np.ndarray:
-        """The panel of a sample, RGB uint8 (_, _, 3), without writing it; ValueError of no image.
-
-        Args as in :meth:`add_datasample`.
-        """
+        """The panel of :meth:`add_datasample`, RGB uint8 (_, _, 3); a ValueError of no image."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 f'`image` must be uint8 (H, W, 3), but got {image.dtype} {image.shape}'

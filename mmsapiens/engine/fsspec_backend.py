@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from fsspec.core import url_to_fs
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-WAITS_S = (0.5, 2.0, 8.0)
-"""Before the second attempt and the following ones."""
+WAITS_S = (0.5, 2.0, 8.0)  # Before the second attempt and the following ones
 
 FINAL_ERRORS = (FileNotFoundError, ImportError, NotImplementedError, PermissionError, ValueError)
 """Errors that another attempt does not mend."""
@@ -19,16 +18,14 @@ Result = TypeVar('Result')
 
 
 class FsspecBackend(BaseStorageBackend):
-    """Reads whole files, and parts of files, from object storage.
+    """Reads whole files, and parts of files, from object storage; its name is 'fsspec'.
 
-    Its name for ``backend_args`` is 'fsspec'. fsspec comes with torch; what a store needs is
-    installed beside it: ``aiohttp`` for http, ``s3fs`` for s3, ``gcsfs`` for gs, ``adlfs`` for az.
-    A request that fails for another reason than a missing file or a refusal is repeated three
-    times.
+    What a store needs is installed beside it: ``aiohttp`` for http, ``s3fs`` for s3, ``gcsfs`` for
+    gs, ``adlfs`` for az. A request that fails for another reason than a missing file or a refusal
+    is repeated three times.
 
     Args:
-        **options: Of the file system, ``anon=True`` or ``endpoint_url=...``
-            for instance.
+        **options: Of the file system, such as ``anon=True`` or ``endpoint_url=...``.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -55,11 +52,8 @@ class FsspecBackend(BaseStorageBackend):
         return self.get(filepath).decode(encoding)
 
     def get_range(self, filepath: str, offset: int, size: int) -> bytes:
-        """A part of a file.
-
-        ``size`` bytes from ``offset``, or fewer if the file ends before; a ValueError if
-        the store gives more.
-        """
+        """``size`` bytes from ``offset``, or fewer if the file ends; a ValueError if the store
+        gives more."""
 
         def read(store: Any, path: str) -> bytes:
             try:

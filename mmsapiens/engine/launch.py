@@ -114,10 +114,8 @@ def add_dump(cfg: Config, path: str) -> None:
 
 
 def read_slurm_variables() -> None:
-    """Tell torch what srun says of this process, as mmengine does for GPUs.
-
-    ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500, unless they are set.
-    """
+    """Tell torch what srun says of this process, as mmengine does for GPUs. ``MASTER_ADDR`` is the
+    first machine of the job and ``MASTER_PORT`` 29500, unless they are set."""
     names = [*SLURM_VARIABLES.values(), 'SLURM_NODELIST']
     missing = [name for name in names if name not in os.environ]
     if missing:
@@ -134,11 +132,8 @@ def read_slurm_variables() -> None:
 
 
 def prepare_cpu_processes(cfg: Config) -> None:
-    """Let several processes train without a GPU, over gloo.
-
-    mmengine 0.10.7 asks for a GPU in its ``init_dist`` and pins the model to one. It skips the
-    first if a process group exists, and takes the second from the config.
-    """
+    """Let several processes train without a GPU, over gloo. mmengine 0.10.7 asks for a GPU in its
+    ``init_dist``, which it skips if a process group exists, and pins the model to one."""
     if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
         return
     if cfg.launcher not in ('pytorch', 'slurm'):

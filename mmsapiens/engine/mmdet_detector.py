@@ -1,7 +1,5 @@
-"""Boxes of people from stock RTMDet, or another detector of mmdet.
-
-Asked for by :func:`mmsapiens.detection.detector.make_detector`. Shapes: N boxes.
-"""
+"""Boxes of people from stock RTMDet, or another detector of mmdet, for
+:func:`.detection.detector.make_detector`. Shapes: N boxes."""
 
 from __future__ import annotations
 
@@ -22,17 +20,14 @@ from ..zoo import config_path, resolve_checkpoint
 
 CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
 """Under ``configs/``, of the released weights."""
-PERSON = 0
-"""Class id of people, in COCO's classes and where it is the only one."""
+PERSON = 0  # Class id of people, in COCO's classes and where it is the only one
 
 
 class MMDetDetector(PersonDetector):
-    """RTMDet, or any other detector of mmdet whose class 0 is people.
+    """RTMDet, or any other detector of mmdet whose class 0 is people, which gets BGR.
 
-    It needs no compiled operators, and gets BGR, for which it was trained.
-
-    ``config`` is a file or a Config; without ``weights`` they are random, which is only good for
-    tests. ``thresholds`` are as in :class:`PersonDetector`.
+    ``config`` is a file or a Config; without ``weights`` they are random, for tests. ``thresholds``
+    are as in :class:`PersonDetector`.
     """
 
     def __init__(
@@ -74,10 +69,8 @@ class MMDetDetector(PersonDetector):
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Numbers of the boxes (N, 4), scores (N,), that are kept, best first.
-
-    As in the reference implementation boxes count their last pixel: width is ``x2 - x1 + 1``.
-    """
+    """Numbers of the boxes (N, 4), scores (N,), that are kept, best first; width is ``x2 - x1 +
+    1``, as in the reference implementation."""
     inclusive = boxes + boxes.new_tensor([0, 0, 1, 1])
     return torchvision.ops.nms(inclusive, scores, iou_threshold)
 

@@ -43,14 +43,13 @@ def _flatten(state: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
 class ShardedFSDPStrategy(FSDPStrategy):
     """The stock FSDP with checkpoints that no process holds as a whole.
 
-    Each process writes its part into a folder, see :mod:`mmsapiens.checkpoints.sharded`, which
-    any number of processes can resume and ``tools/convert_checkpoint.py`` turns into one file.
-    Unlike the stock strategy it also saves the loss guard and the loss scale of the optimizer
-    wrapper. Files are loaded as by the stock strategy.
+    Each process writes its part into a folder, see :mod:`mmsapiens.checkpoints.sharded`, which any
+    number of processes can resume and ``tools/convert_checkpoint.py`` turns into one file. Unlike
+    the stock strategy it also saves the loss guard and the loss scale of the optimizer wrapper.
+    Files are loaded as by the stock strategy.
 
     Args:
-        **kwargs: Of ``mmengine._strategy.FSDPStrategy``, except
-            ``state_dict_cfg``.
+        **kwargs: Of ``mmengine._strategy.FSDPStrategy``, except ``state_dict_cfg``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -137,8 +136,8 @@ class StrategyRunner(FlexibleRunner):
 
     The stock one leaves out ``backend_args`` of the checkpoint hook, and resumes before any hook
     could look for a good one. Here checkpoints, files and folders, are written beside their place
-    and moved there by the first process, and hooks with a method ``before_load`` are called before
-    it. Folders need a disk that all processes share.
+    and moved there by the first process, on a disk that all share, and hooks with a method
+    ``before_load`` are called before it.
     """
 
     def load_or_resume(self) -> None:

@@ -1,12 +1,9 @@
 """The heads of Sapiens as plain modules: features to maps, and what the maps mean; no losses.
 
 One trunk that upsamples, one convolution for the output. Every convolution but the last is followed
-by an instance norm without parameters and running statistics, and by SiLU. The norms have no
-entries in a state dict, and layers have the same numbers as in the stock heads, whose batch norms
-would therefore stay untrained without an error.
-
-Parameters have the names of the released files below the prefix of the head. The classes that
-hosts register are built on the same functions.
+by an instance norm without parameters and by SiLU. The norms have no entries in a state dict, and
+layers have the numbers of the stock heads, whose batch norms would therefore stay untrained without
+an error. Parameters have the names of the released files below the prefix of the head.
 
 Shapes: B batch, D width of the encoder, C channels of the output, K keypoints, H W height and width
 in pixels, h w those of the feature map.
@@ -28,11 +25,8 @@ DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 
 
 class TrunkSiLU(nn.SiLU):
-    """SiLU that overwrites its input unless a gradient needs that.
-
-    In place, autograd copies the input, and the gradient again and again, since the norm's output
-    is a view.
-    """
+    """SiLU that overwrites its input unless a gradient needs that: autograd copies it again and
+    again, since the norm's output is a view."""
 
     def forward(self, input: Tensor) -> Tensor:
         """``input * sigmoid(input)``, any shape."""
@@ -94,14 +88,10 @@ def upsample(head: nn.Module, feats: Tensor) -> Tensor:
 
 
 class UpsamplingHead(nn.Module):
-    """Transposed convolutions, convolutions, and one output of C channels for each pixel.
+    """Transposed convolutions, which double height and width, convolutions, and C channels for each
+    pixel; kernels are 4 and 1 pixels wide by default."""
 
-    The channels are those after each transposed convolution, which doubles height and width, and
-    after the convolutions that follow; kernels are 4 and 1 pixels wide by default.
-    """
-
-    last: str
-    """Name of the last convolution."""
+    last: str  # Name of the last convolution
 
     def __init__(
         self,
@@ -123,11 +113,7 @@ class UpsamplingHead(nn.Module):
         self.add_module(self.last, nn.Conv2d(widths[-1], out_channels, 1))
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Maps (B, C, H, W) from the last of ``feats`` (B, D, h, w).
-
-        Raises:
-            ValueError: If that is no feature map of ``in_channels``.
-        """
+        """Maps (B, C, H, W) from the last of ``feats`` (B, D, h, w)."""
         maps: Tensor = getattr(self, self.last)(upsample(self, feats[-1]))
         return maps.contiguous()
 
@@ -136,10 +122,8 @@ class HeatmapHead(UpsamplingHead):
     """A heatmap for each keypoint: (B, D, 64, 48) to (B, K, 256, 192)."""
 
     last = 'final_layer'
-    blur_kernel_size = 11
-    """Width of the blur in the decoding, in pixels of the heatmap."""
-    border = 'fit'
-    """How it treats peaks at the border of the map."""
+    blur_kernel_size = 11  # Width of the blur in the decoding, in pixels of the heatmap
+    border = 'fit'  # How it treats peaks at the border of the map
 
     def decode(
         self,
@@ -148,10 +132,7 @@ class HeatmapHead(UpsamplingHead):
         mirrored: Tensor | None = None,
         flip_indices: Sequence[int] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Keypoints (B, K, 2) in pixels of the input, and scores (B, K).
-
-        As :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`.
-        """
+        """See :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`."""
         return decode_udp_heatmaps(
             maps, input_size_wh, self.blur_kernel_size, mirrored, flip_indices, border=self.border
         )

@@ -40,10 +40,8 @@ from .panels import (
 )
 
 ERROR_COLORS = 'magma'
-MAX_ANGLE_DEG = 45.0
-"""Angle of the last color of an error; larger ones have it as well."""
-MAX_DEPTH_ERROR = 0.25
-"""Likewise, as a share of the range of the true depth."""
+MAX_ANGLE_DEG = 45.0  # Angle of the last color of an error; larger ones have it as well
+MAX_DEPTH_ERROR = 0.25  # Likewise, as a share of the range of the true depth
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Scene:
     """What a drawing may look at beside its map; all of one size.
 
     People are where ``human_mask`` (H, W) is set, ``gt`` is the true map (C, H, W); None is
-    unknown. ``opacity`` is the share of the colors of classes, ``with_background`` paints class 0.
+    unknown. ``opacity`` is that of classes.
     """
 
     image: np.ndarray
@@ -64,10 +62,8 @@ class Scene:
 
 
 class FieldDrawer:
-    """The default: numbers as colors, or three channels as RGB.
-
-    A special drawing overrides what differs, and has its name in :data:`DRAWERS`.
-    """
+    """The default: numbers as colors, or three channels as RGB; special ones are in
+    :data:`DRAWERS`."""
 
     def __init__(self, field: Field) -> None:
         self.field = field
@@ -228,10 +224,9 @@ def drawer_of(field: Field) -> FieldDrawer:
 def draw_field(
     field: Field, scene: Scene, pred: np.ndarray | None, title: str, *, with_error: bool = True
 ) -> list[np.ndarray]:
-    """A row of images of a field and, if there is one, its legend, for :func:`.panels.stack`.
-
-    The error of a prediction (C, H, W) is drawn where the scene has the truth.
-    """
+    """Images of a field beside each other and, if there is one, its legend, for
+    :func:`.panels.stack`; with the error of a prediction (C, H, W) where the scene has the
+    truth."""
     drawer, what = drawer_of(field), field.name.replace('_', ' ')
     tiles, maps = [Tile(title, scene.image)], []
     if scene.gt is not None:

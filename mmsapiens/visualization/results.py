@@ -32,10 +32,8 @@ from .panels import (
     text_width,
 )
 
-LONGER_SIDE = (280, 640)
-"""Least and greatest longer side of an image of a panel."""
-ASPECT = 1.78
-"""Width by height that a panel should have, that of a screen."""
+LONGER_SIDE = (280, 640)  # Least and greatest longer side of an image of a panel
+ASPECT = 1.78  # Width by height that a panel should have, that of a screen
 _TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
 BOX_COLOR = (255, 255, 255)
 MAP_OPACITY = 0.9
@@ -67,10 +65,8 @@ def draw_pose(
     threshold: float = 0.3,
     with_boxes: bool = True,
 ) -> NDArray:
-    """Draw the keypoints of N people into an image, and return it.
-
-    With ``with_boxes`` also boxes with the numbers of tracks, except one around the whole image.
-    """
+    """Draw the keypoints of N people into an image, and return it; ``with_boxes`` also boxes with
+    the numbers of tracks, except one around the whole image."""
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
     keypoint_set = get_keypoint_set(pose.vocabulary)
@@ -130,11 +126,9 @@ def map_tile(
 def draw_overlay(
     result: ImageResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
-    """Lay the result of a task over its image, RGB, uint8 (H, W, 3).
-
-    Depth and normals cover the people where a parsing task was run, else the whole image. The
-    opacity of maps is :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others by default.
-    """
+    """Lay the result of a task over its image, RGB, uint8 (H, W, 3): depth and normals over the
+    people where a parsing task was run; with :data:`PART_OPACITY` or :data:`MAP_OPACITY` by
+    default."""
     found = result.tasks[task]
     if isinstance(found, PoseResult):
         return pose_overlay(result, task, found, threshold)
@@ -168,17 +162,10 @@ def draw_panel(
     threshold: float = 0.3,
     with_legend: bool = True,
 ) -> NDArray:
-    """Draw an image beside the results of its tasks.
+    """Draw an image beside the results of its tasks, RGB, uint8 (_, _, 3).
 
-    Args:
-        result (ImageResult): Of one image.
-        tasks (Sequence[str], optional): In this order. Defaults to None, all of the result.
-        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
-        with_legend (bool): Whether to list the classes that occur. Without, the size of a panel
-            depends on the size of the image only. Defaults to True.
-
-    Returns:
-        NDArray: RGB, uint8 (_, _, 3).
+    Keypoints below the threshold are left out. Without ``with_legend``, the classes that occur, the
+    size of a panel depends on the size of the image only.
     """
     height, width = display_size(*result.frame.size_hw, *LONGER_SIDE)
     size = font_size(height, width)

@@ -1,7 +1,7 @@
 """A released checkpoint as a verified file on this machine.
 
-:mod:`huggingface_hub` talks to the hub. ``hf_hub_download`` itself is not used, because from 2.4 on
-it begins again after an interruption, which costs up to 9 GB here.
+``hf_hub_download`` of :mod:`huggingface_hub` is not used, because from 2.4 on it begins again after
+an interruption, which costs up to 9 GB here.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ _HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
 _OWN_FILE = 'or pass the path of a file that you have'
 _MAKE_ROOM = 'make room, or set MMSAPIENS_HOME to a folder elsewhere'
 _NOT_USED = 'it is not used. Try again, or use another HF_ENDPOINT'
-FIRST_WAIT_S = 1.0
-"""Between the first two attempts; doubles."""
+FIRST_WAIT_S = 1.0  # Between the first two attempts; doubles
 
 
 def print_line(line: str) -> None:
@@ -63,16 +62,13 @@ def download(
         release (Release | str): What to fetch, or its task.
         size (str, optional): Of the model, with a task. Defaults to None.
         format (str): With a task. Defaults to 'pth'.
-        verify (bool): Whether a file on the disk is read and hashed again though its size and time
-            have not changed. Defaults to False.
+        verify (bool): Whether to hash a file on the disk again that has not changed. Defaults to
+            False.
         accept_new (bool): Whether to forget the hash and commit that the first use recorded, and
             fetch the newest. Defaults to False.
         tries (int): Attempts in a row without a new byte. Defaults to 5.
         show_bar (bool): Whether to show a progress bar, on a terminal. Defaults to True.
         notify (Callable): Takes a line about what happens. Defaults to printing to stderr.
-
-    Returns:
-        Path: The file.
 
     Raises:
         KeyError: If there is no such release.
@@ -99,8 +95,7 @@ def resolve_checkpoint(
     """The file to load for a model.
 
     Args:
-        checkpoint (str | Path, optional): A file or a folder in shards, which is taken as it is;
-            None takes the release.
+        checkpoint (str | Path, optional): A file or a folder in shards; None takes the release.
         task, size, format: As in :func:`find_release`.
 
     Raises:
@@ -126,8 +121,8 @@ def resolve_checkpoint(
 class _Records:
     """What this machine knows about releases: ``records.json`` in the cache.
 
-    Section ``releases`` has the SHA-256, commit and origin of each by its key, published or of the
-    first download; ``files`` size, time and SHA-256 by path; ``licenses`` those that were shown.
+    ``releases`` has the SHA-256, commit and origin of each by its key; ``files`` size, time and
+    SHA-256 by path; ``licenses`` those that were shown.
     """
 
     def __init__(self) -> None:

@@ -36,8 +36,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     Args:
         fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
             ('depth_map', 'human_mask').
-        split (str): Folder of ``data_root`` with the folders, such as 'train'. Defaults to '',
-            ``data_root`` itself.
+        split (str): Folder of ``data_root`` with the folders. Defaults to '', that itself.
         data_root (str): Where. Defaults to ''.
         data_prefix (dict, optional): ``img_path`` or ``<field>_path`` -> folder below that of the
             split, for those of other names. Defaults to None.
@@ -46,8 +45,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
             npz, exr for maps.
         vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
             None.
-        missing_depth (Sequence[float]): Stored numbers of depth that mean that nothing was
-            measured, such as 65535, beside 0, NaN and infinity. Defaults to none.
+        missing_depth (Sequence[float]): Stored numbers of depth, such as 65535, that mean nothing,
+            beside 0, NaN and infinity. Defaults to none.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
@@ -156,12 +155,9 @@ class THuman2Dataset(DenseFolderDataset):
     ours, see ``docs/dense_datasets.md``. Samples also have ``view``.
 
     Args:
-        views (Sequence[str]): Of 'face', 'upper_body' and 'full_body', in the order of the
-            samples. Defaults to all of them.
+        views (Sequence[str]): Different ones of 'face', 'upper_body' and 'full_body', in the order
+            of the samples. Defaults to all of them.
         **kwargs: Those of :class:`DenseFolderDataset`; ``test_mode`` defaults to True.
-
-    Raises:
-        ValueError: If a view is unknown or named twice.
     """
 
     LAYOUT = (
@@ -197,17 +193,16 @@ class Hi4DDataset(DenseFolderDataset):
     """Images of two people, in the folders of the release.
 
     Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
-    from the camera; their folders are ours, see ``docs/dense_datasets.md``. Samples also have
-    ``sequence``, as 'pair28/dance28'.
+    in folders of ours, see ``docs/dense_datasets.md``. Samples also have ``sequence``, as
+    'pair28/dance28'.
 
     Args:
-        pairs (Sequence[int]): Numbers of pairs. Defaults to (28, 32, 37).
+        pairs (Sequence[int]): Different numbers of pairs. Defaults to (28, 32, 37).
         camera (int): Number of the camera. Defaults to 4.
         **kwargs: Those of :class:`DenseFolderDataset`; ``test_mode`` defaults to True.
 
     Raises:
         FileNotFoundError: If a pair has no folder, or none with images of the camera.
-        ValueError: If there is no pair, or one twice.
     """
 
     LAYOUT = (

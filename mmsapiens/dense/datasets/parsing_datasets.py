@@ -17,23 +17,17 @@ from .paired_files import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, PairedFilesDa
 class ParsingDataset(PairedFilesDataset, BaseSegDataset):
     """Stock dataset of label maps, with sides and conversion of classes.
 
-    Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes,
-    and for the stock loader ``label_map``.
+    Its data have ``label_table``, uint8 (256,), if stored ids are not those of the classes, and
+    ``label_map`` for the stock loader. ``reduce_zero_label`` is refused.
 
     Args:
         stored (str): Class set of the files.
         vocabulary (str): That of the labels that come out.
-        metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
-            None.
+        metainfo (dict, optional): Fewer classes make the others ignored. Defaults to None.
         lazy_init (bool): As in stock. Defaults to False.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseSegDataset``. ``img_suffix`` and
-            ``seg_map_suffix`` may be several; they default to jpg, jpeg, png, webp and to png, npy,
-            npz, exr.
-
-    Raises:
-        KeyError: If a vocabulary is unknown.
-        ValueError: If labels cannot be converted as asked, if ``flip_pairs`` contradict the names
-            of the classes, or if ``reduce_zero_label=True``.
+            ``seg_map_suffix`` may be several, by default jpg, jpeg, png, webp and png, npy, npz,
+            exr.
     """
 
     label_map: dict[int, int] | None
@@ -107,8 +101,8 @@ class BodyParts28Dataset(ParsingDataset):
         split (str): Folder of ``data_root`` with the two. Defaults to '', ``data_root`` itself.
         raw_34 (bool): Whether the files hold 34 labels, of which six, and all unknown ones, become
             ignored. Defaults to False.
-        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``.
-            Defaults to None, the folders above.
+        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``. Defaults to None, the
+            above.
         **kwargs: Those of :class:`ParsingDataset`.
     """
 
@@ -160,9 +154,7 @@ class _ReleasedDataset(ParsingDataset):
 
 @DATASETS.register_module()
 class LIPPartsDataset(_ReleasedDataset):
-    """Look into Person, with sides for the flip.
-
-    Published by Gong et al., "Look into Person", CVPR 2017.
+    """Look into Person (Gong et al., "Look into Person", CVPR 2017), with sides for the flip.
 
     Args:
         split (str): 'train' or 'val'. Defaults to 'train'.
@@ -171,9 +163,6 @@ class LIPPartsDataset(_ReleasedDataset):
         data_prefix (dict, optional): ``img_path`` and ``seg_map_path``. Defaults to None, the
             folders of the split.
         **kwargs: Those of :class:`ParsingDataset`.
-
-    Raises:
-        ValueError: If there is no such split.
     """
 
     METAINFO = get_class_set('lip').metainfo()

@@ -1,7 +1,4 @@
-"""Validation of datasets of images with dense maps.
-
-The checks of one map yield findings: the kind of a fault and its message.
-"""
+"""Validation of datasets of images with dense maps; checks of one map yield kinds and messages."""
 
 from __future__ import annotations
 
@@ -30,8 +27,7 @@ from .paired_files import IMAGE_KEY, PairedFilesDataset
 from .parsing_datasets import ATRDataset, BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 
 Finding = tuple[str, str]
-Sample = Mapping[str, Any]
-"""``img_path`` and ``<field>_path`` -> file."""
+Sample = Mapping[str, Any]  # ``img_path`` and ``<field>_path`` -> file
 
 FIELDS_OF_TASK = {
     'parsing': ('seg_map',),
@@ -56,14 +52,10 @@ _LAYOUTS: dict[str, tuple[type, dict[str, Any]]] = {
 }
 _STORED = dict(body_parts_34='goliath34', lip='lip', atr='atr', cihp='cihp')
 
-MAX_LENGTH_ERROR = 0.02
-"""Of a unit normal: that of 8 bits a channel."""
-MAX_AWAY_SHARE = 0.02
-"""Seen surfaces face the camera, but for rounding at the outline."""
-MAX_DEPTH_RATIO = 10.0
-"""Farthest to median human pixel: beyond, background is in the mask."""
-MAX_LABEL_OUTSIDE = 0.05
-"""Share of the labelled pixels that a human mask may leave out."""
+MAX_LENGTH_ERROR = 0.02  # Of a unit normal: that of 8 bits a channel
+MAX_AWAY_SHARE = 0.02  # Seen surfaces face the camera, but for rounding at the outline
+MAX_DEPTH_RATIO = 10.0  # Farthest to median human pixel: beyond, background is in the mask
+MAX_LABEL_OUTSIDE = 0.05  # Share of the labelled pixels that a human mask may leave out
 
 DENSE_FAULT_KINDS = {
     'missing_folder': 'a folder of the layout does not exist',
@@ -134,11 +126,9 @@ def make_dataset(
     split: str | None = None,
     with_mask: bool = False,
 ) -> PairedFilesDataset:
-    """A dataset whose files are not listed yet.
-
-    ``layout`` is one of :data:`LAYOUTS_OF_TASK`, by default the first, ``split`` as in the dataset;
-    ``with_mask`` says that folders of labels have masks as well. KeyError if one is unknown.
-    """
+    """A dataset of a layout of :data:`LAYOUTS_OF_TASK`, by default the first, whose files are not
+    listed yet; ``with_mask`` if folders of labels have masks as well. KeyError for an unknown
+    name."""
     if task not in LAYOUTS_OF_TASK:
         raise KeyError(f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}')
     layout = layout or LAYOUTS_OF_TASK[task][0]
@@ -169,10 +159,8 @@ def validate_dataset(
     workers: int = 1,
     track: Track = no_progress,
 ) -> list[DenseFault]:
-    """The faults of a dataset that was built with ``lazy_init=True``, in the order of its samples.
-
-    ``max_samples``, spread over the dataset, are opened, by default all; pairs are always checked.
-    """
+    """The faults of a dataset that was built with ``lazy_init=True``, in the order of its samples;
+    only ``max_samples``, spread over the dataset, are opened."""
     faults, samples = list_samples(dataset)
     if checks.class_set is not None:
         faults += check_pairs(checks.class_set)

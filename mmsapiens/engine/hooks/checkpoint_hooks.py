@@ -74,11 +74,8 @@ def add_metadata(runner: Runner, checkpoint: dict) -> None:
 
 
 def describe_changes(saved: Any, current: Any) -> list[str]:
-    """What a resumed run takes from the checkpoint, not from its config.
-
-    ``saved`` are states in a list, or in lists by the optimizer's name, ``current`` schedulers
-    likewise.
-    """
+    """What a resumed run takes from the checkpoint, not from its config: ``saved`` are states in a
+    list, or in lists by the optimizer's name, ``current`` schedulers likewise."""
     states, schedulers = (
         sum(of.values(), []) if isinstance(of, Mapping) else list(of or [])
         for of in (saved, current)
@@ -97,10 +94,8 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
 
 
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
-    """The checkpoint written last, of those that are whole.
-
-    None if there is no checkpoint at all; if none is whole, a RuntimeError.
-    """
+    """The checkpoint written last of those that are whole; None if there is no checkpoint at all, a
+    RuntimeError if none is whole."""
     damaged: list[str] = []
     for path in sorted(folder.glob(pattern), key=lambda path: -path.stat().st_mtime_ns):
         if not (is_whole_folder if path.is_dir() else is_whole_archive)(path):
@@ -123,9 +118,8 @@ class CheckpointGuardHook(Hook):
     """Refuses a Sapiens checkpoint that would be silently wrong.
 
     The runner loads ``load_from`` without strictness: weights of a Sapiens head go into a stock
-    head with batch norms, or of 308 keypoints into 17, with a warning among others. This hook
-    raises an error instead; also where the file says that its head is for another task. Checkpoints
-    that are saved say what they hold.
+    head with batch norms, of 308 keypoints into 17, or of another task, with a warning among
+    others. Here that is an error. Checkpoints that are saved say what they hold.
     """
 
     priority = 'VERY_HIGH'
@@ -174,8 +168,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     Args:
         max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all. Defaults to -1.
-        backend_args (dict, optional): Defaults to None, the local disk with
-            files that appear when they are whole.
+        backend_args (dict, optional): Defaults to None, the local disk, atomically.
         **kwargs: Of ``mmengine.hooks.CheckpointHook``.
     """
 

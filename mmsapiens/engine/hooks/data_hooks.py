@@ -36,10 +36,8 @@ class DataCheckHook(Hook):
         self._checked: set[str] = set()
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Refuse data that the model must not see.
-
-        ``mode`` is 'train', 'val' or 'test'; the model has no wrapper.
-        """
+        """Refuse data of ``mode`` 'train', 'val' or 'test' that the model, without wrapper, must
+        not see."""
         raise NotImplementedError
 
     def before_train(self, runner: Runner) -> None:
@@ -68,8 +66,7 @@ class ResumeDataHook(Hook):
     """Resumes in the middle of an epoch, with the next sample.
 
     Counts the steps that the loop has trained, not the samples that workers have drawn ahead. The
-    batch sampler of the training data must offer ``state_after(steps)``, its sampler
-    ``load_state_dict`` and ``epoch``, as ``mmsapiens.ResumableBatchSampler`` does. With a
+    training data need a ``mmsapiens.ResumableBatchSampler`` of a ``ResumableSampler``. With a
     ``ResumableEpochTrainLoop`` or ``ResumableIterTrainLoop``, checkpoints can be saved after any
     step.
     """
@@ -133,9 +130,8 @@ class ResumeDataHook(Hook):
 class StepSeedHook(Hook):
     """Seeds Python, numpy and torch in front of every training step.
 
-    The seed comes from the runner's seed, the rank and the step. A resumed run therefore draws what
-    the uninterrupted one would have drawn, without a state of each process in the checkpoint, and
-    whatever was drawn in between, by validation for example.
+    The seed comes from the runner's seed, the rank and the step, so that a resumed run draws what
+    the uninterrupted one would have drawn, whatever was drawn in between.
     """
 
     priority = 'VERY_HIGH'

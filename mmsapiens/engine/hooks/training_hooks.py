@@ -26,10 +26,9 @@ from ...registry import HOOKS
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Shows a bar with loss and remaining time for training and evaluation.
+    """Shows a bar with loss and remaining time for training and evaluation, in the first process.
 
-    Only the first process draws. Where the output is no terminal, a line is printed for every tenth
-    of the work instead.
+    Where the output is no terminal, a line is printed for every tenth of the work instead.
 
     Args:
         label (str): Word in front of the training bar. Defaults to 'training'.
@@ -106,14 +105,12 @@ class ProgressHook(Hook):
 
 @HOOKS.register_module()
 class CompileBlocksHook(Hook):
-    """Compiles the transformer blocks of a model before training.
+    """Compiles the transformer blocks of a model before training; first steps take longer.
 
-    For pose and dense tasks; pretraining has ``compile_blocks`` of the model. The first steps take
-    longer by the time of compilation.
+    For pose and dense tasks; pretraining has ``compile_blocks`` of the model.
 
     Args:
-        **settings (Any): Of ``torch.compile``, see
-            :func:`mmsapiens.models.layers.compile_blocks`.
+        **settings (Any): Of ``torch.compile``, see :func:`mmsapiens.models.layers.compile_blocks`.
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -27,9 +27,8 @@ class BrokenImages:
     """Counts and names broken images, and stops when there are too many.
 
     All workers of a process share the counts. The names go into one file per process in ``folder``,
-    a line each, appended by one system call, so that lines of several workers do not mix.
-    ``max_share`` of the images read may be broken, from 0 to 1; before 1000 images are read it is
-    taken of 1000, or of ``total`` if that is less.
+    a line each, by one system call, so that they do not mix. ``max_share`` of the images read, of
+    ``total`` or 1000 in the beginning, may be broken.
     """
 
     def __init__(self, max_share: float, total: int, folder: str | None = None) -> None:
@@ -93,8 +92,7 @@ class BrokenImages:
 class BrokenImagesHook(Hook):
     """Logs how many images were broken, when there are new ones; each process its own.
 
-    Their names go into the working directory, unless the dataset has a ``broken_dir``. The dataset
-    stops the run by itself when too many are broken.
+    Their names go into the working directory, unless the dataset has a ``broken_dir``.
 
     Args:
         interval (int): Steps between looks. Defaults to 1000.
