@@ -44,8 +44,7 @@ class DenseEstimator(EncoderDecoder):
         self, *args: Any, test_cfg: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
         test_cfg = dict(test_cfg or {})
-        unknown = set(test_cfg) - set(TEST_CFG_KEYS)
-        if unknown:
+        if unknown := set(test_cfg) - set(TEST_CFG_KEYS):
             raise ValueError(
                 f'`test_cfg` must have keys of {TEST_CFG_KEYS}, but got {sorted(unknown)}'
             )
@@ -75,9 +74,9 @@ class DenseEstimator(EncoderDecoder):
         for which samples of labels need ``flip_label_pairs``."""
         output = self._forward(inputs)  # (B, C, h, w)
         if self.test_cfg.get('flip_test', False):
-            mirrored = self._forward(inputs.flip(-1))
             pairs = self._label_pairs(data_samples)
-            output = (output + unflip(mirrored, self.decode_head.row, pairs)) / 2
+            mirrored = unflip(self._forward(inputs.flip(-1)), self.decode_head.row, pairs)
+            output = (output + mirrored) / 2
         return output
 
     def restore_output(
@@ -88,6 +87,7 @@ class DenseEstimator(EncoderDecoder):
         head = self.decode_head
         maps = maps.float()
         via_hw: tuple[int, int] | None = (input_hw[0], input_hw[1])
+        default_hw = input_hw
         padding = meta.get('img_padding_size', meta.get('padding_size'))
         if padding is not None and any(padding):
             maps = F.interpolate(maps[None], size=via_hw, mode='bilinear')[0]
@@ -97,17 +97,11 @@ class DenseEstimator(EncoderDecoder):
             via_hw, default_hw = None, maps.shape[1:]
         elif self.test_cfg.get('resize_once', False):
             via_hw, default_hw = None, maps.shape[1:]
-        else:
-            default_hw = via_hw
         if meta.get('flip') and meta.get('flip_direction') == 'horizontal':
-            pairs = meta.get('flip_label_pairs', ())
-            maps = unflip(maps, head.row, pairs)
-        size_hw = tuple(meta.get('ori_shape', default_hw))
+            maps = unflip(maps, head.row, meta.get('flip_label_pairs', ()))
+        height, width = meta.get('ori_shape', default_hw)
         return restore(
-            maps,
-            (size_hw[0], size_hw[1]),
-            lambda strip: head.finish(head.activate(strip)),
-            via_hw=via_hw,
+            maps, (height, width), lambda part: head.finish(head.activate(part)), via_hw=via_hw
         )
 
     def _label_pairs(self, data_samples: Sequence[SegDataSample]) -> Sequence[Sequence[int]]:

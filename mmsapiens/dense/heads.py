@@ -67,14 +67,11 @@ class DenseHead(BaseDecodeHead):
             loss_decode=loss_decode,
             **kwargs,
         )
+        widths = [in_channels, *deconv_out_channels]
         self.deconv_layers = heads.deconv_layers(
-            in_channels, deconv_out_channels, deconv_kernel_sizes or [4] * len(deconv_out_channels)
+            in_channels, deconv_out_channels, deconv_kernel_sizes
         )
-        self.conv_layers = heads.conv_layers(
-            [in_channels, *deconv_out_channels][-1],
-            conv_out_channels,
-            conv_kernel_sizes or [1] * len(conv_out_channels),
-        )
+        self.conv_layers = heads.conv_layers(widths[-1], conv_out_channels, conv_kernel_sizes)
         # Kept from here: in a sharded model the shapes are others while weights are loaded.
         self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
         self.register_load_state_dict_pre_hook(_refuse_wrong_weights)
@@ -102,8 +99,7 @@ class DenseHead(BaseDecodeHead):
         target = self._stack_batch_gt(batch_data_samples)  # (B, C, H, W)
         pred = self.activate(self._resize(seg_logits, target))
         valid = self.valid(target)
-        losses = self._losses(pred, target, valid)
-        return {**losses, **self.statistics(pred, target, valid)}
+        return {**self._losses(pred, target, valid), **self.statistics(pred, target, valid)}
 
     def _resize(self, seg_logits: Tensor, target: Tensor) -> Tensor:
         size = target.shape[-2:]

@@ -14,15 +14,7 @@ from mmengine.logging import print_log
 from mmseg.evaluation.metrics import IoUMetric
 from torch import Tensor
 
-from ..evaluation.maps import (
-    DEPTH_FIGURES,
-    DEPTH_SPACES,
-    class_areas,
-    evaluate_depth,
-    mean,
-    measure_angles,
-    normal_figures,
-)
+from ..evaluation import maps as measures
 from ..ops.depth_alignment import ALIGNMENTS
 from ..ops.known_pixels import has_depth, has_normal
 from ..registry import METRICS
@@ -91,7 +83,7 @@ class ExactIoUMetric(IoUMetric):
     ) -> tuple[Tensor, ...]:
         """Pixels of intersection, union, prediction and label, (H, W); each int64 (N) by class."""
         ids = pred_label.cpu().numpy(), label.cpu().numpy()
-        return tuple(torch.from_numpy(class_areas(*ids, num_classes, ignore_index)))
+        return tuple(torch.from_numpy(measures.class_areas(*ids, num_classes, ignore_index)))
 
     @staticmethod
     def total_area_to_metrics(*args: Any, **kwargs: Any) -> dict[str, np.ndarray]:
@@ -181,8 +173,7 @@ class RelativeDepthMetric(_MapMetric):
             'sq_rel', 'rmse_log', 'log10', 'silog'. Defaults to the first five.
         min_depth_eval (float): At least 0. Defaults to 0.
         max_depth_eval (float): Defaults to infinity.
-        collect_device (str): As in stock metrics. Defaults to 'cpu'.
-        prefix (str, optional): Put in front of the names. Defaults to None.
+        **kwargs: ``collect_device`` and ``prefix``, as in stock metrics.
 
     Raises:
         ValueError: If an argument is none of its choices.
@@ -194,17 +185,16 @@ class RelativeDepthMetric(_MapMetric):
         self,
         align: str = 'scale_shift',
         space: str = 'depth',
-        depth_metrics: Sequence[str] = DEPTH_FIGURES[:5],
+        depth_metrics: Sequence[str] = measures.DEPTH_FIGURES[:5],
         min_depth_eval: float = 0.0,
         max_depth_eval: float = math.inf,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         for name, value, choices in (
             ('align', align, ALIGNMENTS),
-            ('space', space, DEPTH_SPACES),
-            *(('depth_metrics', name, DEPTH_FIGURES) for name in depth_metrics),
+            ('space', space, measures.DEPTH_SPACES),
+            *(('depth_metrics', name, measures.DEPTH_FIGURES) for name in depth_metrics),
         ):
             if value not in choices:
                 raise ValueError(f'`{name}` must be of {choices}, but got {value!r}')
@@ -213,11 +203,8 @@ class RelativeDepthMetric(_MapMetric):
                 '`min_depth_eval` must be at least 0 and below `max_depth_eval`, but got '
                 f'{min_depth_eval} and {max_depth_eval}'
             )
-        self.align = align
-        self.space = space
-        self.depth_metrics = tuple(depth_metrics)
-        self.min_depth_eval = min_depth_eval
-        self.max_depth_eval = max_depth_eval
+        self.align, self.space, self.depth_metrics = align, space, tuple(depth_metrics)
+        self.min_depth_eval, self.max_depth_eval = min_depth_eval, max_depth_eval
 
     def valid(self, gt: np.ndarray) -> np.ndarray:
         """Depths (1, H, W) between the limits, bool (H, W)."""
@@ -225,13 +212,11 @@ class RelativeDepthMetric(_MapMetric):
         return limits & has_depth(gt[0])
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
-        """See :func:`mmsapiens.evaluation.evaluate_depth`."""
-        return evaluate_depth(
+        return measures.evaluate_depth(
             pred[0], gt[0], align=self.align, space=self.space, max_depth=self.max_depth_eval
         )
 
     def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """Name -> figure over all images; NaN if no pixel counts."""
         counted = [result for result in results if 'raised' in result]
         raised = int(sum(result['raised'] for result in counted))
         print_log(
@@ -240,7 +225,8 @@ class RelativeDepthMetric(_MapMetric):
             f'{raised} values were not above 0 after the alignment; {_lost(results)}',
             logger='current',
         )
-        return {name: mean(result[name] for result in counted) for name in self.depth_metrics}
+        by_name = {name: [result[name] for result in counted] for name in self.depth_metrics}
+        return {name: measures.mean(values) for name, values in by_name.items()}
 
 
 @METRICS.register_module()
@@ -258,8 +244,7 @@ class NormalAngleMetric(_MapMetric):
 
     Args:
         thresholds (Sequence[float]): Angles in degrees. Defaults to (5, 7.5, 11.25, 22.5, 30).
-        collect_device (str): As in stock metrics. Defaults to 'cpu'.
-        prefix (str, optional): Put in front of the names. Defaults to None.
+        **kwargs: ``collect_device`` and ``prefix``, as in stock metrics.
 
     Raises:
         ValueError: If a threshold is not in (0, 180].
@@ -268,12 +253,9 @@ class NormalAngleMetric(_MapMetric):
     field = NORMAL_MAP
 
     def __init__(
-        self,
-        thresholds: Sequence[float] = (5, 7.5, 11.25, 22.5, 30),
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        self, thresholds: Sequence[float] = (5, 7.5, 11.25, 22.5, 30), **kwargs: Any
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         if not all(0 < threshold <= 180 for threshold in thresholds):
             raise ValueError(
                 f'`thresholds` must be angles above 0 and up to 180 degrees, but got {thresholds}'
@@ -285,15 +267,13 @@ class NormalAngleMetric(_MapMetric):
         return has_normal(gt, dim=0)
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, Any]:
-        """See :func:`mmsapiens.evaluation.measure_angles`."""
-        return measure_angles(pred, gt, self.thresholds)
+        return measures.measure_angles(pred, gt, self.thresholds)
 
     def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        """Name -> figure over all images; NaN if no pixel counts."""
         empty = sum(not result['pixels'] for result in results)
         print_log(
             f'Angles of the normals of {len(results) - empty} images; '
             f'{empty} images without a valid pixel are left out; {_lost(results)}',
             logger='current',
         )
-        return normal_figures(results, self.thresholds)
+        return measures.normal_figures(results, self.thresholds)

@@ -15,7 +15,7 @@ from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
 from ..registry import VISUALIZERS
-from ..structures.fields import FIELDS, HUMAN_MASK, Field
+from ..structures.fields import FIELDS, HUMAN_MASK
 from ..visualization.colors import spread_palette
 from ..visualization.field_drawers import Scene, draw_field
 from ..visualization.panels import Tile, display_size, font_size, join_row, stack
@@ -77,10 +77,8 @@ class DenseVisualizer(SegLocalVisualizer):
             raise ValueError(
                 f'`min_side` must be above 0 and at most `max_side`, but got {min_side}, {max_side}'
             )
-        self.with_background = with_background
-        self.with_error = with_error
-        self.min_side = min_side
-        self.max_side = max_side
+        self.with_background, self.with_error = with_background, with_error
+        self.min_side, self.max_side = min_side, max_side
 
     def set_dataset_meta(self, *args: Any, **kwargs: Any) -> None:
         """Names and colors of classes; by default none, not Cityscapes'."""
@@ -135,39 +133,22 @@ class DenseVisualizer(SegLocalVisualizer):
         sample = SegDataSample() if data_sample is None else data_sample
         path = sample.metainfo.get('img_path')
         title = Path(path).name if path else 'image'
+        human = displayed_map(sample, HUMAN_MASK.gt_name, size_hw)
+        mask = None if human is None else human[0] > 0
+        meta: Mapping[str, Any] = self.dataset_meta or {}
+        classes: Sequence[str] = meta.get('classes') or ()
         rows = []
         for field in FIELDS.values():
             gt = displayed_map(sample, field.gt_name, size_hw) if draw_gt else None
             pred = displayed_map(sample, field.pred_name, size_hw) if draw_pred else None
             if pred is None and (gt is None or not field.is_target):
                 continue
-            scene = self._scene(sample, image, field, gt, pred)
+            colors: Sequence[Sequence[int]] = meta.get('palette') or ()
+            if field.is_labels and not colors:
+                given = [one for one in (gt, pred) if one is not None]
+                highest = max(int(one[one < field.fill].max(initial=0)) + 1 for one in given)
+                colors = spread_palette(max(highest, len(classes)))
+            opacity = float(self.alpha)
+            scene = Scene(image, mask, gt, classes, colors, opacity, self.with_background)
             rows += draw_field(field, scene, pred, title, with_error=self.with_error)
         return stack(rows or [join_row([Tile(title, image)], font_size(*size_hw))])
-
-    def _scene(
-        self,
-        sample: SegDataSample,
-        image: np.ndarray,
-        field: Field,
-        gt: np.ndarray | None,
-        pred: np.ndarray | None,
-    ) -> Scene:
-        """What the drawings of a field look at."""
-        human = displayed_map(sample, HUMAN_MASK.gt_name, image.shape[:2])
-        meta: Mapping[str, Any] = self.dataset_meta or {}
-        classes: Sequence[str] = meta.get('classes') or ()
-        palette: Sequence[Sequence[int]] = meta.get('palette') or ()
-        if field.is_labels and not palette:
-            given = [one for one in (gt, pred) if one is not None]
-            highest = max(int(one[one < field.fill].max(initial=0)) + 1 for one in given)
-            palette = spread_palette(max(highest, len(classes)))
-        return Scene(
-            image=image,
-            human_mask=None if human is None else human[0] > 0,
-            gt=gt,
-            classes=classes,
-            palette=palette,
-            opacity=float(self.alpha),
-            with_background=self.with_background,
-        )

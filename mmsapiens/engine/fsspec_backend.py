@@ -44,11 +44,9 @@ class FsspecBackend(BaseStorageBackend):
         return question(*url_to_fs(path, **self.options))
 
     def get(self, filepath: str) -> bytes:
-        """A whole file."""
         return self._ask(filepath, lambda store, path: store.cat_file(path))
 
     def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
-        """A whole file as text."""
         return self.get(filepath).decode(encoding)
 
     def get_range(self, filepath: str, offset: int, size: int) -> bytes:
@@ -70,9 +68,9 @@ class FsspecBackend(BaseStorageBackend):
         content = self._ask(filepath, read)
         if len(content) > size:
             raise ValueError(
-                f'{filepath} was read from a server that does not give parts '
-                f'of files: {len(content)} bytes came instead of {size}. Set '
-                '`cache_dir` to a folder on a local disk for whole copies.'
+                f'{filepath} was read from a server that does not give parts of files: '
+                f'{len(content)} bytes came instead of {size}. Set `cache_dir` to a folder on a '
+                'local disk for whole copies.'
             )
         return content
 

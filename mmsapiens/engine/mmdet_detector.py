@@ -17,6 +17,7 @@ from ..checkpoints import get_state_dict, read_checkpoint
 from ..detection.detector import PersonDetector
 from ..structures.results import Image
 from ..zoo import config_path, resolve_checkpoint
+from .build import read_config
 
 CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
 """Under ``configs/``, of the released weights."""
@@ -39,12 +40,7 @@ class MMDetDetector(PersonDetector):
         **thresholds: Any,
     ) -> None:
         super().__init__(weights, **thresholds)
-        cfg = config
-        if not isinstance(cfg, Config):
-            path = Path(cfg).expanduser()
-            if not path.is_file():
-                raise FileNotFoundError(f'the config {path} does not exist')
-            cfg = Config.fromfile(str(path))
+        cfg = config if isinstance(config, Config) else read_config(config)
         steps = cfg.test_dataloader.dataset.pipeline
         with DefaultScope.overwrite_default_scope('mmdet'):
             self.model = _build(cfg, weights).to(device)

@@ -12,15 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..keypoints.keypoint_sets import (
-    GROUPS,
-    common_keypoints,
-    convert_keypoints,
-    converter_mapping,
-    field_indices,
-    get_keypoint_set,
-    keypoint_fields,
-)
+from ..keypoints import keypoint_sets as sets
 
 FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
@@ -139,9 +131,9 @@ def evaluate_oks(
 def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
     """x, y and visibility (K, 3) of an annotation of a COCO style file, by index; a ValueError if
     it is of another vocabulary."""
-    indices = field_indices(vocabulary)
-    points = np.zeros((len(get_keypoint_set(vocabulary)), 3))
-    for key in keypoint_fields(vocabulary):
+    indices = sets.field_indices(vocabulary)
+    points = np.zeros((len(sets.get_keypoint_set(vocabulary)), 3))
+    for key in sets.keypoint_fields(vocabulary):
         ids = indices[key]
         numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
         if numbers.size != 3 * len(ids):
@@ -155,7 +147,8 @@ def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray
 
 def write_keypoints(points: np.ndarray, vocabulary: str) -> dict[str, list[float]]:
     """The inverse of :func:`read_keypoints`: key -> numbers x, y, value of each keypoint."""
-    return {key: points[ids].ravel().tolist() for key, ids in field_indices(vocabulary).items()}
+    indices = sets.field_indices(vocabulary)
+    return {key: points[ids].ravel().tolist() for key, ids in indices.items()}
 
 
 def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) -> list[int]:
@@ -163,16 +156,16 @@ def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) ->
     ``protocol`` 'all' that they have, or 'common114', the :func:`common_keypoints`."""
     if protocol == 'common114':
         side = WHOLEBODY.index(vocabulary)
-        pairs = [pair for part in common_keypoints().values() for pair in part]
+        pairs = [pair for part in sets.common_keypoints().values() for pair in part]
         return sorted(pair[side] for pair in pairs)
-    return [target for _, target in converter_mapping(pred_vocabulary, vocabulary)]
+    return [target for _, target in sets.converter_mapping(pred_vocabulary, vocabulary)]
 
 
 def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, list[int]]:
     """Keypoints of body, foot, face, hands, hand (both in one instance) and wholebody (all)."""
     kept = set(keypoint_ids)
-    described = get_keypoint_set(vocabulary).groups
-    groups = {group: [i for i in described[group] if i in kept] for group in GROUPS}
+    described = sets.get_keypoint_set(vocabulary).groups
+    groups = {group: [i for i in described[group] if i in kept] for group in sets.GROUPS}
     groups['hand'] = groups['left_hand'] + groups['right_hand']
     groups['wholebody'] = list(keypoint_ids)
     return groups
@@ -184,9 +177,9 @@ def convert_by_equal_names(
     """As :func:`convert_keypoints`, but only points of the same name, as the `reference
     <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133 points of COCO-WholeBody get
     a prediction from 308, the others are at (0, 0) with score 0."""
-    points, values = convert_keypoints(keypoints, scores, source, target)
-    known = set(get_keypoint_set(source).keypoint_names)
-    names = get_keypoint_set(target).keypoint_names
+    points, values = sets.convert_keypoints(keypoints, scores, source, target)
+    known = set(sets.get_keypoint_set(source).keypoint_names)
+    names = sets.get_keypoint_set(target).keypoint_names
     others = [index for index, name in enumerate(names) if name not in known]
     points[:, others] = 0
     values[:, others] = 0

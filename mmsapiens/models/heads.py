@@ -29,14 +29,14 @@ class TrunkSiLU(nn.SiLU):
     again, since the norm's output is a view."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """``input * sigmoid(input)``, any shape."""
         return F.silu(input, inplace=not input.requires_grad)
 
 
 def deconv_layers(
-    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
+    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int] | None = None
 ) -> nn.Sequential:
     """Transposed convolutions, each of which doubles height and width."""
+    kernel_sizes = kernel_sizes or [4] * len(out_channels)
     _check_lengths('deconv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, size in zip(out_channels, kernel_sizes):
@@ -54,9 +54,10 @@ def deconv_layers(
 
 
 def conv_layers(
-    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
+    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int] | None = None
 ) -> nn.Sequential:
     """Convolutions that keep height and width."""
+    kernel_sizes = kernel_sizes or [1] * len(out_channels)
     _check_lengths('conv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, size in zip(out_channels, kernel_sizes):
@@ -104,11 +105,9 @@ class UpsamplingHead(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
-        sizes = deconv_kernel_sizes or [4] * len(deconv_out_channels)
-        self.deconv_layers = deconv_layers(in_channels, deconv_out_channels, sizes)
+        self.deconv_layers = deconv_layers(in_channels, deconv_out_channels, deconv_kernel_sizes)
         widths = [in_channels, *deconv_out_channels]
-        sizes = conv_kernel_sizes or [1] * len(conv_out_channels)
-        self.conv_layers = conv_layers(widths[-1], conv_out_channels, sizes)
+        self.conv_layers = conv_layers(widths[-1], conv_out_channels, conv_kernel_sizes)
         widths += conv_out_channels
         self.add_module(self.last, nn.Conv2d(widths[-1], out_channels, 1))
 

@@ -51,7 +51,6 @@ class ReconstructionHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Draw, at every ``interval`` iterations."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         wrapped = runner.model

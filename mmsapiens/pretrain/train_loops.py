@@ -18,7 +18,6 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     """
 
     def run_epoch(self) -> None:
-        """Train what is left of the epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         first = max(0, len(self.dataloader) - self.dataloader.batch_sampler.steps_left)

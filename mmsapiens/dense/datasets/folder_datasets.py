@@ -130,7 +130,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return _FOLDERS.get(key, (f'{name}s', name))
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Suffixes of the files of a folder, given or usual."""
         given = self._given_suffixes.get(key, super().suffixes(key))
         return (given,) if isinstance(given, str) else tuple(given)
 
@@ -142,7 +141,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return fileio.isdir(path, backend_args=self.backend_args)
 
     def _warn(self, found: str, expected: str) -> None:
-        """Say that a test set is not that of the paper."""
         text = f'{type(self).__name__} has {found}, but the paper {expected}'
         warn(f'{text}: figures cannot be compared with its tables.')
 
@@ -175,7 +173,6 @@ class THuman2Dataset(DenseFolderDataset):
         super().__init__(**kwargs)
 
     def folder_groups(self) -> list[Group]:
-        """Folders of each view."""
         return [(self.find_folders(view), dict(view=view)) for view in self.views]
 
     def load_data_list(self) -> list[dict]:
@@ -226,16 +223,10 @@ class Hi4DDataset(DenseFolderDataset):
         found: list[str] = []
         for pair in self.pairs:
             pattern = re.compile(rf'pair0*{pair}(_\d+)?')
-            actions = [
-                f'{folder}/{action}'
-                for folder in folders
-                if pattern.fullmatch(folder)
-                for action in self._folders_in(folder)
-                if any(
-                    self._is_folder(self._join(folder, action, name, str(self.camera)))
-                    for name in self.folder_names(IMAGE_KEY)
-                )
-            ]
+            parts = [folder for folder in folders if pattern.fullmatch(folder)]
+            places = [f'{part}/{action}' for part in parts for action in self._folders_in(part)]
+            names = [(name, str(self.camera)) for name in self.folder_names(IMAGE_KEY)]
+            actions = [p for p in places if any(self._is_folder(self._join(p, *n)) for n in names)]
             if not actions:
                 raise FileNotFoundError(
                     f'Hi4DDataset: pair {pair} has no images of camera {self.camera} in '
@@ -245,13 +236,10 @@ class Hi4DDataset(DenseFolderDataset):
         return found
 
     def folder_groups(self) -> list[Group]:
-        """Folders of each action."""
+        found = [(name, self.find_folders(name)) for name in self.sequences()]
         return [
-            (
-                {key: f'{path}/{self.camera}' for key, path in self.find_folders(name).items()},
-                dict(sequence=name),
-            )
-            for name in self.sequences()
+            ({key: f'{path}/{self.camera}' for key, path in folders.items()}, dict(sequence=name))
+            for name, folders in found
         ]
 
     def load_data_list(self) -> list[dict]:
@@ -262,8 +250,7 @@ class Hi4DDataset(DenseFolderDataset):
         return samples
 
     def _folders_in(self, *names: str) -> list[str]:
-        folder = self._join(*names)
+        folder, args = self._join(*names), self.backend_args
         if not self._is_folder(folder):
             return []
-        found = fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
-        return sorted(found)
+        return sorted(fileio.list_dir_or_file(folder, list_file=False, backend_args=args))

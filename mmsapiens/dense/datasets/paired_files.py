@@ -53,9 +53,10 @@ def list_files(
     if not fileio.isdir(folder, backend_args=backend_args):
         raise FileNotFoundError(f'there is no folder {folder}')
     files: dict[str, list[str]] = {}
-    for path in sorted(
-        fileio.list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args)
-    ):
+    found = fileio.list_dir_or_file(
+        folder, list_dir=False, recursive=True, backend_args=backend_args
+    )
+    for path in sorted(found):
         name, suffix = os.path.splitext(path)
         if suffix.lower() in suffixes:
             full = fileio.join_path(folder, path, backend_args=backend_args)
@@ -221,7 +222,6 @@ class PairedFilesDataset(BadSamplePolicy):
         return IMAGE_SUFFIXES if key == IMAGE_KEY else MAP_SUFFIXES
 
     def load_data_list(self) -> list[dict]:
-        """List the samples, sorted."""
         groups = self.folder_groups()
         self.label_colors = self.find_colors()
         samples: list[dict] = []
@@ -270,7 +270,6 @@ class PairedFilesDataset(BadSamplePolicy):
         return info
 
     def _names(self) -> list[str] | None:
-        """Names in ``ann_file``; None without one."""
         if not self.ann_file:
             return None
         if not fileio.isfile(self.ann_file, backend_args=self.backend_args):
@@ -281,7 +280,6 @@ class PairedFilesDataset(BadSamplePolicy):
     def _report(
         self, unpaired: Sequence[tuple[str, str, str]], groups: Sequence[Group], number: int
     ) -> None:
-        """Complain about what was left out, or log it."""
         places = ', '.join(path for folders, _ in groups[:2] for path in folders.values())
         first = shorten([f'{path} ({message})' for _, path, message in unpaired])
         text = (

@@ -75,20 +75,15 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
 
     def get_data_info(self, idx: int) -> dict:
         """A sample, with the keys that stock loading needs."""
-        info = super().get_data_info(idx)
-        info.update(
-            label_map=self.label_map, reduce_zero_label=self.reduce_zero_label, seg_fields=[]
-        )
-        if self.label_table is not None:
-            info['label_table'] = self.label_table
-        return info
+        stock = dict(label_map=self.label_map, reduce_zero_label=self.reduce_zero_label)
+        table = {} if self.label_table is None else dict(label_table=self.label_table)
+        return {**super().get_data_info(idx), **stock, **table, 'seg_fields': []}
 
     def stored_classes(self) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
         """Those of the files, before they are converted."""
         return self.stored.classes, self.stored.palette
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Those of the stock arguments."""
         given = self.img_suffix if key == IMAGE_KEY else self.seg_map_suffix
         return (given,) if isinstance(given, str) else tuple(given)
 
@@ -117,14 +112,10 @@ class BodyParts28Dataset(ParsingDataset):
         data_prefix: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        root = PurePosixPath(split)
-        super().__init__(
-            stored='goliath34' if raw_34 else 'goliath28',
-            vocabulary='goliath28',
-            data_prefix=data_prefix
-            or dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels')),
-            **kwargs,
-        )
+        root, stored = PurePosixPath(split), 'goliath34' if raw_34 else 'goliath28'
+        folders = dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels'))
+        kwargs['data_prefix'] = data_prefix or folders
+        super().__init__(stored=stored, vocabulary='goliath28', **kwargs)
 
 
 class _ReleasedDataset(ParsingDataset):
@@ -143,13 +134,9 @@ class _ReleasedDataset(ParsingDataset):
     ) -> None:
         if split not in self.FOLDERS:
             raise ValueError(f'`split` must be one of {list(self.FOLDERS)}, but got {split!r}')
-        images, labels = self.FOLDERS[split]
-        super().__init__(
-            stored=self.STORED,
-            vocabulary=vocabulary or self.STORED,
-            data_prefix=data_prefix or dict(img_path=images, seg_map_path=labels),
-            **kwargs,
-        )
+        folders = dict(zip(('img_path', 'seg_map_path'), self.FOLDERS[split]))
+        kwargs['data_prefix'] = data_prefix or folders
+        super().__init__(stored=self.STORED, vocabulary=vocabulary or self.STORED, **kwargs)
 
 
 @DATASETS.register_module()

@@ -175,10 +175,9 @@ def validate_dataset(
     faults += _find_duplicates(samples, [digest for _, digest, _ in reports])
     if checks.class_set is not None and reports:
         seen: set[int] = set().union(*(labels for _, _, labels in reports))
+        text = f'in none of {len(reports)} label files'
         faults += [
-            DenseFault(
-                'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'
-            )
+            DenseFault('absent_class', f'class {index}, {name}', text)
             for index, name in enumerate(checks.class_set.classes)
             if index not in seen
         ]
@@ -191,8 +190,7 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
         groups = dataset.folder_groups()
         dataset.label_colors = dataset.find_colors()
     except (FileNotFoundError, ValueError) as error:
-        is_absent = isinstance(error, FileNotFoundError)
-        kind = 'missing_folder' if is_absent else 'several_files'
+        kind = 'missing_folder' if isinstance(error, FileNotFoundError) else 'several_files'
         return [DenseFault(kind, str(dataset.data_root), str(error))], []
     faults: list[DenseFault] = []
     samples: list[Sample] = []
@@ -225,23 +223,16 @@ def check_sample(sample: Sample, checks: MapChecks) -> tuple[list[DenseFault], s
         if path is None:
             continue
         try:
-            array = read_map(
-                path,
-                row.name,
-                missing=sample.get('missing_depth', ()),
-                layer=checks.layer,
-                colors=sample.get('label_colors'),
-            )
+            colors, missing = sample.get('label_colors'), sample.get('missing_depth', ())
+            array = read_map(path, row.name, missing=missing, layer=checks.layer, colors=colors)
             keep_known(path, array.copy(), row)
             maps[row.name] = array
         except BadSampleError as error:
             faults.append(DenseFault(error.kind or 'damaged_map', path, str(error)))
             continue
         if size_hw is not None and array.shape[:2] != size_hw:
-            height, width = array.shape[:2]
-            text = (
-                f'it is {width} wide and {height} high, but its image {size_hw[1]} and {size_hw[0]}'
-            )
+            (height, width), (image_h, image_w) = array.shape[:2], size_hw
+            text = f'it is {width} wide and {height} high, but its image {image_w} and {image_h}'
             faults.append(DenseFault('size_differs', path, text))
     for name in maps:
         path = sample[FIELDS[name].path_key]

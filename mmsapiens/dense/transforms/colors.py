@@ -112,12 +112,8 @@ class RandomBackground(BaseTransform):
         with_ignored: bool = False,
         backend_args: dict | None = None,
     ) -> None:
-        self.folder = folder
-        self.prob = check_prob(prob)
-        self.harmonize = harmonize
-        self.use_8bit = use_8bit
-        self.with_ignored = with_ignored
-        self.backend_args = backend_args
+        self.folder, self.prob, self.backend_args = folder, check_prob(prob), backend_args
+        self.harmonize, self.use_8bit, self.with_ignored = harmonize, use_8bit, with_ignored
         self.paths = list_images(folder, backend_args) if self.prob else []
         self._load = LoadCheckedImage(backend_args=backend_args)
 
@@ -175,13 +171,11 @@ class TableDistortion(PhotoMetricDistortion):
     """
 
     def convert(self, img: np.ndarray, alpha: float = 1, beta: float = 0) -> np.ndarray:
-        """Scale by ``alpha`` and shift by ``beta``, an image (H, W, 3) or a table."""
         if img.dtype != np.uint8 or img.ndim == 1:
             return super().convert(img, alpha, beta)
         return cv2.LUT(img, super().convert(IDENTITY, alpha, beta))
 
     def saturation(self, img: np.ndarray) -> np.ndarray:
-        """Change the saturation, or not, of a BGR image (H, W, 3)."""
         if img.dtype != np.uint8:
             return super().saturation(img)
         if not random.randint(2):
@@ -190,7 +184,6 @@ class TableDistortion(PhotoMetricDistortion):
         return change_hsv(img, saturation=self.convert(IDENTITY, factor))
 
     def hue(self, img: np.ndarray) -> np.ndarray:
-        """Turn the hues, or not, of a BGR image (H, W, 3)."""
         if img.dtype != np.uint8:
             return super().hue(img)
         if not random.randint(2):

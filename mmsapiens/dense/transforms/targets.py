@@ -99,10 +99,7 @@ class LoadDenseTarget(BaseTransform):
         self.normal_frame = normal_frame if is_normal else None
         self.table = None if label_map is None else label_table(label_map)
         self.num_classes = num_classes
-        self.scale = scale
-        self.offset = offset
-        self.missing = missing
-        self.layer = layer
+        self.scale, self.offset, self.missing, self.layer = scale, offset, missing, layer
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -115,16 +112,11 @@ class LoadDenseTarget(BaseTransform):
                 f'must list the files, as DenseFolderDataset with {field.name!r} in `fields`.'
             )
         path = results[field.path_key]
-        array = read_map(
-            path,
-            field.name,
-            scale=self.scale,
-            offset=self.offset,
-            missing=results.get('missing_depth', ()) if self.missing is None else self.missing,
-            layer=self.layer,
-            colors=results.get('label_colors'),
-            content=self._fetch(path),
-        )
+        missing = results.get('missing_depth', ()) if self.missing is None else self.missing
+        colors, content = results.get('label_colors'), self._fetch(path)
+        options: dict[str, Any] = dict(scale=self.scale, offset=self.offset, layer=self.layer)
+        options.update(missing=missing, colors=colors, content=content)
+        array = read_map(path, field.name, **options)
         self._check_size(path, array, results)
         if field.is_labels:
             array = self._convert_labels(array, results)

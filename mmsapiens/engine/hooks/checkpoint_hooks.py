@@ -42,15 +42,12 @@ class AtomicLocalBackend(LocalBackend):
     """The local disk for ``backend_args``, as 'atomic'; a killed process leaves no file."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file."""
         atomic_write(obj, filepath)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write a file of text."""
         atomic_write(obj.encode(encoding), filepath)
 
     def rmtree(self, dir_path: str | Path) -> None:
-        """Remove a folder."""
         remove_path(Path(dir_path))
 
 
@@ -137,7 +134,6 @@ class CheckpointGuardHook(Hook):
                     raise ValueError(f'`init_cfg` of {where}: {path}: {error}') from None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Let the checkpoint say what it holds."""
         add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -209,13 +205,11 @@ class SafeCheckpointHook(CheckpointHook):
             self.lock = lock_folder(runner.work_dir, is_singleton=True)
 
     def after_run(self, runner: Runner) -> None:
-        """Release the folder."""
         if self.lock is not None:
             self.lock.release()
             self.lock = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Let the checkpoint say what it holds."""
         add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -41,17 +41,14 @@ class DataCheckHook(Hook):
         raise NotImplementedError
 
     def before_train(self, runner: Runner) -> None:
-        """Check the training set and, if there is one, the validation set."""
         self._check_once(runner, 'train')
         if runner.val_loop is not None:
             self._check_once(runner, 'val')
 
     def before_val(self, runner: Runner) -> None:
-        """Check the validation set unless that has been done."""
         self._check_once(runner, 'val')
 
     def before_test(self, runner: Runner) -> None:
-        """Check the test set."""
         self._check_once(runner, 'test')
 
     def _check_once(self, runner: Runner, mode: str) -> None:
@@ -81,7 +78,6 @@ class ResumeDataHook(Hook):
         self.loaded: dict[str, Any] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Check the data loader."""
         sampler = runner.train_loop.dataloader.batch_sampler
         if not hasattr(sampler, 'state_after'):
             raise TypeError(
@@ -91,7 +87,6 @@ class ResumeDataHook(Hook):
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the state, if the run is resumed."""
         if not runner._resume:
             return
         if KEY not in checkpoint:
@@ -102,7 +97,6 @@ class ResumeDataHook(Hook):
         self.loaded = checkpoint[KEY]
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the sampler where to start."""
         sampler = runner.train_loop.dataloader.batch_sampler.sampler
         if self.loaded is not None:
             sampler.load_state_dict(self.loaded)
@@ -115,14 +109,12 @@ class ResumeDataHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Count the step."""
         epoch = runner.train_loop.dataloader.batch_sampler.sampler.epoch
         if epoch != self.epoch:
             self.epoch, self.steps = epoch, 0
         self.steps += 1
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save the state."""
         checkpoint[KEY] = runner.train_loop.dataloader.batch_sampler.state_after(self.steps)
 
 
@@ -137,9 +129,8 @@ class StepSeedHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed all generators."""
-        source = np.random.SeedSequence([abs(int(runner.seed or 0)), get_rank(), runner.iter])
-        words = source.generate_state(4)
+        parts = [abs(int(runner.seed or 0)), get_rank(), runner.iter]
+        words = np.random.SeedSequence(parts).generate_state(4)
         random.seed(int(words[0]))
         np.random.seed(int(words[1]))
         torch.manual_seed((int(words[2]) << 31) | (int(words[3]) >> 1))

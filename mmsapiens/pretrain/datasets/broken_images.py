@@ -105,7 +105,6 @@ class BrokenImagesHook(Hook):
         self.reported = 0
 
     def before_run(self, runner: Runner) -> None:
-        """Choose the file for names."""
         images = runner.train_loop.dataloader.dataset.broken
         if images.path is None:
             images.write_to(runner.work_dir)
@@ -113,12 +112,10 @@ class BrokenImagesHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Look every ``interval`` steps."""
         if self.every_n_train_iters(runner, self.interval):
             self.after_train(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Look, and report what is new."""
         images = runner.train_loop.dataloader.dataset.broken
         if images.broken > self.reported:
             self.reported = images.broken

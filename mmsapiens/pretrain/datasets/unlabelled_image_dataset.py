@@ -132,7 +132,6 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __len__(self) -> int:
-        """Number of images."""
         return self.source_size if self._chosen is None else len(self._chosen)
 
     @force_full_init
@@ -243,7 +242,6 @@ class HumanImageDataset(UnlabelledImageDataset):
         super().__init__(**kwargs)
 
     def open_source(self) -> int:
-        """List the images."""
         self.tables: list[tuple[str, NameTable]] = []
         if self.lists:
             root = self.roots[0]
@@ -267,14 +265,12 @@ class HumanImageDataset(UnlabelledImageDataset):
         return total
 
     def get_name(self, number: int) -> str:
-        """Path of an image."""
         which = int(np.searchsorted(self.table_ends, number, side='right'))
         root, table = self.tables[which]
         name = table[number - int(self.table_ends[which]) + len(table)]
         return os.path.join(root, name)
 
     def read(self, number: int) -> bytes:
-        """File of an image."""
         path = self.get_name(number)
         try:
             return fileio.get(path, backend_args=self.backend_args)

@@ -141,7 +141,6 @@ class ResumableSampler(Sampler):
             yield from self.indices(start, min(start + CHUNK, self.min_len))
 
     def __len__(self) -> int:
-        """Samples of a process in a whole epoch."""
         return self.total // self.world_size
 
     def set_epoch(self, epoch: int) -> None:
@@ -214,7 +213,6 @@ class ResumableBatchSampler(BatchSampler):
         return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
 
     def __len__(self) -> int:
-        """Steps of a whole epoch."""
         return self._steps(len(self.sampler))
 
     @property
