@@ -105,7 +105,8 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
         weights, classes = self.class_weight, pred.shape[1]
         if weights is not None and len(weights) != classes:
             raise ValueError(
-                f'`class_weight` must have {classes} entries, one a class, but got {len(weights)}'
+                f'`class_weight` must have one entry for each of the {classes} classes, '
+                f'but got {len(weights)}'
             )
         return self.loss_weight * all_pixel_cross_entropy_loss(
             pred, target, weights, divisor=self.divisor, ignore_index=ignore_index
