@@ -1,7 +1,5 @@
 """Files of ``torch.save``, read without running code."""
 
-from __future__ import annotations
-
 import argparse
 import pickle
 import zipfile
@@ -47,12 +45,11 @@ def _buffer_method(owner: Any, name: str) -> Callable:
 
 
 def allow_training_checkpoints(history_buffer: type | None = None) -> None:
-    """Let ``torch.load(weights_only=True)`` read what MMEngine saves.
+    """Let ``torch.load(weights_only=True)`` read what MMEngine saves, numpy arrays and the
+    ``HistoryBuffer`` of a training, and the arguments, paths and dates of other trainers.
 
-    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run, and what
-    other trainers keep beside weights: their arguments, paths and dates, which are only data. A
-    HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
-    knows this one class, so no file can reach anything else.
+    A HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function
+    that knows this one class.
     """
     global _buffer
     if _buffer and history_buffer in (None, _buffer):

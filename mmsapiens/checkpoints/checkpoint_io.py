@@ -1,10 +1,7 @@
-"""Reading and writing checkpoints of every format.
+"""Reading and writing checkpoints of every format, told by content, never by name.
 
-A format is told by content, never by name: the released ``.pt2`` files, for one, are of two. No
-code from a file is run unless its user says that it may.
+No code from a file is run unless its user says that it may.
 """
-
-from __future__ import annotations
 
 import json
 import os

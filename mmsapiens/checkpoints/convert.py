@@ -1,7 +1,5 @@
 """Converting released checkpoints from file to file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,10 +1,6 @@
-"""Heads in weights, which are the same for every family: their names, and whether they fit.
-
-A file of one task has ``head.*`` (poses) or ``decode_head.*``; that of a model with several has
-``heads.TASK.*``.
+"""Heads in weights, the same for every family: ``head.*`` (poses) or ``decode_head.*`` in a file of
+one task, ``heads.TASK.*`` in one of several.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Loading a checkpoint into a model, with a report."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -185,10 +183,8 @@ def _warn_of_differences(model: nn.Module, encoder: Any, info: CheckpointInfo) -
 
 @contextmanager
 def without_parameter_memory() -> Iterator[None]:
-    """Parameters of modules built inside are on the meta device.
-
-    Their initialization costs nothing. Buffers, and everything that is built in other threads, are
-    not touched.
+    """Parameters of modules built inside, in this thread, are on the meta device, so that their
+    initialization costs nothing; buffers are not touched.
     """
     thread = threading.get_ident()
 
@@ -234,9 +230,8 @@ def fill(
     prefix: str = '',
     dtype: torch.dtype | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Load checked weights into a model; no parameter may be left without memory.
-
-    ``prefix`` is what the names of the encoder start with. Returns missing and unexpected keys.
+    """Load checked weights into a model whose encoder has names with ``prefix``; no parameter may
+    be left without memory. Returns missing and unexpected keys.
     """
     check_stated_encoder(encoder, info.own)
     fit_encoder(encoder, weights, prefix)

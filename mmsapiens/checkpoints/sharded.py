@@ -1,11 +1,8 @@
 """Checkpoints in shards: a folder that every process writes a part of.
 
-The format is that of ``torch.distributed.checkpoint``: tensors in ``__<rank>_<n>.distcp``, where
-each lies in ``.metadata``. Only tensors are stored in this way; all that is small is in
-``training.pth``. No code from a folder is run.
+Tensors are as in ``torch.distributed.checkpoint``; all that is small is in ``training.pth``. No
+code from a folder is run.
 """
-
-from __future__ import annotations
 
 import pickle
 import warnings
@@ -110,10 +107,8 @@ def write_sharded(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str
 
 
 def load_tensors(folder: str | Path, tensors: Mapping[str, Tensor], alone: bool = False) -> None:
-    """Fill tensors, in place, from a checkpoint of any number of processes.
-
-    ``alone`` is for one process that reads by itself. A tensor that is missing, or of another
-    shape, is a ValueError.
+    """Fill tensors, in place, from a checkpoint of any number of processes; ``alone`` if one reads
+    by itself. One that is missing, or of another shape, is a ValueError.
     """
     stored = read_index(Path(folder)).state_dict_metadata
     for name, tensor in tensors.items():

@@ -1,7 +1,5 @@
 """The config that a training of MMEngine leaves in its checkpoints, read without running code."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping
@@ -14,9 +12,8 @@ _CALLS = {'dict': dict, 'list': list, 'tuple': tuple, 'set': set, 'float': float
 
 
 def stored_config(meta: Any) -> dict[str, Any] | None:
-    """The config under ``meta['cfg']`` as plain dicts and lists; None if there is none.
-
-    What is no literal is left out.
+    """The config under ``meta['cfg']`` as plain dicts and lists, without what is no literal, or
+    None.
     """
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str):
@@ -36,9 +33,8 @@ def stored_config(meta: Any) -> dict[str, Any] | None:
 
 
 def with_registered_types(value: Any) -> Any:
-    """A config in which each ``type`` is the name of a registered class, ``scope.Name``.
-
-    Any other is a ValueError: MMEngine would import and call whatever it names.
+    """A config in which each ``type`` is the name of a registered class, ``scope.Name``; any other
+    is a ValueError, as MMEngine would import and call whatever it names.
     """
     if isinstance(value, (list, tuple)):
         return type(value)(map(with_registered_types, value))

@@ -1,7 +1,5 @@
 """``mmsapiens download``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click
@@ -57,9 +55,8 @@ def _wanted(task: str, size: str, file_format: str) -> list[Release]:
     """The releases that are asked for."""
     if ALL not in (task, size):
         return [find_release(task, size, file_format)]
-    found = [row for row in releases() if row.format == file_format]
-    found = [row for row in found if task in (ALL, row.task) and size in (ALL, row.size)]
-    if not found:
+    found = [row for row in releases() if task in (ALL, row.task) and size in (ALL, row.size)]
+    if not (found := [row for row in found if row.format == file_format]):
         asked = f'task={task!r}, size={size!r}, format={file_format!r}'
         raise KeyError(f'no release for {asked}; see `mmsapiens list`')
     return found

@@ -1,7 +1,5 @@
 """``mmsapiens features``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -120,8 +120,7 @@ def run_and_report(
 
 @contextmanager
 def warnings_only() -> Iterator[None]:
-    """Only warnings of loggers, and no Python warnings: hosts log what they build, and warn about
-    each other."""
+    """Only warnings of loggers: hosts log what they build, and warn about each other."""
     level = logging.root.manager.disable
     logging.disable(logging.INFO)
     with warnings.catch_warnings():
@@ -197,9 +196,8 @@ def _echo_summary(summary: RunSummary) -> None:
     if summary.done and summary.seconds:
         rate = f', {summary.done / summary.seconds:.2f} a second'
     click.echo(
-        f'{summary.done} images and frames done in '
-        f'{summary.seconds:.1f} s{rate}; {summary.skipped} inputs were done '
-        f'before; {len(summary.failed)} failed; {summary.people} people'
+        f'{summary.done} images and frames done in {summary.seconds:.1f} s{rate}; {summary.skipped}'
+        f' inputs were done before; {len(summary.failed)} failed; {summary.people} people'
     )
     for one in summary.failed[:SHOWN]:
         click.echo(f'  failed: {one.source}: {one.reason}')

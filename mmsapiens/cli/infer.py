@@ -1,7 +1,5 @@
 """``mmsapiens infer``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,16 +18,13 @@ ALL_TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
 
 def split(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str] | None:
     """Callback of options with words between commas."""
-    if text is None:
-        return None
-    return [word.strip() for word in text.split(',') if word.strip()]
+    return None if text is None else [w.strip() for w in text.split(',') if w.strip()]
 
 
 def outputs(context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
     """Callback of ``--outputs``."""
     words = split(context, parameter, text)
-    unknown = [word for word in words or () if word not in OUTPUTS]
-    if unknown or words == []:
+    if words == [] or set(words or ()) - set(OUTPUTS):
         allowed = ', '.join(OUTPUTS)
         raise click.BadParameter(f'must be some of {allowed}, but got {text!r}', context, parameter)
     return words

@@ -3,8 +3,6 @@
 Shapes: N boxes, H W height and width of an image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
@@ -117,9 +115,8 @@ class TorchvisionDetector(PersonDetector):
             try:
                 self.model.load_state_dict(get_state_dict(read_checkpoint(weights)))
             except RuntimeError as error:
-                raise ValueError(
-                    f'the weights {weights} are not those of {model}: {error}'
-                ) from None
+                text = f'the weights {weights} are not those of {model}: {error}'
+                raise ValueError(text) from None
         self.model.to(device).eval().requires_grad_(False)
 
     @cached_property
@@ -153,9 +150,8 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPe
         weights, args['model'] = None, weights
     model = args.pop('model', None) or _choose(weights, args.get('config'))
     if model not in (RTMDET, *TORCHVISION):
-        raise ValueError(
-            f'`model` of the detector must be one of {[RTMDET, *TORCHVISION]}, but got {model!r}'
-        )
+        known = [RTMDET, *TORCHVISION]
+        raise ValueError(f'`model` of the detector must be one of {known}, but got {model!r}')
     if model == RTMDET and find_spec('mmdet') is None:
         raise ImportError(
             f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`; {TORCHVISION[0]!r} '
@@ -187,10 +183,7 @@ def _choose(weights: str | Path | None, config: Any) -> str:
 
 
 def fetch_weights(model: str, url: str | None = None) -> Path:
-    """The released weights of a detector of torchvision, downloaded if they have to be.
-
-    The name of the file has the first digits of its SHA-256, which are checked.
-    """
+    """Released weights of torchvision, downloaded if need be; their name begins their SHA-256."""
     url = url or get_model_weights(model).DEFAULT.url
     path = cache_dir() / 'detector' / url.rpartition('/')[2]
     if path.is_file():
@@ -203,10 +196,8 @@ def fetch_weights(model: str, url: str | None = None) -> Path:
             return path
         except (OSError, RuntimeError) as error:  # the second is of another hash
             reason = str(error)
-    raise DownloadError(
-        f'the weights of the person detector cannot be fetched from {url} ({reason}): copy the '
-        f'file to {path.parent}'
-    )
+    text = f'the weights of the person detector cannot be fetched from {url} ({reason})'
+    raise DownloadError(f'{text}: copy the file to {path.parent}')
 
 
 def clipped_people(boxes: ArrayLike, scores: ArrayLike, size_hw: tuple[int, int]) -> People:

@@ -1,7 +1,5 @@
 """Batches on a GPU beside each other."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ Shapes: B batch, D width of the encoder, L tokens, h w rows and columns of patch
 width of the input.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -45,10 +43,8 @@ KINDS = ('dense', 'mean', 'cls')
 
 @dataclass
 class FrameFeatures(ImageResult):
-    """Features of an image, float32, after the final norm.
-
-    They are 'dense' (D, h, w); 'mean' of all patches (D,); and, if the encoder has a class token,
-    'cls' (D,).
+    """Features of an image, float32, after the final norm: 'dense' (D, h, w), 'mean' of all patches
+    (D,), and 'cls' (D,) if the encoder has a class token.
     """
 
     features: dict[str, NDArray] = field(default_factory=dict)
@@ -225,15 +221,7 @@ class FeatureExtractor:
     def stream(
         self, inputs: Any, *, read: ReadOptions | None = None
     ) -> Generator[FrameFeatures | ReadFailure, None, None]:
-        """Features, one image after the other.
-
-        Args:
-            inputs (Any): As in the inferencer.
-            read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
-
-        Yields:
-            FrameFeatures | ReadFailure: In the order of the inputs.
-        """
+        """Features, one image after the other; arguments are as in ``SapiensInferencer.stream``."""
         return self._results(open_source(inputs, read).items())
 
     def run(
@@ -252,16 +240,12 @@ class FeatureExtractor:
         Args:
             inputs (Any): As in :meth:`stream`.
             out (str | Path): Folder; ``dense/NAME.npy`` and the like.
-            kinds (Sequence[str]): Some of :data:`KINDS`. Defaults to ('dense',).
+            kinds (Sequence[str]): Some of :data:`KINDS`, or a KeyError. Defaults to ('dense',).
             read (ReadOptions, optional): As in :meth:`stream`.
             overwrite (bool): Whether to replace features of other weights or options. Defaults to
                 False.
             on_start (Callable, optional): Told the number of images, None if that is unknown.
-                Defaults to None.
-            on_item (Callable, optional): Told each result once it is written. Defaults to None.
-
-        Raises:
-            KeyError: If a kind is unknown, or the encoder does not have it.
+            on_item (Callable, optional): Told each result once it is written.
         """
         self._check_kinds(kinds)
         source = open_source(inputs, read, exclude=Path(out))

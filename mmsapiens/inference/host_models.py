@@ -1,14 +1,9 @@
-"""Networks from a host's config and its weights.
+"""Networks from a host's config and its weights; the only module of inference that knows hosts.
 
-The only module of inference that knows hosts: the adapters build what a config says, and from it
-come the networks, the input rule, and the keypoint or class set of the dataset. What this package
-can do itself becomes a :class:`SapiensModel`; anything else runs as in the host,
-:class:`HostNetwork`.
-
-Shapes: B batch, K keypoints, C channels, H W height and width of the image, h w those of a map.
+What this package can do itself becomes a :class:`SapiensModel`; anything else runs as in the host,
+:class:`HostNetwork`. Shapes: B batch, K keypoints, C channels, H W height and width of the image, h
+w those of a map.
 """
-
-from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,19 +49,11 @@ _LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 def network_of_config(
     task: str, config: Any, weights: str | Path | None, options: Options
 ) -> TaskNetwork:
-    """The network of a config, in evaluation mode.
+    """The network of a config, in evaluation mode: a top-down pose estimator of MMPose or a
+    segmentor of MMSegmentation, :class:`mmsapiens.dense.DenseEstimator` included.
 
-    Args:
-        task (str): Name for results.
-        config (str | Path | Config | Mapping): With a top-down pose estimator of MMPose or a
-            segmentor of MMSegmentation, :class:`mmsapiens.dense.DenseEstimator` included.
-        weights (str | Path, optional): A checkpoint; None leaves the weights random.
-        options (Options): How it runs.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ImportError: If the host, or a module of the config, is not installed.
-        ValueError: If the config is of neither kind, or the weights do not fit.
+    Without ``weights`` they are random. A config of another kind, and weights that do not fit, are
+    a ValueError, a host or module of the config that is not installed an ImportError.
     """
     cfg = read_config(config) if isinstance(config, (str, Path)) else Config(dict(config))
     part = PARTS.get(cfg.get('default_scope'))
@@ -191,10 +178,7 @@ def _count(values: Any) -> int:
 
 
 def _test_steps(task: str, cfg: Config, part: str) -> Sequence[Mapping[str, Any]]:
-    """The steps of the test pipeline after the image, or what training says of them.
-
-    Ground truth is not loaded either: there is none.
-    """
+    """The steps of the test pipeline after the image and without ground truth, or training's."""
     pipelines = [_dataset(cfg, name).get('pipeline') for name in _LOADERS]
     pipelines.insert(0 if part == 'dense' else 1, cfg.get('test_pipeline'))
     *found, trained = (
@@ -245,14 +229,8 @@ class _HalfBackbone(nn.Module):
 
 
 class HostNetwork(TaskNetwork):
-    """A model of a host with its own test pipeline and test step.
-
-    Args:
-        row (Task): What it predicts.
-        model (nn.Module): With weights.
-        steps (Sequence[Mapping]): Of the pipeline, without the loading of the image.
-        scope (str): Of the host.
-        options (Options): How it runs; a half ``dtype`` is that of the backbone.
+    """A model of a host with its own test pipeline, without the loading of the image, and test
+    step. A half ``dtype`` is that of the backbone.
     """
 
     def __init__(
@@ -331,9 +309,8 @@ class HostNetwork(TaskNetwork):
 
 
 class HostPoseHead(nn.Module):
-    """A head of MMPose with heatmaps, decoded by its own codec.
-
-    Models without UDP want ``shift_heatmap``: mirrored heatmaps shifted by a pixel.
+    """A head of MMPose with heatmaps, decoded by its own codec; models without UDP want
+    ``shift_heatmap``, mirrored heatmaps shifted by a pixel.
     """
 
     def __init__(self, head: nn.Module, shift_heatmap: bool) -> None:

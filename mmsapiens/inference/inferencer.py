@@ -3,8 +3,6 @@
 Shapes: N people, H W height and width of an image.
 """
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -45,17 +43,11 @@ from .write_run import Item, RunSummary, WriteOptions, write_results
 class SapiensInferencer:
     """Pose, body parts, depth and normals of people, in the tasks' networks.
 
-    Three ways to use it:
+    - ``for result in inferencer.stream(inputs)``: a :class:`ImageResult` for each image;
+    - ``inferencer.run(inputs, folder)``: files, which a second run does not make again;
+    - ``for answer in inferencer(inputs)``: dictionaries as MMPose's inferencers give them.
 
-    - ``for result in inferencer.stream(inputs)``: a :class:`ImageResult` for
-      each image, as soon as it is there;
-    - ``inferencer.run(inputs, folder)``: files, which a second run does not
-      make again;
-    - ``for answer in inferencer(inputs)``: dictionaries with 'predictions'
-      and 'visualization', as MMPose's inferencers give them.
-
-    Images are read, prepared, seen by the networks and finished at the same time, with a fixed
-    number of them in memory however many there are.
+    A fixed number of images is in memory, at work at the same time, however many there are.
 
     Args:
         model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
@@ -72,7 +64,6 @@ class SapiensInferencer:
             which are downloaded.
         configs (Mapping | str | Path, optional): Task -> config, or the config of the only task,
             for models of one's own whose checkpoints do not carry it; such a task needs weights.
-            Defaults to None.
         detector (Mapping | PersonDetector | str | Path, optional): Finds people with
             ``people='detect'``: one that is there, its checkpoint, or arguments of
             :class:`PersonDetector`. Defaults to None, the released one.
@@ -80,8 +71,7 @@ class SapiensInferencer:
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         flip_test (bool, optional): Whether to average with the output for the mirrored image.
             Defaults to None, as the configs say: pose does, the other tasks do not.
-        compile (bool): Whether to compile the backbones, which takes a minute each. Defaults to
-            False.
+        compile (bool): Whether to compile the backbones, a minute each. Defaults to False.
         mode (str): 'default', or 'lite' for the numbers of the reference's small demos; see
             ``docs/inference.md``. Defaults to 'default'.
         random_weights (bool): Whether tasks and detector without weights of the caller's get random
@@ -190,9 +180,7 @@ class SapiensInferencer:
         strict: bool = False,
         read: ReadOptions | None = None,
     ) -> Generator[Item, None, None]:
-        """Results, one image after the other.
-
-        Closing the generator, or an error in its consumer, stops everything.
+        """Results, one image after the other; closing the generator stops everything.
 
         Args:
             inputs (Any): As :func:`mmsapiens.io.sources.open_source` takes them: paths,
@@ -206,8 +194,7 @@ class SapiensInferencer:
                 as in the reference's demos. Defaults to 'none'.
             track (bool): Whether people keep their numbers through a video. Defaults to False.
             smooth (bool | Mapping): Whether to smooth keypoints of a video, with arguments of
-                :class:`mmsapiens.inference.temporal.OneEuroSmoother`; this tracks as well.
-                Defaults to False.
+                :class:`mmsapiens.inference.temporal.OneEuroSmoother`, and track. Defaults to False.
             strict (bool): Whether an image that cannot be read is an error. Defaults to False.
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
@@ -250,11 +237,7 @@ class SapiensInferencer:
             write (WriteOptions, optional): What is written. Defaults to None, keypoints, maps,
                 overlays and panels.
             on_start (Callable, optional): Told the number of images, None if that is unknown.
-                Defaults to None.
-            on_item (Callable, optional): Told each result once it is written. Defaults to None.
-
-        Returns:
-            RunSummary: What was done.
+            on_item (Callable, optional): Told each result once it is written.
 
         Raises:
             FrameError: With the image's name, if something went wrong.
@@ -298,17 +281,14 @@ class SapiensInferencer:
         threshold: float = 0.3,
         **kwargs: Any,
     ) -> Iterator[dict[str, list]]:
-        """Answers in the shape of MMPose's inferencers.
-
-        As there, nothing happens before the first answer is asked for.
+        """Answers in the shape of MMPose's inferencers; as there, none before it is asked for.
 
         Args:
             inputs (Any): As in :meth:`stream`.
             out (str | Path, optional): Writes files there as well, as :meth:`run` does, but for
                 videos. Defaults to None.
             return_vis (bool): Whether to draw. Defaults to False.
-            threshold (float): Least score of a keypoint that is drawn.
-                Defaults to 0.3.
+            threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
             **kwargs: Those of :meth:`stream`.
 
         Yields:

@@ -1,7 +1,5 @@
 """What a folder of results says about itself: ``manifest.json`` and ``done.jsonl``."""
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Iterable, Mapping
@@ -32,12 +30,11 @@ _NOT_IDENTITY = ('format', 'complete', 'versions', 'conventions', 'counts', 'inp
 
 @dataclass
 class Entry:
-    """What became of an image or video.
+    """What became of an image or video: 'done', 'failed', or 'partial' for a video that was
+    interrupted.
 
-    ``status`` is 'done', 'failed', or 'partial' for a video that was interrupted. ``outputs`` are
-    relative to the folder, patterns of a video's. ``stamp`` is size and time of the input's file,
-    ``style`` the settings of drawings by folder, ``frames`` of a video ``first``, ``last``,
-    ``step``, ``count``, ``people``.
+    ``outputs`` are relative to the folder, patterns of a video's. ``stamp`` is size and time of the
+    input's file, ``style`` the settings of drawings by folder.
     """
 
     name: str
@@ -58,10 +55,9 @@ class Entry:
 class Manifest:
     """``manifest.json`` sums all inputs up; ``done.jsonl`` has a line for each finished one.
 
-    Lines are only ever appended and survive a kill at any moment; half a line counts as none.
-    ``entries`` has the last one of each name, ``options`` is a hash of ``identity``: what results
-    depend on, of JSON types. ``overwrite`` forgets what other models or options did, which is a
-    ValueError otherwise. ``is_complete`` says whether the last run came to its end.
+    Lines are only ever appended; half a line of a kill counts as none. ``entries`` has the last one
+    of each name, ``options`` is a hash of ``identity``: what results depend on, of JSON types.
+    ``overwrite`` forgets what others did, which is a ValueError otherwise.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], overwrite: bool = False) -> None:

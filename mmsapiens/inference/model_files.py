@@ -1,9 +1,4 @@
-"""Which config and which weights a task has.
-
-A file of the caller's comes first, a release of the zoo after it.
-"""
-
-from __future__ import annotations
+"""Which config and weights a task has: a file of the caller's, or else a release of the zoo."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -22,10 +17,7 @@ SUFFIXES = ('.safetensors', '.pth', '.pt2')
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Files of a task.
-
-    Without ``config`` the row of the task is meant, without ``weights`` random ones.
-    """
+    """Files of a task: no ``config`` means the row of the task, no ``weights`` random ones."""
 
     task: str
     config: Path | None
@@ -103,9 +95,8 @@ def find_files(
     weights: Any = None,
     allow_random: bool = False,
 ) -> ModelFiles:
-    """Files of a task; a release of this size is downloaded if it has to be.
-
-    ``allow_random`` lets a task without weights of the caller's have random ones.
+    """Files of a task; a release of this size is downloaded if it has to be. With ``allow_random``,
+    weights that the caller does not give are random.
     """
     path = None if config is None else Path(config).expanduser()
     if path is not None and not path.is_file():
@@ -129,13 +120,8 @@ def find_files(
 
 
 def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, Path]:
-    """The caller's checkpoints.
-
-    Args:
-        weights (Mapping | str | Path, optional): Task -> file; or the file of the only task; or a
-            folder with files named by the task, such as 'depth.safetensors', or as released.
-        tasks (Sequence[str]): The tasks.
-        size (str): Of the model.
+    """The caller's checkpoints by task: a mapping of them, the file of the only task, or a folder
+    with files named by the task, such as 'depth.safetensors', or as released.
     """
     if weights is None:
         return {}

@@ -68,14 +68,10 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
 class OutputFolder:
     """Writes results, and knows which are already there; ``skipped`` counts them.
 
-    A context manager: after an error, Ctrl-C or a kill, what is done stays done and the next run
-    continues from there. An image is done when it has a line in ``done.jsonl``, its files are
-    there and its input is the same; a video continues from its last whole segment, which has
-    ``checkpoint_frames``. Arrays and cameras are never taken as done.
-
-    ``identity`` and ``overwrite`` are as in :class:`Manifest`, ``video`` draws videos, and
-    ``find_entry`` is as in :func:`.write_coco_results`. A file in its place is a
-    NotADirectoryError, another run in it a FolderInUseError.
+    After an error, Ctrl-C or a kill, the next run continues. An image is done when it has a line in
+    ``done.jsonl``, its files are there and its input is the same; a video continues from its last
+    whole segment of ``checkpoint_frames``. Arrays and cameras are never done. ``identity`` and
+    ``overwrite`` are as in :class:`Manifest`, ``find_entry`` as in :func:`.write_coco_results`.
     """
 
     def __init__(
@@ -188,9 +184,8 @@ class OutputFolder:
         return segments[-1]['state'] if segments else None
 
     def write_files(self, result: ImageResult) -> NDArray | None:
-        """Write the files of a result, and draw a frame of a video for :meth:`note`.
-
-        Several threads may do so at a time.
+        """Write the files of a result, also from several threads, and draw a frame for
+        :meth:`note`.
         """
         name, is_video = result.frame.name, result.frame.video is not None
         result.drawings = {}
@@ -207,10 +202,8 @@ class OutputFolder:
         drawn: NDArray | None = None,
         state: Callable[[], State | None] = lambda: None,
     ) -> None:
-        """Note a result, in the order of the source, as done.
-
-        ``state`` gives the state of tracking and smoothing after this frame, also when it is asked
-        later: a ``snapshot()`` of :class:`~mmsapiens.inference.temporal.TemporalFilter`.
+        """Note a result, in the order of the source, as done; ``state`` gives that of tracking and
+        smoothing after this frame, also when it is asked later.
         """
         frame = result.frame
         if self._open is not None and self._open.entry.name != frame.video:
@@ -291,10 +284,7 @@ class OutputFolder:
         return names
 
     def _stop(self) -> None:
-        """End before all inputs were read; the next run continues.
-
-        The video of a camera ends here, as there is nothing to continue with.
-        """
+        """End before all inputs were read; the next run continues, but not a camera."""
         partial = []
         if self._open is not None:
             source = self._open.entry.source

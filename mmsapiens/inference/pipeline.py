@@ -9,12 +9,9 @@ finisher  outputs at the size of the image                            a pool
 caller    writes, draws, or whatever it does                          the caller
 ========  ==========================================================  ===============
 
-The loop works on chunks of images: while the networks see one, the people of the next are found
-and its samples prepared. A chunk has at most ``batch_size`` images and ``CHUNK_BYTES``; a batch
-mixes the people of its images.
+While the networks see a chunk of images, at most ``batch_size`` of them and ``CHUNK_BYTES``, the
+next is prepared; a batch mixes the people of its images.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
@@ -58,11 +55,9 @@ Chunk = tuple[list[Work | ReadFailure], list[Batch]]
 
 
 class Pipeline:
-    """Networks by task at work on people that ``locator`` finds in a list of images.
-
-    They have the methods of a :class:`.TaskNetwork`. ``batch_size`` samples are a batch, and images
-    a chunk; ``workers`` threads decode, and as many prepare. With ``is_live``, as of a camera, an
-    image is done before the next one is asked for.
+    """Networks by task, with the methods of a :class:`.TaskNetwork`, at work on people that
+    ``locator`` finds. ``workers`` threads decode, and as many prepare; with ``is_live``, as of a
+    camera, an image is done before the next one is asked for.
     """
 
     def __init__(
@@ -85,10 +80,7 @@ class Pipeline:
     def run(
         self, source: Iterable[Image | LazyImage | ReadFailure]
     ) -> Generator[ImageResult | ReadFailure, None, None]:
-        """Results in the order of the source, one for each item; the source is read in a thread.
-
-        What goes wrong with an image is a FrameError.
-        """
+        """Results, one for each item, in their order; what goes wrong is a FrameError."""
         pools = loading, device, finishing = (
             ThreadPoolExecutor(2 * self.workers, 'mmsapiens-loading'),
             ThreadPoolExecutor(self.at_once, 'mmsapiens-device'),

@@ -1,12 +1,8 @@
 """Stages that work at the same time, each a bounded number of items ahead.
 
-A stage is a generator over the one before it. :func:`run_ahead` puts a thread between two stages,
-:func:`map_ahead` a pool; all keep the order, hold a fixed number of items however long the stream
-is, and end with their consumer: closing the last generator closes every stage, and an error in any
-of them reaches the consumer after the others have stopped.
+A stage is a generator over the one before it. All keep the order and end with their consumer:
+closing the last generator closes every stage, and an error in any reaches the consumer.
 """
-
-from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -52,10 +48,7 @@ def close(items: Iterable[Any]) -> None:
 
 
 def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, None]:
-    """Let a thread of this name fetch items before they are asked for.
-
-    At most ``ahead`` items wait; one more is in the hand of the thread.
-    """
+    """Let a thread of this name fetch items before they are asked for: ``ahead``, and one more."""
     source, end = iter(items), object()
     pool = ThreadPoolExecutor(1, name)
     try:
@@ -72,9 +65,8 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
 def look_ahead(
     items: Iterable[T], ahead: int, is_ready: Callable[[T], bool] = lambda item: False
 ) -> Generator[T, None, None]:
-    """Ask for ``ahead`` items before they are given out, unless the first ``is_ready``.
-
-    An error of ``items`` is raised after what came before.
+    """Ask for ``ahead`` items before they are given out, unless the first ``is_ready``; an error of
+    ``items`` is raised after what came before.
     """
     waiting: deque[T] = deque()
     failure: Exception | None = None
@@ -109,10 +101,8 @@ def map_ahead(
     cost: Callable[[T], int] = lambda item: 0,
     max_cost: int = 1,
 ) -> Generator[R, None, None]:
-    """Apply a function in a pool to ``ahead`` items beside the one that is given out.
-
-    Results are given out until the items ahead cost (such as bytes) less than ``max_cost``. An
-    error of ``items`` or the function is raised after the results of what came before.
+    """Apply a function in a pool to ``ahead`` items beside the one that is given out, which
+    together cost (such as bytes) less than ``max_cost``; errors are raised after what came before.
     """
     total = 0
 

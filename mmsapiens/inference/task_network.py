@@ -3,8 +3,6 @@
 Shapes: B batch, C channels, H W height and width of the image, h w those of the network's output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -29,10 +27,8 @@ Sample: TypeAlias = NDArray
 
 @dataclass(frozen=True)
 class Options:
-    """How networks run, see :class:`.inferencer.SapiensInferencer`.
-
-    A compiled network always takes ``batch_size`` samples. ``flip_test`` is None for what the task
-    or the config says.
+    """How networks run, see :class:`.inferencer.SapiensInferencer`; a compiled one always takes
+    ``batch_size`` samples. ``flip_test`` is None for what the task or the config says.
     """
 
     device: str = 'cpu'
@@ -70,9 +66,8 @@ def check_device(device: str) -> None:
 
 
 class FixedBatch(nn.Module):
-    """Compile, and fill a smaller batch up with zeros, so that nothing is compiled again.
-
-    The reference's small demos do the same. ``batch_size`` is the largest B.
+    """Compile, and fill a smaller batch up with zeros, as the reference's small demos do, so that
+    nothing is compiled again.
     """
 
     def __init__(self, module: nn.Module, batch_size: int) -> None:
@@ -89,10 +84,8 @@ class FixedBatch(nn.Module):
 
 
 class TaskNetwork:
-    """One task of a :class:`SapiensModel`, from images to results.
-
-    The steps may run in different threads: :meth:`prepare` and :meth:`finish` in several at a
-    time, :meth:`forward` in :attr:`at_once`.
+    """One task of a :class:`SapiensModel`, from images to results. :meth:`prepare` and
+    :meth:`finish` may run in several threads at a time, :meth:`forward` in :attr:`at_once`.
     """
 
     def __init__(self, task: str, model: SapiensModel) -> None:
@@ -125,11 +118,8 @@ class TaskNetwork:
         return self.model.prepare(self.task, frame.image, box)
 
     def forward(self, samples: Sequence[Sample]) -> list:
-        """Predict a batch.
-
-        Several threads may do so at a time; on a GPU each has its own stream. Returns for each
-        sample keypoints (K, 2) in pixels of the input and scores (K,), or maps (C, h, w) on the
-        device.
+        """For each sample of a batch keypoints (K, 2) in pixels of the input and scores (K,), or
+        maps (C, h, w) on the device.
         """
         with torch.inference_mode(), own_stream(self.device):
             pixels = torch.from_numpy(np.stack(samples)).to(self.device, non_blocking=True)
@@ -177,9 +167,8 @@ class TaskNetwork:
 
 
 def to_array(maps: Tensor, field: Field) -> NDArray:
-    """A prediction (C, H, W) as :class:`MapResult` holds it.
-
-    It is (H, W), or (H, W, C) of several channels, of the type of the field.
+    """A prediction (C, H, W) as :class:`MapResult` holds it, (H, W) or (H, W, C) in the field's
+    type.
     """
     if field.is_labels:
         maps = maps.to(torch.uint8)

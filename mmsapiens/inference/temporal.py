@@ -1,9 +1,4 @@
-"""Tracking and smoothing of results, frame after frame.
-
-Shapes: N people, K keypoints.
-"""
-
-from __future__ import annotations
+"""Tracking and smoothing of results, frame after frame. Shapes: N people, K keypoints."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,9 +16,8 @@ DEFAULT_FPS = 25.0
 
 
 class PointState(NamedTuple):
-    """Points (K, 2) and speeds (K, 2) of a person, filtered, and when a point was last seen (K,).
-
-    Speeds are in sizes of the person per second; the time of a point that was never seen is -1.
+    """Points (K, 2) and speeds (K, 2) of a person, filtered, the latter in its sizes per second,
+    and when a point was last seen (K,), -1 for never.
     """
 
     points: NDArray
@@ -35,17 +29,16 @@ class OneEuroSmoother:
     """The filter of `1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
     Systems <https://doi.org/10.1145/2207676.2208639>`_ (CHI 2012), for each track.
 
-    A point at rest is smoothed much, a fast one little. Speeds are in sizes of the person (the
-    longer side of its box) per second, so that the settings hold for people near and far. A point
-    whose score is too low is neither smoothed nor remembered; after a gap of ``max_gap_s`` it
-    starts anew.
+    A point at rest is smoothed much, a fast one little; speeds are in sizes of the person (the
+    longer side of its box) per second. A point whose score is too low is neither smoothed nor
+    remembered.
 
     Args:
         min_cutoff_hz (float): Frequencies above it are damped in a point at rest. Defaults to 1.5.
         beta (float): How much the cutoff grows with the speed. Defaults to 5.
         speed_cutoff_hz (float): Cutoff of the speed itself. Defaults to 1.
         min_score (float): Of points to use. Defaults to 0.3.
-        max_gap_s (float): Defaults to 0.5.
+        max_gap_s (float): Longest gap after which a point goes on. Defaults to 0.5.
     """
 
     def __init__(
@@ -130,17 +123,11 @@ def _share(cutoff_hz: Any, step_s: NDArray) -> NDArray:
 
 
 class TemporalFilter:
-    """Gives people of videos their numbers, and smooths their keypoints.
+    """Gives people of videos their numbers, and smooths their keypoints; results must come in
+    order.
 
-    Results must come in order; a new video starts from nothing, and single images pass through. A
-    result is a new one, what was given is not changed.
-
-    Args:
-        tracker (BoxTracker, optional): Numbers people. Defaults to None, one of its own.
-        smoothing (Mapping[str, float], optional): Arguments of :class:`OneEuroSmoother`. Defaults
-            to None, no smoothing.
-        resume (Callable, optional): Name of a video -> state where it goes on, None for its
-            beginning. Defaults to None, all start at their beginning.
+    ``smoothing`` are arguments of :class:`OneEuroSmoother`, None for no smoothing; ``resume`` gives
+    for the name of a video the state where it goes on, None for its beginning.
     """
 
     def __init__(
@@ -194,9 +181,8 @@ class TemporalFilter:
                 self._smoother(task).load_state(points)
 
     def snapshot(self) -> Callable[[], State]:
-        """The state after the last result; JSON types when it is called.
-
-        It costs nothing until then, and later results do not change it.
+        """The state after the last result; JSON types when it is called, and later results do not
+        change it.
         """
         tracker = self.tracker.state()
         people = {task: one.people for task, one in self.smoothers.items()}

@@ -1,7 +1,5 @@
 """Results of a run as files."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -112,10 +110,9 @@ def write_results(
     temporal: TemporalFilter | None = None,
     on_item: Callable[[Item], None] | None = None,
 ) -> RunSummary:
-    """Write results as they come; after an error the folder can be continued.
-
-    ``results`` are closed at the end. The state of ``temporal``, through which they went last, is
-    kept with videos; ``on_item`` is called with each result once it is written.
+    """Write results as they come, and close them; after an error the folder can be continued. The
+    state of ``temporal`` is kept with videos; ``on_item`` is called with each result once it is
+    written.
     """
     start = time.monotonic()
     summary = RunSummary(folder.folder)

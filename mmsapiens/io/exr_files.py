@@ -1,7 +1,5 @@
 """Maps in EXR files: parts, layers, and a window of pixels in a larger image."""
 
-from __future__ import annotations
-
 import io
 import os
 import tempfile
@@ -32,9 +30,8 @@ class _Layer(NamedTuple):
 
 
 def decode_exr(path: str | Path, content: bytes, field: Field, layer: str | None) -> np.ndarray:
-    """The map in an EXR file, as stored, (H, W) or (H, W, C), vectors perhaps with opacity.
-
-    It is as large as the display window; pixels outside of the data window have no value.
+    """The map in an EXR file, as stored, (H, W) or (H, W, C), vectors perhaps with opacity; as
+    large as the display window, without values outside of the data window.
     """
     # Its import may fail where no file of the kind is ever read.
     import OpenEXR
@@ -94,10 +91,8 @@ def _fitting(channels: dict[str, np.ndarray], field: Field) -> list[str]:
 def _choose(
     path: str | Path, layers: list[_Layer], field: Field, wanted: str | None
 ) -> tuple[_Layer, list[str]]:
-    """The layer with the field, and its channels.
-
-    That is the one asked for, or the only one, or the one that is called as the field is, or, as
-    the colors of a render stand beside its maps, the only one with channels that no color has.
+    """The layer with the field, and its channels: the one asked for, or the only one, or that
+    called as the field is, or the only one with channels that no color has.
     """
     fits = {layer.name: _fitting(layer.channels, field) for layer in layers}
     words = _WORDS.get(field.name, (field.name.removesuffix('_map'),))
@@ -162,9 +157,8 @@ def _channel_names(field: Field) -> tuple[str, ...]:
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
-    """EXR, float32: (H, W) as channels Z and Y, (H, W, 3) as R, G, B, (H, W, C) as C0, C1 ....
-
-    OpenCV reads a file with Z alone as zeros; Y is the same, and takes 3 % of the file.
+    """EXR, float32: (H, W) as channels Z and, as OpenCV reads Z alone as zeros, Y, (H, W, 3) as R,
+    G, B, (H, W, C) as C0, C1 ....
     """
     import OpenEXR
 

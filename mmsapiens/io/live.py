@@ -1,7 +1,5 @@
 """Cameras and streams: always the newest frame, until they end or are no longer asked."""
 
-from __future__ import annotations
-
 import queue
 import re
 import threading
@@ -24,9 +22,7 @@ _CAMERA = re.compile(r'(?:webcam:?|/dev/video)?(\d+)|webcam')
 
 
 def camera_number(text: str) -> int | None:
-    """The number in 'webcam', 'webcam:1', '1' or '/dev/video1'; None for anything else that is
-    there, and any other text.
-    """
+    """The number in 'webcam', 'webcam:1', '1' or '/dev/video1'; None for any other text or file."""
     match = _CAMERA.fullmatch(text)
     path = Path(text)
     if match is None or (path.exists() and not path.is_char_device()):
@@ -91,10 +87,8 @@ def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoF
     for index, time_s, image in _chosen(_camera_frames(number), options):
         yield VideoFrame(image, index, time_s)
     if index < 0:
-        raise ReadError(
-            f'the camera {number} cannot be opened. Check that it is '
-            'connected, that no other program uses it, and its number.'
-        )
+        remedy = 'Check that it is connected, that no other program uses it, and its number.'
+        raise ReadError(f'the camera {number} cannot be opened. {remedy}')
 
 
 def _camera_frames(number: int) -> Iterator[NDArray]:
@@ -112,9 +106,8 @@ def _camera_frames(number: int) -> Iterator[NDArray]:
 
 
 def read_stream(url: str, source: str, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
-    """Frames of a stream until it ends; a ReadError if it gives none or breaks off.
-
-    One at a web address that says how long it is, as a playlist with an end, is read as a file.
+    """Frames of a stream until it ends; a ReadError if it gives none or breaks off. A playlist with
+    an end is read as a file.
     """
     container, stream = open_video(url, source, options)
     if container.duration and url.lower().startswith('http'):

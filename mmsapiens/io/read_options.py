@@ -1,7 +1,5 @@
 """How inputs are read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +39,8 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.channel_order not in CHANNEL_ORDERS:
-            raise ValueError(
-                f'`channel_order` must be one of {CHANNEL_ORDERS}, but got {self.channel_order!r}'
-            )
+            got = f'but got {self.channel_order!r}'
+            raise ValueError(f'`channel_order` must be one of {CHANNEL_ORDERS}, {got}')
         for name in ('max_pixels', 'frame_step', 'max_frames'):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -54,9 +51,7 @@ class ReadOptions:
         if self.start_s < 0:
             raise ValueError(f'`start_s` must be at least 0, but got {self.start_s}')
         if self.end_s is not None and self.end_s <= self.start_s:
-            raise ValueError(
-                f'`end_s` must be after `start_s` ({self.start_s}), but got {self.end_s}'
-            )
+            raise ValueError(f'`end_s` must be after `start_s`, {self.start_s}, got {self.end_s}')
 
     def identity(self) -> dict[str, Any]:
         """What the results of a run depend on; limits only decide whether there are results."""

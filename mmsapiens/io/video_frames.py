@@ -1,7 +1,5 @@
 """A decoded frame of a video as a player shows it, and as images are read."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 
@@ -29,11 +27,9 @@ _TO_BT709: dict[int, NDArray] = {
 
 
 def frame_to_bgr(frame: Any, pixel_aspect: float = 1, options: ReadOptions = DEFAULTS) -> NDArray:
-    """A frame of PyAV as BGR, uint8 (H, W, 3).
-
-    It is stretched to square pixels (``pixel_aspect`` is their width by their height), mirrored and
-    turned as its metadata says; HDR becomes SDR, wide colors those of BT.709, and what is
-    transparent is laid over ``alpha_background``.
+    """A frame of PyAV as BGR, uint8 (H, W, 3): of square pixels (``pixel_aspect`` is width by
+    height), mirrored and turned as its metadata says, without HDR and wide colors, laid over
+    ``alpha_background``.
     """
     if frame.color_trc in (PQ, HLG) or frame.color_primaries in (_BT2020, _P3):
         image = _wide_to_bgr(frame)
@@ -78,9 +74,7 @@ def _wide_to_bgr(frame: Any) -> NDArray:
 
 @cache
 def _light_of_code(curve: int) -> NDArray:
-    """Light of each 16-bit value of a curve as share of white paper, float32 (65536,); of HLG as
-    share of the brightest light.
-    """
+    """Light of each 16-bit value (65536,), as share of white paper, of HLG of the brightest."""
     code = np.linspace(0, 1, 1 << 16)
     if curve == HLG:
         a, b, c = 0.17883277, 0.28466892, 0.55991073

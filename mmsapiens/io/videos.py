@@ -1,7 +1,5 @@
 """Frames of a video file, one at a time."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -59,9 +57,8 @@ class VideoFrame:
 
 
 def open_video(content: Path | bytes | str, source: str, options: ReadOptions) -> tuple[Any, Any]:
-    """The container of PyAV of a file, its content or an address, and its stream of images.
-
-    Pictures of a cover are none. ``source`` is for a ReadError.
+    """The container of PyAV of a file, its content or an address, and its stream of images, which
+    is no cover; ``source`` is for a ReadError.
     """
     import av
 
@@ -77,32 +74,28 @@ def open_video(content: Path | bytes | str, source: str, options: ReadOptions) -
             raise ValueError('it has no streams')
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
-        if isinstance(content, str):
-            raise ReadError(
-                f'{source} gives no video: {reason} (`timeout_s` is {options.timeout_s:g}). Check '
-                'the address, and that it plays elsewhere.'
-            ) from error
         text = f'{source} is no video that can be read, or was cut short: {reason}'
-        raise ReadError(f'{text}. Copy it again, or convert it to mp4.') from error
+        text += '. Copy it again, or convert it to mp4.'
+        if isinstance(content, str):
+            text = f'{source} gives no video: {reason} (`timeout_s` is {options.timeout_s:g})'
+            text += '. Check the address, and that it plays elsewhere.'
+        raise ReadError(text) from error
     found = [one for one in container.streams.video if not int(one.disposition) & _COVERS]
     if not found:
         container.close()
         raise ReadError(f'{source} has no images, only sound')
-    stream = min(
-        found,
-        key=lambda one: (
-            not int(one.disposition) & _DEFAULT,
-            one.codec_context.name in _STILL_CODECS,
-        ),
-    )
+
+    def rank(one: Any) -> tuple[bool, bool]:
+        is_default = int(one.disposition) & _DEFAULT
+        return not is_default, one.codec_context.name in _STILL_CODECS
+
+    stream = min(found, key=rank)
     context = stream.codec_context
     width, height = max(1, round(context.width * pixel_aspect(stream))), context.height
     if width * height > options.max_pixels:
         container.close()
-        raise ReadError(
-            f'{source} has frames of {width} x {height} pixels, more than `max_pixels` '
-            f'({options.max_pixels})'
-        )
+        limit = f'more than `max_pixels` ({options.max_pixels})'
+        raise ReadError(f'{source} has frames of {width} x {height} pixels, {limit}')
     return container, stream
 
 
@@ -137,9 +130,8 @@ def decoded(container: Any, stream: Any, on_damage: Callable[[Exception], None])
 class VideoReader:
     """Reads a video from its beginning, in constant memory; arguments as of :func:`open_video`.
 
-    ``fps`` is the average rate, 25 if the file does not say; ``num_frames`` estimates the frames
-    that will be read, None if the file does not say; ``skipped_damage`` counts damaged packets,
-    which are left out. What is no video that can be decoded is a ReadError.
+    ``fps`` is the average rate, 25 if unknown; ``num_frames`` estimates the frames that will be
+    read, if known; ``skipped_damage`` counts damaged packets that are left out.
     """
 
     def __init__(
@@ -157,10 +149,10 @@ class VideoReader:
         options = self.options
         if not total:
             return None
-        last = total
-        if options.end_s is not None:
-            last = min(total, int(np.ceil(options.end_s * self.fps - 1e-6)))
-        first = int(np.ceil(options.start_s * self.fps - 1e-6))
+        first, last = (
+            total if time is None else min(total, int(np.ceil(time * self.fps - 1e-6)))
+            for time in (options.start_s, options.end_s)
+        )
         count = len(range(first, last, options.frame_step))
         return min(count, options.max_frames or count)
 
@@ -168,10 +160,9 @@ class VideoReader:
         self.skipped_damage += 1
 
     def read(self, first_index: int = 0) -> Iterator[VideoFrame]:
-        """The frames that the options choose, in order.
-
-        Frames before ``first_index`` are passed over, but count for ``frame_step`` and
-        ``max_frames``. If not one frame could be decoded, a ReadError ends them.
+        """The frames that the options choose, in order; a ReadError if not one could be decoded.
+        Those before ``first_index`` are passed over, but count for ``frame_step`` and
+        ``max_frames``.
         """
         options, chosen, index, start = self.options, 0, -1, None
         offset: int | None = None

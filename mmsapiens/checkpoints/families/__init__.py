@@ -1,12 +1,9 @@
 """Encoder families: one module each, with what is particular to its files.
 
-A module has ``NAME``, which its encoders have as ``family``; ``ENCODER``, their class; ``ARCHS``,
-name -> size; ``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside
-encoder and head; and the functions ``is_encoder``, ``measure`` and ``fit``, which :mod:`.sapiens`
-shows. Another family is another module in :data:`FAMILIES`.
+It has ``NAME``, the ``family`` of its encoders; ``ENCODER``, their class; ``ARCHS``, name -> size;
+``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside it and heads;
+and ``is_encoder``, ``measure`` and ``fit``, as :mod:`.sapiens` has them.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from types import ModuleType
@@ -48,13 +45,8 @@ def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
 
 
 def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder alone, without a prefix; decoder and head are left out.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): Weights of any layout.
-
-    Raises:
-        ValueError: If there is no encoder.
+    """The encoder alone, without a prefix, decoder and head, of weights of any layout; a ValueError
+    if there is none.
     """
     if family_of(state_dict).is_encoder(state_dict):
         return dict(state_dict)
@@ -63,10 +55,8 @@ def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: str = '') -> None:
-    """Check and adapt, in place, the weights that go into an encoder.
-
-    With an empty ``prefix`` the encoder of a whole model is found as well. Weights of another
-    family or size, or of no encoder, are a ValueError.
+    """Check and adapt, in place, the weights that go into an encoder; with an empty ``prefix`` that
+    of a whole model is found as well. Weights that do not fit are a ValueError.
     """
     family = FAMILIES[encoder.family]
     if not prefix and state_dict and not family.is_encoder(state_dict):

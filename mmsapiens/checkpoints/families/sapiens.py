@@ -11,8 +11,6 @@ dense tasks             ``backbone.*`` and ``decode_head.*``
 ======================  =====================================================
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Results as files: one class for each kind of file; ``docs/dense_outputs.md`` describes maps."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -27,16 +25,8 @@ QUALITY = 92
 
 
 class Writer(ABC):
-    """Writes one file for each image, below a folder of its own.
-
-    Args:
-        folder (str): Its folder, relative to that of the results.
-        suffix (str): Of its files, such as '.json'.
-        for_videos (bool): Whether frames of videos have such a file too. Defaults to True.
-
-    Attributes:
-        style (dict[str, float]): Settings of drawings; a file that was drawn with others is drawn
-            again.
+    """Writes one file for each image, and for frames of videos if ``for_videos``, below its
+    ``folder``. What was drawn with another ``style`` is drawn again.
     """
 
     def __init__(self, folder: str, suffix: str, for_videos: bool = True) -> None:
@@ -59,9 +49,7 @@ class Writer(ABC):
 
 class KeypointWriter(Writer):
     """Keypoints as JSON, in the layout of the stock inferencers; one file an image.
-
-    ``meta_info`` says what the image and the keypoints are; ``instance_info`` has for each person
-    what :func:`.predictions.instances` gives, with ``track_id`` in videos.
+    ``instance_info`` has for each person what :func:`.predictions.instances` gives.
     """
 
     def __init__(self, task: str) -> None:
@@ -103,10 +91,7 @@ def _keypoint_document(result: ImageResult, task: str) -> dict[str, Any]:
 
 
 class MapWriter(Writer):
-    """One map of each image: class ids, depth or normals.
-
-    ``map_format`` is 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
-    """
+    """One map of each image: 'npy', 'png' (16 bits) or 'exr'; class ids are png of 8 bits."""
 
     def __init__(self, task: str | Task, map_format: str = 'npy') -> None:
         if map_format not in FORMATS:
@@ -174,10 +159,7 @@ def _write_jpeg(path: Path, image: NDArray) -> None:
 
 
 class AnnotatedVideo:
-    """Draws the frames of videos, which all have one size: 'panel', or the overlay of a task.
-
-    A video that was drawn with another ``style`` is drawn again.
-    """
+    """Draws the frames of videos, which all have one size: 'panel', or the overlay of a task."""
 
     def __init__(self, tasks: Sequence[str], show: str = 'panel', threshold: float = 0.3) -> None:
         if show not in ('panel', *tasks):
@@ -204,7 +186,7 @@ def build_writers(
     threshold: float = 0.3,
     frame_pictures: bool = False,
 ) -> list[Writer]:
-    """The writers of some tasks, in the order of :data:`OUTPUTS`; arguments as in
+    """The writers of some tasks, by :data:`OUTPUTS`; arguments as in
     :class:`.write_run.WriteOptions`.
     """
     wanted = set(outputs)

@@ -1,7 +1,5 @@
 """Keypoints of a whole run as results of COCO."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -25,21 +23,12 @@ MIN_SCORE = 0.3
 def write_coco_results(
     folder: Path, task: str, names: Iterable[str], find_entry: FindEntry | None = None
 ) -> tuple[Path, Path]:
-    """Join the files of a task; one at a time is in memory.
+    """Join the files of a task, one at a time in memory: the files of images and of results.
 
     ``coco/<task>_images.json`` is a COCO file as annotation tools import it,
-    ``coco/<task>_results.json`` what ``loadRes`` of the COCO tools takes. Keypoints there are (x,
-    y, score); the score of a person is that of its box times the mean of its keypoints' scores.
-
-    Args:
-        folder (Path): Of the results.
-        task (str): A pose task.
-        names (Iterable[str]): Of the images, in their order.
-        find_entry (Callable, optional): Name and source of an image -> its entry in a dataset.
-            Defaults to None, they are counted from 1.
-
-    Returns:
-        tuple[Path, Path]: The files of the images and of the results.
+    ``coco/<task>_results.json`` what ``loadRes`` of the COCO tools takes, with keypoints (x, y,
+    score); the score of a person is that of its box times the mean of its keypoints'.
+    ``find_entry`` gives the entry of an image in a dataset; without, they are counted from 1.
     """
     images_path = folder / 'coco' / f'{task}_images.json'
     results_path = folder / 'coco' / f'{task}_results.json'

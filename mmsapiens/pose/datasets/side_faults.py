@@ -1,10 +1,8 @@
 """Left and right exchanged, found by geometry where the image leaves little doubt.
 
-Image axes: x to the right, y down; so for a face that looks at the camera, the left eye is on the
-right, and the nose is clockwise from the vector right eye -> left eye. Shapes: K keypoints.
+x is to the right, y down: of a face that looks at the camera, the left eye is on the right, and the
+nose is clockwise from the vector right eye -> left eye. Shapes: K keypoints.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 
