@@ -38,9 +38,8 @@ _buffer: type | None = None  # none is registered yet
 def _buffer_method(owner: Any, name: str) -> Callable:
     """``getattr`` for unpickling, confined to the HistoryBuffer."""
     if owner is not _buffer or name.startswith('_'):
-        raise pickle.UnpicklingError(
-            f'refused to read the attribute {name!r} of {owner!r} while unpickling a checkpoint'
-        )
+        text = f'refused to read the attribute {name!r} of {owner!r} while unpickling'
+        raise pickle.UnpicklingError(text)
     return getattr(owner, name)
 
 
@@ -77,9 +76,9 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
         for kind in (PurePosixPath, PureWindowsPath)
     ]
     others = torch.serialization.get_safe_globals()
-    others = [each for each in others if each != (former, _BUFFER_NAME)]
+    allowed += [each for each in others if each != (former, _BUFFER_NAME)]
     torch.serialization.clear_safe_globals()
-    torch.serialization.add_safe_globals([*others, *allowed])
+    torch.serialization.add_safe_globals(allowed)
 
 
 def read_torch(
@@ -88,23 +87,17 @@ def read_torch(
     """Read a file of ``torch.save``."""
     allow_training_checkpoints()
     try:
-        loaded = torch.load(
-            path, map_location=map_location, weights_only=not trust_pickle, mmap=mmap or None
-        )
+        options: Any = dict(weights_only=not trust_pickle, mmap=mmap or None)
+        loaded = torch.load(path, map_location=map_location, **options)
     except pickle.UnpicklingError as error:
-        raise ValueError(
-            f'{path} was refused: it needs code to be run while it is unpickled. {TRUST_ADVICE} '
-            f'The reason: {first_lines(error)}'
-        ) from None
+        text = f'{path} was refused: it needs code to be run while it is unpickled. {TRUST_ADVICE}'
+        raise ValueError(f'{text} The reason: {first_lines(error)}') from None
     except (RuntimeError, EOFError, OSError) as error:
-        raise ValueError(
-            f'{path} cannot be read, it is damaged or was cut short. {DOWNLOAD_AGAIN} '
-            f'The reason: {first_lines(error)}'
-        ) from error
+        text = f'{path} cannot be read, it is damaged or was cut short. {DOWNLOAD_AGAIN}'
+        raise ValueError(f'{text} The reason: {first_lines(error)}') from error
     if not isinstance(loaded, Mapping):
-        raise ValueError(
-            f'{path} must hold a dict of weights, but it holds a {type(loaded).__name__}'
-        )
+        got = f'it holds a {type(loaded).__name__}'
+        raise ValueError(f'{path} must hold a dict of weights, but {got}')
     return loaded  # type: ignore[return-value]
 
 

@@ -61,10 +61,8 @@ def convert_checkpoint(
         weights = encoder_state_dict(weights)
     if dtype is not None:
         to_type = getattr(torch, dtype)
-        weights = {
-            key: value.to(to_type) if value.is_floating_point() else value
-            for key, value in weights.items()
-        }
+        floats = {key: v.to(to_type) for key, v in weights.items() if v.is_floating_point()}
+        weights = weights | floats
     meta = checkpoint.get('meta') or {}
     kept = {key: _plain(meta[key]) for key in META_KEYS if key in meta}
     if encoder_only:

@@ -44,11 +44,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         lines = [f'{self.path.name}: {self.content}', f'  loaded {len(self.loaded)} parameters']
-        for title, keys in (
-            ('resized', self.resized),
-            ('dropped', self.dropped),
-            ('left as initialized', self.initialized),
-        ):
+        groups = {'dropped': self.dropped, 'left as initialized': self.initialized}
+        for title, keys in {'resized': self.resized, **groups}.items():
             if keys:
                 shown = ', '.join(keys[:4]) + (' ...' if keys[4:] else '')
                 lines.append(f'  {title}: {len(keys)} ({shown})')
@@ -103,10 +100,8 @@ def load_checkpoint(
             return _load_others(model, checkpoint, path, dtype)
         family, heads = family_of(file), split_heads(target)
         if encoder.family != family.NAME:
-            raise ValueError(
-                f'the checkpoint has an encoder of the family {family.NAME!r}, but the model has '
-                f'one of {encoder.family!r}'
-            )
+            text = f'the checkpoint has an encoder of the family {family.NAME!r}'
+            raise ValueError(f'{text}, but the model has one of {encoder.family!r}')
         check_heads(file, target)
         # What is beside a bare encoder in a file is of no interest.
         known = target if prefix else beside_encoder(file)
@@ -122,16 +117,10 @@ def load_checkpoint(
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     used = {key for key in weights if key in target} - set(unexpected)
-    report = LoadReport(
-        path=path,
-        content=str(info),
-        loaded=sorted(used),
-        resized=sorted(key for key in used if shapes[key] != tuple(target[key].shape)),
-        dropped=sorted(
-            key for key in file if not used & {key, prefix + key, key.removeprefix(BACKBONE)}
-        ),
-        initialized=sorted(missing),
-    )
+    resized = sorted(key for key in used if shapes[key] != tuple(target[key].shape))
+    names = {key: {key, prefix + key, key.removeprefix(BACKBONE)} for key in file}
+    dropped = sorted(key for key in file if not used & names[key])
+    report = LoadReport(path, str(info), sorted(used), resized, dropped, sorted(missing))
     logger.info(report)
     return report
 
@@ -144,10 +133,8 @@ def _load_others(
     try:
         check_same_weights(file, model.state_dict())
     except ValueError as error:
-        raise ValueError(
-            'the model has no SapiensViT: neither is it one nor has it one as `backbone`; and '
-            f'{error}'
-        ) from None
+        text = 'the model has no SapiensViT: neither is it one nor has it one as `backbone`'
+        raise ValueError(f'{text}; and {error}') from None
     _assign(model, file, dtype)
     report = LoadReport(path, f'all weights of {type(model).__name__}', sorted(file))
     logger.info(report)
@@ -217,9 +204,8 @@ def check_stated_encoder(encoder: Any, own: Mapping[str, Any] | None) -> None:
     """Refuse an encoder that differs from what a file says of its own, where shapes do not show."""
     theirs = (own or {}).get('arch', {}).get('num_heads')
     if theirs and theirs != (ours := encoder.arch.get('num_heads')):
-        raise ValueError(
-            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
-        )
+        text = f'`num_heads` of `arch` must be that of the checkpoint, {theirs}'
+        raise ValueError(f'{text}, but got {ours}')
 
 
 def fill(
@@ -241,15 +227,10 @@ def fill(
     optional = (f'{prefix}cls_token', f'{prefix}ln2.')
     gaps = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
     if gaps:
-        raise ValueError(
-            f'the checkpoint is incomplete, it lacks {len(gaps)} '
-            f'parameters of the encoder: {gaps[:5]}. Use the whole file.'
-        )
-    gaps = [name for name, parameter in model.named_parameters() if parameter.is_meta]
-    if gaps:
-        raise ValueError(
-            f'the checkpoint ({info}) lacks {len(gaps)} parameters of the model: {gaps[:5]}. '
-            'Use the checkpoint of the whole model, or build the model, initialize it and call '
-            '`load_checkpoint`.'
-        )
+        text = f'the checkpoint is incomplete, it lacks {len(gaps)} parameters of the encoder'
+        raise ValueError(f'{text}: {gaps[:5]}. Use the whole file.')
+    if gaps := [name for name, parameter in model.named_parameters() if parameter.is_meta]:
+        text = f'the checkpoint ({info}) lacks {len(gaps)} parameters of the model: {gaps[:5]}'
+        remedy = 'Use that of the whole model, or initialize the model and call `load_checkpoint`.'
+        raise ValueError(f'{text}. {remedy}')
     return missing, unexpected

@@ -44,11 +44,9 @@ def with_registered_types(value: Any) -> Any:
     if 'type' in found:
         match = _TYPE.fullmatch(str(found['type']))
         if match is None:
-            raise ValueError(
-                f'the config in the checkpoint names {found["type"]!r}, which is no class of a '
-                'registry, so it is not run. If you trust its origin, give the config (`configs`, '
-                '`--config`).'
-            )
+            text = f'the config in the checkpoint names {found["type"]!r}, which is no class of a '
+            remedy = 'If you trust its origin, give the config (`configs`, `--config`).'
+            raise ValueError(f'{text}registry, so it is not run. {remedy}')
         found['type'] = '.'.join(part for part in match.groups() if part)
     return found
 

@@ -14,7 +14,7 @@ import click
 
 from ..core.heaps import share_heaps
 from .exit_codes import FAILED, UNEXPECTED, explain
-from .output import POSITIVE, as_json, console, json_option
+from .output import DTYPES, POSITIVE, as_json, console, flag, json_option, option
 
 if TYPE_CHECKING:
     from ..inference.write_run import RunSummary
@@ -23,48 +23,30 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Most inputs that are named one by one."""
 _OPTIONS = (
-    click.option('--device', help='Such as cuda:0 or cpu.'),
-    click.option(
-        '--dtype', type=click.Choice(['float32', 'bfloat16', 'float16']), default='float32'
-    ),
-    click.option(
-        '--batch-size',
-        type=POSITIVE,
-        default=4,
-        help='People, or images, that a network sees at once.',
-    ),
-    click.option(
+    option('--device', 'Such as cuda:0 or cpu.'),
+    option('--dtype', None, DTYPES, default='float32'),
+    option('--batch-size', 'People, or images, that a network sees at once.', POSITIVE, default=4),
+    option(
         '--workers',
-        type=POSITIVE,
+        'Threads that decode files, and as many that prepare crops.',
+        POSITIVE,
         default=2,
-        help='Threads that decode files, and as many that prepare crops.',
     ),
-    click.option(
+    option(
         '--mode',
-        type=click.Choice(['default', 'lite']),
+        "'lite' gives the numbers of the reference's small demos.",
+        click.Choice(['default', 'lite']),
         default='default',
-        help="'lite' gives the numbers of the reference's small demos.",
     ),
-    click.option(
-        '--frame-step', type=POSITIVE, default=1, help='Read every n-th frame of a video.'
+    option('--frame-step', 'Read every n-th frame of a video.', POSITIVE, default=1),
+    option(
+        '--start start_s', 'Second of a video to start at.', click.FloatRange(min=0), default=0.0
     ),
-    click.option(
-        '--start',
-        'start_s',
-        type=click.FloatRange(min=0),
-        default=0.0,
-        help='Second of a video to start at.',
-    ),
-    click.option(
-        '--end',
-        'end_s',
-        type=click.FloatRange(min=0, min_open=True),
-        help='Second of a video to stop at.',
-    ),
-    click.option('--max-frames', type=POSITIVE, help='Most frames of a video or camera.'),
-    click.option('--no-recursive', is_flag=True, help='Do not go into the folders of a folder.'),
-    click.option('--overwrite', is_flag=True, help='Replace results of other models or options.'),
-    click.option('--quiet', '-q', is_flag=True, help='No progress bar.'),
+    option('--end end_s', 'Second of a video to stop at.', click.FloatRange(min=0, min_open=True)),
+    option('--max-frames', 'Most frames of a video or camera.', POSITIVE),
+    flag('--no-recursive', 'Do not go into the folders of a folder.'),
+    flag('--overwrite', 'Replace results of other models or options.'),
+    flag('--quiet -q', 'No progress bar.'),
     json_option,
 )
 

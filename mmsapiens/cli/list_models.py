@@ -9,7 +9,7 @@ import click
 from ..models.tasks import SIZES, TASKS
 from ..zoo.paths import cache_path, root_path
 from ..zoo.releases import FORMATS, Release, releases
-from .output import as_json, json_option, print_table
+from .output import as_json, json_option, option, print_table
 from .unused import tell_unused
 
 _METRICS = {'whole_AP': 'AP', 'AP': 'AP', 'mIoU': 'mIoU', 'RMSE': 'RMSE', 'mean_deg': 'deg'}
@@ -22,9 +22,9 @@ _TITLES = {
 
 @click.command('list')
 @click.argument('what', type=click.Choice(['releases', 'tasks', 'models']), default='releases')
-@click.option('--task', help='Only this task.')
-@click.option('--size', help='Only this size.')
-@click.option('--format', 'file_format', type=click.Choice(FORMATS), help='Only this format.')
+@option('--task', 'Only this task.')
+@option('--size', 'Only this size.')
+@option('--format file_format', 'Only this format.', click.Choice(FORMATS))
 @json_option
 def command(
     what: str, task: str | None, size: str | None, file_format: str | None, json: bool

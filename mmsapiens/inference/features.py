@@ -113,15 +113,14 @@ class FeatureExtractor:
     ) -> None:
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.mode, self.device = mode, torch.device(Options(device, dtype, mode=mode).device)
-        given = (
+        self.batch_size, self.workers = batch_size, workers
+        for name, value, least in (
             ('batch_size', batch_size, 1),
             ('workers', workers, 1),
             ('size_hw', min(size_hw or (16,)), 16),
-        )
-        for name, value, least in given:
+        ):
             if value < least:
                 raise ValueError(f'`{name}` must be at least {least}, but got {value}')
-        self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
         if kinds:
             self._check_kinds(kinds)
@@ -153,28 +152,22 @@ class FeatureExtractor:
         return KINDS if any(key.endswith('cls_token') for key in weights) else KINDS[:2]
 
     def _check_kinds(self, kinds: Sequence[str]) -> None:
-        unknown = [
-            kind for kind in kinds if kind not in (KINDS if 'cls' not in kinds else self.kinds)
-        ]
+        unknown = set(kinds) - set(self.kinds if 'cls' in kinds else KINDS)
         if unknown or not kinds:
-            why = ': it has no class token, which fine-tuned models do not have'
-            raise KeyError(
-                f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
-                f'{list(kinds)}{why if "cls" in unknown else ""}'
-            )
+            why = ': it has no class token, as fine-tuned models' if 'cls' in unknown else ''
+            text = f'`kinds` must be some of {self.kinds} for {self.weights.name}'
+            raise KeyError(f'{text}, but got {list(kinds)}{why}')
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What features depend on, of JSON types."""
-        return dict(
-            features=dict(
-                size_hw=list(self.size_hw),
-                mode=self.mode,
-                dtype=str(next(self.encoder.parameters()).dtype),
-                patch_padding=self.encoder.patch_embed.padding,
-                **weights_identity(self.weights),
-            )
+        found = dict(
+            size_hw=list(self.size_hw),
+            mode=self.mode,
+            dtype=str(next(self.encoder.parameters()).dtype),
+            patch_padding=self.encoder.patch_embed.padding,
         )
+        return dict(features=found | weights_identity(self.weights))
 
     def count(self, people: People) -> int:
         """One sample, whoever is in the image."""
@@ -207,10 +200,8 @@ class FeatureExtractor:
             if extra:
                 found['cls'] = tokens[:, 0]
             arrays = {kind: values.contiguous().cpu().numpy() for kind, values in found.items()}
-        return [
-            {kind: values[row].copy() for kind, values in arrays.items()}
-            for row in range(len(images))
-        ]
+        rows = range(len(images))
+        return [{kind: values[row].copy() for kind, values in arrays.items()} for row in rows]
 
     def finish(
         self, frame: Image, people: People, outputs: Sequence[dict[str, NDArray]]
@@ -249,9 +240,8 @@ class FeatureExtractor:
         """
         self._check_kinds(kinds)
         source = open_source(inputs, read, exclude=Path(out))
-        folder = OutputFolder(
-            out, [FeatureWriter(kind) for kind in kinds], self.identity, overwrite=overwrite
-        )
+        writers = [FeatureWriter(kind) for kind in kinds]
+        folder = OutputFolder(out, writers, self.identity, overwrite=overwrite)
         if on_start is not None:
             on_start(source.length)
         results = self._results(source.items(folder.progress))

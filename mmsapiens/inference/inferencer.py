@@ -16,7 +16,6 @@ import torch
 from ..checkpoints.families import find_arch
 from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
-from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..models.archs import SAPIENS_ARCHS
@@ -129,30 +128,20 @@ class SapiensInferencer:
     @cached_property
     def files(self) -> dict[str, ModelFiles]:
         """Configs and weights of the tasks, downloaded if they have to be."""
-        given, random = self._weights, self._random_weights
+        size, configs, weights = self._size, self._configs, self._weights
         return {
-            task: find_files(task, self._size, self._configs.get(task), given.get(task), random)
+            task: find_files(task, size, configs.get(task), weights.get(task), self._random_weights)
             for task in self.tasks
         }
 
     @cached_property
     def networks(self) -> dict[str, TaskNetwork]:
         """Networks of the tasks."""
-        return {
-            task: build_network(
-                task,
-                one.config,
-                one.weights,
-                self.options,
-                model=self.model if task in self._weights else self.model or DEFAULT_MODEL,
-            )
-            for task, one in self.files.items()
-        }
-
-    @property
-    def has_maps(self) -> bool:
-        """Whether a task looks at the whole image."""
-        return not all(self._row(task).is_pose for task in self.tasks)
+        found = {}
+        for task, one in self.files.items():
+            model = self.model if task in self._weights else self.model or DEFAULT_MODEL
+            found[task] = build_network(task, one.config, one.weights, self.options, model=model)
+        return found
 
     @property
     def rows(self) -> tuple[Task, ...]:
@@ -163,6 +152,11 @@ class SapiensInferencer:
     def _row(self, task: str) -> Task:
         """What a task is, without building its network where its name tells the kind."""
         return get_task(task) if task in TASKS else self.networks[task].row
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether a task looks at the whole image."""
+        return not all(self._row(task).is_pose for task in self.tasks)
 
     @property
     def has_pose(self) -> bool:
@@ -205,13 +199,8 @@ class SapiensInferencer:
             FrameError: With the image's name, if something went wrong.
         """
         source = open_source(inputs, read)
-        return self._results(
-            source.items(),
-            self._box_source(people, fallback),
-            self._temporal(track, smooth),
-            strict,
-            source.is_live,
-        )
+        boxes, temporal = self._box_source(people, fallback), self._temporal(track, smooth)
+        return self._results(source.items(), boxes, temporal, strict, source.is_live)
 
     def run(
         self,
@@ -267,9 +256,8 @@ class SapiensInferencer:
             temporal.resume = folder.state
         if on_start is not None:
             on_start(source.length)
-        results = self._results(
-            source.items(folder.progress), boxes, temporal, strict, source.is_live
-        )
+        items = source.items(folder.progress)
+        results = self._results(items, boxes, temporal, strict, source.is_live)
         return write_results(folder, results, temporal, on_item)
 
     def __call__(
@@ -341,11 +329,10 @@ class SapiensInferencer:
         if not track and smooth is False:
             return None
         if not self.has_pose:
-            warnings.warn(
-                '`track` and `smooth` change nothing without a task of poses', stacklevel=3
-            )
+            text = '`track` and `smooth` change nothing without a task of poses'
+            warnings.warn(text, stacklevel=3)
         smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
-        return TemporalFilter(BoxTracker(), smoothing)
+        return TemporalFilter(smoothing)
 
     def _box_source(self, people: Any, fallback: str) -> BoxSource:
         if people is None:
@@ -357,9 +344,8 @@ class SapiensInferencer:
         if self._detector is None:
             from ..detection.detector import make_detector  # takes seconds
 
-            self._detector = make_detector(
-                self._detector_args, self.options.device, self._random_weights
-            )
+            given, device = self._detector_args, self.options.device
+            self._detector = make_detector(given, device, self._random_weights)
         return self._detector
 
     def _results(

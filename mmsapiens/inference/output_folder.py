@@ -38,10 +38,10 @@ class _OpenVideo:
     def add(self, result: ImageResult, drawn: NDArray | None) -> None:
         """Count a frame, and draw it."""
         frame, numbers = result.frame, self.entry.frames
-        if not numbers:
-            numbers = dict(first=frame.index, last=frame.index, step=1, count=0, people=0)
-        if numbers['count']:
+        if numbers:
             numbers['step'] = frame.index - numbers['last']
+        else:
+            numbers = dict(first=frame.index, last=frame.index, step=1, count=0, people=0)
         numbers['last'] = frame.index
         numbers['count'] += 1
         numbers['people'] += len(result.people)
@@ -235,11 +235,8 @@ class OutputFolder:
         entry = video.entry
         video.close_segment(self._key(entry.source))
         entry.status, entry.reason = 'failed' if reason else 'done', reason
-        entry.outputs = [
-            f'{writer.folder}/{entry.name}/*{writer.suffix}'
-            for writer in self.writers
-            if writer.for_videos
-        ]
+        ours = (writer for writer in self.writers if writer.for_videos)
+        entry.outputs = [f'{writer.folder}/{entry.name}/*{writer.suffix}' for writer in ours]
         if self.video is not None:
             entry.outputs.append(self.video.path(entry.name))
         video.segments.join()

@@ -68,9 +68,6 @@ class Pipeline:
         workers: int = 2,
         is_live: bool = False,
     ) -> None:
-        for name, value in (('batch_size', batch_size), ('workers', workers)):
-            if value < 1:
-                raise ValueError(f'`{name}` must be at least 1, but got {value}')
         self.networks, self.locator = dict(networks), locator
         self.batch_size, self.workers, self.is_live = batch_size, workers, is_live
         at_once = max((network.at_once for network in self.networks.values()), default=1)
@@ -88,9 +85,8 @@ class Pipeline:
         )
         ahead, workers = (0, 0) if self.is_live else (1, self.workers)
         images = map_ahead(_decoded, source, loading, workers)
-        chunks = run_ahead(
-            in_chunks(images, self.batch_size, _bytes, CHUNK_BYTES), 1, 'mmsapiens-reading'
-        )
+        chunks = in_chunks(images, self.batch_size, _bytes, CHUNK_BYTES)
+        chunks = run_ahead(chunks, 1, 'mmsapiens-reading')
         prepared = look_ahead(self._prepare(chunks, loading, device), ahead)
         running = look_ahead(self._predict(prepared, device), ahead)
         finished = map_ahead(self._finish, _gather(running), finishing, workers)

@@ -17,14 +17,12 @@ R = TypeVar('R')
 class FrameError(RuntimeError):
     """Something went wrong with frames that were at work; the cause is ``__cause__``."""
 
-    def __init__(
-        self, names: Sequence[str], doing: str, error: BaseException, remedy: str = ''
-    ) -> None:
-        shown = ', '.join(names)
-        text = f'{doing} of {shown}: {type(error).__name__}: {error}'
-        super().__init__(f'{text}. {remedy}' if remedy else text)
-        self.names = tuple(names)
-        self.doing = doing
+    def __init__(self, names: Sequence[str], doing: str, error: BaseException) -> None:
+        text = f'{doing} of {", ".join(names)}: {type(error).__name__}: {error}'
+        if 'out of memory' in str(error):
+            text += '. Use a smaller `batch_size`, or `dtype` "bfloat16".'
+        super().__init__(text)
+        self.names, self.doing = tuple(names), doing
 
 
 @contextmanager
@@ -35,10 +33,7 @@ def naming(names: Sequence[str], doing: str) -> Iterator[None]:
     except FrameError:
         raise
     except Exception as error:
-        remedy = ''
-        if 'out of memory' in str(error):
-            remedy = 'Use a smaller `batch_size`, or `dtype` "bfloat16".'
-        raise FrameError(names, doing, error, remedy) from error
+        raise FrameError(names, doing, error) from error
 
 
 def close(items: Iterable[Any]) -> None:

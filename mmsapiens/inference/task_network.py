@@ -44,14 +44,12 @@ class Options:
         if self.mode not in MODES:
             raise ValueError(f'`mode` must be one of {MODES}, but got {self.mode!r}')
         if self.mode == 'lite' and self.flip_test:
-            raise ValueError(
-                "`flip_test` must be False with `mode='lite'`: the small "
-                'demos of the reference have none'
-            )
-        check_device(self.device)
+            text = "`flip_test` must be False with `mode='lite'`"
+            raise ValueError(f'{text}: the small demos of the reference have none')
+        _check_device(self.device)
 
 
-def check_device(device: str) -> None:
+def _check_device(device: str) -> None:
     """Refuse a device that is not there, such as 'cuda:0'."""
     usable = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
@@ -133,16 +131,11 @@ class TaskNetwork:
         self, frame: Image, people: People, outputs: Sequence[Any]
     ) -> PoseResult | MapResult:
         """Make a result of what :meth:`forward` said about an image's samples."""
+        model, size_hw = self.model, frame.size_hw
         if self.row.is_pose:
-            return self._poses(
-                [
-                    (self.model.to_image(points, box, frame.size_hw), scores)
-                    for (points, scores), box in zip(outputs, people.boxes)
-                ]
-            )
-        return self._map(
-            to_array(self.model.restore(self.task, outputs[0], frame.size_hw), self.row.row)
-        )
+            found = zip(outputs, people.boxes)
+            return self._poses([(model.to_image(xy, box, size_hw), s) for (xy, s), box in found])
+        return self._map(to_array(model.restore(self.task, outputs[0], size_hw), self.row.row))
 
     def _map(self, values: NDArray) -> MapResult:
         field = self.row.row
@@ -156,14 +149,11 @@ class TaskNetwork:
         found = self.row.keypoint_set
         shape = len(people), len(found)
         is_known = found.name in KEYPOINT_SETS and found == get_keypoint_set(found.name)
-        result = PoseResult(
-            np.zeros((*shape, 2), dtype=np.float32),
-            np.zeros(shape, dtype=np.float32),
-            found.name if is_known else found,
-        )
+        keypoints: NDArray = np.zeros((*shape, 2), dtype=np.float32)
+        all_scores: NDArray = np.zeros(shape, dtype=np.float32)
         for index, (points, scores) in enumerate(people):
-            result.keypoints[index], result.scores[index] = points, scores
-        return result
+            keypoints[index], all_scores[index] = points, scores
+        return PoseResult(keypoints, all_scores, found.name if is_known else found)
 
 
 def to_array(maps: Tensor, field: Field) -> NDArray:

@@ -50,14 +50,12 @@ class OneEuroSmoother:
         min_score: float = 0.3,
         max_gap_s: float = 0.5,
     ) -> None:
-        cutoffs = dict(min_cutoff_hz=min_cutoff_hz, speed_cutoff_hz=speed_cutoff_hz)
-        for name, value in cutoffs.items():
+        for name, value in (('min_cutoff_hz', min_cutoff_hz), ('speed_cutoff_hz', speed_cutoff_hz)):
             if value <= 0:
                 raise ValueError(f'`{name}` must be above 0, got {value}')
         if beta < 0:
             raise ValueError(f'`beta` must be at least 0, but got {beta}')
-        self.min_cutoff_hz, self.beta = min_cutoff_hz, beta
-        self.speed_cutoff_hz = speed_cutoff_hz
+        self.min_cutoff_hz, self.speed_cutoff_hz, self.beta = min_cutoff_hz, speed_cutoff_hz, beta
         self.min_score, self.max_gap_s = min_score, max_gap_s
         self.people: dict[int, PointState] = {}
 
@@ -66,55 +64,42 @@ class OneEuroSmoother:
     ) -> NDArray:
         """Smooth x, y (N, K, 2) with scores (N, K) of the next frame, at a later time."""
         smooth = keypoints.copy()
-        people = {
-            number: state
-            for number, state in self.people.items()
-            if time_s - state.times_s.max() <= self.max_gap_s
-        }
+        gap, before = self.max_gap_s, self.people.items()
+        people = {number: s for number, s in before if time_s - s.times_s.max() <= gap}
         for index, number in enumerate(track_ids.tolist()):
             size = max(float((boxes[index, 2:] - boxes[index, :2]).max()), 1.0)
-            state, smooth[index] = self._update_one(
-                people.get(number), keypoints[index].astype(np.float64), scores[index], size, time_s
-            )
-            people[number] = state
+            pose = keypoints[index].astype(np.float64), scores[index], size
+            people[number], smooth[index] = self._update_one(people.get(number), time_s, *pose)
         self.people = people
         return smooth
 
     def _update_one(
-        self,
-        before: PointState | None,
-        points: NDArray,
-        scores: NDArray,
-        size: float,
-        time_s: float,
+        self, old: PointState | None, time_s: float, points: NDArray, scores: NDArray, size: float
     ) -> tuple[PointState, NDArray]:
         """The next state of a person, and its points (K, 2)."""
         count = len(points)
-        if before is None or len(before.points) != count:
-            never = np.full(count, -1.0)
-            before = PointState(np.zeros((count, 2)), np.zeros((count, 2)), never)
+        if old is None or len(old.points) != count:
+            old = PointState(np.zeros((count, 2)), np.zeros((count, 2)), np.full(count, -1.0))
         seen = (scores >= self.min_score) & np.isfinite(points).all(axis=1)
-        gap = time_s - before.times_s
-        known = (before.times_s >= 0) & (gap > 0) & (gap <= self.max_gap_s)
+        gap = time_s - old.times_s
+        known = (old.times_s >= 0) & (gap > 0) & (gap <= self.max_gap_s)
         step = np.where(known, gap, 1.0)[:, None]  # (K, 1)
-        raw = (points - before.points) / size / step
+        raw = (points - old.points) / size / step
         share = _share(self.speed_cutoff_hz, step)
-        speeds = before.speeds + share * (raw - before.speeds)
+        speeds = old.speeds + share * (raw - old.speeds)
         cutoff = self.min_cutoff_hz + self.beta * np.abs(speeds)
-        filtered = before.points + _share(cutoff, step) * (points - before.points)
+        filtered = old.points + _share(cutoff, step) * (points - old.points)
         goes_on, starts = (seen & known)[:, None], (seen & ~known)[:, None]
         state = PointState(
-            np.where(goes_on, filtered, np.where(starts, points, before.points)),
-            np.where(goes_on, speeds, np.where(starts, 0.0, before.speeds)),
-            np.where(seen, time_s, before.times_s),
+            np.where(goes_on, filtered, np.where(starts, points, old.points)),
+            np.where(goes_on, speeds, np.where(starts, 0.0, old.speeds)),
+            np.where(seen, time_s, old.times_s),
         )
         return state, np.where(goes_on, filtered, points)
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`TemporalFilter.snapshot` gave."""
-        self.people = {
-            int(number): PointState(*map(np.array, values)) for number, values in state.items()
-        }
+        self.people = {int(n): PointState(*map(np.array, values)) for n, values in state.items()}
 
 
 def _share(cutoff_hz: Any, step_s: NDArray) -> NDArray:
@@ -132,11 +117,10 @@ class TemporalFilter:
 
     def __init__(
         self,
-        tracker: BoxTracker | None = None,
         smoothing: Mapping[str, float] | None = None,
         resume: Callable[[str], State | None] | None = None,
     ) -> None:
-        self.tracker = tracker or BoxTracker()
+        self.tracker = BoxTracker()
         self.smoothing = None if smoothing is None else dict(smoothing)
         if self.smoothing is not None:
             OneEuroSmoother(**self.smoothing)  # refuses bad arguments
@@ -159,9 +143,8 @@ class TemporalFilter:
             time_s = by_index if frame.time_s is None else frame.time_s
             for task, found in tasks.items():
                 if isinstance(found, PoseResult):
-                    smooth = self._smoother(task).update(
-                        found.keypoints, found.scores, people.boxes, people.track_ids, time_s
-                    )
+                    points, who = (found.keypoints, found.scores), (people.boxes, people.track_ids)
+                    smooth = self._smoother(task).update(*points, *who, time_s)
                     tasks[task] = replace(found, keypoints=smooth)
         return ImageResult(frame, people, tasks)
 

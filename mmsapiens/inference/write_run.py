@@ -62,13 +62,8 @@ class WriteOptions:
 
     def writers(self, tasks: Sequence[str | Task]) -> list[Writer]:
         """Writers of some tasks."""
-        return build_writers(
-            tasks,
-            self.outputs,
-            map_format=self.map_format,
-            threshold=self.threshold,
-            frame_pictures=self.frame_pictures,
-        )
+        drawings = dict(threshold=self.threshold, frame_pictures=self.frame_pictures)
+        return build_writers(tasks, self.outputs, map_format=self.map_format, **drawings)
 
     def open(
         self,

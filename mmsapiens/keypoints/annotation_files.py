@@ -142,9 +142,8 @@ class AnnotationFile:
             got: Any = type(document).__name__
             if isinstance(document, dict):
                 got = [f'{key}: {type(value).__name__}' for key, value in document.items()]
-            raise ValueError(
-                f'{what} must be a COCO file with the keys {keys}, but {path} has {got}'
-            )
+            text = f'{what} must be a COCO file with the keys {keys}'
+            raise ValueError(f'{text}, but {path} has {got}')
         images, entries = lists
         self.total = len(entries)
         self.images = self._read_images(images)
@@ -307,11 +306,9 @@ class AnnotationFile:
         is_same = sorted(keys) == sorted(wanted) and len(set(keys)) == len(keys)
         where = f'category {title!r}'
         if is_same and self._contributor == 'Label Studio':
-            text = (
-                'has names in the order of the labeling config, but Label Studio writes points in'
-            )
+            text = 'has names in the order of the labeling config, but Label Studio writes points'
             remedy = 'Sort the labels of the config by it, and export again'
-            self.refuse(where, f'{text} the order of `model_index`. {remedy}')
+            self.refuse(where, f'{text} in the order of `model_index`. {remedy}')
         if field and is_same:
             self.notes['`keypoints` are put in order by the names of the category'].append(title)
             return {field: [keys.index(key) for key in wanted]}

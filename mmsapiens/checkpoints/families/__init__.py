@@ -37,10 +37,8 @@ def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
 def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
     """:func:`find_family`, with a ValueError if there is none."""
     if (family := find_family(state_dict)) is None:
-        raise ValueError(
-            'the checkpoint holds no Sapiens encoder: `backbone.patch_embed.projection.weight` is '
-            f'missing, its keys are {sorted(state_dict)[:4]} and so on'
-        )
+        text = 'the checkpoint holds no Sapiens encoder: `backbone.patch_embed.projection.weight`'
+        raise ValueError(f'{text} is missing, its keys are {sorted(state_dict)[:4]} and so on')
     return family
 
 
@@ -61,10 +59,8 @@ def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: s
     family = FAMILIES[encoder.family]
     if not prefix and state_dict and not family.is_encoder(state_dict):
         if not family.is_encoder(state_dict, BACKBONE):
-            raise ValueError(
-                f'the checkpoint has no weights for {family.ENCODER.__name__}; its keys are '
-                f'{sorted(state_dict)[:4]} and so on'
-            )
+            text = f'the checkpoint has no weights for {family.ENCODER.__name__}'
+            raise ValueError(f'{text}; its keys are {sorted(state_dict)[:4]} and so on')
         bare = encoder_state_dict(state_dict)
         state_dict.clear()
         state_dict.update(bare)

@@ -190,10 +190,8 @@ def build_writers(
     :class:`.write_run.WriteOptions`.
     """
     wanted = set(outputs)
-    if not wanted <= set(OUTPUTS):
-        raise KeyError(
-            f'`outputs` must be some of {OUTPUTS}, but got {sorted(wanted - set(OUTPUTS))}'
-        )
+    if unknown := sorted(wanted - set(OUTPUTS)):
+        raise KeyError(f'`outputs` must be some of {OUTPUTS}, but got {unknown}')
     rows = [get_task(task) for task in tasks]
     names = [row.name for row in rows]
     parsing = [row.name for row in rows if row.is_parsing]

@@ -83,18 +83,14 @@ def _result(person: Mapping[str, Any]) -> dict[str, Any]:
     """A person as COCO has it: box [x, y, width, height], flat keypoints."""
     x1, y1, x2, y2 = person['bbox']
     scores = person['keypoint_scores']
-    keypoints = [
-        value for (x, y), score in zip(person['keypoints'], scores) for value in (x, y, score)
-    ]
+    points = zip(person['keypoints'], scores)
     mean = sum(scores) / max(1, len(scores))
-    result = dict(
-        keypoints=keypoints,
+    return dict(
+        keypoints=[value for (x, y), score in points for value in (x, y, score)],
         score=round(person['bbox_score'] * mean, 6),
         bbox=[x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)],
+        **{key: person[key] for key in ('track_id',) if key in person},
     )
-    if 'track_id' in person:
-        result['track_id'] = person['track_id']
-    return result
 
 
 def _annotation(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,14 +98,8 @@ def _annotation(result: Mapping[str, Any]) -> dict[str, Any]:
     points = list(result['keypoints'])
     points[2::3] = [2 if score >= MIN_SCORE else 1 for score in points[2::3]]
     width, height = result['bbox'][2:]
-    annotation = dict(
-        result,
-        keypoints=points,
-        num_keypoints=len(points) // 3,
-        area=round(width * height, 3),
-        iscrowd=0,
-        segmentation=[],
-    )
+    annotation = dict(result, keypoints=points, num_keypoints=len(points) // 3)
+    annotation.update(area=round(width * height, 3), iscrowd=0, segmentation=[])
     if 'track_id' in result:
         annotation['attributes'] = dict(track_id=result['track_id'])
     return annotation
