@@ -30,9 +30,7 @@ def missing_hosts() -> list[str]:
 
 
 class BareNames:
-    """Our classes in the registry of a host, where nobody else registered the name, before or after
-    ours; one warning tells how to write ours.
-    """
+    """Our classes in the registry of a host, where nobody else has the name; warns once."""
 
     def __init__(self, registry: Any) -> None:
         self.registry, self.stock_get = registry, registry.get

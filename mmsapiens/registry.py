@@ -1,7 +1,4 @@
-"""Child registries of MMEngine's roots, scope ``mmsapiens``.
-
-Every class is registered here once; :mod:`mmsapiens._parts` lists it in the hosts as well.
-"""
+"""Child registries of MMEngine's roots; :mod:`mmsapiens._parts` lists classes in the hosts."""
 
 import logging
 from importlib import import_module
@@ -14,9 +11,7 @@ from ._parts import HOSTS, SHARED, installed_parts, missing_hosts
 
 
 class PartRegistry(Registry):
-    """A registry that imports the parts one by one, until a name is found: a pose project needs no
-    mmsegmentation, and a broken host breaks only its own part.
-    """
+    """A registry that imports part after part, until a name is found."""
 
     def get(self, key: str) -> type | None:
         """The class registered as ``key``, with or without the scope."""

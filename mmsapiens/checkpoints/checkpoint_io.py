@@ -1,7 +1,4 @@
-"""Reading and writing checkpoints of every format, told by content, never by name.
-
-No code from a file is run unless its user says that it may.
-"""
+"""Reading and writing checkpoints of every format, told by content, without running code."""
 
 import json
 import os

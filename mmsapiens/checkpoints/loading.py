@@ -170,9 +170,7 @@ def _warn_of_differences(model: nn.Module, encoder: Any, info: CheckpointInfo) -
 
 @contextmanager
 def without_parameter_memory() -> Iterator[None]:
-    """Parameters of modules built inside, in this thread, are on the meta device, so that their
-    initialization costs nothing; buffers are not touched.
-    """
+    """Modules built inside, in this thread, have parameters on the meta device: none is drawn."""
     thread = threading.get_ident()
 
     def move(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:

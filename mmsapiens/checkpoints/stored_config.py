@@ -12,9 +12,7 @@ _CALLS = {'dict': dict, 'list': list, 'tuple': tuple, 'set': set, 'float': float
 
 
 def stored_config(meta: Any) -> dict[str, Any] | None:
-    """The config under ``meta['cfg']`` as plain dicts and lists, without what is no literal, or
-    None.
-    """
+    """The literals of the config under ``meta['cfg']``, as plain dicts and lists, or None."""
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str):
         return None
@@ -33,9 +31,7 @@ def stored_config(meta: Any) -> dict[str, Any] | None:
 
 
 def with_registered_types(value: Any) -> Any:
-    """A config in which each ``type`` is the name of a registered class, ``scope.Name``; any other
-    is a ValueError, as MMEngine would import and call whatever it names.
-    """
+    """A config whose types are registered classes, ``scope.Name``; any other is a ValueError."""
     if isinstance(value, (list, tuple)):
         return type(value)(map(with_registered_types, value))
     if not isinstance(value, Mapping):

@@ -31,10 +31,7 @@ NEEDS = {
 
 
 def tell_unused(has: Mapping[str, Callable[[], bool]]) -> None:
-    """Print a line for each option of the command line that changes nothing.
-
-    ``has`` asks for keys of :data:`NEEDS`; those that it does not have are there.
-    """
+    """Print options that change nothing; ``has`` asks for keys of :data:`NEEDS` that may miss."""
     context = click.get_current_context()
     for option in context.command.params:
         if context.get_parameter_source(str(option.name)) is not ParameterSource.COMMANDLINE:

@@ -1,7 +1,4 @@
-"""Remedies for stock modules, one function per defect; see ``REMEDIES`` of the package.
-
-Each takes the module that it mends, once that is imported, and does nothing where stock works.
-"""
+"""Remedies for stock modules, one function per defect; see ``REMEDIES`` of the package."""
 
 import logging
 import os
@@ -70,9 +67,7 @@ def fix_checkpoint_loading(checkpoint: ModuleType) -> None:
 
 
 def fix_optim_state_order(fsdp: ModuleType) -> None:
-    """Let ``FSDPStrategy`` of mmengine 0.10.7 load an optimizer state: torch 2.1 changed the order
-    of the arguments. https://github.com/pytorch/pytorch/issues/105727
-    """
+    """Let ``FSDPStrategy`` resume: https://github.com/pytorch/pytorch/issues/105727."""
     stock = fsdp.FSDP
 
     class FullyShardedDataParallel(stock):  # type: ignore[misc, valid-type]
@@ -115,9 +110,7 @@ class _WrappingHue(float):
 
 
 def fix_adjust_hue(photometric: ModuleType) -> None:
-    """Let ``mmcv.adjust_hue`` take negative shifts: ``np.uint8(hue_factor * 255)`` is an
-    OverflowError since numpy 2.0, and wrapped before.
-    """
+    """Let ``mmcv.adjust_hue`` take negative shifts, whose ``np.uint8`` numpy 2.0 refuses."""
     if NumpyVersion(np.__version__) < '2.0.0':
         return
     stock = photometric.adjust_hue
@@ -136,9 +129,7 @@ def fix_adjust_hue(photometric: ModuleType) -> None:
 
 
 def fix_draw_circles(module: ModuleType) -> None:
-    """Let mmpose's default visualizer draw keypoints: their radius is an array of one element,
-    which ``int()`` refuses since numpy 2.4.
-    """
+    """Let mmpose draw keypoints: numpy 2.4 refuses ``int()`` of their radius, an array."""
     if NumpyVersion(np.__version__) < '2.4.0':
         return
     visualizer = module.OpencvBackendVisualizer
@@ -156,9 +147,7 @@ def fix_draw_circles(module: ModuleType) -> None:
 
 
 def fix_albumentations(transforms: ModuleType) -> None:
-    """Let ``Albu`` of mmseg and mmdet and mmpretrain's ``Albumentations`` run: they hand over the
-    whole sample, and newer versions of albumentations refuse keys that they do not know.
-    """
+    """Let ``Albu`` and ``Albumentations`` run, whose sample has keys that newer versions refuse."""
     for name in {'Albu', 'Albumentations'} & set(vars(transforms)):
         _ignore_other_keys(vars(transforms)[name])
 
@@ -205,9 +194,7 @@ def fix_numpy_names(module: ModuleType) -> None:
 
 
 def fix_array_of_one(module: ModuleType) -> None:
-    """Let mmpose read UBody3D: it assigns ``np.array([1])`` to an element, an error since numpy
-    2.4.
-    """
+    """Let mmpose read UBody3D: it assigns ``np.array([1])``, which numpy 2.4 refuses."""
 
     def array(value: Any, *args: Any, **kwargs: Any) -> Any:
         return np.float32(1) if value == [1] else np.array(value, *args, **kwargs)
@@ -231,9 +218,7 @@ def fix_paths_of_distillers(distiller: ModuleType) -> None:
 
 
 def fix_copies(module: ModuleType) -> None:
-    """Let mmpose's visualizers draw keypoints that are tensors: ``np.array(keypoints, copy=False)``
-    is a ValueError since numpy 2.0 where that needs a copy.
-    """
+    """Let mmpose draw tensors: ``np.array(..., copy=False)`` is strict since numpy 2.0."""
 
     def array(value: Any, *args: Any, copy: bool = True, **kwargs: Any) -> np.ndarray:
         return (np.array if copy else np.asarray)(value, *args, **kwargs)
@@ -243,9 +228,7 @@ def fix_copies(module: ModuleType) -> None:
 
 
 def fix_interp2d(interpolate: ModuleType) -> None:
-    """Let mmseg and mmpretrain resize the position biases of BEiT: ``interp2d`` left scipy with
-    1.14; on a grid it is this spline.
-    """
+    """Let BEiT resize its position biases by a spline: ``interp2d`` left scipy with 1.14."""
 
     def interp2d(x: Any, y: Any, z: np.ndarray, kind: str = 'linear') -> Callable:
         degree = dict(linear=1, cubic=3, quintic=5)[kind]
@@ -267,9 +250,7 @@ def fix_canvas(backend_agg: ModuleType) -> None:
 
 
 def fix_class_weights(losses: ModuleType) -> None:
-    """Let mmseg's cross-entropy weight classes where pixels are ignored: 1.2.2 looks up the weight
-    of the label 255, an IndexError; it is 0.
-    """
+    """Let mmseg 1.2.2 weight classes where pixels are ignored, an IndexError; their weight is 0."""
     stock = losses.cross_entropy
 
     @wraps(stock)

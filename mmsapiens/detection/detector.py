@@ -1,7 +1,4 @@
-"""Boxes of people in images: the detectors of torchvision, and a way to that of mmdet.
-
-Shapes: N boxes, H W height and width of an image.
-"""
+"""Boxes of people: the detectors of torchvision, and a way to that of mmdet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -89,10 +86,7 @@ class PersonDetector:
 
 
 class TorchvisionDetector(PersonDetector):
-    """A Faster R-CNN of :data:`TORCHVISION`, trained on COCO, which needs no host.
-
-    ``thresholds`` are as in :class:`PersonDetector`; random weights are only good for tests.
-    """
+    """A Faster R-CNN of :data:`TORCHVISION`, trained on COCO; see :class:`PersonDetector`."""
 
     def __init__(
         self,

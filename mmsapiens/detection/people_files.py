@@ -173,9 +173,7 @@ class PeopleFile:
         return ids[0] if ids else None
 
     def people(self, frame: Image) -> People:
-        """The people of an image; a ValueError if the file does not know it, or has it in another
-        size, or if a box is outside.
-        """
+        """The people of an image; a ValueError if the file has it not, or in another size."""
         number = self._find_number(frame.name, frame.source)
         if number is None and self.missing == 'image':
             return People.whole_image(frame.size_hw)

@@ -11,10 +11,7 @@ Track = tuple[int, tuple[float, ...], int]
 
 
 class BoxTracker:
-    """Numbers people by the overlap of their boxes, ``min_iou`` at least with the last one.
-
-    The sum of overlaps is maximized; a person may be hidden for ``max_age`` frames.
-    """
+    """Numbers people by the largest sum of overlaps; they may be hidden for ``max_age`` frames."""
 
     def __init__(self, min_iou: float = 0.3, max_age: int = 30) -> None:
         if not 0 < min_iou <= 1:

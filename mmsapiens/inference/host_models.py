@@ -214,9 +214,7 @@ class _HalfBackbone(nn.Module):
 
 
 class HostNetwork(TaskNetwork):
-    """A model of a host with its own test pipeline, without the loading of the image, and test
-    step. A half ``dtype`` is that of the backbone.
-    """
+    """A model of a host with its own test pipeline and step; ``dtype`` is of the backbone."""
 
     def __init__(
         self,

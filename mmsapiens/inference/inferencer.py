@@ -1,7 +1,4 @@
-"""The inferencer: any images, any of the tasks, results or files.
-
-Shapes: N people, H W height and width of an image.
-"""
+"""The inferencer. Shapes: N people, H W height and width of an image."""
 
 import os
 import warnings

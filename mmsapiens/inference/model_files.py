@@ -100,9 +100,7 @@ def find_files(
     weights: Any = None,
     allow_random: bool = False,
 ) -> ModelFiles:
-    """Files of a task; a release of this size is downloaded if it has to be. With ``allow_random``,
-    weights that the caller does not give are random.
-    """
+    """Files of a task, a release downloaded if need be, or with ``allow_random`` no weights."""
     path = None if config is None else Path(config).expanduser()
     if path is not None and not path.is_file():
         raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')

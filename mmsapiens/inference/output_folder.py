@@ -184,9 +184,7 @@ class OutputFolder:
         return segments[-1]['state'] if segments else None
 
     def write_files(self, result: ImageResult) -> NDArray | None:
-        """Write the files of a result, also from several threads, and draw a frame for
-        :meth:`note`.
-        """
+        """Write the files of a result, in any thread, and draw a frame for :meth:`note`."""
         name, is_video = result.frame.name, result.frame.video is not None
         result.drawings = {}
         for writer in self.writers:
@@ -202,9 +200,7 @@ class OutputFolder:
         drawn: NDArray | None = None,
         state: Callable[[], State | None] = lambda: None,
     ) -> None:
-        """Note a result, in the order of the source, as done; ``state`` gives that of tracking and
-        smoothing after this frame, also when it is asked later.
-        """
+        """Note a result, in order, as done; ``state`` gives that of the filter after it."""
         frame = result.frame
         if self._open is not None and self._open.entry.name != frame.video:
             self._finish_video()

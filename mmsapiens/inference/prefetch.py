@@ -60,9 +60,7 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
 def look_ahead(
     items: Iterable[T], ahead: int, is_ready: Callable[[T], bool] = lambda item: False
 ) -> Generator[T, None, None]:
-    """Ask for ``ahead`` items before they are given out, unless the first ``is_ready``; an error of
-    ``items`` is raised after what came before.
-    """
+    """Ask for ``ahead`` items before they are given out; errors come after what came before."""
     waiting: deque[T] = deque()
     failure: Exception | None = None
     source = iter(items)

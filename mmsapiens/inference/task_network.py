@@ -1,7 +1,4 @@
-"""A task's network as the loop sees it: prepare, forward, finish.
-
-Shapes: B batch, C channels, H W height and width of the image, h w those of the network's output.
-"""
+"""A task's network as the loop sees it. Shapes: B batch, C channels, H W image, h w output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +24,7 @@ Sample: TypeAlias = NDArray
 
 @dataclass(frozen=True)
 class Options:
-    """How networks run, see :class:`.inferencer.SapiensInferencer`; a compiled one always takes
-    ``batch_size`` samples. ``flip_test`` is None for what the task or the config says.
-    """
+    """How networks run, see :class:`.inferencer.SapiensInferencer`."""
 
     device: str = 'cpu'
     dtype: str = 'float32'
@@ -64,9 +59,7 @@ def _check_device(device: str) -> None:
 
 
 class FixedBatch(nn.Module):
-    """Compile, and fill a smaller batch up with zeros, as the reference's small demos do, so that
-    nothing is compiled again.
-    """
+    """Compile, and fill smaller batches up with zeros, so that nothing is compiled again."""
 
     def __init__(self, module: nn.Module, batch_size: int) -> None:
         super().__init__()
@@ -82,9 +75,7 @@ class FixedBatch(nn.Module):
 
 
 class TaskNetwork:
-    """One task of a :class:`SapiensModel`, from images to results. :meth:`prepare` and
-    :meth:`finish` may run in several threads at a time, :meth:`forward` in :attr:`at_once`.
-    """
+    """One task of a model, from images to results; steps may run in threads, as :attr:`at_once`."""
 
     def __init__(self, task: str, model: SapiensModel) -> None:
         self.task = task
@@ -116,9 +107,7 @@ class TaskNetwork:
         return self.model.prepare(self.task, frame.image, box)
 
     def forward(self, samples: Sequence[Sample]) -> list:
-        """For each sample of a batch keypoints (K, 2) in pixels of the input and scores (K,), or
-        maps (C, h, w) on the device.
-        """
+        """Keypoints (K, 2) in pixels of the input and scores (K,), or maps (C, h, w), of each."""
         with torch.inference_mode(), own_stream(self.device):
             pixels = torch.from_numpy(np.stack(samples)).to(self.device, non_blocking=True)
             output = self.model.predict(pixels, [self.task])[self.task]
@@ -157,9 +146,7 @@ class TaskNetwork:
 
 
 def to_array(maps: Tensor, field: Field) -> NDArray:
-    """A prediction (C, H, W) as :class:`MapResult` holds it, (H, W) or (H, W, C) in the field's
-    type.
-    """
+    """A prediction (C, H, W) as :class:`MapResult` holds it, (H, W) or (H, W, C)."""
     if field.is_labels:
         maps = maps.to(torch.uint8)
     array: NDArray = maps.cpu().numpy().astype(field.dtype, copy=False)

@@ -16,9 +16,7 @@ DEFAULT_FPS = 25.0
 
 
 class PointState(NamedTuple):
-    """Points (K, 2) and speeds (K, 2) of a person, filtered, the latter in its sizes per second,
-    and when a point was last seen (K,), -1 for never.
-    """
+    """Points and speeds (K, 2) of a person, in its sizes a second, and when last seen (K,)."""
 
     points: NDArray
     speeds: NDArray
@@ -164,9 +162,7 @@ class TemporalFilter:
                 self._smoother(task).load_state(points)
 
     def snapshot(self) -> Callable[[], State]:
-        """The state after the last result; JSON types when it is called, and later results do not
-        change it.
-        """
+        """The state after the last result, of JSON types when it is called."""
         tracker = self.tracker.state()
         people = {task: one.people for task, one in self.smoothers.items()}
         return lambda: dict(

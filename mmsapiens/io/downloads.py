@@ -57,9 +57,7 @@ def gives_stream(url: str, options: ReadOptions = DEFAULTS) -> bool:
 
 
 def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> bytes | None:
-    """Download a file into memory, or its beginning if not ``whole``; None if it is a stream. A
-    ReadError if it is too much, or less than announced.
-    """
+    """Download a file, or its beginning, into memory; None if it is a stream, or a ReadError."""
     import requests
 
     check_url(url)

@@ -30,9 +30,7 @@ class _Layer(NamedTuple):
 
 
 def decode_exr(path: str | Path, content: bytes, field: Field, layer: str | None) -> np.ndarray:
-    """The map in an EXR file, as stored, (H, W) or (H, W, C), vectors perhaps with opacity; as
-    large as the display window, without values outside of the data window.
-    """
+    """The map in an EXR file, (H, W) or (H, W, C), as large as its display window."""
     # Its import may fail where no file of the kind is ever read.
     import OpenEXR
 
@@ -157,9 +155,7 @@ def _channel_names(field: Field) -> tuple[str, ...]:
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
-    """EXR, float32: (H, W) as channels Z and, as OpenCV reads Z alone as zeros, Y, (H, W, 3) as R,
-    G, B, (H, W, C) as C0, C1 ....
-    """
+    """EXR, float32: channels Z and, for OpenCV, Y; or R, G, B; or C0, C1, ...."""
     import OpenEXR
 
     if field.dtype == 'uint8':

@@ -54,9 +54,7 @@ AGAIN = 'Copy or export it again.'
 def decode_image(
     content: bytes, source: str, options: ReadOptions = DEFAULTS, *, upright: bool = True
 ) -> NDArray:
-    """Decode a file, ``upright`` or as it is stored; of several frames or pages the first one. A
-    ReadError that names ``source`` if it cannot be used.
-    """
+    """Decode the first frame of a file, ``upright`` or as stored, or a ReadError."""
     if not content:
         raise ReadError(f'{source} is an empty file. {AGAIN}')
     header = _open(content, source)

@@ -103,9 +103,7 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
 
 
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
-    """Files that match a pattern, sorted, without those in ``exclude`` unless it begins there; a
-    folder that links lead to as well is read once.
-    """
+    """Files that match a pattern, each once, without those in ``exclude`` unless it is outside."""
     paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:
         left_out, root = exclude.resolve(), glob_root(pattern).resolve()

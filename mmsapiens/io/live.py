@@ -106,9 +106,7 @@ def _camera_frames(number: int) -> Iterator[NDArray]:
 
 
 def read_stream(url: str, source: str, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
-    """Frames of a stream until it ends; a ReadError if it gives none or breaks off. A playlist with
-    an end is read as a file.
-    """
+    """Frames of a stream until it ends, or a ReadError; a playlist with an end is a file."""
     container, stream = open_video(url, source, options)
     if container.duration and url.lower().startswith('http'):
         container.close()

@@ -43,9 +43,7 @@ class OutputNames:
         self._next: dict[str, int] = {}
 
     def take(self, wanted: str, suffix: str = '', is_folder: bool = False) -> str:
-        """The wanted name (parts joined by '/'), or one like it that is free; ``suffix`` is of the
-        input's file, and with ``is_folder`` files will be below it.
-        """
+        """The wanted name, or one like it that is free; with ``is_folder`` files will be below."""
         wanted = self._beside_folders(wanted)
         with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'
         for name in (wanted, with_suffix) if suffix else (wanted,):

@@ -19,9 +19,7 @@ _MAX_SHOWN = 5
 
 
 class LabelColors(NamedTuple):
-    """Colors of classes: R, G, B of 8 bits -> class id. Those that are ``is_listed``, in a list
-    written with the files, also count where the numbers of the file could be ids.
-    """
+    """R, G, B of 8 bits -> class id; if ``is_listed`` they count although numbers could be ids."""
 
     ids: Mapping[tuple[int, ...], int]
     is_listed: bool = False

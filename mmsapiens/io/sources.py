@@ -66,18 +66,14 @@ _UNKNOWN = (
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run has done, by name and source: whether an image needs nothing more, and the first
-    frame of a video that is still needed, None for none.
-    """
+    """What is done, by name and source: an image, and the next frame of a video, None for none."""
 
     skip: Callable[[str, str], bool] = lambda name, source: False
     resume: Callable[[str, str], int | None] = lambda name, source: 0
 
 
 class Source:
-    """A stream of images, see :func:`open_source`: an :class:`Image` or :class:`ReadFailure` for
-    each input, in their order.
-    """
+    """A stream of images, see :func:`open_source`, or a :class:`ReadFailure` for an input."""
 
     def __init__(self, inputs: Any, options: ReadOptions, exclude: Path | None = None) -> None:
         self.inputs, self.options, self.exclude = inputs, options, exclude
@@ -130,9 +126,7 @@ class Source:
         return reader.files(self._files) if self._files is not None else reader.any(self.inputs)
 
     def find_files(self, item: str | os.PathLike[str]) -> list[tuple[Path, Path]] | None:
-        """Files of a path, folder or pattern, each with the folder that its name is below; None for
-        URLs and cameras, a MissingInputError if there are none.
-        """
+        """Files of a path, folder or pattern, each with its root; None for URLs and cameras."""
         text = os.fspath(item)
         if is_url(text):
             check_url(text)

@@ -57,9 +57,7 @@ class VideoFrame:
 
 
 def open_video(content: Path | bytes | str, source: str, options: ReadOptions) -> tuple[Any, Any]:
-    """The container of PyAV of a file, its content or an address, and its stream of images, which
-    is no cover; ``source`` is for a ReadError.
-    """
+    """The container of PyAV, and its stream of images, of what messages call ``source``."""
     import av
 
     if not (content.stat().st_size if isinstance(content, Path) else content):

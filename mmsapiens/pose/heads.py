@@ -56,9 +56,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
         self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Heatmaps (B, K, H, W) from the last of ``feats`` (B, D, h, w); a ValueError if D is
-        another.
-        """
+        """Heatmaps (B, K, H, W) from the last of ``feats`` (B, D, h, w), or a ValueError."""
         # Maps one after another, as decoding reads them.
         return self.final_layer(upsample(self, feats[-1])).contiguous()
 

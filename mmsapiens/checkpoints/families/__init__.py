@@ -43,9 +43,7 @@ def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
 
 
 def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder alone, without a prefix, decoder and head, of weights of any layout; a ValueError
-    if there is none.
-    """
+    """The encoder alone of weights of any layout, without a prefix; a ValueError without one."""
     if family_of(state_dict).is_encoder(state_dict):
         return dict(state_dict)
     keys = [key for key in state_dict if key.startswith(BACKBONE)]

@@ -25,9 +25,7 @@ QUALITY = 92
 
 
 class Writer(ABC):
-    """Writes one file for each image, and for frames of videos if ``for_videos``, below its
-    ``folder``. What was drawn with another ``style`` is drawn again.
-    """
+    """Writes a file for each image, below its ``folder``; another ``style`` is drawn again."""
 
     def __init__(self, folder: str, suffix: str, for_videos: bool = True) -> None:
         self.folder, self.suffix = folder, suffix
@@ -48,9 +46,7 @@ class Writer(ABC):
 
 
 class KeypointWriter(Writer):
-    """Keypoints as JSON, in the layout of the stock inferencers; one file an image.
-    ``instance_info`` has for each person what :func:`.predictions.instances` gives.
-    """
+    """Keypoints as JSON, in the layout of the stock inferencers; one file an image."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task, '.json')
@@ -186,9 +182,7 @@ def build_writers(
     threshold: float = 0.3,
     frame_pictures: bool = False,
 ) -> list[Writer]:
-    """The writers of some tasks, by :data:`OUTPUTS`; arguments as in
-    :class:`.write_run.WriteOptions`.
-    """
+    """The writers of some tasks, by :data:`OUTPUTS`; see :class:`.write_run.WriteOptions`."""
     wanted = set(outputs)
     if unknown := sorted(wanted - set(OUTPUTS)):
         raise KeyError(f'`outputs` must be some of {OUTPUTS}, but got {unknown}')

@@ -65,9 +65,7 @@ FAULT_KINDS = {
 
 @dataclass(frozen=True)
 class Fault(fault_report.Fault):
-    """Something wrong in an annotation file; ``where`` is the entry, ``annotations[3] (id
-    442619)``.
-    """
+    """Something wrong in an annotation file, ``where``: ``annotations[3] (id 442619)``."""
 
     KINDS = FAULT_KINDS
 
@@ -104,9 +102,7 @@ def to_float(value: object) -> float:
 
 @dataclass(frozen=True)
 class Context:
-    """What entries refer to, None for a list that the file has not: annotated width and height of
-    images by id, None if unusable, and ids of categories.
-    """
+    """What entries refer to, by id; None for a list, or the size of an image, that is missing."""
 
     keypoint_set: KeypointSet
     sizes_wh: Mapping[EntryId | None, tuple[float, float] | None] | None
