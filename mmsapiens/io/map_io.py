@@ -111,7 +111,7 @@ def read_map(
         text = f'{path} is a JPEG, whose compression changes the values of a {field.name}'
         raise BadSampleError(f'{text}. Store the map as png, npy or exr.', 'jpeg_map')
     else:
-        text = f'{path} must be npy, npz, png or exr (or tiff, pfm, pgm) with a {field.name}'
+        text = f'{path} must be an npy, npz, png or exr file (or tiff, pfm) with a {field.name}'
         raise BadSampleError(f'{text}, but it starts with {start!r}. {DAMAGED}')
     return check_map(path, array, field, is_read=True)
 
@@ -212,7 +212,8 @@ def check_map(
 def _check_labels(what: str, array: np.ndarray, field: Field) -> np.ndarray:
     if array.dtype.kind not in 'iu':
         text = f'{what} must hold integers, the class ids, but its type is {array.dtype}'
-        raise BadSampleError(f'{text}. Bool is a mask, float rather scores.', 'wrong_type')
+        hint = 'A file of bool is a mask, of float rather scores.'
+        raise BadSampleError(f'{text}. {hint}', 'wrong_type')
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
         text = f'{what} must hold class ids from 0 to 254 and 255 for ignored pixels'

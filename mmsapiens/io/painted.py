@@ -138,7 +138,7 @@ def labels_of(path: str | Path, pixels: np.ndarray, colors: LabelColors | None) 
         elif plane.ndim == 3 or colors.is_listed:
             known = dict(list(colors.ids.items())[:_MAX_SHOWN])
             raise BadSampleError(
-                f'{int(unknown.sum())} pixels of {path} have colors of no class, as '
+                f'{int(unknown.sum())} pixels of {path} have colors of no class: '
                 f'{_show(pixels[unknown][:, :3])}; of palette or labelmap.txt are {known} ...',
                 'color_labels',
             )

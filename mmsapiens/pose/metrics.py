@@ -224,9 +224,9 @@ class WholeBodyMetric(CheckedCocoMetric):
             if value not in choices:
                 raise ValueError(f'`{name}` must be one of {list(choices)}, but got {value!r}')
         if reference_unmapped and given != (*WHOLEBODY[::-1], 'all'):
-            text = "`reference_unmapped` is for goliath308 on coco_wholebody with protocol 'all'"
+            wanted = "goliath308 predictions on coco_wholebody with protocol 'all'"
             got = f'{pred_vocabulary} on {vocabulary} with {protocol!r}'
-            raise ValueError(f'{text}, but got {got}')
+            raise ValueError(f'`reference_unmapped` is for {wanted}, but got {got}')
         for name in {'iou_type', 'pred_converter', 'gt_converter'} & set(kwargs):
             text = f'`{name}` is not an option of {type(self).__name__}'
             raise ValueError(f'{text}; vocabularies are converted by `pred_vocabulary`')

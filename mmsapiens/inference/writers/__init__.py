@@ -119,39 +119,25 @@ class MaskWriter(Writer):
         write_map(path, (found.values > 0).astype(np.uint8), 'human_mask')
 
 
-class OverlayWriter(Writer):
-    """The result of a task over its image as JPEG, in the image's size."""
-
-    def __init__(self, task: str, threshold: float = 0.3, for_videos: bool = False) -> None:
-        super().__init__(f'{task}_overlay', '.jpg', for_videos)
-        self.task = task
-        self.style = dict(threshold=threshold)
-
-    def write(self, result: ImageResult, path: Path) -> None:
-        """Write the overlay of a result."""
-        _write_jpeg(path, draw_overlay(result, self.task, threshold=self.style['threshold']))
-
-
-class PanelWriter(Writer):
-    """The image and all tasks, in this order, side by side as JPEG."""
+class DrawingWriter(Writer):
+    """A drawing as JPEG: the result of a task over its image, or all tasks side by side."""
 
     def __init__(
-        self, tasks: Sequence[str], threshold: float = 0.3, for_videos: bool = False
+        self, tasks: str | Sequence[str], threshold: float = 0.3, for_videos: bool = False
     ) -> None:
-        super().__init__('panel', '.jpg', for_videos)
-        self.tasks = tuple(tasks)
-        self.style = dict(threshold=threshold)
+        folder = f'{tasks}_overlay' if isinstance(tasks, str) else 'panel'
+        super().__init__(folder, '.jpg', for_videos)
+        self.tasks, self.style = tasks, dict(threshold=threshold)
 
     def write(self, result: ImageResult, path: Path) -> None:
-        """Write the panel of a result."""
-        _write_jpeg(path, draw_panel(result, self.tasks, threshold=self.style['threshold']))
-
-
-def _write_jpeg(path: Path, image: NDArray) -> None:
-    """Write an image, RGB uint8 (H, W, 3)."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    content = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-    atomic_write(content.tobytes(), path, is_durable=False)
+        """Draw a result."""
+        if isinstance(self.tasks, str):
+            image = draw_overlay(result, self.tasks, **self.style)
+        else:
+            image = draw_panel(result, self.tasks, **self.style)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+        content = cv2.imencode('.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1]
+        atomic_write(content.tobytes(), path, is_durable=False)
 
 
 class AnnotatedVideo:
@@ -195,7 +181,7 @@ def build_writers(
         keypoints=[KeypointWriter(row.name) for row in rows if row.is_pose],
         maps=[MapWriter(row, map_format) for row in rows if not row.is_pose],
         masks=[MaskWriter(name) for name in parsing[:1]],
-        overlays=[OverlayWriter(name, threshold, frame_pictures) for name in names],
-        panels=[PanelWriter(names, threshold, frame_pictures)],
+        overlays=[DrawingWriter(name, threshold, frame_pictures) for name in names],
+        panels=[DrawingWriter(names, threshold, frame_pictures)],
     )
     return [writer for name in OUTPUTS if name in wanted for writer in writers[name]]

@@ -47,15 +47,19 @@ FAULT_KINDS = {
     'wrong_keypoint_count': 'a field has not x, y and visibility of each keypoint of its group',
     'wrong_keypoint_value': 'a field of keypoints is not a list of numbers',
     'non_finite_keypoint': 'a coordinate or visibility is infinite or NaN',
-    'wrong_visibility': 'a visibility is not 0, 1 or 2; of COCO-WholeBody but the body, 0 to 2',
+    'wrong_visibility': 'a visibility is not 0, 1 or 2; for feet, face and hands of '
+    'COCO-WholeBody, not from 0 to 2',
     'keypoint_at_origin': 'a keypoint at (0, 0) is marked visible',
     'keypoint_outside': 'a visible keypoint is more than a pixel outside the image',
-    'keypoint_far_from_box': 'a visible keypoint is outside `bbox` by more than half its side',
-    'wrong_num_keypoints': '`num_keypoints` is not that of visible ones, of the body or of all',
+    'keypoint_far_from_box': 'a visible keypoint is outside `bbox` by more than half of its '
+    'longer side',
+    'wrong_num_keypoints': '`num_keypoints` is neither the number of visible keypoints of the body '
+    'nor that of all',
     'contradictory_group': 'the field of a group differs from `goliath_wholebody_kpts`',
     'duplicate_person': 'two annotations of an image have the same box and keypoints',
     'swapped_face': 'left and right eye, or ear, seem exchanged',
-    'swapped_body': 'left and right of shoulders and hips contradict the face',
+    'swapped_body': 'left and right of shoulders and hips contradict the face, which looks at the '
+    'camera',
     'swapped_hands': 'a hand is away from its wrist, at the other one',
     'swapped_feet': 'a foot is away from its ankle, at the other one',
     'refused': 'datasets and evaluators refuse the file',
