@@ -11,10 +11,12 @@ from click.core import ParameterSource
 NEEDS = {
     'poses': (
         'no task is of poses',
-        'track smooth people fallback detector box_threshold nms_threshold max_people threshold',
+        'track smooth people category fallback detector box_threshold nms_threshold max_people '
+        'threshold',
     ),
     'boxes': ('each image is taken for one person', 'fallback'),
     'detector': ('people are not detected', 'detector box_threshold nms_threshold max_people'),
+    'file': ('no file of people is given', 'category'),
     'maps': ('no maps are written', 'map_format'),
     'drawings': ('nothing is drawn', 'frame_pictures threshold'),
     'annotated': ('no video is written', 'show'),

@@ -4,11 +4,14 @@ A stage is a generator over the one before it. All keep the order and end with t
 closing the last generator closes every stage, and an error in any reaches the consumer.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from ..core.stopping import obey, orders
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -44,8 +47,8 @@ def close(items: Iterable[Any]) -> None:
 
 def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, None]:
     """Let a thread of this name fetch items before they are asked for: ``ahead``, and one more."""
-    source, end = iter(items), object()
-    pool = ThreadPoolExecutor(1, name)
+    source, end, stop = iter(items), object(), threading.Event()
+    pool = ThreadPoolExecutor(1, name, obey, ((*orders(), stop),))
     try:
         waiting = deque(pool.submit(next, source, end) for _ in range(ahead + 1))
         while (item := waiting.popleft().result()) is not end:
@@ -53,6 +56,7 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
             yield item  # type: ignore[misc]
             del item  # or a frame would live on while we wait
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         close(items)
 

@@ -286,7 +286,8 @@ class AnnotationFile:
                 return used or [PERSON]
             titles_text = dict.fromkeys(used, '')
         text = f'must be called person, or be the only one, but there are {titles_text}'
-        self.refuse('the category of people', f'{text}. Name it: PeopleFile(..., category=...)')
+        remedy = 'Name it: `--category` of `mmsapiens infer`, or PeopleFile(..., category=...)'
+        self.refuse('the category of people', f'{text}. {remedy}')
 
     def _order(self, category: Entry) -> dict[str, list[int]]:
         """Field -> for each keypoint where its category has it; empty if all are in order."""
