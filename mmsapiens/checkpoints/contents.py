@@ -1,7 +1,5 @@
 """What a checkpoint holds: as it says itself, as its release says, or as its shapes tell."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -130,16 +128,13 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """
     weights = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
     if not isinstance(weights, Mapping):
-        raise ValueError(
-            '`state_dict` of the checkpoint must be a dict of tensors, but '
-            f'it is a {type(weights).__name__}'
-        )
+        got = f'it is a {type(weights).__name__}'
+        raise ValueError(f'`state_dict` of the checkpoint must be a dict of tensors, but {got}')
     tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise ValueError(
-            'the checkpoint holds no tensors; its keys are '
-            f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
-        )
+        keys = sorted(map(str, weights))[:5]
+        text = f'the checkpoint holds no tensors; its keys are {keys}'
+        raise ValueError(f'{text}. Use the file with the weights.')
     tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
     for prefix in ('module.', 'model.', 'net.') * 2:
         if all(key.startswith(prefix) for key in tensors):
@@ -185,10 +180,8 @@ def examine(
     needs_task: bool = True,
     known: Mapping[str, Any] | None = None,
 ) -> CheckpointInfo:
-    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none.
-
-    ``known`` are the weights of a model; what is beside the encoder may then be of any kind, if it
-    is that of the model.
+    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none. What
+    is beside the encoder may be of any kind, if it is that of ``known`` weights of a model.
     """
     weights = get_state_dict(checkpoint)
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
@@ -208,11 +201,9 @@ def examine(
         facts = _guessed(info)
     if facts and is_plain and facts.contradicts(HeadFacts(facts.field, channels=info.out_channels)):
         unit = 'keypoints' if is_pose else 'output channels'
-        raise ValueError(
-            f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}. '
-            'Use the config of the checkpoint, or start from its encoder '
-            '(`tools/convert_checkpoint.py --encoder-only`)'
-        )
+        text = f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}'
+        remedy = 'or start from its encoder (`tools/convert_checkpoint.py --encoder-only`)'
+        raise ValueError(f'{text}. Use the config of the checkpoint, {remedy}')
     return replace(info, facts=facts)
 
 
@@ -254,10 +245,8 @@ def _measure(weights: Mapping[str, Tensor], known: Mapping[str, Any] | None) -> 
     elif strange:
         if any(has_stock_norms(head) for head in heads.values()):
             raise ValueError(STOCK_FILE)
-        raise ValueError(
-            f'the checkpoint has {len(strange)} keys that no Sapiens model has: {strange[:5]}. It '
-            'was trained with another architecture.'
-        )
+        text = f'the checkpoint has {len(strange)} keys that no Sapiens model has: {strange[:5]}'
+        raise ValueError(f'{text}. It was trained with another architecture.')
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
     info = CheckpointInfo(
         **family.measure(encoder),
@@ -280,10 +269,7 @@ def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
 
 
 def name_of_task(path: str | Path) -> str:
-    """A name for what the head of a file is for: of a task of ours, or of its dataset.
-
-    A ValueError if the file does not tell.
-    """
+    """What the head of a file is for, a task of ours or its dataset; a ValueError if unknown."""
     checkpoint = read_checkpoint(path, 'cpu', mmap=True)
     weights, meta = get_state_dict(checkpoint), checkpoint.get('meta')
     heads = split_heads(weights)
@@ -346,9 +332,7 @@ def _guessed(info: CheckpointInfo) -> HeadFacts:
         return alike[0]
     if alike:  # the same field, and sets that cannot be told apart
         return HeadFacts(alike[0].field, channels=info.out_channels)
-    unit = 'keypoints' if is_pose else 'output channels'
+    head = f'its head with {info.out_channels} {"keypoints" if is_pose else "output channels"}'
     examples = "'pose'" if is_pose else "'depth', 'normal', 'seg' or the field of another task"
-    raise ValueError(
-        f'the checkpoint does not say what its head with {info.out_channels} {unit} is for, and '
-        f'its shape does not tell: name the task, {examples} (`task=`, `--task`)'
-    )
+    text = f'the checkpoint does not say what {head} is for, and its shape does not tell'
+    raise ValueError(f'{text}: name the task, {examples} (`task=`, `--task`)')
