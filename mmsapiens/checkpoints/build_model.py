@@ -37,10 +37,9 @@ def build_model(
     """A model of one encoder and a head for each task.
 
     Args:
-        model (str | Mapping, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
-            'sapiens-2b' or 'sapiens-tiny', or a size of another family; or an arch as in
-            :func:`mmsapiens.models.archs.get_arch`; or None for that of the checkpoint. Defaults
-            to 'sapiens-0.3b'.
+        model (str | Mapping, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny', or a
+            size of another family, or an arch as in :func:`mmsapiens.models.archs.get_arch`, or
+            None for that of the checkpoint. Defaults to 'sapiens-0.3b'.
         tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
             ('pose-308',).
         checkpoint (str | Path, optional): A released file or one of a training, of one task; or

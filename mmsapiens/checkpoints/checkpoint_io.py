@@ -122,13 +122,11 @@ def read_checkpoint(
             all formats but 'torch', where it is where they were saved from.
         trust_pickle (bool, optional): Whether code in the file may run. Defaults to None, which
             reads the environment variable ``MMSAPIENS_TRUST_PICKLE`` (1 or 0, 0 if unset).
-        mmap (bool): Whether tensors of a file of ``torch.save`` are read from it when they are
-            first used, where its format allows that; those of safetensors always are. Defaults to
-            False.
+        mmap (bool): Whether tensors of a file of ``torch.save`` are read when they are first used,
+            where its format allows that; those of safetensors always are. Defaults to False.
 
     Returns:
-        dict[str, Any]: What ``torch.save`` stored. The other formats give ``dict(state_dict=...,
-        meta=...)``.
+        dict[str, Any]: What ``torch.save`` stored, or else ``dict(state_dict=..., meta=...)``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -208,18 +206,14 @@ def write_checkpoint(
 
     Args:
         state_dict (Mapping[str, Tensor]): The weights.
-        path (str | Path): Where to; the suffix, ``.safetensors`` or ``.pth``, selects the format.
-            Its folder is made if needed.
-        meta (Mapping[str, Any], optional): Further facts; for ``.safetensors`` they must be JSON
-            values. Defaults to None.
+        path (str | Path): Where to; its folder is made if needed. The suffix, ``.safetensors`` or
+            ``.pth``, selects the format; a ValueError for others.
+        meta (Mapping[str, Any], optional): Further facts; JSON values for ``.safetensors``.
         with_hash (bool): Whether to add a dash and the first eight digits of the file's SHA-256 to
             its name, as OpenMMLab does. Defaults to False.
 
     Returns:
         Path: The file written.
-
-    Raises:
-        ValueError: If the suffix is another one.
     """
     path = Path(path).expanduser()
     if path.suffix not in SUFFIXES:

@@ -156,16 +156,16 @@ def describe(
     Args:
         checkpoint (str | Path | Mapping): A file, what was read from one, or weights.
         task (str, optional): What the head is for, where the file does not say it: such as
-            'normal', 'seg-28', 'pose', or a field. Defaults to None.
-        path (str | Path, optional): Where the checkpoint was read from. Defaults to None.
+            'normal', 'seg-28', 'pose', or a field.
+        path (str | Path, optional): Where the checkpoint was read from.
 
     Returns:
         CheckpointInfo: Sizes and task.
 
     Raises:
         KeyError: If ``task`` is unknown.
-        ValueError: If there is no Sapiens encoder or an incomplete one, if the head is a stock one,
-            if a key is unknown, if the task cannot be told, or is another one than ``task``.
+        ValueError: If there is no whole Sapiens encoder, a stock head, an unknown key, or if the
+            task cannot be told or is another one than ``task``.
     """
     if isinstance(checkpoint, (str, Path)):
         path = Path(checkpoint)

@@ -31,16 +31,12 @@ def convert_checkpoint(
     Args:
         source (str | Path): A file of any layout and format.
         target (str | Path): The file to write, ``.safetensors`` or ``.pth``.
-        encoder_only (bool): Whether to keep the encoder alone, in the layout of the ``_clean``
-            files. Defaults to False.
+        encoder_only (bool): Whether to keep the encoder alone, as the ``_clean`` files are.
         dtype (str, optional): Floating-point type of the weights written; None keeps theirs.
-            Defaults to None.
         with_hash (bool): Whether the name gets the first eight digits of the file's SHA-256.
-            Defaults to True.
         trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
-            Defaults to None.
         task (str, optional): What the head is for, where the source does not say it; see
-            :func:`mmsapiens.checkpoints.describe`. Defaults to None.
+            :func:`mmsapiens.checkpoints.describe`.
 
     Returns:
         tuple[CheckpointInfo, Path]: What the source holds, and the file written.

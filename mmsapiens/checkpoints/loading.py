@@ -62,11 +62,11 @@ def load_checkpoint(
 ) -> LoadReport:
     """Load any released layout into an encoder or a whole model.
 
-    The encoder always comes from the file. A head is loaded if both have one of the same task, is
-    left as initialized if the file has none, and is dropped if ``model`` is a bare encoder. What
-    the model's head is for, by its class, counts as naming the task of a file that does not say it.
-    A model that was built :func:`without_parameter_memory` gets the tensors of the file as its
-    parameters, and must find all of them there.
+    The encoder always comes from the file. A head is loaded if both have one of the same task, left
+    as initialized if the file has none, and dropped if ``model`` is a bare encoder. The model's
+    head names the task of a file that does not say it. A model that was built
+    :func:`without_parameter_memory` gets the tensors of the file as its parameters, and must find
+    all of them there.
 
     Args:
         model (nn.Module): A ``SapiensViT``, or a model with one as ``backbone``.
@@ -74,9 +74,8 @@ def load_checkpoint(
             :func:`mmsapiens.checkpoints.read_checkpoint`.
         map_location (str): Device that the file is read to. Defaults to 'cpu'.
         trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
-            Defaults to None.
         task (str, optional): What the head in the file is for, where neither file nor model says
-            it; see :func:`mmsapiens.checkpoints.describe`. Defaults to None.
+            it; see :func:`mmsapiens.checkpoints.describe`.
         dtype (torch.dtype, optional): Of the parameters of a model without memory. Defaults to
             None, as it was built.
 
@@ -86,8 +85,7 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, or if its weights would be silently wrong: another size,
-            an encoder with gaps, a stock head, another number of keypoints or classes, another
-            task.
+            an encoder with gaps, a stock head, another number of keypoints or classes or task.
     """
     path = Path(filename).expanduser()
     is_empty = any(parameter.is_meta for parameter in model.parameters())

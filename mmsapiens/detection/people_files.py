@@ -70,10 +70,7 @@ def digest(content: Any) -> str:
 
 
 class PeopleFile:
-    """Boxes of a COCO file, or of results of a detector.
-
-    Entries are read as :class:`~mmsapiens.keypoints.annotation_files.AnnotationFile` does; what is
-    left out is a warning.
+    """Boxes of a COCO file, or of results of a detector; what is left out is a warning.
 
     Args:
         path (str | Path): A COCO file with ``images`` and ``annotations``, or a list of detections
@@ -93,8 +90,7 @@ class PeopleFile:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, if no entry can be used, or if people have no category
-            that can be told.
+        ValueError: If it is none of these, if no entry can be used, or if people have no category.
     """
 
     def __init__(

@@ -28,13 +28,12 @@ from ..io.sources import open_source
 from ..models.tasks import DEFAULT_MODEL, model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
-from .device_streams import batches_at_once, own_stream
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import weights_identity
 from .output_folder import OutputFolder
 from .pipeline import Pipeline
-from .task_network import DTYPES, Options
+from .task_network import DTYPES, Options, batches_at_once, own_stream
 from .write_run import RunSummary, write_results
 from .writers import Writer
 
@@ -70,23 +69,20 @@ class FeatureExtractor:
     Args:
         model (str): Whose pretrained encoder is downloaded without ``weights``, as in
             :class:`mmsapiens.inference.inferencer.SapiensInferencer`. Defaults to 'sapiens-0.3b'.
-        weights (str | Path, optional): A pretrained or fine-tuned checkpoint. Defaults to None.
+        weights (str | Path, optional): A pretrained or fine-tuned checkpoint.
         device (str, optional): Defaults to None, a GPU if there is one.
         dtype (str): As in the inferencer. Defaults to 'float32'.
         size_hw (tuple[int, int], optional): Height and width that images are resized to, whatever
             their aspect. Defaults to None, those that the checkpoint was trained with.
         mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
-            and normalizes as the reference's small demo does. Defaults to 'default'.
+            and normalizes as the reference's small demo does.
         batch_size (int): Images that the encoder sees at once. Defaults to 4.
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         arch (str | Mapping, optional): Size of ``weights`` that are of none of the known ones.
-            Defaults to None.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
             None, that of the released models of the checkpoint's task.
-        task (str, optional): What a fine-tuned checkpoint is for, where it does not say so itself.
-            Defaults to None.
-        kinds (Sequence[str]): Features that will be asked for, to refuse those that the checkpoint
-            does not have before it is loaded. Defaults to ().
+        task (str, optional): What a checkpoint is for, where it does not say so itself.
+        kinds (Sequence[str]): Features that will be asked for, to refuse others at once.
 
     Raises:
         KeyError: If a name is unknown.

@@ -32,8 +32,7 @@ from ..models.sapiens_model import SapiensModel
 from ..models.tasks import Task
 from ..structures.fields import FIELDS
 from ..structures.results import Image, MapResult, People, PoseResult
-from .device_streams import own_stream
-from .task_network import DTYPES, Options, TaskNetwork, to_array
+from .task_network import DTYPES, Options, TaskNetwork, own_stream, to_array
 
 PARTS = {'mmpose': 'pose', 'mmseg': 'dense'}
 """Scope of a config -> part of the package that builds it."""

@@ -46,32 +46,27 @@ class SapiensInferencer:
     A fixed number of images is in memory, at work at the same time, however many there are.
 
     Args:
-        model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
-            'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-0.3b'
-            for released ones.
+        model (str, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny'. Defaults to None,
+            the size of the caller's weights, and 'sapiens-0.3b' for released ones.
         tasks (str | Sequence[str], optional): Keys of :data:`mmsapiens.models.tasks.TASKS`, or any
             names for models of one's own. Defaults to None, what ``weights`` or ``configs`` are
             for, and 'pose-308' without them.
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
-        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations. Defaults to
-            'float32'.
-        weights (Mapping | str | Path, optional): Task -> checkpoint; or the checkpoint of the only
-            task; or a folder of files named by their task. Defaults to None: the released ones,
-            which are downloaded.
+        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations.
+        weights (Mapping | str | Path, optional): Task -> checkpoint, or the checkpoint of the only
+            task, or a folder of files named by their task. Defaults to None: the released ones.
         configs (Mapping | str | Path, optional): Task -> config, or the config of the only task,
             for models of one's own whose checkpoints do not carry it; such a task needs weights.
-        detector (Mapping | PersonDetector | str | Path, optional): Finds people with
-            ``people='detect'``: one that is there, its checkpoint, or arguments of
-            :class:`PersonDetector`. Defaults to None, the released one.
+        detector (Mapping | PersonDetector | str | Path, optional): For ``people='detect'``: one
+            that is there, its checkpoint, or its arguments. Defaults to None, the released one.
         batch_size (int): People, or images, that a network sees at once. Defaults to 4.
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         flip_test (bool, optional): Whether to average with the output for the mirrored image.
             Defaults to None, as the configs say: pose does, the other tasks do not.
         compile (bool): Whether to compile the backbones, a minute each. Defaults to False.
         mode (str): 'default', or 'lite' for the numbers of the reference's small demos; see
-            ``docs/inference.md``. Defaults to 'default'.
-        random_weights (bool): Whether tasks and detector without weights of the caller's get random
-            ones, for tests. Defaults to False.
+            ``docs/inference.md``.
+        random_weights (bool): Whether weights that are not given are random. Defaults to False.
         lazy (bool): Whether released files are fetched, and networks built, when the first image
             is there, after the arguments of :meth:`run` were checked. Defaults to False.
 
@@ -174,13 +169,10 @@ class SapiensInferencer:
         """Results, one image after the other; closing the generator stops everything.
 
         Args:
-            inputs (Any): As :func:`mmsapiens.io.sources.open_source` takes them: paths,
-                folders, patterns, URLs, arrays (BGR), Pillow images, videos, cameras, or an
-                iterator of these.
-            people (Any, optional): 'detect', 'image' for one box around each image, a file of
-                boxes, boxes (N, 4) as x1, y1, x2, y2 for every image, a mapping of them by
-                image, or a function of a :class:`Image`. Defaults to None: 'detect' for poses,
-                'image' otherwise.
+            inputs (Any): As in :func:`mmsapiens.io.sources.open_source`; arrays are BGR.
+            people (Any, optional): 'detect', 'image' for one box around each image, a file, boxes
+                (N, 4) as x1, y1, x2, y2 for every image, a mapping of them by image, or a
+                function of an :class:`Image`. Defaults to None: 'detect' for poses, else 'image'.
             fallback (str): What an image is in which nobody is found: 'none', nobody, or 'image',
                 as in the reference's demos. Defaults to 'none'.
             track (bool): Whether people keep their numbers through a video. Defaults to False.

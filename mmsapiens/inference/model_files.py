@@ -65,8 +65,8 @@ def check_tasks(tasks: str | Sequence[str], weights: Any = None, configs: Any = 
     for name in names:
         has_file = any(name in each if isinstance(each, Mapping) else True for each in files)
         if name not in TASKS and not has_file:
-            files = 'a checkpoint or a config of yours (`weights`, `configs`)'
-            raise KeyError(f'`tasks` must be of {list(TASKS)}, or have {files}, but got {name!r}')
+            others = 'have a checkpoint or a config of yours (`weights`, `configs`)'
+            raise KeyError(f'`tasks` must be of {list(TASKS)}, or {others}, but got {name!r}')
     return names
 
 

@@ -1,6 +1,8 @@
 """A task's network as the loop sees it. Shapes: B batch, C channels, H W image, h w output."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,7 +16,6 @@ from ..keypoints import KEYPOINT_SETS, get_keypoint_set
 from ..models.sapiens_model import SapiensModel
 from ..structures.fields import Field
 from ..structures.results import Image, MapResult, People, PoseResult
-from .device_streams import batches_at_once, own_stream
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 MODES = ('default', 'lite')
@@ -72,6 +73,36 @@ class FixedBatch(nn.Module):
         missing = max(0, self.batch_size - len(img))
         padded = F.pad(img, (0, 0, 0, 0, 0, 0, 0, missing))
         return tuple(output[: len(img)] for output in self.compiled(padded))
+
+
+def batches_at_once(device: torch.device) -> int:
+    """Batches that a device should have at a time: a GPU computes one while another comes."""
+    return 2 if device.type == 'cuda' else 1
+
+
+_free_streams: dict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
+"""Used again, as memory that PyTorch keeps belongs to a stream."""
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """Run what a block does on a GPU beside what other threads do there; complete at its end."""
+    if device.type != 'cuda':
+        yield
+        return
+    streams = _free_streams[device]
+    try:
+        stream = streams.pop()
+    except IndexError:
+        stream = torch.cuda.Stream(device)
+    try:
+        # Weights may still be on their way.
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            yield
+        stream.synchronize()
+    finally:
+        streams.append(stream)
 
 
 class TaskNetwork:

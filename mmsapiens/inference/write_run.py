@@ -36,13 +36,10 @@ class WriteOptions:
             keypoints, maps, overlays and panels.
         map_format (str): 'npy', 'png' or 'exr'. Defaults to 'npy'.
         threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
-        video (str, optional): What annotated videos show, 'panel' or a task. Defaults to None, none
-            are written.
+        video (str, optional): What annotated videos show, 'panel' or a task; None for no videos.
         frame_pictures (bool): Whether frames of videos have overlays and panels of their own.
-            Defaults to False.
-        overwrite (bool): Whether to replace results of other models or options. Defaults to False.
-        checkpoint_frames (int): Frames of a video after which an interrupted run can go on.
-            Defaults to 200.
+        overwrite (bool): Whether to replace results of other models or options.
+        checkpoint_frames (int): Frames of a video after which a run can go on. Defaults to 200.
     """
 
     outputs: tuple[str, ...] = DEFAULT_OUTPUTS
@@ -62,8 +59,8 @@ class WriteOptions:
 
     def writers(self, tasks: Sequence[str | Task]) -> list[Writer]:
         """Writers of some tasks."""
-        drawings = dict(threshold=self.threshold, frame_pictures=self.frame_pictures)
-        return build_writers(tasks, self.outputs, map_format=self.map_format, **drawings)
+        options: Any = dict(threshold=self.threshold, frame_pictures=self.frame_pictures)
+        return build_writers(tasks, self.outputs, map_format=self.map_format, **options)
 
     def open(
         self,

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ..core.errors import ReadError
 from ..core.stopping import is_stopped
 from .read_options import DEFAULTS, ReadOptions
-from .video_frames import frame_to_bgr
-from .videos import VideoFrame, VideoReader, decoded, open_video, pixel_aspect
+from .videos import VideoFrame, VideoReader, decoded, frame_to_bgr, open_video, pixel_aspect
 
 T = TypeVar('T')
 _LOOK_S = 0.2

@@ -90,8 +90,8 @@ def decode_png(
         raise BadSampleError(f'{path} was cut short: it has no end of a PNG file. {DAMAGED}')
     depth, color = content[24], content[25]
     if color == 0 and depth in (2, 4):
-        text = f'{path} is a gray PNG of {depth} bits, which programs read as different numbers'
-        raise BadSampleError(f'{text}. Store it with 8 bits.')
+        reason = f'a gray PNG of {depth} bits, which programs read as different numbers'
+        raise BadSampleError(f'{path} is {reason}. Store it with 8 bits.')
     try:
         with Image.open(io.BytesIO(content)) as image:
             text = image.info.get(KEYWORD)
@@ -110,11 +110,11 @@ def decode_png(
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     notes = {} if text is None else _read_notes(path, text)
     if notes.get('field', field.name) != field.name:
-        text = f'{path} was written as a {notes["field"]}, but is read as a {field.name}'
-        raise BadSampleError(f'{text}. Check the folders of the dataset.')
+        kinds = f'written as a {notes["field"]}, but is read as a {field.name}'
+        raise BadSampleError(f'{path} was {kinds}. Check the folders of the dataset.')
     if field.dtype != 'uint8' and pixels.dtype.kind != 'u':
-        text = f'{path} must be a PNG of 8 or 16 bits to hold a {field.name}'
-        raise BadSampleError(f'{text}, but it has 1 bit')
+        wanted = f'a PNG of 8 or 16 bits to hold a {field.name}'
+        raise BadSampleError(f'{path} must be {wanted}, but it has 1 bit')
     return pixels, notes
 
 

@@ -57,23 +57,20 @@ def read_map(
     Args:
         path (str | Path): The file.
         field_name (str): What it shows, a key of ``FIELDS``.
-        scale (float, optional): For a png file of numbers that does not hold its own scaling: value
-            = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
-            unit.
+        scale (float, optional): For numbers in png or tiff that do not tell their own scaling:
+            value = stored * scale + offset. Defaults to None, the stored numbers.
         offset (float): See ``scale``. Defaults to 0.
-        missing (Sequence[float]): Stored numbers of depth that mean that nothing was measured,
-            such as 65535. Defaults to none.
+        missing (Sequence[float]): Stored numbers of depth where nothing was measured, as 65535.
         layer (str, optional): Layer or part of an exr file, whole or the end of its name. Defaults
             to None, the only one that fits.
-        colors (LabelColors, optional): Of the classes, for labels in color. Defaults to None.
+        colors (LabelColors, optional): Of the classes, for labels in color.
         content (bytes, optional): What is in the file, where that is not on the local disk.
-            Defaults to None, to read it.
 
     Returns:
         np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
         channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
-        to unit length; pixels without one are 0. Depth is infinite where the file says that nothing
-        was measured, and as stored elsewhere, also 0 and below.
+        to unit length; pixels without one are 0. Depth is infinite where nothing was measured, and
+        as stored elsewhere, also 0 and below.
 
     Raises:
         KeyError: If the field is unknown.
@@ -231,14 +228,13 @@ def write_map(
 ) -> Path:
     """Write one map to a file that appears only when it is complete.
 
-    The suffix selects the format. npy, npz and exr keep numbers exactly. A png file has 8 bits for
-    labels (ids) and masks (0 or 255), and 16 for
+    npy, npz and exr keep numbers exactly. A png file has 8 bits for labels (ids) and masks (0 or
+    255), and 16 for
 
-    - numbers: stored = round((value - offset) / scale), with both in a tEXt
-      chunk ``mmsapiens``, so that :func:`read_map` gives values within half
-      of ``scale``;
-    - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B,
-      within 1 / 65535; a zero vector, a pixel without one, is black.
+    - numbers: stored = round((value - offset) / scale), with both in a tEXt chunk ``mmsapiens``,
+      so that :func:`read_map` gives values within half of ``scale``;
+    - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B, within 1 / 65535; a
+      zero vector, a pixel without one, is black.
 
     Args:
         path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its folder is made if needed.

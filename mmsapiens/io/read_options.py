@@ -13,17 +13,14 @@ class ReadOptions:
     Args:
         recursive (bool): Whether to go into the folders of a folder. Defaults to True.
         channel_order (str): Of arrays, 'bgr' as OpenCV has it, or 'rgb'. Defaults to 'bgr'.
-        max_pixels (int): Images with more pixels are refused before they are decoded. Defaults to
-            200 million, 600 MB of memory.
-        alpha_background (tuple[int, int, int]): RGB of what is behind transparent pixels. Defaults
-            to white.
+        max_pixels (int): Images with more are refused undecoded. Defaults to 200 million, 600 MB.
+        alpha_background (tuple[int, int, int]): RGB behind transparent pixels. Defaults to white.
         timeout_s (float): For a server to answer. Defaults to 30.
         max_download_mb (float): Largest download. Defaults to 500.
         frame_step (int): Every how many-th frame of a video is read. Defaults to 1.
         start_s (float): Where to start in a video, seconds. Defaults to 0.
         end_s (float, optional): Where to stop. Defaults to None, its end.
-        max_frames (int, optional): Frames read of each video or camera at most. Defaults to None,
-            all.
+        max_frames (int, optional): Most frames of a video or camera. Defaults to None, all.
     """
 
     recursive: bool = True

@@ -350,8 +350,7 @@ def open_source(
             such as rtsp or udp, number of a camera or 'webcam:1', numpy array (H, W[, C]) or (N, H,
             W, C), Pillow image, a list or iterator of these, or a text file with one in each line.
         options (ReadOptions, optional): How to read. Defaults to None, the defaults.
-        exclude (str | Path, optional): Folder of the results, which is not read where it is inside
-            a folder or pattern of inputs. Defaults to None.
+        exclude (str | Path, optional): Folder of the results, which is not read among the inputs.
 
     Returns:
         Source: To iterate; nothing is decoded before.

@@ -10,13 +10,10 @@ name                      K     what it is
 ``openpose_wholebody``    137   BODY_25, face 70, hands 21 each
 ========================  ====  ==========================================
 
-The sets are data, the JSON files beside this one; a color, type or sigma that a set does not have
-is not in its file. Two keypoints correspond if they have the same name, or are listed in
-``coco_wholebody_to_goliath308.json``. A point without a counterpart is never guessed: it is marked
-invisible. The two exceptions are by definition: the neck of OpenPose is the middle of the
-shoulders and its mid-hip that of the hips, where a set has no such point.
-
-Shapes: N people, K keypoints.
+The sets are the JSON files beside this one. Two keypoints correspond if they have the same name, or
+are listed in ``coco_wholebody_to_goliath308.json``. A point without a counterpart is invisible, but
+for the neck and mid-hip of OpenPose, which are middles by definition. Shapes: N people, K
+keypoints.
 """
 
 from __future__ import annotations
@@ -97,10 +94,7 @@ def _read(name: str) -> dict[str, Any]:
 
 @cache
 def get_keypoint_set(name: str | KeypointSet) -> KeypointSet:
-    """Look a keypoint set up.
-
-    Args:
-        name (str | KeypointSet): One of :data:`KEYPOINT_SETS`; a set is given back as it is.
+    """Look a keypoint set up, one of :data:`KEYPOINT_SETS`; a set is given back as it is.
 
     Returns:
         KeypointSet: The same object at every call.
@@ -262,10 +256,8 @@ def convert_keypoints(
 
 
 def common_keypoints() -> dict[str, tuple[tuple[int, int], ...]]:
-    """The 114 points common to COCO-WholeBody and the 308 of Sapiens.
-
-    The protocol of Table 3 of the `paper <https://arxiv.org/abs/2408.12569>`_; which points these
-    are is inferred, see ``coco_wholebody_to_goliath308.json``.
+    """The 114 points common to COCO-WholeBody and the 308 of Sapiens, as in Table 3 of the `paper
+    <https://arxiv.org/abs/2408.12569>`_; which these are is inferred.
 
     Returns:
         dict[str, tuple]: Group -> pairs (index in COCO-WholeBody, index in 308).

@@ -20,13 +20,10 @@ KEYPOINT_CODECS = Registry('keypoint_codec', parent=HOST_KEYPOINT_CODECS, scope=
 class BatchedUDPHeatmap(UDPHeatmap):
     """Stock ``UDPHeatmap`` with Gaussian maps, many times faster.
 
-    Encoding gives stock's numbers, and so does decoding where the peak is not at the border of the
-    map, or with ``border='stock'`` everywhere. Decoding takes batches of tensors and stays on their
-    device, so that only keypoints and scores are copied to the host. With ``encode_on_device`` the
-    loader ships keypoints instead of heatmaps, and the head draws the maps.
-
-    A map without a peak (maximum not above 0, or NaN) decodes to column and row -1 of the heatmap,
-    unrefined, and its maximum as score, 0 for NaN; stock gives NaN or a point next to the corner.
+    The numbers are stock's, in decoding where the peak is not at the border of the map, or with
+    ``border='stock'``. Decoding takes batches of tensors and stays on their device. A map without a
+    peak (maximum not above 0, or NaN) decodes to column and row -1 of the heatmap, unrefined, and
+    its maximum as score, 0 for NaN; stock gives NaN or a point next to the corner.
 
     Args:
         input_size (tuple[int, int]): Width and height in pixels of the input of the network.
@@ -34,12 +31,11 @@ class BatchedUDPHeatmap(UDPHeatmap):
         sigma (float): Standard deviation in heatmap pixels. Defaults to 2.
         blur_kernel_size (int): Odd width of the blur in the decoding, in heatmap pixels. Defaults
             to 11.
-        encode_on_device (bool): Whether :meth:`encode` leaves the drawing to the head. Defaults to
-            False.
+        encode_on_device (bool): Whether the loader ships keypoints, and the head draws the maps.
+            Defaults to False.
         border (str): 'fit' or 'stock', as in
             :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`. Defaults to 'fit'.
         reuse_memory (bool, optional): Without effect; configs of older checkpoints name it.
-            Defaults to None.
 
     Raises:
         ValueError: If ``blur_kernel_size`` is even, ``sigma`` not positive or ``border`` unknown.

@@ -163,16 +163,12 @@ class ConvertingCocoMetric(CheckedCocoMetric):
 
 @METRICS.register_module()
 class WholeBodyMetric(CheckedCocoMetric):
-    """AP and AR of body, feet, face, hands and the whole body.
+    """AP and AR of body, feet, face, hands and the whole body; see ``docs/pose_metrics.md``.
 
-    Scores, their collection and OKS-NMS are those of ``CocoMetric``. OKS is that of
-    ``xtcocotools``, once for each group, with the person's area; see :func:`evaluate_oks`. ``hand``
-    is one instance of the points of both hands. The annotation file has the layout of
-    COCO-WholeBody, or that of the 308 evaluation files, with any number of people in an image.
-
-    Predictions of another vocabulary are converted. Only the points that they have are then
-    compared, scored and used by the NMS: points without a counterpart have no influence. See
-    ``docs/pose_metrics.md``.
+    Scores, their collection and OKS-NMS are those of ``CocoMetric``; OKS is that of
+    ``xtcocotools``, for each group, with the person's area. ``hand`` is one instance of the points
+    of both hands. Predictions of another vocabulary are converted, and only the points that they
+    have are compared, scored and used by the NMS.
 
     Several datasets in one run: one of these for each in a list, all with a ``prefix`` and
     ``dataset_name``; each takes the samples of its own.
@@ -189,14 +185,12 @@ class WholeBodyMetric(CheckedCocoMetric):
         img_folder (str, optional): Take only samples whose ``img_path`` is below this folder; for
             several sets of one name. Defaults to any.
         reference_unmapped (bool): Figures of the reference for 308 predictions on COCO-WholeBody:
-            all 133 points are compared, those without a namesake are predicted at (0, 0). Defaults
-            to False.
+            all 133 points are compared, those without a namesake are predicted at (0, 0).
         **kwargs: ``use_area``, ``score_mode``, ``keypoint_score_thr``, ``nms_mode``, ``nms_thr``,
             ``format_only``, ``outfile_prefix``, ``collect_device`` and ``prefix`` of stock.
 
     Raises:
-        ValueError: If an argument is none of its choices, or the annotation file is of another
-            vocabulary.
+        ValueError: If an argument is none of its choices, or the file of another vocabulary.
     """
 
     # Not None, which is worth a warning: groups tell the names apart.

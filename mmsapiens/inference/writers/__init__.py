@@ -131,10 +131,8 @@ class DrawingWriter(Writer):
 
     def write(self, result: ImageResult, path: Path) -> None:
         """Draw a result."""
-        if isinstance(self.tasks, str):
-            image = draw_overlay(result, self.tasks, **self.style)
-        else:
-            image = draw_panel(result, self.tasks, **self.style)
+        draw: Any = draw_overlay if isinstance(self.tasks, str) else draw_panel
+        image = draw(result, self.tasks, threshold=self.style['threshold'])
         quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
         content = cv2.imencode('.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1]
         atomic_write(content.tobytes(), path, is_durable=False)

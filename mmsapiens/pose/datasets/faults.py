@@ -150,8 +150,9 @@ class Person:
     def identity(self) -> tuple:
         """What makes a person the same as another, empty if that is unknown."""
         image_id = entry_id(self.annotation, 'image_id')
-        is_known = image_id is not None and self.box is not None and self.given.all()
-        return (image_id, self.box.tobytes(), self.points.tobytes()) if is_known else ()
+        if image_id is None or self.box is None or not self.given.all():
+            return ()
+        return image_id, self.box.tobytes(), self.points.tobytes()
 
     def faults(self) -> Iterator[Finding]:
         """What is wrong, kind and message each."""
