@@ -218,12 +218,10 @@ def strange_keys(weights: Mapping[str, Tensor]) -> list[str]:
     """Keys that no Sapiens model has; those of a head with batch norms are such."""
     family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
     is_bare = family.is_encoder(weights)
-    found = [
-        f'{name}.{key}'
-        for name, head in heads.items()
-        for key in head
-        if has_stock_norms(head) or not KEYS.fullmatch(key)
-    ]
+    found = []
+    for name, head in heads.items():
+        is_stock = has_stock_norms(head)
+        found += [f'{name}.{key}' for key in head if is_stock or not KEYS.fullmatch(key)]
     prefix = '' if is_bare else BACKBONE
     found += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]

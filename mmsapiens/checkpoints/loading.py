@@ -160,10 +160,9 @@ def _warn_of_differences(model: nn.Module, encoder: Any, info: CheckpointInfo) -
         theirs['patch_padding'] = own['patch_padding']
         ours['patch_padding'] = encoder.patch_embed.padding
     if differ:
-        logger.warning(
-            'the checkpoint was trained with %s, but the model has %s: its results will be worse',
-            *({key: values[key] for key in differ} for values in (theirs, ours)),
-        )
+        trained, has = ({key: values[key] for key in differ} for values in (theirs, ours))
+        text = f'the checkpoint was trained with {trained}, but the model has {has}'
+        logger.warning('%s: its results will be worse', text)
 
 
 @contextmanager

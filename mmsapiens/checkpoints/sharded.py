@@ -24,9 +24,7 @@ WEIGHTS = 'state_dict.'
 
 _INDEX_MODULE = 'torch.distributed.checkpoint.metadata'
 _INDEX_NAMES = {
-    ('builtins', 'dict'),
-    ('builtins', 'list'),
-    ('builtins', 'set'),
+    *(('builtins', name) for name in ('dict', 'list', 'set')),
     ('collections', 'OrderedDict'),
     ('torch', 'Size'),
     ('torch.distributed.checkpoint.filesystem', '_StorageInfo'),

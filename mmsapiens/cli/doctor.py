@@ -28,11 +28,8 @@ PROBLEM = 'problem'
 """Status of what keeps something from working."""
 EXTRAS = ('pose', 'dense', 'pretrain', 'detection')
 PYTHONS = ('3.10', '3.11', '3.12')
-OPENCV = (
-    'opencv-python',
-    'opencv-python-headless',
-    'opencv-contrib-python',
-    'opencv-contrib-python-headless',
+OPENCV = tuple(
+    f'opencv-{kind}python{end}' for kind in ('', 'contrib-') for end in ('', '-headless')
 )
 """Distributions that write the same folder ``cv2``."""
 COMPILED = {
@@ -63,11 +60,7 @@ STOCK: dict[str, tuple[str, tuple[str, ...]]] = {
 """Module -> its distribution, and files that every stock release has."""
 FORK_SIGNS: dict[str, tuple[tuple[str, str], ...]] = {
     'mmpose': (('models/heads/heatmap_heads/heatmap_head.py', 'use_silu'),),
-    'mmseg': (
-        ('models/decode_heads/vit_head.py', ''),
-        ('models/decode_heads/vit_depth_head.py', ''),
-        ('models/decode_heads/vit_normal_head.py', ''),
-    ),
+    'mmseg': tuple((f'models/decode_heads/vit_{n}head.py', '') for n in ('', 'depth_', 'normal_')),
     'mmpretrain': (('models/backbones/vision_transformer.py', 'sapiens_'),),
 }
 """Module -> files with words that only the Sapiens fork has; '' is the file itself."""

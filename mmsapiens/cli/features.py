@@ -45,10 +45,8 @@ def command(inputs: tuple[str, ...], out: str, kinds: tuple[str, ...], **options
         given = options['weights'] is not None
         has = dict(released=lambda: not given, given=lambda: given)
         tell_unused({**inputs_have(inputs, options), **has})
-        made = FeatureExtractor(
-            kinds=kinds,
-            **pick(options, 'model weights task device dtype size_hw batch_size workers mode'),
-        )
+        names = 'model weights task device dtype size_hw batch_size workers mode'
+        made = FeatureExtractor(kinds=kinds, **pick(options, names))
         if not options['quiet']:
             (height, width), (rows, columns) = made.size_hw, made.grid
             text = f'images are resized to {height}x{width}: {rows}x{columns} = {rows * columns} '

@@ -22,26 +22,16 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most inputs that are named one by one."""
+_WORKERS = 'Threads that decode files, and as many that prepare crops.'
+_MODE = "'lite' gives the numbers of the reference's small demos."
 _OPTIONS = (
     option('--device', 'Such as cuda:0 or cpu.'),
     option('--dtype', None, DTYPES, default='float32'),
     option('--batch-size', 'People, or images, that a network sees at once.', POSITIVE, default=4),
-    option(
-        '--workers',
-        'Threads that decode files, and as many that prepare crops.',
-        POSITIVE,
-        default=2,
-    ),
-    option(
-        '--mode',
-        "'lite' gives the numbers of the reference's small demos.",
-        click.Choice(['default', 'lite']),
-        default='default',
-    ),
+    option('--workers', _WORKERS, POSITIVE, default=2),
+    option('--mode', _MODE, click.Choice(['default', 'lite']), default='default'),
     option('--frame-step', 'Read every n-th frame of a video.', POSITIVE, default=1),
-    option(
-        '--start start_s', 'Second of a video to start at.', click.FloatRange(min=0), default=0.0
-    ),
+    option('--start start_s', 'Second of a video to start at.', click.FloatRange(0), default=0.0),
     option('--end end_s', 'Second of a video to stop at.', click.FloatRange(min=0, min_open=True)),
     option('--max-frames', 'Most frames of a video or camera.', POSITIVE),
     flag('--no-recursive', 'Do not go into the folders of a folder.'),
@@ -76,25 +66,18 @@ def run_and_report(
     """
     from ..io.read_options import ReadOptions
 
-    read = ReadOptions(
-        recursive=not options['no_recursive'],
-        **pick(options, 'frame_step start_s end_s max_frames'),
-    )
+    chosen = pick(options, 'frame_step start_s end_s max_frames')
+    read = ReadOptions(recursive=not options['no_recursive'], **chosen)
     share_heaps()
     with warnings_only():
         runner = make()
         with _image_errors(), RunProgress(options['quiet'] or options['json']) as progress:
-            summary = runner.run(
-                inputs[0] if len(inputs) == 1 else list(inputs),
-                out,
-                read=read,
-                on_start=progress.start,
-                on_item=progress.item,
-                **arguments,
-            )
+            given = inputs[0] if len(inputs) == 1 else list(inputs)
+            told = dict(on_start=progress.start, on_item=progress.item)
+            summary = runner.run(given, out, read=read, **told, **arguments)
     if options['json']:
-        told = dict(folder=str(summary.folder), seconds=round(summary.seconds, 3))
-        as_json({**asdict(summary), **told, **more})
+        plain = dict(folder=str(summary.folder), seconds=round(summary.seconds, 3))
+        as_json({**asdict(summary), **plain, **more})
     else:
         _echo_summary(summary)
     return FAILED if summary.failed else 0

@@ -124,20 +124,14 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
     def make() -> Any:
         from ..inference.inferencer import SapiensInferencer
 
-        detector = dict(
-            weights=options['detector'],
-            score_threshold=options['box_threshold'],
-            **pick(options, 'nms_threshold max_people'),
-        )
+        detector = dict(weights=options['detector'], score_threshold=options['box_threshold'])
+        detector |= pick(options, 'nms_threshold max_people')
+        names = 'model device dtype weights configs batch_size workers flip_test compile mode'
         made = SapiensInferencer(
             tasks=tasks,
             detector={key: v for key, v in detector.items() if v is not None} or None,
             lazy=True,
-            **pick(
-                options,
-                'model device dtype weights configs batch_size workers flip_test compile mode '
-                'random_weights',
-            ),
+            **pick(options, f'{names} random_weights'),
         )
         _tell_unused(inputs, made, options)
         told.update(model=options['model'], tasks=list(made.tasks))

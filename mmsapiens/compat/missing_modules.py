@@ -25,11 +25,9 @@ def fill_mmcv_ext(module: ModuleType) -> None:
             raise AttributeError(name)
 
         def operator(*args: object, **kwargs: object) -> None:
-            raise NotImplementedError(
-                f'the operator `{name}` needs a compiled mmcv, but mmcv-lite is installed. Build '
-                'mmcv 2.1.0 from source (with a torch that it supports, see docs/install.md), or '
-                'use a model without this operator.'
-            )
+            text = f'the operator `{name}` needs a compiled mmcv, but mmcv-lite is installed'
+            remedy = 'Build mmcv 2.1.0 from source (docs/install.md), or use another model.'
+            raise NotImplementedError(f'{text}. {remedy}')
 
         operator.__name__ = name
         return operator

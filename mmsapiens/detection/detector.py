@@ -75,10 +75,8 @@ class PersonDetector:
     def __call__(self, frames: Sequence[Image]) -> list[People]:
         """The people of each of some images of any sizes, the best first, at most as allowed."""
         best = slice(self.max_people)
-        return [
-            clipped_people(boxes[best].cpu(), scores[best].cpu(), frame.size_hw)
-            for (boxes, scores), frame in zip(self.detect(frames), frames)
-        ]
+        found = ((b[best].cpu(), s[best].cpu()) for b, s in self.detect(frames))
+        return [clipped_people(*each, frame.size_hw) for each, frame in zip(found, frames)]
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
         """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
@@ -147,10 +145,8 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPe
         known = [RTMDET, *TORCHVISION]
         raise ValueError(f'`model` of the detector must be one of {known}, but got {model!r}')
     if model == RTMDET and find_spec('mmdet') is None:
-        raise ImportError(
-            f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`; {TORCHVISION[0]!r} '
-            f'needs no other package; {_WITHOUT}'
-        )
+        text = f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`'
+        raise ImportError(f'{text}; {TORCHVISION[0]!r} needs no other package; {_WITHOUT}')
     try:
         if model == RTMDET:  # the one host that is asked
             adapter: Any = import_module('mmsapiens.engine.mmdet_detector')

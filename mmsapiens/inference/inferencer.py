@@ -292,19 +292,12 @@ class SapiensInferencer:
         names = {_model_name(self.networks[task]) for task in self._weights}
         if len(self._weights) < len(self.tasks):
             names.add(self.model or DEFAULT_MODEL)
-        return dict(
-            model=', '.join(sorted(names)),
-            mode=self.options.mode,
-            dtype=self.options.dtype,
-            tasks={
-                task: dict(
-                    config=None if one.config is None else one.config.name,
-                    flip_test=self._flip_test(task),
-                    **weights_identity(one.weights),
-                )
-                for task, one in self.files.items()
-            },
-        )
+        tasks: dict[str, Any] = {}
+        for task, one in self.files.items():
+            tasks[task] = dict(config=one.config and one.config.name)
+            tasks[task] |= dict(flip_test=self._flip_test(task), **weights_identity(one.weights))
+        options = dict(mode=self.options.mode, dtype=self.options.dtype)
+        return dict(model=', '.join(sorted(names)), **options, tasks=tasks)
 
     def _flip_test(self, task: str) -> bool:
         """Whether outputs for the mirrored image are averaged in; of a release without building."""

@@ -138,11 +138,8 @@ class OutputFolder:
 
     def _have_frames(self, name: str, frames: Mapping[str, int], after: int = -1) -> bool:
         """Whether all frames of a video after one of them have their files."""
-        return all(
-            self._have(self._paths(f'{name}/{index:06d}', is_video=True))
-            for index in _indices(frames)
-            if index > after
-        )
+        needed = (f'{name}/{index:06d}' for index in _indices(frames) if index > after)
+        return all(self._have(self._paths(frame, is_video=True)) for frame in needed)
 
     def _first_frame(self, name: str, source: str) -> int | None:
         """The first frame of a video that is still needed; None for none."""

@@ -165,10 +165,10 @@ class TemporalFilter:
         """The state after the last result, of JSON types when it is called."""
         tracker = self.tracker.state()
         people = {task: one.people for task, one in self.smoothers.items()}
+
+        def listed(states: Mapping[int, PointState]) -> dict[str, list]:
+            return {str(number): [v.tolist() for v in one] for number, one in states.items()}
+
         return lambda: dict(
-            tracker=tracker,
-            smoothers={
-                task: {str(number): [v.tolist() for v in one] for number, one in states.items()}
-                for task, states in people.items()
-            },
+            tracker=tracker, smoothers={task: listed(each) for task, each in people.items()}
         )

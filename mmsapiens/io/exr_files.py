@@ -104,11 +104,8 @@ def _choose(
         named = [name for name in fits if last[name] in words]
         named = named or [name for name in fits if words[0] in last[name]]
         plain = (['R', 'G', 'B'], ['R', 'G', 'B', 'A'], ['R'], ['Y'], ['V'], ['A'])
-        named = named or [
-            name
-            for name, names in fits.items()
-            if names and names not in plain and last[name] not in _OTHERS
-        ]
+        others = [name for name, names in fits.items() if names and names not in plain]
+        named = named or [name for name in others if last[name] not in _OTHERS]
     found = [layer for layer in layers if layer.name in named and fits[layer.name]]
     if len(found) == 1:
         return found[0], fits[found[0].name]
@@ -118,10 +115,8 @@ def _choose(
     names = sorted('.'.join(filter(None, (a.name, b))) for a in layers for b in a.channels)
     asked = '' if wanted is None else f' in the layer {wanted!r}'
     choice = f'. Choose one of {sorted(fits)} (`layer`)' if len(layers) > 1 else ''
-    raise BadSampleError(
-        f'{path} must have {expected}{asked} to hold a {field.name}, but it has {names}{choice}',
-        'wrong_shape',
-    )
+    wanted = f'must have {expected}{asked} to hold a {field.name}'
+    raise BadSampleError(f'{path} {wanted}, but it has {names}{choice}', 'wrong_shape')
 
 
 def _on_display(array: np.ndarray, header: dict[str, Any], field: Field) -> np.ndarray:

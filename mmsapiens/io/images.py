@@ -31,11 +31,9 @@ _TAIL = 16
 """Bytes at the end of a whole file that hold its last mark."""
 _HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
 _FOREIGN = {
-    b'\xff\x0a': 'JPEG XL has no decoder here',
-    b'\0\0\0\x0cJXL ': 'JPEG XL has no decoder here',
+    **dict.fromkeys((b'\xff\x0a', b'\0\0\0\x0cJXL '), 'JPEG XL has no decoder here'),
     b'\xff\xd8\xff': 'it is a JPEG of 12 bits or without loss, or its header is damaged',
-    b'II*\0': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
-    b'MM\0*': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
+    **dict.fromkeys((b'II*\0', b'MM\0*'), 'it is a TIFF of a kind without a decoder here'),
     b'II\xbc': 'JPEG XR has no decoder here',
     b'v/1\x01': 'it is an EXR, whose light is linear',
     b'#?RADIANCE': 'it is a Radiance HDR, whose light is linear',

@@ -139,10 +139,9 @@ def _read_notes(path: str | Path, text: str) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError):
         scaling = (0.0, 0.0)
     if not scaling[0] > 0:
-        raise BadSampleError(
-            f'the chunk {KEYWORD!r} of {path} must be JSON with '
-            f'`field`, `scale` above 0 and `offset`, but it is {text[:80]!r}'
-        )
+        wanted = 'JSON with `field`, `scale` above 0 and `offset`'
+        got = f'but it is {text[:80]!r}'
+        raise BadSampleError(f'the chunk {KEYWORD!r} of {path} must be {wanted}, {got}')
     return notes
 
 

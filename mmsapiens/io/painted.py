@@ -52,10 +52,9 @@ def read_labelmap(path: str | Path, text: str, classes: Sequence[str]) -> LabelC
             red, green, blue = bytes(map(int, color) if any(color) else _voc_color(number))
             ids[red, green, blue] = plain.index(plain_name(name)) if plain else number
         except ValueError:
-            raise ValueError(
-                f'lines of {path} must be `name:r,g,b::` or `r g b name` with a name of '
-                f'{list(classes) or "any"}, but one is {line!r}'
-            ) from None
+            wanted = f'`name:r,g,b::` or `r g b name` with a name of {list(classes) or "any"}'
+            text = f'lines of {path} must be {wanted}, but one is {line!r}'
+            raise ValueError(text) from None
         number += 1
     return LabelColors(ids, is_listed=True)
 

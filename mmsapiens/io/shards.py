@@ -93,7 +93,5 @@ class Manifest:
             shards = [(shard['name'], int(shard['count'])) for shard in fields['shards']]
             return cls([name for name, _ in shards], [count for _, count in shards])
         except (KeyError, TypeError, ValueError):
-            raise ValueError(
-                f'{path} is no list of shards of version {VERSION}. Write it with '
-                '`tools/dataset/pack_shards.py`.'
-            ) from None
+            text = f'{path} is no list of shards of version {VERSION}'
+            raise ValueError(f'{text}. Write it with `tools/dataset/pack_shards.py`.') from None

@@ -158,11 +158,9 @@ def field_indices(name: str) -> dict[str, list[int]]:
     if name not in ANNOTATED_SETS:
         raise KeyError(f'`vocabulary` must be one of {list(ANNOTATED_SETS)}, but got {name!r}')
     points = get_keypoint_set(name)
-    everything = range(len(points))
-    return {
-        field: list(points.groups.get(group, everything))
-        for field, group in points.annotation_fields.items()
-    }
+    groups, everything = points.groups, range(len(points))
+    fields = points.annotation_fields.items()
+    return {field: list(groups.get(group, everything)) for field, group in fields}
 
 
 def keypoint_fields(name: str) -> tuple[str, ...]:
@@ -205,10 +203,8 @@ def correspondences(source: str, target: str) -> tuple[int, ...]:
     """
     pairs = _read('coco_wholebody_to_goliath308')['pairs']
     other = {pair['goliath308']: pair['coco_wholebody'] for pair in pairs}
-    index = {
-        other.get(name, name): number
-        for number, name in enumerate(get_keypoint_set(source).keypoint_names)
-    }
+    ours = get_keypoint_set(source).keypoint_names
+    index = {other.get(name, name): number for number, name in enumerate(ours)}
     names = get_keypoint_set(target).keypoint_names
     return tuple(index.get(other.get(name, name), NO_MATCH) for name in names)
 

@@ -138,13 +138,8 @@ class ConvertingCocoMetric(CheckedCocoMetric):
         self.source, self.target = source, target
         self._target_meta = parse_pose_metainfo(read_metainfo(target))
 
-    @property
-    def dataset_meta(self) -> dict | None:
-        """Metainfo of ``target``, whatever that of the loader is."""
-        return self._dataset_meta
-
-    @dataset_meta.setter
-    def dataset_meta(self, dataset_meta: dict) -> None:
+    def _set_meta(self, dataset_meta: dict) -> None:
+        """Take that of ``target``, whatever that of the loader is."""
         if self.coco is None and self.ann_file is not None:
             self.coco = self._read(self.ann_file, self._target_meta)
         self._dataset_meta = self._target_meta
@@ -264,10 +259,8 @@ class WholeBodyMetric(CheckedCocoMetric):
             text = '`ann_file` is required: no dataset of that name was built for testing'
             raise ValueError(text)
         if self._persons is None:
-            self._persons = [
-                dict(annotation, keypoints=read_keypoints(annotation, self.vocabulary))
-                for annotation in self.coco.dataset.get('annotations', [])
-            ]
+            people, vocabulary = self.coco.dataset.get('annotations', []), self.vocabulary
+            self._persons = [dict(p, keypoints=read_keypoints(p, vocabulary)) for p in people]
         return self._persons
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -329,10 +322,8 @@ class WholeBodyMetric(CheckedCocoMetric):
             found.update(keypoints=points, score=float(person['score']), area=float(width * height))
             self._detections.append(found)
         if self.outfile_prefix is not None:
-            rows = [
-                {**each, **write_keypoints(each['keypoints'], self.vocabulary)}
-                for each in self._detections
-            ]
+            rows, name = self._detections, self.vocabulary
+            rows = [{**each, **write_keypoints(each['keypoints'], name)} for each in rows]
             dump(rows, f'{outfile_prefix}.keypoints.json')
 
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
