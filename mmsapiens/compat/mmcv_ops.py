@@ -30,8 +30,9 @@ def roi_align(
 ) -> Tensor:
     """Average of bilinear samples of each region (R, 5), (R, C, h, w)."""
     if pool_mode != 'avg':
-        text = f"`roi_align` without a compiled mmcv has pool_mode='avg' only, got {pool_mode!r}"
-        raise NotImplementedError(f"{text}. Use 'avg', or install mmcv built from source.")
+        text = "`roi_align` without a compiled mmcv supports pool_mode='avg' only"
+        remedy = "Use 'avg', or install mmcv built from source."
+        raise NotImplementedError(f'{text}, but got pool_mode={pool_mode!r}. {remedy}')
     return ops.roi_align(
         feats, rois.to(feats), output_size, spatial_scale, sampling_ratio or -1, aligned
     )

@@ -150,9 +150,9 @@ class FeatureExtractor:
     def _check_kinds(self, kinds: Sequence[str]) -> None:
         unknown = set(kinds) - set(self.kinds if 'cls' in kinds else KINDS)
         if unknown or not kinds:
-            why = ': it has no class token, as fine-tuned models' if 'cls' in unknown else ''
-            text = f'`kinds` must be some of {self.kinds} for {self.weights.name}'
-            raise KeyError(f'{text}, but got {list(kinds)}{why}')
+            why = ': it has no class token, which fine-tuned models do not have'
+            text = f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
+            raise KeyError(f'{text}{list(kinds)}{why if "cls" in unknown else ""}')
 
     @cached_property
     def identity(self) -> dict[str, Any]:

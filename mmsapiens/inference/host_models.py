@@ -71,8 +71,8 @@ def network_of_config(
         except KeyError as error:
             if not missing:
                 raise
-            text = f'the model of {weights} needs modules that its config imports, {missing}, and '
-            text += f'that are not here: run in their folder, or set PYTHONPATH ({error.args[0]})'
+            text = f'the model of {weights} needs modules that its config imports and that are not '
+            text += f'here, {missing}: run in their folder, or set PYTHONPATH ({error.args[0]})'
             raise ImportError(text) from error
     meta = {} if weights is None else read_meta(weights)
     row = (_pose_row if part == 'pose' else _dense_row)(task, cfg, model, meta or {})
