@@ -226,13 +226,12 @@ def scale_invariant_log_loss(
     target: Tensor,
     valid: Tensor | None = None,
     *,
-    variance_focus: float = 0.5,
     eps: float = 1e-6,
     clamped_slope: float = 0.0,
 ) -> Tensor:
     """Scale-invariant logarithmic loss of each sample, (B,), of predictions and targets (B, ...).
 
-    ``sqrt(mean(g^2) - variance_focus * mean(g)^2)``, ``g`` the difference of the logarithms, over
+    ``sqrt(mean(g^2) - mean(g)^2 / 2)``, ``g`` the difference of the logarithms, over
     the valid pixels whose target is above ``eps`` (so not the nearest point of a relative depth
     map, 0) and whose prediction is not NaN; 0 without such pixels. Predictions are raised to
     ``eps`` before the logarithm; there its gradient is ``clamped_slope``: with the 0 of the
@@ -251,7 +250,7 @@ def scale_invariant_log_loss(
     error = torch.where(counted, target, 1).log() - log_pred
     count = counted.sum(dim=1).clamp(min=1)
     mean = error.sum(dim=1) / count
-    spread = error.square().sum(dim=1) / count - variance_focus * mean**2
+    spread = error.square().sum(dim=1) / count - 0.5 * mean**2
     # The root has no finite slope at 0.
     is_positive = spread > 0
     return torch.where(is_positive, torch.where(is_positive, spread, 1).sqrt(), 0)

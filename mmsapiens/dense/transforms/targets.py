@@ -20,15 +20,8 @@ from ...io.map_io import missing_map, read_map
 from ...ops.known_pixels import has_value, keep_known
 from ...ops.normal_frames import check_normal_frame, convert_normals
 from ...registry import TRANSFORMS
-from ...structures.fields import (
-    DEPTH_MAP,
-    FIELDS,
-    HUMAN_MASK,
-    NORMAL_MAP,
-    Field,
-    get_field,
-    present_fields,
-)
+from ...structures import fields as rows
+from ...structures.fields import DEPTH_MAP, FIELDS, HUMAN_MASK, NORMAL_MAP, Field
 from ..datasets.paired_files import warn
 
 EMPTY_CHOICES = ('keep', 'raise')
@@ -84,7 +77,7 @@ class LoadDenseTarget(BaseTransform):
         layer: str | None = None,
         backend_args: dict | None = None,
     ) -> None:
-        self.field = get_field(field)
+        self.field = rows.get_field(field)
         check_normal_frame('normal_frame', normal_frame)
         is_normal = self.field.is_vector and self.field.channels == 3
         if normal_frame != 'opengl' and not is_normal:
@@ -331,7 +324,7 @@ class PackDenseInputs(PackSegInputs):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``inputs`` (3, H, W), of the image's type, and ``data_samples``."""
-        fields = present_fields(results)
+        fields = rows.present_fields(results)
         keys = {field.key for field in fields}
         packed = super().transform({k: value for k, value in results.items() if k not in keys})
         for field in fields:
