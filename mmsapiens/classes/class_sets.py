@@ -80,12 +80,8 @@ def set_of_classes(metainfo: Mapping[str, Any], count: int) -> ClassSet:
     if len(classes) != count:
         return ClassSet('classes', tuple(map(str, range(count))), (), ())
     colors = tuple(tuple(map(int, color)) for color in palette)
-    return ClassSet(
-        'classes',
-        tuple(map(str, classes)),
-        colors if len(colors) == count else (),
-        tuple((int(a), int(b)) for a, b in pairs),
-    )
+    names, flips = tuple(map(str, classes)), tuple((int(a), int(b)) for a, b in pairs)
+    return ClassSet('classes', names, colors if len(colors) == count else (), flips)
 
 
 def class_set_names() -> list[str]:

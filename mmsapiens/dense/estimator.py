@@ -110,7 +110,6 @@ class DenseEstimator(EncoderDecoder):
         if 'flip_label_pairs' not in data_samples[0].metainfo:
             raise ValueError(
                 '`flip_test` needs `flip_label_pairs` in the metainfo of a sample, the classes '
-                'that a mirror exchanges, as the datasets of this package give; `()` for classes '
-                'without sides.'
+                'that a mirror exchanges; `()` for classes without sides.'
             )
         return data_samples[0].metainfo['flip_label_pairs']

@@ -74,7 +74,7 @@ class ExactIoUMetric(IoUMetric):
             raise ValueError(
                 f'`{name}` of {image_name(sample)} must be below the number of classes, '
                 f'{num_classes}, but it has {int(ids.min())} to {int(ids.max())}. Use the dataset '
-                "of the model's classes, and `ignore_index` for pixels without."
+                "of the model's classes, and `ignore_index`."
             )
 
     @staticmethod
@@ -128,8 +128,7 @@ class _MapMetric(BaseMetric):
         if missing:
             raise ValueError(
                 f'the sample of {image_name(sample)} must have `{missing[0]}`, but it has '
-                f'{sorted(sample)}. Pack the ground truth in the pipeline, and use the model of '
-                'the task.'
+                f'{sorted(sample)}. Pack the ground truth, and use the model of the task.'
             )
         there = [name for name in names if name in sample]
         maps = [sample[name]['data'].detach().cpu().float().numpy() for name in there]

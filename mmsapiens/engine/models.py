@@ -17,13 +17,8 @@ from ..checkpoints.loading import check_stated_encoder
 from ..checkpoints.metadata import KEY
 from ..registry import MODELS
 
-for loss in (
-    models.AllPixelCrossEntropyLoss,
-    models.HardKeypointMSELoss,
-    models.NormalCosineLoss,
-    models.NormalL1Loss,
-    models.ScaleInvariantLogLoss,
-):
+losses = [models.AllPixelCrossEntropyLoss, models.HardKeypointMSELoss, models.NormalCosineLoss]
+for loss in (*losses, models.NormalL1Loss, models.ScaleInvariantLogLoss):
     MODELS.register_module(module=loss)
 
 

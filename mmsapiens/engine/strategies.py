@@ -66,11 +66,9 @@ class ShardedFSDPStrategy(FSDPStrategy):
     ) -> None:
         """Write a folder; all processes call it."""
         checkpoint: dict[str, Any] = dict(extra_ckpt or {})
-        checkpoint.setdefault('meta', {}).update(
-            seed=self.seed,
-            time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
-            mmengine=mmengine.__version__,
-        )
+        now = time.strftime('%Y%m%d_%H%M%S', time.localtime())
+        meta = dict(seed=self.seed, time=now, mmengine=mmengine.__version__)
+        checkpoint.setdefault('meta', {}).update(meta)
         checkpoint['state_dict'] = states.get_model_state_dict(self.model, options=self._options)
         if save_optimizer and hasattr(self, 'optim_wrapper'):
             optim = self.optim_wrapper

@@ -115,13 +115,8 @@ def evaluate_oks(
             'pip install "mmsapiens[pose]"'
         ) from error
     with redirect_stdout(StringIO()):
-        evaluation = COCOeval(
-            _coco(COCO(), persons, images),
-            _coco(COCO(), found, images),
-            'keypoints',
-            np.asarray(sigmas, dtype=np.float64),
-            use_area,
-        )
+        sides = _coco(COCO(), persons, images), _coco(COCO(), found, images)
+        evaluation = COCOeval(*sides, 'keypoints', np.asarray(sigmas, dtype=np.float64), use_area)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

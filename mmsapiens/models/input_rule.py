@@ -72,9 +72,7 @@ class InputRule:
         center, scale = self.box_geometry(box, image.shape[:2])
         # All in single precision, as stock: OpenCV rounds positions, so that the last bit counts.
         factors = (np.array(self.size_wh, dtype=np.float32) - int(self.use_udp)) / scale
-        matrix: NDArray = np.zeros((2, 3), dtype=np.float32)
-        matrix[:, :2] = np.diag(factors)
-        matrix[:, 2] = factors * (scale / 2 - center)
+        matrix = np.column_stack([np.diag(factors), factors * (scale / 2 - center)])
         return cv2.warpAffine(image, matrix, self.size_wh, flags=cv2.INTER_LINEAR)
 
     def to_image(self, points: NDArray, box: NDArray, image_hw: tuple[int, int]) -> NDArray:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 LAYER_NORM_EPS = 1e-6
 PatchPadding = int | Literal['corner']
@@ -178,13 +179,19 @@ class TransformerLayers(nn.ModuleList):
             layer.ffn.init_weights()
 
 
+def run_block(block: nn.Module, *args: Any, recompute: bool) -> Tensor:
+    """A block, whose activations may be recomputed in the backward pass."""
+    if recompute and torch.is_grad_enabled():
+        return checkpoint(block, *args, use_reentrant=False)
+    return block(*args)
+
+
 def find_blocks(model: nn.Module) -> list[nn.Module]:
     """The transformer blocks of a model, in an attribute ``blocks`` of each encoder and decoder, an
     ``nn.ModuleList``; wrappers of FSDP are taken off."""
     lists = [getattr(module, 'blocks', None) for module in model.modules()]
     blocks = [block for each in lists if isinstance(each, nn.ModuleList) for block in each]
-    blocks = [getattr(block, '_fsdp_wrapped_module', block) for block in blocks]
-    return list(dict.fromkeys(blocks))
+    return list(dict.fromkeys(getattr(block, '_fsdp_wrapped_module', block) for block in blocks))
 
 
 def compile_blocks(model: nn.Module, **settings: Any) -> int:

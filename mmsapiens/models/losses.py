@@ -156,9 +156,7 @@ class HardKeypointMSELoss(nn.Module):
         super().__init__()
         if topk < 1:
             raise ValueError(f'`topk` must be positive, but got {topk}')
-        self.use_target_weight = use_target_weight
-        self.topk = topk
-        self.loss_weight = loss_weight
+        self.use_target_weight, self.topk, self.loss_weight = use_target_weight, topk, loss_weight
 
     def forward(
         self, output: Tensor, target: Tensor, target_weights: Tensor | None = None

@@ -48,10 +48,9 @@ def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
         if scaled * columns == other * rows:
             return scaled, other
     raise ValueError(
-        f'the position embedding has {num_patches} patch rows, which is '
-        f'neither the {rows}x{columns} grid of the model, nor a square, nor '
-        f'{rows}x{columns} at another scale. Set `img_size` of the model to '
-        'the size that the checkpoint was trained with.'
+        f'the position embedding has {num_patches} patch rows, which is neither the '
+        f'{rows}x{columns} grid of the model, nor a square, nor {rows}x{columns} at another scale. '
+        'Set `img_size` of the model to the size that the checkpoint was trained with.'
     )
 
 

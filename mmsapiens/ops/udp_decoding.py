@@ -187,18 +187,11 @@ def decode_udp_heatmaps(
         border (str): Peaks near the border of the map: 'fit', right for people whom the crop cuts,
             or 'stock', the numbers of MMPose and of the reference. Defaults to 'fit'.
     """
-    if heatmaps.ndim != 4:
-        raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
     if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
         raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
     if border not in BORDERS:
         raise ValueError(f'`border` must be one of {BORDERS}, but got {border!r}')
     batch, count, height, width = heatmaps.shape
-    if mirrored is not None and mirrored.shape != heatmaps.shape:
-        raise ValueError(
-            '`mirrored` must have the shape of `heatmaps`, '
-            f'{tuple(heatmaps.shape)}, but got {tuple(mirrored.shape)}'
-        )
     if mirrored is not None and len(flip_indices or ()) != count:
         got = None if flip_indices is None else len(flip_indices)
         raise ValueError(f'`flip_indices` must have {count} entries, but got {got}')

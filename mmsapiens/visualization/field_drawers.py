@@ -51,11 +51,8 @@ class FieldDrawer:
 
     def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
         """Pixels of a map (C, H, W) that have a value, bool (H, W)."""
-        return (
-            np.isfinite(maps).all(axis=0)
-            & ~(maps == self.field.fill).all(axis=0)
-            & self.people(scene)
-        )
+        finite = np.isfinite(maps).all(axis=0)
+        return finite & ~(maps == self.field.fill).all(axis=0) & self.people(scene)
 
     def people(self, scene: Scene) -> np.ndarray:
         """Pixels of people, bool (H, W); all of them if unknown."""

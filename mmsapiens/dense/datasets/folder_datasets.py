@@ -93,13 +93,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
                 )
         if vocabulary is not None:
             metainfo = {**get_class_set(vocabulary).metainfo(), **(metainfo or {})}
-        super().__init__(
-            data_root=data_root,
-            data_prefix=dict.fromkeys(keys, ''),
-            metainfo=metainfo,
-            lazy_init=True,
-            **kwargs,
-        )
+        kwargs.update(data_root=data_root, data_prefix=dict.fromkeys(keys, ''), metainfo=metainfo)
+        super().__init__(lazy_init=True, **kwargs)
         check_flip_pairs(type(self).__name__, self._metainfo)
         if not lazy_init:
             self.full_init()

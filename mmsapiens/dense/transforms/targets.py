@@ -140,7 +140,7 @@ class LoadDenseTarget(BaseTransform):
         raise BadSampleError(
             f'the {self.field.name} in {path} must be as large as its image '
             f'{results.get("img_path")}, {size[0]} high and {size[1]} wide, but it is {height} '
-            f'high and {width} wide. Make them again at one size, or take the sample out.'
+            f'high and {width} wide. Make them again at one size.'
         )
 
     def _convert_labels(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
@@ -161,8 +161,7 @@ class LoadDenseTarget(BaseTransform):
         if wrong.size:
             raise BadSampleError(
                 f'the labels in {path} must be 0 to {number - 1}, or {IGNORED}, but '
-                f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Check which '
-                'classes they are of, or give `label_map`.'
+                f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Give `label_map`?'
             )
 
 

@@ -178,12 +178,8 @@ class SafeCheckpointHook(CheckpointHook):
             )
         self.is_local = backend_args is None
         self.lock: BaseFileLock | None = None
-        super().__init__(
-            *args,
-            max_keep_ckpts=max_keep_ckpts,
-            backend_args=backend_args or dict(backend='atomic'),
-            **kwargs,
-        )
+        backend_args = backend_args or dict(backend='atomic')
+        super().__init__(*args, max_keep_ckpts=max_keep_ckpts, backend_args=backend_args, **kwargs)
 
     def before_run(self, runner: Runner) -> None:
         """Lock the folder, or raise a RuntimeError; point ``last_checkpoint`` at the newest one."""

@@ -82,8 +82,7 @@ class ResumeDataHook(Hook):
         if not hasattr(sampler, 'state_after'):
             raise TypeError(
                 "ResumeDataHook needs `batch_sampler=dict(type='mmsapiens.ResumableBatchSampler')` "
-                "and `sampler=dict(type='mmsapiens.ResumableSampler')` in `train_dataloader`, but "
-                f'got a {type(sampler).__name__}'
+                f'and its sampler in `train_dataloader`, but got a {type(sampler).__name__}'
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

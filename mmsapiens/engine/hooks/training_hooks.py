@@ -37,13 +37,10 @@ class ProgressHook(Hook):
         if not is_main_process():
             return
         if self.progress is None:
+            middle = bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn()
             self.progress = bars.Progress(
                 bars.TextColumn('{task.description:>12}'),
-                bars.BarColumn(),
-                bars.MofNCompleteColumn(),
-                bars.TimeElapsedColumn(),
-                bars.TimeRemainingColumn(),
-                bars.TextColumn('{task.fields[note]}'),
+                *(*middle, bars.TimeRemainingColumn(), bars.TextColumn('{task.fields[note]}')),
                 console=Console(file=sys.stdout),
                 disable=not sys.stdout.isatty(),
             )

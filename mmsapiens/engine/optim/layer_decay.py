@@ -91,12 +91,9 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             in_encoder = name.startswith(BACKBONE)
             depth = encoder.layer_of(name.removeprefix(BACKBONE)) if in_encoder else last
             scale = rate ** (last - depth)
-            group = dict(
-                params=[],
-                group_name=f'layer_{depth}_{"decay" if decays else "no_decay"}',
-                lr_scale=scale,
-                lr=self.base_lr * scale,
-                weight_decay=self.base_wd if decays else 0.0,
-            )
-            groups.setdefault(group['group_name'], group)['params'].append(param)
+            name = f'layer_{depth}_{"decay" if decays else "no_decay"}'
+            decay = self.base_wd if decays else 0.0
+            group: dict = dict(params=[], lr=self.base_lr * scale, weight_decay=decay)
+            group.update(group_name=name, lr_scale=scale)
+            groups.setdefault(name, group)['params'].append(param)
         params.extend(groups.values())

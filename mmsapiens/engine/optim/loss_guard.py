@@ -48,9 +48,7 @@ class LossGuard:
             raise ValueError(f'`momentum` must be in (0, 1], but got {momentum}')
         if max_rejected is not None and max_rejected < 0:
             raise ValueError(f'`max_rejected` must be at least 0, but got {max_rejected}')
-        self.factor = factor
-        self.momentum = momentum
-        self.max_rejected = max_rejected
+        self.factor, self.momentum, self.max_rejected = factor, momentum, max_rejected
         self.reference: float | None = None
         self.num_rejected = 0
 
@@ -76,9 +74,7 @@ class LossGuard:
     def accepts_gradients(self, gradients: Iterable[Tensor]) -> bool:
         """Judge all gradients of this process, or its shards; otherwise as :meth:`accepts`."""
         grads = list(gradients)
-        broken = torch.zeros((), device=grads[0].device if grads else None)
-        if grads:
-            broken = 1 - _are_finite(grads).float()
+        broken = 1 - _are_finite(grads).float() if grads else torch.zeros(())
         all_reduce(broken, 'max')
         if float(broken) == 0:
             return True
@@ -93,7 +89,7 @@ class LossGuard:
             raise RuntimeError(
                 f'{self.num_rejected} steps were rejected, the last one for {what}; `max_rejected` '
                 f'of `loss_guard` allows {limit}. Look at the loss curve and the data; resume from '
-                'an earlier checkpoint with a lower learning rate, or raise the limit.'
+                'an earlier checkpoint with a lower learning rate.'
             )
 
     def state_dict(self) -> dict:

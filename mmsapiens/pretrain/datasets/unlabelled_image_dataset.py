@@ -88,11 +88,8 @@ class UnlabelledImageDataset(BaseDataset):
         for name, value in dict(min_size=min_size, max_samples=max_samples).items():
             if value is not None and value < 1:
                 raise ValueError(f'`{name}` must be positive, but got {value}')
-        self.min_size = min_size
-        self.max_samples = max_samples
-        self.subset_seed = subset_seed
-        self.max_broken_share = max_broken_share
-        self.broken_dir = broken_dir
+        self.min_size, self.max_samples, self.subset_seed = min_size, max_samples, subset_seed
+        self.max_broken_share, self.broken_dir = max_broken_share, broken_dir
         self._chosen: np.ndarray | None = None
         super().__init__(pipeline=list(pipeline), lazy_init=True, **kwargs)
         if not lazy_init:

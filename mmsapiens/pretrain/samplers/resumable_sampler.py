@@ -72,8 +72,7 @@ class ResumableSampler(Sampler):
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.window = window
-        self.epoch = 0
-        self.taken = 0
+        self.epoch, self.taken = 0, 0
         self.earlier: list[tuple[int, int]] = []
         sizes = getattr(dataset, 'block_sizes', None)
         self._sizes = None if sizes is None else np.asarray(sizes)
@@ -151,12 +150,9 @@ class ResumableSampler(Sampler):
 
     def fingerprint(self) -> dict[str, Any]:
         """What has to be the same for a state to mean the same samples."""
-        return dict(
-            total=self.total,
-            shuffle=self.shuffle,
-            window=None if self._sizes is None else self.window,
-            dataset=getattr(self.dataset, 'fingerprint', None),
-        )
+        window = None if self._sizes is None else self.window
+        dataset = getattr(self.dataset, 'fingerprint', None)
+        return dict(total=self.total, shuffle=self.shuffle, window=window, dataset=dataset)
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
         """For :meth:`load_state_dict` in any number of processes, after each took ``taken`` samples
@@ -171,7 +167,7 @@ class ResumableSampler(Sampler):
                 raise ValueError(
                     'the checkpoint was saved in the middle of an epoch of other data: '
                     f'`{name}` was {state[name]!r} then and is {value!r}. Resume with the same '
-                    'images and sampler, or use `load_from` without `resume` for a new run.'
+                    'images and sampler, or use `load_from` without `resume`.'
                 )
         self.seed, self.epoch = state['seed'], state['epoch']
         self.earlier, self.taken = [tuple(share) for share in state['shares']], 0
