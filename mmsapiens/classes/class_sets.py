@@ -15,8 +15,6 @@ becomes, or null for pixels to be ignored. Those for LIP, ATR and CIHP are our o
 reference turn skirts into upper clothing.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

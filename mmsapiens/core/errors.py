@@ -1,7 +1,5 @@
 """Errors about one sample or one input, which a user is told as they are."""
 
-from __future__ import annotations
-
 
 class BadSampleError(ValueError):
     """A sample cannot be used: its file is damaged, or its content wrong; ``kind`` is for

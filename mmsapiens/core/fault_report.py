@@ -1,7 +1,5 @@
 """Faults of files, reported to people and to programs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

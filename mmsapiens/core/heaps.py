@@ -1,7 +1,5 @@
 """Memory of a process with many threads."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 

@@ -1,7 +1,5 @@
 """Batches of images and of every map that belongs to them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

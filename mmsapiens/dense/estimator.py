@@ -3,8 +3,6 @@
 Shapes: B batch, C channels, H W height and width of the network's input.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Shapes: B batch, D width of the backbone, C channels of the output, H W height a
 h w those of the feature map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

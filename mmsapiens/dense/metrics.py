@@ -1,7 +1,5 @@
 """Evaluation of dense tasks, with equal figures for any number of ranks."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Mapping, Sequence

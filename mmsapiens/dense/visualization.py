@@ -1,7 +1,5 @@
 """Side-by-side panels of every dense field of a sample."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Models from hosts' configs, without random weights on the way."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A file backend of mmengine for every store that fsspec knows."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar

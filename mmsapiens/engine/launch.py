@@ -1,7 +1,5 @@
 """Starting training and evaluation of any host's config."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

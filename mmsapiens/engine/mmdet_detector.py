@@ -1,8 +1,6 @@
 """Boxes of people from stock RTMDet, or another detector of mmdet, for
 :func:`.detection.detector.make_detector`. Shapes: N boxes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any

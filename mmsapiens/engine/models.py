@@ -1,7 +1,5 @@
 """The models of the core for configs: with ``init_cfg`` and checks of what is loaded."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from pathlib import Path

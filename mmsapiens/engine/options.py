@@ -1,7 +1,5 @@
 """``--cfg-options``: settings of a config as they were typed, and which of them nothing reads."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import inspect

@@ -1,7 +1,5 @@
 """Running a model in between without leaving a trace."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager

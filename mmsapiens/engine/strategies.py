@@ -1,7 +1,5 @@
 """Training over many processes: FSDP in shards, and a runner that never loses a checkpoint."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Mapping

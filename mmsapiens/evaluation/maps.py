@@ -3,8 +3,6 @@
 Shapes: C classes, P pixels.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Shapes: N people, K keypoints of the set, E keypoints that are evaluated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO

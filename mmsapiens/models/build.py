@@ -1,7 +1,5 @@
 """A :class:`SapiensModel` from names: structure only, weights are random."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -9,8 +9,6 @@ Shapes: B batch, D width of the encoder, C channels of the output, K keypoints, 
 in pixels, h w those of the feature map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch.nn.functional as F

@@ -5,8 +5,6 @@ The numbers are those of ``Resize`` of mmcv for whole images, and of ``GetBBoxCe
 image, h w those of the network's output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

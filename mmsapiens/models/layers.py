@@ -4,8 +4,6 @@ The parameter names are those of the released checkpoints. Shapes: B batch, L to
 heads, F width of the feed-forward layer.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import torch

@@ -4,8 +4,6 @@ All are computed in float32, or in float64 if the prediction has that. Shapes: B
 K keypoints, H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -4,8 +4,6 @@ Shapes: h w patch rows and columns, D width. A table is (1, T, D), T = h * w or 
 row of a class token.
 """
 
-from __future__ import annotations
-
 from math import isqrt
 
 import torch

@@ -1,7 +1,5 @@
 """The tasks by name: one row each, read by everything that has to know what a task is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 

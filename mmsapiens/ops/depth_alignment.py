@@ -1,7 +1,5 @@
 """Relative depth brought to the unit of the truth."""
 
-from __future__ import annotations
-
 import numpy as np
 
 ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')

@@ -3,8 +3,6 @@
 Shapes: C channels, H W height and width of the image, h w those of the output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 import cv2

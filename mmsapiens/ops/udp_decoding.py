@@ -9,8 +9,6 @@ there the parabola is fitted to the pixels that exist, unless stock's numbers ar
 Shapes: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

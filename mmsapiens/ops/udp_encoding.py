@@ -4,8 +4,6 @@ A window of three standard deviations around the nearest pixel, sub-pixel mean, 
 people, K keypoints, H W height and width of a map, S window side.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -4,8 +4,6 @@ Vectors of images are numpy arrays with x to the right and y up in the last axis
 are zero and stay zero.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Reconstructions drawn during training."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Stock training loops that can start in the middle of an epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

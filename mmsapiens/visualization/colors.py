@@ -1,7 +1,5 @@
 """Colors of one-channel maps. Images are RGB, uint8 (H, W, 3). Shapes: H W pixels."""
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Sequence
 

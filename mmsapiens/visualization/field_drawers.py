@@ -3,8 +3,6 @@
 Images are RGB, uint8 (H, W, 3). Shapes: C channels, H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce

@@ -3,8 +3,6 @@
 Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -3,8 +3,6 @@
 Everything scales with the size of the font. Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

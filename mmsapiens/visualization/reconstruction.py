@@ -1,7 +1,5 @@
 """Original, masked and reconstructed images side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Images are RGB, uint8 (H, W, 3). Shapes: N people, H W pixels.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@
 an interruption, which costs up to 9 GB here.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """What this machine knows about releases."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Images with any maps, each kind in a folder of its own, and two test sets made of them."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

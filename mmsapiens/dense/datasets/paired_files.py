@@ -4,8 +4,6 @@ A name is the path below the folder without its suffix. Everything is sorted, so
 lists the same samples in the same order.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence

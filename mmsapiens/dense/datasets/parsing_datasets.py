@@ -1,7 +1,5 @@
 """Datasets of labelled body parts, and their releases in their folders."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any

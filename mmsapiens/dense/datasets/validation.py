@@ -1,7 +1,5 @@
 """Validation of datasets of images with dense maps; checks of one map yield kinds and messages."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Other backgrounds and other colors of images with maps."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

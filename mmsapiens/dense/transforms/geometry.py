@@ -1,7 +1,5 @@
 """Geometry of images with every map of ``FIELDS``: each step asks the row what a map needs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

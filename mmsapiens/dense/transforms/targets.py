@@ -1,7 +1,5 @@
 """From the file of a map to the targets of the losses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

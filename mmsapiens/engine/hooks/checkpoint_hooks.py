@@ -1,7 +1,5 @@
 """Checkpoints that survive a kill at any moment, say what they hold, and fit what they go into."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping

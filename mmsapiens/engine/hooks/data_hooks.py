@@ -1,7 +1,5 @@
 """Hooks about data: a look at the datasets, the place in them, random numbers of a step."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A progress bar in place of log lines, and compiled blocks in training."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

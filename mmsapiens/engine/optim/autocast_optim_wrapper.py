@@ -1,7 +1,5 @@
 """Mixed precision on any device."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

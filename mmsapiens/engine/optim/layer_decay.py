@@ -1,7 +1,5 @@
 """Layer-wise learning rate decay; the encoder says which layer a parameter is of."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

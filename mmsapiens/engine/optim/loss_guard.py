@@ -1,7 +1,5 @@
 """Telling outliers among training losses, and broken gradients."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """The decoder of a masked autoencoder, for masked patches alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@ Shapes: B batch, D width, L patches, K kept, M = L - K masked, P = patch_size **
 patch.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch

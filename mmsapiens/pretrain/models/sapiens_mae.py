@@ -1,7 +1,5 @@
 """Masked autoencoder pretraining."""
 
-from __future__ import annotations
-
 from typing import Any
 from weakref import WeakSet
 

@@ -1,7 +1,5 @@
 """An order of samples that can be entered anywhere, and batches of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sized
 from typing import Any
 
