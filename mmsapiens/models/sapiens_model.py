@@ -171,9 +171,7 @@ class SapiensModel(nn.Module):
         outputs = self._run([self.rule.resize(image) for image in images], names)
         found: dict[str, list[Tensor]] = {}
         for name in names:
-            whole = (
-                self.restore(name, maps, image.shape[:2])
-                for maps, image in zip(outputs[name], images)
-            )
+            pairs = zip(outputs[name], images)
+            whole = [self.restore(name, maps, image.shape[:2]) for maps, image in pairs]
             found[name] = [maps[0] if len(maps) == 1 else maps for maps in whole]
         return found

@@ -64,19 +64,6 @@ def _strip_by_lerp(maps: Tensor, size_hw: tuple[int, int], start: int, stop: int
     return F.interpolate(strip[None], size=(stop - start, size_hw[1]), mode='bilinear')[0]
 
 
-def _is_for_matrices(maps: Tensor, sizes: Sequence[tuple[int, int]]) -> bool:
-    """Whether rows are resized by matrices: only up, and only numbers, as a matrix spreads NaN to
-    all rows of a strip."""
-    heights = [maps.shape[1], *(height for height, _ in sizes)]
-    return (
-        maps.device.type == 'cpu'
-        and not maps.requires_grad
-        and maps.dtype == torch.float32
-        and all(0 < low <= high for low, high in zip(heights, heights[1:]))
-        and bool(maps.sum().isfinite())
-    )
-
-
 def resized_strips(
     maps: Tensor,
     size_hw: tuple[int, int],
@@ -90,11 +77,15 @@ def resized_strips(
     """
     height, width = size_hw
     sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
+    on_cpu = maps.device.type == 'cpu'
     if max_values is None:
-        on_cpu = maps.device.type == 'cpu'
         max_values = CACHED_VALUES if on_cpu else STRIP_VALUES
     step = max(1, max_values // max(1, len(maps) * width))
-    by_matrix = _is_for_matrices(maps, sizes)
+    # Rows are resized by matrices only up, and only numbers: a matrix spreads NaN over its strip.
+    heights = [maps.shape[1], *(rows for rows, _ in sizes)]
+    is_plain = maps.dtype == torch.float32 and not maps.requires_grad
+    is_raised = all(0 < low <= high for low, high in zip(heights, heights[1:]))
+    by_matrix = on_cpu and is_plain and is_raised and bool(maps.sum().isfinite())
     if via_hw is not None and not by_matrix:
         maps = F.interpolate(maps[None], size=via_hw, mode='bilinear')[0]
     for start in range(0, height, step):

@@ -29,11 +29,10 @@ from ...core.formatting import shorten
 from ...registry import HOOKS
 from ..models import meta_of_file, pretrained_files
 
-SETTINGS = (
+SETTINGS = (  # What a scheduler of mmengine keeps of its config, in iterations
     *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
     *('start_factor', 'end_factor', 'step_size', 'total_iters'),
 )
-"""What a scheduler of mmengine keeps of its config, in iterations."""
 
 
 class AtomicLocalBackend(LocalBackend):
