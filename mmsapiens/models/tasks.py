@@ -24,14 +24,10 @@ class Task:
         name (str): Its name.
         kind (str): 'pose', one input for each person, or 'dense', one for each image.
         output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field.
-        head (str): A key of :data:`mmsapiens.models.heads.HEADS`. This and the channels are empty
-            for a model that a config describes.
-        channels (int): Channels of the output.
-        deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head;
-            ``conv_channels`` of the convolutions that follow, ``tiny_...`` of the size 'tiny'.
+        head (str): A key of :data:`mmsapiens.models.heads.HEADS`. This and the channels, of the
+            output and after each layer of the head, are empty for a model that a config describes.
         field (str): Row of :mod:`mmsapiens.structures.fields` of a dense task. Defaults to ''.
-        config (tuple[str, ...]): Of the name of its configs: folder, schedule, schedule of the size
-            'tiny', and data.
+        config (tuple[str, ...]): Of its configs: folder, schedule, that of size 'tiny', and data.
         patch_padding (int | str): As in :class:`mmsapiens.models.SapiensViT`. Defaults to 'corner'.
         flip_test (bool): Whether to average with the mirrored image's output. Defaults to False.
     """

@@ -171,19 +171,11 @@ def decode_udp_heatmaps(
 ) -> tuple[Tensor, Tensor]:
     """Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and scores (B, K), float32.
 
-    A map without a peak, whose maximum is not above 0 or that has NaN, gives column and row -1 of
-    the heatmap, and its maximum as score, or 0 for NaN.
-
-    Args:
-        heatmaps (Tensor): (B, K, H, W), any floating type.
-        input_size_wh (tuple[int, int]): Width and height in pixels of the input of the network.
-        blur_kernel_size (int): Width of the blur, odd. Defaults to 11.
-        mirrored (Tensor, optional): Heatmaps (B, K, H, W) of the mirrored input as they come; they
-            are mirrored back, swapped and averaged with ``heatmaps``. Defaults to None.
-        flip_indices (Sequence[int], optional): For each keypoint its counterpart of the other side,
-            needed with ``mirrored``. Defaults to None.
-        border (str): Peaks near the border of the map: 'fit', right for people whom the crop cuts,
-            or 'stock', the numbers of MMPose and of the reference. Defaults to 'fit'.
+    ``heatmaps`` (B, K, H, W) are averaged with those of the mirrored input, if given, after these
+    are mirrored back and swapped by ``flip_indices``. Peaks near the ``border`` of the map are
+    treated by 'fit', right for people whom the crop cuts, or 'stock', the numbers of MMPose and of
+    the reference. A map without a peak, whose maximum is not above 0 or that has NaN, gives column
+    and row -1 of the heatmap, and its maximum as score, or 0 for NaN.
     """
     if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
         raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')

@@ -119,11 +119,6 @@ class ResumableSampler(Sampler):
         """The smallest share of a process, samples taken included."""
         return self.left // self.world_size
 
-    @property
-    def max_len(self) -> int:
-        """The largest share of a process, samples taken included."""
-        return -(-self.left // self.world_size)
-
     def indices(self, start: int, stop: int) -> list[SampleIndex]:
         """Samples ``start`` to ``stop`` of the share of this process, cut to the share."""
         first, last = ((self.rank + k) * self.left // self.world_size for k in (0, 1))
@@ -216,7 +211,7 @@ class ResumableBatchSampler(BatchSampler):
 
     def _taken_after(self, steps: int) -> int:
         if steps == self.steps_left:
-            return self.sampler.max_len
+            return -(-self.sampler.left // self.sampler.world_size)
         return self.sampler.taken + steps * self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:  # type: ignore
