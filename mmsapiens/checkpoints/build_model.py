@@ -21,7 +21,7 @@ from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, s
 from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
 from .heads import SEVERAL, split_heads
 from .loading import fill, without_parameter_memory
-from .metadata import KEY, facts_of_task, stated_colors, task_of
+from .metadata import KEY, facts_of_task, own_facts, stated_colors, task_of
 from .stored_config import is_of_our_rule, stored_config
 
 
@@ -95,9 +95,9 @@ def is_self_contained(checkpoint: str | Path) -> bool:
     if config is None:
         return True
     is_ours = str(config['model'].get('backbone', {}).get('type', '')).endswith('SapiensViT')
-    if KEY in meta:
-        return is_of_our_rule(config)
-    return not is_ours  # such as a released file, whose config is of a fork
+    if KEY not in meta and not is_ours:
+        return True  # such as a released file, whose config is of a fork
+    return own_facts(meta) is not None and is_of_our_rule(config)
 
 
 def _from_content(

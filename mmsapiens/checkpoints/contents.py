@@ -28,12 +28,12 @@ from .heads import (
     split_heads,
 )
 from .metadata import (
-    KEY,
     KEYPOINTS,
     HeadFacts,
     facts_of_task,
     facts_of_training,
     heads_of,
+    own_facts,
     read_facts,
     task_of,
 )
@@ -192,8 +192,7 @@ def examine(
     """
     weights = get_state_dict(checkpoint)
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
-    own = meta.get(KEY) if isinstance(meta, Mapping) else None
-    info = replace(_measure(weights, known), own=own)
+    info = replace(_measure(weights, known), own=own_facts(meta))
     is_plain = not strange_keys(weights)
     if info.head is None:
         return info

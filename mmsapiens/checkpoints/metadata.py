@@ -26,6 +26,7 @@ from torch import nn
 
 from ..classes.class_sets import ClassSet, class_set_names, get_class_set, set_of_classes
 from ..keypoints import KEYPOINT_SETS, KeypointSet, get_keypoint_set, set_of_dataset
+from ..models.archs import get_arch
 from ..models.tasks import KINDS, TASKS, Task, get_task, module_name
 from ..structures.fields import FIELDS
 from ..version import __version__
@@ -126,6 +127,30 @@ def read_facts(meta: Any) -> list[HeadFacts] | None:
         return None
     names = [each.name for each in fields(HeadFacts)]
     return [HeadFacts(**{n: entry.get(n) for n in names}) for entry in own.get('tasks', ())]
+
+
+def own_facts(meta: Any) -> Mapping[str, Any] | None:
+    """What a file says about itself, but for its heads; None if it does not.
+
+    A file of a training of this package that is older than :data:`KEY` says it in its config.
+    """
+    if not isinstance(meta, Mapping) or KEY in meta:
+        return (meta or {}).get(KEY)
+    model = (stored_config(meta) or {}).get('model') or {}
+    encoder, colors = model.get('backbone') or {}, model.get('data_preprocessor') or {}
+    is_ours = str(encoder.get('type', '')).rpartition('.')[2] == 'SapiensViT'
+    if not is_ours or 'arch' not in encoder or not {'mean', 'std', 'bgr_to_rgb'} <= set(colors):
+        return None
+    size = encoder.get('img_size', (1024, 768))
+    return dict(
+        family='sapiens',
+        arch=get_arch(encoder['arch']),
+        img_size=[size, size] if isinstance(size, int) else list(size),
+        patch_padding=encoder.get('patch_padding', 'corner'),
+        mean=colors['mean'],
+        std=colors['std'],
+        channels='rgb' if colors['bgr_to_rgb'] else 'bgr',
+    )
 
 
 def heads_of(model: Any, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:

@@ -85,6 +85,10 @@ task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK
     help="'detect' (for poses), 'image' (otherwise), or a file of boxes in COCO's layout.",
 )
 @click.option(
+    '--category',
+    help='Name or id of the category of people in that file.  [default: person, or the only one]',
+)
+@click.option(
     '--fallback',
     type=click.Choice(['none', 'image']),
     default='none',
@@ -167,7 +171,16 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
         **pick(options, 'map_format threshold frame_pictures overwrite'),
     )
     arguments = dict(pick(options, 'people fallback track smooth strict'), write=write)
+    if options['category'] is not None and _is_file(options['people']):
+        from ..detection.people_files import PeopleFile, plain_id
+
+        path = Path(options['people']).expanduser()
+        arguments['people'] = PeopleFile(path, category=plain_id(options['category']))
     return run_and_report(make, inputs, out, options, arguments, told)
+
+
+def _is_file(people: str | None) -> bool:
+    return people not in (None, 'detect', 'image')
 
 
 def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any]) -> None:
@@ -181,6 +194,7 @@ def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any])
             poses=lambda: made.has_pose,
             boxes=lambda: people != 'image',
             detector=lambda: people == 'detect',
+            file=lambda: _is_file(people),
             maps=lambda: 'maps' in outputs and made.has_maps,
             drawings=lambda: draws,
             annotated=lambda: options['video'],

@@ -12,7 +12,7 @@ from .. import models
 from ..checkpoints.checkpoint_io import read_meta
 from ..checkpoints.families import fit_encoder
 from ..checkpoints.loading import check_stated_encoder
-from ..checkpoints.metadata import KEY
+from ..checkpoints.metadata import own_facts
 from ..registry import MODELS
 
 losses = [models.AllPixelCrossEntropyLoss, models.HardKeypointMSELoss, models.NormalCosineLoss]
@@ -55,7 +55,7 @@ class SapiensViT(models.SapiensViT, BaseModule):
         files = self.pretrained_files()
         try:
             for meta in map(meta_of_file, files):
-                check_stated_encoder(self, meta.get(KEY))
+                check_stated_encoder(self, own_facts(meta))
             BaseModule.init_weights(self)
         except ValueError as error:
             if not files or files[0] in str(error):

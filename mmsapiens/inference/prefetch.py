@@ -8,11 +8,14 @@ of them reaches the consumer after the others have stopped.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from ..core.stopping import obey, orders
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -56,8 +59,8 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
 
     At most ``ahead`` items wait; one more is in the hand of the thread.
     """
-    source, end = iter(items), object()
-    pool = ThreadPoolExecutor(1, name)
+    source, end, stop = iter(items), object(), threading.Event()
+    pool = ThreadPoolExecutor(1, name, obey, ((*orders(), stop),))
     try:
         waiting = deque(pool.submit(next, source, end) for _ in range(ahead + 1))
         while (item := waiting.popleft().result()) is not end:
@@ -65,6 +68,7 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
             yield item  # type: ignore[misc]
             del item  # or a frame would live on while we wait
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         close(items)
 

@@ -63,7 +63,7 @@ def decode_image(
     """
     if not content:
         raise ReadError(f'{source} is an empty file. {AGAIN}')
-    header = _open(content, source)
+    header = open_header(content, source)
     width, height = header.size
     if width * height > options.max_pixels:
         raise ReadError(
@@ -89,8 +89,11 @@ def cut_format(content: bytes) -> str | None:
     return None
 
 
-def _open(content: bytes, source: str) -> Image.Image:
-    """The header of a file, without Pillow's own limit of pixels."""
+def open_header(content: bytes, source: str) -> Image.Image:
+    """The header of a file, nothing decoded, as an image of Pillow; without its limit of pixels.
+
+    ``source`` is its path or URL, for a ReadError if it is no image.
+    """
     try:
         with _OPEN_LOCK:
             limit = Image.MAX_IMAGE_PIXELS
@@ -102,7 +105,7 @@ def _open(content: bytes, source: str) -> Image.Image:
     except UnidentifiedImageError:
         mended = _mended_png(content) if content.startswith(b'\x89PNG') else content
         if mended != content:
-            return _open(mended, source)
+            return open_header(mended, source)
         reason = _foreign_reason(content)
     # Damaged headers end in whatever the parsers of Pillow meet.
     except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Collection, Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -60,6 +61,32 @@ def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = 
             found += [p for p in shown if is_image_name(p) or is_video_name(p) or _is_lost(p)]
     found += [Path(error.filename) for error in unread]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def scan_folder(
+    folder: str | Path, suffixes: Collection[str] = PLAIN_IMAGE_SUFFIXES
+) -> Iterator[str]:
+    """Names of files below ``folder``, relative to it with '/' between folders, sorted.
+
+    Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
+    those of macOS beside every image for instance, are left out. ``suffixes`` are in small letters.
+    """
+
+    def visit(prefix: str, above: frozenset[str]) -> Iterator[str]:
+        here = os.path.realpath(os.path.join(folder, prefix))
+        if here in above:
+            return
+        with os.scandir(here) as entries:
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        for name, is_folder in found:
+            if name.startswith('.'):
+                continue
+            if is_folder:
+                yield from visit(f'{prefix}{name}/', above | {here})
+            elif name.lower().endswith(tuple(suffixes)):
+                yield prefix + name
+
+    return visit('', frozenset())
 
 
 def _is_lost(path: Path) -> bool:

@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import ReadError
+from ..core.stopping import is_stopped
 from .read_options import DEFAULTS, ReadOptions
 from .video_frames import frame_to_bgr
 from .videos import VideoFrame, VideoReader, decoded, open_video, pixel_aspect
 
 T = TypeVar('T')
+_LOOK_S = 0.2
+"""Seconds after which somebody who waits for a frame looks whether it is still wanted."""
 _CAMERA = re.compile(r'(?:webcam:?|/dev/video)?(\d+)|webcam')
 
 
@@ -56,7 +59,13 @@ def newest(items: Iterator[T]) -> Generator[T, None, None]:
     thread = threading.Thread(target=work, name='mmsapiens-live', daemon=True)
     thread.start()
     try:
-        while (item := latest.get()) is not end:
+        while not is_stopped():
+            try:
+                item = latest.get(timeout=_LOOK_S)
+            except queue.Empty:
+                continue
+            if item is end:
+                break
             yield item
         if errors:
             raise errors[0]

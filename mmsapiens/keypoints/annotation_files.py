@@ -306,7 +306,7 @@ class AnnotationFile:
         self.refuse(
             'the category of people',
             f'must be called person, or be the only one, but there are {titles_text}. '
-            'Name it: PeopleFile(..., category=...)',
+            'Name it: `--category` of `mmsapiens infer`, or PeopleFile(..., category=...)',
         )
 
     def _order(self, category: Entry) -> dict[str, list[int]]:

@@ -9,6 +9,7 @@ import torch
 from tiny_inference import ARCH, tiny_task
 
 from mmsapiens import build_model
+from mmsapiens.keypoints import get_keypoint_set
 from mmsapiens.models.tasks import TASKS
 
 SIZE_HW = (64, 48)
@@ -114,8 +115,32 @@ def test_an_encoder_alone_is_no_model(tmp_path):
         build_model(ARCH, 'depth', checkpoint=tmp_path / 'encoder.pth')
 
 
-def test_no_host_is_imported(tmp_path):
+def with_config_only(weights):
+    """A file as trainings left it before files had metadata: its config says how it sees images."""
+    backbone = dict(type='mmsapiens.SapiensViT', arch=ARCH, img_size=SIZE_HW, patch_padding=2)
+    colors = dict(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], bgr_to_rgb=False)
+    model = dict(
+        type='TopdownPoseEstimator',
+        backbone=backbone,
+        data_preprocessor=dict(type='PoseDataPreprocessor', **colors),
+        head=dict(type='mmsapiens.InstanceNormHeatmapHead', out_channels=17),
+    )
+    file = torch.load(weights, weights_only=False)
+    names = dict(enumerate(get_keypoint_set('coco').keypoint_names))
+    noted = dict(dataset_name='coco', keypoint_id2name=names)
+    meta = dict(cfg=f"default_scope = 'mmpose'\nmodel = {model!r}\n", dataset_meta=noted)
+    torch.save(dict(state_dict=file['state_dict'], meta=meta), weights)
+
+
+@pytest.mark.parametrize('is_older', [False, True])
+def test_no_host_is_imported(is_older, tmp_path):
     _, weights = tiny_task('pose-17', tmp_path)
+    if is_older:
+        with_config_only(weights)
+        model = build_model(None, 'pose-17', checkpoint=weights)
+        assert (model.rule.mean, model.rule.std) == ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+        assert not model.rule.swap_channels
+        assert (model.backbone.patch_embed.padding, model.rule.size_hw) == (2, SIZE_HW)
     code = f"""
 import sys
 class Blocked:

@@ -20,14 +20,8 @@ from typing import Any
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmsapiens.core.atomic_files import TMP_SUFFIX, atomic_open, atomic_write
 from mmsapiens.core.errors import BadSampleError
+from mmsapiens.io.shards import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex, index_shard
 from mmsapiens.pretrain.datasets import HumanImageDataset
-from mmsapiens.pretrain.datasets.shards import (
-    INDEX_SUFFIX,
-    MANIFEST,
-    Manifest,
-    ShardIndex,
-    index_shard,
-)
 from mmsapiens.pretrain.datasets.unlabelled_image_dataset import decode_image
 from rich.console import Console
 from rich.progress import Progress

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...core.errors import BadSampleError
 from ...core.formatting import shorten
-from ...io.listing import IMAGE_SUFFIXES
+from ...io.listing import IMAGE_SUFFIXES, scan_folder
 from ...io.painted import LabelColors, palette_colors, read_labelmap
 
 IMAGE_KEY = 'img_path'
@@ -47,13 +47,16 @@ def list_files(
     folder: str, suffixes: Collection[str], backend_args: dict | None = None
 ) -> dict[str, list[str]]:
     """Name -> sorted paths of the files with lower case ``suffixes`` in a folder and below, without
-    hidden ones; FileNotFoundError without the folder."""
+    hidden ones; links to folders are followed, but not in circles."""
     if not fileio.isdir(folder, backend_args=backend_args):
         raise FileNotFoundError(f'there is no folder {folder}')
     files: dict[str, list[str]] = {}
-    found = fileio.list_dir_or_file(
-        folder, list_dir=False, recursive=True, backend_args=backend_args
-    )
+    if isinstance(fileio.get_file_backend(folder, backend_args=backend_args), fileio.LocalBackend):
+        found = scan_folder(folder, suffixes)
+    else:
+        found = fileio.list_dir_or_file(
+            folder, list_dir=False, recursive=True, backend_args=backend_args
+        )
     for path in sorted(found):
         name, suffix = os.path.splitext(path)
         if suffix.lower() in suffixes:

@@ -20,11 +20,13 @@ from PIL import Image
 
 from ...core.errors import BadSampleError, MissingFileError
 from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
+from ...io.listing import PLAIN_IMAGE_SUFFIXES, scan_folder
 from ...registry import DATASETS
 from ...transforms.load_checked_image import check_is_whole, decode_checked
 from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
-from .names import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
+from .names import NameTable, read_list
+from .subsets import NumberSet
 
 NUM_FINGERPRINT_NAMES = 64
 
@@ -90,7 +92,7 @@ class UnlabelledImageDataset(BaseDataset):
                 raise ValueError(f'`{name}` must be positive, but got {value}')
         self.min_size, self.max_samples, self.subset_seed = min_size, max_samples, subset_seed
         self.max_broken_share, self.broken_dir = max_broken_share, broken_dir
-        self._chosen: np.ndarray | None = None
+        self._chosen: np.ndarray | NumberSet | None = None
         super().__init__(pipeline=list(pipeline), lazy_init=True, **kwargs)
         if not lazy_init:
             self.full_init()
@@ -135,6 +137,8 @@ class UnlabelledImageDataset(BaseDataset):
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep the first or last (if negative) images, or those given."""
         chosen = np.arange(self.source_size) if self._chosen is None else self._chosen
+        if isinstance(chosen, NumberSet):
+            chosen = chosen.numbers()
         if isinstance(indices, int):
             self._chosen = chosen[:indices] if indices >= 0 else chosen[indices:]
         else:
@@ -222,7 +226,7 @@ class HumanImageDataset(UnlabelledImageDataset):
         data_root: str | Sequence[str] = '',
         ann_file: str | Sequence[str] = '',
         *,
-        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        suffixes: Sequence[str] = PLAIN_IMAGE_SUFFIXES,
         backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:

@@ -44,6 +44,18 @@ def test_all_fields_at_once_with_classes(tmp_path):
     assert len(dataset.metainfo['classes']) == 28
 
 
+def test_links_that_lead_in_a_circle_end(tmp_path):
+    write_good(tmp_path / 'disk', 'depth')
+    (tmp_path / 'data').mkdir()
+    for path in (tmp_path / 'disk').iterdir():
+        (tmp_path / 'data' / path.name).mkdir()
+        (tmp_path / 'data' / path.name / 'day').symlink_to(path)
+        (path / 'again').symlink_to(tmp_path / 'data' / path.name)
+    dataset = DenseFolderDataset(data_root=str(tmp_path / 'data'))
+    assert len(dataset) == 3
+    assert dataset.get_data_info(0)['img_path'] == f'{tmp_path}/data/images/day/0000.png'
+
+
 def test_folders_of_renders_are_found(tmp_path):
     write_good(tmp_path, 'normal')
     for old, new in (('images', 'rgb'), ('masks', 'mask')):
