@@ -127,8 +127,7 @@ def _other_side(name: str) -> str | None:
 
 
 def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]) -> list[str]:
-    """What is wrong with the pairs of ids that a flip exchanges, by names with 'left' and 'right'
-    in front; a sentence for each fault."""
+    """What is wrong with pairs of ids that a flip exchanges, by 'left' and 'right' in the names."""
     found: list[str] = []
     matches: dict[int, int] = {}
     for pair in flip_pairs:

@@ -2,8 +2,7 @@
 
 
 class BadSampleError(ValueError):
-    """A sample cannot be used: its file is damaged, or its content wrong; ``kind`` is for
-    checkers."""
+    """A sample's file is damaged, or its content wrong; ``kind`` is for checkers."""
 
     def __init__(self, message: str = '', kind: str = '') -> None:
         super().__init__(message)

@@ -56,8 +56,7 @@ class DenseEstimator(EncoderDecoder):
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """The samples, new ones by default, of normalized images (B, 3, H, W), with ``pred_*`` (_,
-        ori_H, ori_W)."""
+        """The samples, by default new ones, with ``pred_*`` of normalized images (B, 3, H, W)."""
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
         output = self.raw_output(inputs, data_samples)

@@ -127,7 +127,6 @@ class DenseHead(BaseDecodeHead):
 def _refuse_wrong_weights(
     head: DenseHead, state_dict: Mapping[str, Tensor], prefix: str, *_: Any
 ) -> None:
-    """Refuse weights that would be silently wrong."""
     check_loaded(state_dict, prefix, head._weight_shapes, 'decode_head')
 
 

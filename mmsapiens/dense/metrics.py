@@ -50,8 +50,7 @@ class ExactIoUMetric(IoUMetric):
         super().__init__(ignore_index, **kwargs)
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Count the pixels of samples with ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W); a
-        ValueError if sizes differ, or an id is none of the classes."""
+        """Count the pixels of ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W), or ValueError."""
         for sample in data_samples:
             pred = sample['pred_sem_seg']['data']
             self._check_ids(sample, 'pred_sem_seg', pred)
@@ -96,8 +95,7 @@ class _MapMetric(BaseMetric):
     field: Field
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Compare prediction and truth of each image; a ValueError if a map is missing or of
-        another size, or a prediction is not finite at a valid pixel."""
+        """Compare prediction and truth of each image, or raise a ValueError."""
         for sample in data_samples:
             pred, gt, mask = self._read(sample)
             valid = mask & self.valid(gt)

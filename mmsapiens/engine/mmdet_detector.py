@@ -84,7 +84,6 @@ def make_detector(
 
 
 def _build(cfg: Config, weights: str | Path | None) -> nn.Module:
-    """The detector of a config, in evaluation mode."""
     model_cfg = Config(dict(model=cfg.model)).model
     model_cfg.backbone.pop('init_cfg', None)
     model: nn.Module = MODELS.build(model_cfg)

@@ -50,8 +50,7 @@ class SapiensViT(models.SapiensViT, BaseModule):
         return pretrained_files(self)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says, naming a file that does not fit; embeddings with std
-        0.02."""
+        """Initialize as ``init_cfg`` says, naming a file that does not fit; else with std 0.02."""
         files = self.pretrained_files()
         try:
             for meta in map(meta_of_file, files):

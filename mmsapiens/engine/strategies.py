@@ -88,8 +88,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
     def load_checkpoint(
         self, filename: str, *, callback: Callable | None = None, **kwargs: Any
     ) -> dict:
-        """Load the weights of a folder, or of a file of the stock strategies, and give the
-        checkpoint; all processes call it."""
+        """The checkpoint of a folder, or of a stock file, loaded; all processes call it."""
         if not is_sharded(filename):
             return super().load_checkpoint(filename, callback=callback, **kwargs)
         self.logger.info(f'Load checkpoint in shards from {filename}')

@@ -122,8 +122,7 @@ def evaluate_oks(
 
 
 def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
-    """x, y and visibility (K, 3) of an annotation of a COCO style file, by index; a ValueError if
-    it is of another vocabulary."""
+    """x, y, visibility (K, 3) of an annotation; ValueError if it is of another vocabulary."""
     indices = sets.field_indices(vocabulary)
     points = np.zeros((len(sets.get_keypoint_set(vocabulary)), 3))
     for key in sets.keypoint_fields(vocabulary):

@@ -16,8 +16,7 @@ PatchPadding = int | Literal['corner']
 
 
 def is_plain_inference(x: Tensor) -> bool:
-    """Whether only numbers count, without gradient, graph, trace and autocast, so that a faster way
-    to the same may be taken."""
+    """Whether only numbers count, not gradient, graph, trace or autocast: a faster way will do."""
     return (
         type(x) is Tensor
         and x.device.type == 'cpu'
@@ -74,13 +73,10 @@ class PatchEmbed(nn.Module):
 
 
 class DropPath(nn.Module):
-    """`Stochastic depth <https://arxiv.org/abs/1603.09382>`_: drops the residual branch of
-    samples."""
+    """`Stochastic depth <https://arxiv.org/abs/1603.09382>`_: drops the branch of samples."""
 
     def __init__(self, drop_prob: float = 0.0) -> None:
         super().__init__()
-        if not 0 <= drop_prob < 1:
-            raise ValueError(f'`drop_prob` must be in [0, 1), but got {drop_prob}')
         self.drop_prob = drop_prob
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,8 +181,7 @@ def run_block(block: nn.Module, *args: Any, recompute: bool) -> Tensor:
 
 
 def find_blocks(model: nn.Module) -> list[nn.Module]:
-    """The transformer blocks of a model, in an attribute ``blocks`` of each encoder and decoder, an
-    ``nn.ModuleList``; wrappers of FSDP are taken off."""
+    """The blocks in the ``blocks`` (nn.ModuleList) of encoders and decoders, without FSDP."""
     lists = [getattr(module, 'blocks', None) for module in model.modules()]
     blocks = [block for each in lists if isinstance(each, nn.ModuleList) for block in each]
     return list(dict.fromkeys(getattr(block, '_fsdp_wrapped_module', block) for block in blocks))

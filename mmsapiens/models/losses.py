@@ -93,8 +93,7 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
     def forward(
         self, pred: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = 255
     ) -> Tensor:
-        """The loss of logits (B, C, H, W) and class ids (B, H, W); weights of pixels are
-        refused."""
+        """The loss of logits (B, C, H, W) and ids (B, H, W); weights of pixels are refused."""
         if weight is not None:
             raise ValueError(
                 'AllPixelCrossEntropyLoss takes no weights of pixels; leave '

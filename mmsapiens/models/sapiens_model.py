@@ -70,8 +70,7 @@ class SapiensModel(nn.Module):
         return self
 
     def prepare(self, task: str, image: NDArray, box: NDArray | None = None) -> NDArray:
-        """One input of a task, uint8: of a pose the crop of the person in x1, y1, x2, y2, else
-        all."""
+        """One input of a task, uint8: of a pose the crop of x1, y1, x2, y2, else all of it."""
         if self.tasks[task].is_pose:
             assert box is not None
             return self.rule.crop(image, box)

@@ -135,8 +135,7 @@ class SapiensViT(nn.Module):
         return self.layers
 
     def layer_of(self, name: str) -> int:
-        """Depth of a parameter, by its name without wrappers: 0 for the embeddings, i + 1 for block
-        i, ``num_layers + 1`` for what follows."""
+        """Depth of a parameter: 0 embeddings, i + 1 block i, ``num_layers + 1`` what follows."""
         if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
             return 0
         place = name.split('.')

@@ -136,8 +136,7 @@ KINDS = tuple(_OF_A_KIND)  # How the name of a task of one's own starts
 
 
 def get_task(name: str | Task) -> Task:
-    """The row of a key of :data:`TASKS`, or of a name of one's own that starts with one of
-    :data:`KINDS`, or a row itself; a KeyError if there is none."""
+    """The row of a key of :data:`TASKS`, or of a name that starts with a kind; else a KeyError."""
     if isinstance(name, Task):
         return name
     if name in TASKS:

@@ -121,8 +121,7 @@ def restore(
 
 
 def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Output (..., C, h, w) for a mirrored image, as if it had not been mirrored; ``label_pairs``
-    are classes of the left and the right side."""
+    """Output (..., C, h, w) for a mirrored image, mirrored back; ``label_pairs`` change sides."""
     maps = maps.flip(-1)
     if field.is_labels and label_pairs:
         order = list(range(maps.shape[-3]))

@@ -51,8 +51,7 @@ def averaged(maps: Tensor, mirrored: Tensor, flip_indices: Sequence[int]) -> Ten
 
 
 def crop_patches(maps: Tensor, number: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
-    """Squares (M, S, S) around ``x`` and ``y`` (M,) of the maps (N, H, W) of ``number`` (M,), 0
-    outside."""
+    """Squares (M, S, S) around ``x``, ``y`` of the maps (N, H, W) of ``number`` (M,), 0 outside."""
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=x.device)
     columns, rows = x[:, None] + steps, y[:, None] + steps
@@ -103,8 +102,7 @@ def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
-    """:func:`blurred_maximum` as products of matrices, for a GPU, which a convolution of a single
-    channel leaves idle."""
+    """:func:`blurred_maximum` by matrices: a GPU idles in a convolution of a single channel."""
     taps = blur_matrix(kernel_size, maps.device)[0, :kernel_size]
     blurs = []
     for size in maps.shape[1:]:
@@ -116,8 +114,7 @@ def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def newton_step(log_maps: Tensor) -> Tensor:
-    """What to add to column and row (N, 2), float64, of the central pixel of log heatmaps (N, 3, 3)
-    to get to the maximum of a parabola."""
+    """Column and row (N, 2), float64, of a parabola's maximum from the middle of logs (N, 3, 3)."""
     f = log_maps.double()
     center = f[:, 1, 1]
     dx = 0.5 * (f[:, 1, 2] - f[:, 1, 0])

@@ -30,8 +30,7 @@ def visible_windows(
 def draw_gaussians(
     heatmaps: np.ndarray, keypoints: np.ndarray, first: np.ndarray, drawn: np.ndarray, sigma: float
 ) -> None:
-    """Draw one Gaussian on each map of zeros (K, H, W), float32; others of
-    :func:`visible_windows`."""
+    """Draw Gaussians on maps of zeros (K, H, W), float32; others of :func:`visible_windows`."""
     numbers = np.flatnonzero(drawn)  # N of the K maps
     first, keypoints = first[numbers], keypoints[numbers]
     side = int(2 * sigma * WINDOW_SIGMAS + 1)

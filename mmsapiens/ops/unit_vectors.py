@@ -95,8 +95,7 @@ def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
 
 
 def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Degrees in [0, 180], float64, between vectors of three components along ``axis``, exact also
-    near the ends; NaN where a vector has no direction."""
+    """Degrees in [0, 180], float64, of vectors along ``axis``; NaN where one has no direction."""
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     with np.errstate(invalid='ignore'):  # infinity has no direction
         sine = np.sqrt((np.cross(pred, target, axis=axis) ** 2).sum(axis=axis))

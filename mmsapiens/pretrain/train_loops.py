@@ -27,8 +27,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
 @LOOPS.register_module()
 class ResumableIterTrainLoop(IterBasedTrainLoop):
-    """:class:`ResumableEpochTrainLoop` by iterations; the stock loop loads all earlier batches
-    again."""
+    """:class:`ResumableEpochTrainLoop` by iterations; stock loads all earlier batches again."""
 
     _batches: Iterator[Any] | None = None
 

@@ -41,8 +41,7 @@ class Scene:
 
 
 class FieldDrawer:
-    """The default: numbers as colors, or three channels as RGB; special ones are in
-    :data:`DRAWERS`."""
+    """The default: numbers as colors, or three channels as RGB; others are :data:`DRAWERS`."""
 
     def __init__(self, field: Field) -> None:
         self.field = field

@@ -20,8 +20,7 @@ RELIEF = 0.5  # Assumed range of depth, as a share of the side of a square as la
 
 
 def nearness(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How near pixels of a bool mask are, float32 (H, W): 1 the nearest, 0 the farthest; 1 if
-    constant."""
+    """How near pixels of a mask are, float32 (H, W): 1 nearest, or all if constant, 0 farthest."""
     return 1 - to_levels(depth, mask, value_range(depth, mask))
 
 

@@ -60,8 +60,7 @@ def blank(height: int, width: int) -> np.ndarray:
 
 
 def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.ndarray:
-    """A line of text on paper, (1.6 size, width, 3), shortened if need be; 'left', 'right' or
-    'center'."""
+    """A line of text on paper, (1.6 size, width, 3), shortened to fit, at the ``align``."""
     text = fit_text(text, size, width)
     free = width - text_width(text, size)
     start = {'left': 0, 'center': free // 2, 'right': free}[align]
@@ -147,11 +146,8 @@ def row_width(count: int, width: int, size: int) -> int:
 
 
 def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
-    """Images of one size side by side, (_, :func:`row_width`, 3); a ValueError if sizes differ."""
+    """Images of one size side by side, (_, :func:`row_width`, 3)."""
     shape = tiles[0].image.shape
-    if any(tile.image.shape != shape for tile in tiles):
-        shapes = [tile.image.shape for tile in tiles]
-        raise ValueError(f'the images of a row must have one size, but got {shapes}')
     height, width = shape[:2]
     gap, line = gap_of(size), line_height(size)
     with_bars = any(tile.bar for tile in tiles)

@@ -41,8 +41,7 @@ def to_rgb(result: ImageResult) -> NDArray:
 def draw_pose(
     image: NDArray, pose: PoseResult, people: People, *, threshold: float = 0.3
 ) -> NDArray:
-    """Draw the keypoints of N people into an image, and return it; with boxes and the numbers of
-    tracks, except one around the whole image."""
+    """Draw the keypoints, and boxes unless of the whole image, of N people; the same image."""
     if people.origin != 'image':
         draw_boxes(image, people)
     keypoint_set = get_keypoint_set(pose.vocabulary)
@@ -165,7 +164,6 @@ def draw_panel(
 
 
 def _fit(image: NDArray, height: int, width: int) -> NDArray:
-    """Resize an image of any size."""
     way = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_NEAREST
     return cv2.resize(image, (width, height), interpolation=way)
 

@@ -127,7 +127,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return (given,) if isinstance(given, str) else tuple(given)
 
     def _join(self, *names: str) -> str:
-        """A path in the folder of the split."""
         return os.path.join(self.data_root or '.', *filter(None, (self.split, *names)))
 
     def _is_folder(self, path: str) -> bool:

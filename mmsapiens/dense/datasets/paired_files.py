@@ -152,8 +152,7 @@ class BadSamplePolicy(BaseDataset):
         self._shared_states()
 
     def prepare_data(self, idx: int) -> dict | None:
-        """Run the pipeline; None for a bad sample that is skipped, a RuntimeError for one too
-        many."""
+        """Run the pipeline; None for a sample that is skipped, a RuntimeError for one too many."""
         if not self.may_skip:
             return super().prepare_data(idx)
         states = self._shared_states()

@@ -105,10 +105,7 @@ class DenseFault(Fault):
 
 @dataclass(frozen=True)
 class MapChecks:
-    """What maps are checked against: classes (None: not checked), the axes of stored normals.
-
-    ``layer`` is that of exr files.
-    """
+    """What maps are checked against: classes, or None, axes of normals, layer of exr files."""
 
     class_set: ClassSet | None = None
     normal_frame: str = 'opengl'

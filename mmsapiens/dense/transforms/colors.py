@@ -123,8 +123,7 @@ class RandomBackground(BaseTransform):
         return self.paths[np.random.randint(len(self.paths))]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the background of ``img``, uint8 BGR (H, W, 3), or not; a KeyError without
-        labels and mask."""
+        """Exchange the background of ``img``, uint8 BGR (H, W, 3), of labels or a mask, or not."""
         remedy = 'put it in front of all resizing, and behind the loading of maps'
         check_field_sizes(results, type(self).__name__, remedy)
         path = self.choose_image()

@@ -94,8 +94,7 @@ class LoadDenseTarget(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Load the map of ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C), or raise a
-        BadSampleError."""
+        """Load ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C), or raise BadSampleError."""
         field = self.field
         if field.path_key not in results:
             raise KeyError(

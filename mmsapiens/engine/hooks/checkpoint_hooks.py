@@ -68,8 +68,7 @@ def add_metadata(runner: Runner, checkpoint: dict) -> None:
 
 
 def describe_changes(saved: Any, current: Any) -> list[str]:
-    """What a resumed run takes from the checkpoint, not from its config: ``saved`` are states in a
-    list, or in lists by the optimizer's name, ``current`` schedulers likewise."""
+    """What a resumed run takes from the states in the checkpoint, not from its own schedulers."""
     states, schedulers = (
         sum(of.values(), []) if isinstance(of, Mapping) else list(of or [])
         for of in (saved, current)
@@ -88,8 +87,7 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
 
 
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
-    """The checkpoint written last of those that are whole; None if there is no checkpoint at all, a
-    RuntimeError if none is whole."""
+    """The checkpoint written last of the whole ones; None without any, else a RuntimeError."""
     damaged: list[str] = []
     for path in sorted(folder.glob(pattern), key=lambda path: -path.stat().st_mtime_ns):
         if not (is_whole_folder if path.is_dir() else is_whole_archive)(path):

@@ -34,8 +34,7 @@ class DataCheckHook(Hook):
         self._checked: set[str] = set()
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Refuse data of ``mode`` 'train', 'val' or 'test' that the model, without wrapper, must
-        not see."""
+        """Refuse data of ``mode`` 'train', 'val' or 'test' that the model must not see."""
         raise NotImplementedError
 
     def before_train(self, runner: Runner) -> None:

@@ -60,7 +60,6 @@ class ProgressHook(Hook):
         self._start('train', self.label, runner.max_iters)
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
-        """Show the bar of an evaluation."""
         if mode != 'train':
             self._start(mode, 'evaluation', len(getattr(runner, f'{mode}_dataloader')))
 
@@ -72,7 +71,6 @@ class ProgressHook(Hook):
         outputs: Any = None,
         mode: str = 'train',
     ) -> None:
-        """Advance a bar."""
         if mode != 'train':
             self._update(mode, batch_idx + 1)
             return

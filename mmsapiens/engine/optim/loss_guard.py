@@ -51,8 +51,7 @@ class LossGuard:
         self.num_rejected = 0
 
     def accepts(self, loss: Tensor) -> bool:
-        """Judge a loss and take note of it; the largest over all processes counts, so that all
-        decide alike. One rejection too many is a RuntimeError."""
+        """Judge the largest loss of all processes; RuntimeError for one rejection too many."""
         # all_reduce works in place; NaN would vanish in a maximum.
         largest = loss.detach().float().clone()
         largest = torch.where(largest.isfinite(), largest, math.inf)
@@ -80,7 +79,6 @@ class LossGuard:
         return False
 
     def _reject(self, what: str) -> None:
-        """Count a rejection."""
         self.num_rejected += 1
         limit = self.max_rejected
         if limit is not None and self.num_rejected > limit:

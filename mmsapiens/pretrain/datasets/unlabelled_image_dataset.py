@@ -165,8 +165,7 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx`` of image ``idx``,
-        or a BadSampleError."""
+        """``img``, its shapes, ``img_path`` and ``sample_idx``, or a BadSampleError."""
         size = len(self)
         if not -size <= idx < size:
             raise IndexError(f'image {idx} of {size} was asked for')
@@ -178,8 +177,7 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """The sample after the pipeline, which draws from random numbers of its own, by the epoch's
-        seed of a :class:`SampleIndex`."""
+        """The sample after the pipeline, which draws from the epoch's seed of a SampleIndex."""
         seed = derive_seed(getattr(idx, 'epoch_seed', 0), int(idx))
         chosen = int(idx)
         for attempt in range(self.max_refetch + 1):

@@ -79,8 +79,7 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         return self.decoder_blocks
 
     def predict_masked(self, latent: Tensor, mask: PatchMask) -> Tensor:
-        """The masked patches (B, M, P), in the order of ``mask.ids_masked``, from ``latent`` (B, 1
-        + K, D)."""
+        """Patches (B, M, P), in the order of ``mask.ids_masked``, of ``latent`` (B, 1 + K, D)."""
         x = self.decoder_embed(latent)
         batch, num_masked = len(x), mask.ids.shape[1] - mask.num_kept
         order = F.pad(mask.ids + 1, (1, 0))  # (B, 1 + L)

@@ -66,8 +66,7 @@ def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: 
 
 
 def sincos_pos_embed(grid: tuple[int, int], dims: int, with_cls_token: bool = False) -> Tensor:
-    """Fixed position table (1, rows * columns, D): sin and cos of the row, then of the column; zero
-    for a class token, if any."""
+    """Fixed positions (1, rows * columns, D): sin, cos of row, then column; 0 for a class token."""
     if dims % 4:
         raise ValueError(f'`dims` must be a multiple of 4, but got {dims}')
     # The stock function lets what it calls the width vary slowest.
@@ -145,10 +144,7 @@ class MaskedSapiensViT(SapiensViT):
         noise: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> PatchMask:
-        """Choose the patches to keep: those of the smallest ``noise`` (B, L), by default random.
-
-        ``mask_ratio`` and ``generator`` default to the attributes.
-        """
+        """Choose the patches to keep: those of the smallest ``noise`` (B, L), by default random."""
         ratio = self.mask_ratio if mask_ratio is None else mask_ratio
         shape = (batch_size, self.num_patches)
         if noise is None:

@@ -35,8 +35,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class SampleIndex(int):
-    """An int for any dataset, with the epoch's seed for ours: workers that persist hold a copy of
-    the dataset."""
+    """An int with the epoch's seed for our datasets, of which workers that persist hold copies."""
 
     epoch_seed: int
 

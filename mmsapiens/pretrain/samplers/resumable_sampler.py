@@ -148,8 +148,7 @@ class ResumableSampler(Sampler):
         return dict(total=self.total, shuffle=self.shuffle, window=window, dataset=dataset)
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """For :meth:`load_state_dict` in any number of processes, after each took ``taken`` samples
-        of its share; by default where iterating starts."""
+        """For :meth:`load_state_dict` of any processes, after each took ``taken`` of its share."""
         shares = [*self.earlier, (self.world_size, self.taken if taken is None else taken)]
         return dict(seed=self.seed, epoch=self.epoch, shares=shares, **self.fingerprint())
 
