@@ -23,11 +23,9 @@ PERSON = 0  # Class id of people, in COCO's classes and where it is the only one
 
 
 class MMDetDetector(PersonDetector):
-    """RTMDet, or any other detector of mmdet whose class 0 is people, which gets BGR.
-
-    ``config`` is a file or a Config; without ``weights`` they are random, for tests. ``thresholds``
-    are as in :class:`PersonDetector`.
-    """
+    """RTMDet, or any other detector of mmdet whose class 0 is people, which gets BGR. ``config`` is
+    a file or a Config; without ``weights`` they are random, for tests. ``thresholds`` are as in
+    :class:`PersonDetector`."""
 
     def __init__(
         self,

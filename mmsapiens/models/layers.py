@@ -29,11 +29,9 @@ def is_plain_inference(x: Tensor) -> bool:
 
 
 class PatchEmbed(nn.Module):
-    """Linear projection of square patches that do not overlap, to tokens of width D.
-
-    ``padding`` are zeros: pixels on each of the four sides, or 'corner' to pad at the bottom and
-    right up to a multiple of ``patch_size``.
-    """
+    """Linear projection of square patches that do not overlap, to tokens of width D. ``padding``
+    are zeros: pixels on each of the four sides, or 'corner' to pad at the bottom and right up to a
+    multiple of ``patch_size``."""
 
     def __init__(
         self,
@@ -188,11 +186,9 @@ def find_blocks(model: nn.Module) -> list[nn.Module]:
 
 
 def compile_blocks(model: nn.Module, **settings: Any) -> int:
-    """Compile each transformer block, with ``settings`` of ``torch.compile``; their number.
-
-    Blocks of one shape share one compilation. Sizes are not made dynamic: the encoder and the
-    decoder of an autoencoder would otherwise share code that is slower for both.
-    """
+    """Compile each transformer block, with ``settings`` of ``torch.compile``; their number. Blocks
+    of one shape share one compilation. Sizes are not made dynamic: the encoder and the decoder of
+    an autoencoder would otherwise share code that is slower for both."""
     blocks = find_blocks(model)
     if not blocks:
         raise ValueError(

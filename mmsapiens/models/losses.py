@@ -113,11 +113,9 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
 def hard_keypoint_mse_loss(
     pred: Tensor, target: Tensor, weights: Tensor | None, topk: int
 ) -> Tensor:
-    """Mean squared error of the ``topk`` worst keypoints of each person, over pixels too.
-
-    Heatmaps (B, K, H, W) are multiplied by the weights (B, K), 1 if None, before squaring. Only the
-    chosen maps take part in the backward pass.
-    """
+    """Mean squared error of the ``topk`` worst keypoints of each person, over pixels too. Heatmaps
+    (B, K, H, W) are multiplied by the weights (B, K), 1 if None, before squaring. Only the chosen
+    maps take part in the backward pass."""
     batch, count = pred.shape[:2]
     with torch.no_grad():
         error = (pred - target).square().flatten(2).mean(dim=2)  # (B, K)
@@ -181,10 +179,8 @@ def normal_l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 def normal_cosine_loss(pred: Tensor, target: Tensor, valid: Tensor, eps: float = 1e-6) -> Tensor:
     """Mean of ``1 - cos`` between predicted and true normals, arguments as above; in [0, 2].
-
     Vectors shorter than ``eps``, in half precision at least 1e-3, are divided by it instead of
-    their length, so that gradients stay finite.
-    """
+    their length, so that gradients stay finite."""
     if pred.dtype == torch.float16:
         eps = max(eps, HALF_EPS)
     pred, target = (

@@ -16,11 +16,9 @@ Grid = tuple[int, int]
 def resize_pos_embed(
     pos_embed: Tensor, src_grid: Grid, dst_grid: Grid, num_extra_tokens: int = 0
 ) -> Tensor:
-    """Resize a table (1, E + h * w, D) for ``src_grid`` (h, w) to another patch grid.
-
-    Bicubic without antialiasing, in float32, as in the reference implementation; the E leading rows
-    are kept as they are.
-    """
+    """Resize a table (1, E + h * w, D) for ``src_grid`` (h, w) to another patch grid. Bicubic
+    without antialiasing, in float32, as in the reference implementation; the E leading rows are
+    kept as they are."""
     if src_grid == dst_grid:
         return pos_embed
     extra = pos_embed[:, :num_extra_tokens]

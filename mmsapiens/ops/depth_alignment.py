@@ -6,11 +6,9 @@ ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
 
 
 def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
-    """Scale s and shift t with s * pred + t close to the target, both float64 (P).
-
-    ``align`` is 'scale_shift' or 'scale', least squares; 'median', the ratio of the medians; or
-    'none'. What the pixels do not determine is 0.
-    """
+    """Scale s and shift t with s * pred + t close to the target, both float64 (P). ``align`` is
+    'scale_shift' or 'scale', least squares; 'median', the ratio of the medians; or 'none'. What the
+    pixels do not determine is 0."""
     if align == 'none':
         return 1.0, 0.0
     # (a * b).sum() and not a product of BLAS, which depends on threads.

@@ -70,11 +70,9 @@ def resized_strips(
     max_values: int | None = None,
     via_hw: tuple[int, int] | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Bilinear resizing of an output (C, h, w), some rows at a time: rows, and (C, rows, W).
-
-    The strips of ``max_values`` numbers are ``F.interpolate(..., mode='bilinear')``, which for 28
-    classes on a photograph of 12 megapixels takes 1.4 GB. ``via_hw`` is a size on the way.
-    """
+    """Bilinear resizing of an output (C, h, w), some rows at a time: rows, and (C, rows, W). The
+    strips of ``max_values`` numbers are ``F.interpolate(..., mode='bilinear')``, which for 28
+    classes on a photograph of 12 megapixels takes 1.4 GB. ``via_hw`` is a size on the way."""
     height, width = size_hw
     sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
     on_cpu = maps.device.type == 'cpu'
@@ -105,10 +103,8 @@ def restore(
     via_hw: tuple[int, int] | None = None,
 ) -> Tensor:
     """Resize an output (C, h, w) and finish it, (_, H, W), without holding it at full size.
-
     ``finish`` makes (_, rows, W) of (C, rows, W), each pixel by itself. Others as in
-    :func:`resized_strips`.
-    """
+    :func:`resized_strips`."""
     result: Tensor | None = None
     for rows, strip in resized_strips(maps, size_hw, max_values, via_hw):
         part = finish(strip)

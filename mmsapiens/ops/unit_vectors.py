@@ -30,11 +30,8 @@ def normalize_vectors(
     out: np.ndarray | None = None,
     lengths: tuple[float, float] = (MIN_LENGTH, math.inf),
 ) -> np.ndarray:
-    """Scale floating vectors (..., C) to length 1, in a contiguous ``out`` or in new memory.
-
-    Those whose length is not between the two of ``lengths`` become zero, those of length 1 are
-    kept.
-    """
+    """Scale floating vectors (..., C) to length 1, in a contiguous ``out`` or in new memory. Those
+    whose length is not between the two of ``lengths`` become zero, those of length 1 are kept."""
     out = np.empty_like(vectors, order='C') if out is None else out
     channels = vectors.shape[-1]
     source, target = vectors.reshape(-1, channels), out.reshape(-1, channels)  # (N, C)

@@ -22,11 +22,9 @@ MIN_STD = 0.5  # Of a channel, in Lab units: about the step of 8 bits. Less is o
 
 
 def transfer_colors(img: np.ndarray, person: np.ndarray, use_8bit: bool = False) -> np.ndarray:
-    """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8.
-
-    As Reinhard et al., "Color Transfer between Images", 2001, by mean and deviation of each Lab
-    channel; with ``use_8bit`` as the reference, which loses signs.
-    """
+    """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8. As
+    Reinhard et al., "Color Transfer between Images", 2001, by mean and deviation of each Lab
+    channel; with ``use_8bit`` as the reference, which loses signs."""
     result = img.copy()
     if person.all() or not person.any():
         return result

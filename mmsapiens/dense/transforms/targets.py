@@ -166,10 +166,8 @@ def relative_depth(
     depth: np.ndarray, mask: np.ndarray, background: float = -1.0, keep_constant: bool = False
 ) -> np.ndarray:
     """Depth from 0, the nearest pixel of a bool mask (H, W), to 1, the farthest; float32 (H, W).
-
     Elsewhere it is ``background``, or if it is constant; with ``keep_constant`` it then stays as it
-    is.
-    """
+    is."""
     target = np.full(depth.shape, background, dtype=np.float32)
     if not mask.any():
         return target

@@ -33,10 +33,8 @@ NUM_FINGERPRINT_NAMES = 64
 
 def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
     """Decode an image file to BGR uint8 (H, W, 3), upright, or raise BadSampleError with ``name``.
-
     A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster, but its shorter side
-    keeps at least ``min_size`` pixels.
-    """
+    keeps at least ``min_size`` pixels."""
     check_is_whole(name, content)
     flag = None
     if min_size is not None and content.startswith(b'\xff\xd8'):

@@ -14,11 +14,9 @@ CHUNK = 1024
 
 
 class RemainingOrder:
-    """What several processes have left of a sequence, one after the other.
-
-    Each of ``world_size`` processes had one part of ``range(total)``, their sizes differing by at
-    most 1, and took the first ``taken`` elements of it, if it had as many.
-    """
+    """What several processes have left of a sequence, one after the other. Each of ``world_size``
+    processes had one part of ``range(total)``, their sizes differing by at most 1, and took the
+    first ``taken`` elements of it, if it had as many."""
 
     def __init__(self, total: int, world_size: int, taken: int) -> None:
         borders = np.array([rank * total // world_size for rank in range(world_size + 1)])
