@@ -166,7 +166,6 @@ class TransformerLayers(nn.ModuleList):
     """The blocks of an encoder."""
 
     def init_weights(self) -> None:
-        """Initialize the feed-forward parts, which is all that differs from torch's defaults."""
         for layer in self:
             layer.ffn.init_weights()
 

@@ -202,7 +202,6 @@ class NormalL1Loss(_NamedLoss):
     name, function = 'loss_l1', staticmethod(normal_l1_loss)
 
     def forward(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """A scalar; arguments as in :func:`normal_l1_loss`."""
         return self.loss_weight * self.function(pred, target, valid)
 
 

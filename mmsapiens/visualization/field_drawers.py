@@ -149,7 +149,6 @@ class DepthDrawer(FieldDrawer):
         return error_tile(error, mask, MAX_DEPTH_ERROR, text, '{:.1%}')
 
     def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
-        """The relief; see :func:`.maps.draw_pseudo_normals`."""
         relief = images.draw_pseudo_normals(pred[0], self.drawn(pred, scene))
         return [Tile('relief of the prediction', relief)]
 
@@ -166,7 +165,6 @@ class NormalsDrawer(FieldDrawer):
         return error_tile(error, self.drawn(pred, scene), MAX_ANGLE_DEG, text, '{:.1f}°')
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
-        """A ball with the colors of all directions."""
         ball = images.normal_ball(2 * panels.line_height(size), panels.PAPER)
         room = max(1, width - ball.shape[1] - size)
         lines = 'x right: red, y up: green,', 'z towards the camera: blue'

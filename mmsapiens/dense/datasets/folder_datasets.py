@@ -98,7 +98,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
             self.full_init()
 
     def folder_groups(self) -> list[Group]:
-        """The folders, found under one of their usual names."""
         return [(self.find_folders(), {})]
 
     def find_folders(self, below: str = '') -> dict[str, str]:

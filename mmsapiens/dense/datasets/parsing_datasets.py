@@ -72,7 +72,6 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
             self.full_init()
 
     def get_data_info(self, idx: int) -> dict:
-        """A sample, with the keys that stock loading needs."""
         stock = dict(label_map=self.label_map, reduce_zero_label=self.reduce_zero_label)
         table = {} if self.label_table is None else dict(label_table=self.label_table)
         return {**super().get_data_info(idx), **stock, **table, 'seg_fields': []}

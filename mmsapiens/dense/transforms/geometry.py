@@ -66,7 +66,6 @@ class ResizeFields(Resize):
         self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Resize ``img`` (H, W, 3) and any maps."""
         check_field_sizes(results, type(self).__name__)
         return super().transform(results)
 
@@ -287,7 +286,6 @@ class RandomRotateFields(BaseTransform):
         return degree if is_rotated else None
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Turn ``img`` (H, W, 3) and any maps."""
         check_field_sizes(results, type(self).__name__)
         degree = self.choose_degree()
         if degree is None:

@@ -217,9 +217,7 @@ class SafeCheckpointHook(CheckpointHook):
             print_log(text, logger='current', level=logging.WARNING)
 
     def _point_to_newest(self, work_dir: Path) -> None:
-        folder = work_dir
-        if self.out_dir is not None:
-            folder = Path(self.out_dir) / work_dir.name
+        folder = work_dir if self.out_dir is None else Path(self.out_dir) / work_dir.name
         pointer = work_dir / 'last_checkpoint'
         last = pointer.read_text().strip() if pointer.is_file() else ''
         if os.path.isdir(last) and not is_sharded(last):

@@ -76,7 +76,6 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
         return encoder
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: object) -> None:
-        """Append one group for each depth, with and without decay."""
         encoder = self._encoder(module)
         last = encoder.num_layers + 1
         rate = self.paramwise_cfg['layer_decay_rate']

@@ -89,10 +89,8 @@ class LossGuard:
             )
 
     def state_dict(self) -> dict:
-        """What a resumed run needs."""
         return dict(reference=self.reference, num_rejected=self.num_rejected)
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Continue from :meth:`state_dict`."""
         self.reference = state_dict['reference']
         self.num_rejected = state_dict['num_rejected']

@@ -108,7 +108,6 @@ class UnlabelledImageDataset(BaseDataset):
         """File of image ``number``; BadSampleError if that one is broken."""
 
     def full_init(self) -> None:
-        """Open the source and choose the subset."""
         if self._fully_initialized:
             return
         self.source_size = self.open_source()

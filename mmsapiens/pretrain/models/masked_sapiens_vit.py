@@ -127,7 +127,6 @@ class MaskedSapiensViT(SapiensViT):
         self._mask_ratio = value
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says; else as in MAE."""
         super().init_weights()
         if self.pretrained_files():
             return
