@@ -119,9 +119,8 @@ def make_dataset(
     split: str | None = None,
     with_mask: bool = False,
 ) -> PairedFilesDataset:
-    """A dataset of a layout of :data:`LAYOUTS_OF_TASK`, by default the first, whose files are not
-    listed yet; ``with_mask`` if folders of labels have masks as well. KeyError for an unknown
-    name."""
+    """A dataset of a layout of the task, by default the first, whose files are not listed yet;
+    ``with_mask`` if folders of labels have masks as well. KeyError for an unknown name."""
     if task not in LAYOUTS_OF_TASK:
         raise KeyError(f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}')
     layout = layout or LAYOUTS_OF_TASK[task][0]
@@ -163,8 +162,7 @@ def validate_dataset(
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         look = pool.map(partial(check_sample, checks=checks), samples)
         reports = [next(look) for _ in track(samples, 'samples')]
-    for found, _, _ in reports:
-        faults += found
+    faults += [fault for found, _, _ in reports for fault in found]
     first: dict[str, str] = {}
     for sample, (_, digest, _) in zip(samples, reports):
         path = sample[IMAGE_KEY]
@@ -173,11 +171,9 @@ def validate_dataset(
     if checks.class_set is not None and reports:
         seen: set[int] = set().union(*(labels for _, _, labels in reports))
         text = f'in none of {len(reports)} label files'
-        faults += [
-            DenseFault('absent_class', f'class {index}, {name}', text)
-            for index, name in enumerate(checks.class_set.classes)
-            if index not in seen
-        ]
+        names = enumerate(checks.class_set.classes)
+        absent = [f'class {index}, {name}' for index, name in names if index not in seen]
+        faults += [DenseFault('absent_class', each, text) for each in absent]
     return faults
 
 

@@ -35,10 +35,11 @@ class ProgressHook(Hook):
         if not is_main_process():
             return
         if self.progress is None:
-            middle = bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn()
+            kinds = bars.BarColumn, bars.MofNCompleteColumn, bars.TimeElapsedColumn
             self.progress = bars.Progress(
                 bars.TextColumn('{task.description:>12}'),
-                *(*middle, bars.TimeRemainingColumn(), bars.TextColumn('{task.fields[note]}')),
+                *(kind() for kind in (*kinds, bars.TimeRemainingColumn)),
+                bars.TextColumn('{task.fields[note]}'),
                 console=Console(file=sys.stdout),
                 disable=not sys.stdout.isatty(),
             )
