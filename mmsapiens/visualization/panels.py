@@ -146,8 +146,11 @@ def row_width(count: int, width: int, size: int) -> int:
 
 
 def join_row(tiles: Sequence[Tile], size: int) -> np.ndarray:
-    """Images of one size side by side, (_, :func:`row_width`, 3)."""
+    """Images of one size side by side, (_, :func:`row_width`, 3); a ValueError if sizes differ."""
     shape = tiles[0].image.shape
+    if any(tile.image.shape != shape for tile in tiles):
+        shapes = [tile.image.shape for tile in tiles]
+        raise ValueError(f'the images of a row must have one size, but got {shapes}')
     height, width = shape[:2]
     gap, line = gap_of(size), line_height(size)
     with_bars = any(tile.bar for tile in tiles)
