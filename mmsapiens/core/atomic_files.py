@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -49,7 +50,7 @@ def remove_unfinished(path: Path) -> None:
     ``path`` is a file, which need not exist, or a folder, for all files at any depth; nobody else
     may be writing them.
     """
-    pattern = f'{"" if path.is_dir() else path.name}{_RANDOM}{TMP_SUFFIX}'
+    pattern = f'{"" if path.is_dir() else glob.escape(path.name)}{_RANDOM}{TMP_SUFFIX}'
     found = path.rglob(f'.*{pattern}') if path.is_dir() else path.parent.glob(f'.{pattern}')
     for partial in found:
         if partial.is_file():

@@ -67,9 +67,10 @@ def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> b
     import requests
 
     check_url(url)
+    shown = without_login(url)
     limit = int(options.max_download_mb * 1e6)
     too_large = (
-        f'{url} is larger than `max_download_mb` ({options.max_download_mb}).'
+        f'{shown} is larger than `max_download_mb` ({options.max_download_mb}).'
         ' Raise the limit, or download the file first.'
     )
     content = bytearray()
@@ -93,7 +94,8 @@ def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> b
                     break
     except requests.RequestException as error:
         raise ReadError(
-            f'{url} cannot be downloaded: {error}. Check the address and the connection.'
+            f'{shown} cannot be downloaded: {str(error).replace(url, shown)}. Check the address '
+            'and the connection.'
         ) from error
     return bytes(content)
 
