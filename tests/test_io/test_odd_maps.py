@@ -222,7 +222,8 @@ def test_maps_are_turned_as_images_are(tmp_path, orientation, suffix):
     labels, depth = tmp_path / f'labels.{suffix}', tmp_path / f'depth.{suffix}'
     Image.fromarray(stored.astype(np.uint8)).save(labels, exif=exif)
     Image.fromarray(stored.astype(np.uint16)).save(depth, exif=exif)
-    upright = np.asarray(ImageOps.exif_transpose(Image.open(labels)))
+    Image.fromarray(stored.astype(np.uint8)).save(tmp_path / 'image.png', exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / 'image.png')))
     assert np.array_equal(read_map(labels, 'seg_map'), upright)
     assert np.array_equal(read_map(depth, 'depth_map'), upright)
 
