@@ -32,12 +32,11 @@ class SapiensViT(models.SapiensViT, BaseModule):
     """:class:`mmsapiens.models.SapiensViT` for configs.
 
     Weights that go into it, from ``init_cfg=dict(type='Pretrained', checkpoint=...)`` or
-    ``load_from``, may be MAE, clean encoder or fine-tuned files; another size raises an error.
+    ``load_from``, may be MAE, clean encoder or fine-tuned files; another size is an error.
 
     Args:
-        *args: Of :class:`mmsapiens.models.SapiensViT`.
+        *args: Of :class:`mmsapiens.models.SapiensViT`, as ``**kwargs``.
         init_cfg (dict, optional): Initialization. Defaults to None.
-        **kwargs: Likewise.
     """
 
     def __init__(
@@ -58,8 +57,8 @@ class SapiensViT(models.SapiensViT, BaseModule):
         return pretrained_files(self)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says, with the name of a file that does not fit; embeddings
-        with std 0.02."""
+        """Initialize as ``init_cfg`` says, naming a file that does not fit; embeddings with std
+        0.02."""
         files = self.pretrained_files()
         try:
             for meta in map(meta_of_file, files):

@@ -282,18 +282,29 @@ def write_map(
         ValueError: If the suffix is another one, or ``scale`` is not positive or too small.
         BadSampleError: If the array is not a map of this field.
     """
-    field = get_field(field_name)
     path = Path(path).expanduser()
+    content = encode_map(path, array, field_name, scale=scale, offset=offset)
+    atomic_write(content, path, is_durable=False)
+    return path
+
+
+def encode_map(
+    path: str | Path,
+    array: np.ndarray,
+    field_name: str,
+    *,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> bytes:
+    """The file that :func:`write_map` would write."""
+    field, path = get_field(field_name), Path(path)
     if path.suffix not in WRITTEN_SUFFIXES:
         raise ValueError(
             f'the suffix of {path} must be one of {WRITTEN_SUFFIXES}, but got {path.suffix!r}'
         )
     array = check_map(path, np.asarray(array), field)
     if path.suffix == '.exr':
-        content = encode_exr(path, array, field)
-    elif path.suffix == '.png':
-        content = encode_png(path, array, field, scale, offset)
-    else:
-        content = encode_numpy(path, array, field)
-    atomic_write(content, path, is_durable=False)
-    return path
+        return encode_exr(path, array, field)
+    if path.suffix == '.png':
+        return encode_png(path, array, field, scale, offset)
+    return encode_numpy(path, array, field)

@@ -179,7 +179,7 @@ class _Reader:
         self.arrays = 0
 
     def any(self, item: Any) -> Items:
-        if isinstance(item, (Image, ReadFailure)):
+        if isinstance(item, (Image, LazyImage, ReadFailure)):
             yield item
         elif isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item >= 0:
             yield from self.camera(int(item))

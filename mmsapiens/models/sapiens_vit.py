@@ -17,24 +17,21 @@ OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap', 'featmap_and_cls_toke
 
 
 class SapiensViT(nn.Module):
-    """Plain pre-norm vision transformer of `Sapiens: Foundation for Human Vision Models
-    <https://arxiv.org/abs/2408.12569>`_.
+    """Plain pre-norm vision transformer of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
 
-    Parameters have the names of the released checkpoints; load these with
-    :func:`mmsapiens.checkpoints.load_checkpoint`, which takes MAE, clean encoder and fine-tuned
-    files, refuses another size and resizes position embeddings. The class that hosts build from
-    a config also takes ``init_cfg``.
+    Parameters have the names of the released checkpoints, which
+    :func:`mmsapiens.checkpoints.load_checkpoint` loads: MAE, clean encoder or fine-tuned. The class
+    that hosts build from a config also takes ``init_cfg``.
 
     Shapes: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
     with a class token.
 
     Args:
-        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or 'sapiens_2b', with or
-            without the prefix, or 'sapiens_tiny'; or a dict with ``embed_dims``, ``num_layers``,
-            ``num_heads`` and ``feedforward_channels``.
+        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b', 'sapiens_2b' or
+            'sapiens_tiny', with or without the prefix; or a dict with ``embed_dims``,
+            ``num_layers``, ``num_heads`` and ``feedforward_channels``.
         img_size (int | Sequence[int]): Height and width in pixels that the position embedding is
-            made for. Other inputs are accepted, the embedding is interpolated. Defaults to (1024,
-            768).
+            made for; it is interpolated for other inputs. Defaults to (1024, 768).
         patch_size (int): Side of a patch in pixels. Defaults to 16.
         patch_padding (int | str): Zeros around the image: a number of pixels on each side, or
             'corner' for the bottom and right up to a multiple of ``patch_size``. Released weights
@@ -43,24 +40,21 @@ class SapiensViT(nn.Module):
             'corner'.
         out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token' (B, D), 'avg_featmap'
             (B, D), or 'featmap_and_cls_token', pairs for mmseg's DPTHead. Defaults to 'featmap'.
-        out_indices (int | Sequence[int]): Layers to return; negative ones count from the end.
-            Defaults to -1.
+        out_indices (int | Sequence[int]): Layers to return, from the end if negative. Defaults to
+            -1.
         with_cls_token (bool): Whether to prepend a class token. Defaults to False.
         final_norm (bool): Whether to normalize after the last layer. Defaults to True.
-        drop_path_rate (float): Stochastic depth of the last layer; it grows linearly from 0.
-            Defaults to 0.
+        drop_path_rate (float): Stochastic depth of the last layer; grows from 0. Defaults to 0.
         frozen_stages (int): -1 trains everything, 0 freezes the patch and position embeddings, n >
             0 the first n layers as well. Defaults to -1.
-        with_cp (bool): Whether to recompute activations in the backward pass to save memory.
-            Defaults to False.
+        with_cp (bool): Whether to recompute activations in the backward pass. Defaults to False.
 
     Raises:
         KeyError: If ``arch`` is an unknown name.
         ValueError: If another argument is out of range.
     """
 
-    family = 'sapiens'
-    """Name of the family in checkpoints."""
+    family = 'sapiens'  # Name of the family in checkpoints
     num_extra_tokens: int
 
     def __init__(
@@ -109,13 +103,12 @@ class SapiensViT(nn.Module):
         self.patch_grid = self.patch_embed.grid_size(self.img_size)
         if 0 in self.patch_grid:
             raise ValueError(
-                f'`img_size` must hold at least one patch of {patch_size} '
-                f'pixels, but got {self.img_size}'
+                f'`img_size` must hold at least one patch of {patch_size} pixels, but got '
+                f'{self.img_size}'
             )
         if with_cls_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
-        num_patches = self.patch_grid[0] * self.patch_grid[1]
-        num_tokens = num_patches + self.num_extra_tokens
+        num_tokens = self.patch_grid[0] * self.patch_grid[1] + self.num_extra_tokens
         self.pos_embed = nn.Parameter(torch.zeros(1, num_tokens, self.embed_dims))
         sizes = self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels']
         rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
@@ -141,10 +134,8 @@ class SapiensViT(nn.Module):
         return self.layers
 
     def layer_of(self, name: str) -> int:
-        """Depth of a parameter, whose name is without parts of wrappers.
-
-        0 for the embeddings, i + 1 for block i, ``num_layers + 1`` for what follows.
-        """
+        """Depth of a parameter, by its name without wrappers: 0 for the embeddings, i + 1 for block
+        i, ``num_layers + 1`` for what follows."""
         if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
             return 0
         place = name.split('.')
@@ -170,15 +161,10 @@ class SapiensViT(nn.Module):
         return self
 
     def forward(self, img: Tensor) -> tuple[Any, ...]:
-        """Extract features.
+        """Features of RGB images (B, 3, H, W), normalized with the mean and deviation of ImageNet.
 
-        Args:
-            img (Tensor): RGB, normalized with the mean and the standard deviation of ImageNet, (B,
-                3, H, W).
-
-        Returns:
-            tuple: One tensor (or pair of them) for each of ``out_indices``, as ``out_type`` says;
-            the final norm is applied to the last layer only.
+        One tensor (or pair of them) for each of ``out_indices``, as ``out_type`` says; the final
+        norm is applied to the last layer only.
         """
         x, grid = self.patch_embed(img)  # (B, h * w, D)
         extra = self.num_extra_tokens

@@ -32,11 +32,10 @@ NUM_FINGERPRINT_NAMES = 64
 
 
 def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
-    """Decode an image file to BGR uint8 (H, W, 3), turned as its EXIF tag says.
+    """Decode an image file to BGR uint8 (H, W, 3), upright, or raise BadSampleError with ``name``.
 
-    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster (its blocks of 8x8
-    frequencies are turned into fewer pixels), but its shorter side keeps at least ``min_size``
-    pixels. One that is empty, cut short or no image is a BadSampleError with ``name``.
+    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster, but its shorter side
+    keeps at least ``min_size`` pixels.
     """
     check_is_whole(name, content)
     flag = None
@@ -66,10 +65,9 @@ class UnlabelledImageDataset(BaseDataset):
         max_samples (int, optional): Size of a subset. Defaults to None, all.
         subset_seed (int, optional): Of a random subset; smaller ones are part of larger ones of the
             same seed. Defaults to None, the first ones.
-        max_broken_share (float): The run stops with an error when more images than this share are
-            broken. Defaults to 0.01.
+        max_broken_share (float): More broken images than this share stop it. Defaults to 0.01.
         broken_dir (str, optional): Folder for the names of broken images, one file per process.
-            Defaults to None, names are not kept; ``BrokenImagesHook`` sets the working directory.
+            Defaults to None, not kept; ``BrokenImagesHook`` sets the working directory.
         **kwargs: ``metainfo``, ``indices``, ``test_mode``, ``lazy_init`` and ``max_refetch`` of
             ``mmengine.dataset.BaseDataset``.
     """
@@ -136,7 +134,6 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __len__(self) -> int:
-        """Number of images."""
         return self.source_size if self._chosen is None else len(self._chosen)
 
     @force_full_init
@@ -171,10 +168,8 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """Read and decode image ``idx``, negative ones counted from the end.
-
-        ``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx``, or a BadSampleError.
-        """
+        """``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx`` of image ``idx``,
+        or a BadSampleError."""
         size = len(self)
         if not -size <= idx < size:
             raise IndexError(f'image {idx} of {size} was asked for')
@@ -186,10 +181,8 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """The sample after the pipeline, which draws from random numbers of its own.
-
-        Of a :class:`SampleIndex` the seed of the epoch is taken.
-        """
+        """The sample after the pipeline, which draws from random numbers of its own, by the epoch's
+        seed of a :class:`SampleIndex`."""
         seed = derive_seed(getattr(idx, 'epoch_seed', 0), int(idx))
         chosen = int(idx)
         for attempt in range(self.max_refetch + 1):
@@ -215,9 +208,9 @@ class HumanImageDataset(UnlabelledImageDataset):
     a folder of that size once and keep the names in a list file: every process scans for itself.
 
     Args:
-        data_root (str | Sequence[str]): Folders, searched with all folders below them; or, with
-            ``ann_file``, the one folder that its names are relative to, which may be on object
-            storage. Defaults to ''.
+        data_root (str | Sequence[str]): Folders, searched with all below them; or, with
+            ``ann_file``, the one that its names are relative to, perhaps on object storage.
+            Defaults to ''.
         ann_file (str | Sequence[str]): List files, see
             :func:`~mmsapiens.pretrain.datasets.names.read_list`. Defaults to '', none.
         suffixes (Sequence[str]): Of images in folders. Defaults to ('.jpg', '.jpeg', '.png',
@@ -253,7 +246,6 @@ class HumanImageDataset(UnlabelledImageDataset):
         super().__init__(**kwargs)
 
     def open_source(self) -> int:
-        """List the images."""
         self.tables: list[tuple[str, NameTable]] = []
         if self.lists:
             root = self.roots[0]
@@ -277,14 +269,12 @@ class HumanImageDataset(UnlabelledImageDataset):
         return total
 
     def get_name(self, number: int) -> str:
-        """Path of an image."""
         which = int(np.searchsorted(self.table_ends, number, side='right'))
         root, table = self.tables[which]
         name = table[number - int(self.table_ends[which]) + len(table)]
         return os.path.join(root, name)
 
     def read(self, number: int) -> bytes:
-        """File of an image."""
         path = self.get_name(number)
         try:
             return fileio.get(path, backend_args=self.backend_args)

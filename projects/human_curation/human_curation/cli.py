@@ -8,7 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-COMMANDS = {'run': ('run', 'judge the images of a pool, and put those to keep into shards')}
+COMMANDS = {
+    'run': ('run', 'judge the images of a pool, and put those to keep into shards'),
+    'copies': ('copies', 'find near copies among the images kept, and copies of test sets'),
+    'remove': ('removal', 'leave images out on request'),
+    'plan': ('planning', 'what a larger pool takes, from the figures of a run'),
+}
 """Name of a command -> module, and what it does."""
 
 

@@ -67,6 +67,8 @@ ROWS = 1024
 COUNTS = b'counts'
 """Key of the counts in the metadata of a file of verdicts."""
 BAD_UNITS = 'bad_units.jsonl'
+TIMINGS = 'timings.jsonl'
+"""What each unit took; nothing depends on it."""
 LOCKS = 'locks'
 TRIES = 'tries'
 
@@ -95,14 +97,15 @@ class Shard:
         self._tar = tarfile.open(partial, 'w')  # noqa: SIM115
         self._stack.enter_context(self._tar)
 
-    def add(self, name: str, content: bytes, facts: Mapping[str, Any]) -> None:
-        """An image and what is known of it."""
+    def add(self, name: str, content: bytes, facts: Mapping[str, Any] | None = None) -> None:
+        """A file and what is known of it."""
         self.index.names.append(name)
         self.index.offsets.append(self._tar.offset + BLOCK)
         self.index.sizes.append(len(content))
         self._add(name, content)
-        text = json.dumps(facts, default=str).encode()
-        self._add(f'{name.split(".")[0]}.json', text)
+        if facts is not None:
+            text = json.dumps(facts, default=str).encode()
+            self._add(f'{name.split(".")[0]}.json', text)
 
     def _add(self, name: str, content: bytes) -> None:
         info = tarfile.TarInfo(name)  # no time, no owner: equal bytes each time
@@ -271,13 +274,13 @@ def _check_shard(out: Path, number: int, size: int) -> None:
         )
 
 
-def check_settings(out: Path, settings: Mapping[str, Any]) -> None:
+def check_settings(out: Path, settings: Mapping[str, Any], name: str = SETTINGS) -> None:
     """Record the settings, or compare them with those recorded.
 
     Raises:
         SettingsError: If they differ; the message names each difference.
     """
-    path = out / SETTINGS
+    path = out / name
     given = json.loads(json.dumps(dict(version=VERSION, **settings)))
     if not path.is_file():
         atomic_write(json.dumps(given, indent=1).encode() + b'\n', path)
@@ -309,6 +312,8 @@ def _differences(before: Any, now: Any, name: str = '') -> Iterator[tuple[str, A
 def lock_part(out: Path, part: tuple[int, int]) -> Iterator[None]:
     """Hold one of ``part[1]`` parts of a run; nobody else may have it, or divide otherwise."""
     index, count = part
+    if not 0 <= index < count:
+        raise ValueError(f'`--part` must be I/N with 0 <= I < N, but got {index}/{count}')
     mine = out / LOCKS / f'{index}-of-{count}'
     lock = lock_folder(mine, '--out')
     try:

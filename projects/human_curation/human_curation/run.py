@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mmsapiens.core.atomic_files import atomic_write
 
-from .engines import ENGINES, choose_engine, run_engine
+from .engines import ENGINES, Job, Work, choose_engine, run_engine
 from .options import Options, add_options, options_of
 from .output import (
     BAD_UNITS,
     MAX_NUMBER,
+    TIMINGS,
     check_settings,
     done_units,
     lock_part,
@@ -85,11 +86,6 @@ def curate(
         PoolError: If there is nothing to read.
         TooManyBadUnitsError: If too many units cannot be read.
     """
-    index, count = part
-    if not 0 <= index < count:
-        raise ValueError(f'`--part` must be I/N with 0 <= I < N, but got {index}/{count}')
-    if workers < 1:
-        raise ValueError(f'`--workers` must be at least 1, but got {workers}')
     out = Path(out)
     units = find_units(pool, per_unit)
     if len(units) > MAX_NUMBER:
@@ -100,43 +96,75 @@ def curate(
     settings = dict(pool=dict(units=len(units), sha256=digest_of(units)), **options.identity())
     with lock_part(out, part):
         check_settings(out, settings)
-        mine = range(index, len(units), count)
+        mine = range(part[0], len(units), part[1])
         for name in ('images', 'verdicts'):
             (out / name).mkdir(exist_ok=True)
         done = set(done_units(out))
         left = [number for number in mine if number not in done]
         remove_leftovers(out, set(left), options.quarantine)
-        results = run_engine(
-            engine,
+        summary = run_units(
             partial(Curator, out, options),
             [(number, units[number]) for number in left],
-            workers,
+            out,
+            pool=pool,
+            engine=engine,
+            workers=workers,
+            part=part,
+            units=len(mine),
+            max_bad_share=max_bad_share,
             address=address,
             gpus=gpus,
         )
-        tally = Tally(len(mine), len(mine) - len(left), max_bad_share, _bad_path(out, part))
-        try:
-            with _progress(tally, pool) as show:
-                for result in results:
-                    tally.add(result)
-                    show()
-        finally:
-            tally.write_bad()
-        return dict(tally.summary(), verdicts=write_manifest(out))
+        return dict(summary, verdicts=write_manifest(out))
 
 
-def _bad_path(out: Path, part: tuple[int, int]) -> Path:
+def run_units(
+    make_job: Callable[[], Job],
+    work: Work,
+    out: Path,
+    *,
+    pool: str,
+    engine: str,
+    workers: int,
+    part: tuple[int, int],
+    units: int,
+    max_bad_share: float = 0.1,
+    address: str | None = None,
+    gpus: float = 0,
+) -> dict[str, Any]:
+    """Let an engine do the units that are left of ``units``, show how it goes, and tell the sums.
+
+    The other arguments are as in :func:`curate`.
+    """
+    if workers < 1:
+        raise ValueError(f'`--workers` must be at least 1, but got {workers}')
+    results = run_engine(engine, make_job, work, workers, address=address, gpus=gpus)
+    tally = Tally(out, part, units, units - len(work), max_bad_share)
+    try:
+        with _progress(tally, pool) as show:
+            for result in results:
+                tally.add(result)
+                show()
+    finally:
+        tally.write_bad()
+    return tally.summary()
+
+
+def _path_of_part(out: Path, name: str, part: tuple[int, int]) -> Path:
     if part[1] == 1:
-        return out / BAD_UNITS
-    return out / BAD_UNITS.replace('.', f'.{part[0]}-of-{part[1]}.')
+        return out / name
+    return out / name.replace('.', f'.{part[0]}-of-{part[1]}.')
 
 
 class Tally:
     """What a run has done so far."""
 
-    def __init__(self, units: int, done: int, max_bad_share: float, bad_path: Path) -> None:
+    def __init__(
+        self, out: Path, part: tuple[int, int], units: int, done: int, max_bad_share: float
+    ) -> None:
         self.units, self.before, self.max_bad_share = units, done, max_bad_share
-        self.bad_path = bad_path
+        self.bad_path = _path_of_part(out, BAD_UNITS, part)
+        self.timings_path = _path_of_part(out, TIMINGS, part)
         self.done, self.images = done, 0
         self.bad: list[dict[str, Any]] = []
         self.cpu: Counter[str] = Counter()
@@ -156,6 +184,8 @@ class Tally:
                     f'{self.bad_path}. The last one: {result["error"]}'
                 )
             return
+        with self.timings_path.open('a', encoding='utf-8') as file:
+            file.write(json.dumps(result) + '\n')
         self.done += 1
         self.images += result['images']
         self.cpu.update(result['cpu'])
@@ -229,6 +259,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('pool', help='folder, tar or parquet file, or list; a path or a URL of fsspec')
     add('--out', required=True, help='folder for shards and verdicts')
     add_options(parser)
+    add_engine_arguments(parser)
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments from which :func:`engine_options` makes those of :func:`curate`."""
+    add = parser.add_argument
     add('--engine', choices=ENGINES, help='ray where it is installed, else processes')
     add('--workers', type=int, default=os.cpu_count() or 1, help='processes; as many as CPUs')
     add('--gpus', type=float, default=0, help='share of a GPU that a worker needs, such as 0.25')
@@ -236,6 +272,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--part', type=parse_part, default=(0, 1), metavar='I/N', help='units I, I + N, ...')
     add('--per-unit', type=int, default=1000, help='images of a folder or list in a unit')
     add('--max-bad-share', type=float, default=0.1, help='of units that may be passed over')
+
+
+def engine_options(args: argparse.Namespace) -> dict[str, Any]:
+    """How the units are dealt out."""
+    names = ('workers', 'per_unit', 'part', 'max_bad_share', 'address', 'gpus')
+    return dict(
+        engine=choose_engine(args.engine, args.part),
+        **{name: getattr(args, name) for name in names},
+    )
 
 
 def parse_part(text: str) -> tuple[int, int]:
@@ -252,18 +297,7 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args, 'cuda' if args.gpus else 'cpu')
     if missing := options.missing():
         print(f'not checked, for want of a model: {", ".join(missing)}', file=sys.stderr)
-    summary = curate(
-        args.pool,
-        args.out,
-        options,
-        engine=choose_engine(args.engine, args.part),
-        workers=args.workers,
-        per_unit=args.per_unit,
-        part=args.part,
-        max_bad_share=args.max_bad_share,
-        address=args.address,
-        gpus=args.gpus,
-    )
+    summary = curate(args.pool, args.out, options, **engine_options(args))
     print('\n'.join(summary_lines(summary)))
     return 0
 
@@ -275,7 +309,7 @@ def summary_lines(summary: dict[str, Any]) -> Sequence[str]:
         f'{summary["images"]} images in {summary["seconds"]:.0f} s, '
         f'{summary["images_per_s"]:.1f} images/s'
     ]
-    total = sum(summary['verdicts'].values())
+    total = max(1, sum(summary['verdicts'].values()))
     lines += [
         f'  {name:12} {number:10} {number / total:7.1%}'
         for name, number in sorted(summary['verdicts'].items(), key=lambda pair: -pair[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,25 @@ class Clock:
         self._last = now
 
 
+def guarded(
+    out: Path, number: int, unit: Unit, work: Callable[[int, Unit], dict[str, Any]]
+) -> dict[str, Any]:
+    """Do a unit; one that cannot be read, or that killed its workers, has an ``error`` instead."""
+    tries = out / TRIES / unit_name(number)
+    begun = tries.stat().st_size if tries.exists() else 0
+    if begun >= MAX_TRIES:
+        error = f'{unit.name}: its worker died {begun} times, perhaps of too little memory'
+        return dict(number=number, unit=unit.name, error=error)
+    with tries.open('ab') as file:
+        file.write(b'.')
+    try:
+        result = work(number, unit)
+    except PoolError as error:
+        result = dict(number=number, unit=unit.name, error=str(error))
+    tries.unlink(missing_ok=True)
+    return result
+
+
 class Curator:
     """Judges units; models are loaded once.
 
@@ -91,19 +110,7 @@ class Curator:
             ``seconds``, and of the stages ``cpu`` seconds and images ``seen``. Of a unit that
             cannot be read only the first two and the ``error``.
         """
-        tries = self.out / TRIES / unit_name(number)
-        begun = tries.stat().st_size if tries.exists() else 0
-        if begun >= MAX_TRIES:
-            error = f'{unit.name}: its worker died {begun} times, perhaps of too little memory'
-            return dict(number=number, unit=unit.name, error=error)
-        with tries.open('ab') as file:
-            file.write(b'.')
-        try:
-            result = self._run(number, unit)
-        except PoolError as error:
-            result = dict(number=number, unit=unit.name, error=str(error))
-        tries.unlink(missing_ok=True)
-        return result
+        return guarded(self.out, number, unit, self._run)
 
     def _run(self, number: int, unit: Unit) -> dict[str, Any]:
         start, clock = time.monotonic(), Clock()
