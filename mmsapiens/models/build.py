@@ -1,7 +1,5 @@
 """A :class:`SapiensModel` from names: structure only, weights are random."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -49,15 +47,10 @@ def assemble(
         patch_size=patch_size,
         patch_padding=shared_padding(rows) if patch_padding is None else patch_padding,
     )
-    layers = head_layers or {}
-    heads = {
-        task.name: HEADS[task.head](
-            backbone.embed_dims,
-            task.channels,
-            **layers.get(task.name, task.head_channels(size or '')),
-        )
-        for task in rows
-    }
+    layers, heads = head_layers or {}, {}
+    for task in rows:
+        channels = layers.get(task.name, task.head_channels(size or ''))
+        heads[task.name] = HEADS[task.head](backbone.embed_dims, task.channels, **channels)
     if flip_test is not None:
         rows = [replace(task, flip_test=flip_test) for task in rows]
     return SapiensModel(backbone, heads, rows, InputRule((img_size[0], img_size[1])))

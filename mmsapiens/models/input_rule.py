@@ -5,8 +5,6 @@ The numbers are those of ``Resize`` of mmcv for whole images, and of ``GetBBoxCe
 image, h w those of the network's output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,8 +53,7 @@ class InputRule:
         return cv2.resize(image, self.size_wh, interpolation=cv2.INTER_LINEAR)
 
     def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
-        """Center, and width and height, of the crop of a person whose box is x1, y1, x2, y2;
-        float32 (2,)."""
+        """Center and size, float32 (2,), of the crop of a person in x1, y1, x2, y2."""
         box = np.asarray(box, dtype=np.float32)
         center = (box[2:] + box[:2]) * np.float32(0.5)
         width, height = (box[2:] - box[:2]) * np.float32(self.box_padding)
@@ -72,9 +69,7 @@ class InputRule:
         center, scale = self.box_geometry(box, image.shape[:2])
         # All in single precision, as stock: OpenCV rounds positions, so that the last bit counts.
         factors = (np.array(self.size_wh, dtype=np.float32) - int(self.use_udp)) / scale
-        matrix: NDArray = np.zeros((2, 3), dtype=np.float32)
-        matrix[:, :2] = np.diag(factors)
-        matrix[:, 2] = factors * (scale / 2 - center)
+        matrix = np.column_stack([np.diag(factors), factors * (scale / 2 - center)])
         return cv2.warpAffine(image, matrix, self.size_wh, flags=cv2.INTER_LINEAR)
 
     def to_image(self, points: NDArray, box: NDArray, image_hw: tuple[int, int]) -> NDArray:
@@ -89,7 +84,6 @@ class InputRule:
         finish: Callable[[Tensor], Tensor],
         field: Field,
     ) -> Tensor:
-        """An output (C, h, w) at the size of the image; ``finish`` as in
-        :func:`.resize_outputs.restore`."""
+        """An output (C, h, w) at the size of the image; see :func:`.resize_outputs.restore`."""
         via_hw = None if self.resize_once else self.size_hw
         return restore(maps.float(), image_hw, finish, via_hw=via_hw)

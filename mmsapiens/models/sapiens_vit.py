@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from . import layers
 from .archs import get_arch
-from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
+from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, run_block
 from .pos_embed import resize_pos_embed
 
 OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap', 'featmap_and_cls_token')
@@ -112,7 +112,8 @@ class SapiensViT(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, num_tokens, self.embed_dims))
         sizes = self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels']
         rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
-        self.layers = TransformerLayers(TransformerLayer(*sizes, rate) for rate in rates)
+        blocks = (layers.TransformerLayer(*sizes, rate) for rate in rates)
+        self.layers = layers.TransformerLayers(blocks)
         self.ln1 = self._norm() if final_norm else nn.Identity()
         if out_type == 'avg_featmap':
             self.ln2 = self._norm()
@@ -134,8 +135,7 @@ class SapiensViT(nn.Module):
         return self.layers
 
     def layer_of(self, name: str) -> int:
-        """Depth of a parameter, by its name without wrappers: 0 for the embeddings, i + 1 for block
-        i, ``num_layers + 1`` for what follows."""
+        """Depth of a parameter: 0 embeddings, i + 1 block i, ``num_layers + 1`` what follows."""
         if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
             return 0
         place = name.split('.')
@@ -174,10 +174,7 @@ class SapiensViT(nn.Module):
         x = x + resize_pos_embed(self.pos_embed, self.patch_grid, grid, extra)
         outs = []
         for index, layer in enumerate(self.layers):
-            if self.with_cp and self.training and torch.is_grad_enabled():
-                x = checkpoint(layer, x, use_reentrant=False)
-            else:
-                x = layer(x)
+            x = run_block(layer, x, recompute=self.with_cp and self.training)
             if index == self.num_layers - 1:
                 x = self.ln1(x)
             if index in self.out_indices:
