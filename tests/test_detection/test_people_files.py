@@ -180,8 +180,8 @@ def test_ids_of_images_for_the_results(tmp_path):
 def test_names_of_a_mac(tmp_path, listed, named):
     path = coco(tmp_path, [[1, 2, 3, 4]], file_name=unicodedata.normalize(listed, 'café.png'))
     source = f'in/{unicodedata.normalize(named, "café.png")}'
-    assert PeopleFile(path).find_id('café', source) == 5
-    assert PeopleFile(path).find_id('café', 'in/cafe.png') is None
+    assert PeopleFile(path).find_entry('café', source)['id'] == 5
+    assert PeopleFile(path).find_entry('café', 'in/cafe.png') is None
 
 
 def _coco(path, box, number=1):
