@@ -1,5 +1,6 @@
 """Files and folders that appear under their name only when they are whole."""
 
+import glob
 import os
 import shutil
 import tempfile
@@ -41,7 +42,7 @@ def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Ite
 
 def remove_unfinished(path: Path) -> None:
     """Remove what killed processes left of a file, or below a folder where nobody is writing."""
-    pattern = f'{"" if path.is_dir() else path.name}{_RANDOM}{TMP_SUFFIX}'
+    pattern = f'{"" if path.is_dir() else glob.escape(path.name)}{_RANDOM}{TMP_SUFFIX}'
     found = path.rglob(f'.*{pattern}') if path.is_dir() else path.parent.glob(f'.{pattern}')
     for partial in found:
         if partial.is_file():
