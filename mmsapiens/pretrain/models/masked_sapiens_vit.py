@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.models.utils import build_2d_sincos_position_embedding
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from ...engine import SapiensViT
 from ...registry import MODELS
@@ -215,8 +214,5 @@ class MaskedSapiensViT(SapiensViT):
         cls_token = (self.cls_token + self.pos_embed[:, :1]).expand(len(x), -1, -1)
         x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, 1 + K, D)
         for layer in self.layers:
-            if self.with_cp and self.training and torch.is_grad_enabled():
-                x = checkpoint(layer, x, use_reentrant=False)
-            else:
-                x = layer(x)
+            x = self._run(layer, x)
         return self.ln1(x)
