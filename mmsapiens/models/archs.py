@@ -82,3 +82,8 @@ def size_in_words(
         if (arch['embed_dims'], arch['num_layers']) == (embed_dims, num_layers):
             return f'{words} ({name})'
     return words
+
+
+def name_of_arch(arch: Mapping[str, int], archs: Mapping[str, Mapping[str, int]]) -> str | None:
+    """The name of a size in ``archs``, or None."""
+    return next((name for name, each in archs.items() if each == arch), None)

@@ -213,6 +213,11 @@ class DenseHead(UpsamplingHead):
     last = 'conv_seg'
 
     @staticmethod
+    def before_resize(maps: Tensor) -> Tensor:
+        """What is resized to the image instead of an output (C, h, w); itself here."""
+        return maps
+
+    @staticmethod
     def finish(maps: Tensor) -> Tensor:
         """The prediction (_, H, W) from an output (C, H, W) at full size; itself here."""
         return maps
@@ -281,6 +286,7 @@ class PixelShuffleNormalHead(PixelShuffleHead):
     """Surface normals (3, H, W); the prediction has length 1."""
 
     last = 'conv_normal'
+    before_resize = staticmethod(NormalHead.finish)
     finish = staticmethod(NormalHead.finish)
 
 
@@ -344,6 +350,11 @@ class PointMapHead(PixelShuffleHead):
         for before, channels in zip([in_channels, *scale_channels], scale_channels):
             layers += [nn.Conv2d(before, channels, 1, 2), nn.InstanceNorm2d(channels), TrunkSiLU()]
             rows, columns = -(-rows // 2), -(-columns // 2)
+        if rows * columns < 2:
+            raise ValueError(
+                f'{len(scale_channels)} convolutions that halve `grid_hw` {grid_hw} leave one '
+                'number, of which there is no norm. Use larger images, or fewer `scale_channels`.'
+            )
         self.scale_conv_layers = nn.Sequential(*layers)
         widths = [[in_channels, *scale_channels][-1] * rows * columns, *scale_hidden, 1]
         layers = [nn.Flatten()]

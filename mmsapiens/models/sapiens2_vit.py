@@ -262,9 +262,6 @@ class Sapiens2ViT(PlainViT):
                 'Sapiens2ViT has a class token and pads nothing: `patch_padding` must be 0 and '
                 f'`with_cls_token` true, but got {patch_padding!r} and {with_cls_token!r}'
             )
-        if rope_dtype not in ROPE_DTYPES:
-            raise ValueError(f'`rope_dtype` must be of {list(ROPE_DTYPES)}, but got {rope_dtype!r}')
-        self.rope_dtype = ROPE_DTYPES[rope_dtype]
         self._set_options(
             get_arch(arch, SAPIENS2_ARCHS), img_size, out_type, out_indices, frozen_stages, with_cp
         )
@@ -284,9 +281,7 @@ class Sapiens2ViT(PlainViT):
                 raise ValueError(f'`{name}` must be at least 1, but got {factor}')
         if coord_shift is not None and coord_shift < 0:
             raise ValueError(f'`coord_shift` must not be negative, but got {coord_shift}')
-        # Numbers, not a buffer, which the type of the model would round.
-        self.periods = rope_periods(dims // heads, self.rope_dtype).tolist()
-
+        self.use_rope_dtype(rope_dtype)
         self.patch_embed = PatchEmbed(dims, patch_size, padding=0)
         self._check_grid()
         self.tokenizer = None
@@ -309,6 +304,21 @@ class Sapiens2ViT(PlainViT):
         if out_type == 'avg_featmap':
             self.ln2 = RMSNorm(dims, EPS)
         self._freeze()
+
+    def use_rope_dtype(self, name: str) -> None:
+        """Rotate in another type from here on, see ``rope_dtype``."""
+        if name not in ROPE_DTYPES:
+            raise ValueError(f'`rope_dtype` must be of {list(ROPE_DTYPES)}, but got {name!r}')
+        self.rope_dtype = ROPE_DTYPES[name]
+        head_dim = self.embed_dims // self.arch['num_heads']
+        # Numbers, not a buffer, which the type of the model would round.
+        self.periods = rope_periods(head_dim, self.rope_dtype).tolist()
+
+    @property
+    def token_grid(self) -> tuple[int, int]:
+        """Rows and columns of the features of an image of ``img_size``."""
+        side = 1 if self.tokenizer is None else WINDOW
+        return self.patch_grid[0] // side, self.patch_grid[1] // side
 
     def init_weights(self) -> None:
         """Initialize at random: weights and tokens with std 0.02, biases 0."""

@@ -70,11 +70,37 @@ def losses_of(case):
     return found
 
 
-NAMES = 'pose_mse pose_mse_skip_empty pose_ohkm_top3 ce_none_weighted ce_mean_plain \
-ce_mean_weighted_all_valid dice_none dice_mean_with_background dice_naive dice_background_only l1 \
-l1_empty_mask normal_cosine normal_grad albedo_grad albedo_chroma albedo_lowfreq_4 multiscale_l1_2 \
-silog k_consistency shift_invariant pointmap_normal scale_l1 matting_l1 matting_l1_masked \
-matting_grad matting_grad_masked matting_laplacian_3 matting_laplacian_3_masked'.split()
+NAMES = [
+    'pose_mse',
+    'pose_mse_skip_empty',
+    'pose_ohkm_top3',
+    'ce_none_weighted',
+    'ce_mean_plain',
+    'ce_mean_weighted_all_valid',
+    'dice_none',
+    'dice_mean_with_background',
+    'dice_naive',
+    'dice_background_only',
+    'l1',
+    'l1_empty_mask',
+    'normal_cosine',
+    'normal_grad',
+    'albedo_grad',
+    'albedo_chroma',
+    'albedo_lowfreq_4',
+    'multiscale_l1_2',
+    'silog',
+    'k_consistency',
+    'shift_invariant',
+    'pointmap_normal',
+    'scale_l1',
+    'matting_l1',
+    'matting_l1_masked',
+    'matting_grad',
+    'matting_grad_masked',
+    'matting_laplacian_3',
+    'matting_laplacian_3_masked',
+]
 
 
 @pytest.mark.parametrize('name', NAMES)
