@@ -61,6 +61,7 @@ PUBLIC = {
         'NormalHead',
         'NormalL1Loss',
         'ParsingHead',
+        'Sapiens2ViT',
         'SapiensMAE',
         'SapiensViT',
         'ScaleInvariantLogLoss',

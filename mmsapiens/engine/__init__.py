@@ -1,8 +1,8 @@
 """Models for configs, hooks, optimization, strategies and launching; mmengine only."""
 
 from .hooks import CheckpointGuardHook
-from .models import SapiensViT
+from .models import Sapiens2ViT, SapiensViT
 from .optim import LossGuard
 from .strategies import StrategyRunner
 
-__all__ = ['CheckpointGuardHook', 'LossGuard', 'SapiensViT', 'StrategyRunner']
+__all__ = ['CheckpointGuardHook', 'LossGuard', 'Sapiens2ViT', 'SapiensViT', 'StrategyRunner']

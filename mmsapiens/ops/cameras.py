@@ -72,6 +72,23 @@ def turn_points(points: np.ndarray, degree: float) -> np.ndarray:
     return turned
 
 
+def turn_intrinsics(matrix: Matrix, degree: float, image_hw: tuple[int, int]) -> Matrix:
+    """After a rotation of the image about its center, clockwise; see :func:`turn_points`."""
+    fx, fy = float(matrix[..., 0, 0]), float(matrix[..., 1, 1])
+    if abs(fx - fy) > 0.01 * fx:
+        raise ValueError(
+            'an image can be turned only where its pixels are square, but the focal lengths of '
+            f'its camera are {fx:.6g} and {fy:.6g} pixels. Turn before a resize that stretches.'
+        )
+    sin, cos = math.sin(math.radians(degree)), math.cos(math.radians(degree))
+    turned = matrix.clone() if isinstance(matrix, Tensor) else matrix.copy()
+    x, y = ((side - 1) / 2 for side in image_hw[::-1])
+    right, down = matrix[..., 0, 2] - x, matrix[..., 1, 2] - y
+    turned[..., 0, 2] = x + cos * right - sin * down
+    turned[..., 1, 2] = y + sin * right + cos * down
+    return turned
+
+
 def canonical_scale(matrix: Tensor) -> Tensor:
     """Factor (B,) from points in meters to those of a focal length of 768 pixels."""
     return CANONICAL_FOCAL / matrix[..., 0, 0]
