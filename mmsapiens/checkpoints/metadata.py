@@ -91,7 +91,7 @@ def task_of(name: str | None, facts: HeadFacts, tasks: Mapping[str, Task] = ALL_
 
     ``tasks`` are those of the family. A KeyError if the field is not known.
     """
-    if name in tasks:
+    if name is not None and name in tasks:
         return tasks[name]
     for row in tasks.values():
         if name is None and _facts(row) == HeadFacts(facts.field, facts.set):

@@ -71,18 +71,18 @@ def low_frequency_loss(pred: Tensor, target: Tensor, valid: Tensor, factor: int 
         return F.interpolate(cells, size=valid.shape[1:], mode='bilinear')
 
     share = smooth(valid[:, None].to(full_precision(pred))) + 1e-6
-    low = (smooth(_masked(each, valid)) / share for each in (pred, target))
-    return normal_l1_loss(*low, valid)
+    low, true = (smooth(_masked(each, valid)) / share for each in (pred, target))
+    return normal_l1_loss(low, true, valid)
 
 
 def multiscale_l1_loss(pred: Tensor, target: Tensor, valid: Tensor, factor: int = 2) -> Tensor:
     """L1 loss of both enlarged bilinearly; of the mask the nearest pixel."""
-    maps = [
+    pred, target = (
         F.interpolate(full_precision(each), scale_factor=factor, mode='bilinear')
         for each in (pred, target)
-    ]
+    )
     mask = valid.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
-    return normal_l1_loss(*maps, mask)
+    return normal_l1_loss(pred, target, mask)
 
 
 def log_depth_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -97,9 +97,9 @@ def shift_invariant_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """L1 loss of points, each cloud minus the mean of its valid points."""
     mask = valid[:, None]
     count = mask.sum(dim=(2, 3), keepdim=True).clamp(min=1)
-    clouds = (torch.where(mask, full_precision(each), 0) for each in (pred, target))
-    centered = (each - each.sum(dim=(2, 3), keepdim=True) / count for each in clouds)
-    return normal_l1_loss(*centered, valid)
+    pred, target = (torch.where(mask, full_precision(each), 0) for each in (pred, target))
+    pred, target = (each - each.sum(dim=(2, 3), keepdim=True) / count for each in (pred, target))
+    return normal_l1_loss(pred, target, valid)
 
 
 def intrinsics_loss(pred: Tensor, intrinsics: Tensor, valid: Tensor) -> Tensor:

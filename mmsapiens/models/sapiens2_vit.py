@@ -113,8 +113,8 @@ class GroupedAttention(nn.Module):
         if sin is not None and cos is not None:
             query, key = rotate(query, sin, cos), rotate(key, sin, cos)
         # Under autocast, norms and rotation may have left the type of the values.
-        heads = (each.to(value.dtype).transpose(1, 2) for each in (query, key, value))
-        x = F.scaled_dot_product_attention(*heads, enable_gqa=self.is_grouped)
+        query, key, value = (each.to(value.dtype).transpose(1, 2) for each in (query, key, value))
+        x = F.scaled_dot_product_attention(query, key, value, enable_gqa=self.is_grouped)
         return self.gamma(self.proj(x.transpose(1, 2).flatten(2)))
 
 

@@ -26,7 +26,6 @@ _PROJECTION = 'patch_embed.projection.weight'
 _QUERY, _WIDTH = 'blocks.0.attn.wq.weight', 'blocks.0.attn.q_norm.weight'
 _INNER = 'blocks.0.ffn.w3.weight'
 _PERIODS = 'rope_embed.periods'
-_TOKENIZER = re.compile(r'tokenizer\.blocks\.(\d+)\.')
 _PREFIX, _THEIRS = 'backbone.', 'model.'
 """What the names of the encoder in a model start with, here and in transformers."""
 
@@ -72,6 +71,7 @@ _NUMBERS = {
     'scale_final_layer': (2, -1),
 }
 """Factor and summand from a number in transformers to Meta's."""
+_SCALE_BLOCK = r'scale_head\.predictor\.block(\d+)\.'
 _CONVS = ('pose', 'seg', 'normal', 'pointmap', 'matting')
 
 
@@ -95,10 +95,8 @@ def measure(encoder: Mapping[str, Tensor]) -> dict[str, Any]:
     )
     if layers := _count(encoder, r'tokenizer\.blocks\.(\d+)\.'):
         arch['num_tokenizer_layers'] = layers
-    found = {k: v for k, v in arch.items() if k in ('embed_dims', 'num_layers')}
     return dict(
-        found,
-        feedforward_channels=arch['feedforward_channels'],
+        {k: arch[k] for k in ('embed_dims', 'num_layers', 'feedforward_channels')},
         patch_size=projection.shape[2],
         num_tokens=0,
         has_cls_token=True,
@@ -128,7 +126,7 @@ def fit(encoder: Sapiens2ViT, state_dict: MutableMapping[str, Tensor], prefix: s
             f'the checkpoint holds {words[0]}, but the model has {words[1]}. Set `arch` of the '
             'backbone to the size of the checkpoint.'
         )
-    pairs = {'patch_size': (info['patch_size'], encoder.patch_embed.patch_size)}
+    pairs: dict[str, Any] = {'patch_size': (info['patch_size'], encoder.patch_embed.patch_size)}
     for name in ('num_heads', 'feedforward_channels', 'num_tokenizer_layers'):
         pairs[name] = theirs.get(name), ours.get(name)
     for name, (wanted, got) in pairs.items():
@@ -213,13 +211,9 @@ def to_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             )
         else:
             found[name] = value
-    last = max((k for k in found if 'scale_head.predictor' in k), default='')
-    if last:  # the last of the scale's layers has another name
-        count = _count(found, r'scale_head\.predictor\.block(\d+)\.') - 1
-        for kind in ('weight', 'bias'):
-            value = found.pop(f'scale_head.predictor.block{count}.layers.0.{kind}')
-            found[f'scale_head.predictor.proj.{kind}'] = value
-    return found
+    # The last of the scale's layers has another name.
+    last = f'block{_count(found, _SCALE_BLOCK) - 1}.layers.0.'
+    return {key.replace(f'predictor.{last}', 'predictor.proj.'): v for key, v in found.items()}
 
 
 def _from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -230,34 +224,29 @@ def _from_transformers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if 'decode_head.input_conv.convolution.weight' in weights:
         names = {k: v for k, v in names.items() if not k.startswith('deconv')}
     in_model = f'{_THEIRS}embeddings.patch_embeddings.weight' in weights
-    blocks = _count(weights, r'scale_head\.predictor\.block(\d+)\.')
+    blocks = _count(weights, _SCALE_BLOCK)
     for key, value in weights.items():
-        theirs = key.replace('.proj.', f'.block{blocks}.layers.0.')
+        if '.up_proj.' in key:
+            continue  # goes with the gate
+        name: str | None
+        prefix = 'decode_head.'
         if key.startswith('decode_head.predictor.'):
-            name: str | None = f'conv_{_kind_of(weights)}.{key.rpartition(".")[2]}'
+            name = f'conv_{_kind_of(weights)}.{key.rpartition(".")[2]}'
         elif key.startswith(('decode_head.', 'scale_head.')):
-            name = _renamed(theirs if 'scale_head.predictor' in key else key, names, False)
+            last = f'scale_head.predictor.block{blocks}.layers.0.'
+            name = _renamed(key.replace('scale_head.predictor.proj.', last), names, False)
         else:
-            bare = key.removeprefix(_THEIRS) if in_model else key
-            gate = bare.replace('up_proj', 'gate_proj')
-            name = _renamed(gate, _ENCODER_NAMES, False)
-            if '.up_proj.' in bare:
-                continue
-            if '.gate_proj.' in bare:
-                other = key.replace('gate_proj', 'up_proj')
-                if other not in weights:
-                    raise ValueError(f'the checkpoint has `{key}`, but lacks `{other}`')
-                value = torch.cat([value, weights[other]])
-            name = name and (_PREFIX if in_model else '') + name
-            if name:
-                found[name] = value
-            else:
-                unknown.append(key)
-            continue
+            name = _renamed(key.removeprefix(_THEIRS) if in_model else key, _ENCODER_NAMES, False)
+            prefix = _PREFIX if in_model else ''
+        if '.gate_proj.' in key:
+            other = key.replace('gate_proj', 'up_proj')
+            if other not in weights:
+                raise ValueError(f'the checkpoint has `{key}`, but lacks `{other}`')
+            value = torch.cat([value, weights[other]])
         if name is None:
             unknown.append(key)
         else:
-            found[f'decode_head.{name}'] = value
+            found[prefix + name] = value
     if unknown:
         raise ValueError(f'the checkpoint has names that transformers does not give: {unknown[:5]}')
     return found
