@@ -4,8 +4,6 @@ Importing the package makes the installed host packages (mmpretrain, mmpose, mms
 current torch and numpy, and lists the public classes in their registries. It imports none of them.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -1,12 +1,8 @@
 """Which part of the package belongs to which host, and how hosts learn of it.
 
-A user of stock MMPose may write ``type='SapiensViT'`` as well as ``type='mmsapiens.SapiensViT'``.
-For the bare name each host registry gets one more location to import at its first lookup: our part
-for that host, whose classes are found there by names that nobody else has. No host is imported
-before somebody needs it.
+For bare names such as ``type='SapiensViT'`` each host registry imports, at its first lookup, our
+part for that host. No host is imported before somebody needs it.
 """
-
-from __future__ import annotations
 
 import logging
 from functools import partial
@@ -34,11 +30,7 @@ def missing_hosts() -> list[str]:
 
 
 class BareNames:
-    """Our classes in the registry of a host: found where nobody else has registered the name.
-
-    A user's own class keeps a name, whether it was registered before or after ours; one warning
-    tells how to write ours.
-    """
+    """Our classes in the registry of a host, where nobody else has the name; warns once."""
 
     def __init__(self, registry: Any) -> None:
         self.registry, self.stock_get = registry, registry.get
@@ -56,12 +48,9 @@ class BareNames:
             from mmengine.logging import print_log
 
             self.warned.add(name)
-            print_log(
-                f'`{name}` is {theirs.__module__}.{theirs.__qualname__} in {self.registry.scope}; '
-                f'write `mmsapiens.{name}` for the class of mmsapiens',
-                logger='current',
-                level=logging.WARNING,
-            )
+            text = f'`{name}` is {theirs.__module__}.{theirs.__qualname__} in {self.registry.scope}'
+            text += f'; write `mmsapiens.{name}` for the class of mmsapiens'
+            print_log(text, logger='current', level=logging.WARNING)
         return theirs is not None
 
     def get(self, key: str) -> type | None:
@@ -79,11 +68,9 @@ def add_location(host_registries: ModuleType, part: str) -> None:
     from mmengine.registry import Registry
 
     for registry in vars(host_registries).values():
-        if not isinstance(registry, Registry):
-            continue
-        # A registry without locations of its own serves the root as well: mmengine's own registries
-        # are re-exported by some hosts.
-        if registry.scope != HOSTS[part] or part in registry._locations:
+        # Some hosts re-export mmengine's own registries.
+        is_theirs = isinstance(registry, Registry) and registry.scope == HOSTS[part]
+        if not is_theirs or part in registry._locations:
             continue
         registry._locations = [*registry._locations, part]
         registry._imported = False

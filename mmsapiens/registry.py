@@ -1,10 +1,4 @@
-"""Child registries of MMEngine's roots, scope ``mmsapiens``.
-
-Every class of the package is registered here once, whichever host will use it;
-:mod:`mmsapiens._parts` lists it in the hosts as well. This file imports only mmengine.
-"""
-
-from __future__ import annotations
+"""Child registries of MMEngine's roots; :mod:`mmsapiens._parts` lists classes in the hosts."""
 
 import logging
 from importlib import import_module
@@ -17,11 +11,7 @@ from ._parts import HOSTS, SHARED, installed_parts, missing_hosts
 
 
 class PartRegistry(Registry):
-    """A registry that imports the parts one by one, until a name is found.
-
-    So ``mmsapiens.SapiensViT`` resolves in a pose project without importing mmsegmentation, and a
-    broken host breaks only its own part.
-    """
+    """A registry that imports part after part, until a name is found."""
 
     def get(self, key: str) -> type | None:
         """The class registered as ``key``, with or without the scope."""
@@ -31,13 +21,9 @@ class PartRegistry(Registry):
             if name in self.module_dict:
                 return self.module_dict[name]
         if missing_hosts() and '.' not in name:
-            print_log(
-                f'{name} is not in mmsapiens; the parts for '
-                f'{", ".join(missing_hosts())} were not searched, because '
-                'these packages are not installed',
-                logger='current',
-                level=logging.WARNING,
-            )
+            text = f'{name} is not in mmsapiens; the parts for {", ".join(missing_hosts())} were '
+            text += 'not searched, because these packages are not installed'
+            print_log(text, logger='current', level=logging.WARNING)
         return super().get(key)
 
 
@@ -67,12 +53,8 @@ REGISTRIES: dict[str, Registry] = {
 def list_in_host(part: str, **more: Registry) -> None:
     """Let the host of ``part`` find its public classes under bare names, if nobody has them.
 
-    Called by each part when it is imported.
-
-    Args:
-        part (str): A key of :data:`HOSTS`.
-        **more: Registries of the part that have no root in MMEngine, by the
-            name that they share with those of the host.
+    Each part calls it; ``more`` are its registries that have no root in MMEngine, by the name that
+    they share with those of the host.
     """
     theirs = import_module(f'{HOSTS[part]}.registry')
     sources = tuple(f'{name}.' for name in (*SHARED, part))

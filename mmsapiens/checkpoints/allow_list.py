@@ -1,7 +1,5 @@
 """Files of ``torch.save``, read without running code."""
 
-from __future__ import annotations
-
 import argparse
 import pickle
 import zipfile
@@ -40,19 +38,17 @@ _buffer: type | None = None  # none is registered yet
 def _buffer_method(owner: Any, name: str) -> Callable:
     """``getattr`` for unpickling, confined to the HistoryBuffer."""
     if owner is not _buffer or name.startswith('_'):
-        raise pickle.UnpicklingError(
-            f'refused to read the attribute {name!r} of {owner!r} while unpickling a checkpoint'
-        )
+        text = f'refused to read the attribute {name!r} of {owner!r} while unpickling'
+        raise pickle.UnpicklingError(text)
     return getattr(owner, name)
 
 
 def allow_training_checkpoints(history_buffer: type | None = None) -> None:
-    """Let ``torch.load(weights_only=True)`` read what MMEngine saves.
+    """Let ``torch.load(weights_only=True)`` read what MMEngine saves, numpy arrays and the
+    ``HistoryBuffer`` of a training, and the arguments, paths and dates of other trainers.
 
-    That is numpy arrays (``dataset_meta``) and the ``HistoryBuffer`` of a training run, and what
-    other trainers keep beside weights: their arguments, paths and dates, which are only data. A
-    HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function that
-    knows this one class, so no file can reach anything else.
+    A HistoryBuffer pickles its methods as calls of ``getattr``; here they resolve to a function
+    that knows this one class.
     """
     global _buffer
     if _buffer and history_buffer in (None, _buffer):
@@ -80,9 +76,9 @@ def allow_training_checkpoints(history_buffer: type | None = None) -> None:
         for kind in (PurePosixPath, PureWindowsPath)
     ]
     others = torch.serialization.get_safe_globals()
-    others = [each for each in others if each != (former, _BUFFER_NAME)]
+    allowed += [each for each in others if each != (former, _BUFFER_NAME)]
     torch.serialization.clear_safe_globals()
-    torch.serialization.add_safe_globals([*others, *allowed])
+    torch.serialization.add_safe_globals(allowed)
 
 
 def read_torch(
@@ -91,23 +87,17 @@ def read_torch(
     """Read a file of ``torch.save``."""
     allow_training_checkpoints()
     try:
-        loaded = torch.load(
-            path, map_location=map_location, weights_only=not trust_pickle, mmap=mmap or None
-        )
+        options: Any = dict(weights_only=not trust_pickle, mmap=mmap or None)
+        loaded = torch.load(path, map_location=map_location, **options)
     except pickle.UnpicklingError as error:
-        raise ValueError(
-            f'{path} was refused: it needs code to be run while it is unpickled. {TRUST_ADVICE} '
-            f'The reason: {first_lines(error)}'
-        ) from None
+        text = f'{path} was refused: it needs code to be run while it is unpickled. {TRUST_ADVICE}'
+        raise ValueError(f'{text} The reason: {first_lines(error)}') from None
     except (RuntimeError, EOFError, OSError) as error:
-        raise ValueError(
-            f'{path} cannot be read, it is damaged or was cut short. {DOWNLOAD_AGAIN} '
-            f'The reason: {first_lines(error)}'
-        ) from error
+        text = f'{path} cannot be read, it is damaged or was cut short. {DOWNLOAD_AGAIN}'
+        raise ValueError(f'{text} The reason: {first_lines(error)}') from error
     if not isinstance(loaded, Mapping):
-        raise ValueError(
-            f'{path} must hold a dict of weights, but it holds a {type(loaded).__name__}'
-        )
+        got = f'it holds a {type(loaded).__name__}'
+        raise ValueError(f'{path} must hold a dict of weights, but {got}')
     return loaded  # type: ignore[return-value]
 
 

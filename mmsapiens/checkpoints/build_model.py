@@ -1,7 +1,5 @@
 """Ready models from names and checkpoints; no config, no host, nothing random on the way."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -39,10 +37,9 @@ def build_model(
     """A model of one encoder and a head for each task.
 
     Args:
-        model (str | Mapping, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b',
-            'sapiens-2b' or 'sapiens-tiny', or a size of another family; or an arch as in
-            :func:`mmsapiens.models.archs.get_arch`; or None for that of the checkpoint. Defaults
-            to 'sapiens-0.3b'.
+        model (str | Mapping, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny', or a
+            size of another family, or an arch as in :func:`mmsapiens.models.archs.get_arch`, or
+            None for that of the checkpoint. Defaults to 'sapiens-0.3b'.
         tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
             ('pose-308',).
         checkpoint (str | Path, optional): A released file or one of a training, of one task; or
@@ -152,26 +149,19 @@ def _find_head(
     """The head of a task in a file: its name in files of one task, and its weights."""
     name, other = ('head', 'decode_head') if get_task(task).is_pose else ('decode_head', 'head')
     if not heads:
-        raise ValueError(
-            f'the checkpoint has no head for {task!r}, only an encoder. Build the model without '
-            '`checkpoint` and load this file into its `backbone` '
-            '(`mmsapiens.checkpoints.load_checkpoint`).'
-        )
+        remedy = 'build the model without `checkpoint`, and `load_checkpoint` into its `backbone`'
+        raise ValueError(f'the checkpoint has no head for {task!r}, only an encoder: {remedy}')
     if any(each.startswith(SEVERAL) for each in heads):
         if SEVERAL + module_name(task) not in heads:
             known = sorted(each.removeprefix(SEVERAL) for each in heads)
             raise ValueError(f'the checkpoint has heads for {known}, but none for {task!r}')
         return name, heads[SEVERAL + module_name(task)]
     if num_tasks > 1:
-        raise ValueError(
-            f'the checkpoint has one head, but {num_tasks} tasks were asked for. Give one task, or '
-            'the file of a model that was built for all of them.'
-        )
+        text = f'the checkpoint has one head, but {num_tasks} tasks were asked for'
+        raise ValueError(f'{text}. Give one task, or the file of a model for all of them.')
     if name not in heads:
-        raise ValueError(
-            f'the checkpoint has the head of another task: {task!r} needs `{name}.*`, but the file '
-            f'has `{other}.*`'
-        )
+        text = f'the checkpoint has the head of another task: {task!r} needs `{name}.*`'
+        raise ValueError(f'{text}, but the file has `{other}.*`')
     return name, heads[name]
 
 
@@ -204,17 +194,12 @@ def known_arch(info: CheckpointInfo) -> dict[str, int]:
     for arch in FAMILIES[info.family].ARCHS.values():
         if (arch['embed_dims'], arch['num_layers']) == (info.embed_dims, info.num_layers):
             return dict(arch)
-    raise ValueError(
-        f'the file has {info}, which is no known size: give `arch`, a dictionary with '
-        '`embed_dims`, `num_layers`, `num_heads` and `feedforward_channels`'
-    )
+    keys = '`embed_dims`, `num_layers`, `num_heads` and `feedforward_channels`'
+    raise ValueError(f'the file has {info}, which is no known size: give `arch` with {keys}')
 
 
 def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]:
-    """Height and width in pixels that a position table was made for.
-
-    Pretrained tables are square, those of the tasks, and only these if ``is_task``, 4 to 3.
-    """
+    """Height and width in pixels of a position table: square of pretraining, 4 to 3 of tasks."""
     if info.own and 'img_size' in info.own:
         return tuple(info.own['img_size'])
     if not info.num_tokens:
@@ -223,11 +208,9 @@ def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]
     side, rows = math.isqrt(count), math.isqrt(count * 4 // 3)
     grid = (rows, rows * 3 // 4) if is_task or side * side != count else (side, side)
     if grid[0] * grid[1] != count:
-        raise ValueError(
-            f'the position table has {count} patches, which is '
-            f'{"not" if is_task else "neither a square nor"} 4 to 3: give `img_size`, the height '
-            'and width that it was trained for'
-        )
+        what = f'{count} patches, which is {"not" if is_task else "neither a square nor"} 4 to 3'
+        remedy = 'give `img_size`, the height and width that it was trained for'
+        raise ValueError(f'the position table has {what}: {remedy}')
     return grid[0] * info.patch_size, grid[1] * info.patch_size
 
 
@@ -240,11 +223,10 @@ def build_encoder(
     patch_padding: int | str | None = None,
     task: str | None = None,
 ) -> tuple[Any, InputRule]:
-    """The encoder of a checkpoint, with its class token if it has one.
+    """The encoder of a checkpoint, in evaluation mode, and how it sees images.
 
-    It is in evaluation mode and gives tokens (B, L, D) after the final norm; the rule says how
-    it sees images. ``arch`` and ``patch_padding`` default to what the file says, or to the
-    released models of its task; ``task`` names that where the file does not.
+    It gives tokens (B, L, D) after the final norm, with its class token if it has one. ``arch``,
+    ``patch_padding`` and ``task`` are what the file says, where they are not given.
     """
     path = Path(checkpoint).expanduser()
     content = read_checkpoint(path, 'cpu', mmap=True)

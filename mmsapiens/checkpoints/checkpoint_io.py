@@ -1,13 +1,8 @@
-"""Reading and writing checkpoints of every format.
-
-A format is told by content, never by name: the released ``.pt2`` files, for one, are of two. No
-code from a file is run unless its user says that it may.
-"""
-
-from __future__ import annotations
+"""Reading and writing checkpoints of every format, told by content, without running code."""
 
 import json
 import os
+import re
 import tempfile
 import warnings
 import zipfile
@@ -34,6 +29,7 @@ from .allow_list import (
 SUFFIXES = ('.safetensors', '.pth')
 _DEEPSPEED_FILE = 'mp_rank_00_model_states.pt'
 _EXPORTS = {'torchscript': 'TorchScript archive', 'torch_export': 'torch.export program'}
+_ORDINARY = 'The ordinary checkpoint (.pth or .safetensors) of the same model'
 _LEGACY_TORCH_MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
 
@@ -73,15 +69,12 @@ def detect_format(path: str | Path) -> str:
         return 'transformers'
     if path.is_dir():
         if any(path.glob('zero_pp_rank_*_model_states.pt')):
-            raise ValueError(
-                f'{path} is a checkpoint of DeepSpeed (ZeRO-3) whose weights are spread over '
-                'processes: make one file of it with the `zero_to_fp32.py` beside it'
-            )
+            text = f'{path} is of DeepSpeed (ZeRO-3), its weights are spread over processes'
+            raise ValueError(f'{text}: make one file with the `zero_to_fp32.py` beside it')
         raise ValueError(f'{path} is a directory, but a checkpoint file was expected')
     if not path.is_file():
-        raise FileNotFoundError(
-            f'the checkpoint {path} does not exist. Check the path, or download the file first.'
-        )
+        remedy = 'Check the path, or download the file first.'
+        raise FileNotFoundError(f'the checkpoint {path} does not exist. {remedy}')
     if fault := fault_of(path):
         advice = {
             'a Git LFS pointer': 'Run `git lfs pull` in its repository, or download it there.',
@@ -98,20 +91,14 @@ def detect_format(path: str | Path) -> str:
     if len(start) > 8 and start[8:9] == b'{':
         size = path.stat().st_size
         if int.from_bytes(start[:8], 'little') + 8 > size:
-            raise ValueError(
-                f'{path} ends inside its header ({size} bytes): the download was cut short. '
-                f'{DOWNLOAD_AGAIN}'
-            )
+            text = f'{path} ends inside its header ({size} bytes): the download was cut short'
+            raise ValueError(f'{text}. {DOWNLOAD_AGAIN}')
         return 'safetensors'
     if start.lstrip().startswith(b'{'):
-        raise ValueError(
-            f'{path} holds JSON text, not weights: {start[:80]!r}. The server may have answered '
-            f'with an error message. {DOWNLOAD_AGAIN}'
-        )
-    raise ValueError(
-        f'{path} is not a checkpoint: it is neither a file of torch.save, nor safetensors, nor '
-        f'TorchScript, nor torch.export (it starts with {start[:16]!r})'
-    )
+        text = f'{path} holds JSON text, not weights: {start[:80]!r}, perhaps a message of a server'
+        raise ValueError(f'{text}. {DOWNLOAD_AGAIN}')
+    known = 'neither a file of torch.save, nor safetensors, nor TorchScript, nor torch.export'
+    raise ValueError(f'{path} is not a checkpoint: it is {known} (it starts with {start[:16]!r})')
 
 
 def _detect_zip(path: Path) -> str:
@@ -120,16 +107,13 @@ def _detect_zip(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile:
-        raise ValueError(
-            f'{path} is an archive without its end ({path.stat().st_size} bytes): the download was '
-            f'cut short. {DOWNLOAD_AGAIN}'
-        ) from None
+        text = f'{path} is an archive without its end ({path.stat().st_size} bytes)'
+        raise ValueError(f'{text}: the download was cut short. {DOWNLOAD_AGAIN}') from None
     inner = {name.split('/', 1)[-1] for name in names}
     if 'constants.pkl' in inner or any(n.startswith('code/') for n in inner):
         return 'torchscript'
-    if 'archive_format' in inner or any(
-        n.endswith('exported_program.json') or n.startswith('models/') for n in inner
-    ):
+    signs = re.compile(r'archive_format$|models/|.*exported_program\.json$', re.DOTALL)
+    if any(map(signs.match, inner)):
         return 'torch_export'
     if 'data.pkl' in inner:
         return 'torch'
@@ -147,13 +131,11 @@ def read_checkpoint(
             all formats but 'torch', where it is where they were saved from.
         trust_pickle (bool, optional): Whether code in the file may run. Defaults to None, which
             reads the environment variable ``MMSAPIENS_TRUST_PICKLE`` (1 or 0, 0 if unset).
-        mmap (bool): Whether tensors of a file of ``torch.save`` are read from it when they are
-            first used, where its format allows that; those of safetensors always are. Defaults to
-            False.
+        mmap (bool): Whether tensors of a file of ``torch.save`` are read when they are first used,
+            where its format allows that; those of safetensors always are. Defaults to False.
 
     Returns:
-        dict[str, Any]: What ``torch.save`` stored. The other formats give ``dict(state_dict=...,
-        meta=...)``.
+        dict[str, Any]: What ``torch.save`` stored, or else ``dict(state_dict=..., meta=...)``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -182,11 +164,8 @@ def read_checkpoint(
     if not trust_pickle:
         # torch.export.load unpickles without limits, and TorchScript runs the `__setstate__` of the
         # modules in the archive.
-        raise ValueError(
-            f'{path} was refused: it is a {_EXPORTS[kind]}, and opening it may run code in it. '
-            f'{TRUST_ADVICE} The ordinary checkpoint (.pth or .safetensors) of the same model '
-            'needs no trust.'
-        )
+        text = f'{path} was refused: it is a {_EXPORTS[kind]}, and opening it may run code in it'
+        raise ValueError(f'{text}. {TRUST_ADVICE} {_ORDINARY} needs no trust.')
     return _read_export(path, kind, map_location or 'cpu')
 
 
@@ -208,9 +187,8 @@ def _read_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
             state_dict = {key: file.get_tensor(key) for key in keys}
             meta = dict(file.metadata() or {})
     except SafetensorError as error:
-        raise ValueError(
-            f'{path} is damaged or was cut short ({error}). {DOWNLOAD_AGAIN}'
-        ) from error
+        text = f'{path} is damaged or was cut short ({error}). {DOWNLOAD_AGAIN}'
+        raise ValueError(text) from error
     # The format stores strings only; write_checkpoint stores JSON.
     return dict(state_dict=state_dict, meta=json.loads(meta['meta']) if 'meta' in meta else meta)
 
@@ -224,15 +202,11 @@ def _read_export(path: Path, kind: str, map_location: Any) -> dict[str, Any]:
         else:
             weights = dict(torch.export.load(str(path)).state_dict)
     except Exception as error:  # the formats change with torch's versions
-        raise ValueError(
-            f'{path} is a {_EXPORTS[kind]} that this torch ({torch.__version__}) cannot open. Use '
-            'the ordinary checkpoint (.pth or .safetensors) of the same model. The reason: '
-            f'{first_lines(error)}'
-        ) from error
-    return dict(
-        state_dict={key: tensor.detach().to(map_location) for key, tensor in weights.items()},
-        meta=dict(source=kind.replace('_', '.')),
-    )
+        text = f'{path} is a {_EXPORTS[kind]} that this torch ({torch.__version__}) cannot open'
+        remedy = f'{_ORDINARY} needs none'
+        raise ValueError(f'{text}. {remedy}. The reason: {first_lines(error)}') from error
+    weights = {key: tensor.detach().to(map_location) for key, tensor in weights.items()}
+    return dict(state_dict=weights, meta=dict(source=kind.replace('_', '.')))
 
 
 def write_checkpoint(
@@ -245,18 +219,14 @@ def write_checkpoint(
 
     Args:
         state_dict (Mapping[str, Tensor]): The weights.
-        path (str | Path): Where to; the suffix, ``.safetensors`` or ``.pth``, selects the format.
-            Its folder is made if needed.
-        meta (Mapping[str, Any], optional): Further facts; for ``.safetensors`` they must be JSON
-            values. Defaults to None.
+        path (str | Path): Where to; its folder is made if needed. The suffix, ``.safetensors`` or
+            ``.pth``, selects the format; a ValueError for others.
+        meta (Mapping[str, Any], optional): Further facts; JSON values for ``.safetensors``.
         with_hash (bool): Whether to add a dash and the first eight digits of the file's SHA-256 to
             its name, as OpenMMLab does. Defaults to False.
 
     Returns:
         Path: The file written.
-
-    Raises:
-        ValueError: If the suffix is another one.
     """
     path = Path(path).expanduser()
     if path.suffix not in SUFFIXES:

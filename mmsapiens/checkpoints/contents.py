@@ -1,7 +1,5 @@
 """What a checkpoint holds: as it says itself, as its release says, or as its shapes tell."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -135,16 +133,13 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     places = ('state_dict', 'model', 'teacher')
     weights = next((checkpoint[key] for key in places if key in checkpoint), checkpoint)
     if not isinstance(weights, Mapping):
-        raise ValueError(
-            '`state_dict` of the checkpoint must be a dict of tensors, but '
-            f'it is a {type(weights).__name__}'
-        )
+        got = f'it is a {type(weights).__name__}'
+        raise ValueError(f'`state_dict` of the checkpoint must be a dict of tensors, but {got}')
     tensors = {key: value for key, value in weights.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise ValueError(
-            'the checkpoint holds no tensors; its keys are '
-            f'{sorted(map(str, weights))[:5]}. Use the file with the weights.'
-        )
+        keys = sorted(map(str, weights))[:5]
+        text = f'the checkpoint holds no tensors; its keys are {keys}'
+        raise ValueError(f'{text}. Use the file with the weights.')
     tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
     for prefix in ('module.', 'model.', 'net.') * 2:
         if all(key.startswith(prefix) for key in tensors):
@@ -166,16 +161,16 @@ def describe(
     Args:
         checkpoint (str | Path | Mapping): A file, what was read from one, or weights.
         task (str, optional): What the head is for, where the file does not say it: such as
-            'normal', 'seg-28', 'pose', or a field. Defaults to None.
-        path (str | Path, optional): Where the checkpoint was read from. Defaults to None.
+            'normal', 'seg-28', 'pose', or a field.
+        path (str | Path, optional): Where the checkpoint was read from.
 
     Returns:
         CheckpointInfo: Sizes and task.
 
     Raises:
         KeyError: If ``task`` is unknown.
-        ValueError: If there is no Sapiens encoder or an incomplete one, if the head is a stock one,
-            if a key is unknown, if the task cannot be told, or is another one than ``task``.
+        ValueError: If there is no whole Sapiens encoder, a stock head, an unknown key, or if the
+            task cannot be told or is another one than ``task``.
     """
     if isinstance(checkpoint, (str, Path)):
         path = Path(checkpoint)
@@ -190,10 +185,8 @@ def examine(
     needs_task: bool = True,
     known: Mapping[str, Any] | None = None,
 ) -> CheckpointInfo:
-    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none.
-
-    ``known`` are the weights of a model; what is beside the encoder may then be of any kind, if it
-    is that of the model.
+    """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none. What
+    is beside the encoder may be of any kind, if it is that of ``known`` weights of a model.
     """
     weights = get_state_dict(checkpoint)
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
@@ -219,11 +212,9 @@ def examine(
         facts = _guessed(info)
     if facts and is_plain and facts.contradicts(HeadFacts(facts.field, channels=info.out_channels)):
         unit = 'keypoints' if is_pose else 'output channels'
-        raise ValueError(
-            f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}. '
-            'Use the config of the checkpoint, or start from its encoder '
-            '(`tools/convert_checkpoint.py --encoder-only`)'
-        )
+        text = f'the checkpoint has {info.out_channels} {unit}, which does not fit {facts}'
+        remedy = 'or start from its encoder (`tools/convert_checkpoint.py --encoder-only`)'
+        raise ValueError(f'{text}. Use the config of the checkpoint, {remedy}')
     return replace(info, facts=facts)
 
 
@@ -238,12 +229,10 @@ def strange_keys(weights: Mapping[str, Tensor]) -> list[str]:
     """Keys that no Sapiens model has; those of a head with batch norms are such."""
     family, encoder, heads = family_of(weights), encoder_state_dict(weights), split_heads(weights)
     is_bare = family.is_encoder(weights)
-    found = [
-        f'{name}.{key}'
-        for name, head in heads.items()
-        for key in head
-        if has_stock_norms(head) or not KEYS.fullmatch(key)
-    ]
+    found = []
+    for name, head in heads.items():
+        is_stock = has_stock_norms(head)
+        found += [f'{name}.{key}' for key in head if is_stock or not KEYS.fullmatch(key)]
     prefix = '' if is_bare else BACKBONE
     found += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
@@ -265,10 +254,8 @@ def _measure(weights: Mapping[str, Tensor], known: Mapping[str, Any] | None) -> 
     elif strange:
         if any(has_stock_norms(head) for head in heads.values()):
             raise ValueError(STOCK_FILE)
-        raise ValueError(
-            f'the checkpoint has {len(strange)} keys that no Sapiens model has: {strange[:5]}. It '
-            'was trained with another architecture.'
-        )
+        text = f'the checkpoint has {len(strange)} keys that no Sapiens model has: {strange[:5]}'
+        raise ValueError(f'{text}. It was trained with another architecture.')
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
     info = CheckpointInfo(
         **family.measure(encoder),
@@ -291,10 +278,7 @@ def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
 
 
 def name_of_task(path: str | Path) -> str:
-    """A name for what the head of a file is for: of a task of ours, or of its dataset.
-
-    A ValueError if the file does not tell.
-    """
+    """What the head of a file is for, a task of ours or its dataset; a ValueError if unknown."""
     checkpoint = read_checkpoint(path, 'cpu', mmap=True)
     weights, meta = get_state_dict(checkpoint), checkpoint.get('meta')
     heads = split_heads(weights)
@@ -358,9 +342,7 @@ def _guessed(info: CheckpointInfo) -> HeadFacts:
         return alike[0]
     if alike:  # the same field, and sets that cannot be told apart
         return HeadFacts(alike[0].field, channels=info.out_channels)
-    unit = 'keypoints' if is_pose else 'output channels'
+    head = f'its head with {info.out_channels} {"keypoints" if is_pose else "output channels"}'
     examples = "'pose'" if is_pose else "'depth', 'normal', 'seg' or the field of another task"
-    raise ValueError(
-        f'the checkpoint does not say what its head with {info.out_channels} {unit} is for, and '
-        f'its shape does not tell: name the task, {examples} (`task=`, `--task`)'
-    )
+    text = f'the checkpoint does not say what {head} is for, and its shape does not tell'
+    raise ValueError(f'{text}: name the task, {examples} (`task=`, `--task`)')

@@ -1,7 +1,5 @@
 """Converting released checkpoints from file to file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,16 +31,12 @@ def convert_checkpoint(
     Args:
         source (str | Path): A file of any layout and format.
         target (str | Path): The file to write, ``.safetensors`` or ``.pth``.
-        encoder_only (bool): Whether to keep the encoder alone, in the layout of the ``_clean``
-            files. Defaults to False.
+        encoder_only (bool): Whether to keep the encoder alone, as the ``_clean`` files are.
         dtype (str, optional): Floating-point type of the weights written; None keeps theirs.
-            Defaults to None.
         with_hash (bool): Whether the name gets the first eight digits of the file's SHA-256.
-            Defaults to True.
         trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
-            Defaults to None.
         task (str, optional): What the head is for, where the source does not say it; see
-            :func:`mmsapiens.checkpoints.describe`. Defaults to None.
+            :func:`mmsapiens.checkpoints.describe`.
 
     Returns:
         tuple[CheckpointInfo, Path]: What the source holds, and the file written.
@@ -63,10 +57,8 @@ def convert_checkpoint(
         weights = encoder_state_dict(weights)
     if dtype is not None:
         to_type = getattr(torch, dtype)
-        weights = {
-            key: value.to(to_type) if value.is_floating_point() else value
-            for key, value in weights.items()
-        }
+        floats = {key: v.to(to_type) for key, v in weights.items() if v.is_floating_point()}
+        weights = weights | floats
     meta = checkpoint.get('meta') or {}
     kept = {key: _plain(meta[key]) for key in META_KEYS if key in meta}
     if encoder_only:

@@ -1,10 +1,6 @@
-"""Heads in weights, which are the same for every family: their names, and whether they fit.
-
-A file of one task has ``head.*`` (poses) or ``decode_head.*``; that of a model with several has
-``heads.TASK.*``.
+"""Heads in weights, the same for every family: ``head.*`` (poses) or ``decode_head.*`` in a file of
+one task, ``heads.TASK.*`` in one of several.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Mapping
@@ -79,18 +75,16 @@ def check_heads(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
         elif ours:
             raise ValueError(
                 f'the checkpoint has the head of another task (`{name}.*`, the model has '
-                f'`{next(iter(ours))}.*`). To start from its encoder, extract that with '
-                '`tools/convert_checkpoint.py --encoder-only` and give the result to the backbone '
-                "as `init_cfg=dict(type='Pretrained', checkpoint=...)`."
+                f'`{next(iter(ours))}.*`). To start from its encoder, give that '
+                '(`tools/convert_checkpoint.py --encoder-only`) to `init_cfg` of the backbone.'
             )
 
 
 def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> None:
     """:func:`check_heads` for the weights of one head, without its name."""
     if has_stock_norms(model) and not has_stock_norms(file):
-        raise ValueError(
-            f'the model {_STOCK_NORMS}Use {_OUR_HEADS[name]}, or the config of the checkpoint.'
-        )
+        remedy = f'Use {_OUR_HEADS[name]}, or the config of the checkpoint.'
+        raise ValueError(f'the model {_STOCK_NORMS}{remedy}')
     if has_stock_norms(file) and not has_stock_norms(model):
         raise ValueError(STOCK_FILE)
     if (is_for := field_of(file)) != (wanted := field_of(model)):
@@ -101,21 +95,17 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> 
     theirs, ours = last_weight(file), last_weight(model)
     if theirs is not None and ours is not None and theirs.shape[0] != ours.shape[0]:
         unit = 'keypoints' if 'final_layer.weight' in file else 'output channels'
-        raise ValueError(
-            f'the checkpoint was trained for {theirs.shape[0]} {unit}, but the model has '
-            f'{ours.shape[0]}. Use the config of the checkpoint, or start from its encoder '
-            '(`tools/convert_checkpoint.py --encoder-only`).'
-        )
+        text = f'the checkpoint was trained for {theirs.shape[0]} {unit}, but the model has '
+        remedy = 'or start from its encoder (`tools/convert_checkpoint.py --encoder-only`).'
+        raise ValueError(f'{text}{ours.shape[0]}. Use the config of the checkpoint, {remedy}')
     for layers in _TRUNKS:
         in_file, in_model = (
             {f'{name}.{k}': tuple(v.shape) for k, v in head.items() if k.startswith(layers)}
             for head in (file, model)
         )
         if in_file != in_model:
-            raise ValueError(
-                f'`{name}.{layers}` of the checkpoint and of the model differ: {in_file} and '
-                f'{in_model}. Use the config of the checkpoint.'
-            )
+            text = f'`{name}.{layers}` of the checkpoint and of the model differ: {in_file} and '
+            raise ValueError(f'{text}{in_model}. Use the config of the checkpoint.')
 
 
 def check_same_weights(file: Mapping[str, Any], model: Mapping[str, Any]) -> None:
@@ -124,11 +114,8 @@ def check_same_weights(file: Mapping[str, Any], model: Mapping[str, Any]) -> Non
         {k: tuple(v.shape) for k, v in some.items() if not k.endswith('num_batches_tracked')}
         for some in (file, model)
     )
-    shapes = [
-        f'{key} {theirs[key]} instead of {ours[key]}'
-        for key in theirs
-        if key in ours and theirs[key] != ours[key]
-    ]
+    common = [key for key in theirs if key in ours and theirs[key] != ours[key]]
+    shapes = [f'{key} {theirs[key]} instead of {ours[key]}' for key in common]
     found = {
         'are missing in it': [key for key in ours if key not in theirs],
         'are unknown to the model': [key for key in theirs if key not in ours],
@@ -136,10 +123,9 @@ def check_same_weights(file: Mapping[str, Any], model: Mapping[str, Any]) -> Non
     }
     words = [f'{len(keys)} {what}: {keys[:5]}' for what, keys in found.items() if keys]
     if words:
-        raise ValueError(
-            'the weights of the checkpoint and of the model differ, so it was trained with another '
-            f'config; {"; ".join(words)}. Use the config of the checkpoint.'
-        )
+        text = 'the weights of the checkpoint and of the model differ, so it was trained with '
+        text += f'another config; {"; ".join(words)}. Use the config of the checkpoint.'
+        raise ValueError(text)
 
 
 def check_loaded(

@@ -1,7 +1,5 @@
 """Loading a checkpoint into a model, with a report."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -46,11 +44,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         lines = [f'{self.path.name}: {self.content}', f'  loaded {len(self.loaded)} parameters']
-        for title, keys in (
-            ('resized', self.resized),
-            ('dropped', self.dropped),
-            ('left as initialized', self.initialized),
-        ):
+        groups = {'dropped': self.dropped, 'left as initialized': self.initialized}
+        for title, keys in {'resized': self.resized, **groups}.items():
             if keys:
                 shown = ', '.join(keys[:4]) + (' ...' if keys[4:] else '')
                 lines.append(f'  {title}: {len(keys)} ({shown})')
@@ -67,11 +62,11 @@ def load_checkpoint(
 ) -> LoadReport:
     """Load any released layout into an encoder or a whole model.
 
-    The encoder always comes from the file. A head is loaded if both have one of the same task, is
-    left as initialized if the file has none, and is dropped if ``model`` is a bare encoder. What
-    the model's head is for, by its class, counts as naming the task of a file that does not say it.
-    A model that was built :func:`without_parameter_memory` gets the tensors of the file as its
-    parameters, and must find all of them there.
+    The encoder always comes from the file. A head is loaded if both have one of the same task, left
+    as initialized if the file has none, and dropped if ``model`` is a bare encoder. The model's
+    head names the task of a file that does not say it. A model that was built
+    :func:`without_parameter_memory` gets the tensors of the file as its parameters, and must find
+    all of them there.
 
     Args:
         model (nn.Module): A ``SapiensViT``, or a model with one as ``backbone``.
@@ -79,9 +74,8 @@ def load_checkpoint(
             :func:`mmsapiens.checkpoints.read_checkpoint`.
         map_location (str): Device that the file is read to. Defaults to 'cpu'.
         trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
-            Defaults to None.
         task (str, optional): What the head in the file is for, where neither file nor model says
-            it; see :func:`mmsapiens.checkpoints.describe`. Defaults to None.
+            it; see :func:`mmsapiens.checkpoints.describe`.
         dtype (torch.dtype, optional): Of the parameters of a model without memory. Defaults to
             None, as it was built.
 
@@ -91,8 +85,7 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, or if its weights would be silently wrong: another size,
-            an encoder with gaps, a stock head, another number of keypoints or classes, another
-            task.
+            an encoder with gaps, a stock head, another number of keypoints or classes or task.
     """
     path = Path(filename).expanduser()
     is_empty = any(parameter.is_meta for parameter in model.parameters())
@@ -105,10 +98,8 @@ def load_checkpoint(
             return _load_others(model, checkpoint, path, dtype)
         family, heads = family_of(file), split_heads(target)
         if encoder.family != family.NAME:
-            raise ValueError(
-                f'the checkpoint has an encoder of the family {family.NAME!r}, but the model has '
-                f'one of {encoder.family!r}'
-            )
+            text = f'the checkpoint has an encoder of the family {family.NAME!r}'
+            raise ValueError(f'{text}, but the model has one of {encoder.family!r}')
         check_heads(file, target)
         # What is beside a bare encoder in a file is of no interest.
         known = target if prefix else beside_encoder(file)
@@ -124,16 +115,10 @@ def load_checkpoint(
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     used = {key for key in weights if key in target} - set(unexpected)
-    report = LoadReport(
-        path=path,
-        content=str(info),
-        loaded=sorted(used),
-        resized=sorted(key for key in used if shapes[key] != tuple(target[key].shape)),
-        dropped=sorted(
-            key for key in file if not used & {key, prefix + key, key.removeprefix(BACKBONE)}
-        ),
-        initialized=sorted(missing),
-    )
+    resized = sorted(key for key in used if shapes[key] != tuple(target[key].shape))
+    names = {key: {key, prefix + key, key.removeprefix(BACKBONE)} for key in file}
+    dropped = sorted(key for key in file if not used & names[key])
+    report = LoadReport(path, str(info), sorted(used), resized, dropped, sorted(missing))
     logger.info(report)
     return report
 
@@ -146,10 +131,8 @@ def _load_others(
     try:
         check_same_weights(file, model.state_dict())
     except ValueError as error:
-        raise ValueError(
-            'the model has no SapiensViT: neither is it one nor has it one as `backbone`; and '
-            f'{error}'
-        ) from None
+        text = 'the model has no SapiensViT: neither is it one nor has it one as `backbone`'
+        raise ValueError(f'{text}; and {error}') from None
     _assign(model, file, dtype)
     report = LoadReport(path, f'all weights of {type(model).__name__}', sorted(file))
     logger.info(report)
@@ -177,19 +160,14 @@ def _warn_of_differences(model: nn.Module, encoder: Any, info: CheckpointInfo) -
         theirs['patch_padding'] = own['patch_padding']
         ours['patch_padding'] = encoder.patch_embed.padding
     if differ:
-        logger.warning(
-            'the checkpoint was trained with %s, but the model has %s: its results will be worse',
-            *({key: values[key] for key in differ} for values in (theirs, ours)),
-        )
+        trained, has = ({key: values[key] for key in differ} for values in (theirs, ours))
+        text = f'the checkpoint was trained with {trained}, but the model has {has}'
+        logger.warning('%s: its results will be worse', text)
 
 
 @contextmanager
 def without_parameter_memory() -> Iterator[None]:
-    """Parameters of modules built inside are on the meta device.
-
-    Their initialization costs nothing. Buffers, and everything that is built in other threads, are
-    not touched.
-    """
+    """Modules built inside, in this thread, have parameters on the meta device: none is drawn."""
     thread = threading.get_ident()
 
     def move(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
@@ -221,9 +199,8 @@ def check_stated_encoder(encoder: Any, own: Mapping[str, Any] | None) -> None:
     """Refuse an encoder that differs from what a file says of its own, where shapes do not show."""
     theirs = (own or {}).get('arch', {}).get('num_heads')
     if theirs and theirs != (ours := encoder.arch.get('num_heads')):
-        raise ValueError(
-            f'`num_heads` of `arch` must be that of the checkpoint, {theirs}, but got {ours}'
-        )
+        text = f'`num_heads` of `arch` must be that of the checkpoint, {theirs}'
+        raise ValueError(f'{text}, but got {ours}')
 
 
 def fill(
@@ -234,9 +211,8 @@ def fill(
     prefix: str = '',
     dtype: torch.dtype | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Load checked weights into a model; no parameter may be left without memory.
-
-    ``prefix`` is what the names of the encoder start with. Returns missing and unexpected keys.
+    """Load checked weights into a model whose encoder has names with ``prefix``; no parameter may
+    be left without memory. Returns missing and unexpected keys.
     """
     check_stated_encoder(encoder, info.own)
     fit_encoder(encoder, weights, prefix)
@@ -246,15 +222,10 @@ def fill(
     optional = (f'{prefix}cls_token', f'{prefix}ln2.')
     gaps = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
     if gaps:
-        raise ValueError(
-            f'the checkpoint is incomplete, it lacks {len(gaps)} '
-            f'parameters of the encoder: {gaps[:5]}. Use the whole file.'
-        )
-    gaps = [name for name, parameter in model.named_parameters() if parameter.is_meta]
-    if gaps:
-        raise ValueError(
-            f'the checkpoint ({info}) lacks {len(gaps)} parameters of the model: {gaps[:5]}. '
-            'Use the checkpoint of the whole model, or build the model, initialize it and call '
-            '`load_checkpoint`.'
-        )
+        text = f'the checkpoint is incomplete, it lacks {len(gaps)} parameters of the encoder'
+        raise ValueError(f'{text}: {gaps[:5]}. Use the whole file.')
+    if gaps := [name for name, parameter in model.named_parameters() if parameter.is_meta]:
+        text = f'the checkpoint ({info}) lacks {len(gaps)} parameters of the model: {gaps[:5]}'
+        remedy = 'Use that of the whole model, or initialize the model and call `load_checkpoint`.'
+        raise ValueError(f'{text}. {remedy}')
     return missing, unexpected

@@ -39,10 +39,8 @@ KEYPOINTS = 'keypoints'
 
 @dataclass(frozen=True)
 class HeadFacts:
-    """What a head is for.
-
-    ``field`` is "keypoints" or a row of :mod:`mmsapiens.structures.fields`; what is None is not
-    known.
+    """What a head is for; ``field`` is "keypoints" or a row of :mod:`mmsapiens.structures.fields`,
+    and what is None is not known.
     """
 
     field: str
@@ -62,18 +60,13 @@ class HeadFacts:
 
 
 def facts_of_task(name: str) -> HeadFacts:
-    """The head of a task.
-
-    ``name`` is a key of :data:`mmsapiens.models.tasks.ALL_TASKS`, or starts like one, or is a
-    field; any other is a KeyError.
-    """
+    """The head of a task: a key of :data:`mmsapiens.models.tasks.ALL_TASKS`, a name that starts
+    like one, or a field; any other is a KeyError."""
     if name in FIELDS:
         return HeadFacts(name)
     if not name.startswith(KINDS):
-        raise KeyError(
-            f'`task` must be one of {list(ALL_TASKS)}, start with one of {KINDS}, or be one of the '
-            f'fields {list(FIELDS)}, but got {name!r}'
-        )
+        text = f'`task` must be one of {list(ALL_TASKS)}, start with one of {KINDS}'
+        raise KeyError(f'{text}, or be one of the fields {list(FIELDS)}, but got {name!r}')
     task = get_task(name)
     return _facts(task, task.channels) if name in ALL_TASKS else HeadFacts(_facts(task).field)
 
@@ -87,10 +80,8 @@ def _facts(task: Task, channels: int | None = None, head: str | None = None) -> 
 
 
 def task_of(name: str | None, facts: HeadFacts, tasks: Mapping[str, Task] = ALL_TASKS) -> Task:
-    """The row of a task by what a file says of its head; by default with a name from that.
-
-    ``tasks`` are those of the family. A KeyError if the field is not known.
-    """
+    """The row, of those of a family, by what a file says of its head; a KeyError if the field is
+    not known."""
     if name is not None and name in tasks:
         return tasks[name]
     for row in tasks.values():

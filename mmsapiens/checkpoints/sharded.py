@@ -1,11 +1,8 @@
 """Checkpoints in shards: a folder that every process writes a part of.
 
-The format is that of ``torch.distributed.checkpoint``: tensors in ``__<rank>_<n>.distcp``, where
-each lies in ``.metadata``. Only tensors are stored in this way; all that is small is in
-``training.pth``. No code from a folder is run.
+Tensors are as in ``torch.distributed.checkpoint``; all that is small is in ``training.pth``. No
+code from a folder is run.
 """
-
-from __future__ import annotations
 
 import pickle
 import warnings
@@ -27,9 +24,7 @@ WEIGHTS = 'state_dict.'
 
 _INDEX_MODULE = 'torch.distributed.checkpoint.metadata'
 _INDEX_NAMES = {
-    ('builtins', 'dict'),
-    ('builtins', 'list'),
-    ('builtins', 'set'),
+    *(('builtins', name) for name in ('dict', 'list', 'set')),
     ('collections', 'OrderedDict'),
     ('torch', 'Size'),
     ('torch.distributed.checkpoint.filesystem', '_StorageInfo'),
@@ -73,10 +68,8 @@ def read_index(folder: Path) -> Metadata:
     except (pickle.UnpicklingError, EOFError, OSError) as error:
         raise ValueError(f'the index {folder / INDEX_FILE} cannot be read: {error}') from None
     if not isinstance(index, Metadata):
-        raise ValueError(
-            f'{folder / INDEX_FILE} must hold the index of a sharded checkpoint, but it holds a '
-            f'{type(index).__name__}'
-        )
+        text = f'{folder / INDEX_FILE} must hold the index of a sharded checkpoint'
+        raise ValueError(f'{text}, but it holds a {type(index).__name__}')
     return index
 
 
@@ -96,9 +89,8 @@ def is_whole_folder(folder: Path) -> bool:
         sizes = {name: (folder / name).stat().st_size for name in ends}
     except (ValueError, OSError, AttributeError):
         return False
-    return all(sizes[name] >= end for name, end in ends.items()) and (
-        is_whole_archive(folder / TRAINING_FILE)
-    )
+    are_whole = all(sizes[name] >= end for name, end in ends.items())
+    return are_whole and is_whole_archive(folder / TRAINING_FILE)
 
 
 def write_sharded(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
@@ -110,20 +102,16 @@ def write_sharded(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str
 
 
 def load_tensors(folder: str | Path, tensors: Mapping[str, Tensor], alone: bool = False) -> None:
-    """Fill tensors, in place, from a checkpoint of any number of processes.
-
-    ``alone`` is for one process that reads by itself. A tensor that is missing, or of another
-    shape, is a ValueError.
+    """Fill tensors, in place, from a checkpoint of any number of processes; ``alone`` if one reads
+    by itself. One that is missing, or of another shape, is a ValueError.
     """
     stored = read_index(Path(folder)).state_dict_metadata
     for name, tensor in tensors.items():
         there = getattr(stored.get(name), 'size', None)
         if there is None or tuple(there) != tuple(tensor.shape):
-            raise ValueError(
-                f'{folder} must have `{name}` of shape {tuple(tensor.shape)}, but has '
-                f'{"none" if there is None else tuple(there)}. Use the config that it was trained '
-                'with.'
-            )
+            got = 'none' if there is None else tuple(there)
+            text = f'{folder} must have `{name}` of shape {tuple(tensor.shape)}, but has {got}'
+            raise ValueError(f'{text}. Use the config that it was trained with.')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # that one process reads alone
         dcp.load(dict(tensors), storage_reader=_Reader(folder), no_dist=alone)
@@ -133,9 +121,8 @@ def read_sharded(folder: str | Path, map_location: Any = None) -> dict[str, Any]
     """Read a sharded checkpoint as that of one process, without the optimizer."""
     folder = Path(folder)
     if not is_whole_folder(folder):
-        raise ValueError(
-            f'the checkpoint {folder} is damaged: files are missing or cut short. Copy it again.'
-        )
+        text = f'the checkpoint {folder} is damaged: files are missing or cut short'
+        raise ValueError(f'{text}. Copy it again.')
     tensors = {
         name: torch.empty(entry.size, dtype=entry.properties.dtype)
         for name, entry in read_index(folder).state_dict_metadata.items()
@@ -144,11 +131,9 @@ def read_sharded(folder: str | Path, map_location: Any = None) -> dict[str, Any]
     load_tensors(folder, tensors, alone=True)
     checkpoint = read_training(folder)
     checkpoint.pop('optimizer', None)
-    checkpoint['state_dict'] = {
-        name.removeprefix(WEIGHTS): value.to(map_location or 'cpu')
-        for name, value in tensors.items()
-    }
-    return checkpoint
+    to = map_location or 'cpu'
+    weights = {name.removeprefix(WEIGHTS): value.to(to) for name, value in tensors.items()}
+    return dict(checkpoint, state_dict=weights)
 
 
 def read_training(folder: str | Path) -> dict[str, Any]:

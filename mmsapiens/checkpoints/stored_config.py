@@ -1,7 +1,5 @@
 """The config that a training of MMEngine leaves in its checkpoints, read without running code."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping
@@ -14,10 +12,7 @@ _CALLS = {'dict': dict, 'list': list, 'tuple': tuple, 'set': set, 'float': float
 
 
 def stored_config(meta: Any) -> dict[str, Any] | None:
-    """The config under ``meta['cfg']`` as plain dicts and lists; None if there is none.
-
-    What is no literal is left out.
-    """
+    """The literals of the config under ``meta['cfg']``, as plain dicts and lists, or None."""
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str):
         return None
@@ -36,10 +31,7 @@ def stored_config(meta: Any) -> dict[str, Any] | None:
 
 
 def with_registered_types(value: Any) -> Any:
-    """A config in which each ``type`` is the name of a registered class, ``scope.Name``.
-
-    Any other is a ValueError: MMEngine would import and call whatever it names.
-    """
+    """A config whose types are registered classes, ``scope.Name``; any other is a ValueError."""
     if isinstance(value, (list, tuple)):
         return type(value)(map(with_registered_types, value))
     if not isinstance(value, Mapping):
@@ -48,11 +40,9 @@ def with_registered_types(value: Any) -> Any:
     if 'type' in found:
         match = _TYPE.fullmatch(str(found['type']))
         if match is None:
-            raise ValueError(
-                f'the config in the checkpoint names {found["type"]!r}, which is no class of a '
-                'registry, so it is not run. If you trust its origin, give the config (`configs`, '
-                '`--config`).'
-            )
+            text = f'the config in the checkpoint names {found["type"]!r}, which is no class of a '
+            remedy = 'If you trust its origin, give the config (`configs`, `--config`).'
+            raise ValueError(f'{text}registry, so it is not run. {remedy}')
         found['type'] = '.'.join(part for part in match.groups() if part)
     return found
 

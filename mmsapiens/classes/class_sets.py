@@ -35,15 +35,8 @@ _SIDES = {'left': 'right', 'right': 'left'}
 
 @dataclass(frozen=True)
 class ClassSet:
-    """Names of classes, by id.
-
-    Attributes:
-        name (str): Of the class set.
-        classes (tuple[str, ...]): Names.
-        palette (tuple[tuple[int, ...], ...]): Their colors, RGB.
-        flip_pairs (tuple[tuple[int, int], ...]): Ids that a horizontal flip exchanges.
-        to_goliath28 (Mapping[str, str | None]): Class -> class of the 28, or None for ignored.
-    """
+    """Names of classes by id, their RGB colors, ids that a flip exchanges, and class -> class of
+    the 28, None for ignored."""
 
     name: str
     classes: tuple[str, ...]
@@ -61,10 +54,7 @@ class ClassSet:
 
 
 def read_class_set(path: str | Path) -> ClassSet:
-    """Read a file such as the JSON files beside this one, ``classes`` and ``flip_pairs`` at least.
-
-    ValueError if it is not such a file.
-    """
+    """Read a file such as the JSON files beside this one, or raise a ValueError."""
     try:
         with open(path, encoding='utf-8') as file:
             doc = json.load(file)
@@ -117,11 +107,11 @@ def get_class_set(name: str) -> ClassSet:
 def conversion_table(
     source: str, target: str, instead: Mapping[str, str | None] | None = None
 ) -> np.ndarray | None:
-    """Stored id of ``source`` -> id of ``target``, 255 without a match, uint8 (256,).
+    """Stored id of ``source`` -> id of ``target``, 255 without a match, uint8 (256,); None if there
+    is nothing to convert, a ValueError if the one cannot become the other.
 
     ``instead`` changes the matches of some classes: ``{'Eyeglass': 'Face_Neck'}`` counts glasses,
-    which the 28 classes ignore, as face. None if there is nothing to convert. ValueError if the one
-    cannot become the other.
+    which the 28 classes ignore, as face.
     """
     stored, wanted = get_class_set(source), get_class_set(target)
     if source == target:
@@ -155,10 +145,8 @@ def _other_side(name: str) -> str | None:
 
 
 def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]) -> list[str]:
-    """What is wrong with the pairs of ids that a flip exchanges, a sentence for each fault.
-
-    Names of classes have 'left' and 'right' in front.
-    """
+    """What is wrong with the pairs of ids that a flip exchanges, by names with 'left' and 'right'
+    in front; a sentence for each fault."""
     found: list[str] = []
     matches: dict[int, int] = {}
     for pair in flip_pairs:

@@ -1,40 +1,24 @@
 """``mmsapiens convert``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click
 
-from .output import as_json, json_option
+from .output import DTYPES, as_json, flag, json_option, option
 
 
 @click.command('convert')
 @click.argument('source')
 @click.argument('target')
-@click.option(
-    '--encoder-only',
-    is_flag=True,
-    help='Keep the encoder alone, without `backbone.`, as the `_clean` files are.',
-)
-@click.option(
-    '--dtype',
-    type=click.Choice(['float32', 'bfloat16', 'float16']),
-    help='Convert floating-point weights.',
-)
-@click.option(
+@flag('--encoder-only', 'Keep the encoder alone, without `backbone.`, as the `_clean` files are.')
+@option('--dtype', 'Convert floating-point weights.', DTYPES)
+@option(
     '--task',
+    'What its head is for, such as normal or seg-28, where the file does not say it.',
     metavar='NAME',
-    help='What its head is for, such as normal or seg-28, where the file does not say it.',
 )
-@click.option(
-    '--no-hash', is_flag=True, help='Do not add the first digits of the SHA-256 to the name.'
-)
-@click.option(
-    '--trust-pickle',
-    is_flag=True,
-    help='Let code in the source file run; only for files you trust.',
-)
+@flag('--no-hash', 'Do not add the first digits of the SHA-256 to the name.')
+@flag('--trust-pickle', 'Let code in the source file run; only for files you trust.')
 @json_option
 def command(
     source: str, target: str, no_hash: bool, trust_pickle: bool, json: bool, **options: Any

@@ -1,7 +1,5 @@
 """``mmsapiens doctor``: packages, devices, folders and the network; imports no host."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re
@@ -9,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,11 +28,8 @@ PROBLEM = 'problem'
 """Status of what keeps something from working."""
 EXTRAS = ('pose', 'dense', 'pretrain', 'detection')
 PYTHONS = ('3.10', '3.11', '3.12')
-OPENCV = (
-    'opencv-python',
-    'opencv-python-headless',
-    'opencv-contrib-python',
-    'opencv-contrib-python-headless',
+OPENCV = tuple(
+    f'opencv-{kind}python{end}' for kind in ('', 'contrib-') for end in ('', '-headless')
 )
 """Distributions that write the same folder ``cv2``."""
 COMPILED = {
@@ -65,11 +60,7 @@ STOCK: dict[str, tuple[str, tuple[str, ...]]] = {
 """Module -> its distribution, and files that every stock release has."""
 FORK_SIGNS: dict[str, tuple[tuple[str, str], ...]] = {
     'mmpose': (('models/heads/heatmap_heads/heatmap_head.py', 'use_silu'),),
-    'mmseg': (
-        ('models/decode_heads/vit_head.py', ''),
-        ('models/decode_heads/vit_depth_head.py', ''),
-        ('models/decode_heads/vit_normal_head.py', ''),
-    ),
+    'mmseg': tuple((f'models/decode_heads/vit_{n}head.py', '') for n in ('', 'depth_', 'normal_')),
     'mmpretrain': (('models/backbones/vision_transformer.py', 'sapiens_'),),
 }
 """Module -> files with words that only the Sapiens fork has; '' is the file itself."""
@@ -93,13 +84,8 @@ def command(json: bool) -> int:
     Nothing is changed. A note is what may be intended, such as a package that is not needed for
     every task.
     """
-    findings = [
-        *check_versions(),
-        *check_hosts(),
-        *check_binaries(),
-        *check_devices(),
-        *check_storage(),
-    ]
+    checks = (check_versions, check_hosts, check_binaries, check_devices, check_storage)
+    findings = [row for check in checks for row in check()]
     count = sum(row.status == PROBLEM for row in findings)
     if json:
         as_json(dict(healthy=not count, findings=[asdict(row) for row in findings]))
@@ -135,10 +121,9 @@ def requirements() -> dict[str, tuple[Requirement, str | None]]:
 
 def check_versions() -> list[Finding]:
     """Compare what the core needs with what is installed."""
-    text = f'{platform.python_version()} at {sys.executable}'
-    python = Finding('python', text)
+    python = Finding('python', f'{platform.python_version()} at {sys.executable}')
     if '.'.join(platform.python_version_tuple()[:2]) not in PYTHONS:
-        python = Finding('python', text, PROBLEM, 'use Python 3.10, 3.11 or 3.12')
+        python = replace(python, status=PROBLEM, remedy='use Python 3.10, 3.11 or 3.12')
     system = Finding('system', platform.platform())
     present = [name for name in OPENCV if installed(name)]
     needed = requirements()
@@ -191,7 +176,7 @@ def check_hosts() -> list[Finding]:
 def _folder_of(module: str) -> Path | None:
     """Where Python would import a package from."""
     spec = find_spec(module)
-    return None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent
+    return Path(spec.origin).resolve().parent if spec and spec.origin else None
 
 
 def _check_host(module: str) -> list[Finding]:
@@ -260,18 +245,13 @@ def check_devices() -> list[Finding]:
         import torch
     except ImportError:
         return []  # the binaries say so
-    text = (
-        f'{os.cpu_count()} processors, {torch.get_num_threads()} threads, '
-        f'{torch.backends.cpu.get_cpu_capability()}, {platform.machine()}; '
-        f'bfloat16 in {_cpu_bf16()}'
-    )
-    findings = [Finding('cpu', text)]
+    text = f'{os.cpu_count()} processors, {torch.get_num_threads()} threads, '
+    text += f'{torch.backends.cpu.get_cpu_capability()}, {platform.machine()}; '
+    findings = [Finding('cpu', f'{text}bfloat16 in {_cpu_bf16()}')]
     for index in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(index)
-        text = (
-            f'{gpu.name}, {gpu.total_memory / 1e9:.0f} GB, compute capability '
-            f'{gpu.major}.{gpu.minor}, bfloat16 {"yes" if gpu.major >= 8 else "no"}'
-        )
+        text = f'{gpu.name}, {gpu.total_memory / 1e9:.0f} GB, compute capability '
+        text += f'{gpu.major}.{gpu.minor}, bfloat16 {"yes" if gpu.major >= 8 else "no"}'
         findings.append(Finding(f'cuda:{index}', text))
     if torch.version.cuda is None:
         findings.append(Finding('cuda', 'torch is built without it'))
@@ -280,10 +260,8 @@ def check_devices() -> list[Finding]:
         status, remedy = NOTE, 'none, if this machine has no GPU'
         if os.path.exists('/dev/nvidiactl'):
             status, text = PROBLEM, f'{text}, although this machine has one'
-            remedy = (
-                'update its driver (`nvidia-smi` names it), or install a torch for its CUDA; '
-                'look at CUDA_VISIBLE_DEVICES'
-            )
+            remedy = 'update its driver (`nvidia-smi` names it), or install a torch for its CUDA; '
+            remedy += 'look at CUDA_VISIBLE_DEVICES'
         findings.append(Finding('cuda', text, status, remedy))
     if torch.backends.mps.is_available():
         findings.append(Finding('mps', 'available'))
@@ -292,12 +270,11 @@ def check_devices() -> list[Finding]:
 
 def _cpu_bf16() -> str:
     """How the processor computes in bfloat16."""
-    flags = _text_of(Path('/proc/cpuinfo'))
+    flags = _text_of(Path('/proc/cpuinfo')).split()
     if 'amx_bf16' in flags:
         return 'hardware (AMX)'
-    if 'avx512_bf16' in flags or 'bf16' in flags.split():
-        return 'hardware'
-    return 'software, slower than float32'
+    has_bf16 = 'avx512_bf16' in flags or 'bf16' in flags
+    return 'hardware' if has_bf16 else 'software, slower than float32'
 
 
 def check_storage() -> list[Finding]:
@@ -327,7 +304,7 @@ def _check_cache() -> Finding:
         return Finding('cache', f'{folder}: {existing} cannot be written', PROBLEM, remedy)
     free = shutil.disk_usage(existing).free / 1e9
     text = f'{folder}, {free:.0f} GB free'
-    if free < LARGEST_GB:
-        full = f'{text}; the largest checkpoint may not fit'
-        return Finding('cache', full, NOTE, f'make room, or {remedy}')
-    return Finding('cache', text)
+    if free >= LARGEST_GB:
+        return Finding('cache', text)
+    text += '; the largest checkpoint may not fit'
+    return Finding('cache', text, NOTE, f'make room, or {remedy}')

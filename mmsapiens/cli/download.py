@@ -1,7 +1,5 @@
 """``mmsapiens download``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click
@@ -9,7 +7,7 @@ import click
 from ..zoo.errors import DownloadError
 from ..zoo.releases import FORMATS, Release, find_release, releases
 from .exit_codes import DOWNLOAD, OK, report
-from .output import POSITIVE, as_json, json_option
+from .output import POSITIVE, as_json, flag, json_option, option
 
 ALL = 'all'
 
@@ -17,15 +15,11 @@ ALL = 'all'
 @click.command('download')
 @click.argument('task')
 @click.argument('size')
-@click.option('--format', 'file_format', type=click.Choice(FORMATS), default='pth')
-@click.option('--verify', is_flag=True, help='Hash files again that are there already.')
-@click.option(
-    '--accept-new',
-    is_flag=True,
-    help='Forget the hash and revision of the first use; take the newest.',
-)
-@click.option('--tries', type=POSITIVE, default=5, help='Attempts in a row without a new byte.')
-@click.option('--no-bar', is_flag=True, help='Show no progress bar.')
+@option('--format file_format', None, click.Choice(FORMATS), default='pth')
+@flag('--verify', 'Hash files again that are there already.')
+@flag('--accept-new', 'Forget the hash and revision of the first use; take the newest.')
+@option('--tries', 'Attempts in a row without a new byte.', POSITIVE, default=5)
+@flag('--no-bar', 'Show no progress bar.')
 @json_option
 def command(
     task: str, size: str, file_format: str, no_bar: bool, json: bool, **options: Any
@@ -57,9 +51,8 @@ def _wanted(task: str, size: str, file_format: str) -> list[Release]:
     """The releases that are asked for."""
     if ALL not in (task, size):
         return [find_release(task, size, file_format)]
-    found = [row for row in releases() if row.format == file_format]
-    found = [row for row in found if task in (ALL, row.task) and size in (ALL, row.size)]
-    if not found:
+    found = [row for row in releases() if task in (ALL, row.task) and size in (ALL, row.size)]
+    if not (found := [row for row in found if row.format == file_format]):
         asked = f'task={task!r}, size={size!r}, format={file_format!r}'
         raise KeyError(f'no release for {asked}; see `mmsapiens list`')
     return found

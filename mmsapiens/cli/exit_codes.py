@@ -1,7 +1,5 @@
 """Exit codes of ``mmsapiens``, and which error ends with which."""
 
-from __future__ import annotations
-
 import os
 import sys
 import traceback
@@ -40,10 +38,8 @@ def explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError':  # of torch
         ways = 'a smaller --batch-size, fewer --tasks, --dtype bfloat16 or a smaller --model'
         return USAGE, f'not enough memory: {text or type(error).__name__}. Use {ways}.'
-    return UNEXPECTED, (
-        f'{type(error).__name__}: {text}\n'
-        'This was not expected; `mmsapiens --debug ...` shows where it happened.'
-    )
+    advice = 'This was not expected; `mmsapiens --debug ...` shows where it happened.'
+    return UNEXPECTED, f'{type(error).__name__}: {text}\n{advice}'
 
 
 def report(error: BaseException, debug: bool = False) -> int:

@@ -14,7 +14,7 @@ import click
 
 from ..core.heaps import share_heaps
 from .exit_codes import FAILED, UNEXPECTED, explain
-from .output import POSITIVE, as_json, console, json_option
+from .output import DTYPES, POSITIVE, as_json, console, flag, json_option, option
 
 if TYPE_CHECKING:
     from ..inference.write_run import RunSummary
@@ -22,49 +22,21 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most inputs that are named one by one."""
+_WORKERS = 'Threads that decode files, and as many that prepare crops.'
+_MODE = "'lite' gives the numbers of the reference's small demos."
 _OPTIONS = (
-    click.option('--device', help='Such as cuda:0 or cpu.'),
-    click.option(
-        '--dtype', type=click.Choice(['float32', 'bfloat16', 'float16']), default='float32'
-    ),
-    click.option(
-        '--batch-size',
-        type=POSITIVE,
-        default=4,
-        help='People, or images, that a network sees at once.',
-    ),
-    click.option(
-        '--workers',
-        type=POSITIVE,
-        default=2,
-        help='Threads that decode files, and as many that prepare crops.',
-    ),
-    click.option(
-        '--mode',
-        type=click.Choice(['default', 'lite']),
-        default='default',
-        help="'lite' gives the numbers of the reference's small demos.",
-    ),
-    click.option(
-        '--frame-step', type=POSITIVE, default=1, help='Read every n-th frame of a video.'
-    ),
-    click.option(
-        '--start',
-        'start_s',
-        type=click.FloatRange(min=0),
-        default=0.0,
-        help='Second of a video to start at.',
-    ),
-    click.option(
-        '--end',
-        'end_s',
-        type=click.FloatRange(min=0, min_open=True),
-        help='Second of a video to stop at.',
-    ),
-    click.option('--max-frames', type=POSITIVE, help='Most frames of a video or camera.'),
-    click.option('--no-recursive', is_flag=True, help='Do not go into the folders of a folder.'),
-    click.option('--overwrite', is_flag=True, help='Replace results of other models or options.'),
-    click.option('--quiet', '-q', is_flag=True, help='No progress bar.'),
+    option('--device', 'Such as cuda:0 or cpu.'),
+    option('--dtype', None, DTYPES, default='float32'),
+    option('--batch-size', 'People, or images, that a network sees at once.', POSITIVE, default=4),
+    option('--workers', _WORKERS, POSITIVE, default=2),
+    option('--mode', _MODE, click.Choice(['default', 'lite']), default='default'),
+    option('--frame-step', 'Read every n-th frame of a video.', POSITIVE, default=1),
+    option('--start start_s', 'Second of a video to start at.', click.FloatRange(0), default=0.0),
+    option('--end end_s', 'Second of a video to stop at.', click.FloatRange(min=0, min_open=True)),
+    option('--max-frames', 'Most frames of a video or camera.', POSITIVE),
+    flag('--no-recursive', 'Do not go into the folders of a folder.'),
+    flag('--overwrite', 'Replace results of other models or options.'),
+    flag('--quiet -q', 'No progress bar.'),
     json_option,
 )
 
@@ -94,25 +66,18 @@ def run_and_report(
     """
     from ..io.read_options import ReadOptions
 
-    read = ReadOptions(
-        recursive=not options['no_recursive'],
-        **pick(options, 'frame_step start_s end_s max_frames'),
-    )
+    chosen = pick(options, 'frame_step start_s end_s max_frames')
+    read = ReadOptions(recursive=not options['no_recursive'], **chosen)
     share_heaps()
     with warnings_only():
         runner = make()
         with _image_errors(), RunProgress(options['quiet'] or options['json']) as progress:
-            summary = runner.run(
-                inputs[0] if len(inputs) == 1 else list(inputs),
-                out,
-                read=read,
-                on_start=progress.start,
-                on_item=progress.item,
-                **arguments,
-            )
+            given = inputs[0] if len(inputs) == 1 else list(inputs)
+            told = dict(on_start=progress.start, on_item=progress.item)
+            summary = runner.run(given, out, read=read, **told, **arguments)
     if options['json']:
-        told = dict(folder=str(summary.folder), seconds=round(summary.seconds, 3))
-        as_json({**asdict(summary), **told, **more})
+        plain = dict(folder=str(summary.folder), seconds=round(summary.seconds, 3))
+        as_json({**asdict(summary), **plain, **more})
     else:
         _echo_summary(summary)
     return FAILED if summary.failed else 0
@@ -120,8 +85,7 @@ def run_and_report(
 
 @contextmanager
 def warnings_only() -> Iterator[None]:
-    """Only warnings of loggers, and no Python warnings: hosts log what they build, and warn about
-    each other."""
+    """Only warnings of loggers: hosts log what they build, and warn about each other."""
     level = logging.root.manager.disable
     logging.disable(logging.INFO)
     with warnings.catch_warnings():
@@ -197,9 +161,8 @@ def _echo_summary(summary: RunSummary) -> None:
     if summary.done and summary.seconds:
         rate = f', {summary.done / summary.seconds:.2f} a second'
     click.echo(
-        f'{summary.done} images and frames done in '
-        f'{summary.seconds:.1f} s{rate}; {summary.skipped} inputs were done '
-        f'before; {len(summary.failed)} failed; {summary.people} people'
+        f'{summary.done} images and frames done in {summary.seconds:.1f} s{rate}; {summary.skipped}'
+        f' inputs were done before; {len(summary.failed)} failed; {summary.people} people'
     )
     for one in summary.failed[:SHOWN]:
         click.echo(f'  failed: {one.source}: {one.reason}')

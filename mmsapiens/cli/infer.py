@@ -1,7 +1,5 @@
 """``mmsapiens infer``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 import click
 
 from .image_runs import pick, run_and_report, run_options
-from .output import POSITIVE
+from .output import POSITIVE, flag, option
 from .unused import inputs_have, tell_unused
 
 SHARE = click.FloatRange(0, 1)
@@ -20,16 +18,13 @@ ALL_TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
 
 def split(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str] | None:
     """Callback of options with words between commas."""
-    if text is None:
-        return None
-    return [word.strip() for word in text.split(',') if word.strip()]
+    return None if text is None else [w.strip() for w in text.split(',') if w.strip()]
 
 
 def outputs(context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
     """Callback of ``--outputs``."""
     words = split(context, parameter, text)
-    unknown = [word for word in words or () if word not in OUTPUTS]
-    if unknown or words == []:
+    if words == [] or set(words or ()) - set(OUTPUTS):
         allowed = ', '.join(OUTPUTS)
         raise click.BadParameter(f'must be some of {allowed}, but got {text!r}', context, parameter)
     return words
@@ -53,71 +48,61 @@ def pairs(
     return found or None
 
 
-task_files = partial(click.option, multiple=True, callback=pairs, metavar='[TASK=]FILE')
+task_files = partial(option, multiple=True, callback=pairs, metavar='[TASK=]FILE')
 
 
 @click.command('infer')
 @click.argument('inputs', nargs=-1, required=True)
-@click.option('--out', '-o', default='results', help='Folder.')
-@click.option(
-    '--model',
-    '-m',
-    help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: that of --weights, or sapiens-0.3b]',
+@option('--out -o', 'Folder.', default='results')
+@option(
+    '--model -m',
+    'sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: that of --weights, or sapiens-0.3b]',
 )
-@click.option(
-    '--tasks',
-    '-t',
-    callback=split,
-    help='Names between commas; `mmsapiens list` shows them.  [default: what --weights are for, or '
+@option(
+    '--tasks -t',
+    'Names between commas; `mmsapiens list` shows them.  [default: what --weights are for, or '
     f'{",".join(ALL_TASKS)}]',
+    callback=split,
 )
-@task_files('--weights', '-w', help='A checkpoint instead of the released one, or a folder.')
-@task_files('--config', '-c', 'configs', help='A config of yours, if --weights have none.')
-@click.option(
-    '--flip/--no-flip',
-    'flip_test',
+@task_files('--weights -w', 'A checkpoint instead of the released one, or a folder.')
+@task_files('--config -c configs', 'A config of yours, if --weights have none.')
+@option(
+    '--flip/--no-flip flip_test',
+    'Average with the mirrored image, or not; otherwise as the configs say.',
     default=None,
-    help='Average with the mirrored image, or not; otherwise as the configs say.',
 )
-@click.option('--compile', is_flag=True, help='Compile the networks.')
-@click.option(
-    '--people',
-    help="'detect' (for poses), 'image' (otherwise), or a file of boxes in COCO's layout.",
+@flag('--compile', 'Compile the networks.')
+@option(
+    '--people', "'detect' (for poses), 'image' (otherwise), or a file of boxes in COCO's layout."
 )
-@click.option(
+@option(
+    '--category',
+    'Name or id of the category of people in that file.  [default: person, or the only one]',
+)
+@option(
     '--fallback',
-    type=click.Choice(['none', 'image']),
+    'What an image is in which nobody is found.',
+    click.Choice(['none', 'image']),
     default='none',
-    help='What an image is in which nobody is found.',
 )
-@click.option(
+@option(
     '--detector',
-    help="Person detector: 'rtmdet' (the default where mmdet is installed), "
+    "Person detector: 'rtmdet' (the default where mmdet is installed), "
     "'fasterrcnn_resnet50_fpn_v2' (elsewhere), 'fasterrcnn_mobilenet_v3_large_fpn', or a "
     'checkpoint of one of them.',
 )
-@click.option('--box-threshold', type=SHARE, help='Least score of a person.  [default: 0.3]')
-@click.option(
-    '--nms-threshold',
-    type=SHARE,
-    help='Overlap at which of two people one is dropped.  [default: 0.3]',
-)
-@click.option('--max-people', type=POSITIVE, help='In an image.')
-@click.option('--track', is_flag=True, help='Number people in videos.')
-@click.option('--smooth', is_flag=True, help='Smooth keypoints in videos; tracks too.')
-@click.option('--video/--no-video', default=True, help='Write an annotated video of each video.')
-@click.option('--show', help='What annotated videos show: panel, or a task.  [default: panel]')
-@click.option(
-    '--outputs', callback=outputs, help=f'Some of {",".join(OUTPUTS)}.  [default: all but masks]'
-)
-@click.option('--map-format', type=click.Choice(['npy', 'png', 'exr']), default='npy')
-@click.option(
-    '--threshold', type=float, default=0.3, help='Least score of a keypoint that is drawn.'
-)
-@click.option(
-    '--frame-pictures', is_flag=True, help='Overlays and panels of every frame of a video.'
-)
-@click.option('--strict', is_flag=True, help='Stop at an input that cannot be read.')
+@option('--box-threshold', 'Least score of a person.  [default: 0.3]', SHARE)
+@option('--nms-threshold', 'Overlap at which of two people one is dropped.  [default: 0.3]', SHARE)
+@option('--max-people', 'In an image.', POSITIVE)
+@flag('--track', 'Number people in videos.')
+@flag('--smooth', 'Smooth keypoints in videos; tracks too.')
+@option('--video/--no-video', 'Write an annotated video of each video.', default=True)
+@option('--show', 'What annotated videos show: panel, or a task.  [default: panel]')
+@option('--outputs', f'Some of {",".join(OUTPUTS)}.  [default: all but masks]', callback=outputs)
+@option('--map-format', None, click.Choice(['npy', 'png', 'exr']), default='npy')
+@option('--threshold', 'Least score of a keypoint that is drawn.', float, default=0.3)
+@flag('--frame-pictures', 'Overlays and panels of every frame of a video.')
+@flag('--strict', 'Stop at an input that cannot be read.')
 @click.option('--random-weights', is_flag=True, hidden=True)
 @run_options
 def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **options: Any) -> int:
@@ -139,20 +124,14 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
     def make() -> Any:
         from ..inference.inferencer import SapiensInferencer
 
-        detector = dict(
-            weights=options['detector'],
-            score_threshold=options['box_threshold'],
-            **pick(options, 'nms_threshold max_people'),
-        )
+        detector = dict(weights=options['detector'], score_threshold=options['box_threshold'])
+        detector |= pick(options, 'nms_threshold max_people')
+        names = 'model device dtype weights configs batch_size workers flip_test compile mode'
         made = SapiensInferencer(
             tasks=tasks,
             detector={key: v for key, v in detector.items() if v is not None} or None,
             lazy=True,
-            **pick(
-                options,
-                'model device dtype weights configs batch_size workers flip_test compile mode '
-                'random_weights',
-            ),
+            **pick(options, f'{names} random_weights'),
         )
         _tell_unused(inputs, made, options)
         told.update(model=options['model'], tasks=list(made.tasks))
@@ -167,7 +146,16 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
         **pick(options, 'map_format threshold frame_pictures overwrite'),
     )
     arguments = dict(pick(options, 'people fallback track smooth strict'), write=write)
+    if options['category'] is not None and _is_file(options['people']):
+        from ..detection.people_files import PeopleFile, plain_id
+
+        path = Path(options['people']).expanduser()
+        arguments['people'] = PeopleFile(path, category=plain_id(options['category']))
     return run_and_report(make, inputs, out, options, arguments, told)
+
+
+def _is_file(people: str | None) -> bool:
+    return people not in (None, 'detect', 'image')
 
 
 def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any]) -> None:
@@ -175,15 +163,15 @@ def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any])
     draws = bool({'overlays', 'panels'} & set(outputs)) or options['video']
     people = options['people'] or ('detect' if made.has_pose else 'image')
     given = options['weights'] if isinstance(options['weights'], dict) else made.tasks
-    tell_unused(
-        dict(
-            inputs_have(inputs, options),
-            poses=lambda: made.has_pose,
-            boxes=lambda: people != 'image',
-            detector=lambda: people == 'detect',
-            maps=lambda: 'maps' in outputs and made.has_maps,
-            drawings=lambda: draws,
-            annotated=lambda: options['video'],
-            released=lambda: not options['weights'] or set(made.tasks) > set(given),
-        )
+    has = dict(
+        inputs_have(inputs, options),
+        poses=lambda: made.has_pose,
+        boxes=lambda: people != 'image',
+        detector=lambda: people == 'detect',
+        file=lambda: _is_file(people),
+        maps=lambda: 'maps' in outputs and made.has_maps,
+        drawings=lambda: draws,
+        annotated=lambda: options['video'],
+        released=lambda: not options['weights'] or set(made.tasks) > set(given),
     )
+    tell_unused(has)

@@ -1,7 +1,5 @@
 """``mmsapiens list``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +9,7 @@ import click
 from ..models.tasks import SIZES, TASKS
 from ..zoo.paths import cache_path, root_path
 from ..zoo.releases import FORMATS, Release, releases
-from .output import as_json, json_option, print_table
+from .output import as_json, json_option, option, print_table
 from .unused import tell_unused
 
 _METRICS = {'whole_AP': 'AP', 'AP': 'AP', 'mIoU': 'mIoU', 'RMSE': 'RMSE', 'mean_deg': 'deg'}
@@ -24,9 +22,9 @@ _TITLES = {
 
 @click.command('list')
 @click.argument('what', type=click.Choice(['releases', 'tasks', 'models']), default='releases')
-@click.option('--task', help='Only this task.')
-@click.option('--size', help='Only this size.')
-@click.option('--format', 'file_format', type=click.Choice(FORMATS), help='Only this format.')
+@option('--task', 'Only this task.')
+@option('--size', 'Only this size.')
+@option('--format file_format', 'Only this format.', click.Choice(FORMATS))
 @json_option
 def command(
     what: str, task: str | None, size: str | None, file_format: str | None, json: bool
@@ -53,9 +51,8 @@ def command(
 
 def _release_row(release: Release) -> dict[str, Any]:
     """What is known about a release, and where it is on this machine."""
-    path = root_path(release)
-    if path is None and cache_path(release).is_file():
-        path = cache_path(release)
+    cached = cache_path(release)
+    path = root_path(release) or (cached if cached.is_file() else None)
     return dict(asdict(release), url=release.url, path=None if path is None else str(path))
 
 
@@ -90,10 +87,6 @@ def _shown(what: str, row: Mapping[str, Any]) -> dict[str, str]:
         return {**shown, 'weights released': released, 'config': row['config']}
     metrics = row['reported_metric'] or {}
     figures = [f'{metrics[key]} {name}' for key, name in _METRICS.items() if key in metrics]
-    return {
-        **shown,
-        'format': row['format'],
-        'reported': figures[0] if figures else '',
-        'here': 'yes' if row['path'] else '',
-        'file': row['path_in_repo'].rpartition('/')[2],
-    }
+    shown |= dict(format=row['format'], reported=figures[0] if figures else '')
+    here, file = 'yes' if row['path'] else '', row['path_in_repo'].rpartition('/')[2]
+    return {**shown, 'here': here, 'file': file}

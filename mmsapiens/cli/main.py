@@ -1,7 +1,5 @@
 """Entry point of the command ``mmsapiens``."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
@@ -53,14 +51,10 @@ def cli(debug: bool) -> None:
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Args:
-        args (Sequence[str], optional): Its words; None takes those of the process. Defaults to
-            None.
+    """Run a command, its words by default those of the process; errors are printed.
 
     Returns:
-        int: The exit code; errors have been printed.
+        int: The exit code.
     """
     words = sys.argv[1:] if args is None else list(args)
     try:

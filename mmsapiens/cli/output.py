@@ -12,10 +12,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 POSITIVE = click.IntRange(min=1)
-json_option = click.option(
-    '--json', is_flag=True, help='Print one json document to stdout; all else goes to stderr.'
-)
-"""The option ``--json`` of a command."""
+DTYPES = click.Choice(['float32', 'bfloat16', 'float16'])
+
+
+def option(names: str, text: str | None = None, kind: Any = None, **more: Any) -> Any:
+    """An option of a command: its names between blanks, its help, its type."""
+    return click.option(*names.split(), type=kind, help=text, **more)
+
+
+def flag(names: str, text: str | None = None) -> Any:
+    """An option without a value."""
+    return click.option(*names.split(), is_flag=True, help=text)
+
+
+json_option = flag('--json', 'Print one json document to stdout; all else goes to stderr.')
 
 
 def as_json(document: Any) -> None:

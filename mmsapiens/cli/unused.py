@@ -1,7 +1,5 @@
 """Options that were given and cannot change anything with these inputs and tasks."""
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,60 +8,41 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-WHY = {
-    'videos': 'no input is a video, URL or camera',
-    'folders': 'no input is a folder',
-    'poses': 'no task is of poses',
-    'boxes': 'each image is taken for one person',
-    'detector': 'people are not detected',
-    'maps': 'no maps are written',
-    'drawings': 'nothing is drawn',
-    'annotated': 'no video is written',
-    'released': 'all weights are given',
-    'given': 'no weights are given',
-    'files': 'only releases have formats',
-}
-"""What may be missing -> why an option that needs it changes nothing."""
 NEEDS = {
-    'frame_step': 'videos',
-    'start_s': 'videos',
-    'end_s': 'videos',
-    'max_frames': 'videos',
-    'no_recursive': 'folders',
-    'model': 'released',
-    'task': 'given',
-    'file_format': 'files',
-    'track': 'poses videos',
-    'smooth': 'poses videos',
-    'video': 'videos',
-    'show': 'annotated videos',
-    'frame_pictures': 'drawings videos',
-    'people': 'poses',
-    'fallback': 'poses boxes',
-    'detector': 'poses detector',
-    'box_threshold': 'poses detector',
-    'nms_threshold': 'poses detector',
-    'max_people': 'poses detector',
-    'map_format': 'maps',
-    'threshold': 'poses drawings',
+    'poses': (
+        'no task is of poses',
+        'track smooth people category fallback detector box_threshold nms_threshold max_people '
+        'threshold',
+    ),
+    'boxes': ('each image is taken for one person', 'fallback'),
+    'detector': ('people are not detected', 'detector box_threshold nms_threshold max_people'),
+    'file': ('no file of people is given', 'category'),
+    'maps': ('no maps are written', 'map_format'),
+    'drawings': ('nothing is drawn', 'frame_pictures threshold'),
+    'annotated': ('no video is written', 'show'),
+    'videos': (
+        'no input is a video, URL or camera',
+        'frame_step start_s end_s max_frames track smooth video show frame_pictures',
+    ),
+    'folders': ('no input is a folder', 'no_recursive'),
+    'released': ('all weights are given', 'model'),
+    'given': ('no weights are given', 'task'),
+    'files': ('only releases have formats', 'file_format'),
 }
-"""Option -> what it needs."""
+"""What may be missing -> why an option changes nothing then, and the options that need it."""
 
 
 def tell_unused(has: Mapping[str, Callable[[], bool]]) -> None:
-    """Print a line for each option of the command line that changes nothing.
-
-    ``has`` asks for keys of :data:`WHY`; those that it does not have are there.
-    """
+    """Print options that change nothing; ``has`` asks for keys of :data:`NEEDS` that may miss."""
     context = click.get_current_context()
     for option in context.command.params:
         if context.get_parameter_source(str(option.name)) is not ParameterSource.COMMANDLINE:
             continue
         if option.name == 'video' and not context.params['video']:
             continue
-        for need in NEEDS.get(str(option.name), '').split():
-            if need in has and not has[need]():
-                click.echo(f'note: {option.opts[0]} changes nothing: {WHY[need]}', err=True)
+        for need, (why, names) in NEEDS.items():
+            if need in has and option.name in names.split() and not has[need]():
+                click.echo(f'note: {option.opts[0]} changes nothing: {why}', err=True)
                 break
 
 

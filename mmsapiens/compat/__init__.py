@@ -1,11 +1,8 @@
 """Lets stock OpenMMLab releases run on current torch, numpy and setuptools.
 
-One function per defect. Each tests the version or the missing module itself, so that it does
-nothing where the stock code works: a compiled mmcv, for one, is always preferred. They act when the
-module that they mend is imported, or at once if it has been imported before.
+One function per defect, which acts when the module that it mends is imported and does nothing where
+the stock code works.
 """
-
-from __future__ import annotations
 
 import os
 import sys

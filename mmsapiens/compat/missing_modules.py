@@ -1,18 +1,9 @@
-"""Stand-ins for two modules that stock OpenMMLab imports and may not find.
+"""Stand-ins for two modules that stock OpenMMLab imports and may not find: ``mmcv._ext``, the
+compiled operators that mmcv-lite lacks, and ``pkg_resources``, which left setuptools with 82.
 
-``mmcv._ext``
-    The compiled operators. mmcv-lite has every Python file of ``mmcv.ops``
-    but not this module; mmcv 2.1.0 does not compile against torch
-    2.14. https://github.com/open-mmlab/mmcv/issues/2059
-``pkg_resources``
-    Left setuptools with version 82, see https://setuptools.pypa.io/en/latest/history.html.
-
-The finder stands at the *end* of ``sys.meta_path``: it is asked only when nothing else found the
-module, so a real one always wins. This file imports the standard library alone, which keeps
-``import mmsapiens`` cheap.
+The finder stands at the *end* of ``sys.meta_path``, so a real module always wins. This file imports
+the standard library alone, which keeps ``import mmsapiens`` cheap.
 """
-
-from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
@@ -26,10 +17,7 @@ OPERATOR_MODULES = tuple(f'mmcv.ops.{name}' for name in _OPERATORS.split())
 
 
 def fill_mmcv_ext(module: ModuleType) -> None:
-    """Let ``mmcv.ops`` import, and find non-maximum suppression.
-
-    Any other operator names itself when it is called; see :func:`fix_operators`.
-    """
+    """Let ``mmcv.ops`` import, and find nms; any other operator names itself when it is called."""
     from .mmcv_ops import nms
 
     def missing_operator(name: str) -> Callable:
@@ -37,11 +25,9 @@ def fill_mmcv_ext(module: ModuleType) -> None:
             raise AttributeError(name)
 
         def operator(*args: object, **kwargs: object) -> None:
-            raise NotImplementedError(
-                f'the operator `{name}` needs a compiled mmcv, but mmcv-lite is installed. Build '
-                'mmcv 2.1.0 from source (with a torch that it supports, see docs/install.md), or '
-                'use a model without this operator.'
-            )
+            text = f'the operator `{name}` needs a compiled mmcv, but mmcv-lite is installed'
+            remedy = 'Build mmcv 2.1.0 from source (docs/install.md), or use another model.'
+            raise NotImplementedError(f'{text}. {remedy}')
 
         operator.__name__ = name
         return operator

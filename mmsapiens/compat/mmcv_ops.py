@@ -1,11 +1,8 @@
 """Operators of ``mmcv.ops`` with torchvision, for an mmcv without its compiled ones.
 
-Those that stock configs of mmpose, mmseg and mmdet train with. Each has the name and the arguments
-of what it replaces in its module; gradients come from autograd. Boxes are xyxy in pixels.
-Shapes: N boxes, R regions, B batch, C channels, H W pixels.
+Those that stock configs train with; each has the name and arguments of what it replaces. Boxes are
+xyxy in pixels. Shapes: N boxes, R regions, B batch, C channels, H W pixels.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -33,10 +30,9 @@ def roi_align(
 ) -> Tensor:
     """Average of bilinear samples of each region (R, 5), (R, C, h, w)."""
     if pool_mode != 'avg':
-        raise NotImplementedError(
-            "`roi_align` without a compiled mmcv supports pool_mode='avg' only, but got "
-            f"pool_mode={pool_mode!r}. Use 'avg', or install mmcv built from source."
-        )
+        text = "`roi_align` without a compiled mmcv supports pool_mode='avg' only"
+        remedy = "Use 'avg', or install mmcv built from source."
+        raise NotImplementedError(f'{text}, but got pool_mode={pool_mode!r}. {remedy}')
     return ops.roi_align(
         feats, rois.to(feats), output_size, spatial_scale, sampling_ratio or -1, aligned
     )
@@ -45,10 +41,8 @@ def roi_align(
 def _without_slope_outside(
     offset: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1
 ) -> Tensor:
-    """Offsets (B, 2 * G * k * k, h, w) without gradient where a sample is a pixel outside.
-
-    There, as at the start of a training with offsets of 0, torchvision takes the slope of one side,
-    the compiled kernel none.
+    """Offsets (B, 2 * G * k * k, h, w) without gradient where a sample is a pixel outside: there
+    torchvision takes the slope of one side, the compiled kernel none.
     """
     places = offset.detach().unflatten(1, (-1, *weight.shape[2:], 2))  # (B, G, k, k, (y, x), h, w)
     outside = torch.zeros_like(places[..., 0, :, :], dtype=torch.bool)

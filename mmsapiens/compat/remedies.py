@@ -1,10 +1,4 @@
-"""Remedies for stock modules, one function per defect.
-
-Each takes the module that it mends, once that is imported, and does nothing where the stock code
-works; see ``REMEDIES`` of the package.
-"""
-
-from __future__ import annotations
+"""Remedies for stock modules, one function per defect; see ``REMEDIES`` of the package."""
 
 import logging
 import os
@@ -13,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import urlparse
@@ -22,12 +17,8 @@ from numpy.lib import NumpyVersion
 
 
 def fix_load_grammar(driver: ModuleType) -> None:
-    """Let yapf, which mmengine's config imports, survive its own cache.
-
-    yapf 0.43 pickles its grammar for the user when it is first imported, and renames the file to
-    its final name before it is flushed. Another process that reads it then, the second one of a
-    ``torchrun``, ends with an EOFError. The grammar is then made again, without the cache.
-    https://github.com/google/yapf/blob/v0.43.0/third_party/yapf_third_party/_ylib2to3/pgen2/grammar.py
+    """Let yapf 0.43 survive its own cache, which is renamed before it is flushed: another process
+    that reads it then, as of a ``torchrun``, ends with an EOFError. The grammar is made without it.
     """
     stock = driver.load_grammar
 
@@ -44,11 +35,9 @@ def fix_load_grammar(driver: ModuleType) -> None:
 def fix_checkpoint_loading(checkpoint: ModuleType) -> None:
     """Read files, also those of URLs, through :func:`mmsapiens.checkpoints.read_checkpoint`.
 
-    ``torch.load`` refuses training checkpoints since 2.6, where the default became
-    ``weights_only=True``: every resume fails. https://github.com/open-mmlab/mmengine/issues/1655
-    The reader also takes ``.safetensors``, and says what is wrong with other files. For URLs, and
-    the schemes that end there, torch.hub's loader is called, which runs the code of a file. Object
-    storage is read by ``torch.load`` itself, which has to know what trainings hold.
+    ``torch.load`` refuses training checkpoints since 2.6, and so every resume:
+    https://github.com/open-mmlab/mmengine/issues/1655. torch.hub's loader of URLs runs the code of
+    a file. Object storage is read by ``torch.load``, which has to know what trainings hold.
     """
     from mmengine.logging import HistoryBuffer
 
@@ -78,12 +67,7 @@ def fix_checkpoint_loading(checkpoint: ModuleType) -> None:
 
 
 def fix_optim_state_order(fsdp: ModuleType) -> None:
-    """Let ``FSDPStrategy`` load an optimizer state.
-
-    mmengine 0.10.7 passes (state, model, optimizer) by position to
-    ``FullyShardedDataParallel.optim_state_dict_to_load``, whose order became (model, optimizer,
-    state) in torch 2.1: a TypeError at resume. https://github.com/pytorch/pytorch/issues/105727
-    """
+    """Let ``FSDPStrategy`` resume: https://github.com/pytorch/pytorch/issues/105727."""
     stock = fsdp.FSDP
 
     class FullyShardedDataParallel(stock):  # type: ignore[misc, valid-type]
@@ -95,12 +79,8 @@ def fix_optim_state_order(fsdp: ModuleType) -> None:
 
 
 def fix_multimodal(dependency: ModuleType) -> None:
-    """Let mmpretrain be imported beside transformers 5.
-
-    Its multimodal models import ``PreTrainedModel`` together with helpers that left
-    ``transformers.modeling_utils`` in 5.0; every host that imports mmpretrain ends in a TypeError.
-    With 5 these models are left out, as they are without transformers.
-    https://github.com/huggingface/transformers/blob/main/MIGRATION_GUIDE_V5.md
+    """Let mmpretrain be imported beside transformers 5, without its multimodal models, whose
+    imports left ``transformers.modeling_utils``: a TypeError in every host that imports mmpretrain.
     """
     try:
         found = version('transformers')
@@ -110,10 +90,8 @@ def fix_multimodal(dependency: ModuleType) -> None:
         return
 
     def refuse(self: object, *args: object, **kwargs: object) -> None:
-        raise ImportError(
-            f'{type(self).__name__} of mmpretrain needs transformers below 5, but {found} is '
-            'installed: `pip install "transformers<5"`'
-        )
+        text = f'{type(self).__name__} of mmpretrain needs transformers below 5, but {found} is'
+        raise ImportError(f'{text} installed: `pip install "transformers<5"`')
 
     def register_placeholder(names: Sequence[str], registry: Any) -> None:
         for name in names:
@@ -132,11 +110,7 @@ class _WrappingHue(float):
 
 
 def fix_adjust_hue(photometric: ModuleType) -> None:
-    """Let ``mmcv.adjust_hue`` take negative shifts.
-
-    It calls ``np.uint8(hue_factor * 255)``, an OverflowError for negative values since numpy 2.0,
-    which wrapped before. https://numpy.org/neps/nep-0050-scalar-promotion.html
-    """
+    """Let ``mmcv.adjust_hue`` take negative shifts, whose ``np.uint8`` numpy 2.0 refuses."""
     if NumpyVersion(np.__version__) < '2.0.0':
         return
     stock = photometric.adjust_hue
@@ -155,11 +129,7 @@ def fix_adjust_hue(photometric: ModuleType) -> None:
 
 
 def fix_draw_circles(module: ModuleType) -> None:
-    """Let mmpose's default visualizer draw keypoints.
-
-    It passes the radius as an array of one element, and ``int()`` of such an array is a TypeError
-    since numpy 2.4. https://numpy.org/doc/stable/release/2.4.0-notes.html
-    """
+    """Let mmpose draw keypoints: numpy 2.4 refuses ``int()`` of their radius, an array."""
     if NumpyVersion(np.__version__) < '2.4.0':
         return
     visualizer = module.OpencvBackendVisualizer
@@ -177,12 +147,7 @@ def fix_draw_circles(module: ModuleType) -> None:
 
 
 def fix_albumentations(transforms: ModuleType) -> None:
-    """Let mmseg's and mmdet's ``Albu`` and mmpretrain's ``Albumentations`` run.
-
-    They hand over the whole sample, file names included, and newer versions of albumentations
-    refuse keys that they do not know ("Key img_path is not in available keys").
-    https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/datasets/transforms/transforms.py
-    """
+    """Let ``Albu`` and ``Albumentations`` run, whose sample has keys that newer versions refuse."""
     for name in {'Albu', 'Albumentations'} & set(vars(transforms)):
         _ignore_other_keys(vars(transforms)[name])
 
@@ -199,10 +164,8 @@ def _ignore_other_keys(transform: Any) -> None:
 
 
 def fix_lazy_configs(utils: ModuleType) -> None:
-    """Let pure-Python configs import ``os`` and other modules that Python 3.11 freezes.
-
-    mmengine 0.10.7 takes them for packages to be imported later, as their origin is no path, and
-    ends in an empty RuntimeError. https://docs.python.org/3/whatsnew/3.11.html#faster-startup
+    """Let pure-Python configs import ``os`` and other modules that Python 3.11 freezes: mmengine
+    0.10.7 takes them for packages to be imported later, and ends in an empty RuntimeError.
     """
     stock = utils._is_builtin_module
 
@@ -224,22 +187,14 @@ def _with_names(module: ModuleType, **names: Any) -> ModuleType:
 
 
 def fix_numpy_names(module: ModuleType) -> None:
-    """Let metrics run: mmpretrain's retrieval, mmdet's LVIS and YouTube-VIS, mmseg's Cityscapes.
-
-    ``np.in1d`` left numpy with 2.4, ``np.float`` with 1.24.
-    https://numpy.org/doc/stable/release/2.4.0-notes.html
-    """
+    """Let metrics run that use ``np.in1d``, gone with numpy 2.4, or ``np.float``, with 1.24."""
     names = dict(in1d=np.isin, float=float)
     lost = {name: value for name, value in names.items() if not hasattr(np, name)}
     vars(module)['np'] = _with_names(np, **lost)
 
 
 def fix_array_of_one(module: ModuleType) -> None:
-    """Let mmpose read UBody3D.
-
-    It assigns ``np.array([1])`` to one element of an array, a ValueError since numpy 2.4.
-    https://numpy.org/doc/stable/release/2.4.0-notes.html
-    """
+    """Let mmpose read UBody3D: it assigns ``np.array([1])``, which numpy 2.4 refuses."""
 
     def array(value: Any, *args: Any, **kwargs: Any) -> Any:
         return np.float32(1) if value == [1] else np.array(value, *args, **kwargs)
@@ -249,10 +204,7 @@ def fix_array_of_one(module: ModuleType) -> None:
 
 
 def fix_paths_of_distillers(distiller: ModuleType) -> None:
-    """Let DWPose find the configs of its teacher and student in the installed mmpose.
-
-    They are named relative to the source tree.
-    """
+    """Let DWPose find its configs, named relative to mmpose's source, in the installed mmpose."""
     stock = distiller.Config
 
     class Config(stock):  # type: ignore[misc, valid-type]
@@ -266,11 +218,7 @@ def fix_paths_of_distillers(distiller: ModuleType) -> None:
 
 
 def fix_copies(module: ModuleType) -> None:
-    """Let mmpose's visualizers draw keypoints that are tensors.
-
-    They call ``np.array(keypoints, copy=False)``, a ValueError since numpy 2.0 where that needs a
-    copy. https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
-    """
+    """Let mmpose draw tensors: ``np.array(..., copy=False)`` is strict since numpy 2.0."""
 
     def array(value: Any, *args: Any, copy: bool = True, **kwargs: Any) -> np.ndarray:
         return (np.array if copy else np.asarray)(value, *args, **kwargs)
@@ -280,11 +228,7 @@ def fix_copies(module: ModuleType) -> None:
 
 
 def fix_interp2d(interpolate: ModuleType) -> None:
-    """Let mmseg and mmpretrain resize the position biases of BEiT.
-
-    ``scipy.interpolate.interp2d`` left scipy with 1.14; on a grid it is this spline.
-    https://docs.scipy.org/doc/scipy/tutorial/interpolate/interp_transition_guide.html
-    """
+    """Let BEiT resize its position biases by a spline: ``interp2d`` left scipy with 1.14."""
 
     def interp2d(x: Any, y: Any, z: np.ndarray, kind: str = 'linear') -> Callable:
         degree = dict(linear=1, cubic=3, quintic=5)[kind]
@@ -296,11 +240,7 @@ def fix_interp2d(interpolate: ModuleType) -> None:
 
 
 def fix_canvas(backend_agg: ModuleType) -> None:
-    """Let mmpose's 3D visualizer, and its 3D inferencer, take an image from a figure.
-
-    ``tostring_rgb`` of the canvas left matplotlib with 3.10.
-    https://matplotlib.org/3.10.0/api/prev_api_changes/api_changes_3.10.0.html
-    """
+    """Let mmpose's 3D visualizer take an image: ``tostring_rgb`` left matplotlib with 3.10."""
 
     def tostring_rgb(canvas: Any) -> bytes:
         return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]).tobytes()
@@ -310,43 +250,31 @@ def fix_canvas(backend_agg: ModuleType) -> None:
 
 
 def fix_class_weights(losses: ModuleType) -> None:
-    """Let mmseg's cross-entropy weight classes where pixels are ignored.
-
-    Version 1.2.2 looks up the weight of every label, also of those to ignore, 255: an IndexError.
-    Their weight is 0.
-    https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/models/losses/cross_entropy_loss.py
-    """
+    """Let mmseg 1.2.2 weight classes where pixels are ignored, an IndexError; their weight is 0."""
     stock = losses.cross_entropy
 
     @wraps(stock)
-    def cross_entropy(
-        pred: Any,
-        label: Any,
-        weight: Any = None,
-        class_weight: Any = None,
-        reduction: str = 'mean',
-        avg_factor: Any = None,
-        ignore_index: int = -100,
-        avg_non_ignore: bool = False,
-    ) -> Any:
-        if class_weight is not None and avg_factor is None and reduction == 'mean':
+    def cross_entropy(pred: Any, label: Any, *args: Any, **kwargs: Any) -> Any:
+        call = signature(stock).bind(pred, label, *args, **kwargs)
+        call.apply_defaults()
+        given = call.arguments
+        class_weight, is_mean = given['class_weight'], given['reduction'] == 'mean'
+        if class_weight is not None and given['avg_factor'] is None and is_mean:
             classes = len(class_weight)
             outside = (label < 0) | (label >= classes)
-            if avg_non_ignore:
-                outside |= label == ignore_index
-            avg_factor = class_weight[label.clamp(0, classes - 1)].masked_fill(outside, 0).sum()
-        return stock(
-            pred, label, weight, class_weight, reduction, avg_factor, ignore_index, avg_non_ignore
-        )
+            if given['avg_non_ignore']:
+                outside |= label == given['ignore_index']
+            weights = class_weight[label.clamp(0, classes - 1)].masked_fill(outside, 0)
+            given['avg_factor'] = weights.sum()
+        return stock(**given)
 
     vars(losses)['cross_entropy'] = cross_entropy
 
 
 def warn_of_depth(constructors: ModuleType) -> None:
-    """Let mmpose's layer-wise learning rate decay say that ``num_layers`` is not the backbone's.
-
-    It believes the config: with the 12 of stock ones and 24 layers, the last layers train with
-    ``0.8 ** -12`` times the learning rate.
+    """Let mmpose's layer decay say that ``num_layers`` is not the backbone's, which it believes:
+    with the 12 of stock configs and 24 layers, the last ones train with ``0.8 ** -12`` times the
+    rate.
     """
     stock = constructors.LayerDecayOptimWrapperConstructor.add_params
 
@@ -357,22 +285,17 @@ def warn_of_depth(constructors: ModuleType) -> None:
         if hasattr(encoder, 'layer_of') and wanted != encoder.num_layers:
             from mmengine.logging import print_log
 
-            print_log(
-                f'`num_layers` of `paramwise_cfg` is {wanted}, but the backbone has '
-                f'{encoder.num_layers} layers, so that their learning rates are wrong',
-                logger='current',
-                level=logging.WARNING,
-            )
+            text = f'`num_layers` of `paramwise_cfg` is {wanted}, but the backbone has '
+            text += f'{encoder.num_layers} layers, so that their learning rates are wrong'
+            print_log(text, logger='current', level=logging.WARNING)
         stock(self, params, module, *args, **kwargs)
 
     constructors.LayerDecayOptimWrapperConstructor.add_params = add_params
 
 
 def fix_layer_decay(constructors: ModuleType) -> None:
-    """Let mmseg's layer-wise learning rate decay take other encoders than those it knows by name.
-
-    It raises NotImplementedError for all but ConvNeXt, BEiT and MAE. A backbone that tells its
-    depth as those of mmpretrain do, and has the parameter names of BEiT, is taken for one.
+    """Let mmseg's layer decay take other encoders than ConvNeXt, BEiT and MAE: one that tells its
+    depth, and has the parameter names of BEiT, is taken for one.
     """
     stock = constructors.LearningRateDecayOptimizerConstructor.add_params
 
@@ -382,13 +305,10 @@ def fix_layer_decay(constructors: ModuleType) -> None:
         if not hasattr(encoder, 'layer_of'):
             return stock(self, params, module, **kwargs)
         if (wanted := self.paramwise_cfg.get('num_layers')) != encoder.num_layers:
-            raise ValueError(
-                f'`num_layers` of `paramwise_cfg` must be that of the backbone, '
-                f'{encoder.num_layers}, but got {wanted}'
-            )
-        disguise = SimpleNamespace(
-            named_parameters=module.named_parameters, backbone=type('MAE', (), {})()
-        )
+            text = '`num_layers` of `paramwise_cfg` must be that of the backbone'
+            raise ValueError(f'{text}, {encoder.num_layers}, but got {wanted}')
+        backbone = type('MAE', (), {})()
+        disguise = SimpleNamespace(named_parameters=module.named_parameters, backbone=backbone)
         return stock(self, params, disguise, **kwargs)
 
     constructors.LearningRateDecayOptimizerConstructor.add_params = add_params
@@ -397,10 +317,9 @@ def fix_layer_decay(constructors: ModuleType) -> None:
 def fix_inferencer(module: ModuleType) -> None:
     """Let MMSegInferencer run any config with a ``test_pipeline``, the rest as before.
 
-    Stock takes the pipeline of ``test_dataloader``, which a config may need for its ground truth,
-    counts on stock names of loading steps in it, takes every model without ``dataset_meta`` for one
-    of Cityscapes, and has no answer for a map that is neither of classes nor of depth.
-    https://github.com/open-mmlab/mmsegmentation/blob/v1.2.2/mmseg/apis/mmseg_inferencer.py
+    Stock takes the pipeline of ``test_dataloader``, which may need ground truth, counts on stock
+    names of loading steps, takes a model without ``dataset_meta`` for one of Cityscapes, and has no
+    answer for a map that is neither of classes nor of depth.
     """
     inferencer = module.MMSegInferencer
     stock_init, stock_load = inferencer._init_pipeline, inferencer._load_weights_to_model

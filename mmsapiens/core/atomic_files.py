@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-TMP_SUFFIX = '.partial'
-"""End of the names of unfinished files."""
-_RANDOM = '.????????'
-"""What :mod:`tempfile` puts before it."""
+TMP_SUFFIX = '.partial'  # End of the names of unfinished files
+_RANDOM = '.????????'  # What :mod:`tempfile` puts before it
 
 
 @contextmanager
@@ -21,8 +19,8 @@ def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Ite
 
     Args:
         path (str | Path): Its name; a file there is replaced at once. Its folder is made.
-        is_durable (bool): Whether to fsync before the block ends. Without, a power failure soon
-            after may damage the file: for many files that can be made again. Defaults to True.
+        is_durable (bool): Whether to fsync before the block ends; without, a power failure soon
+            after may damage the file. Defaults to True.
 
     Yields:
         Path: An empty file to write to. It is gone after the block.
@@ -44,11 +42,8 @@ def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Ite
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what :func:`atomic_open` in processes that were killed left behind.
-
-    ``path`` is a file, which need not exist, or a folder, for all files at any depth; nobody else
-    may be writing them.
-    """
+    """Remove what :func:`atomic_open` in killed processes left behind of a file, or in a folder at
+    any depth; nobody else may be writing there."""
     pattern = f'{"" if path.is_dir() else path.name}{_RANDOM}{TMP_SUFFIX}'
     found = path.rglob(f'.*{pattern}') if path.is_dir() else path.parent.glob(f'.{pattern}')
     for partial in found:

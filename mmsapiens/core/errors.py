@@ -4,12 +4,8 @@ from __future__ import annotations
 
 
 class BadSampleError(ValueError):
-    """A sample cannot be used: its file is damaged, or its content wrong.
-
-    Args:
-        message (str): For people.
-        kind (str): For the checkers of datasets. Defaults to ''.
-    """
+    """A sample cannot be used: its file is damaged, or its content wrong; ``kind`` is for
+    checkers."""
 
     def __init__(self, message: str = '', kind: str = '') -> None:
         super().__init__(message)

@@ -6,8 +6,7 @@ import hashlib
 from pathlib import Path
 
 HEAD = 512
-LFS_START = b'version https://git-lfs'
-"""How a pointer of Git LFS starts."""
+LFS_START = b'version https://git-lfs'  # How a pointer of Git LFS starts
 _BLOCK = 1 << 20
 
 

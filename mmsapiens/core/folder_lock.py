@@ -22,13 +22,10 @@ class FolderInUseError(RuntimeError, BlockingIOError):
 def lock_folder(
     folder: str | Path, option: str = '--work-dir', *, is_singleton: bool = False
 ) -> BaseFileLock:
-    """Hold a folder until the lock is released or the process ends.
+    """Hold a folder, made if need be, until the lock is released or the process ends.
 
-    A killed run leaves a file, but no lock.
-
-    ``folder`` is made if it does not exist; ``option`` chooses another one, for the
-    FolderInUseError. With ``is_singleton`` other runs of this process may have it, too: for runs
-    that Ctrl-C in a notebook ends without a release.
+    ``option`` chooses another one, for the FolderInUseError. With ``is_singleton`` other runs of
+    this process may have it, too: for runs that Ctrl-C in a notebook ends without a release.
     """
     path = Path(folder, NAME).resolve()  # singletons are found by this name
     path.parent.mkdir(parents=True, exist_ok=True)

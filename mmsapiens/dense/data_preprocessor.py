@@ -19,13 +19,10 @@ from ..structures.fields import FIELDS
 
 @MODELS.register_module()
 class DenseDataPreprocessor(SegDataPreProcessor):
-    """Stock preprocessing that pads every field with its own fill value.
-
-    The stock one pads class maps only, others with a value that counts as a target.
+    """Stock preprocessing that pads every field with its own fill value, not one that is a target.
 
     Args:
-        **kwargs: As in the stock class, without ``seg_pad_val`` and
-            ``batch_augments``.
+        **kwargs: As in the stock class, without ``seg_pad_val`` and ``batch_augments``.
 
     Raises:
         TypeError: If one of these two is given.
@@ -41,21 +38,11 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         super().__init__(**kwargs)
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
-        """A normalized batch.
+        """A normalized batch of ``inputs``, images (3, h, w) in [0, 255], and ``data_samples``.
 
-        Args:
-            data (dict): ``inputs``, images (3, h, w) in [0, 255], and ``data_samples``, which may
-                be missing in a test.
-            training (bool): Whether to pad to ``size``; a test pads only with ``test_cfg``.
-                Defaults to False.
-
-        Returns:
-            dict: ``inputs`` (B, 3, H, W), float32, and ``data_samples``, whose fields have the size
-            of the inputs in training.
-
-        Raises:
-            ValueError: If there is no ``size`` and images differ in size, or if a field is not as
-                large as its image in training.
+        Only in training fields get the size of the inputs (B, 3, H, W), ``size``; a test pads with
+        ``test_cfg``. ValueError if images differ in size without, or a field from its image in
+        training.
         """
         data = self.cast_data(data)
         inputs = [self._normalize(image) for image in data['inputs']]

@@ -24,9 +24,8 @@ TEST_CFG_KEYS = ('mode', 'flip_test', 'resize_once')
 class DenseEstimator(EncoderDecoder):
     """Stock ``EncoderDecoder`` for any field, at the original resolution.
 
-    A prediction is stored under the name of the head's field, such as ``pred_depth_map``, of the
-    size of the photograph. Memory stays bounded: classes are chosen strip by strip, and
-    ``seg_logits`` are not kept.
+    A prediction is stored under the name of the head's field, such as ``pred_depth_map``. Memory
+    stays bounded: classes are chosen strip by strip, and ``seg_logits`` are not kept.
 
     Args:
         *args: Those of the stock model; ``decode_head`` is a :class:`DenseHead`.
@@ -45,8 +44,7 @@ class DenseEstimator(EncoderDecoder):
         self, *args: Any, test_cfg: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> None:
         test_cfg = dict(test_cfg or {})
-        unknown = set(test_cfg) - set(TEST_CFG_KEYS)
-        if unknown:
+        if unknown := set(test_cfg) - set(TEST_CFG_KEYS):
             raise ValueError(
                 f'`test_cfg` must have keys of {TEST_CFG_KEYS}, but got {sorted(unknown)}'
             )
@@ -60,10 +58,8 @@ class DenseEstimator(EncoderDecoder):
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """The samples, each with the ``pred_*`` of the field, (_, ori_H, ori_W).
-
-        Inputs are normalized images (B, 3, H, W); without samples predictions have their size.
-        """
+        """The samples, new ones by default, of normalized images (B, 3, H, W), with ``pred_*`` (_,
+        ori_H, ori_W)."""
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
         output = self.raw_output(inputs, data_samples)
@@ -74,27 +70,24 @@ class DenseEstimator(EncoderDecoder):
         return list(data_samples)
 
     def raw_output(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> Tensor:
-        """Output (B, C, h, w) for images (B, 3, H, W), with ``flip_test`` the mean of both passes.
-
-        Samples of labels need ``flip_label_pairs`` for the flip test.
-        """
+        """Output (B, C, h, w) for images (B, 3, H, W), with ``flip_test`` the mean of both passes,
+        for which samples of labels need ``flip_label_pairs``."""
         output = self._forward(inputs)  # (B, C, h, w)
         if self.test_cfg.get('flip_test', False):
-            mirrored = self._forward(inputs.flip(-1))
             pairs = self._label_pairs(data_samples)
-            output = (output + unflip(mirrored, self.decode_head.row, pairs)) / 2
+            mirrored = unflip(self._forward(inputs.flip(-1)), self.decode_head.row, pairs)
+            output = (output + mirrored) / 2
         return output
 
     def restore_output(
         self, maps: Tensor, meta: Mapping[str, Any], input_hw: Sequence[int]
     ) -> Tensor:
-        """The prediction (_, ori_H, ori_W) from an image's part of :meth:`raw_output`, (C, h, w).
-
-        ``meta`` is of its sample; without ``ori_shape`` the prediction is as large as the input.
-        """
+        """The prediction (_, ori_H, ori_W), or of the size of the input, from one image of
+        :meth:`raw_output` (C, h, w) and the metainfo of its sample."""
         head = self.decode_head
         maps = maps.float()
         via_hw: tuple[int, int] | None = (input_hw[0], input_hw[1])
+        default_hw = input_hw
         padding = meta.get('img_padding_size', meta.get('padding_size'))
         if padding is not None and any(padding):
             maps = F.interpolate(maps[None], size=via_hw, mode='bilinear')[0]
@@ -104,17 +97,11 @@ class DenseEstimator(EncoderDecoder):
             via_hw, default_hw = None, maps.shape[1:]
         elif self.test_cfg.get('resize_once', False):
             via_hw, default_hw = None, maps.shape[1:]
-        else:
-            default_hw = via_hw
         if meta.get('flip') and meta.get('flip_direction') == 'horizontal':
-            pairs = meta.get('flip_label_pairs', ())
-            maps = unflip(maps, head.row, pairs)
-        size_hw = tuple(meta.get('ori_shape', default_hw))
+            maps = unflip(maps, head.row, meta.get('flip_label_pairs', ()))
+        height, width = meta.get('ori_shape', default_hw)
         return restore(
-            maps,
-            (size_hw[0], size_hw[1]),
-            lambda strip: head.finish(head.activate(strip)),
-            via_hw=via_hw,
+            maps, (height, width), lambda part: head.finish(head.activate(part)), via_hw=via_hw
         )
 
     def _label_pairs(self, data_samples: Sequence[SegDataSample]) -> Sequence[Sequence[int]]:

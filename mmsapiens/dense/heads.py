@@ -27,10 +27,8 @@ class DenseHead(BaseDecodeHead):
     """Transposed convolutions, convolutions, and one output for each pixel.
 
     Every convolution is followed by an instance norm without parameters and by SiLU. Stock weights,
-    and those for another number of channels, are refused. Sapiens, parsing: (B, D, 64, 48) to (B,
-    28, 512, 384).
-
-    A subclass names its field, a row of :data:`mmsapiens.dense.FIELDS`, and changes what differs.
+    and those for another number of channels, are refused. A subclass names its field and changes
+    what differs. Sapiens, parsing: (B, D, 64, 48) to (B, 28, 512, 384).
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -38,17 +36,14 @@ class DenseHead(BaseDecodeHead):
         deconv_out_channels (Sequence[int]): Channels after each transposed convolution, which
             doubles height and width. Defaults to (768, 768, 768).
         deconv_kernel_sizes (Sequence[int], optional): Their kernel sizes. Defaults to None, 4 each.
-        conv_out_channels (Sequence[int]): Channels of the convolutions that follow. Defaults to
-            (768, 768, 768).
+        conv_out_channels (Sequence[int]): Of what follows. Defaults to (768, 768, 768).
         conv_kernel_sizes (Sequence[int], optional): Their kernel sizes. Defaults to None, 1 each.
-        loss_decode (dict | Sequence[dict]): Losses, called with prediction, target and valid
-            pixels.
+        loss_decode (dict | Sequence[dict]): Losses of prediction, target and valid pixels.
         **kwargs: ``dropout_ratio`` (0.1), ``in_index``, ``ignore_index``, ``align_corners``,
             ``sampler`` and ``init_cfg`` of the stock head.
     """
 
-    field: str
-    """Name of the row in :data:`mmsapiens.dense.FIELDS`."""
+    field: str  # Name of the row in :data:`mmsapiens.dense.FIELDS`
 
     def __init__(
         self,
@@ -72,14 +67,11 @@ class DenseHead(BaseDecodeHead):
             loss_decode=loss_decode,
             **kwargs,
         )
+        widths = [in_channels, *deconv_out_channels]
         self.deconv_layers = heads.deconv_layers(
-            in_channels, deconv_out_channels, deconv_kernel_sizes or [4] * len(deconv_out_channels)
+            in_channels, deconv_out_channels, deconv_kernel_sizes
         )
-        self.conv_layers = heads.conv_layers(
-            [in_channels, *deconv_out_channels][-1],
-            conv_out_channels,
-            conv_kernel_sizes or [1] * len(conv_out_channels),
-        )
+        self.conv_layers = heads.conv_layers(widths[-1], conv_out_channels, conv_kernel_sizes)
         # Kept from here: in a sharded model the shapes are others while weights are loaded.
         self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
         self.register_load_state_dict_pre_hook(_refuse_wrong_weights)
@@ -103,16 +95,11 @@ class DenseHead(BaseDecodeHead):
     def loss_by_feat(
         self, seg_logits: Tensor, batch_data_samples: Sequence[SegDataSample]
     ) -> dict[str, Tensor]:
-        """Losses of raw output (B, C, h, w) at the resolution of the samples' field, by name.
-
-        Raises:
-            ValueError: If a sample does not have the field.
-        """
+        """Losses by name of raw output (B, C, h, w) at the resolution of the samples' field."""
         target = self._stack_batch_gt(batch_data_samples)  # (B, C, H, W)
         pred = self.activate(self._resize(seg_logits, target))
         valid = self.valid(target)
-        losses = self._losses(pred, target, valid)
-        return {**losses, **self.statistics(pred, target, valid)}
+        return {**self._losses(pred, target, valid), **self.statistics(pred, target, valid)}
 
     def _resize(self, seg_logits: Tensor, target: Tensor) -> Tensor:
         size = target.shape[-2:]
@@ -152,9 +139,7 @@ def _refuse_wrong_weights(
 
 @MODELS.register_module()
 class ParsingHead(DenseHead):
-    """Body-part segmentation: logits of each class.
-
-    Losses are called as in stock heads, with class ids (B, H, W).
+    """Body-part segmentation: logits of each class; losses get class ids (B, H, W), as in stock.
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -184,11 +169,8 @@ class ParsingHead(DenseHead):
 
 @torch.no_grad()
 def pixel_accuracy(pred: Tensor, target: Tensor, ignore_index: int) -> Tensor:
-    """Per cent of the pixels whose largest logit (B, C, H, W) is that of their class (B, H, W).
-
-    Those of ``ignore_index`` are left out; float32 (1,), 100 if there is none, as in
-    mmsegmentation.
-    """
+    """Per cent of the pixels whose largest logit (B, C, H, W) is that of their class (B, H, W),
+    without those of ``ignore_index``; float32 (1,), 100 if there is none, as in mmsegmentation."""
     chosen = torch.stack([choose_class(logits)[0] for logits in pred.detach()])
     counted = target != ignore_index  # (B, H, W)
     eps = torch.finfo(torch.float32).eps
@@ -230,9 +212,7 @@ class DepthHead(DenseHead):
 
 @MODELS.register_module()
 class NormalHead(DenseHead):
-    """Surface normals: x, y, z in the frame of the training set.
-
-    Ours give x to the right, y up and z towards the camera. Predictions have length 1.
+    """Surface normals of length 1, in the frame of the training set: x right, y up, z to the eye.
 
     Args:
         in_channels (int): Width D of the backbone.

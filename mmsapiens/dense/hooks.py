@@ -29,9 +29,7 @@ from .visualization import DenseVisualizer
 
 @HOOKS.register_module()
 class DenseDataCheckHook(DataCheckHook):
-    """Refuses datasets that a dense head would train on without sense.
-
-    Those of training and validation are looked at before the first iteration.
+    """Refuses, before training, datasets that a dense head would train on without sense.
 
     Raises:
         ValueError: If a dataset has another number of classes than the head, or not the map that
@@ -39,28 +37,24 @@ class DenseDataCheckHook(DataCheckHook):
     """
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Compare each dataset of a loader with the head."""
         head = getattr(model, 'decode_head', None)
-        if isinstance(head, DenseHead):
-            for dataset in leaf_datasets(getattr(runner, f'{mode}_dataloader').dataset):
-                where = f'`{mode}_dataloader` ({type(dataset).__name__})'
-                self._check_dataset(where, dataset, head)
-
-    def _check_dataset(self, where: str, dataset: Any, head: DenseHead) -> None:
-        row = head.row
-        classes = dataset.metainfo.get('classes')
-        if row.is_labels and classes and len(classes) != head.num_classes:
-            raise ValueError(
-                f'`num_classes` of the head must be the number of classes of {where}, '
-                f'{len(classes)}, but got {head.num_classes}. Use the config of that dataset, or '
-                'convert its labels (`vocabulary`).'
-            )
-        sample = dataset.get_data_info(0)
-        if row.path_key not in sample:
-            raise ValueError(
-                f'the samples of {where} must have `{row.path_key}` for {type(head).__name__}, '
-                f'but have {sorted(sample)}. Add {row.name!r} to `fields` of the dataset.'
-            )
+        if not isinstance(head, DenseHead):
+            return
+        for dataset in leaf_datasets(getattr(runner, f'{mode}_dataloader').dataset):
+            where = f'`{mode}_dataloader` ({type(dataset).__name__})'
+            classes = dataset.metainfo.get('classes')
+            if head.row.is_labels and classes and len(classes) != head.num_classes:
+                raise ValueError(
+                    f'`num_classes` of the head must be the number of classes of {where}, '
+                    f'{len(classes)}, but got {head.num_classes}. Use the config of that dataset, '
+                    'or convert its labels (`vocabulary`).'
+                )
+            if head.row.path_key not in (sample := dataset.get_data_info(0)):
+                raise ValueError(
+                    f'the samples of {where} must have `{head.row.path_key}` for '
+                    f'{type(head).__name__}, but have {sorted(sample)}. Add {head.row.name!r} to '
+                    '`fields` of the dataset.'
+                )
 
 
 def to_image(inputs: Tensor) -> np.ndarray:
@@ -72,13 +66,10 @@ def to_image(inputs: Tensor) -> np.ndarray:
 def predict_inputs(
     model: nn.Module, data_batch: Mapping[str, Any], count: int
 ) -> list[SegDataSample]:
-    """Predictions for the first training samples of a batch, as they are after augmentation.
-
-    The model has no wrapper. The samples have ``gt_*`` and ``pred_*``, of the size of their inputs.
-    """
-    images = list(data_batch['inputs'][:count])
-    samples = list(data_batch['data_samples'][:count])
-    batch = model.data_preprocessor(dict(inputs=images, data_samples=samples), training=True)
+    """Predictions of a model without wrapper for the first training samples of a batch, after
+    augmentation, with ``gt_*`` and ``pred_*`` of the size of their inputs."""
+    images, samples = data_batch['inputs'][:count], list(data_batch['data_samples'][:count])
+    batch = model.data_preprocessor(dict(inputs=list(images), data_samples=samples), training=True)
     shells = []
     for image, padded in zip(images, batch['data_samples']):
         size = tuple(image.shape[1:])  # the way back ends at the input
@@ -100,23 +91,20 @@ def steps_done(runner: Runner) -> int:
 class DensePanelHook(Hook):
     """Draws panels of truth, prediction and error with ``DenseVisualizer``.
 
-    In validation and test it draws what the model returned. In training it runs the model once more
-    on the batch of the iteration, in evaluation mode, with weights just updated. Only the main
-    process draws. A model that is sharded (FSDP, DeepSpeed) is not drawn in training. Images are
-    those of the batch, in evaluation stretched to the shape of the photograph.
+    In validation and test it draws what the model returned, stretched to the photograph. In
+    training it runs the model, unless it is sharded (FSDP, DeepSpeed), once more on the batch of
+    the iteration, in evaluation mode, with weights just updated. Only the main process draws.
 
     Args:
         draw (bool): Whether to do anything. Defaults to True.
         interval (int): Iterations between drawings in training. In each validation and test, the
             first batch is drawn and every ``interval``-th one after it. Defaults to 100.
-        max_samples (int): Samples of a batch to draw, the first ones; a test draws all. Defaults to
-            4.
+        max_samples (int): First samples of a batch to draw; a test draws all. Defaults to 4.
         in_train (bool): Whether to draw in training. Defaults to True.
         in_val (bool): Whether to draw in validation. Defaults to True.
         show (bool): Whether to open a window in validation and test. Defaults to False.
         wait_time (float): Seconds the window stays; 0 until a key is pressed. Defaults to 0.
-        out_dir (str, optional): Folder for images, instead of the visualizer's backends. Defaults
-            to None.
+        out_dir (str, optional): Folder for images. Defaults to None, the visualizer's backends.
 
     Raises:
         ValueError: If ``interval`` or ``max_samples`` is not positive.
@@ -137,21 +125,12 @@ class DensePanelHook(Hook):
         for name, value in dict(interval=interval, max_samples=max_samples).items():
             if value < 1:
                 raise ValueError(f'`{name}` must be above 0, but got {value}')
-        self.draw = draw
-        self.interval = interval
-        self.max_samples = max_samples
-        self.in_train = in_train
-        self.in_val = in_val
-        self.show = show
-        self.wait_time = wait_time
-        self.out_dir = out_dir
+        self.draw, self.in_train, self.in_val = draw, in_train, in_val
+        self.interval, self.max_samples = interval, max_samples
+        self.show, self.wait_time, self.out_dir = show, wait_time, out_dir
 
     def before_run(self, runner: Runner) -> None:
-        """Look for what will be needed.
-
-        Raises:
-            TypeError: If the runner has no :class:`DenseVisualizer`.
-        """
+        """Look for a :class:`DenseVisualizer`, or raise a TypeError."""
         if self.draw and not isinstance(runner.visualizer, DenseVisualizer):
             raise TypeError(
                 "DensePanelHook needs `visualizer=dict(type='mmsapiens.DenseVisualizer', ...)` in "
@@ -168,7 +147,6 @@ class DensePanelHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Predict and draw the batch of the iteration."""
         is_drawn = self.draw and self.in_train and is_main_process()
         if not is_drawn or not self.every_n_train_iters(runner, self.interval):
             return

@@ -14,15 +14,7 @@ from mmengine.logging import print_log
 from mmseg.evaluation.metrics import IoUMetric
 from torch import Tensor
 
-from ..evaluation.maps import (
-    DEPTH_FIGURES,
-    DEPTH_SPACES,
-    class_areas,
-    evaluate_depth,
-    mean,
-    measure_angles,
-    normal_figures,
-)
+from ..evaluation import maps as measures
 from ..ops.depth_alignment import ALIGNMENTS
 from ..ops.known_pixels import has_depth, has_normal
 from ..registry import METRICS
@@ -39,10 +31,9 @@ class ExactIoUMetric(IoUMetric):
     """Stock ``IoUMetric`` that counts in integers.
 
     The stock one (mmsegmentation 1.2.2) adds areas in float32, which has gaps above 2^24 pixels,
-    less than two photographs of twelve megapixels, and leaves out labels that are no class without
-    a word. Figures, names and table are its own: ``aAcc``, ``mIoU`` and ``mAcc`` in percent, over
-    all classes, background included; a class that occurs neither in the labels nor in the
-    predictions is NaN in the table and left out of the means.
+    and leaves out labels that are no class without a word. Figures, names and table are its own:
+    ``aAcc``, ``mIoU`` and ``mAcc`` in percent, over all classes, background included; one that
+    occurs nowhere is NaN in the table and left out of the means.
 
     Args:
         ignore_index (int): Label of pixels that do not count. Defaults to 255.
@@ -61,11 +52,8 @@ class ExactIoUMetric(IoUMetric):
         super().__init__(ignore_index, **kwargs)
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Count the pixels of samples with ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W).
-
-        Raises:
-            ValueError: If their sizes differ, or an id is none of the classes.
-        """
+        """Count the pixels of samples with ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W); a
+        ValueError if sizes differ, or an id is none of the classes."""
         for sample in data_samples:
             pred = sample['pred_sem_seg']['data']
             self._check_ids(sample, 'pred_sem_seg', pred)
@@ -95,7 +83,7 @@ class ExactIoUMetric(IoUMetric):
     ) -> tuple[Tensor, ...]:
         """Pixels of intersection, union, prediction and label, (H, W); each int64 (N) by class."""
         ids = pred_label.cpu().numpy(), label.cpu().numpy()
-        return tuple(torch.from_numpy(class_areas(*ids, num_classes, ignore_index)))
+        return tuple(torch.from_numpy(measures.class_areas(*ids, num_classes, ignore_index)))
 
     @staticmethod
     def total_area_to_metrics(*args: Any, **kwargs: Any) -> dict[str, np.ndarray]:
@@ -110,12 +98,8 @@ class _MapMetric(BaseMetric):
     field: Field
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Compare prediction and ground truth of each image.
-
-        Raises:
-            ValueError: If a map is missing or of another size, or a prediction is not finite at a
-                valid pixel.
-        """
+        """Compare prediction and truth of each image; a ValueError if a map is missing or of
+        another size, or a prediction is not finite at a valid pixel."""
         for sample in data_samples:
             pred, gt, mask = self._read(sample)
             valid = mask & self.valid(gt)
@@ -173,26 +157,23 @@ class RelativeDepthMetric(_MapMetric):
     For each image, scale and shift are fitted on its valid pixels, the figures are computed on the
     same pixels, and their means over the images are reported, as in the evaluation of `MiDaS
     <https://arxiv.org/abs/1907.01341>`_. The `paper <https://arxiv.org/abs/2408.12569>`_ does not
-    say in which space it is solved, nor how images are averaged; see ``docs/dense_outputs.md``.
+    say in which space, nor how images are averaged; see ``docs/dense_outputs.md``.
 
-    Valid are pixels with min_depth_eval < ground truth < max_depth_eval, and, if a sample has
-    ``gt_human_mask``, inside the mask. The ground truth must be larger where farther and above 0,
-    in meters or any other unit, which is that of RMSE. An image without a valid pixel is left out
-    and counted in the log. Figures do not depend on the number of ranks.
+    Valid are pixels with min_depth_eval < ground truth < max_depth_eval, and inside a
+    ``gt_human_mask``. The ground truth is larger where farther and above 0; RMSE has its unit. An
+    image without a valid pixel is left out and counted in the log.
 
     Args:
         align (str): What is fitted: 'scale_shift' (least squares), 'scale' (least squares),
             'median' (ratio of medians), or 'none'. Defaults to 'scale_shift'.
-        space (str): 'depth' fits the prediction to the ground truth. 'disparity' fits it to 1 /
-            ground truth, and takes the reciprocal as depth; values below 1 / max_depth_eval, at
-            least 1e-6, are raised to it. Defaults to 'depth'.
+        space (str): 'depth' fits the prediction to the ground truth; 'disparity' fits it to 1 /
+            ground truth, raises it to 1 / max_depth_eval, at least 1e-6, and takes the reciprocal
+            as depth. Defaults to 'depth'.
         depth_metrics (Sequence[str]): Names of the figures, of 'rmse', 'abs_rel', 'd1', 'd2', 'd3',
             'sq_rel', 'rmse_log', 'log10', 'silog'. Defaults to the first five.
-        min_depth_eval (float): At least 0, as the errors are divided by the ground truth. Defaults
-            to 0.
+        min_depth_eval (float): At least 0. Defaults to 0.
         max_depth_eval (float): Defaults to infinity.
-        collect_device (str): As in stock metrics. Defaults to 'cpu'.
-        prefix (str, optional): Put in front of the names. Defaults to None.
+        **kwargs: ``collect_device`` and ``prefix``, as in stock metrics.
 
     Raises:
         ValueError: If an argument is none of its choices.
@@ -204,17 +185,16 @@ class RelativeDepthMetric(_MapMetric):
         self,
         align: str = 'scale_shift',
         space: str = 'depth',
-        depth_metrics: Sequence[str] = DEPTH_FIGURES[:5],
+        depth_metrics: Sequence[str] = measures.DEPTH_FIGURES[:5],
         min_depth_eval: float = 0.0,
         max_depth_eval: float = math.inf,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         for name, value, choices in (
             ('align', align, ALIGNMENTS),
-            ('space', space, DEPTH_SPACES),
-            *(('depth_metrics', name, DEPTH_FIGURES) for name in depth_metrics),
+            ('space', space, measures.DEPTH_SPACES),
+            *(('depth_metrics', name, measures.DEPTH_FIGURES) for name in depth_metrics),
         ):
             if value not in choices:
                 raise ValueError(f'`{name}` must be of {choices}, but got {value!r}')
@@ -223,11 +203,8 @@ class RelativeDepthMetric(_MapMetric):
                 '`min_depth_eval` must be at least 0 and below `max_depth_eval`, but got '
                 f'{min_depth_eval} and {max_depth_eval}'
             )
-        self.align = align
-        self.space = space
-        self.depth_metrics = tuple(depth_metrics)
-        self.min_depth_eval = min_depth_eval
-        self.max_depth_eval = max_depth_eval
+        self.align, self.space, self.depth_metrics = align, space, tuple(depth_metrics)
+        self.min_depth_eval, self.max_depth_eval = min_depth_eval, max_depth_eval
 
     def valid(self, gt: np.ndarray) -> np.ndarray:
         """Depths (1, H, W) between the limits, bool (H, W)."""
@@ -235,13 +212,11 @@ class RelativeDepthMetric(_MapMetric):
         return limits & has_depth(gt[0])
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, float]:
-        """See :func:`mmsapiens.evaluation.evaluate_depth`."""
-        return evaluate_depth(
+        return measures.evaluate_depth(
             pred[0], gt[0], align=self.align, space=self.space, max_depth=self.max_depth_eval
         )
 
     def compute_metrics(self, results: Sequence[Mapping[str, float]]) -> dict[str, float]:
-        """Name -> figure over all images; NaN if no pixel counts."""
         counted = [result for result in results if 'raised' in result]
         raised = int(sum(result['raised'] for result in counted))
         print_log(
@@ -250,30 +225,26 @@ class RelativeDepthMetric(_MapMetric):
             f'{raised} values were not above 0 after the alignment; {_lost(results)}',
             logger='current',
         )
-        return {name: mean(result[name] for result in counted) for name in self.depth_metrics}
+        by_name = {name: [result[name] for result in counted] for name in self.depth_metrics}
+        return {name: measures.mean(values) for name, values in by_name.items()}
 
 
 @METRICS.register_module()
 class NormalAngleMetric(_MapMetric):
-    """Mean and median angular error, and the share within some angles.
+    """Mean and median angular error in degrees, and the percentage of angles below some degrees.
 
-    Every figure is given twice: ``pixel/...`` pools the valid pixels of all images, ``image/...``
-    is the mean of the images' own figures. The `paper <https://arxiv.org/abs/2408.12569>`_ does not
-    say which it reports. The names are ``mean`` and ``median`` in degrees, and ``a5``, ``a7.5``,
-    ..., the percentage of pixels with an angle below 5, 7.5, ... degrees.
+    ``pixel/...`` pools the valid pixels of all images, ``image/...`` is the mean of the images' own
+    figures; the `paper <https://arxiv.org/abs/2408.12569>`_ does not say which it reports. The
+    names are ``mean``, ``median`` and ``a5``, ``a7.5``, ....
 
-    Valid are pixels whose true normal is longer than 0.5 and shorter than 1.5, and, if a sample has
-    ``gt_human_mask``, inside the mask. Predictions may have any length; one of length 0 counts as
-    90 degrees. Prediction and ground truth must be of one frame. An image without a valid pixel is
-    left out and counted in the log.
-
-    Medians are read from histograms with steps of 0.001 degrees, compressed to at most some 300 KB
-    an image; means and shares are those of the angles themselves.
+    Valid are pixels whose true normal is longer than 0.5 and shorter than 1.5, and inside a
+    ``gt_human_mask``. Predictions, in the frame of the truth, may have any length; one of length 0
+    counts as 90 degrees. An image without a valid pixel is left out and counted in the log. Medians
+    are read from histograms with steps of 0.001 degrees, at most some 300 KB an image.
 
     Args:
         thresholds (Sequence[float]): Angles in degrees. Defaults to (5, 7.5, 11.25, 22.5, 30).
-        collect_device (str): As in stock metrics. Defaults to 'cpu'.
-        prefix (str, optional): Put in front of the names. Defaults to None.
+        **kwargs: ``collect_device`` and ``prefix``, as in stock metrics.
 
     Raises:
         ValueError: If a threshold is not in (0, 180].
@@ -282,12 +253,9 @@ class NormalAngleMetric(_MapMetric):
     field = NORMAL_MAP
 
     def __init__(
-        self,
-        thresholds: Sequence[float] = (5, 7.5, 11.25, 22.5, 30),
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        self, thresholds: Sequence[float] = (5, 7.5, 11.25, 22.5, 30), **kwargs: Any
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         if not all(0 < threshold <= 180 for threshold in thresholds):
             raise ValueError(
                 f'`thresholds` must be angles above 0 and up to 180 degrees, but got {thresholds}'
@@ -299,15 +267,13 @@ class NormalAngleMetric(_MapMetric):
         return has_normal(gt, dim=0)
 
     def measure(self, pred: np.ndarray, gt: np.ndarray) -> dict[str, Any]:
-        """See :func:`mmsapiens.evaluation.measure_angles`."""
-        return measure_angles(pred, gt, self.thresholds)
+        return measures.measure_angles(pred, gt, self.thresholds)
 
     def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        """Name -> figure over all images; NaN if no pixel counts."""
         empty = sum(not result['pixels'] for result in results)
         print_log(
             f'Angles of the normals of {len(results) - empty} images; '
             f'{empty} images without a valid pixel are left out; {_lost(results)}',
             logger='current',
         )
-        return normal_figures(results, self.thresholds)
+        return measures.normal_figures(results, self.thresholds)

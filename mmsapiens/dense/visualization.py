@@ -15,17 +15,15 @@ from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
 from ..registry import VISUALIZERS
-from ..structures.fields import FIELDS, HUMAN_MASK, Field
+from ..structures.fields import FIELDS, HUMAN_MASK
 from ..visualization.colors import spread_palette
 from ..visualization.field_drawers import Scene, draw_field
 from ..visualization.panels import Tile, display_size, font_size, join_row, stack
 
 
 def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
-    """A map of a sample, (C, H, W) of the display, int or float32, or None.
-
-    Only the pixels that are shown leave the device.
-    """
+    """A map of a sample, (C, H, W) of the display, int or float32, or None; only the pixels that
+    are shown leave the device."""
     if name not in sample:
         return None
     maps = torch.as_tensor(sample.get(name).data)
@@ -45,20 +43,16 @@ class DenseVisualizer(SegLocalVisualizer):
     """Draws image, truth, prediction and error beside each other.
 
     There is one row for each field of the sample, drawn as
-    :mod:`mmsapiens.visualization.field_drawers` says. Names and colors of classes are those
-    of the dataset.
+    :mod:`mmsapiens.visualization.field_drawers` says. Names and colors of classes are those of the
+    dataset.
 
     Args:
         name (str): Name of the instance. Defaults to 'visualizer'.
-        opacity (float): Share of the colors of classes over the image, in [0, 1]. Defaults to
-            0.5.
-        with_background (bool): Whether to paint class 0, as the reference implementation does.
-            Defaults to False.
-        with_error (bool): Whether to draw the error where truth and prediction are known. Defaults
-            to True.
-        min_side (int): The longer side of a small image is enlarged to this, in pixels, so that
-            text has room. Defaults to 320.
-        max_side (int): That of a large one is reduced to this. Defaults to 1024.
+        opacity (float): That of the colors of classes over the image, in [0, 1]. Defaults to 0.5.
+        with_background (bool): Whether to paint class 0, as the reference does. Defaults to False.
+        with_error (bool): Whether to draw the error. Defaults to True.
+        min_side (int): Longer side of a small image, enlarged for text, in pixels. Defaults to 320.
+        max_side (int): That of a large one, which is reduced. Defaults to 1024.
         **kwargs: ``vis_backends``, ``save_dir`` and others of the stock visualizer.
 
     Raises:
@@ -83,10 +77,8 @@ class DenseVisualizer(SegLocalVisualizer):
             raise ValueError(
                 f'`min_side` must be above 0 and at most `max_side`, but got {min_side}, {max_side}'
             )
-        self.with_background = with_background
-        self.with_error = with_error
-        self.min_side = min_side
-        self.max_side = max_side
+        self.with_background, self.with_error = with_background, with_error
+        self.min_side, self.max_side = min_side, max_side
 
     def set_dataset_meta(self, *args: Any, **kwargs: Any) -> None:
         """Names and colors of classes; by default none, not Cityscapes'."""
@@ -109,10 +101,9 @@ class DenseVisualizer(SegLocalVisualizer):
         step: int = 0,
         with_labels: bool | None = True,
     ) -> None:
-        """Draw a sample, and hand it to the backends or write it.
+        """Draw a sample and its image, RGB uint8 (H, W, 3), for the backends or a file.
 
         Args are those of stock, without ``with_labels``: classes are always named, in a legend.
-        The image is RGB, uint8 (H, W, 3); maps of any size are stretched to its own.
         """
         panel = self.draw_panel(image, data_sample, draw_gt=draw_gt, draw_pred=draw_pred)
         self.set_image(panel)
@@ -131,10 +122,7 @@ class DenseVisualizer(SegLocalVisualizer):
         draw_gt: bool = True,
         draw_pred: bool = True,
     ) -> np.ndarray:
-        """The panel of a sample, RGB uint8 (_, _, 3), without writing it; ValueError of no image.
-
-        Args as in :meth:`add_datasample`.
-        """
+        """The panel of :meth:`add_datasample`, RGB uint8 (_, _, 3); a ValueError of no image."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 f'`image` must be uint8 (H, W, 3), but got {image.dtype} {image.shape}'
@@ -145,39 +133,22 @@ class DenseVisualizer(SegLocalVisualizer):
         sample = SegDataSample() if data_sample is None else data_sample
         path = sample.metainfo.get('img_path')
         title = Path(path).name if path else 'image'
+        human = displayed_map(sample, HUMAN_MASK.gt_name, size_hw)
+        mask = None if human is None else human[0] > 0
+        meta: Mapping[str, Any] = self.dataset_meta or {}
+        classes: Sequence[str] = meta.get('classes') or ()
         rows = []
         for field in FIELDS.values():
             gt = displayed_map(sample, field.gt_name, size_hw) if draw_gt else None
             pred = displayed_map(sample, field.pred_name, size_hw) if draw_pred else None
             if pred is None and (gt is None or not field.is_target):
                 continue
-            scene = self._scene(sample, image, field, gt, pred)
+            colors: Sequence[Sequence[int]] = meta.get('palette') or ()
+            if field.is_labels and not colors:
+                given = [one for one in (gt, pred) if one is not None]
+                highest = max(int(one[one < field.fill].max(initial=0)) + 1 for one in given)
+                colors = spread_palette(max(highest, len(classes)))
+            opacity = float(self.alpha)
+            scene = Scene(image, mask, gt, classes, colors, opacity, self.with_background)
             rows += draw_field(field, scene, pred, title, with_error=self.with_error)
         return stack(rows or [join_row([Tile(title, image)], font_size(*size_hw))])
-
-    def _scene(
-        self,
-        sample: SegDataSample,
-        image: np.ndarray,
-        field: Field,
-        gt: np.ndarray | None,
-        pred: np.ndarray | None,
-    ) -> Scene:
-        """What the drawings of a field look at."""
-        human = displayed_map(sample, HUMAN_MASK.gt_name, image.shape[:2])
-        meta: Mapping[str, Any] = self.dataset_meta or {}
-        classes: Sequence[str] = meta.get('classes') or ()
-        palette: Sequence[Sequence[int]] = meta.get('palette') or ()
-        if field.is_labels and not palette:
-            given = [one for one in (gt, pred) if one is not None]
-            highest = max(int(one[one < field.fill].max(initial=0)) + 1 for one in given)
-            palette = spread_palette(max(highest, len(classes)))
-        return Scene(
-            image=image,
-            human_mask=None if human is None else human[0] > 0,
-            gt=gt,
-            classes=classes,
-            palette=palette,
-            opacity=float(self.alpha),
-            with_background=self.with_background,
-        )

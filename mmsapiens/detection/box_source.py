@@ -1,7 +1,5 @@
 """Where the people of an image come from."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,9 +31,7 @@ class BoxSource:
     Attributes:
         identity (str): What manifests call it; other boxes are called otherwise.
         detector (Callable, optional): None unless people are detected.
-        find_entry (Callable, optional): Name and source of an image -> its entry in the file, see
-            :meth:`PeopleFile.find_entry`;
-            None without a file.
+        find_entry (Callable, optional): :meth:`PeopleFile.find_entry`, None without a file.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -61,10 +57,8 @@ class BoxSource:
         if isinstance(people, (str, os.PathLike)):
             path = os.path.expanduser(os.fspath(people))
             if not path.endswith('.json') and not os.path.exists(path):
-                raise FileNotFoundError(
-                    f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes, "
-                    f'but got {people!r}, and there is no such file'
-                )
+                text = f"`people` must be '{DETECT}', '{IMAGE}' or a file of boxes"
+                raise FileNotFoundError(f'{text}, but got {people!r}, and there is no such file')
             people = PeopleFile(path)
         if isinstance(people, PeopleFile):
             self.find_entry = people.find_entry
@@ -78,10 +72,8 @@ class BoxSource:
         elif callable(people):
             self._people, self.identity = lambda frame: _given(people(frame), frame), 'function'
         else:
-            raise TypeError(
-                f"`people` must be '{DETECT}', '{IMAGE}', a file, boxes or a "
-                f'function, but got {type(people).__name__}'
-            )
+            text = f"`people` must be '{DETECT}', '{IMAGE}', a file, boxes or a function"
+            raise TypeError(f'{text}, but got {type(people).__name__}')
 
     def __call__(self, frames: Sequence[Image]) -> list[People]:
         """The people of each image; an error if there are no boxes for one, or they are none."""
@@ -103,9 +95,7 @@ def _given(boxes: Any, frame: Image) -> People:
         keys = list(dict.fromkeys([frame.name, frame.source, os.path.basename(frame.source)]))
         found = [key for key in keys if key in boxes]
         if not found:
-            raise KeyError(
-                f'the boxes have nothing for {frame.source}: give them under one of {keys}, '
-                'an empty list for no person'
-            )
+            remedy = f'give them under one of {keys}, an empty list for no person'
+            raise KeyError(f'the boxes have nothing for {frame.source}: {remedy}')
         boxes = boxes[found[0]]
     return people_of_boxes(boxes, frame.size_hw, where=f'the boxes of {frame.name}')

@@ -1,9 +1,4 @@
-"""Boxes of people in images: the detectors of torchvision, and a way to that of mmdet.
-
-Shapes: N boxes, H W height and width of an image.
-"""
-
-from __future__ import annotations
+"""Boxes of people: the detectors of torchvision, and a way to that of mmdet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -80,10 +75,8 @@ class PersonDetector:
     def __call__(self, frames: Sequence[Image]) -> list[People]:
         """The people of each of some images of any sizes, the best first, at most as allowed."""
         best = slice(self.max_people)
-        return [
-            clipped_people(boxes[best].cpu(), scores[best].cpu(), frame.size_hw)
-            for (boxes, scores), frame in zip(self.detect(frames), frames)
-        ]
+        found = ((b[best].cpu(), s[best].cpu()) for b, s in self.detect(frames))
+        return [clipped_people(*each, frame.size_hw) for each, frame in zip(found, frames)]
 
     def detect(self, frames: Sequence[Image]) -> Iterable[tuple[Tensor, Tensor]]:
         """Boxes (N, 4) and scores (N,) of the people of each image, the best first."""
@@ -91,10 +84,7 @@ class PersonDetector:
 
 
 class TorchvisionDetector(PersonDetector):
-    """A Faster R-CNN of :data:`TORCHVISION`, trained on COCO, which needs no host.
-
-    ``thresholds`` are as in :class:`PersonDetector`; random weights are only good for tests.
-    """
+    """A Faster R-CNN of :data:`TORCHVISION`, trained on COCO; see :class:`PersonDetector`."""
 
     def __init__(
         self,
@@ -117,9 +107,8 @@ class TorchvisionDetector(PersonDetector):
             try:
                 self.model.load_state_dict(get_state_dict(read_checkpoint(weights)))
             except RuntimeError as error:
-                raise ValueError(
-                    f'the weights {weights} are not those of {model}: {error}'
-                ) from None
+                text = f'the weights {weights} are not those of {model}: {error}'
+                raise ValueError(text) from None
         self.model.to(device).eval().requires_grad_(False)
 
     @cached_property
@@ -153,14 +142,11 @@ def make_detector(given: Any, device: str, allow_random: bool = False) -> FindPe
         weights, args['model'] = None, weights
     model = args.pop('model', None) or _choose(weights, args.get('config'))
     if model not in (RTMDET, *TORCHVISION):
-        raise ValueError(
-            f'`model` of the detector must be one of {[RTMDET, *TORCHVISION]}, but got {model!r}'
-        )
+        known = [RTMDET, *TORCHVISION]
+        raise ValueError(f'`model` of the detector must be one of {known}, but got {model!r}')
     if model == RTMDET and find_spec('mmdet') is None:
-        raise ImportError(
-            f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`; {TORCHVISION[0]!r} '
-            f'needs no other package; {_WITHOUT}'
-        )
+        text = f'the detector {RTMDET!r} needs `pip install mmsapiens[detection]`'
+        raise ImportError(f'{text}; {TORCHVISION[0]!r} needs no other package; {_WITHOUT}')
     try:
         if model == RTMDET:  # the one host that is asked
             adapter: Any = import_module('mmsapiens.engine.mmdet_detector')
@@ -187,10 +173,7 @@ def _choose(weights: str | Path | None, config: Any) -> str:
 
 
 def fetch_weights(model: str, url: str | None = None) -> Path:
-    """The released weights of a detector of torchvision, downloaded if they have to be.
-
-    The name of the file has the first digits of its SHA-256, which are checked.
-    """
+    """Released weights of torchvision, downloaded if need be; their name begins their SHA-256."""
     url = url or get_model_weights(model).DEFAULT.url
     path = cache_dir() / 'detector' / url.rpartition('/')[2]
     if path.is_file():
@@ -203,10 +186,8 @@ def fetch_weights(model: str, url: str | None = None) -> Path:
             return path
         except (OSError, RuntimeError) as error:  # the second is of another hash
             reason = str(error)
-    raise DownloadError(
-        f'the weights of the person detector cannot be fetched from {url} ({reason}): copy the '
-        f'file to {path.parent}'
-    )
+    text = f'the weights of the person detector cannot be fetched from {url} ({reason})'
+    raise DownloadError(f'{text}: copy the file to {path.parent}')
 
 
 def clipped_people(boxes: ArrayLike, scores: ArrayLike, size_hw: tuple[int, int]) -> People:

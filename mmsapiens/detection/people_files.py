@@ -1,7 +1,5 @@
 """Boxes of people, checked, and in the files of a dataset or detector."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
@@ -28,18 +26,12 @@ def clip_boxes(boxes: NDArray, size_hw: tuple[int, int]) -> tuple[NDArray, NDArr
 
 
 def people_of_boxes(
-    boxes: Any,
-    size_hw: tuple[int, int],
-    scores: Any = None,
-    *,
-    origin: str = 'caller',
-    where: str = '`boxes`',
+    boxes: Any, size_hw: tuple[int, int], *, origin: str = 'caller', where: str = '`boxes`'
 ) -> People:
     """Check boxes, and cut them off at the borders of the image.
 
-    Boxes are x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with scores, or an empty list; scores
-    (N,) are those of the boxes, or else 1. What is no box, has no area inside the image, or a
-    score outside of [0, 1] is a ValueError that begins with ``where``.
+    They are x1, y1, x2, y2 in pixels, (N, 4), or (N, 5) with scores, or an empty list. What is
+    none, has no area inside the image or no score in [0, 1] is a ValueError of ``where``.
     """
     try:
         array = np.asarray(boxes, dtype=np.float32)
@@ -48,25 +40,20 @@ def people_of_boxes(
     if array.size == 0:
         array = array.reshape(0, 4)
     if array.ndim != 2 or array.shape[1] not in (4, 5):
-        raise ValueError(
-            f'{where} must be x1, y1, x2, y2 for each person, (N, 4), or with '
-            f'a score, (N, 5), but got {np.shape(array)}'
-        )
-    if scores is None:
-        scores = array[:, 4] if array.shape[1] == 5 else np.ones(len(array))
-    given: NDArray = np.asarray(scores, dtype=np.float32).reshape(-1)
-    if len(given) != len(array) or not ((given >= 0) & (given <= 1)).all():
-        raise ValueError(
-            f'{where} must have {len(array)} scores in [0, 1], but got {given.tolist()}'
-        )
+        text = f'{where} must be x1, y1, x2, y2 for each person, (N, 4), or with a score, (N, 5)'
+        raise ValueError(f'{text}, but got {np.shape(array)}')
+    scores = array[:, 4] if array.shape[1] == 5 else np.ones(len(array))
+    given: NDArray = scores.astype(np.float32)
+    if not ((given >= 0) & (given <= 1)).all():
+        text = f'{where} must have {len(array)} scores in [0, 1]'
+        raise ValueError(f'{text}, but got {given.tolist()}')
     inside, is_good = clip_boxes(array[:, :4], size_hw)
     is_good &= np.isfinite(array).all(axis=1)
     if not is_good.all():
         bad, (height, width) = int(np.argmin(is_good)), size_hw
         raise ValueError(
-            f'{where}: box {bad} must have an area inside the image ({width} wide, {height} '
-            f'high), but is {array[bad, :4].tolist()} (x1, y1, x2, y2). Boxes of COCO are x, y, '
-            'width, height: add x and y.'
+            f'{where}: box {bad} must have an area inside the image ({width} wide, {height} high), '
+            f'but is {array[bad, :4].tolist()} (x1, y1, x2, y2; of COCO add x, y to width, height)'
         )
     return People(inside, given, origin)
 
@@ -83,10 +70,7 @@ def digest(content: Any) -> str:
 
 
 class PeopleFile:
-    """Boxes of a COCO file, or of results of a detector.
-
-    Entries are read as :class:`~mmsapiens.keypoints.annotation_files.AnnotationFile` does; what is
-    left out is a warning.
+    """Boxes of a COCO file, or of results of a detector; what is left out is a warning.
 
     Args:
         path (str | Path): A COCO file with ``images`` and ``annotations``, or a list of detections
@@ -106,8 +90,7 @@ class PeopleFile:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, if no entry can be used, or if people have no category
-            that can be told.
+        ValueError: If it is none of these, if no entry can be used, or if people have no category.
     """
 
     def __init__(
@@ -158,15 +141,6 @@ class PeopleFile:
         content = [self._ids if self._has_names else {}, self._boxes, self.missing]
         return f'file {self.path.name} {digest(content)}'
 
-    def find_id(self, name: str, source: str) -> int | str | None:
-        """What the file calls the image of a name and a path; None if it does not know it.
-
-        Raises:
-            ValueError: If the file knows several.
-        """
-        number = self._find_number(name, source)
-        return None if number is None else self._file.file_ids.get(number, number)
-
     def find_entry(self, name: str, source: str) -> dict[str, Any] | None:
         """``id``, ``file_name`` and ``category_id`` for results of the image, as in the file."""
         number = self._find_number(name, source)
@@ -195,12 +169,7 @@ class PeopleFile:
         return ids[0] if ids else None
 
     def people(self, frame: Image) -> People:
-        """The people of an image.
-
-        Raises:
-            ValueError: If the file does not know the image, or another size of it, or if a box is
-                outside.
-        """
+        """The people of an image; a ValueError if the file has it not, or in another size."""
         number = self._find_number(frame.name, frame.source)
         if number is None and self.missing == 'image':
             return People.whole_image(frame.size_hw)
@@ -209,16 +178,14 @@ class PeopleFile:
         if number is None:
             raise ValueError(
                 f'{self.path} does not know the image {frame.source}. Its name must be a '
-                '`file_name` of the file, or a number if the file has no `images`; or choose '
-                "`missing='nobody'` or 'image'."
+                "`file_name` there, or a number without `images`; or choose `missing='nobody'`."
             )
         height, width = frame.size_hw
         known = self._file.images.get(number, {})
         listed = known.get('width', width), known.get('height', height)
         if listed != (width, height):
-            raise ValueError(
-                f'{self.path} says that {frame.source} is {listed[0]} wide and {listed[1]} high, '
-                f'but it is {width} and {height}. Use the images that the boxes were made for.'
-            )
+            text = f'{self.path} says that {frame.source} is {listed[0]} wide and {listed[1]} high'
+            remedy = 'Use the images that the boxes were made for.'
+            raise ValueError(f'{text}, but it is {width} and {height}. {remedy}')
         boxes, where = self._boxes.get(number, []), f'{self.path}, image {number}'
         return people_of_boxes(boxes, frame.size_hw, origin='file', where=where)

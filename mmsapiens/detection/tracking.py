@@ -1,7 +1,5 @@
 """The same number for the same person in all frames of a video."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +11,7 @@ Track = tuple[int, tuple[float, ...], int]
 
 
 class BoxTracker:
-    """Numbers people by the overlap of their boxes, ``min_iou`` at least with the last one.
-
-    The sum of the overlaps with the last known boxes is maximized (the Hungarian method), so the
-    order of the boxes does not matter. A person may be hidden for ``max_age`` frames.
-    """
+    """Numbers people by the largest sum of overlaps; they may be hidden for ``max_age`` frames."""
 
     def __init__(self, min_iou: float = 0.3, max_age: int = 30) -> None:
         if not 0 < min_iou <= 1:
@@ -50,11 +44,8 @@ class BoxTracker:
             numbers[index] = self.next_number
             self.next_number += 1
         found = [(int(number), tuple(map(float, box)), 0) for number, box in zip(numbers, boxes)]
-        hidden = [
-            (number, box, age + 1)
-            for number, box, age in self.tracks
-            if number not in numbers and age < self.max_age
-        ]
+        hidden = [track for track in self.tracks if track[0] not in numbers]
+        hidden = [(n, box, age + 1) for n, box, age in hidden if age < self.max_age]
         self.tracks = (*found, *hidden)
         return numbers
 

@@ -1,8 +1,7 @@
 """Models for configs, hooks, optimization, strategies and launching; mmengine only."""
 
+# ruff: noqa: F401
 from .hooks import CheckpointGuardHook
 from .models import Sapiens2ViT, SapiensViT
 from .optim import LossGuard
 from .strategies import StrategyRunner
-
-__all__ = ['CheckpointGuardHook', 'LossGuard', 'Sapiens2ViT', 'SapiensViT', 'StrategyRunner']

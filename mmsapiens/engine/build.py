@@ -16,11 +16,8 @@ from ..checkpoints.loading import load_checkpoint, without_parameter_memory
 
 
 def read_config(path: str | Path) -> Config:
-    """Read a config file; modules that it imports may lie beside it, or in the working directory.
-
-    A file that does not exist is a FileNotFoundError, a module that cannot be imported an
-    ImportError.
-    """
+    """Read a config file; modules that it imports may lie beside it, or in the working
+    directory."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
@@ -44,10 +41,8 @@ def read_config(path: str | Path) -> Config:
 
 
 def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
-    """Build the model of a config; its parameters have no memory.
-
-    ``config`` is a file, a whole config or that of a model.
-    """
+    """Build the model of a config file, a whole config or that of a model; its parameters have no
+    memory."""
     whole: Any = read_config(config) if isinstance(config, (str, Path)) else config
     model_cfg, scope = whole, None
     if 'model' in whole:
@@ -71,30 +66,12 @@ def load_model(
     dtype: torch.dtype | None = None,
     trust_pickle: bool | None = None,
 ) -> nn.Module:
-    """Build a model with the weights of a checkpoint, ready to run.
+    """The model of a config, as for :func:`build_without_weights`, with a checkpoint's weights.
 
     Equal to building it, :func:`mmsapiens.checkpoints.load_checkpoint` and ``eval()``, but nothing
-    is initialized at random and, on the CPU, weights of the wanted dtype are not copied: a file of
-    safetensors or ``torch.save`` is mapped into memory, so that processes share it. It must not be
-    cut short while the model lives; replacing it is harmless.
-
-    Args:
-        config (str | Path | Mapping): A config file, a whole config, or the config of a model.
-        checkpoint (str | Path): Any format and layout that ``load_checkpoint`` takes.
-        device (str | torch.device): Where to. Defaults to 'cpu'.
-        dtype (torch.dtype, optional): Of the parameters; buffers keep theirs. Defaults to None,
-            that of the model, whatever the file has.
-        trust_pickle (bool, optional): See :func:`mmsapiens.checkpoints.read_checkpoint`.
-            Defaults to None.
-
-    Returns:
-        nn.Module: In evaluation mode, with its :class:`mmsapiens.checkpoints.LoadReport` as
-        ``load_report``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        KeyError: If the config has no model.
-        ValueError: If the file is damaged, does not fit, or lacks a parameter of the model.
+    is initialized at random and, on the CPU, weights of the wanted dtype are mapped into memory, so
+    that processes share them: the file must not be cut short while the model lives. Buffers keep
+    their ``dtype``. ``load_report`` is its :class:`mmsapiens.checkpoints.LoadReport`.
     """
     model = build_without_weights(config)
     model.load_report = load_checkpoint(model, checkpoint, trust_pickle=trust_pickle, dtype=dtype)

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from fsspec.core import url_to_fs
 from mmengine.fileio import BaseStorageBackend, register_backend
 
-WAITS_S = (0.5, 2.0, 8.0)
-"""Before the second attempt and the following ones."""
+WAITS_S = (0.5, 2.0, 8.0)  # Before the second attempt and the following ones
 
 FINAL_ERRORS = (FileNotFoundError, ImportError, NotImplementedError, PermissionError, ValueError)
 """Errors that another attempt does not mend."""
@@ -19,16 +18,14 @@ Result = TypeVar('Result')
 
 
 class FsspecBackend(BaseStorageBackend):
-    """Reads whole files, and parts of files, from object storage.
+    """Reads whole files, and parts of files, from object storage; its name is 'fsspec'.
 
-    Its name for ``backend_args`` is 'fsspec'. fsspec comes with torch; what a store needs is
-    installed beside it: ``aiohttp`` for http, ``s3fs`` for s3, ``gcsfs`` for gs, ``adlfs`` for az.
-    A request that fails for another reason than a missing file or a refusal is repeated three
-    times.
+    What a store needs is installed beside it: ``aiohttp`` for http, ``s3fs`` for s3, ``gcsfs`` for
+    gs, ``adlfs`` for az. A request that fails for another reason than a missing file or a refusal
+    is repeated three times.
 
     Args:
-        **options: Of the file system, ``anon=True`` or ``endpoint_url=...``
-            for instance.
+        **options: Of the file system, such as ``anon=True`` or ``endpoint_url=...``.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -47,19 +44,14 @@ class FsspecBackend(BaseStorageBackend):
         return question(*url_to_fs(path, **self.options))
 
     def get(self, filepath: str) -> bytes:
-        """A whole file."""
         return self._ask(filepath, lambda store, path: store.cat_file(path))
 
     def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
-        """A whole file as text."""
         return self.get(filepath).decode(encoding)
 
     def get_range(self, filepath: str, offset: int, size: int) -> bytes:
-        """A part of a file.
-
-        ``size`` bytes from ``offset``, or fewer if the file ends before; a ValueError if
-        the store gives more.
-        """
+        """``size`` bytes from ``offset``, or fewer if the file ends; a ValueError if the store
+        gives more."""
 
         def read(store: Any, path: str) -> bytes:
             try:
@@ -76,9 +68,9 @@ class FsspecBackend(BaseStorageBackend):
         content = self._ask(filepath, read)
         if len(content) > size:
             raise ValueError(
-                f'{filepath} was read from a server that does not give parts '
-                f'of files: {len(content)} bytes came instead of {size}. Set '
-                '`cache_dir` to a folder on a local disk for whole copies.'
+                f'{filepath} was read from a server that does not give parts of files: '
+                f'{len(content)} bytes came instead of {size}. Set `cache_dir` to a folder on a '
+                'local disk for whole copies.'
             )
         return content
 

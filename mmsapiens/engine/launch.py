@@ -23,20 +23,15 @@ SLURM_VARIABLES = dict(RANK='SLURM_PROCID', LOCAL_RANK='SLURM_LOCALID', WORLD_SI
 """What torch reads -> what srun tells each process."""
 
 AMP_DTYPES = {'bf16': 'bfloat16', 'fp16': 'float16'}
-VISUALIZATION_SWITCHES = {
-    'DensePanelHook': 'draw',
-    'PoseVisualizationHook': 'enable',
-    'SegVisualizationHook': 'draw',
-    'VisualizationHook': 'enable',
-}
+VISUALIZATION_SWITCHES = dict(DensePanelHook='draw', SegVisualizationHook='draw')
+VISUALIZATION_SWITCHES |= dict(PoseVisualizationHook='enable', VisualizationHook='enable')
 """Hook of a host -> its argument that turns drawing on."""
 
+_STATE = dict(rank0_only=True, offload_to_cpu=False)
 FULL_STATE_ON_CPU = dict(
     state_dict_type='FULL_STATE_DICT',
-    state_dict_config=dict(type='FullStateDictConfig', rank0_only=True, offload_to_cpu=False),
-    optim_state_dict_config=dict(
-        type='FullOptimStateDictConfig', rank0_only=True, offload_to_cpu=False
-    ),
+    state_dict_config=dict(type='FullStateDictConfig', **_STATE),
+    optim_state_dict_config=dict(type='FullOptimStateDictConfig', **_STATE),
 )
 """``state_dict_cfg='full'`` of FSDPStrategy without the copy to the CPU: of parameters that are
 there already, torch 2.9 makes it after their memory was freed, a segmentation fault."""
@@ -108,16 +103,13 @@ def enable_visualization(
 
 def add_dump(cfg: Config, path: str) -> None:
     """Write all predictions of a test to a pickle file."""
-    evaluator = cfg.test_evaluator
-    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
-    cfg.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=path)]
+    old, dump = cfg.test_evaluator, dict(type='DumpResults', out_file_path=path)
+    cfg.test_evaluator = [*(old if isinstance(old, list) else [old]), dump]
 
 
 def read_slurm_variables() -> None:
-    """Tell torch what srun says of this process, as mmengine does for GPUs.
-
-    ``MASTER_ADDR`` is the first machine of the job and ``MASTER_PORT`` 29500, unless they are set.
-    """
+    """Tell torch what srun says of this process, as mmengine does for GPUs. ``MASTER_ADDR`` is the
+    first machine of the job and ``MASTER_PORT`` 29500, unless they are set."""
     names = [*SLURM_VARIABLES.values(), 'SLURM_NODELIST']
     missing = [name for name in names if name not in os.environ]
     if missing:
@@ -134,11 +126,8 @@ def read_slurm_variables() -> None:
 
 
 def prepare_cpu_processes(cfg: Config) -> None:
-    """Let several processes train without a GPU, over gloo.
-
-    mmengine 0.10.7 asks for a GPU in its ``init_dist`` and pins the model to one. It skips the
-    first if a process group exists, and takes the second from the config.
-    """
+    """Let several processes train without a GPU, over gloo. mmengine 0.10.7 asks for a GPU in its
+    ``init_dist``, which it skips if a process group exists, and pins the model to one."""
     if cfg.get('launcher', 'none') == 'none' or get_device() != 'cpu':
         return
     if cfg.launcher not in ('pytorch', 'slurm'):

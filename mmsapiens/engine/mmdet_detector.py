@@ -1,7 +1,5 @@
-"""Boxes of people from stock RTMDet, or another detector of mmdet.
-
-Asked for by :func:`mmsapiens.detection.detector.make_detector`. Shapes: N boxes.
-"""
+"""Boxes of people from stock RTMDet, or another detector of mmdet, for
+:func:`.detection.detector.make_detector`. Shapes: N boxes."""
 
 from __future__ import annotations
 
@@ -19,20 +17,18 @@ from ..checkpoints import get_state_dict, read_checkpoint
 from ..detection.detector import PersonDetector
 from ..structures.results import Image
 from ..zoo import config_path, resolve_checkpoint
+from .build import read_config
 
 CONFIG = 'detection/rtmdet-m_8xb32-100e_person-640x640.py'
 """Under ``configs/``, of the released weights."""
-PERSON = 0
-"""Class id of people, in COCO's classes and where it is the only one."""
+PERSON = 0  # Class id of people, in COCO's classes and where it is the only one
 
 
 class MMDetDetector(PersonDetector):
-    """RTMDet, or any other detector of mmdet whose class 0 is people.
+    """RTMDet, or any other detector of mmdet whose class 0 is people, which gets BGR.
 
-    It needs no compiled operators, and gets BGR, for which it was trained.
-
-    ``config`` is a file or a Config; without ``weights`` they are random, which is only good for
-    tests. ``thresholds`` are as in :class:`PersonDetector`.
+    ``config`` is a file or a Config; without ``weights`` they are random, for tests. ``thresholds``
+    are as in :class:`PersonDetector`.
     """
 
     def __init__(
@@ -44,12 +40,7 @@ class MMDetDetector(PersonDetector):
         **thresholds: Any,
     ) -> None:
         super().__init__(weights, **thresholds)
-        cfg = config
-        if not isinstance(cfg, Config):
-            path = Path(cfg).expanduser()
-            if not path.is_file():
-                raise FileNotFoundError(f'the config {path} does not exist')
-            cfg = Config.fromfile(str(path))
+        cfg = config if isinstance(config, Config) else read_config(config)
         steps = cfg.test_dataloader.dataset.pipeline
         with DefaultScope.overwrite_default_scope('mmdet'):
             self.model = _build(cfg, weights).to(device)
@@ -74,10 +65,8 @@ class MMDetDetector(PersonDetector):
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Numbers of the boxes (N, 4), scores (N,), that are kept, best first.
-
-    As in the reference implementation boxes count their last pixel: width is ``x2 - x1 + 1``.
-    """
+    """Numbers of the boxes (N, 4), scores (N,), that are kept, best first; width is ``x2 - x1 +
+    1``, as in the reference implementation."""
     inclusive = boxes + boxes.new_tensor([0, 0, 1, 1])
     return torchvision.ops.nms(inclusive, scores, iou_threshold)
 

@@ -31,12 +31,11 @@ class _ConfiguredEncoder:
     """An encoder of the core for configs.
 
     Weights that go into it, from ``init_cfg=dict(type='Pretrained', checkpoint=...)`` or
-    ``load_from``, may be of any layout of its family; another family or size raises an error.
+    ``load_from``, may be of any layout of its family; another family or size is an error.
 
     Args:
-        *args: Of the class of the core.
+        *args: Of the class of the core, as ``**kwargs``.
         init_cfg (dict, optional): Initialization. Defaults to None.
-        **kwargs: Likewise.
     """
 
     num_layers: int
@@ -62,8 +61,8 @@ class _ConfiguredEncoder:
         return pretrained_files(self)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says, with the name of a file that does not fit; without a
-        file at random."""
+        """Initialize as ``init_cfg`` says, naming a file that does not fit; without a file at
+        random."""
         files = self.pretrained_files()
         try:
             for meta in map(meta_of_file, files):

@@ -50,17 +50,10 @@ def add_options(parser: argparse.ArgumentParser, name: str = '--cfg-options') ->
 
 
 def set_options(cfg: Config, words: Sequence[str], not_read: set[str] | None = None) -> None:
-    """Put what was typed into a config, and tell what nothing will read.
+    """Put KEY=VALUE words into a config, or raise a ValueError; tell what nothing will read.
 
-    Args:
-        cfg (Config): Is changed.
-        words (Sequence[str]): Each KEY=VALUE. A value is a number, true, false or None; a list or
-            tuple in brackets, or with commas where the old value is one; or text, as it is.
-        not_read (set[str], optional): Names of :data:`READ` that this tool does not read.
-            Defaults to None.
-
-    Raises:
-        ValueError: If a word is no KEY=VALUE, or its key leads nowhere.
+    ``not_read`` are names of :data:`READ`. A value is a number, true, false or None; a list or
+    tuple in brackets, or with commas where the old value is one; or text, as it is.
     """
     before = Config(cfg.to_dict())
     for word in words:

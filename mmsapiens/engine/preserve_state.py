@@ -14,11 +14,8 @@ from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel
 
 @contextmanager
 def preserve_state(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients, and everything as before after it.
-
-    Restored are the mode of every module and the random states of Python, numpy and torch on the
-    CPU and the current GPU.
-    """
+    """Evaluation mode without gradients; then the mode of every module and the random states of
+    Python, numpy and torch, on the CPU and the current GPU, are as before."""
     modes = [(module, module.training) for module in model.modules()]
     python_state, numpy_state = random.getstate(), np.random.get_state()
     gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []

@@ -13,13 +13,7 @@ from mmengine._strategy import FSDPStrategy
 from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.runner import FlexibleRunner
 from torch import Tensor
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_model_state_dict,
-    get_optimizer_state_dict,
-    set_model_state_dict,
-    set_optimizer_state_dict,
-)
+from torch.distributed.checkpoint import state_dict as states
 
 from ..checkpoints.sharded import WEIGHTS, is_sharded, load_tensors, read_training, write_sharded
 from ..core.atomic_files import TMP_SUFFIX, move_whole, remove_path
@@ -43,14 +37,13 @@ def _flatten(state: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
 class ShardedFSDPStrategy(FSDPStrategy):
     """The stock FSDP with checkpoints that no process holds as a whole.
 
-    Each process writes its part into a folder, see :mod:`mmsapiens.checkpoints.sharded`, which
-    any number of processes can resume and ``tools/convert_checkpoint.py`` turns into one file.
-    Unlike the stock strategy it also saves the loss guard and the loss scale of the optimizer
-    wrapper. Files are loaded as by the stock strategy.
+    Each process writes its part into a folder, see :mod:`mmsapiens.checkpoints.sharded`, which any
+    number of processes can resume and ``tools/convert_checkpoint.py`` turns into one file. Unlike
+    the stock strategy it also saves the loss guard and the loss scale of the optimizer wrapper.
+    Files are loaded as by the stock strategy.
 
     Args:
-        **kwargs: Of ``mmengine._strategy.FSDPStrategy``, except
-            ``state_dict_cfg``.
+        **kwargs: Of ``mmengine._strategy.FSDPStrategy``, except ``state_dict_cfg``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -58,9 +51,9 @@ class ShardedFSDPStrategy(FSDPStrategy):
         super().__init__(state_dict_cfg=FULL_STATE_ON_CPU, **kwargs)
 
     @property
-    def _options(self) -> StateDictOptions:
+    def _options(self) -> states.StateDictOptions:
         # FSDP in one process has no shards, and says so with an error.
-        return StateDictOptions(full_state_dict=get_world_size() == 1)
+        return states.StateDictOptions(full_state_dict=get_world_size() == 1)
 
     def save_checkpoint(
         self,
@@ -78,13 +71,14 @@ class ShardedFSDPStrategy(FSDPStrategy):
             time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
             mmengine=mmengine.__version__,
         )
-        checkpoint['state_dict'] = get_model_state_dict(self.model, options=self._options)
+        checkpoint['state_dict'] = states.get_model_state_dict(self.model, options=self._options)
         if save_optimizer and hasattr(self, 'optim_wrapper'):
             optim = self.optim_wrapper
-            checkpoint['optimizer'] = {
-                **optim.state_dict(),  # also what the wrapper has beside the optimizer
-                **get_optimizer_state_dict(self.model, optim.optimizer, options=self._options),
-            }
+            saved = states.get_optimizer_state_dict(
+                self.model, optim.optimizer, options=self._options
+            )
+            # Also what the wrapper has beside the optimizer.
+            checkpoint['optimizer'] = {**optim.state_dict(), **saved}
         if save_param_scheduler and hasattr(self, 'param_schedulers'):
             checkpoint['param_schedulers'] = self.scheduler_state_dict()
         if callback is not None:
@@ -103,7 +97,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
         if not is_sharded(filename):
             return super().load_checkpoint(filename, callback=callback, **kwargs)
         self.logger.info(f'Load checkpoint in shards from {filename}')
-        weights = get_model_state_dict(self.model, options=self._options)
+        weights = states.get_model_state_dict(self.model, options=self._options)
         load_tensors(filename, {WEIGHTS + name: value for name, value in weights.items()})
         checkpoint = read_training(filename)
         checkpoint['state_dict'] = weights
@@ -111,7 +105,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
             checkpoint['optimizer'][FOLDER] = filename
         if callback is not None:
             callback(checkpoint)
-        set_model_state_dict(self.model, weights, options=self._options)
+        states.set_model_state_dict(self.model, weights, options=self._options)
         return checkpoint
 
     def load_optim_state_dict(self, state_dict: dict) -> None:
@@ -122,10 +116,10 @@ class ShardedFSDPStrategy(FSDPStrategy):
         rest = dict(state_dict)
         folder = rest.pop(FOLDER)
         optimizer = self.optim_wrapper.optimizer
-        state = get_optimizer_state_dict(self.model, optimizer, options=self._options)
+        state = states.get_optimizer_state_dict(self.model, optimizer, options=self._options)
         load_tensors(folder, _flatten(state['state']))
         state['param_groups'] = rest.pop('param_groups')
-        set_optimizer_state_dict(
+        states.set_optimizer_state_dict(
             self.model, optimizer, optim_state_dict=state, options=self._options
         )
         self.optim_wrapper.load_state_dict({**rest, **optimizer.state_dict()})
@@ -137,12 +131,11 @@ class StrategyRunner(FlexibleRunner):
 
     The stock one leaves out ``backend_args`` of the checkpoint hook, and resumes before any hook
     could look for a good one. Here checkpoints, files and folders, are written beside their place
-    and moved there by the first process, and hooks with a method ``before_load`` are called before
-    it. Folders need a disk that all processes share.
+    and moved there by the first process, on a disk that all share, and hooks with a method
+    ``before_load`` are called before it.
     """
 
     def load_or_resume(self) -> None:
-        """Load or resume, as the config says."""
         self.call_hook('before_load')
         super().load_or_resume()
 

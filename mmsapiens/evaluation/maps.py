@@ -17,14 +17,11 @@ from ..ops.unit_vectors import angles_deg
 
 DEPTH_FIGURES = ('rmse', 'abs_rel', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10', 'silog')
 DEPTH_SPACES = ('depth', 'disparity')
-EPS = 1e-6
-"""Smallest aligned depth, or disparity, in figures that divide by it."""
-STEPS_PER_DEGREE = 1000
-"""Resolution of the histograms from which medians are read."""
+EPS = 1e-6  # Smallest aligned depth, or disparity, in figures that divide by it
+STEPS_PER_DEGREE = 1000  # Resolution of the histograms from which medians are read
 
 _BINS = 180 * STEPS_PER_DEGREE + 1
-_BLOCK = 2**18
-"""Pixels that are converted to float64 at once."""
+_BLOCK = 2**18  # Pixels that are converted to float64 at once
 
 
 def mean(values: Iterable[float]) -> float:
@@ -36,7 +33,7 @@ def mean(values: Iterable[float]) -> float:
 def class_areas(
     pred: np.ndarray, label: np.ndarray, num_classes: int, ignore_index: int = 255
 ) -> np.ndarray:
-    """Areas of each class in one image; those of several images add up.
+    """Areas of each class in one image, int64 (4, C); those of several images add up.
 
     Args:
         pred (np.ndarray): Predicted class ids, any shape.
@@ -45,7 +42,7 @@ def class_areas(
         ignore_index (int): Label of pixels that do not count. Defaults to 255.
 
     Returns:
-        np.ndarray: Pixels of intersection, union, prediction and label, int64 (4, C).
+        np.ndarray: Pixels of intersection, union, prediction and label.
     """
     counted = label != ignore_index
     pred, label = pred[counted], label[counted]
@@ -109,12 +106,10 @@ def evaluate_depth(
     Args:
         pred (np.ndarray): Predicted depth, or disparity, (P).
         target (np.ndarray): True depth above 0, (P).
-        align (str): One of :data:`~mmsapiens.ops.depth_alignment.ALIGNMENTS`. Defaults to
-            'scale_shift'.
+        align (str): One of :data:`~.ops.depth_alignment.ALIGNMENTS`. Defaults to 'scale_shift'.
         space (str): 'depth', or 'disparity' to fit to 1 / ``target`` and to take the reciprocal as
             depth. Defaults to 'depth'.
-        max_depth (float): Smaller disparities than its reciprocal are raised to it. Defaults to
-            infinity.
+        max_depth (float): Disparities are at least its reciprocal. Defaults to infinity.
 
     Returns:
         dict[str, float]: :func:`depth_figures`, and ``raised``, the number of aligned values that
@@ -183,8 +178,7 @@ def normal_figures(
     angles below 5 degrees, for each threshold; NaN if no pixel counts.
 
     Args:
-        images (Iterable[Mapping[str, Any]]): What :func:`measure_angles` gives for each; those
-            without pixels do not count.
+        images (Iterable[Mapping[str, Any]]): What :func:`measure_angles` gives for each.
         thresholds (Sequence[float]): As given there.
     """
     counted = [image for image in images if image['pixels']]

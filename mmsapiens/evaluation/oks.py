@@ -12,15 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..keypoints.keypoint_sets import (
-    GROUPS,
-    common_keypoints,
-    convert_keypoints,
-    converter_mapping,
-    field_indices,
-    get_keypoint_set,
-    keypoint_fields,
-)
+from ..keypoints import keypoint_sets as sets
 
 FIGURES = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 'AR .75', 'AR (M)', 'AR (L)')
 """Names of the figures, in the order of ``COCOeval.stats``."""
@@ -63,24 +55,21 @@ def evaluate_oks(
 ) -> dict[str, float]:
     """AP and AR of a list of keypoints, with the stock ``COCOeval``.
 
-    The keypoints are handed to it as plain ``keypoints`` with their own sigmas, so that it needs no
-    patch for a vocabulary it does not know. A person without any labelled keypoint of the list is
-    ignored, and so is a detection whose keypoints of the list all have score 0 or less.
+    They are handed to it as plain ``keypoints`` with their own sigmas. A person without any
+    labelled keypoint of the list is ignored, and so is a detection whose keypoints of the list all
+    have score 0 or less.
 
     Args:
         gt (Sequence[Mapping]): Persons: ``image_id``; ``keypoints`` (K, 3) of x, y in pixels and
             visibility, > 0 is labelled; ``bbox`` x, y, width, height in pixels; ``area`` in px^2,
             unless ``use_area`` is False; optionally ``iscrowd``.
         detections (Sequence[Mapping]): Persons found: ``image_id``; ``keypoints`` (K, 3) of x, y in
-            pixels and score; ``score`` of the person; optionally ``area`` in px^2, which decides
-            about unmatched ones in the figures of a size range. The default is the box around the
-            keypoints of the list.
+            pixels and score; ``score`` of the person; optionally ``area`` in px^2, by default that
+            of the keypoints' box, for the figures of a size range.
         keypoint_ids (Sequence[int]): The E keypoints to evaluate, indices into the K.
         sigmas (Sequence[float]): Of these E keypoints.
-        image_ids (Iterable[int], optional): Images that count. Defaults to all that have a person
-            or a detection.
-        use_area (bool): OKS with ``area`` rather than 0.53 times that of ``bbox``. Defaults to
-            True.
+        image_ids (Iterable[int], optional): Images that count. Defaults to all with entries.
+        use_area (bool): OKS with ``area``, not 0.53 times that of ``bbox``. Defaults to True.
 
     Returns:
         dict[str, float]: The ten :data:`FIGURES`, from 0 to 1; -1 if there is no ground truth, or
@@ -88,8 +77,7 @@ def evaluate_oks(
 
     Raises:
         ImportError: If xtcocotools is not installed; the extra ``pose`` has it.
-        ValueError: If there are no ``keypoint_ids``, not one sigma for each, arrays of another
-            shape, persons without area, or detections in images that are not among ``image_ids``.
+        ValueError: If arguments do not fit together, or persons have no area.
     """
     ids = np.asarray(keypoint_ids, dtype=np.int64)
     if len(ids) == 0 or len(ids) != len(sigmas):
@@ -141,14 +129,11 @@ def evaluate_oks(
 
 
 def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
-    """x, y and visibility (K, 3) of an annotation of a COCO style file, by index.
-
-    Raises:
-        ValueError: If the annotation is of another vocabulary.
-    """
-    indices = field_indices(vocabulary)
-    points = np.zeros((len(get_keypoint_set(vocabulary)), 3))
-    for key in keypoint_fields(vocabulary):
+    """x, y and visibility (K, 3) of an annotation of a COCO style file, by index; a ValueError if
+    it is of another vocabulary."""
+    indices = sets.field_indices(vocabulary)
+    points = np.zeros((len(sets.get_keypoint_set(vocabulary)), 3))
+    for key in sets.keypoint_fields(vocabulary):
         ids = indices[key]
         numbers = np.asarray(annotation.get(key, ()), dtype=np.float64)
         if numbers.size != 3 * len(ids):
@@ -162,27 +147,25 @@ def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray
 
 def write_keypoints(points: np.ndarray, vocabulary: str) -> dict[str, list[float]]:
     """The inverse of :func:`read_keypoints`: key -> numbers x, y, value of each keypoint."""
-    return {key: points[ids].ravel().tolist() for key, ids in field_indices(vocabulary).items()}
+    indices = sets.field_indices(vocabulary)
+    return {key: points[ids].ravel().tolist() for key, ids in indices.items()}
 
 
 def evaluated_keypoints(vocabulary: str, pred_vocabulary: str, protocol: str) -> list[int]:
-    """Ascending indices in the vocabulary of the truth that predictions are compared on.
-
-    ``protocol`` is 'all', those that predictions have, or 'common114', the
-    :func:`common_keypoints`.
-    """
+    """Ascending indices in the vocabulary of the truth that predictions are compared on: by
+    ``protocol`` 'all' that they have, or 'common114', the :func:`common_keypoints`."""
     if protocol == 'common114':
         side = WHOLEBODY.index(vocabulary)
-        pairs = [pair for part in common_keypoints().values() for pair in part]
+        pairs = [pair for part in sets.common_keypoints().values() for pair in part]
         return sorted(pair[side] for pair in pairs)
-    return [target for _, target in converter_mapping(pred_vocabulary, vocabulary)]
+    return [target for _, target in sets.converter_mapping(pred_vocabulary, vocabulary)]
 
 
 def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, list[int]]:
     """Keypoints of body, foot, face, hands, hand (both in one instance) and wholebody (all)."""
     kept = set(keypoint_ids)
-    described = get_keypoint_set(vocabulary).groups
-    groups = {group: [i for i in described[group] if i in kept] for group in GROUPS}
+    described = sets.get_keypoint_set(vocabulary).groups
+    groups = {group: [i for i in described[group] if i in kept] for group in sets.GROUPS}
     groups['hand'] = groups['left_hand'] + groups['right_hand']
     groups['wholebody'] = list(keypoint_ids)
     return groups
@@ -191,14 +174,12 @@ def evaluated_groups(vocabulary: str, keypoint_ids: Sequence[int]) -> dict[str, 
 def convert_by_equal_names(
     keypoints: np.ndarray, scores: np.ndarray, source: str, target: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As :func:`convert_keypoints`, but only points of the same name.
-
-    That is what the `reference <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133
-    points of COCO-WholeBody get a prediction from 308, the others are at (0, 0) with score 0.
-    """
-    points, values = convert_keypoints(keypoints, scores, source, target)
-    known = set(get_keypoint_set(source).keypoint_names)
-    names = get_keypoint_set(target).keypoint_names
+    """As :func:`convert_keypoints`, but only points of the same name, as the `reference
+    <https://github.com/facebookresearch/sapiens>`_ does: 53 of the 133 points of COCO-WholeBody get
+    a prediction from 308, the others are at (0, 0) with score 0."""
+    points, values = sets.convert_keypoints(keypoints, scores, source, target)
+    known = set(sets.get_keypoint_set(source).keypoint_names)
+    names = sets.get_keypoint_set(target).keypoint_names
     others = [index for index, name in enumerate(names) if name not in known]
     points[:, others] = 0
     values[:, others] = 0

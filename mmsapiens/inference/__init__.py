@@ -1,5 +1,1 @@
-"""From photographs and videos to files: sources, people, networks, writers.
-
-Nothing here imports torch or a host package before it is used, so that the command line starts at
-once.
-"""
+"""From photographs and videos to files; nothing here imports torch or a host before it is used."""

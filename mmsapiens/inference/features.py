@@ -4,8 +4,6 @@ Shapes: B batch, D width of the encoder, L tokens, h w rows and columns of patch
 width of the input.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -30,13 +28,12 @@ from ..io.sources import open_source
 from ..models.tasks import DEFAULT_MODEL, model_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
-from .device_streams import batches_at_once, own_stream
 from .lite import MEAN as LITE_MEAN
 from .lite import STD as LITE_STD
 from .model_files import weights_identity
 from .output_folder import OutputFolder
 from .pipeline import Pipeline
-from .task_network import DTYPES, Options
+from .task_network import DTYPES, Options, batches_at_once, own_stream
 from .write_run import RunSummary, write_results
 from .writers import Writer
 
@@ -45,10 +42,8 @@ KINDS = ('dense', 'mean', 'cls')
 
 @dataclass
 class FrameFeatures(ImageResult):
-    """Features of an image, float32, after the final norm.
-
-    They are 'dense' (D, h, w); 'mean' of all patches (D,); and, if the encoder has a class token,
-    'cls' (D,).
+    """Features of an image, float32, after the final norm: 'dense' (D, h, w), 'mean' of all patches
+    (D,), and 'cls' (D,) if the encoder has a class token.
     """
 
     features: dict[str, NDArray] = field(default_factory=dict)
@@ -74,23 +69,20 @@ class FeatureExtractor:
     Args:
         model (str): Whose pretrained encoder is downloaded without ``weights``, as in
             :class:`mmsapiens.inference.inferencer.SapiensInferencer`. Defaults to 'sapiens-0.3b'.
-        weights (str | Path, optional): A pretrained or fine-tuned checkpoint. Defaults to None.
+        weights (str | Path, optional): A pretrained or fine-tuned checkpoint.
         device (str, optional): Defaults to None, a GPU if there is one.
         dtype (str): As in the inferencer. Defaults to 'float32'.
         size_hw (tuple[int, int], optional): Height and width that images are resized to, whatever
             their aspect. Defaults to None, those that the checkpoint was trained with.
         mode (str): 'default' resizes by Pillow's bicubic filter, 'lite' by OpenCV's bilinear one
-            and normalizes as the reference's small demo does. Defaults to 'default'.
+            and normalizes as the reference's small demo does.
         batch_size (int): Images that the encoder sees at once. Defaults to 4.
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         arch (str | Mapping, optional): Size of ``weights`` that are of none of the known ones.
-            Defaults to None.
         patch_padding (int | str, optional): As in :class:`mmsapiens.models.SapiensViT`. Defaults to
             None, that of the released models of the checkpoint's task.
-        task (str, optional): What a fine-tuned checkpoint is for, where it does not say so itself.
-            Defaults to None.
-        kinds (Sequence[str]): Features that will be asked for, to refuse those that the checkpoint
-            does not have before it is loaded. Defaults to ().
+        task (str, optional): What a checkpoint is for, where it does not say so itself.
+        kinds (Sequence[str]): Features that will be asked for, to refuse others at once.
 
     Raises:
         KeyError: If a name is unknown.
@@ -117,15 +109,14 @@ class FeatureExtractor:
     ) -> None:
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.mode, self.device = mode, torch.device(Options(device, dtype, mode=mode).device)
-        given = (
+        self.batch_size, self.workers = batch_size, workers
+        for name, value, least in (
             ('batch_size', batch_size, 1),
             ('workers', workers, 1),
             ('size_hw', min(size_hw or (16,)), 16),
-        )
-        for name, value, least in given:
+        ):
             if value < least:
                 raise ValueError(f'`{name}` must be at least {least}, but got {value}')
-        self.batch_size, self.workers = batch_size, workers
         self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
         if kinds:
             self._check_kinds(kinds)
@@ -157,28 +148,22 @@ class FeatureExtractor:
         return KINDS if any(key.endswith('cls_token') for key in weights) else KINDS[:2]
 
     def _check_kinds(self, kinds: Sequence[str]) -> None:
-        unknown = [
-            kind for kind in kinds if kind not in (KINDS if 'cls' not in kinds else self.kinds)
-        ]
+        unknown = set(kinds) - set(self.kinds if 'cls' in kinds else KINDS)
         if unknown or not kinds:
             why = ': it has no class token, which fine-tuned models do not have'
-            raise KeyError(
-                f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
-                f'{list(kinds)}{why if "cls" in unknown else ""}'
-            )
+            text = f'`kinds` must be some of {self.kinds} for {self.weights.name}, but got '
+            raise KeyError(f'{text}{list(kinds)}{why if "cls" in unknown else ""}')
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What features depend on, of JSON types."""
-        return dict(
-            features=dict(
-                size_hw=list(self.size_hw),
-                mode=self.mode,
-                dtype=str(next(self.encoder.parameters()).dtype),
-                patch_padding=self.encoder.patch_embed.padding,
-                **weights_identity(self.weights),
-            )
+        found = dict(
+            size_hw=list(self.size_hw),
+            mode=self.mode,
+            dtype=str(next(self.encoder.parameters()).dtype),
+            patch_padding=self.encoder.patch_embed.padding,
         )
+        return dict(features=found | weights_identity(self.weights))
 
     def count(self, people: People) -> int:
         """One sample, whoever is in the image."""
@@ -211,10 +196,8 @@ class FeatureExtractor:
             if extra:
                 found['cls'] = tokens[:, 0]
             arrays = {kind: values.contiguous().cpu().numpy() for kind, values in found.items()}
-        return [
-            {kind: values[row].copy() for kind, values in arrays.items()}
-            for row in range(len(images))
-        ]
+        rows = range(len(images))
+        return [{kind: values[row].copy() for kind, values in arrays.items()} for row in rows]
 
     def finish(
         self, frame: Image, people: People, outputs: Sequence[dict[str, NDArray]]
@@ -225,15 +208,7 @@ class FeatureExtractor:
     def stream(
         self, inputs: Any, *, read: ReadOptions | None = None
     ) -> Generator[FrameFeatures | ReadFailure, None, None]:
-        """Features, one image after the other.
-
-        Args:
-            inputs (Any): As in the inferencer.
-            read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
-
-        Yields:
-            FrameFeatures | ReadFailure: In the order of the inputs.
-        """
+        """Features, one image after the other; arguments are as in ``SapiensInferencer.stream``."""
         return self._results(open_source(inputs, read).items())
 
     def run(
@@ -252,22 +227,17 @@ class FeatureExtractor:
         Args:
             inputs (Any): As in :meth:`stream`.
             out (str | Path): Folder; ``dense/NAME.npy`` and the like.
-            kinds (Sequence[str]): Some of :data:`KINDS`. Defaults to ('dense',).
+            kinds (Sequence[str]): Some of :data:`KINDS`, or a KeyError. Defaults to ('dense',).
             read (ReadOptions, optional): As in :meth:`stream`.
             overwrite (bool): Whether to replace features of other weights or options. Defaults to
                 False.
             on_start (Callable, optional): Told the number of images, None if that is unknown.
-                Defaults to None.
-            on_item (Callable, optional): Told each result once it is written. Defaults to None.
-
-        Raises:
-            KeyError: If a kind is unknown, or the encoder does not have it.
+            on_item (Callable, optional): Told each result once it is written.
         """
         self._check_kinds(kinds)
         source = open_source(inputs, read, exclude=Path(out))
-        folder = OutputFolder(
-            out, [FeatureWriter(kind) for kind in kinds], self.identity, overwrite=overwrite
-        )
+        writers = [FeatureWriter(kind) for kind in kinds]
+        folder = OutputFolder(out, writers, self.identity, overwrite=overwrite)
         if on_start is not None:
             on_start(source.length)
         results = self._results(source.items(folder.progress))

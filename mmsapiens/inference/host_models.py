@@ -1,14 +1,9 @@
-"""Networks from a host's config and its weights.
+"""Networks from a host's config and its weights; the only module of inference that knows hosts.
 
-The only module of inference that knows hosts: the adapters build what a config says, and from it
-come the networks, the input rule, and the keypoint or class set of the dataset. What this package
-can do itself becomes a :class:`SapiensModel`; anything else runs as in the host,
-:class:`HostNetwork`.
-
-Shapes: B batch, K keypoints, C channels, H W height and width of the image, h w those of a map.
+What this package can do itself becomes a :class:`SapiensModel`; anything else runs as in the host,
+:class:`HostNetwork`. Shapes: B batch, K keypoints, C channels, H W height and width of the image, h
+w those of a map.
 """
-
-from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,8 +32,7 @@ from ..models.sapiens_model import SapiensModel
 from ..models.tasks import Task
 from ..structures.fields import FIELDS
 from ..structures.results import Image, MapResult, People, PoseResult
-from .device_streams import own_stream
-from .task_network import DTYPES, Options, TaskNetwork, to_array
+from .task_network import DTYPES, Options, TaskNetwork, own_stream, to_array
 
 PARTS = {'mmpose': 'pose', 'mmseg': 'dense'}
 """Scope of a config -> part of the package that builds it."""
@@ -54,33 +48,22 @@ _LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
 def network_of_config(
     task: str, config: Any, weights: str | Path | None, options: Options
 ) -> TaskNetwork:
-    """The network of a config, in evaluation mode.
+    """The network of a config, in evaluation mode: a top-down pose estimator of MMPose or a
+    segmentor of MMSegmentation, :class:`mmsapiens.dense.DenseEstimator` included.
 
-    Args:
-        task (str): Name for results.
-        config (str | Path | Config | Mapping): With a top-down pose estimator of MMPose or a
-            segmentor of MMSegmentation, :class:`mmsapiens.dense.DenseEstimator` included.
-        weights (str | Path, optional): A checkpoint; None leaves the weights random.
-        options (Options): How it runs.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ImportError: If the host, or a module of the config, is not installed.
-        ValueError: If the config is of neither kind, or the weights do not fit.
+    Without ``weights`` they are random. A config of another kind, and weights that do not fit, are
+    a ValueError, a host or module of the config that is not installed an ImportError.
     """
     cfg = read_config(config) if isinstance(config, (str, Path)) else Config(dict(config))
     part = PARTS.get(cfg.get('default_scope'))
     if part is None:
-        raise ValueError(
-            f'the config for {task!r} must have a `default_scope` of '
-            f'{list(PARTS)}, but got {cfg.get("default_scope")!r}'
-        )
+        text = f'the config for {task!r} must have a `default_scope` of {list(PARTS)}'
+        raise ValueError(f'{text}, but got {cfg.get("default_scope")!r}')
     try:
         import_module(f'mmsapiens.{part}')
     except ImportError as error:
-        raise ImportError(
-            f'the config of the task {task!r} needs `pip install mmsapiens[{part}]`: {error}'
-        ) from error
+        text = f'the config of the task {task!r} needs `pip install mmsapiens[{part}]`: {error}'
+        raise ImportError(text) from error
     missing = cfg.pop('missing_imports', [])
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         try:
@@ -88,10 +71,9 @@ def network_of_config(
         except KeyError as error:
             if not missing:
                 raise
-            raise ImportError(
-                f'the model of {weights} needs modules that its config imports and that are not '
-                f'here, {missing}: run in their folder, or set PYTHONPATH ({error.args[0]})'
-            ) from error
+            text = f'the model of {weights} needs modules that its config imports and that are not '
+            text += f'here, {missing}: run in their folder, or set PYTHONPATH ({error.args[0]})'
+            raise ImportError(text) from error
     meta = {} if weights is None else read_meta(weights)
     row = (_pose_row if part == 'pose' else _dense_row)(task, cfg, model, meta or {})
     steps = _test_steps(task, cfg, part)
@@ -119,10 +101,8 @@ def config_of_file(weights: str | Path) -> Mapping[str, Any] | None:
     found: dict[str, Any] = {key: stored[key] for key in kept if key in stored}
     found['missing_imports'] = missing
     for name in _LOADERS:  # datasets are not built: the checkpoint has what is asked of them
-        dataset = _dataset(stored, name)
-        found[name] = dict(
-            dataset={k: v for k, v in dataset.items() if k in ('pipeline', 'metainfo')}
-        )
+        dataset = _dataset(stored, name).items()
+        found[name] = dict(dataset={k: v for k, v in dataset if k in ('pipeline', 'metainfo')})
     return with_registered_types(found)
 
 
@@ -148,9 +128,9 @@ def _metainfos(cfg: Config, meta: Mapping[str, Any]) -> Iterator[Mapping[str, An
 
 
 def _pose_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]) -> Task:
-    test_cfg = model.test_cfg or {}
-    count = getattr(model.head, 'out_channels', None) or getattr(model.head, 'num_joints', None)
-    if count and getattr(model.head.decoder, 'heatmap_type', '') == 'combined':
+    head = model.head
+    count = getattr(head, 'out_channels', None) or getattr(head, 'num_joints', None)
+    if count and getattr(head.decoder, 'heatmap_type', '') == 'combined':
         count //= 3  # a map and two offsets for each
     for metainfo in _metainfos(cfg, meta):
         if names := metainfo.get('keypoint_id2name'):
@@ -158,12 +138,13 @@ def _pose_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any])
             if count == len(names):
                 break
     if count is None:
-        raise ValueError(
-            f'the number of keypoints of {task!r} is not known: neither its head, '
-            f'{type(model.head).__name__}, nor a dataset of the config says it'
-        )
-    keypoints = set_of_dataset(metainfo, count)
-    return Task(task, 'pose', keypoints, flip_test=bool(test_cfg.get('flip_test', False)))
+        text = f'the number of keypoints of {task!r} is not known: neither its head'
+        raise ValueError(f'{text}, {type(head).__name__}, nor a dataset of the config says it')
+    return Task(task, 'pose', set_of_dataset(metainfo, count), flip_test=_flips(model))
+
+
+def _flips(model: nn.Module) -> bool:
+    return bool((model.test_cfg or {}).get('flip_test', False))
 
 
 def _dense_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]) -> Task:
@@ -175,26 +156,15 @@ def _dense_row(task: str, cfg: Config, model: nn.Module, meta: Mapping[str, Any]
     if field.is_labels:
         count = max(2, getattr(head, 'num_classes', None) or head.out_channels)
         if count > MOST_CLASSES:
-            raise ValueError(
-                f'{task!r} must have at most {MOST_CLASSES} classes, as maps of ids have 8 bits, '
-                f'but its head has {count}'
-            )
-        fitting = (m for m in _metainfos(cfg, meta) if _count(m.get('classes')) == count)
+            text = f'{task!r} must have at most {MOST_CLASSES} classes, as maps of ids have 8 bits'
+            raise ValueError(f'{text}, but its head has {count}')
+        fitting = (m for m in _metainfos(cfg, meta) if len(m.get('classes') or ()) == count)
         output = replace(set_of_classes(next(fitting, {}), count), name=task)
-    test_cfg = model.test_cfg or {}
-    flip_test = bool(test_cfg.get('flip_test', False))
-    return Task(task, 'dense', output, field=field.name, flip_test=flip_test)
-
-
-def _count(values: Any) -> int:
-    return 0 if values is None else len(values)
+    return Task(task, 'dense', output, field=field.name, flip_test=_flips(model))
 
 
 def _test_steps(task: str, cfg: Config, part: str) -> Sequence[Mapping[str, Any]]:
-    """The steps of the test pipeline after the image, or what training says of them.
-
-    Ground truth is not loaded either: there is none.
-    """
+    """The steps of the test pipeline after the image and without ground truth, or training's."""
     pipelines = [_dataset(cfg, name).get('pipeline') for name in _LOADERS]
     pipelines.insert(0 if part == 'dense' else 1, cfg.get('test_pipeline'))
     *found, trained = (
@@ -211,10 +181,8 @@ def _test_steps(task: str, cfg: Config, part: str) -> Sequence[Mapping[str, Any]
     if part == 'dense':
         example = "[dict(type='LoadImageFromFile'), dict(type='Resize', scale=(768, 1024)), "
         example += "dict(type='PackSegInputs')]"
-    raise ValueError(
-        f'the config of {task!r} must have a test pipeline: add `test_pipeline = {example}`, with '
-        'the size that the model was trained with'
-    )
+    text = f'the config of {task!r} must have a test pipeline: add `test_pipeline = {example}`'
+    raise ValueError(f'{text}, with the size that the model was trained with')
 
 
 def _name(step: Mapping[str, Any]) -> str:
@@ -245,15 +213,7 @@ class _HalfBackbone(nn.Module):
 
 
 class HostNetwork(TaskNetwork):
-    """A model of a host with its own test pipeline and test step.
-
-    Args:
-        row (Task): What it predicts.
-        model (nn.Module): With weights.
-        steps (Sequence[Mapping]): Of the pipeline, without the loading of the image.
-        scope (str): Of the host.
-        options (Options): How it runs; a half ``dtype`` is that of the backbone.
-    """
+    """A model of a host with its own test pipeline and step; ``dtype`` is of the backbone."""
 
     def __init__(
         self,
@@ -265,15 +225,12 @@ class HostNetwork(TaskNetwork):
     ) -> None:
         names = [_name(step) for step in steps]
         if row.is_pose and 'GetBBoxCenterScale' not in names:
-            raise ValueError(
-                f'the test pipeline of {row.name!r} must crop people (`GetBBoxCenterScale`), but '
-                f'it is {names}: models of whole images run in the inferencer of MMPose'
-            )
+            text = f'the test pipeline of {row.name!r} must crop people (`GetBBoxCenterScale`), but'
+            remedy = 'models of whole images run in the inferencer of MMPose'
+            raise ValueError(f'{text} it is {names}: {remedy}')
         if options.mode == 'lite' or options.compile:
-            raise ValueError(
-                f"`mode` must be 'default' and `compile` False for {row.name!r}, which runs as in "
-                f'its host: {type(model).__name__} with the pipeline {names}'
-            )
+            text = f"`mode` must be 'default' and `compile` False for {row.name!r}, which runs in"
+            raise ValueError(f'{text} its host: {type(model).__name__} with the pipeline {names}')
         if options.flip_test is not None and row.is_pose:
             model.test_cfg = dict(model.test_cfg or {}, flip_test=options.flip_test)
             row = replace(row, flip_test=options.flip_test)
@@ -330,20 +287,27 @@ class HostNetwork(TaskNetwork):
         return self._map(to_array(outputs[0].float(), self.row.row))
 
 
-class HostPoseHead(nn.Module):
-    """A head of MMPose with heatmaps, decoded by its own codec.
+class HostHead(nn.Module):
+    """A head of a host, whose raw output is (B, C, h, w)."""
 
-    Models without UDP want ``shift_heatmap``: mirrored heatmaps shifted by a pixel.
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Raw output."""
+        maps: Tensor = self.head(feats)
+        return maps
+
+
+class HostPoseHead(HostHead):
+    """One of MMPose with heatmaps, decoded by its own codec; models without UDP want
+    ``shift_heatmap``, mirrored heatmaps shifted by a pixel.
     """
 
     def __init__(self, head: nn.Module, shift_heatmap: bool) -> None:
-        super().__init__()
-        self.head, self.shift_heatmap = head, shift_heatmap
-
-    def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Heatmaps (B, K, h, w)."""
-        maps: Tensor = self.head(feats)
-        return maps
+        super().__init__(head)
+        self.shift_heatmap = shift_heatmap
 
     def decode(
         self,
@@ -373,17 +337,8 @@ class UdpPoseHead(HostPoseHead):
     decode = HeatmapHead.decode
 
 
-class HostDenseHead(nn.Module):
+class HostDenseHead(HostHead):
     """A :class:`mmsapiens.dense.DenseHead`."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Raw output (B, C, h, w)."""
-        maps: Tensor = self.head(feats)
-        return maps
 
     before_resize = staticmethod(DenseHead.before_resize)
 

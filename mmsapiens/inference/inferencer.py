@@ -1,9 +1,4 @@
-"""The inferencer: any images, any of the tasks, results or files.
-
-Shapes: N people, H W height and width of an image.
-"""
-
-from __future__ import annotations
+"""The inferencer. Shapes: N people, H W height and width of an image."""
 
 import os
 import warnings
@@ -18,7 +13,6 @@ import torch
 from ..checkpoints.families import find_arch
 from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
-from ..detection.tracking import BoxTracker
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
 from ..models.archs import SAPIENS_ARCHS
@@ -45,47 +39,34 @@ from .write_run import Item, RunSummary, WriteOptions, write_results
 class SapiensInferencer:
     """Pose, body parts, depth and normals of people, in the tasks' networks.
 
-    Three ways to use it:
+    - ``for result in inferencer.stream(inputs)``: a :class:`ImageResult` for each image;
+    - ``inferencer.run(inputs, folder)``: files, which a second run does not make again;
+    - ``for answer in inferencer(inputs)``: dictionaries as MMPose's inferencers give them.
 
-    - ``for result in inferencer.stream(inputs)``: a :class:`ImageResult` for
-      each image, as soon as it is there;
-    - ``inferencer.run(inputs, folder)``: files, which a second run does not
-      make again;
-    - ``for answer in inferencer(inputs)``: dictionaries with 'predictions'
-      and 'visualization', as MMPose's inferencers give them.
-
-    Images are read, prepared, seen by the networks and finished at the same time, with a fixed
-    number of them in memory however many there are.
+    A fixed number of images is in memory, at work at the same time, however many there are.
 
     Args:
-        model (str, optional): 'sapiens-0.3b', 'sapiens-0.6b', 'sapiens-1b', 'sapiens-2b' or
-            'sapiens-tiny'. Defaults to None, the size of the caller's weights, and 'sapiens-0.3b'
-            for released ones.
+        model (str, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny'. Defaults to None,
+            the size of the caller's weights, and 'sapiens-0.3b' for released ones.
         tasks (str | Sequence[str], optional): Keys of :data:`mmsapiens.models.tasks.TASKS`, or any
             names for models of one's own. Defaults to None, what ``weights`` or ``configs`` are
             for, and 'pose-308' without them.
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
-        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations. Defaults to
-            'float32'.
-        weights (Mapping | str | Path, optional): Task -> checkpoint; or the checkpoint of the only
-            task; or a folder of files named by their task. Defaults to None: the released ones,
-            which are downloaded.
+        dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations.
+        weights (Mapping | str | Path, optional): Task -> checkpoint, or the checkpoint of the only
+            task, or a folder of files named by their task. Defaults to None: the released ones.
         configs (Mapping | str | Path, optional): Task -> config, or the config of the only task,
             for models of one's own whose checkpoints do not carry it; such a task needs weights.
-            Defaults to None.
-        detector (Mapping | PersonDetector | str | Path, optional): Finds people with
-            ``people='detect'``: one that is there, its checkpoint, or arguments of
-            :class:`PersonDetector`. Defaults to None, the released one.
+        detector (Mapping | PersonDetector | str | Path, optional): For ``people='detect'``: one
+            that is there, its checkpoint, or its arguments. Defaults to None, the released one.
         batch_size (int): People, or images, that a network sees at once. Defaults to 4.
         workers (int): Threads that decode files, and as many that prepare images. Defaults to 2.
         flip_test (bool, optional): Whether to average with the output for the mirrored image.
             Defaults to None, as the configs say: pose does, the other tasks do not.
-        compile (bool): Whether to compile the backbones, which takes a minute each. Defaults to
-            False.
+        compile (bool): Whether to compile the backbones, a minute each. Defaults to False.
         mode (str): 'default', or 'lite' for the numbers of the reference's small demos; see
-            ``docs/inference.md``. Defaults to 'default'.
-        random_weights (bool): Whether tasks and detector without weights of the caller's get random
-            ones, for tests. Defaults to False.
+            ``docs/inference.md``.
+        random_weights (bool): Whether weights that are not given are random. Defaults to False.
         lazy (bool): Whether released files are fetched, and networks built, when the first image
             is there, after the arguments of :meth:`run` were checked. Defaults to False.
 
@@ -139,30 +120,20 @@ class SapiensInferencer:
     @cached_property
     def files(self) -> dict[str, ModelFiles]:
         """Configs and weights of the tasks, downloaded if they have to be."""
-        given, random = self._weights, self._random_weights
+        size, configs, weights = self._size, self._configs, self._weights
         return {
-            task: find_files(task, self._size, self._configs.get(task), given.get(task), random)
+            task: find_files(task, size, configs.get(task), weights.get(task), self._random_weights)
             for task in self.tasks
         }
 
     @cached_property
     def networks(self) -> dict[str, TaskNetwork]:
         """Networks of the tasks."""
-        return {
-            task: build_network(
-                task,
-                one.config,
-                one.weights,
-                self.options,
-                model=self.model if task in self._weights else self.model or DEFAULT_MODEL,
-            )
-            for task, one in self.files.items()
-        }
-
-    @property
-    def has_maps(self) -> bool:
-        """Whether a task looks at the whole image."""
-        return not all(self._row(task).is_pose for task in self.tasks)
+        found = {}
+        for task, one in self.files.items():
+            model = self.model if task in self._weights else self.model or DEFAULT_MODEL
+            found[task] = build_network(task, one.config, one.weights, self.options, model=model)
+        return found
 
     @property
     def rows(self) -> tuple[Task, ...]:
@@ -173,6 +144,11 @@ class SapiensInferencer:
     def _row(self, task: str) -> Task:
         """What a task is, without building its network where its name tells the kind."""
         return get_task(task) if task in TASKS else self.networks[task].row
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether a task looks at the whole image."""
+        return not all(self._row(task).is_pose for task in self.tasks)
 
     @property
     def has_pose(self) -> bool:
@@ -190,24 +166,18 @@ class SapiensInferencer:
         strict: bool = False,
         read: ReadOptions | None = None,
     ) -> Generator[Item, None, None]:
-        """Results, one image after the other.
-
-        Closing the generator, or an error in its consumer, stops everything.
+        """Results, one image after the other; closing the generator stops everything.
 
         Args:
-            inputs (Any): As :func:`mmsapiens.io.sources.open_source` takes them: paths,
-                folders, patterns, URLs, arrays (BGR), Pillow images, videos, cameras, or an
-                iterator of these.
-            people (Any, optional): 'detect', 'image' for one box around each image, a file of
-                boxes, boxes (N, 4) as x1, y1, x2, y2 for every image, a mapping of them by
-                image, or a function of a :class:`Image`. Defaults to None: 'detect' for poses,
-                'image' otherwise.
+            inputs (Any): As in :func:`mmsapiens.io.sources.open_source`; arrays are BGR.
+            people (Any, optional): 'detect', 'image' for one box around each image, a file, boxes
+                (N, 4) as x1, y1, x2, y2 for every image, a mapping of them by image, or a
+                function of an :class:`Image`. Defaults to None: 'detect' for poses, else 'image'.
             fallback (str): What an image is in which nobody is found: 'none', nobody, or 'image',
                 as in the reference's demos. Defaults to 'none'.
             track (bool): Whether people keep their numbers through a video. Defaults to False.
             smooth (bool | Mapping): Whether to smooth keypoints of a video, with arguments of
-                :class:`mmsapiens.inference.temporal.OneEuroSmoother`; this tracks as well.
-                Defaults to False.
+                :class:`mmsapiens.inference.temporal.OneEuroSmoother`, and track. Defaults to False.
             strict (bool): Whether an image that cannot be read is an error. Defaults to False.
             read (ReadOptions, optional): How inputs are read. Defaults to None, the defaults.
 
@@ -218,13 +188,8 @@ class SapiensInferencer:
             FrameError: With the image's name, if something went wrong.
         """
         source = open_source(inputs, read)
-        return self._results(
-            source.items(),
-            self._box_source(people, fallback),
-            self._temporal(track, smooth),
-            strict,
-            source.is_live,
-        )
+        boxes, temporal = self._box_source(people, fallback), self._temporal(track, smooth)
+        return self._results(source.items(), boxes, temporal, strict, source.is_live)
 
     def run(
         self,
@@ -250,11 +215,7 @@ class SapiensInferencer:
             write (WriteOptions, optional): What is written. Defaults to None, keypoints, maps,
                 overlays and panels.
             on_start (Callable, optional): Told the number of images, None if that is unknown.
-                Defaults to None.
-            on_item (Callable, optional): Told each result once it is written. Defaults to None.
-
-        Returns:
-            RunSummary: What was done.
+            on_item (Callable, optional): Told each result once it is written.
 
         Raises:
             FrameError: With the image's name, if something went wrong.
@@ -284,9 +245,8 @@ class SapiensInferencer:
             temporal.resume = folder.state
         if on_start is not None:
             on_start(source.length)
-        results = self._results(
-            source.items(folder.progress), boxes, temporal, strict, source.is_live
-        )
+        items = source.items(folder.progress)
+        results = self._results(items, boxes, temporal, strict, source.is_live)
         return write_results(folder, results, temporal, on_item)
 
     def __call__(
@@ -298,17 +258,14 @@ class SapiensInferencer:
         threshold: float = 0.3,
         **kwargs: Any,
     ) -> Iterator[dict[str, list]]:
-        """Answers in the shape of MMPose's inferencers.
-
-        As there, nothing happens before the first answer is asked for.
+        """Answers in the shape of MMPose's inferencers; as there, none before it is asked for.
 
         Args:
             inputs (Any): As in :meth:`stream`.
             out (str | Path, optional): Writes files there as well, as :meth:`run` does, but for
                 videos. Defaults to None.
             return_vis (bool): Whether to draw. Defaults to False.
-            threshold (float): Least score of a keypoint that is drawn.
-                Defaults to 0.3.
+            threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
             **kwargs: Those of :meth:`stream`.
 
         Yields:
@@ -335,19 +292,12 @@ class SapiensInferencer:
         names = {_model_name(self.networks[task]) for task in self._weights}
         if len(self._weights) < len(self.tasks):
             names.add(self.model or DEFAULT_MODEL)
-        return dict(
-            model=', '.join(sorted(names)),
-            mode=self.options.mode,
-            dtype=self.options.dtype,
-            tasks={
-                task: dict(
-                    config=None if one.config is None else one.config.name,
-                    flip_test=self._flip_test(task),
-                    **weights_identity(one.weights),
-                )
-                for task, one in self.files.items()
-            },
-        )
+        tasks: dict[str, Any] = {}
+        for task, one in self.files.items():
+            tasks[task] = dict(config=one.config and one.config.name)
+            tasks[task] |= dict(flip_test=self._flip_test(task), **weights_identity(one.weights))
+        options = dict(mode=self.options.mode, dtype=self.options.dtype)
+        return dict(model=', '.join(sorted(names)), **options, tasks=tasks)
 
     def _flip_test(self, task: str) -> bool:
         """Whether outputs for the mirrored image are averaged in; of a release without building."""
@@ -361,11 +311,10 @@ class SapiensInferencer:
         if not track and smooth is False:
             return None
         if not self.has_pose:
-            warnings.warn(
-                '`track` and `smooth` change nothing without a task of poses', stacklevel=3
-            )
+            text = '`track` and `smooth` change nothing without a task of poses'
+            warnings.warn(text, stacklevel=3)
         smoothing = None if smooth is False else smooth if isinstance(smooth, Mapping) else {}
-        return TemporalFilter(BoxTracker(), smoothing)
+        return TemporalFilter(smoothing)
 
     def _box_source(self, people: Any, fallback: str) -> BoxSource:
         if people is None:
@@ -377,9 +326,8 @@ class SapiensInferencer:
         if self._detector is None:
             from ..detection.detector import make_detector  # takes seconds
 
-            self._detector = make_detector(
-                self._detector_args, self.options.device, self._random_weights
-            )
+            given, device = self._detector_args, self.options.device
+            self._detector = make_detector(given, device, self._random_weights)
         return self._detector
 
     def _results(

@@ -2,8 +2,6 @@
 differently; ``docs/inference.md`` says where and why, and which defects are not repeated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

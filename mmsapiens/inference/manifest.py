@@ -1,7 +1,5 @@
 """What a folder of results says about itself: ``manifest.json`` and ``done.jsonl``."""
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Iterable, Mapping
@@ -17,13 +15,12 @@ FORMAT = 2
 PACKAGES = 'mmsapiens torch torchvision numpy opencv-python pillow av'
 HOSTS = 'mmengine mmcv-lite mmcv mmpose mmsegmentation mmdet'
 CONVENTIONS = {
-    'pixels': 'x to the right, y down, in pixels of the image after its '
-    'EXIF orientation was applied; pixel centers have whole numbers',
+    'pixels': 'x to the right, y down, in pixels of the image after its EXIF orientation was '
+    'applied; pixel centers have whole numbers',
     'bbox': 'x1, y1, x2, y2 in pixels; in coco files x, y, width, height',
     'seg': 'class ids, 0 is the background',
     'depth': 'relative to the person, larger is farther, no unit',
-    'normal': 'unit vectors, x to the right, y up, z towards the camera; '
-    'in files x, y, z as R, G, B',
+    'normal': 'unit vectors, x right, y up, z towards the camera; in files x, y, z as R, G, B',
     'images': 'JPEG and mp4, colors as usual',
     'time_s': 'seconds since the first frame of the video',
 }
@@ -32,12 +29,11 @@ _NOT_IDENTITY = ('format', 'complete', 'versions', 'conventions', 'counts', 'inp
 
 @dataclass
 class Entry:
-    """What became of an image or video.
+    """What became of an image or video: 'done', 'failed', or 'partial' for a video that was
+    interrupted.
 
-    ``status`` is 'done', 'failed', or 'partial' for a video that was interrupted. ``outputs`` are
-    relative to the folder, patterns of a video's. ``stamp`` is size and time of the input's file,
-    ``style`` the settings of drawings by folder, ``frames`` of a video ``first``, ``last``,
-    ``step``, ``count``, ``people``.
+    ``outputs`` are relative to the folder, patterns of a video's. ``stamp`` is size and time of the
+    input's file, ``style`` the settings of drawings by folder.
     """
 
     name: str
@@ -58,10 +54,9 @@ class Entry:
 class Manifest:
     """``manifest.json`` sums all inputs up; ``done.jsonl`` has a line for each finished one.
 
-    Lines are only ever appended and survive a kill at any moment; half a line counts as none.
-    ``entries`` has the last one of each name, ``options`` is a hash of ``identity``: what results
-    depend on, of JSON types. ``overwrite`` forgets what other models or options did, which is a
-    ValueError otherwise. ``is_complete`` says whether the last run came to its end.
+    Lines are only ever appended; half a line of a kill counts as none. ``entries`` has the last one
+    of each name, ``options`` is a hash of ``identity``: what results depend on, of JSON types.
+    ``overwrite`` forgets what others did, which is a ValueError otherwise.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], overwrite: bool = False) -> None:
@@ -155,10 +150,8 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise ValueError(
-            f'{path} is damaged ({error}). Remove it to keep the results, if they are of the same '
-            'models and options.'
-        ) from error
+        remedy = 'Remove it to keep the results, if they are of the same models and options.'
+        raise ValueError(f'{path} is damaged ({error}). {remedy}') from error
 
 
 def _differences(folder: Path, former: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -169,11 +162,9 @@ def _differences(folder: Path, former: Mapping[str, Any], wanted: Mapping[str, A
         for key in sorted(flat_former.keys() | flat_wanted.keys())
         if former and flat_former.get(key) != flat_wanted.get(key)
     ]
-    return (
-        f'the folder {folder} has results of other models or options: '
-        f'{"; ".join(lines[:5]) or "see done.jsonl"}. Choose another folder, use the same '
-        'settings, or `overwrite=True`.'
-    )
+    what = '; '.join(lines[:5]) or 'see done.jsonl'
+    text = f'the folder {folder} has results of other models or options: {what}'
+    return f'{text}. Choose another folder, use the same settings, or `overwrite=True`.'
 
 
 def _leaves(value: Any, *path: str) -> Iterable[tuple[str, Any]]:

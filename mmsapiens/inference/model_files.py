@@ -1,9 +1,4 @@
-"""Which config and which weights a task has.
-
-A file of the caller's comes first, a release of the zoo after it.
-"""
-
-from __future__ import annotations
+"""Which config and weights a task has: a file of the caller's, or else a release of the zoo."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -22,10 +17,7 @@ SUFFIXES = ('.safetensors', '.pth', '.pt2')
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Files of a task.
-
-    Without ``config`` the row of the task is meant, without ``weights`` random ones.
-    """
+    """Files of a task: no ``config`` means the row of the task, no ``weights`` random ones."""
 
     task: str
     config: Path | None
@@ -73,10 +65,8 @@ def check_tasks(tasks: str | Sequence[str], weights: Any = None, configs: Any = 
     for name in names:
         has_file = any(name in each if isinstance(each, Mapping) else True for each in files)
         if name not in TASKS and not has_file:
-            raise KeyError(
-                f'`tasks` must be of {list(TASKS)}, or have a checkpoint or a config of yours '
-                f'(`weights`, `configs`), but got {name!r}'
-            )
+            others = 'have a checkpoint or a config of yours (`weights`, `configs`)'
+            raise KeyError(f'`tasks` must be of {list(TASKS)}, or {others}, but got {name!r}')
     return names
 
 
@@ -85,15 +75,22 @@ def configs_by_task(configs: Any, tasks: Sequence[str]) -> dict[str, Any]:
     if configs is None:
         return {}
     if not isinstance(configs, Mapping):
-        if len(tasks) > 1:
-            raise ValueError(
-                f'`configs` must say which of {list(tasks)} the config {configs} is for: '
-                f"dict({tasks[0]!r}: '{configs}', ...)"
-            )
-        return {tasks[0]: configs}
-    if unknown := sorted(set(configs) - set(tasks)):
-        raise KeyError(f'`configs` must be for some of {list(tasks)}, but got {unknown}')
+        return {_only(tasks, 'configs', configs): configs}
+    _check_names(tasks, 'configs', configs)
     return dict(configs)
+
+
+def _only(tasks: Sequence[str], argument: str, path: Any) -> str:
+    """The one task that a file without a name is for."""
+    if len(tasks) > 1:
+        example = f"dict({tasks[0]!r}: '{path}', ...)"
+        raise ValueError(f'`{argument}` must say which of {list(tasks)} {path} is for: {example}')
+    return tasks[0]
+
+
+def _check_names(tasks: Sequence[str], argument: str, given: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(given) - set(tasks)):
+        raise KeyError(f'`{argument}` must be for some of {list(tasks)}, but got {unknown}')
 
 
 def find_files(
@@ -103,58 +100,38 @@ def find_files(
     weights: Any = None,
     allow_random: bool = False,
 ) -> ModelFiles:
-    """Files of a task; a release of this size is downloaded if it has to be.
-
-    ``allow_random`` lets a task without weights of the caller's have random ones.
-    """
+    """Files of a task, a release downloaded if need be, or with ``allow_random`` no weights."""
     path = None if config is None else Path(config).expanduser()
     if path is not None and not path.is_file():
         raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')
     if weights is None and allow_random:
         return ModelFiles(task, path, None)
-    if weights is None and config is not None:
-        raise ValueError(
-            f'the config of {task!r} needs weights: give a checkpoint for it '
-            f'(`weights`, `--weights {task}=FILE`)'
-        )
-    if weights is None and size == 'tiny':
-        raise ValueError(
-            f'nothing was released of {PREFIX}tiny, which is for training on '
-            f'a CPU: give a checkpoint for {task!r} (`weights`, `--weights '
-            f'{task}=FILE`)'
-        )
     if weights is None:
+        remedy = f'give a checkpoint for {task!r} (`weights`, `--weights {task}=FILE`)'
+        if config is not None:
+            raise ValueError(f'the config of {task!r} needs weights: {remedy}')
+        if size == 'tiny':
+            text = f'nothing was released of {PREFIX}tiny, which is for training on a CPU'
+            raise ValueError(f'{text}: {remedy}')
         find_release(task, size)  # says why there is none
     return ModelFiles(task, path, resolve_checkpoint(weights, task, size))
 
 
 def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, Path]:
-    """The caller's checkpoints.
-
-    Args:
-        weights (Mapping | str | Path, optional): Task -> file; or the file of the only task; or a
-            folder with files named by the task, such as 'depth.safetensors', or as released.
-        tasks (Sequence[str]): The tasks.
-        size (str): Of the model.
+    """The caller's checkpoints by task: a mapping of them, the file of the only task, or a folder
+    with files named by the task, such as 'depth.safetensors', or as released.
     """
     if weights is None:
         return {}
     if isinstance(weights, Mapping):
-        unknown = sorted(set(weights) - set(tasks))
-        if unknown:
-            raise KeyError(f'`weights` must be for some of {list(tasks)}, but got {unknown}')
+        _check_names(tasks, 'weights', weights)
         return {task: Path(path) for task, path in weights.items()}
     path = Path(weights).expanduser()
     if not path.exists():
         raise FileNotFoundError(f'`weights`: {path} does not exist')
     path = checkpoint_of_folder(path) or path if path.is_dir() else path
     if path.is_file() or is_folder_checkpoint(path):
-        if len(tasks) > 1:
-            raise ValueError(
-                f'`weights` must say which of {list(tasks)} the file {path} '
-                f"is for: dict({tasks[0]!r}: '{path}', ...)"
-            )
-        return {tasks[0]: path}
+        return {_only(tasks, 'weights', path): path}
     found = {}
     for task in tasks:
         released = [each for each in releases() if (each.task, each.size) == (task, size)]
@@ -164,10 +141,8 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         if there := [path / name for name in names if (path / name).is_file()]:
             found[task] = there[0]
     if not found:
-        raise FileNotFoundError(
-            f'`weights`: the folder {path} has no file named by one of the '
-            f'tasks, such as {tasks[0]}{SUFFIXES[0]}'
-        )
+        text = f'`weights`: the folder {path} has no file named by one of the tasks'
+        raise FileNotFoundError(f'{text}, such as {tasks[0]}{SUFFIXES[0]}')
     return found
 
 

@@ -1,7 +1,5 @@
 """The network of a task: of a release, of what a checkpoint says, or of a config."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,18 +20,9 @@ def build_network(
 ) -> TaskNetwork:
     """Build the network of a task, in evaluation mode.
 
-    Args:
-        task (str): Name for results; without a config a key of
-            :data:`mmsapiens.models.tasks.TASKS`.
-        config (str | Path | Config, optional): Of a top-down pose estimator of MMPose or a
-            segmentor of MMSegmentation; None for what the checkpoint says itself. The released
-            models and those with the heads of this package need no host.
-        weights (str | Path, optional): A checkpoint, in any format of
-            :func:`mmsapiens.checkpoints.read_checkpoint`. None leaves the weights random, which is
-            only good for tests.
-        options (Options, optional): Defaults to None, the defaults.
-        model (str | Mapping, optional): As in :func:`mmsapiens.build_model`; only without a config.
-            Defaults to None, what the checkpoint has.
+    A ``config`` is of a top-down pose estimator of MMPose or a segmentor of MMSegmentation;
+    without, the checkpoint or its row tells what ``task`` is. Without ``weights`` they are random.
+    ``model`` is as in :func:`mmsapiens.build_model`, and only without a config.
     """
     options = options or Options()
     is_whole = weights is None or is_self_contained(weights)
@@ -48,10 +37,8 @@ def build_network(
         except ValueError as error:
             if is_whole:
                 raise
-            raise ValueError(
-                f'{error} The file carries no config either: give the one that it was trained with '
-                '(`configs`, `--config`).'
-            ) from None
+            remedy = 'give the one that it was trained with (`configs`, `--config`)'
+            raise ValueError(f'{error} The file carries no config either: {remedy}.') from None
         network = TaskNetwork(task, built)
     else:
         from .host_models import network_of_config  # needs a host

@@ -38,10 +38,10 @@ class _OpenVideo:
     def add(self, result: ImageResult, drawn: NDArray | None) -> None:
         """Count a frame, and draw it."""
         frame, numbers = result.frame, self.entry.frames
-        if not numbers:
-            numbers = dict(first=frame.index, last=frame.index, step=1, count=0, people=0)
-        if numbers['count']:
+        if numbers:
             numbers['step'] = frame.index - numbers['last']
+        else:
+            numbers = dict(first=frame.index, last=frame.index, step=1, count=0, people=0)
         numbers['last'] = frame.index
         numbers['count'] += 1
         numbers['people'] += len(result.people)
@@ -68,14 +68,10 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
 class OutputFolder:
     """Writes results, and knows which are already there; ``skipped`` counts them.
 
-    A context manager: after an error, Ctrl-C or a kill, what is done stays done and the next run
-    continues from there. An image is done when it has a line in ``done.jsonl``, its files are
-    there and its input is the same; a video continues from its last whole segment, which has
-    ``checkpoint_frames``. Arrays and cameras are never taken as done.
-
-    ``identity`` and ``overwrite`` are as in :class:`Manifest`, ``video`` draws videos, and
-    ``find_entry`` is as in :func:`.write_coco_results`. A file in its place is a
-    NotADirectoryError, another run in it a FolderInUseError.
+    After an error, Ctrl-C or a kill, the next run continues. An image is done when it has a line in
+    ``done.jsonl``, its files are there and its input is the same; a video continues from its last
+    whole segment of ``checkpoint_frames``. Arrays and cameras are never done. ``identity`` and
+    ``overwrite`` are as in :class:`Manifest`, ``find_entry`` as in :func:`.write_coco_results`.
     """
 
     def __init__(
@@ -142,11 +138,8 @@ class OutputFolder:
 
     def _have_frames(self, name: str, frames: Mapping[str, int], after: int = -1) -> bool:
         """Whether all frames of a video after one of them have their files."""
-        return all(
-            self._have(self._paths(f'{name}/{index:06d}', is_video=True))
-            for index in _indices(frames)
-            if index > after
-        )
+        needed = (f'{name}/{index:06d}' for index in _indices(frames) if index > after)
+        return all(self._have(self._paths(frame, is_video=True)) for frame in needed)
 
     def _first_frame(self, name: str, source: str) -> int | None:
         """The first frame of a video that is still needed; None for none."""
@@ -188,10 +181,7 @@ class OutputFolder:
         return segments[-1]['state'] if segments else None
 
     def write_files(self, result: ImageResult) -> NDArray | None:
-        """Write the files of a result, and draw a frame of a video for :meth:`note`.
-
-        Several threads may do so at a time.
-        """
+        """Write the files of a result, in any thread, and draw a frame for :meth:`note`."""
         name, is_video = result.frame.name, result.frame.video is not None
         result.drawings = {}
         for writer in self.writers:
@@ -207,11 +197,7 @@ class OutputFolder:
         drawn: NDArray | None = None,
         state: Callable[[], State | None] = lambda: None,
     ) -> None:
-        """Note a result, in the order of the source, as done.
-
-        ``state`` gives the state of tracking and smoothing after this frame, also when it is asked
-        later: a ``snapshot()`` of :class:`~mmsapiens.inference.temporal.TemporalFilter`.
-        """
+        """Note a result, in order, as done; ``state`` gives that of the filter after it."""
         frame = result.frame
         if self._open is not None and self._open.entry.name != frame.video:
             self._finish_video()
@@ -242,11 +228,8 @@ class OutputFolder:
         entry = video.entry
         video.close_segment(self._key(entry.source))
         entry.status, entry.reason = 'failed' if reason else 'done', reason
-        entry.outputs = [
-            f'{writer.folder}/{entry.name}/*{writer.suffix}'
-            for writer in self.writers
-            if writer.for_videos
-        ]
+        ours = (writer for writer in self.writers if writer.for_videos)
+        entry.outputs = [f'{writer.folder}/{entry.name}/*{writer.suffix}' for writer in ours]
         if self.video is not None:
             entry.outputs.append(self.video.path(entry.name))
         video.segments.join()
@@ -291,10 +274,7 @@ class OutputFolder:
         return names
 
     def _stop(self) -> None:
-        """End before all inputs were read; the next run continues.
-
-        The video of a camera ends here, as there is nothing to continue with.
-        """
+        """End before all inputs were read; the next run continues, but not a camera."""
         partial = []
         if self._open is not None:
             source = self._open.entry.source

@@ -9,12 +9,9 @@ finisher  outputs at the size of the image                            a pool
 caller    writes, draws, or whatever it does                          the caller
 ========  ==========================================================  ===============
 
-The loop works on chunks of images: while the networks see one, the people of the next are found
-and its samples prepared. A chunk has at most ``batch_size`` images and ``CHUNK_BYTES``; a batch
-mixes the people of its images.
+While the networks see a chunk of images, at most ``batch_size`` of them and ``CHUNK_BYTES``, the
+next is prepared; a batch mixes the people of its images.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
@@ -58,11 +55,9 @@ Chunk = tuple[list[Work | ReadFailure], list[Batch]]
 
 
 class Pipeline:
-    """Networks by task at work on people that ``locator`` finds in a list of images.
-
-    They have the methods of a :class:`.TaskNetwork`. ``batch_size`` samples are a batch, and images
-    a chunk; ``workers`` threads decode, and as many prepare. With ``is_live``, as of a camera, an
-    image is done before the next one is asked for.
+    """Networks by task, with the methods of a :class:`.TaskNetwork`, at work on people that
+    ``locator`` finds. ``workers`` threads decode, and as many prepare; with ``is_live``, as of a
+    camera, an image is done before the next one is asked for.
     """
 
     def __init__(
@@ -73,9 +68,6 @@ class Pipeline:
         workers: int = 2,
         is_live: bool = False,
     ) -> None:
-        for name, value in (('batch_size', batch_size), ('workers', workers)):
-            if value < 1:
-                raise ValueError(f'`{name}` must be at least 1, but got {value}')
         self.networks, self.locator = dict(networks), locator
         self.batch_size, self.workers, self.is_live = batch_size, workers, is_live
         at_once = max((network.at_once for network in self.networks.values()), default=1)
@@ -85,10 +77,7 @@ class Pipeline:
     def run(
         self, source: Iterable[Image | LazyImage | ReadFailure]
     ) -> Generator[ImageResult | ReadFailure, None, None]:
-        """Results in the order of the source, one for each item; the source is read in a thread.
-
-        What goes wrong with an image is a FrameError.
-        """
+        """Results, one for each item, in their order; what goes wrong is a FrameError."""
         pools = loading, device, finishing = (
             ThreadPoolExecutor(2 * self.workers, 'mmsapiens-loading'),
             ThreadPoolExecutor(self.at_once, 'mmsapiens-device'),
@@ -96,9 +85,8 @@ class Pipeline:
         )
         ahead, workers = (0, 0) if self.is_live else (1, self.workers)
         images = map_ahead(_decoded, source, loading, workers)
-        chunks = run_ahead(
-            in_chunks(images, self.batch_size, _bytes, CHUNK_BYTES), 1, 'mmsapiens-reading'
-        )
+        chunks = in_chunks(images, self.batch_size, _bytes, CHUNK_BYTES)
+        chunks = run_ahead(chunks, 1, 'mmsapiens-reading')
         prepared = look_ahead(self._prepare(chunks, loading, device), ahead)
         running = look_ahead(self._predict(prepared, device), ahead)
         finished = map_ahead(self._finish, _gather(running), finishing, workers)

@@ -1,18 +1,17 @@
 """Stages that work at the same time, each a bounded number of items ahead.
 
-A stage is a generator over the one before it. :func:`run_ahead` puts a thread between two stages,
-:func:`map_ahead` a pool; all keep the order, hold a fixed number of items however long the stream
-is, and end with their consumer: closing the last generator closes every stage, and an error in any
-of them reaches the consumer after the others have stopped.
+A stage is a generator over the one before it. All keep the order and end with their consumer:
+closing the last generator closes every stage, and an error in any reaches the consumer.
 """
 
-from __future__ import annotations
-
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from ..core.stopping import obey, orders
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -21,14 +20,12 @@ R = TypeVar('R')
 class FrameError(RuntimeError):
     """Something went wrong with frames that were at work; the cause is ``__cause__``."""
 
-    def __init__(
-        self, names: Sequence[str], doing: str, error: BaseException, remedy: str = ''
-    ) -> None:
-        shown = ', '.join(names)
-        text = f'{doing} of {shown}: {type(error).__name__}: {error}'
-        super().__init__(f'{text}. {remedy}' if remedy else text)
-        self.names = tuple(names)
-        self.doing = doing
+    def __init__(self, names: Sequence[str], doing: str, error: BaseException) -> None:
+        text = f'{doing} of {", ".join(names)}: {type(error).__name__}: {error}'
+        if 'out of memory' in str(error):
+            text += '. Use a smaller `batch_size`, or `dtype` "bfloat16".'
+        super().__init__(text)
+        self.names, self.doing = tuple(names), doing
 
 
 @contextmanager
@@ -39,10 +36,7 @@ def naming(names: Sequence[str], doing: str) -> Iterator[None]:
     except FrameError:
         raise
     except Exception as error:
-        remedy = ''
-        if 'out of memory' in str(error):
-            remedy = 'Use a smaller `batch_size`, or `dtype` "bfloat16".'
-        raise FrameError(names, doing, error, remedy) from error
+        raise FrameError(names, doing, error) from error
 
 
 def close(items: Iterable[Any]) -> None:
@@ -52,12 +46,9 @@ def close(items: Iterable[Any]) -> None:
 
 
 def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, None]:
-    """Let a thread of this name fetch items before they are asked for.
-
-    At most ``ahead`` items wait; one more is in the hand of the thread.
-    """
-    source, end = iter(items), object()
-    pool = ThreadPoolExecutor(1, name)
+    """Let a thread of this name fetch items before they are asked for: ``ahead``, and one more."""
+    source, end, stop = iter(items), object(), threading.Event()
+    pool = ThreadPoolExecutor(1, name, obey, ((*orders(), stop),))
     try:
         waiting = deque(pool.submit(next, source, end) for _ in range(ahead + 1))
         while (item := waiting.popleft().result()) is not end:
@@ -65,6 +56,7 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
             yield item  # type: ignore[misc]
             del item  # or a frame would live on while we wait
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         close(items)
 
@@ -72,10 +64,7 @@ def run_ahead(items: Iterable[T], ahead: int, name: str) -> Generator[T, None, N
 def look_ahead(
     items: Iterable[T], ahead: int, is_ready: Callable[[T], bool] = lambda item: False
 ) -> Generator[T, None, None]:
-    """Ask for ``ahead`` items before they are given out, unless the first ``is_ready``.
-
-    An error of ``items`` is raised after what came before.
-    """
+    """Ask for ``ahead`` items before they are given out; errors come after what came before."""
     waiting: deque[T] = deque()
     failure: Exception | None = None
     source = iter(items)
@@ -109,10 +98,8 @@ def map_ahead(
     cost: Callable[[T], int] = lambda item: 0,
     max_cost: int = 1,
 ) -> Generator[R, None, None]:
-    """Apply a function in a pool to ``ahead`` items beside the one that is given out.
-
-    Results are given out until the items ahead cost (such as bytes) less than ``max_cost``. An
-    error of ``items`` or the function is raised after the results of what came before.
+    """Apply a function in a pool to ``ahead`` items beside the one that is given out, which
+    together cost (such as bytes) less than ``max_cost``; errors are raised after what came before.
     """
     total = 0
 

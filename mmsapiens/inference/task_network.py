@@ -1,11 +1,8 @@
-"""A task's network as the loop sees it: prepare, forward, finish.
+"""A task's network as the loop sees it. Shapes: B batch, C channels, H W image, h w output."""
 
-Shapes: B batch, C channels, H W height and width of the image, h w those of the network's output.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,7 +16,6 @@ from ..keypoints import KEYPOINT_SETS, get_keypoint_set
 from ..models.sapiens_model import SapiensModel
 from ..structures.fields import Field
 from ..structures.results import Image, MapResult, People, PoseResult
-from .device_streams import batches_at_once, own_stream
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 MODES = ('default', 'lite')
@@ -29,11 +25,7 @@ Sample: TypeAlias = NDArray
 
 @dataclass(frozen=True)
 class Options:
-    """How networks run, see :class:`.inferencer.SapiensInferencer`.
-
-    A compiled network always takes ``batch_size`` samples. ``flip_test`` is None for what the task
-    or the config says.
-    """
+    """How networks run, see :class:`.inferencer.SapiensInferencer`."""
 
     device: str = 'cpu'
     dtype: str = 'float32'
@@ -48,14 +40,12 @@ class Options:
         if self.mode not in MODES:
             raise ValueError(f'`mode` must be one of {MODES}, but got {self.mode!r}')
         if self.mode == 'lite' and self.flip_test:
-            raise ValueError(
-                "`flip_test` must be False with `mode='lite'`: the small "
-                'demos of the reference have none'
-            )
-        check_device(self.device)
+            text = "`flip_test` must be False with `mode='lite'`"
+            raise ValueError(f'{text}: the small demos of the reference have none')
+        _check_device(self.device)
 
 
-def check_device(device: str) -> None:
+def _check_device(device: str) -> None:
     """Refuse a device that is not there, such as 'cuda:0'."""
     usable = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
@@ -70,10 +60,7 @@ def check_device(device: str) -> None:
 
 
 class FixedBatch(nn.Module):
-    """Compile, and fill a smaller batch up with zeros, so that nothing is compiled again.
-
-    The reference's small demos do the same. ``batch_size`` is the largest B.
-    """
+    """Compile, and fill smaller batches up with zeros, so that nothing is compiled again."""
 
     def __init__(self, module: nn.Module, batch_size: int) -> None:
         super().__init__()
@@ -88,12 +75,38 @@ class FixedBatch(nn.Module):
         return tuple(output[: len(img)] for output in self.compiled(padded))
 
 
-class TaskNetwork:
-    """One task of a :class:`SapiensModel`, from images to results.
+def batches_at_once(device: torch.device) -> int:
+    """Batches that a device should have at a time: a GPU computes one while another comes."""
+    return 2 if device.type == 'cuda' else 1
 
-    The steps may run in different threads: :meth:`prepare` and :meth:`finish` in several at a
-    time, :meth:`forward` in :attr:`at_once`.
-    """
+
+_free_streams: dict[torch.device, list[torch.cuda.Stream]] = defaultdict(list)
+"""Used again, as memory that PyTorch keeps belongs to a stream."""
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """Run what a block does on a GPU beside what other threads do there; complete at its end."""
+    if device.type != 'cuda':
+        yield
+        return
+    streams = _free_streams[device]
+    try:
+        stream = streams.pop()
+    except IndexError:
+        stream = torch.cuda.Stream(device)
+    try:
+        # Weights may still be on their way.
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            yield
+        stream.synchronize()
+    finally:
+        streams.append(stream)
+
+
+class TaskNetwork:
+    """One task of a model, from images to results; steps may run in threads, as :attr:`at_once`."""
 
     def __init__(self, task: str, model: SapiensModel) -> None:
         self.task = task
@@ -125,12 +138,7 @@ class TaskNetwork:
         return self.model.prepare(self.task, frame.image, box)
 
     def forward(self, samples: Sequence[Sample]) -> list:
-        """Predict a batch.
-
-        Several threads may do so at a time; on a GPU each has its own stream. Returns for each
-        sample keypoints (K, 2) in pixels of the input and scores (K,), or maps (C, h, w) on the
-        device.
-        """
+        """Keypoints (K, 2) in pixels of the input and scores (K,), or maps (C, h, w), of each."""
         with torch.inference_mode(), own_stream(self.device):
             pixels = torch.from_numpy(np.stack(samples)).to(self.device, non_blocking=True)
             output = self.model.predict(pixels, [self.task])[self.task]
@@ -143,16 +151,11 @@ class TaskNetwork:
         self, frame: Image, people: People, outputs: Sequence[Any]
     ) -> PoseResult | MapResult:
         """Make a result of what :meth:`forward` said about an image's samples."""
+        model, size_hw = self.model, frame.size_hw
         if self.row.is_pose:
-            return self._poses(
-                [
-                    (self.model.to_image(points, box, frame.size_hw), scores)
-                    for (points, scores), box in zip(outputs, people.boxes)
-                ]
-            )
-        return self._map(
-            to_array(self.model.restore(self.task, outputs[0], frame.size_hw), self.row.row)
-        )
+            found = zip(outputs, people.boxes)
+            return self._poses([(model.to_image(xy, box, size_hw), s) for (xy, s), box in found])
+        return self._map(to_array(model.restore(self.task, outputs[0], size_hw), self.row.row))
 
     def _map(self, values: NDArray) -> MapResult:
         field = self.row.row
@@ -166,21 +169,15 @@ class TaskNetwork:
         found = self.row.keypoint_set
         shape = len(people), len(found)
         is_known = found.name in KEYPOINT_SETS and found == get_keypoint_set(found.name)
-        result = PoseResult(
-            np.zeros((*shape, 2), dtype=np.float32),
-            np.zeros(shape, dtype=np.float32),
-            found.name if is_known else found,
-        )
+        keypoints: NDArray = np.zeros((*shape, 2), dtype=np.float32)
+        all_scores: NDArray = np.zeros(shape, dtype=np.float32)
         for index, (points, scores) in enumerate(people):
-            result.keypoints[index], result.scores[index] = points, scores
-        return result
+            keypoints[index], all_scores[index] = points, scores
+        return PoseResult(keypoints, all_scores, found.name if is_known else found)
 
 
 def to_array(maps: Tensor, field: Field) -> NDArray:
-    """A prediction (C, H, W) as :class:`MapResult` holds it.
-
-    It is (H, W), or (H, W, C) of several channels, of the type of the field.
-    """
+    """A prediction (C, H, W) as :class:`MapResult` holds it, (H, W) or (H, W, C)."""
     if field.is_labels:
         maps = maps.to(torch.uint8)
     array: NDArray = maps.cpu().numpy().astype(field.dtype, copy=False)

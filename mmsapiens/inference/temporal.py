@@ -1,9 +1,4 @@
-"""Tracking and smoothing of results, frame after frame.
-
-Shapes: N people, K keypoints.
-"""
-
-from __future__ import annotations
+"""Tracking and smoothing of results, frame after frame. Shapes: N people, K keypoints."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,10 +16,7 @@ DEFAULT_FPS = 25.0
 
 
 class PointState(NamedTuple):
-    """Points (K, 2) and speeds (K, 2) of a person, filtered, and when a point was last seen (K,).
-
-    Speeds are in sizes of the person per second; the time of a point that was never seen is -1.
-    """
+    """Points and speeds (K, 2) of a person, in its sizes a second, and when last seen (K,)."""
 
     points: NDArray
     speeds: NDArray
@@ -35,17 +27,16 @@ class OneEuroSmoother:
     """The filter of `1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
     Systems <https://doi.org/10.1145/2207676.2208639>`_ (CHI 2012), for each track.
 
-    A point at rest is smoothed much, a fast one little. Speeds are in sizes of the person (the
-    longer side of its box) per second, so that the settings hold for people near and far. A point
-    whose score is too low is neither smoothed nor remembered; after a gap of ``max_gap_s`` it
-    starts anew.
+    A point at rest is smoothed much, a fast one little; speeds are in sizes of the person (the
+    longer side of its box) per second. A point whose score is too low is neither smoothed nor
+    remembered.
 
     Args:
         min_cutoff_hz (float): Frequencies above it are damped in a point at rest. Defaults to 1.5.
         beta (float): How much the cutoff grows with the speed. Defaults to 5.
         speed_cutoff_hz (float): Cutoff of the speed itself. Defaults to 1.
         min_score (float): Of points to use. Defaults to 0.3.
-        max_gap_s (float): Defaults to 0.5.
+        max_gap_s (float): Longest gap after which a point goes on. Defaults to 0.5.
     """
 
     def __init__(
@@ -57,14 +48,12 @@ class OneEuroSmoother:
         min_score: float = 0.3,
         max_gap_s: float = 0.5,
     ) -> None:
-        cutoffs = dict(min_cutoff_hz=min_cutoff_hz, speed_cutoff_hz=speed_cutoff_hz)
-        for name, value in cutoffs.items():
+        for name, value in (('min_cutoff_hz', min_cutoff_hz), ('speed_cutoff_hz', speed_cutoff_hz)):
             if value <= 0:
                 raise ValueError(f'`{name}` must be above 0, got {value}')
         if beta < 0:
             raise ValueError(f'`beta` must be at least 0, but got {beta}')
-        self.min_cutoff_hz, self.beta = min_cutoff_hz, beta
-        self.speed_cutoff_hz = speed_cutoff_hz
+        self.min_cutoff_hz, self.speed_cutoff_hz, self.beta = min_cutoff_hz, speed_cutoff_hz, beta
         self.min_score, self.max_gap_s = min_score, max_gap_s
         self.people: dict[int, PointState] = {}
 
@@ -73,55 +62,42 @@ class OneEuroSmoother:
     ) -> NDArray:
         """Smooth x, y (N, K, 2) with scores (N, K) of the next frame, at a later time."""
         smooth = keypoints.copy()
-        people = {
-            number: state
-            for number, state in self.people.items()
-            if time_s - state.times_s.max() <= self.max_gap_s
-        }
+        gap, before = self.max_gap_s, self.people.items()
+        people = {number: s for number, s in before if time_s - s.times_s.max() <= gap}
         for index, number in enumerate(track_ids.tolist()):
             size = max(float((boxes[index, 2:] - boxes[index, :2]).max()), 1.0)
-            state, smooth[index] = self._update_one(
-                people.get(number), keypoints[index].astype(np.float64), scores[index], size, time_s
-            )
-            people[number] = state
+            pose = keypoints[index].astype(np.float64), scores[index], size
+            people[number], smooth[index] = self._update_one(people.get(number), time_s, *pose)
         self.people = people
         return smooth
 
     def _update_one(
-        self,
-        before: PointState | None,
-        points: NDArray,
-        scores: NDArray,
-        size: float,
-        time_s: float,
+        self, old: PointState | None, time_s: float, points: NDArray, scores: NDArray, size: float
     ) -> tuple[PointState, NDArray]:
         """The next state of a person, and its points (K, 2)."""
         count = len(points)
-        if before is None or len(before.points) != count:
-            never = np.full(count, -1.0)
-            before = PointState(np.zeros((count, 2)), np.zeros((count, 2)), never)
+        if old is None or len(old.points) != count:
+            old = PointState(np.zeros((count, 2)), np.zeros((count, 2)), np.full(count, -1.0))
         seen = (scores >= self.min_score) & np.isfinite(points).all(axis=1)
-        gap = time_s - before.times_s
-        known = (before.times_s >= 0) & (gap > 0) & (gap <= self.max_gap_s)
+        gap = time_s - old.times_s
+        known = (old.times_s >= 0) & (gap > 0) & (gap <= self.max_gap_s)
         step = np.where(known, gap, 1.0)[:, None]  # (K, 1)
-        raw = (points - before.points) / size / step
+        raw = (points - old.points) / size / step
         share = _share(self.speed_cutoff_hz, step)
-        speeds = before.speeds + share * (raw - before.speeds)
+        speeds = old.speeds + share * (raw - old.speeds)
         cutoff = self.min_cutoff_hz + self.beta * np.abs(speeds)
-        filtered = before.points + _share(cutoff, step) * (points - before.points)
+        filtered = old.points + _share(cutoff, step) * (points - old.points)
         goes_on, starts = (seen & known)[:, None], (seen & ~known)[:, None]
         state = PointState(
-            np.where(goes_on, filtered, np.where(starts, points, before.points)),
-            np.where(goes_on, speeds, np.where(starts, 0.0, before.speeds)),
-            np.where(seen, time_s, before.times_s),
+            np.where(goes_on, filtered, np.where(starts, points, old.points)),
+            np.where(goes_on, speeds, np.where(starts, 0.0, old.speeds)),
+            np.where(seen, time_s, old.times_s),
         )
         return state, np.where(goes_on, filtered, points)
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`TemporalFilter.snapshot` gave."""
-        self.people = {
-            int(number): PointState(*map(np.array, values)) for number, values in state.items()
-        }
+        self.people = {int(n): PointState(*map(np.array, values)) for n, values in state.items()}
 
 
 def _share(cutoff_hz: Any, step_s: NDArray) -> NDArray:
@@ -130,26 +106,19 @@ def _share(cutoff_hz: Any, step_s: NDArray) -> NDArray:
 
 
 class TemporalFilter:
-    """Gives people of videos their numbers, and smooths their keypoints.
+    """Gives people of videos their numbers, and smooths their keypoints; results must come in
+    order.
 
-    Results must come in order; a new video starts from nothing, and single images pass through. A
-    result is a new one, what was given is not changed.
-
-    Args:
-        tracker (BoxTracker, optional): Numbers people. Defaults to None, one of its own.
-        smoothing (Mapping[str, float], optional): Arguments of :class:`OneEuroSmoother`. Defaults
-            to None, no smoothing.
-        resume (Callable, optional): Name of a video -> state where it goes on, None for its
-            beginning. Defaults to None, all start at their beginning.
+    ``smoothing`` are arguments of :class:`OneEuroSmoother`, None for no smoothing; ``resume`` gives
+    for the name of a video the state where it goes on, None for its beginning.
     """
 
     def __init__(
         self,
-        tracker: BoxTracker | None = None,
         smoothing: Mapping[str, float] | None = None,
         resume: Callable[[str], State | None] | None = None,
     ) -> None:
-        self.tracker = tracker or BoxTracker()
+        self.tracker = BoxTracker()
         self.smoothing = None if smoothing is None else dict(smoothing)
         if self.smoothing is not None:
             OneEuroSmoother(**self.smoothing)  # refuses bad arguments
@@ -172,9 +141,8 @@ class TemporalFilter:
             time_s = by_index if frame.time_s is None else frame.time_s
             for task, found in tasks.items():
                 if isinstance(found, PoseResult):
-                    smooth = self._smoother(task).update(
-                        found.keypoints, found.scores, people.boxes, people.track_ids, time_s
-                    )
+                    points, who = (found.keypoints, found.scores), (people.boxes, people.track_ids)
+                    smooth = self._smoother(task).update(*points, *who, time_s)
                     tasks[task] = replace(found, keypoints=smooth)
         return ImageResult(frame, people, tasks)
 
@@ -194,16 +162,13 @@ class TemporalFilter:
                 self._smoother(task).load_state(points)
 
     def snapshot(self) -> Callable[[], State]:
-        """The state after the last result; JSON types when it is called.
-
-        It costs nothing until then, and later results do not change it.
-        """
+        """The state after the last result, of JSON types when it is called."""
         tracker = self.tracker.state()
         people = {task: one.people for task, one in self.smoothers.items()}
+
+        def listed(states: Mapping[int, PointState]) -> dict[str, list]:
+            return {str(number): [v.tolist() for v in one] for number, one in states.items()}
+
         return lambda: dict(
-            tracker=tracker,
-            smoothers={
-                task: {str(number): [v.tolist() for v in one] for number, one in states.items()}
-                for task, states in people.items()
-            },
+            tracker=tracker, smoothers={task: listed(each) for task, each in people.items()}
         )

@@ -1,10 +1,8 @@
 """A video that is done in segments: where to continue after a kill, and its annotated video.
 
-After each segment a JSON file says up to where the video is done; beside it are the frames that
-were drawn, encoded. At the end they are joined by copying what is encoded.
+A JSON file says up to where a segment goes; beside it are the frames that were drawn, encoded,
+which are joined at the end.
 """
-
-from __future__ import annotations
 
 import json
 import shutil
@@ -47,9 +45,7 @@ def _path(folder: Path, number: int, suffix: str) -> Path:
 
 class VideoSegments:
     """Writes the segments of one video, and the annotated video ``path`` (.mp4) when it is whole.
-
-    ``folder`` is for the segments, of which ``keep`` of an earlier run stay; ``fps`` for frames
-    that have no time. ``count`` segments are whole.
+    ``keep`` segments of an earlier run stay in ``folder``; ``fps`` is for frames that have no time.
     """
 
     def __init__(

@@ -1,7 +1,5 @@
 """Results of a run as files."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,13 +36,10 @@ class WriteOptions:
             keypoints, maps, overlays and panels.
         map_format (str): 'npy', 'png' or 'exr'. Defaults to 'npy'.
         threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
-        video (str, optional): What annotated videos show, 'panel' or a task. Defaults to None, none
-            are written.
+        video (str, optional): What annotated videos show, 'panel' or a task; None for no videos.
         frame_pictures (bool): Whether frames of videos have overlays and panels of their own.
-            Defaults to False.
-        overwrite (bool): Whether to replace results of other models or options. Defaults to False.
-        checkpoint_frames (int): Frames of a video after which an interrupted run can go on.
-            Defaults to 200.
+        overwrite (bool): Whether to replace results of other models or options.
+        checkpoint_frames (int): Frames of a video after which a run can go on. Defaults to 200.
     """
 
     outputs: tuple[str, ...] = DEFAULT_OUTPUTS
@@ -64,13 +59,8 @@ class WriteOptions:
 
     def writers(self, tasks: Sequence[str | Task]) -> list[Writer]:
         """Writers of some tasks."""
-        return build_writers(
-            tasks,
-            self.outputs,
-            map_format=self.map_format,
-            threshold=self.threshold,
-            frame_pictures=self.frame_pictures,
-        )
+        options: Any = dict(threshold=self.threshold, frame_pictures=self.frame_pictures)
+        return build_writers(tasks, self.outputs, map_format=self.map_format, **options)
 
     def open(
         self,
@@ -112,10 +102,9 @@ def write_results(
     temporal: TemporalFilter | None = None,
     on_item: Callable[[Item], None] | None = None,
 ) -> RunSummary:
-    """Write results as they come; after an error the folder can be continued.
-
-    ``results`` are closed at the end. The state of ``temporal``, through which they went last, is
-    kept with videos; ``on_item`` is called with each result once it is written.
+    """Write results as they come, and close them; after an error the folder can be continued. The
+    state of ``temporal`` is kept with videos; ``on_item`` is called with each result once it is
+    written.
     """
     start = time.monotonic()
     summary = RunSummary(folder.folder)

@@ -1,7 +1,5 @@
 """Images and videos from the web."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
@@ -59,19 +57,13 @@ def gives_stream(url: str, options: ReadOptions = DEFAULTS) -> bool:
 
 
 def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> bytes | None:
-    """Download a file into memory, or its beginning if not ``whole``.
-
-    None if it is a stream: a camera, a playlist, a broadcast without end. A ReadError if it is too
-    much, or less than announced.
-    """
+    """Download a file, or its beginning, into memory; None if it is a stream, or a ReadError."""
     import requests
 
     check_url(url)
     limit = int(options.max_download_mb * 1e6)
-    too_large = (
-        f'{url} is larger than `max_download_mb` ({options.max_download_mb}).'
-        ' Raise the limit, or download the file first.'
-    )
+    too_large = f'{url} is larger than `max_download_mb` ({options.max_download_mb}).'
+    too_large += ' Raise the limit, or download the file first.'
     content = bytearray()
     try:
         with requests.get(url, stream=True, timeout=options.timeout_s) as response:
@@ -92,9 +84,8 @@ def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> b
                 if not whole:
                     break
     except requests.RequestException as error:
-        raise ReadError(
-            f'{url} cannot be downloaded: {error}. Check the address and the connection.'
-        ) from error
+        text = f'{url} cannot be downloaded: {error}. Check the address and the connection.'
+        raise ReadError(text) from error
     return bytes(content)
 
 

@@ -1,7 +1,5 @@
 """Maps in EXR files: parts, layers, and a window of pixels in a larger image."""
 
-from __future__ import annotations
-
 import io
 import os
 import tempfile
@@ -32,10 +30,7 @@ class _Layer(NamedTuple):
 
 
 def decode_exr(path: str | Path, content: bytes, field: Field, layer: str | None) -> np.ndarray:
-    """The map in an EXR file, as stored, (H, W) or (H, W, C), vectors perhaps with opacity.
-
-    It is as large as the display window; pixels outside of the data window have no value.
-    """
+    """The map in an EXR file, (H, W) or (H, W, C), as large as its display window."""
     # Its import may fail where no file of the kind is ever read.
     import OpenEXR
 
@@ -94,10 +89,8 @@ def _fitting(channels: dict[str, np.ndarray], field: Field) -> list[str]:
 def _choose(
     path: str | Path, layers: list[_Layer], field: Field, wanted: str | None
 ) -> tuple[_Layer, list[str]]:
-    """The layer with the field, and its channels.
-
-    That is the one asked for, or the only one, or the one that is called as the field is, or, as
-    the colors of a render stand beside its maps, the only one with channels that no color has.
+    """The layer with the field, and its channels: the one asked for, or the only one, or that
+    called as the field is, or the only one with channels that no color has.
     """
     fits = {layer.name: _fitting(layer.channels, field) for layer in layers}
     words = _WORDS.get(field.name, (field.name.removesuffix('_map'),))
@@ -111,11 +104,8 @@ def _choose(
         named = [name for name in fits if last[name] in words]
         named = named or [name for name in fits if words[0] in last[name]]
         plain = (['R', 'G', 'B'], ['R', 'G', 'B', 'A'], ['R'], ['Y'], ['V'], ['A'])
-        named = named or [
-            name
-            for name, names in fits.items()
-            if names and names not in plain and last[name] not in _OTHERS
-        ]
+        others = [name for name, names in fits.items() if names and names not in plain]
+        named = named or [name for name in others if last[name] not in _OTHERS]
     found = [layer for layer in layers if layer.name in named and fits[layer.name]]
     if len(found) == 1:
         return found[0], fits[found[0].name]
@@ -125,10 +115,8 @@ def _choose(
     names = sorted('.'.join(filter(None, (a.name, b))) for a in layers for b in a.channels)
     asked = '' if wanted is None else f' in the layer {wanted!r}'
     choice = f'. Choose one of {sorted(fits)} (`layer`)' if len(layers) > 1 else ''
-    raise BadSampleError(
-        f'{path} must have {expected}{asked} to hold a {field.name}, but it has {names}{choice}',
-        'wrong_shape',
-    )
+    wanted = f'must have {expected}{asked} to hold a {field.name}'
+    raise BadSampleError(f'{path} {wanted}, but it has {names}{choice}', 'wrong_shape')
 
 
 def _on_display(array: np.ndarray, header: dict[str, Any], field: Field) -> np.ndarray:
@@ -162,10 +150,7 @@ def _channel_names(field: Field) -> tuple[str, ...]:
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
-    """EXR, float32: (H, W) as channels Z and Y, (H, W, 3) as R, G, B, (H, W, C) as C0, C1 ....
-
-    OpenCV reads a file with Z alone as zeros; Y is the same, and takes 3 % of the file.
-    """
+    """EXR, float32: channels Z and, for OpenCV, Y; or R, G, B; or C0, C1, ...."""
     import OpenEXR
 
     if field.dtype == 'uint8':

@@ -1,11 +1,9 @@
 """Files of images, and arrays of any kind, as BGR, uint8 (H, W, 3).
 
-The header is read by Pillow, so that the size is known before anything is decoded. Ordinary JPEG
-and PNG files are decoded by OpenCV, whose pixels are those of training; Pillow decodes all others.
-Color profiles are ignored, as in training.
+Pillow reads the header, so that the size is known before anything is decoded. Ordinary JPEG and PNG
+files are decoded by OpenCV, as in training; Pillow decodes all others. Color profiles are ignored,
+as in training.
 """
-
-from __future__ import annotations
 
 import io
 import threading
@@ -33,11 +31,9 @@ _TAIL = 16
 """Bytes at the end of a whole file that hold its last mark."""
 _HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
 _FOREIGN = {
-    b'\xff\x0a': 'JPEG XL has no decoder here',
-    b'\0\0\0\x0cJXL ': 'JPEG XL has no decoder here',
+    **dict.fromkeys((b'\xff\x0a', b'\0\0\0\x0cJXL '), 'JPEG XL has no decoder here'),
     b'\xff\xd8\xff': 'it is a JPEG of 12 bits or without loss, or its header is damaged',
-    b'II*\0': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
-    b'MM\0*': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
+    **dict.fromkeys((b'II*\0', b'MM\0*'), 'it is a TIFF of a kind without a decoder here'),
     b'II\xbc': 'JPEG XR has no decoder here',
     b'v/1\x01': 'it is an EXR, whose light is linear',
     b'#?RADIANCE': 'it is a Radiance HDR, whose light is linear',
@@ -56,20 +52,15 @@ AGAIN = 'Copy or export it again.'
 def decode_image(
     content: bytes, source: str, options: ReadOptions = DEFAULTS, *, upright: bool = True
 ) -> NDArray:
-    """Decode a file, ``upright`` or as it is stored; of several frames or pages the first one.
-
-    ``source`` is its path or URL, for a ReadError if it is empty, cut short, damaged, too large, of
-    an unknown format or no image.
-    """
+    """Decode the first frame of a file, ``upright`` or as stored, or a ReadError."""
     if not content:
         raise ReadError(f'{source} is an empty file. {AGAIN}')
     header = open_header(content, source)
     width, height = header.size
     if width * height > options.max_pixels:
-        raise ReadError(
-            f'{source} has {width} x {height} pixels, more than `max_pixels` '
-            f'({options.max_pixels}). Make it smaller, or raise the limit if you trust the file.'
-        )
+        limit = f'more than `max_pixels` ({options.max_pixels})'
+        remedy = 'Make it smaller, or raise the limit if you trust the file.'
+        raise ReadError(f'{source} has {width} x {height} pixels, {limit}. {remedy}')
     is_opaque = not header.has_transparency_data  # OpenCV forgets that a color is transparent
     if is_opaque and header.mode in _OPENCV_MODES.get(header.format or '', ()):
         return _decode_opencv(content, header, source, options, upright)
@@ -128,14 +119,12 @@ def _mended_png(content: bytes) -> bytes:
 def _foreign_reason(content: bytes) -> str:
     """Why Pillow does not know a file."""
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
-        remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
-        return f'HEIC needs a decoder. {remedy}'
+        return 'HEIC needs a decoder. Use `pip install pillow-heif`, or export the image as JPEG.'
     for start, what in _FOREIGN.items():
         if content.startswith(start):
             return f'{what}. Export the image as PNG or JPEG.'
     if content.startswith(LFS_START):
-        remedy = 'Fetch the files with `git lfs pull`.'
-        return f'it is a pointer of Git LFS instead of the image. {remedy}'
+        return 'it is a pointer of Git LFS instead of the image. Use `git lfs pull`.'
     if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
         return 'it is a text or drawing, not an image of pixels.'
     return f'it is damaged or no image (it starts with {content[:16]!r}). {AGAIN}'
@@ -191,9 +180,7 @@ def image_to_bgr(
 
 
 def _to_uint8(values: NDArray, source: str) -> NDArray:
-    """Numbers as 0 to 255: uint16 is scaled by 1 / 257; floats are [0, 1] if none is above 1, else
-    [0, 255] as other integers; what is out of range or not finite is a ReadError.
-    """
+    """Numbers as 0 to 255: floats are [0, 1] if none is above 1, else as other integers."""
     if values.dtype == np.uint8:
         return values
     if values.dtype == bool:
@@ -204,13 +191,10 @@ def _to_uint8(values: NDArray, source: str) -> NDArray:
         raise ReadError(f'{source} must hold numbers, but its type is {values.dtype}')
     low, high = (values.min(), values.max()) if values.size else (0, 0)
     if not (low >= 0 and high <= 255):  # also if NaN
-        raise ReadError(
-            f'{source} has values from {low} to {high} of type {values.dtype}, but an image has '
-            '[0, 1] or [0, 255]. Scale it first.'
-        )
+        text = f'{source} has values from {low} to {high} of type {values.dtype}'
+        raise ReadError(f'{text}, but an image has [0, 1] or [0, 255]. Scale it first.')
     if values.dtype.kind == 'f':
-        factor = 255 if high <= 1 else 1
-        return (values * factor + 0.5).clip(0, 255).astype(np.uint8)
+        values = (values * (255 if high <= 1 else 1) + 0.5).clip(0, 255)
     return values.astype(np.uint8)
 
 
@@ -221,20 +205,16 @@ def array_to_bgr(
     channel_order: str = 'bgr',
     alpha_background: tuple[int, int, int] = DEFAULTS.alpha_background,
 ) -> NDArray:
-    """An array as BGR, uint8 (H, W, 3), contiguous.
-
-    It is (H, W) or (H, W, 1) gray, (H, W, 3) colors, or (H, W, 4) colors and opacity, of types as
-    in :func:`_to_uint8`; ``alpha_background`` is the RGB behind transparent pixels.
+    """An array, (H, W) or (H, W, C) with 1, 3 or 4 channels, as BGR, uint8 (H, W, 3), contiguous;
+    ``alpha_background`` is the RGB behind transparent pixels.
     """
     gray = array[..., None] if array.ndim == 2 else array
     if gray.ndim != 3 or gray.shape[-1] not in (1, 3, 4) or not gray.size:
         hint = ''
         if array.ndim == 3 and array.shape[0] in (1, 3):
             hint = ' It seems to have its channels first: transpose it.'
-        raise ReadError(
-            f'{source} must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), but got '
-            f'{array.shape}.{hint}'
-        )
+        shapes = '(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)'
+        raise ReadError(f'{source} must have the shape {shapes}, but got {array.shape}.{hint}')
     pixels = _to_uint8(gray, source)
     if pixels.shape[-1] == 1:
         return np.ascontiguousarray(np.repeat(pixels, 3, axis=-1))

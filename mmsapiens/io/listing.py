@@ -1,9 +1,8 @@
 """Which files a folder or pattern stands for."""
 
-from __future__ import annotations
-
 import glob
 import os
+from collections.abc import Collection, Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -33,15 +32,14 @@ def is_video_name(path: str | os.PathLike[str]) -> bool:
 def is_image_name(path: str | os.PathLike[str]) -> bool:
     """Whether a name ends like that of an image."""
     suffix = Path(path).suffix.lower()
-    if suffix in _MORE_IMAGES:
-        return True
-    return suffix not in _NOT_IMAGES and (suffix in Image.registered_extensions())
+    is_read = suffix not in _NOT_IMAGES and suffix in Image.registered_extensions()
+    return is_read or suffix in _MORE_IMAGES
 
 
 def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = None) -> list[Path]:
-    """Images and videos of a folder, in the order of their paths, without hidden ones and those in
-    ``exclude``. Links to folders are followed last, and no folder is read twice; those that lead
-    nowhere and folders that may not be read are in the list, to fail as inputs.
+    """Images and videos of a folder by their paths, without hidden ones and those in ``exclude``.
+    Links to folders are followed last, and no folder is read twice; what leads nowhere or may not
+    be read is in the list, to fail as an input.
     """
     found: list[Path] = []
     unread: list[OSError] = []
@@ -62,16 +60,39 @@ def list_folder(folder: Path, *, recursive: bool = True, exclude: Path | None = 
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
+def scan_folder(
+    folder: str | Path, suffixes: Collection[str] = PLAIN_IMAGE_SUFFIXES
+) -> Iterator[str]:
+    """Names of files below ``folder``, relative to it with '/' between folders, sorted.
+
+    Links to folders are followed, but no folder is visited inside itself. Hidden files and folders,
+    those of macOS beside every image for instance, are left out. ``suffixes`` are in small letters.
+    """
+
+    def visit(prefix: str, above: frozenset[str]) -> Iterator[str]:
+        here = os.path.realpath(os.path.join(folder, prefix))
+        if here in above:
+            return
+        with os.scandir(here) as entries:
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
+        for name, is_folder in found:
+            if name.startswith('.'):
+                continue
+            if is_folder:
+                yield from visit(f'{prefix}{name}/', above | {here})
+            elif name.lower().endswith(tuple(suffixes)):
+                yield prefix + name
+
+    return visit('', frozenset())
+
+
 def _is_lost(path: Path) -> bool:
     """Whether it is a link to what may have been a folder and is not there."""
     return not path.suffix and path.is_symlink() and not path.exists()
 
 
 def read_list(path: Path) -> list[str] | None:
-    """Lines of a text file with an input in each: as from here, or else beside the file.
-
-    None if it is no text.
-    """
+    """Lines of a text file of inputs, as from here, or else beside it; None if it is no text."""
     content = path.read_bytes()
     encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
     if encoding != 'utf-16' and b'\0' in content:
@@ -103,28 +124,24 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
         return
     if goes_deeper and root.resolve() == results.resolve():
         raise ValueError(
-            f'`out` must not be the folder of the inputs itself, but {text!r} looks for inputs '
-            f'in all folders of {str(results)!r}: the next run could take results for inputs. '
-            f'Choose another folder for `out`, such as {str(results / "results")!r}, which is '
-            'left out.'
+            f'`out` must not be the folder of the inputs itself, but {text!r} looks for inputs in '
+            f'all folders of it: choose another, such as {str(results / "results")!r}'
         )
 
 
 def list_pattern(pattern: str, *, exclude: Path | None = None) -> list[Path]:
-    """Files that match a pattern, sorted, without those in ``exclude`` unless it begins there.
-
-    A folder that links lead to as well is read once.
-    """
+    """Files that match a pattern, each once, without those in ``exclude`` unless it is outside."""
     paths = [Path(path) for path in glob.glob(pattern, recursive=True) if os.path.isfile(path)]
     if exclude is not None:
         left_out, root = exclude.resolve(), glob_root(pattern).resolve()
         if left_out not in (root, *root.parents):
             paths = [p for p in paths if left_out not in p.resolve().parents]
     shortest: dict[tuple[str, str], Path] = {}
-    for path in sorted(paths, key=lambda path: (_is_linked(path), len(path.parts), path.parts)):
+
+    def by_links(path: Path) -> tuple[bool, int, tuple[str, ...]]:
+        is_linked = os.path.realpath(path.parent) != os.path.abspath(path.parent)
+        return is_linked, len(path.parts), path.parts
+
+    for path in sorted(paths, key=by_links):
         shortest.setdefault((os.path.realpath(path.parent), path.name), path)
     return sorted(shortest.values(), key=lambda path: path.parts)
-
-
-def _is_linked(path: Path) -> bool:
-    return os.path.realpath(path.parent) != os.path.abspath(path.parent)

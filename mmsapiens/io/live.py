@@ -1,7 +1,5 @@
 """Cameras and streams: always the newest frame, until they end or are no longer asked."""
 
-from __future__ import annotations
-
 import queue
 import re
 import threading
@@ -15,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import ReadError
+from ..core.stopping import is_stopped
 from .read_options import DEFAULTS, ReadOptions
-from .video_frames import frame_to_bgr
-from .videos import VideoFrame, VideoReader, decoded, open_video, pixel_aspect
+from .videos import VideoFrame, VideoReader, decoded, frame_to_bgr, open_video, pixel_aspect
 
 T = TypeVar('T')
+_LOOK_S = 0.2
+"""Seconds after which somebody who waits for a frame looks whether it is still wanted."""
 _CAMERA = re.compile(r'(?:webcam:?|/dev/video)?(\d+)|webcam')
 
 
 def camera_number(text: str) -> int | None:
-    """The number in 'webcam', 'webcam:1', '1' or '/dev/video1'; None for anything else that is
-    there, and any other text.
-    """
+    """The number in 'webcam', 'webcam:1', '1' or '/dev/video1'; None for any other text or file."""
     match = _CAMERA.fullmatch(text)
     path = Path(text)
     if match is None or (path.exists() and not path.is_char_device()):
@@ -56,7 +54,13 @@ def newest(items: Iterator[T]) -> Generator[T, None, None]:
     thread = threading.Thread(target=work, name='mmsapiens-live', daemon=True)
     thread.start()
     try:
-        while (item := latest.get()) is not end:
+        while not is_stopped():
+            try:
+                item = latest.get(timeout=_LOOK_S)
+            except queue.Empty:
+                continue
+            if item is end:
+                break
             yield item
         if errors:
             raise errors[0]
@@ -91,10 +95,8 @@ def read_camera(number: int, options: ReadOptions = DEFAULTS) -> Iterator[VideoF
     for index, time_s, image in _chosen(_camera_frames(number), options):
         yield VideoFrame(image, index, time_s)
     if index < 0:
-        raise ReadError(
-            f'the camera {number} cannot be opened. Check that it is '
-            'connected, that no other program uses it, and its number.'
-        )
+        remedy = 'Check that it is connected, that no other program uses it, and its number.'
+        raise ReadError(f'the camera {number} cannot be opened. {remedy}')
 
 
 def _camera_frames(number: int) -> Iterator[NDArray]:
@@ -112,10 +114,7 @@ def _camera_frames(number: int) -> Iterator[NDArray]:
 
 
 def read_stream(url: str, source: str, options: ReadOptions = DEFAULTS) -> Iterator[VideoFrame]:
-    """Frames of a stream until it ends; a ReadError if it gives none or breaks off.
-
-    One at a web address that says how long it is, as a playlist with an end, is read as a file.
-    """
+    """Frames of a stream until it ends, or a ReadError; a playlist with an end is a file."""
     container, stream = open_video(url, source, options)
     if container.duration and url.lower().startswith('http'):
         container.close()

@@ -1,7 +1,5 @@
 """Dense maps as the content of npy, npz, png and exr files."""
 
-from __future__ import annotations
-
 import io
 import json
 import math
@@ -45,9 +43,8 @@ def decode_numpy(path: str | Path, file: BinaryIO, field: Field) -> np.ndarray:
             'pickled_map' if 'Object arrays' in str(error) else '',
         ) from error
     if not isinstance(array, np.ndarray):
-        raise BadSampleError(
-            f'{path} must hold one array, or one named {field.name!r}, but it holds {names}'
-        )
+        text = f'{path} must hold one array, or one named {field.name!r}'
+        raise BadSampleError(f'{text}, but it holds {names}')
     return array
 
 
@@ -82,20 +79,19 @@ def encode_numpy(path: Path, array: np.ndarray, field: Field) -> bytes:
     return buffer.getvalue()
 
 
-def _read_png(
+def decode_png(
     path: str | Path, content: bytes, field: Field, is_listed: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Stored numbers, (H, W) or (H, W, C) with R, G, B, and our notes."""
+    """The numbers in a PNG as stored, (H, W) or (H, W, C), and our notes with their scaling.
+
+    With ``is_listed`` the colors of a palette count, not the indices.
+    """
     if PNG_END not in content or len(content) < HEADER_END:
-        raise BadSampleError(
-            f'{path} was cut short: its {len(content)} bytes have no end of a PNG file. {DAMAGED}'
-        )
+        raise BadSampleError(f'{path} was cut short: it has no end of a PNG file. {DAMAGED}')
     depth, color = content[24], content[25]
     if color == 0 and depth in (2, 4):
-        raise BadSampleError(
-            f'{path} is a gray PNG of {depth} bits, which programs read as different numbers. '
-            'Store it with 8 bits.'
-        )
+        reason = f'a gray PNG of {depth} bits, which programs read as different numbers'
+        raise BadSampleError(f'{path} is {reason}. Store it with 8 bits.')
     try:
         with Image.open(io.BytesIO(content)) as image:
             text = image.info.get(KEYWORD)
@@ -106,15 +102,20 @@ def _read_png(
         else:  # Pillow has no colors of 16 bits.
             pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
-        raise BadSampleError(
-            f'{path} cannot be decoded as PNG: it is damaged or was cut short. {DAMAGED} '
-            f'The reason: {error}'
-        ) from error
+        reason = f'it is damaged or was cut short. {DAMAGED} The reason: {error}'
+        raise BadSampleError(f'{path} cannot be decoded as PNG: {reason}') from error
     if pixels is None:
         raise BadSampleError(f'{path} cannot be decoded as PNG. {DAMAGED}')
     if depth == 16 and pixels.ndim == 3:  # B, G, R and perhaps the opacity
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    return pixels, {} if text is None else _read_notes(path, text)
+    notes = {} if text is None else _read_notes(path, text)
+    if notes.get('field', field.name) != field.name:
+        kinds = f'written as a {notes["field"]}, but is read as a {field.name}'
+        raise BadSampleError(f'{path} was {kinds}. Check the folders of the dataset.')
+    if field.dtype != 'uint8' and pixels.dtype.kind != 'u':
+        wanted = f'a PNG of 8 or 16 bits to hold a {field.name}'
+        raise BadSampleError(f'{path} must be {wanted}, but it has 1 bit')
+    return pixels, notes
 
 
 def _pixels(image: Image.Image, field: Field, is_listed: bool) -> np.ndarray:
@@ -138,31 +139,10 @@ def _read_notes(path: str | Path, text: str) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError):
         scaling = (0.0, 0.0)
     if not scaling[0] > 0:
-        raise BadSampleError(
-            f'the chunk {KEYWORD!r} of {path} must be JSON with '
-            f'`field`, `scale` above 0 and `offset`, but it is {text[:80]!r}'
-        )
+        wanted = 'JSON with `field`, `scale` above 0 and `offset`'
+        got = f'but it is {text[:80]!r}'
+        raise BadSampleError(f'the chunk {KEYWORD!r} of {path} must be {wanted}, {got}')
     return notes
-
-
-def decode_png(
-    path: str | Path, content: bytes, field: Field, is_listed: bool
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """The numbers in a PNG file as stored, (H, W) or (H, W, C), and our notes with their scaling.
-
-    ``is_listed`` says that colors of a palette count, not the indices.
-    """
-    stored, notes = _read_png(path, content, field, is_listed)
-    if notes.get('field', field.name) != field.name:
-        raise BadSampleError(
-            f'{path} was written as a {notes["field"]}, but is read as a {field.name}. Check the '
-            'folders of the dataset.'
-        )
-    if field.dtype != 'uint8' and stored.dtype.kind != 'u':
-        raise BadSampleError(
-            f'{path} must be a PNG of 8 or 16 bits to hold a {field.name}, but it has 1 bit'
-        )
-    return stored, notes
 
 
 def decode_vectors(stored: np.ndarray) -> np.ndarray:
@@ -194,11 +174,9 @@ def encode_png(
 
 def _encode_vectors(path: Path, array: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(array, axis=-1)
-    if length.max() > 1.01:
-        raise BadSampleError(
-            f'the vectors for {path} must not be longer than 1, but one has the length '
-            f'{length.max():.4g}'
-        )
+    if (longest := length.max()) > 1.01:
+        text = f'the vectors for {path} must not be longer than 1'
+        raise BadSampleError(f'{text}, but one has the length {longest:.4g}')
     stored = (array.astype(np.float64) + 1) / 2 * UINT16_MAX
     stored = np.rint(stored).clip(0, UINT16_MAX).astype(np.uint16)
     stored[length == 0] = 0
@@ -217,9 +195,9 @@ def _encode_numbers(
         raise ValueError(f'`scale` must be positive, but got {scale}')
     stored = np.rint((values - offset) / scale)
     if stored.min() < 0 or stored.max() > UINT16_MAX:
+        held = f'{offset} to {offset + scale * UINT16_MAX}'
         raise ValueError(
-            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values from {offset} to '
-            f'{offset + scale * UINT16_MAX}, but those for {path} go from {values.min()} to '
-            f'{values.max()}. Choose others, or write npy or exr.'
+            f'with `scale` {scale} and `offset` {offset}, 16 bits hold values from {held}, but for '
+            f'{path} they go from {values.min()} to {values.max()}: choose others, npy or exr'
         )
     return stored.astype(np.uint16), float(scale), offset

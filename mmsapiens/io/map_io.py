@@ -1,10 +1,4 @@
-"""Reading and writing of dense maps: labels, masks, depth, normals.
-
-A file is recognised by its content, never by its name, and is checked before anything uses it.
-``docs/dense_outputs.md`` describes the formats.
-"""
-
-from __future__ import annotations
+"""Reading and writing of dense maps, told by content; see ``docs/dense_outputs.md``."""
 
 import io
 import math
@@ -63,23 +57,20 @@ def read_map(
     Args:
         path (str | Path): The file.
         field_name (str): What it shows, a key of ``FIELDS``.
-        scale (float, optional): For a png file of numbers that does not hold its own scaling: value
-            = stored * scale + offset. Defaults to None, the stored numbers, which are an affine
-            unit.
+        scale (float, optional): For numbers in png or tiff that do not tell their own scaling:
+            value = stored * scale + offset. Defaults to None, the stored numbers.
         offset (float): See ``scale``. Defaults to 0.
-        missing (Sequence[float]): Stored numbers of depth that mean that nothing was measured,
-            such as 65535. Defaults to none.
+        missing (Sequence[float]): Stored numbers of depth where nothing was measured, as 65535.
         layer (str, optional): Layer or part of an exr file, whole or the end of its name. Defaults
             to None, the only one that fits.
-        colors (LabelColors, optional): Of the classes, for labels in color. Defaults to None.
+        colors (LabelColors, optional): Of the classes, for labels in color.
         content (bytes, optional): What is in the file, where that is not on the local disk.
-            Defaults to None, to read it.
 
     Returns:
         np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
         channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
-        to unit length; pixels without one are 0. Depth is infinite where the file says that nothing
-        was measured, and as stored elsewhere, also 0 and below.
+        to unit length; pixels without one are 0. Depth is infinite where nothing was measured, and
+        as stored elsewhere, also 0 and below.
 
     Raises:
         KeyError: If the field is unknown.
@@ -114,16 +105,11 @@ def read_map(
         stored = (1.0 if scale is None else scale, offset) if array.dtype.kind in 'iu' else None
         array = _mean(path, array, field, missing, colors, stored)
     elif kind == 'jpg':
-        raise BadSampleError(
-            f'{path} is a JPEG, whose compression changes the values of a {field.name}. Store the '
-            'map as png, npy or exr.',
-            'jpeg_map',
-        )
+        text = f'{path} is a JPEG, whose compression changes the values of a {field.name}'
+        raise BadSampleError(f'{text}. Store the map as png, npy or exr.', 'jpeg_map')
     else:
-        raise BadSampleError(
-            f'{path} must be an npy, npz, png or exr file (or tiff, pfm, pgm) with a {field.name}, '
-            f'but it starts with {start!r}. {DAMAGED}'
-        )
+        text = f'{path} must be an npy, npz, png or exr file (or tiff, pfm) with a {field.name}'
+        raise BadSampleError(f'{text}, but it starts with {start!r}. {DAMAGED}')
     return check_map(path, array, field, is_read=True)
 
 
@@ -167,46 +153,38 @@ def _open(path: str | Path) -> BinaryIO:
 
 def missing_map(path: str | Path) -> MissingFileError:
     """The error about a map that does not exist."""
-    return MissingFileError(
-        f'the map {path} does not exist. Check the path, or `data_root` '
-        'and `data_prefix` of the dataset.'
-    )
+    remedy = 'Check the path, or `data_root` and `data_prefix` of the dataset.'
+    return MissingFileError(f'the map {path} does not exist. {remedy}')
 
 
 def check_map(
     path: str | Path, array: np.ndarray, field: Field, is_read: bool = False
 ) -> np.ndarray:
     """A map, (H, W), (H, W, 1) or (H, W, C), in the type of its field; BadSampleError for others.
-
-    ``path`` is for the message. NaN and infinity of a map that was read are pixels without a value,
-    where the field has such.
+    NaN and infinity of a map that was read are pixels without a value, where the field has such.
     """
     is_scalar = field.channels == 1
     if is_scalar and array.shape[2:] == (1,):
         array = array[..., 0]
     shape = '(H, W)' if is_scalar else f'(H, W, {field.channels})'
+    what = f'the {field.name} in {path}'
     if array.ndim < 2 or array.shape[2:] != (() if is_scalar else (field.channels,)):
         raise BadSampleError(
-            f'the {field.name} in {path} must have the shape {shape}, but got {array.shape}. '
-            'Store one map in a file, channels last.',
+            f'{what} must have the shape {shape}, but got {array.shape}. Store one map in a file, '
+            'channels last.',
             'color_labels' if field.is_labels and array.ndim == 3 else 'wrong_shape',
         )
     if not array.size:
-        raise BadSampleError(
-            f'the {field.name} in {path} has no pixels: its shape is {array.shape}. {DAMAGED}',
-            'wrong_shape',
-        )
+        text = f'{what} has no pixels: its shape is {array.shape}. {DAMAGED}'
+        raise BadSampleError(text, 'wrong_shape')
     if field.is_labels:
-        return _check_labels(path, array, field)
+        return _check_labels(what, array, field)
     is_mask = field.dtype == 'uint8'
     kinds = 'biuf' if is_mask else 'iuf' if is_scalar else 'f'
     if array.dtype.kind not in kinds:
         wanted = 'real numbers' if is_scalar else 'floating point numbers'
-        raise BadSampleError(
-            f'the {field.name} in {path} must hold {wanted}, but its type is {array.dtype}. Store '
-            'the values themselves, not an image of them.',
-            'wrong_type',
-        )
+        text = f'{what} must hold {wanted}, but its type is {array.dtype}'
+        raise BadSampleError(f'{text}. Store the values, not an image of them.', 'wrong_type')
     with np.errstate(over='ignore'):
         values = array > 0 if is_mask else array.astype(field.dtype, copy=False)
     tested = array if is_mask else values
@@ -221,28 +199,22 @@ def check_map(
         if bad.any():
             y, x = np.argwhere(bad)[0][:2]
             raise BadSampleError(
-                f'the {field.name} in {path} has {int(bad.sum())} values that are NaN or infinite, '
-                f'the first at row {y}, column {x}. Pixels without a target need a finite number; '
-                'the mask leaves them out.',
+                f'{what} has {int(bad.sum())} values that are NaN or infinite, the first at row '
+                f'{y}, column {x}. Give these pixels a number; the mask leaves them out.',
                 'nan_values' if np.isnan(tested).any() else 'infinite_values',
             )
     return np.ascontiguousarray(values.astype(field.dtype, copy=False))
 
 
-def _check_labels(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
+def _check_labels(what: str, array: np.ndarray, field: Field) -> np.ndarray:
     if array.dtype.kind not in 'iu':
-        raise BadSampleError(
-            f'the {field.name} in {path} must hold integers, the class ids, but its type is '
-            f'{array.dtype}. A file of bool is a mask; of float, rather scores than labels.',
-            'wrong_type',
-        )
+        text = f'{what} must hold integers, the class ids, but its type is {array.dtype}'
+        hint = 'A file of bool is a mask, of float rather scores.'
+        raise BadSampleError(f'{text}. {hint}', 'wrong_type')
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 255:
-        raise BadSampleError(
-            f'the {field.name} in {path} must hold class ids from 0 to 254 and 255 for ignored '
-            f'pixels, but its values go from {low} to {high}',
-            'unknown_label',
-        )
+        text = f'{what} must hold class ids from 0 to 254 and 255 for ignored pixels'
+        raise BadSampleError(f'{text}, but its values go from {low} to {high}', 'unknown_label')
     return np.ascontiguousarray(array.astype(field.dtype))
 
 
@@ -256,14 +228,13 @@ def write_map(
 ) -> Path:
     """Write one map to a file that appears only when it is complete.
 
-    The suffix selects the format. npy, npz and exr keep numbers exactly. A png file has 8 bits for
-    labels (ids) and masks (0 or 255), and 16 for
+    npy, npz and exr keep numbers exactly. A png file has 8 bits for labels (ids) and masks (0 or
+    255), and 16 for
 
-    - numbers: stored = round((value - offset) / scale), with both in a tEXt
-      chunk ``mmsapiens``, so that :func:`read_map` gives values within half
-      of ``scale``;
-    - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B,
-      within 1 / 65535; a zero vector, a pixel without one, is black.
+    - numbers: stored = round((value - offset) / scale), with both in a tEXt chunk ``mmsapiens``,
+      so that :func:`read_map` gives values within half of ``scale``;
+    - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B, within 1 / 65535; a
+      zero vector, a pixel without one, is black.
 
     Args:
         path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its folder is made if needed.
@@ -282,18 +253,28 @@ def write_map(
         ValueError: If the suffix is another one, or ``scale`` is not positive or too small.
         BadSampleError: If the array is not a map of this field.
     """
-    field = get_field(field_name)
     path = Path(path).expanduser()
-    if path.suffix not in WRITTEN_SUFFIXES:
-        raise ValueError(
-            f'the suffix of {path} must be one of {WRITTEN_SUFFIXES}, but got {path.suffix!r}'
-        )
-    array = check_map(path, np.asarray(array), field)
-    if path.suffix == '.exr':
-        content = encode_exr(path, array, field)
-    elif path.suffix == '.png':
-        content = encode_png(path, array, field, scale, offset)
-    else:
-        content = encode_numpy(path, array, field)
+    content = encode_map(path, array, field_name, scale=scale, offset=offset)
     atomic_write(content, path, is_durable=False)
     return path
+
+
+def encode_map(
+    path: str | Path,
+    array: np.ndarray,
+    field_name: str,
+    *,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> bytes:
+    """The file that :func:`write_map` would write."""
+    field, path = get_field(field_name), Path(path)
+    if path.suffix not in WRITTEN_SUFFIXES:
+        text = f'the suffix of {path} must be one of {WRITTEN_SUFFIXES}'
+        raise ValueError(f'{text}, but got {path.suffix!r}')
+    array = check_map(path, np.asarray(array), field)
+    if path.suffix == '.exr':
+        return encode_exr(path, array, field)
+    if path.suffix == '.png':
+        return encode_png(path, array, field, scale, offset)
+    return encode_numpy(path, array, field)

@@ -1,7 +1,5 @@
 """Names of results: one for each input, unique, fit for any file system."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from pathlib import PurePath
@@ -33,10 +31,9 @@ def name_of_url(url: str) -> str:
 
 
 class OutputNames:
-    """Gives each input a name that no other has in this run, also where a file system ignores case.
-
-    The first keeps its name; a later one gets its suffix ('a_png'), or else a number ('a_2'). A
-    folder with the name of a video becomes 'clip_pictures'.
+    """Gives each input a name that no other has, also where a file system ignores case: the first
+    its own, a later one with its suffix ('a_png') or a number ('a_2'); a folder with the name of a
+    video becomes 'clip_pictures'.
     """
 
     def __init__(self) -> None:
@@ -46,10 +43,7 @@ class OutputNames:
         self._next: dict[str, int] = {}
 
     def take(self, wanted: str, suffix: str = '', is_folder: bool = False) -> str:
-        """The wanted name (parts joined by '/'), or one like it that is free.
-
-        ``suffix`` is of the input's file; with ``is_folder`` there will be files below this name.
-        """
+        """The wanted name, or one like it that is free; with ``is_folder`` files will be below."""
         wanted = self._beside_folders(wanted)
         with_suffix = f'{wanted}_{clean_part(suffix.lstrip("."))}'
         for name in (wanted, with_suffix) if suffix else (wanted,):

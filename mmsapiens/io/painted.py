@@ -1,7 +1,5 @@
 """What the pixels of an image mean that shows a mask of people, or ids of classes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,13 +19,7 @@ _MAX_SHOWN = 5
 
 
 class LabelColors(NamedTuple):
-    """Colors of classes.
-
-    Attributes:
-        ids (Mapping[tuple[int, ...], int]): R, G, B of 8 bits -> class id.
-        is_listed (bool): Whether they are of a list that was written with the files; then they also
-            count where the numbers of the file could be ids.
-    """
+    """R, G, B of 8 bits -> class id; if ``is_listed`` they count although numbers could be ids."""
 
     ids: Mapping[tuple[int, ...], int]
     is_listed: bool = False
@@ -43,8 +35,8 @@ def palette_colors(palette: Sequence[Sequence[int]]) -> LabelColors | None:
 def read_labelmap(path: str | Path, text: str, classes: Sequence[str]) -> LabelColors:
     """A list of colors: lines ``name:r,g,b:parts:actions`` of CVAT, or ``r g b name`` of CamVid.
 
-    The names are those of ``classes`` but for case, blanks, - and _; without classes, the lines are
-    numbered. Lines without a color have that of Pascal VOC. ValueError if a line is another.
+    Names are those of ``classes`` but for case, blanks, - and _; without classes, lines are
+    numbered. Lines without a color have that of Pascal VOC; others are a ValueError.
     """
     plain = [plain_name(name) for name in classes]
     ids: dict[tuple[int, ...], int] = {}
@@ -60,10 +52,9 @@ def read_labelmap(path: str | Path, text: str, classes: Sequence[str]) -> LabelC
             red, green, blue = bytes(map(int, color) if any(color) else _voc_color(number))
             ids[red, green, blue] = plain.index(plain_name(name)) if plain else number
         except ValueError:
-            raise ValueError(
-                f'lines of {path} must be `name:r,g,b::` or `r g b name` with a name of '
-                f'{list(classes) or "any"}, but one is {line!r}'
-            ) from None
+            wanted = f'`name:r,g,b::` or `r g b name` with a name of {list(classes) or "any"}'
+            text = f'lines of {path} must be {wanted}, but one is {line!r}'
+            raise ValueError(text) from None
         number += 1
     return LabelColors(ids, is_listed=True)
 
@@ -77,10 +68,8 @@ def _voc_color(number: int) -> list[int]:
 
 
 def split_opacity(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels without equal channels and opacity, and the opacity if it varies.
-
-    (H, W), (H, W, 1) to (H, W, 4) with the opacity as the last of two or four; other shapes come
-    back as they are. The result is (H, W), or (H, W, 3) of colors.
+    """Pixels (H, W) or (H, W, 3) without equal channels and opacity, the last of two or four
+    channels, and the opacity if it varies; other shapes come back as they are.
     """
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4) or not pixels.size:
         return pixels, None
@@ -93,12 +82,8 @@ def split_opacity(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def mask_of(path: str | Path, pixels: np.ndarray) -> np.ndarray:
-    """Numbers (H, W) that are above 0 where people are, from (H, W) or an image (H, W, C <= 4).
-
-    Opacity that varies is the mask. Otherwise people are above 0, or painted in one color on black.
-
-    Raises:
-        BadSampleError: If that cannot be told.
+    """Numbers (H, W) that are above 0 where people are, from (H, W) or an image (H, W, C <= 4): the
+    opacity if it varies, else any color on black. BadSampleError if that cannot be told.
     """
     plane, opacity = split_opacity(pixels)
     if opacity is not None:
@@ -108,19 +93,15 @@ def mask_of(path: str | Path, pixels: np.ndarray) -> np.ndarray:
     if plane.ndim != 2 or not plane.size or plane.dtype.kind not in 'uif':
         return plane  # true or false, or refused by its shape or type
     low, high = plane.min(), plane.max()
-    if low > 0 and high > low:
-        raise BadSampleError(
-            f'no pixel of the human mask in {path} is 0: its values go from {low:.4g} to '
-            f'{high:.4g}. Are they probabilities? {_STORE}',
-            'gray_mask',
-        )
     soft = (plane > 0) & (plane < high / 2)
-    if low >= 0 and soft.mean() > MAX_SOFT and len(np.unique(plane[soft])) > _LEVELS:
-        raise BadSampleError(
-            f'{soft.mean():.0%} of the human mask in {path} are above 0, but below half of its '
-            f'largest value, {high:.4g}. Are they probabilities? {_STORE}',
-            'gray_mask',
-        )
+    reason = ''
+    if low > 0 and high > low:
+        reason = f'no pixel is 0: its values go from {low:.4g} to {high:.4g}'
+    elif low >= 0 and soft.mean() > MAX_SOFT and len(np.unique(plane[soft])) > _LEVELS:
+        reason = f'{soft.mean():.0%} are above 0, but below half of its largest value, {high:.4g}'
+    if reason:
+        text = f'of the human mask in {path} {reason}. Are they probabilities? {_STORE}'
+        raise BadSampleError(text, 'gray_mask')
     return plane
 
 
@@ -130,21 +111,14 @@ def _one_color(path: str | Path, colors: np.ndarray) -> np.ndarray:
     brightest = colors.reshape(-1, 3)[largest.argmax()].astype(np.float32)
     expected = largest[..., None] * (brightest / (brightest.max() or 1))
     if np.abs(colors - expected).max() > 1.5:
-        raise BadSampleError(
-            f'the human mask in {path} has several colors, as {_show(colors)}, so that it is not '
-            f'known which are people. {_STORE}',
-            'gray_mask',
-        )
+        text = f'the human mask in {path} has several colors, as {_show(colors)}'
+        raise BadSampleError(f'{text}: it is not known which are people. {_STORE}', 'gray_mask')
     return largest
 
 
 def labels_of(path: str | Path, pixels: np.ndarray, colors: LabelColors | None) -> np.ndarray:
-    """Class ids (H, W) from (H, W) or an image (H, W, C <= 4).
-
-    Equal channels are ids, unless all of them are colors of classes; other colors are looked up.
-
-    Raises:
-        BadSampleError: If a color is of no class, or if labels are transparent.
+    """Class ids (H, W) from (H, W) or an image (H, W, C <= 4): equal channels are ids, unless all
+    are colors of classes. BadSampleError for a color of no class and transparent labels.
     """
     if pixels.dtype.kind not in 'ui' or pixels.ndim != 3 or not pixels.size or pixels.shape[2] > 4:
         return pixels
@@ -152,8 +126,7 @@ def labels_of(path: str | Path, pixels: np.ndarray, colors: LabelColors | None) 
     if plane.ndim == 3 and colors is None:
         raise BadSampleError(
             f'{path} has colors, as {_show(plane)}, instead of class ids. Give the dataset a '
-            '`palette`, or put the list of CVAT, labelmap.txt with lines `name:r,g,b::`, into its '
-            'folder; or store ids.',
+            '`palette`, or its folder the labelmap.txt of CVAT (`name:r,g,b::`); or store ids.',
             'color_labels',
         )
     if colors is not None and pixels.shape[2] > 2:
@@ -162,19 +135,15 @@ def labels_of(path: str | Path, pixels: np.ndarray, colors: LabelColors | None) 
         if not unknown.any():
             plane = found.astype(np.uint8)
         elif plane.ndim == 3 or colors.is_listed:
+            known = dict(list(colors.ids.items())[:_MAX_SHOWN])
             raise BadSampleError(
                 f'{int(unknown.sum())} pixels of {path} have colors of no class: '
-                f'{_show(pixels[unknown][:, :3])}. Known are the colors '
-                f'{dict(list(colors.ids.items())[:_MAX_SHOWN])} and others of the palette or of '
-                'labelmap.txt.',
+                f'{_show(pixels[unknown][:, :3])}; of palette or labelmap.txt are {known} ...',
                 'color_labels',
             )
     if opacity is not None and (plane[opacity == 0] > 0).any():
-        raise BadSampleError(
-            f'{path} has labels other than 0 where it is transparent, so that it is not known '
-            'whether they count. Store ids without opacity.',
-            'color_labels',
-        )
+        text = f'{path} has labels other than 0 where it is transparent: it is not known whether'
+        raise BadSampleError(f'{text} they count. Store ids without opacity.', 'color_labels')
     return plane
 
 

@@ -1,7 +1,5 @@
 """How inputs are read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +13,14 @@ class ReadOptions:
     Args:
         recursive (bool): Whether to go into the folders of a folder. Defaults to True.
         channel_order (str): Of arrays, 'bgr' as OpenCV has it, or 'rgb'. Defaults to 'bgr'.
-        max_pixels (int): Images with more pixels are refused before they are decoded. Defaults to
-            200 million, 600 MB of memory.
-        alpha_background (tuple[int, int, int]): RGB of what is behind transparent pixels. Defaults
-            to white.
+        max_pixels (int): Images with more are refused undecoded. Defaults to 200 million, 600 MB.
+        alpha_background (tuple[int, int, int]): RGB behind transparent pixels. Defaults to white.
         timeout_s (float): For a server to answer. Defaults to 30.
         max_download_mb (float): Largest download. Defaults to 500.
         frame_step (int): Every how many-th frame of a video is read. Defaults to 1.
         start_s (float): Where to start in a video, seconds. Defaults to 0.
         end_s (float, optional): Where to stop. Defaults to None, its end.
-        max_frames (int, optional): Frames read of each video or camera at most. Defaults to None,
-            all.
+        max_frames (int, optional): Most frames of a video or camera. Defaults to None, all.
     """
 
     recursive: bool = True
@@ -41,9 +36,8 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.channel_order not in CHANNEL_ORDERS:
-            raise ValueError(
-                f'`channel_order` must be one of {CHANNEL_ORDERS}, but got {self.channel_order!r}'
-            )
+            got = f'but got {self.channel_order!r}'
+            raise ValueError(f'`channel_order` must be one of {CHANNEL_ORDERS}, {got}')
         for name in ('max_pixels', 'frame_step', 'max_frames'):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -54,9 +48,7 @@ class ReadOptions:
         if self.start_s < 0:
             raise ValueError(f'`start_s` must be at least 0, but got {self.start_s}')
         if self.end_s is not None and self.end_s <= self.start_s:
-            raise ValueError(
-                f'`end_s` must be after `start_s` ({self.start_s}), but got {self.end_s}'
-            )
+            raise ValueError(f'`end_s` must be after `start_s`, {self.start_s}, got {self.end_s}')
 
     def identity(self) -> dict[str, Any]:
         """What the results of a run depend on; limits only decide whether there are results."""

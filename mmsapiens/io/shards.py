@@ -40,10 +40,9 @@ class ShardIndex:
                 raise KeyError('version')
             return cls(**fields)
         except (KeyError, TypeError, AttributeError, ValueError):
-            raise ValueError(
-                f'{path} is no index of a shard of version {VERSION}. Write it with '
-                '`tools/dataset/pack_shards.py --index-only`.'
-            ) from None
+            text = f'{path} is no index of a shard of version {VERSION}'
+            remedy = 'Write it with `tools/dataset/pack_shards.py --index-only`.'
+            raise ValueError(f'{text}. {remedy}') from None
 
 
 def index_shard(path: str | Path) -> ShardIndex:
@@ -66,9 +65,8 @@ def index_shard(path: str | Path) -> ShardIndex:
     with open(path, 'rb') as file:
         file.seek(-(-end // BLOCK) * BLOCK)
         if file.read(BLOCK) != bytes(BLOCK):
-            raise ValueError(
-                f'{path} was cut short: the end of a tar file is missing. Copy or pack it again.'
-            )
+            text = f'{path} was cut short: the end of a tar file is missing'
+            raise ValueError(f'{text}. Copy or pack it again.')
     return index
 
 
@@ -95,7 +93,5 @@ class Manifest:
             shards = [(shard['name'], int(shard['count'])) for shard in fields['shards']]
             return cls([name for name, _ in shards], [count for _, count in shards])
         except (KeyError, TypeError, ValueError):
-            raise ValueError(
-                f'{path} is no list of shards of version {VERSION}. Write it with '
-                '`tools/dataset/pack_shards.py`.'
-            ) from None
+            text = f'{path} is no list of shards of version {VERSION}'
+            raise ValueError(f'{text}. Write it with `tools/dataset/pack_shards.py`.') from None

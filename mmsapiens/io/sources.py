@@ -16,8 +16,6 @@ text file               of these, one a line
 ======================  ==================================================
 """
 
-from __future__ import annotations
-
 import glob
 import os
 import warnings
@@ -68,19 +66,14 @@ _UNKNOWN = (
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run has already done, by name and source: whether an image needs nothing more, and the
-    first frame of a video that is still needed: 0 for all, None for none.
-    """
+    """What is done, by name and source: an image, and the next frame of a video, None for none."""
 
     skip: Callable[[str, str], bool] = lambda name, source: False
     resume: Callable[[str, str], int | None] = lambda name, source: 0
 
 
 class Source:
-    """A stream of images; see :func:`open_source`.
-
-    Iterating gives an :class:`Image` or :class:`ReadFailure` for each, in the order of the inputs.
-    """
+    """A stream of images, see :func:`open_source`, or a :class:`ReadFailure` for an input."""
 
     def __init__(self, inputs: Any, options: ReadOptions, exclude: Path | None = None) -> None:
         self.inputs, self.options, self.exclude = inputs, options, exclude
@@ -128,17 +121,12 @@ class Source:
             yield item.read() if isinstance(item, LazyImage) else item
 
     def items(self, progress: Progress | None = None) -> Items:
-        """As iterating, but without what is done, and files of images wait to be decoded by
-        whichever thread is free.
-        """
+        """As iterating, without what is done; whichever thread is free decodes files of images."""
         reader = _Reader(self, progress or Progress())
         return reader.files(self._files) if self._files is not None else reader.any(self.inputs)
 
     def find_files(self, item: str | os.PathLike[str]) -> list[tuple[Path, Path]] | None:
-        """Files of a path, folder or pattern, each with the folder that its name is below.
-
-        None for URLs and cameras; a MissingInputError if there are none.
-        """
+        """Files of a path, folder or pattern, each with its root; None for URLs and cameras."""
         text = os.fspath(item)
         if is_url(text):
             check_url(text)
@@ -156,9 +144,8 @@ class Source:
             found = list_pattern(str(path), exclude=self.exclude)
             root = glob_root(str(path))
         else:
-            raise MissingInputError(
-                f'the input {text!r} does not exist. Check the path; patterns need one of * ? [.'
-            )
+            remedy = 'Check the path; patterns need one of * ? [.'
+            raise MissingInputError(f'the input {text!r} does not exist. {remedy}')
         if not found:
             hint = '' if self.options.recursive else ' Use `recursive`?'
             raise MissingInputError(f'the input {text!r} has no images or videos.{hint}')
@@ -179,7 +166,7 @@ class _Reader:
         self.arrays = 0
 
     def any(self, item: Any) -> Items:
-        if isinstance(item, (Image, ReadFailure)):
+        if isinstance(item, (Image, LazyImage, ReadFailure)):
             yield item
         elif isinstance(item, (int, np.integer)) and not isinstance(item, bool) and item >= 0:
             yield from self.camera(int(item))
@@ -319,10 +306,9 @@ def _copy_to_bgr(array: NDArray, source: str, options: ReadOptions) -> NDArray:
     return image.copy() if np.may_share_memory(image, array) else image
 
 
-def _image_of(frame: VideoFrame, name: str, source: str, fps: float | None = None) -> Image:
-    return Image(
-        frame.image, f'{name}/{frame.index:06d}', source, frame.index, frame.time_s, name, fps
-    )
+def _image_of(frame: VideoFrame, video: str, source: str, fps: float | None = None) -> Image:
+    name = f'{video}/{frame.index:06d}'
+    return Image(frame.image, name, source, frame.index, frame.time_s, video, fps)
 
 
 def _is_foreign(item: Any) -> bool:
@@ -364,8 +350,7 @@ def open_source(
             such as rtsp or udp, number of a camera or 'webcam:1', numpy array (H, W[, C]) or (N, H,
             W, C), Pillow image, a list or iterator of these, or a text file with one in each line.
         options (ReadOptions, optional): How to read. Defaults to None, the defaults.
-        exclude (str | Path, optional): Folder of the results, which is not read where it is inside
-            a folder or pattern of inputs. Defaults to None.
+        exclude (str | Path, optional): Folder of the results, which is not read among the inputs.
 
     Returns:
         Source: To iterate; nothing is decoded before.

@@ -1,11 +1,8 @@
 """Annotation files of the COCO family as tools write them: the one reader for all who need people.
 
-Datasets, evaluators, files of boxes, demos and the checker read through this module. What is
-plainly meant is read; what is left out is counted and named; what contradicts itself is an error
-that names file, entry, key and value. A file as COCO's own comes out as it went in.
+What is plainly meant is read, what is left out is counted and named, and what contradicts itself is
+an error with file, entry, key and value. A file as COCO's own comes out as it went in.
 """
-
-from __future__ import annotations
 
 import json
 import math
@@ -39,8 +36,8 @@ def read_json(path: str | os.PathLike[str], what: str) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        text = f'{what} is not JSON: {path} starts with {content[:40]!r} ({error})'
-        raise ValueError(text) from None
+        start = f'{path} starts with {content[:40]!r}'
+        raise ValueError(f'{what} is not JSON: {start} ({error})') from None
 
 
 def plain_id(value: Any) -> int | str | None:
@@ -105,33 +102,21 @@ def _numbered(ids: Iterable[Hashable]) -> dict[Any, int]:
 
 
 class AnnotationFile:
-    """The people of an annotation file.
+    """The people of a COCO file with ``images`` and ``annotations``, or of its content
+    ``document``.
 
-    Args:
-        path (str | Path): A COCO file with ``images`` and ``annotations``.
-        document (Any): Its content. Defaults to None, it is read.
-        fields (Mapping[str, int], optional): Lists of an annotation that hold its keypoints, and
-            how many; None does not look at keypoints. Defaults to None.
-        names (Sequence[str]): Names of the keypoints, in their order. Defaults to (), unknown.
-        category (int | str, optional): Id or name of the category of people. Defaults to None, the
-            one that is called 'person', has such keypoints, or is the only one.
-        with_people (bool): Whether there must be ``annotations``; False reads the rest. Defaults to
-            True.
-        what (str): What messages call the file. Defaults to 'the annotation file'.
+    ``fields`` are the lists of an annotation that hold its keypoints, and how many; None does not
+    look at them. ``names`` are those of the keypoints in their order, if known. ``category`` is the
+    id or name of that of people: by default the one that is called 'person', has such keypoints, or
+    is the only one. Without ``with_people`` the rest is read. ``what`` is the file in messages.
 
     Attributes:
         images (dict[int, dict]): Images by id; ids that are text are numbered.
         file_ids (dict[int, int | str]): Id of an image -> what the file calls it.
         people (list[dict]): Entries as COCO has them, with ``bbox`` [x, y, width, height].
-        categories (list[dict]): Those of the people.
-        category_id (int | str): What the file calls the first of them.
+        categories (list[dict]): Those of the people; ``category_id`` is the file's for the first.
         other_categories (frozenset): Ids of those that take no part.
-        left_out (dict[str, list]): Reason -> entries that take no part.
-        notes (dict[str, list]): What is read otherwise than it stands there -> entries.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is none, or contradicts itself.
+        left_out, notes (dict[str, list]): Reason -> entries not used, or read otherwise.
     """
 
     def __init__(
@@ -151,21 +136,20 @@ class AnnotationFile:
         document = read_json(path, what) if document is None else document
         if isinstance(document, dict) and not with_people:
             document['annotations'] = []
-        keys = ('images', 'annotations')
+        keys = ['images', 'annotations']
         lists: Any = [document.get(k) if isinstance(document, dict) else None for k in keys]
         if not all(isinstance(each, list) for each in lists):
             got: Any = type(document).__name__
             if isinstance(document, dict):
                 got = [f'{key}: {type(value).__name__}' for key, value in document.items()]
-            text = f'{what} must be a COCO file with the keys {list(keys)}, but {path} has {got}'
-            raise ValueError(text)
+            text = f'{what} must be a COCO file with the keys {keys}'
+            raise ValueError(f'{text}, but {path} has {got}')
         images, entries = lists
         self.total = len(entries)
         self.images = self._read_images(images)
         info = document.get('info')
         self._contributor = info.get('contributor') if isinstance(info, dict) else None
         self.listed = document.get('categories') or []
-        self.categories: list[Entry] = []
         self._read_categories(self.listed, [e for e in entries if isinstance(e, dict)], category)
         self._largest = 0.0  # coordinate of a keypoint
         read = (self._read_person(index, entry) for index, entry in enumerate(entries))
@@ -253,9 +237,8 @@ class AnnotationFile:
         self._others = {key: name for key, name in listed.items() if key not in own}
         self.other_categories = frozenset(self._others)
         self._strays = own[0] if len(own) == 1 else None
-        for key in own:
-            entry = dict(known.get(key, dict(name='person')), id=numbers[key])
-            self.categories.append(entry)
+        default = dict(name='person')
+        self.categories = [dict(known.get(key, default), id=numbers[key]) for key in own]
 
     def _choose_categories(
         self,
@@ -282,11 +265,10 @@ class AnnotationFile:
             own = dict.fromkeys([*(k for k in named if not lengths[k]), *fitting])
             labelled: dict[Any, None] = {}
             if not (own or named):
-                labelled = dict.fromkeys(
-                    plain_id(each.get('category_id'))
-                    for each in entries
-                    if sum(len(plain_numbers(each.get(f)) or ()) for f in self.fields) == 3 * whole
-                )
+                for each in entries:
+                    lists = (plain_numbers(each.get(field)) or () for field in self.fields)
+                    if sum(map(len, lists)) == 3 * whole:
+                        labelled[plain_id(each.get('category_id'))] = None
                 labelled.pop(None, None)
             return list(own or named or labelled or known or used or [PERSON])
         if known and set(used) <= set(known):
@@ -303,11 +285,9 @@ class AnnotationFile:
             if len(used) < 2:
                 return used or [PERSON]
             titles_text = dict.fromkeys(used, '')
-        self.refuse(
-            'the category of people',
-            f'must be called person, or be the only one, but there are {titles_text}. '
-            'Name it: PeopleFile(..., category=...)',
-        )
+        text = f'must be called person, or be the only one, but there are {titles_text}'
+        remedy = 'Name it: `--category` of `mmsapiens infer`, or PeopleFile(..., category=...)'
+        self.refuse('the category of people', f'{text}. {remedy}')
 
     def _order(self, category: Entry) -> dict[str, list[int]]:
         """Field -> for each keypoint where its category has it; empty if all are in order."""
@@ -325,20 +305,17 @@ class AnnotationFile:
         if keys == wanted:
             return {}
         is_same = sorted(keys) == sorted(wanted) and len(set(keys)) == len(keys)
+        where = f'category {title!r}'
         if is_same and self._contributor == 'Label Studio':
-            self.refuse(
-                f'category {title!r}',
-                'has names in the order of the labeling config, but Label Studio writes points in '
-                'the order of `model_index`. Sort the labels of the config by it, and export again',
-            )
+            text = 'has names in the order of the labeling config, but Label Studio writes points'
+            remedy = 'Sort the labels of the config by it, and export again'
+            self.refuse(where, f'{text} in the order of `model_index`. {remedy}')
         if field and is_same:
             self.notes['`keypoints` are put in order by the names of the category'].append(title)
             return {field: [keys.index(key) for key in wanted]}
         if any(key in wanted and wanted.index(key) != i for i, key in enumerate(keys)):
             text = f'must have the `keypoints` {shorten(self.names)}, but has {shorten(found)}'
-            self.refuse(
-                f'category {title!r}', f'{text}. Use the dataset or `metainfo` of this file'
-            )
+            self.refuse(where, f'{text}. Use the dataset or `metainfo` of this file')
         self.notes['names of `keypoints` are unknown and their order is trusted'].append(title)
         return {}
 
@@ -356,9 +333,8 @@ class AnnotationFile:
                 self.left_out[f'they are of other categories ({names})'].append(label)
                 return None
             if entry.get('category_id') is not None:
-                self.notes[f'`category_id` is read as {self._strays!r}, the only one,'].append(
-                    label
-                )
+                note = f'`category_id` is read as {self._strays!r}, the only one,'
+                self.notes[note].append(label)
             category = self._strays
         number = self.image_number(entry.get('image_id'))
         if number is None:
@@ -409,13 +385,9 @@ class AnnotationFile:
             entry.update({field: [0] * 3 * count for field, count in fields.items()})
             entry['num_keypoints'] = 0
             return
-        missing = [f'`{field}`' for field in fields if field not in entry]
-        if missing:
-            self.refuse(
-                where,
-                f'must have {shorten(missing)}. Use an annotation file of this vocabulary, or the '
-                'dataset of this file.',
-            )
+        if missing := [f'`{field}`' for field in fields if field not in entry]:
+            remedy = 'Use an annotation file of this vocabulary, or the dataset of this file.'
+            self.refuse(where, f'must have {shorten(missing)}. {remedy}')
         found = {}
         for field, value in given.items():
             numbers = [0] * 3 * fields[field] if value is None else plain_numbers(value)
@@ -430,12 +402,9 @@ class AnnotationFile:
             found[field] = numbers
         count = sum(map(len, found.values()))
         if any(len(numbers) != 3 * fields[field] for field, numbers in found.items()):
-            self.refuse(
-                where,
-                f'must have {whole} keypoints (x, y, v), {3 * whole} numbers, but got {count} '
-                f'numbers, {count / 3:g} keypoints. Give the dataset the `metainfo` of these '
-                'annotations, and `out_channels` of the head their number.',
-            )
+            text = f'must have {whole} keypoints (x, y, v), {3 * whole} numbers, but got {count} '
+            text += f'numbers, {count / 3:g} keypoints. Give the dataset the `metainfo` of these '
+            self.refuse(where, f'{text}annotations, and `out_channels` of the head their number.')
         labelled = 0
         for field, numbers in found.items():
             points = np.array(numbers, dtype=np.float64).reshape(-1, 3)

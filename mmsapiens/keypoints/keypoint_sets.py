@@ -10,13 +10,10 @@ name                      K     what it is
 ``openpose_wholebody``    137   BODY_25, face 70, hands 21 each
 ========================  ====  ==========================================
 
-The sets are data, the JSON files beside this one; a color, type or sigma that a set does not have
-is not in its file. Two keypoints correspond if they have the same name, or are listed in
-``coco_wholebody_to_goliath308.json``. A point without a counterpart is never guessed: it is marked
-invisible. The two exceptions are by definition: the neck of OpenPose is the middle of the
-shoulders and its mid-hip that of the hips, where a set has no such point.
-
-Shapes: N people, K keypoints.
+The sets are the JSON files beside this one. Two keypoints correspond if they have the same name, or
+are listed in ``coco_wholebody_to_goliath308.json``. A point without a counterpart is invisible, but
+for the neck and mid-hip of OpenPose, which are middles by definition. Shapes: N people, K
+keypoints.
 """
 
 from __future__ import annotations
@@ -81,9 +78,7 @@ class KeypointSet:
             name=self.name,
             keypoint_names=tuple(self.keypoint_names[index] for index in place),
             flip_indices=tuple(place.get(self.flip_indices[i], place[i]) for i in place),
-            groups={
-                g: tuple(place[i] for i in ids if i in place) for g, ids in self.groups.items()
-            },
+            groups={g: tuple(place[i] for i in n if i in place) for g, n in self.groups.items()},
             sigmas=tuple(self.sigmas[index] for index in place) if self.sigmas else (),
             links=tuple((place[self.links[n][0]], place[self.links[n][1]]) for n in links),
             colors=tuple(self.colors[index] for index in place) if self.colors else (),
@@ -99,10 +94,7 @@ def _read(name: str) -> dict[str, Any]:
 
 @cache
 def get_keypoint_set(name: str | KeypointSet) -> KeypointSet:
-    """Look a keypoint set up.
-
-    Args:
-        name (str | KeypointSet): One of :data:`KEYPOINT_SETS`; a set is given back as it is.
+    """Look a keypoint set up, one of :data:`KEYPOINT_SETS`; a set is given back as it is.
 
     Returns:
         KeypointSet: The same object at every call.
@@ -131,10 +123,9 @@ def get_keypoint_set(name: str | KeypointSet) -> KeypointSet:
 
 
 def set_of_dataset(metainfo: Mapping[str, Any], count: int) -> KeypointSet:
-    """The keypoints of a dataset, in the form of MMPose's parsed metainfo or of plain JSON.
-
-    One of ours where names and flips are the same. What the metainfo does not have, or has for
-    another number of keypoints than ``count``, is numbered.
+    """The keypoints of a dataset, in the form of MMPose's parsed metainfo or of plain JSON: one of
+    ours where names and flips are the same. What is missing, or of another number than ``count``,
+    is numbered.
     """
     found = metainfo.get('keypoint_id2name') or {}
     names = tuple(str(name) for _, name in sorted((int(k), v) for k, v in found.items()))
@@ -163,19 +154,13 @@ def set_of_dataset(metainfo: Mapping[str, Any], count: int) -> KeypointSet:
 
 
 def field_indices(name: str) -> dict[str, list[int]]:
-    """Field of annotations -> indices of its keypoints, for one of :data:`ANNOTATED_SETS`.
-
-    Raises:
-        KeyError: If no annotation layout is known.
-    """
+    """Field of annotations -> indices of its keypoints, of one of :data:`ANNOTATED_SETS`."""
     if name not in ANNOTATED_SETS:
         raise KeyError(f'`vocabulary` must be one of {list(ANNOTATED_SETS)}, but got {name!r}')
     points = get_keypoint_set(name)
-    everything = range(len(points))
-    return {
-        field: list(points.groups.get(group, everything))
-        for field, group in points.annotation_fields.items()
-    }
+    groups, everything = points.groups, range(len(points))
+    fields = points.annotation_fields.items()
+    return {field: list(groups.get(group, everything)) for field, group in fields}
 
 
 def keypoint_fields(name: str) -> tuple[str, ...]:
@@ -218,14 +203,10 @@ def correspondences(source: str, target: str) -> tuple[int, ...]:
     """
     pairs = _read('coco_wholebody_to_goliath308')['pairs']
     other = {pair['goliath308']: pair['coco_wholebody'] for pair in pairs}
-    index = {
-        other.get(name, name): number
-        for number, name in enumerate(get_keypoint_set(source).keypoint_names)
-    }
-    return tuple(
-        index.get(other.get(name, name), NO_MATCH)
-        for name in get_keypoint_set(target).keypoint_names
-    )
+    ours = get_keypoint_set(source).keypoint_names
+    index = {other.get(name, name): number for number, name in enumerate(ours)}
+    names = get_keypoint_set(target).keypoint_names
+    return tuple(index.get(other.get(name, name), NO_MATCH) for name in names)
 
 
 def converter_mapping(source: str, target: str) -> list[tuple[int, int]]:
@@ -254,10 +235,8 @@ def convert_keypoints(
     """
     given, wanted = get_keypoint_set(source), get_keypoint_set(target)
     if keypoints.shape[1] != len(given) or scores.shape[1] != len(given):
-        raise ValueError(
-            f'`keypoints` and `scores` must have {len(given)} keypoints '
-            f'({source}), but got {keypoints.shape[1]} and {scores.shape[1]}'
-        )
+        text = f'`keypoints` and `scores` must have {len(given)} keypoints ({source})'
+        raise ValueError(f'{text}, but got {keypoints.shape[1]} and {scores.shape[1]}')
     index = np.array(correspondences(source, target))
     found = index != NO_MATCH
     points = np.where(found[:, None], keypoints[:, index], 0)
@@ -273,17 +252,12 @@ def convert_keypoints(
 
 
 def common_keypoints() -> dict[str, tuple[tuple[int, int], ...]]:
-    """The 114 points common to COCO-WholeBody and the 308 of Sapiens.
-
-    The protocol of Table 3 of the `paper <https://arxiv.org/abs/2408.12569>`_; which points these
-    are is inferred, see ``coco_wholebody_to_goliath308.json``.
+    """The 114 points common to COCO-WholeBody and the 308 of Sapiens, as in Table 3 of the `paper
+    <https://arxiv.org/abs/2408.12569>`_; which these are is inferred.
 
     Returns:
         dict[str, tuple]: Group -> pairs (index in COCO-WholeBody, index in 308).
     """
     index = correspondences('goliath308', 'coco_wholebody')
-    groups = get_keypoint_set('coco_wholebody').groups
-    return {
-        group: tuple((i, index[i]) for i in ids if index[i] != NO_MATCH)
-        for group, ids in groups.items()
-    }
+    groups = get_keypoint_set('coco_wholebody').groups.items()
+    return {g: tuple((i, index[i]) for i in ids if index[i] != NO_MATCH) for g, ids in groups}

@@ -41,11 +41,11 @@ def assemble(
     head_layers: Mapping[str, Mapping[str, Any]] | None = None,
     encoder: Callable[..., Any] = SapiensViT,
 ) -> SapiensModel:
-    """Build a model without weights of a file.
+    """Build a model without weights, of a name or an arch as for :func:`mmsapiens.build_model`.
 
-    ``model`` is a name or an arch, as for :func:`mmsapiens.build_model`; ``img_size``,
-    ``patch_padding``, ``flip_test`` and ``head_layers``, the channels and kernel sizes of each
-    task's head, default to those of the released models, or of the tiny ones.
+    ``img_size``, ``patch_padding`` (that of pretrained encoders if the tasks differ), ``flip_test``
+    and ``head_layers``, the channels and kernel sizes of each task's head, default to those of the
+    released models, or of the tiny ones.
     """
     known = tasks_of(getattr(encoder, 'family', PREFIX[:-1]))
     names = [tasks] if isinstance(tasks, str) else tasks

@@ -1,12 +1,10 @@
 """The heads of Sapiens as plain modules: features to maps, and what the maps mean; no losses.
 
 A trunk that upsamples, by transposed convolutions or by pixel shuffles, and one convolution for the
-output. Every convolution but the last is followed by an instance norm without parameters and
-running statistics, and by SiLU. The norms have no entries in a state dict, and layers have the same
-numbers as in the stock heads, whose batch norms would therefore stay untrained without an error.
-
-Parameters have the names of the released files below the prefix of the head. The classes that
-hosts register are built on the same functions.
+output. Every convolution but the last is followed by an instance norm without parameters and by
+SiLU. The norms have no entries in a state dict, and layers have the numbers of the stock heads,
+whose batch norms would therefore stay untrained without an error. Parameters have the names of the
+released files below the prefix of the head.
 
 Shapes: B batch, D width of the encoder, C channels of the output, K keypoints, H W height and width
 in pixels, h w those of the feature map.
@@ -30,21 +28,18 @@ DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 
 
 class TrunkSiLU(nn.SiLU):
-    """SiLU that overwrites its input unless a gradient needs that.
-
-    In place, autograd copies the input, and the gradient again and again, since the norm's output
-    is a view.
-    """
+    """SiLU that overwrites its input unless a gradient needs that: autograd copies it again and
+    again, since the norm's output is a view."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """``input * sigmoid(input)``, any shape."""
         return F.silu(input, inplace=not input.requires_grad)
 
 
 def deconv_layers(
-    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int]
+    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int] | None = None
 ) -> nn.Sequential:
     """Transposed convolutions, each of which doubles height and width."""
+    kernel_sizes = kernel_sizes or [4] * len(out_channels)
     _check_lengths('deconv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, size in zip(out_channels, kernel_sizes):
@@ -94,10 +89,11 @@ def pixel_shuffle_layers(
 def conv_layers(
     in_channels: int,
     out_channels: Sequence[int],
-    kernel_sizes: Sequence[int],
+    kernel_sizes: Sequence[int] | None = None,
     norm: Norm = nn.InstanceNorm2d,
 ) -> nn.Sequential:
     """Convolutions that keep height and width."""
+    kernel_sizes = kernel_sizes or [1] * len(out_channels)
     _check_lengths('conv', out_channels, kernel_sizes)
     layers: list[nn.Module] = []
     for channels, size in zip(out_channels, kernel_sizes):
@@ -144,14 +140,10 @@ def init_by_fan(head: nn.Module) -> None:
 
 
 class UpsamplingHead(nn.Module):
-    """Transposed convolutions, convolutions, and one output of C channels for each pixel.
+    """Transposed convolutions, which double height and width, convolutions, and C channels for each
+    pixel; kernels are 4 and 1 pixels wide by default."""
 
-    The channels are those after each transposed convolution, which doubles height and width, and
-    after the convolutions that follow; kernels are 4 and 1 pixels wide by default.
-    """
-
-    last: str
-    """Name of the last convolution."""
+    last: str  # Name of the last convolution
 
     def __init__(
         self,
@@ -164,20 +156,14 @@ class UpsamplingHead(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
-        sizes = deconv_kernel_sizes or [4] * len(deconv_out_channels)
-        self.deconv_layers = deconv_layers(in_channels, deconv_out_channels, sizes)
+        self.deconv_layers = deconv_layers(in_channels, deconv_out_channels, deconv_kernel_sizes)
         widths = [in_channels, *deconv_out_channels]
-        sizes = conv_kernel_sizes or [1] * len(conv_out_channels)
-        self.conv_layers = conv_layers(widths[-1], conv_out_channels, sizes)
+        self.conv_layers = conv_layers(widths[-1], conv_out_channels, conv_kernel_sizes)
         widths += conv_out_channels
         self.add_module(self.last, nn.Conv2d(widths[-1], out_channels, 1))
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Maps (B, C, H, W) from the last of ``feats`` (B, D, h, w).
-
-        Raises:
-            ValueError: If that is no feature map of ``in_channels``.
-        """
+        """Maps (B, C, H, W) from the last of ``feats`` (B, D, h, w)."""
         maps: Tensor = getattr(self, self.last)(upsample(self, feats[-1]))
         return maps.contiguous()
 
@@ -186,10 +172,8 @@ class HeatmapHead(UpsamplingHead):
     """A heatmap for each keypoint: (B, D, 64, 48) to (B, K, 256, 192)."""
 
     last = 'final_layer'
-    blur_kernel_size = 11
-    """Width of the blur in the decoding, in pixels of the heatmap."""
-    border = 'fit'
-    """How it treats peaks at the border of the map."""
+    blur_kernel_size = 11  # Width of the blur in the decoding, in pixels of the heatmap
+    border = 'fit'  # How it treats peaks at the border of the map
 
     def decode(
         self,
@@ -198,10 +182,7 @@ class HeatmapHead(UpsamplingHead):
         mirrored: Tensor | None = None,
         flip_indices: Sequence[int] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Keypoints (B, K, 2) in pixels of the input, and scores (B, K).
-
-        As :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`.
-        """
+        """See :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`."""
         return decode_udp_heatmaps(
             maps, input_size_wh, self.blur_kernel_size, mirrored, flip_indices, border=self.border
         )

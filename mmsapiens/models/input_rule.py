@@ -1,11 +1,9 @@
 """From an image to the input of a network, and from its output back to the image.
 
-The numbers are those of the stock test pipelines: ``Resize`` of mmcv for whole images, and
-``GetBBoxCenterScale`` and ``TopdownAffine`` of MMPose for people. Those of the second generation
-choose other interpolations, or keep the aspect of whole images and pad.
-
-Shapes: C channels, K keypoints, H W height and width of the image, h w those of the network's
-output.
+The numbers are those of ``Resize`` of mmcv for whole images, and of ``GetBBoxCenterScale`` and
+``TopdownAffine`` of MMPose for people. Those of the second generation choose other interpolations,
+or keep the aspect of whole images and pad. Shapes: C channels, K keypoints, H W height and width of
+the image, h w those of the network's output.
 """
 
 from __future__ import annotations
@@ -23,8 +21,7 @@ from ..ops.resize_outputs import restore
 from ..structures.fields import Field
 
 MEAN = (123.675, 116.28, 103.53)
-STD = (58.395, 57.12, 57.375)
-"""RGB, of the training."""
+STD = (58.395, 57.12, 57.375)  # RGB, of the training
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,11 @@ class InputRule:
 
     Args:
         size_hw (tuple[int, int]): Height and width of its input in pixels.
-        mean (tuple[float, ...]): Of the channels that the network sees, in [0, 255]. Defaults to
-            those of ImageNet, RGB.
-        std (tuple[float, ...]): Likewise.
-        swap_channels (bool): Whether the network wants the channels in reverse; the images of this
-            package are BGR. Defaults to True.
+        mean (tuple[float, ...]): Of the channels that it sees, in [0, 255]; ``std`` likewise.
+            Defaults to those of ImageNet, RGB.
+        swap_channels (bool): Whether it wants RGB; images are BGR. Defaults to True.
         box_padding (float): Crops are larger than boxes by this factor. Defaults to 1.25.
-        use_udp (bool): Whether crops are measured from pixel center to pixel center. Defaults to
-            True.
+        use_udp (bool): Whether crops reach from pixel center to pixel center. Defaults to True.
         resize_once (bool): Whether maps go straight to the image instead of over the size of the
             input. Defaults to False.
         shrink (str): Interpolation of whole images whose width becomes less; 'linear', 'cubic' or
@@ -73,11 +67,8 @@ class InputRule:
         return stretch(image, self.size_wh, self.shrink, self.enlarge)
 
     def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
-        """Center and size of the crop of a person.
-
-        ``box`` is x1, y1, x2, y2 in pixels of the image; x, y and width, height, float32
-        (2,) each.
-        """
+        """Center, and width and height, of the crop of a person whose box is x1, y1, x2, y2;
+        float32 (2,)."""
         box = np.asarray(box, dtype=np.float32)
         center = (box[2:] + box[:2]) * np.float32(0.5)
         width, height = (box[2:] - box[:2]) * np.float32(self.box_padding)
@@ -112,11 +103,8 @@ class InputRule:
         finish: Callable[[Tensor], Tensor],
         field: Field,
     ) -> Tensor:
-        """An output at the size of the image, made strip by strip.
-
-        ``maps`` (C, h, w) are of the network; ``finish`` makes a prediction (_, rows, W) of
-        (C, rows, W), pixel by pixel.
-        """
+        """An output (C, h, w) at the size of the image; ``finish`` as in
+        :func:`.resize_outputs.restore`."""
         if self.is_fitted:
             maps = fitted_padding(image_hw, self.size_hw).cut(maps)
         via_hw = None if self.resize_once or self.is_fitted else self.size_hw

@@ -17,10 +17,8 @@ PatchPadding = int | Literal['corner']
 
 
 def is_plain_inference(x: Tensor) -> bool:
-    """Whether only numbers count, so that a faster way to the same may be taken.
-
-    That is without gradient, graph, trace and autocast.
-    """
+    """Whether only numbers count, without gradient, graph, trace and autocast, so that a faster way
+    to the same may be taken."""
     return (
         type(x) is Tensor
         and x.device.type == 'cpu'
@@ -35,8 +33,8 @@ def is_plain_inference(x: Tensor) -> bool:
 class PatchEmbed(nn.Module):
     """Linear projection of square patches that do not overlap, to tokens of width D.
 
-    ``padding`` are zeros around the normalized image: a number of pixels on each of the four sides,
-    or 'corner' to pad at the bottom and right up to a multiple of ``patch_size``.
+    ``padding`` are zeros: pixels on each of the four sides, or 'corner' to pad at the bottom and
+    right up to a multiple of ``patch_size``.
     """
 
     def __init__(
@@ -50,8 +48,8 @@ class PatchEmbed(nn.Module):
         is_pixels = isinstance(padding, int) and not isinstance(padding, bool)
         if padding != 'corner' and not (is_pixels and 0 <= padding < patch_size):
             raise ValueError(
-                "`patch_padding` must be 'corner' or an int in "
-                f'[0, {patch_size}), but got {padding!r}'
+                f"`patch_padding` must be 'corner' or an int in [0, {patch_size}), but got "
+                f'{padding!r}'
             )
         self.patch_size = patch_size
         self.padding = padding
@@ -64,10 +62,7 @@ class PatchEmbed(nn.Module):
         return (img_size[0] + added) // self.patch_size, (img_size[1] + added) // self.patch_size
 
     def forward(self, img: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Images (B, 3, H, W) of any dtype to tokens (B, rows * columns, D), row by row.
-
-        Also the grid (rows, columns).
-        """
+        """Images (B, 3, H, W) to tokens (B, rows * columns, D), row by row; and (rows, columns)."""
         if self.padding == 'corner':
             pad_h, pad_w = (-size % self.patch_size for size in img.shape[2:])
             if pad_h or pad_w:
@@ -80,10 +75,8 @@ class PatchEmbed(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: drops the residual branch of whole samples.
-
-    From `Deep Networks with Stochastic Depth <https://arxiv.org/abs/1603.09382>`_.
-    """
+    """`Stochastic depth <https://arxiv.org/abs/1603.09382>`_: drops the residual branch of
+    samples."""
 
     def __init__(self, drop_prob: float = 0.0) -> None:
         super().__init__()
@@ -186,11 +179,8 @@ class TransformerLayers(nn.ModuleList):
 
 
 def find_blocks(model: nn.Module) -> list[nn.Module]:
-    """The transformer blocks of a model.
-
-    Encoders and decoders list theirs in an attribute ``blocks``, an ``nn.ModuleList``; wrappers
-    of FSDP are taken off.
-    """
+    """The transformer blocks of a model, in an attribute ``blocks`` of each encoder and decoder, an
+    ``nn.ModuleList``; wrappers of FSDP are taken off."""
     lists = [getattr(module, 'blocks', None) for module in model.modules()]
     blocks = [block for each in lists if isinstance(each, nn.ModuleList) for block in each]
     blocks = [getattr(block, '_fsdp_wrapped_module', block) for block in blocks]
@@ -198,13 +188,10 @@ def find_blocks(model: nn.Module) -> list[nn.Module]:
 
 
 def compile_blocks(model: nn.Module, **settings: Any) -> int:
-    """Compile the transformer blocks of a model, each by itself.
+    """Compile each transformer block, with ``settings`` of ``torch.compile``; their number.
 
-    Blocks of one shape share one compilation, so that this takes a fraction of the time of the
-    whole model. Names and weights stay as they are. Sizes are not made dynamic: the encoder and the
+    Blocks of one shape share one compilation. Sizes are not made dynamic: the encoder and the
     decoder of an autoencoder would otherwise share code that is slower for both.
-
-    ``settings`` are of ``torch.compile``. A model without blocks is a ValueError.
     """
     blocks = find_blocks(model)
     if not blocks:

@@ -26,10 +26,12 @@ def full_precision(tensor: Tensor) -> Tensor:
 class _NamedLoss(nn.Module):
     """A loss with a weight and a name in the log."""
 
-    def __init__(self, loss_weight: float, loss_name: str) -> None:
+    name = ''
+
+    def __init__(self, loss_weight: float = 1.0, loss_name: str = '') -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        self.loss_name = loss_name
+        self.loss_name = loss_name or self.name
 
 
 def all_pixel_cross_entropy_loss(
@@ -42,15 +44,14 @@ def all_pixel_cross_entropy_loss(
 ) -> Tensor:
     """Cross-entropy of logits (B, C, H, W) and class ids (B, H, W), with class weights (C,).
 
-    The sum is divided by 'pixels', B * H * W with the ignored ones, as in the reference
-    implementation; 'valid_pixels', those that are not ignored; or 'weights', the sum of the weights
-    of the valid pixels, as in PyTorch. 0 when no pixel is valid.
+    The sum is divided by 'pixels', B * H * W as in the reference implementation; by 'valid_pixels',
+    those that are not ignored; or by 'weights', the sum of their weights, as in PyTorch. 0 when no
+    pixel is valid.
     """
     pred = full_precision(pred)
     weight = None if class_weight is None else class_weight.to(pred)
-    total = F.cross_entropy(
-        pred, target, weight=weight, reduction='none', ignore_index=ignore_index
-    ).sum()
+    losses = F.cross_entropy(pred, target, weight, reduction='none', ignore_index=ignore_index)
+    total = losses.sum()
     if divisor == 'pixels':
         return total / max(target.numel(), 1)
     counts = (target != ignore_index).to(pred)  # (B, H, W)
@@ -61,10 +62,7 @@ def all_pixel_cross_entropy_loss(
 
 
 class AllPixelCrossEntropyLoss(_NamedLoss):
-    """Module form of :func:`all_pixel_cross_entropy_loss`.
-
-    Called like the losses of mmsegmentation. With class weights, these either divide by a number
-    that is not known before or refuse.
+    """:func:`all_pixel_cross_entropy_loss` as a module, called like the losses of mmsegmentation.
 
     Args:
         class_weight (Sequence[float], optional): Weights of the classes. Defaults to None, all 1.
@@ -97,12 +95,8 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
     def forward(
         self, pred: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = 255
     ) -> Tensor:
-        """The loss of logits (B, C, H, W) and class ids (B, H, W).
-
-        Raises:
-            ValueError: If there is not one class weight for each channel, or if weights of pixels
-                are given, which are not supported.
-        """
+        """The loss of logits (B, C, H, W) and class ids (B, H, W); weights of pixels are
+        refused."""
         if weight is not None:
             raise ValueError(
                 'AllPixelCrossEntropyLoss takes no weights of pixels; leave '
@@ -111,8 +105,8 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
         weights, classes = self.class_weight, pred.shape[1]
         if weights is not None and len(weights) != classes:
             raise ValueError(
-                f'`class_weight` must have one entry for each of the '
-                f'{classes} classes, but got {len(weights)}'
+                f'`class_weight` must have one entry for each of the {classes} classes, '
+                f'but got {len(weights)}'
             )
         return self.loss_weight * all_pixel_cross_entropy_loss(
             pred, target, weights, divisor=self.divisor, ignore_index=ignore_index
@@ -151,11 +145,10 @@ def dice_loss(
 def hard_keypoint_mse_loss(
     pred: Tensor, target: Tensor, weights: Tensor | None, topk: int
 ) -> Tensor:
-    """Mean squared error of the ``topk`` worst keypoints of each person.
+    """Mean squared error of the ``topk`` worst keypoints of each person, over pixels too.
 
-    Prediction and target, both heatmaps (B, K, H, W), are multiplied by the weights (B, K), 1 if
-    None, before squaring. A scalar: the mean over pixels, over ``topk`` and over B. The gradient is
-    0 for all other keypoints, and only the chosen maps take part in the backward pass.
+    Heatmaps (B, K, H, W) are multiplied by the weights (B, K), 1 if None, before squaring. Only the
+    chosen maps take part in the backward pass.
     """
     batch, count = pred.shape[:2]
     with torch.no_grad():
@@ -229,20 +222,17 @@ class HardKeypointMSELoss(nn.Module):
 
 
 def normal_l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Mean over the valid pixels of a batch of the sum of ``|pred - target|`` over x, y, z.
-
-    Vectors of any length and unit normals, (B, 3, H, W), and pixels to count, bool (B, H, W); 0
-    when there is none.
-    """
+    """Mean over the valid pixels, bool (B, H, W), of the sum of ``|pred - target|`` over x, y, z;
+    vectors of any length and unit normals are (B, 3, H, W). 0 when no pixel is valid."""
     error = torch.where(valid[:, None], full_precision(pred) - full_precision(target), 0).abs()
     return error.sum() / valid.sum().clamp(min=1)
 
 
 def normal_cosine_loss(pred: Tensor, target: Tensor, valid: Tensor, eps: float = 1e-6) -> Tensor:
-    """Mean of ``1 - cos`` between predicted and true normals, arguments as above.
+    """Mean of ``1 - cos`` between predicted and true normals, arguments as above; in [0, 2].
 
-    Vectors shorter than ``eps`` are divided by it instead of their length; in half precision it is
-    at least 1e-3, so that gradients stay finite. A scalar in [0, 2], 0 when no pixel is valid.
+    Vectors shorter than ``eps``, in half precision at least 1e-3, are divided by it instead of
+    their length, so that gradients stay finite.
     """
     if pred.dtype == torch.float16:
         eps = max(eps, HALF_EPS)
@@ -262,28 +252,17 @@ class NormalL1Loss(_NamedLoss):
         loss_name (str): Name in the log. Defaults to 'loss_l1'.
     """
 
-    def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_l1') -> None:
-        super().__init__(loss_weight, loss_name)
+    name, function = 'loss_l1', staticmethod(normal_l1_loss)
 
     def forward(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         """A scalar; arguments as in :func:`normal_l1_loss`."""
-        return self.loss_weight * normal_l1_loss(pred, target, valid)
+        return self.loss_weight * self.function(pred, target, valid)
 
 
-class NormalCosineLoss(_NamedLoss):
-    """Module form of :func:`normal_cosine_loss`.
+class NormalCosineLoss(NormalL1Loss):
+    """Module form of :func:`normal_cosine_loss`; ``loss_name`` defaults to 'loss_cosine'."""
 
-    Args:
-        loss_weight (float): Factor of the loss. Defaults to 1.
-        loss_name (str): Name in the log. Defaults to 'loss_cosine'.
-    """
-
-    def __init__(self, loss_weight: float = 1.0, loss_name: str = 'loss_cosine') -> None:
-        super().__init__(loss_weight, loss_name)
-
-    def forward(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """A scalar; arguments as in :func:`normal_cosine_loss`."""
-        return self.loss_weight * normal_cosine_loss(pred, target, valid)
+    name, function = 'loss_cosine', staticmethod(normal_cosine_loss)
 
 
 def scale_invariant_log_loss(
@@ -295,15 +274,13 @@ def scale_invariant_log_loss(
     eps: float = 1e-6,
     clamped_slope: float = 0.0,
 ) -> Tensor:
-    """Scale-invariant logarithmic loss of each sample.
+    """Scale-invariant logarithmic loss of each sample, (B,), of predictions and targets (B, ...).
 
     ``sqrt(mean(g^2) - variance_focus * mean(g)^2)``, ``g`` the difference of the logarithms, over
-    the valid pixels whose target is above ``eps``. (So the nearest point of a relative depth map,
-    0, has no logarithm and does not count.) Pixels with a NaN in the prediction are left out.
-
-    All are (B, ...). Predictions are raised to ``eps`` before the logarithm; there its gradient is
-    ``clamped_slope``: with the 0 of the reference implementation these pixels learn nothing. (B,),
-    0 with zero gradient for a sample without valid pixels and for a perfect prediction.
+    the valid pixels whose target is above ``eps`` (so not the nearest point of a relative depth
+    map, 0) and whose prediction is not NaN; 0 without such pixels. Predictions are raised to
+    ``eps`` before the logarithm; there its gradient is ``clamped_slope``: with the 0 of the
+    reference implementation these pixels learn nothing.
     """
     pred = full_precision(pred).flatten(1)  # (B, N)
     target = full_precision(target).flatten(1)

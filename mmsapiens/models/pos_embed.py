@@ -1,7 +1,7 @@
 """Position embeddings of patch grids: resizing, and reading from files.
 
-Shapes: h w patch rows and columns, D width. A table is (1, T, D) with T = h * w, or 1 + h * w when
-its first row belongs to the class token.
+Shapes: h w patch rows and columns, D width. A table is (1, T, D), T = h * w or one more with the
+row of a class token.
 """
 
 from __future__ import annotations
@@ -18,13 +18,10 @@ Grid = tuple[int, int]
 def resize_pos_embed(
     pos_embed: Tensor, src_grid: Grid, dst_grid: Grid, num_extra_tokens: int = 0
 ) -> Tensor:
-    """Resize a table to another patch grid.
+    """Resize a table (1, E + h * w, D) for ``src_grid`` (h, w) to another patch grid.
 
-    Bicubic without antialiasing, ``align_corners=False``, in float32, as in the reference
-    implementation.
-
-    ``pos_embed`` is (1, E + h * w, D) for ``src_grid`` (h, w); its E leading rows are kept as
-    they are.
+    Bicubic without antialiasing, in float32, as in the reference implementation; the E leading rows
+    are kept as they are.
     """
     if src_grid == dst_grid:
         return pos_embed
@@ -37,11 +34,8 @@ def resize_pos_embed(
 
 
 def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
-    """The patch grid of a table that does not say its own.
-
-    That is ``dst_grid`` if the number fits, else a square, else a grid of the shape of
-    ``dst_grid`` at another resolution, else a ValueError.
-    """
+    """The patch grid of a table that does not say its own: ``dst_grid``, else a square, else a grid
+    of the shape of ``dst_grid`` at another resolution, else a ValueError."""
     rows, columns = dst_grid
     if num_patches == rows * columns:
         return dst_grid
@@ -64,32 +58,26 @@ def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
 def adapt_pos_embed(
     pos_embed: Tensor, dst_grid: Grid, *, file_has_cls_token: bool, with_cls_token: bool
 ) -> Tensor:
-    """Fit the table of a checkpoint to a model.
+    """Fit the table of a checkpoint (1, T, D) to a model, (1, E + rows * columns, D).
 
-    Whether the first row belongs to a class token is read from the file: it does if the file has a
-    ``cls_token``. Only a table whose length rules out a grid without that row (for instance 4097)
-    is cut otherwise.
-
-    From (1, T, D) to (1, E + rows * columns, D), E = 1 with a class token, else 0. A ValueError
-    if the model needs a class token that the file does not have, or if the grid cannot be told.
+    E is 1 with a class token. Its first row belongs to a class token if the file has a
+    ``cls_token``, or if its length rules out a grid without that row (4097). A ValueError if that
+    token is missing, or the grid cannot be told.
     """
-    num_rows = pos_embed.shape[1]
     has_row = file_has_cls_token
     if not has_row:
         try:
-            infer_grid(num_rows, dst_grid)
+            infer_grid(pos_embed.shape[1], dst_grid)
         except ValueError:
-            infer_grid(num_rows - 1, dst_grid)
+            infer_grid(pos_embed.shape[1] - 1, dst_grid)
             has_row = True
     if with_cls_token and not has_row:
         raise ValueError(
-            'the model has a class token, but the checkpoint has none. Build '
-            'the model with `with_cls_token=False`, or load a pretraining '
-            'checkpoint.'
+            'the model has a class token, but the checkpoint has none. Build the model with '
+            '`with_cls_token=False`, or load a pretraining checkpoint.'
         )
     if has_row and not with_cls_token:
         pos_embed = pos_embed[:, 1:]
-        has_row = False
-    extra = int(has_row)
+    extra = int(with_cls_token)
     src_grid = infer_grid(pos_embed.shape[1] - extra, dst_grid)
     return resize_pos_embed(pos_embed, src_grid, dst_grid, extra)

@@ -23,18 +23,14 @@ from .tasks import Task, module_name
 class SapiensModel(nn.Module):
     """Input rule, encoder, heads and decoding.
 
-    ``model(images, boxes)`` does it all. A loop uses the parts, which may run in different threads:
-    :meth:`prepare` on the CPU, :meth:`predict` on the device, and :meth:`to_image` or
-    :meth:`restore` for each output.
-
-    The parameters of the encoder start with ``backbone.``, those of a head with ``heads.TASK.``,
-    where dots in the name of the task are underscores.
+    ``model(images, boxes)`` does it all. A loop uses the parts, in different threads if it likes:
+    :meth:`prepare` on the CPU, :meth:`predict` on the device, :meth:`to_image` or :meth:`restore`.
+    Parameters start with ``backbone.``, or ``heads.TASK.`` with underscores for the dots of a name.
 
     Args:
         backbone (nn.Module): From normalized images (B, 3, H, W) to a sequence of feature maps.
         heads (Mapping[str, nn.Module]): Task -> head, such as those of
-            :mod:`mmsapiens.models.heads`: from the features to maps, with ``decode`` for poses and
-            ``finish`` for dense tasks.
+            :mod:`mmsapiens.models.heads`, with ``decode`` for poses and ``finish`` for dense tasks.
         tasks (Iterable[Task]): What each of them is.
         rule (InputRule): How images are prepared.
     """
@@ -79,17 +75,8 @@ class SapiensModel(nn.Module):
         return self
 
     def prepare(self, task: str, image: NDArray, box: NDArray | None = None) -> NDArray:
-        """One input of a task.
-
-        Args:
-            task (str): One of ``tasks``.
-            image (NDArray): uint8 (H, W, 3).
-            box (NDArray, optional): Of the person, x1, y1, x2, y2; only for poses. Defaults to
-                None.
-
-        Returns:
-            NDArray: uint8, of the size of the input.
-        """
+        """One input of a task, uint8: of a pose the crop of the person in x1, y1, x2, y2, else
+        all."""
         if self.tasks[task].is_pose:
             assert box is not None
             return self.rule_of(task).crop(image, box)
@@ -104,15 +91,10 @@ class SapiensModel(nn.Module):
         return ((images - self.mean) / self.std).to(self.dtype)
 
     def predict(self, pixels: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Any]:
-        """What the heads say about a batch; the encoder sees it once.
+        """What the heads say about a batch of :meth:`prepare`, uint8 (B, H, W, 3), in one pass.
 
-        Args:
-            pixels (Tensor): From :meth:`prepare`, uint8 (B, H, W, 3), on the device.
-            tasks (Sequence[str], optional): Of those that want this input. Defaults to None, all.
-
-        Returns:
-            dict: For a pose task keypoints (B, K, 2) in pixels of the input, float64, and scores
-            (B, K); for a dense one maps (B, C, h, w).
+        Task -> keypoints (B, K, 2) in pixels of the input, float64, and scores (B, K), or maps (B,
+        C, h, w); all tasks unless some are named.
         """
         names = list(self.tasks) if tasks is None else tasks
         inputs = self.normalize(pixels)

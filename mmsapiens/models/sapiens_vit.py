@@ -15,24 +15,21 @@ from .pos_embed import resize_pos_embed
 
 
 class SapiensViT(PlainViT):
-    """Plain pre-norm vision transformer of `Sapiens: Foundation for Human Vision Models
-    <https://arxiv.org/abs/2408.12569>`_.
+    """Plain pre-norm vision transformer of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
 
-    Parameters have the names of the released checkpoints; load these with
-    :func:`mmsapiens.checkpoints.load_checkpoint`, which takes MAE, clean encoder and fine-tuned
-    files, refuses another size and resizes position embeddings. The class that hosts build from
-    a config also takes ``init_cfg``.
+    Parameters have the names of the released checkpoints, which
+    :func:`mmsapiens.checkpoints.load_checkpoint` loads: MAE, clean encoder or fine-tuned. The class
+    that hosts build from a config also takes ``init_cfg``.
 
     Shapes: B batch, C channels, D width, h w patch rows and columns, L = h * w tokens, one more
     with a class token.
 
     Args:
-        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b' or 'sapiens_2b', with or
-            without the prefix, or 'sapiens_tiny'; or a dict with ``embed_dims``, ``num_layers``,
-            ``num_heads`` and ``feedforward_channels``.
+        arch (str | dict): 'sapiens_0.3b', 'sapiens_0.6b', 'sapiens_1b', 'sapiens_2b' or
+            'sapiens_tiny', with or without the prefix; or a dict with ``embed_dims``,
+            ``num_layers``, ``num_heads`` and ``feedforward_channels``.
         img_size (int | Sequence[int]): Height and width in pixels that the position embedding is
-            made for. Other inputs are accepted, the embedding is interpolated. Defaults to (1024,
-            768).
+            made for; it is interpolated for other inputs. Defaults to (1024, 768).
         patch_size (int): Side of a patch in pixels. Defaults to 16.
         patch_padding (int | str): Zeros around the image: a number of pixels on each side, or
             'corner' for the bottom and right up to a multiple of ``patch_size``. Released weights
@@ -41,16 +38,14 @@ class SapiensViT(PlainViT):
             'corner'.
         out_type (str): 'featmap' (B, D, h, w), 'raw' (B, L, D), 'cls_token' (B, D), 'avg_featmap'
             (B, D), or 'featmap_and_cls_token', pairs for mmseg's DPTHead. Defaults to 'featmap'.
-        out_indices (int | Sequence[int]): Layers to return; negative ones count from the end.
-            Defaults to -1.
+        out_indices (int | Sequence[int]): Layers to return, from the end if negative. Defaults to
+            -1.
         with_cls_token (bool): Whether to prepend a class token. Defaults to False.
         final_norm (bool): Whether to normalize after the last layer. Defaults to True.
-        drop_path_rate (float): Stochastic depth of the last layer; it grows linearly from 0.
-            Defaults to 0.
+        drop_path_rate (float): Stochastic depth of the last layer; grows from 0. Defaults to 0.
         frozen_stages (int): -1 trains everything, 0 freezes the patch and position embeddings, n >
             0 the first n layers as well. Defaults to -1.
-        with_cp (bool): Whether to recompute activations in the backward pass to save memory.
-            Defaults to False.
+        with_cp (bool): Whether to recompute activations in the backward pass. Defaults to False.
 
     Raises:
         KeyError: If ``arch`` is an unknown name.
@@ -84,8 +79,7 @@ class SapiensViT(PlainViT):
         self._check_grid()
         if with_cls_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
-        num_patches = self.patch_grid[0] * self.patch_grid[1]
-        num_tokens = num_patches + self.num_extra_tokens
+        num_tokens = self.patch_grid[0] * self.patch_grid[1] + self.num_extra_tokens
         self.pos_embed = nn.Parameter(torch.zeros(1, num_tokens, self.embed_dims))
         sizes = self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels']
         rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
@@ -111,15 +105,10 @@ class SapiensViT(PlainViT):
         return self.layers
 
     def forward(self, img: Tensor) -> tuple[Any, ...]:
-        """Extract features.
+        """Features of RGB images (B, 3, H, W), normalized with the mean and deviation of ImageNet.
 
-        Args:
-            img (Tensor): RGB, normalized with the mean and the standard deviation of ImageNet, (B,
-                3, H, W).
-
-        Returns:
-            tuple: One tensor (or pair of them) for each of ``out_indices``, as ``out_type`` says;
-            the final norm is applied to the last layer only.
+        One tensor (or pair of them) for each of ``out_indices``, as ``out_type`` says; the final
+        norm is applied to the last layer only.
         """
         x, grid = self.patch_embed(img)  # (B, h * w, D)
         extra = self.num_extra_tokens

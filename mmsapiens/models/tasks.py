@@ -11,17 +11,13 @@ from ..classes.class_sets import ClassSet, get_class_set
 from ..keypoints.keypoint_sets import KeypointSet, get_keypoint_set
 from ..structures.fields import Field, get_field
 
-SIZES = ('0.3b', '0.6b', '1b', '2b')
-"""Sizes of the released models; 'tiny' is ours."""
+SIZES = ('0.3b', '0.6b', '1b', '2b')  # Sizes of the released models; 'tiny' is ours
 PREFIX = 'sapiens-'
-DEFAULT_MODEL = 'sapiens-0.3b'
-"""The smallest one, wherever none is named: it runs on every machine."""
-MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')
-"""Names of models."""
+DEFAULT_MODEL = 'sapiens-0.3b'  # The smallest one, wherever none is named: it runs on every machine
+MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')  # Names of models
 INPUT_HW, TINY_INPUT_HW, INPUT_4K_HW = (1024, 768), (256, 192), (4096, 3072)
 """Height and width of the input of the networks, of the tiny ones, and with a window tokenizer."""
-RELEASED_PADDING = 2
-"""Pixels on each side of the image, where a released model has them."""
+RELEASED_PADDING = 2  # Pixels on each side of the image, where a released model has them
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,9 @@ class Task:
     Args:
         name (str): Its name.
         kind (str): 'pose', one input for each person, or 'dense', one for each image.
-        output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field of the
-            output.
-        head (str): Name of its head, a key of :data:`mmsapiens.models.heads.HEADS`. This and the
-            channels are empty for a model that a config describes.
+        output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field.
+        head (str): A key of :data:`mmsapiens.models.heads.HEADS`. This and the channels are empty
+            for a model that a config describes.
         channels (int): Channels of the output.
         deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head;
             ``conv_channels`` of the convolutions that follow, ``tiny_...`` of the size 'tiny'.
@@ -42,8 +37,7 @@ class Task:
         config (tuple[str, ...]): Of the name of its configs: folder, schedule, schedule of the size
             'tiny', and data.
         patch_padding (int | str): As in :class:`mmsapiens.models.SapiensViT`. Defaults to 'corner'.
-        flip_test (bool): Whether to average with the output for the mirrored image. Defaults to
-            False.
+        flip_test (bool): Whether to average with the mirrored image's output. Defaults to False.
         layers (Mapping): Size of the model -> what its head takes instead of the four above; ''
             is any other size. Defaults to {}.
         input (Mapping): Options of :class:`mmsapiens.models.input_rule.InputRule` that its
@@ -84,9 +78,8 @@ class Task:
     @property
     def keypoint_set(self) -> KeypointSet:
         """The keypoints of a pose task."""
-        return (
-            self.output if isinstance(self.output, KeypointSet) else get_keypoint_set(self.output)
-        )
+        found = self.output
+        return found if isinstance(found, KeypointSet) else get_keypoint_set(found)
 
     @property
     def class_set(self) -> ClassSet:
@@ -264,8 +257,7 @@ ALL_TASKS = {**SAPIENS2_TASKS, **TASKS}
 
 _OF_A_KIND = {'pose': 'pose-17', 'seg': 'seg-28', 'depth': 'depth', 'normal': 'normal'}
 _OF_A_KIND |= {name: name for name in ('pointmap', 'albedo', 'matting')}
-KINDS = tuple(_OF_A_KIND)
-"""How the name of a task of one's own starts."""
+KINDS = tuple(_OF_A_KIND)  # How the name of a task of one's own starts
 
 
 def tasks_of(family: str) -> dict[str, Task]:
@@ -274,11 +266,9 @@ def tasks_of(family: str) -> dict[str, Task]:
 
 
 def get_task(name: str | Task, known: Mapping[str, Task] = ALL_TASKS) -> Task:
-    """Look a task up; a KeyError if there is none. A row is given back as it is.
-
-    ``name`` is a key of ``known``, those of all families or of one (:func:`tasks_of`), or a name of
-    one's own that starts with one of :data:`KINDS`, which tells what results look like.
-    """
+    """The row of a key of ``known``, those of all families or of one (:func:`tasks_of`), or of a
+    name of one's own that starts with one of :data:`KINDS`, or a row itself; a KeyError if there is
+    none."""
     if isinstance(name, Task):
         return name
     if name in known:

@@ -7,18 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-MAX_CLASSES = 255
-"""Of the fast way, which counts in bytes."""
+MAX_CLASSES = 255  # Of the fast way, which counts in bytes
 
-CACHED_VALUES = 2**18
-"""Logits that are compared at a time, 1 MB."""
+CACHED_VALUES = 2**18  # Logits that are compared at a time, 1 MB
 
 
 def choose_class(logits: Tensor) -> Tensor:
     """Number of the largest of the logits (C, H, W), or the first NaN; (1, H, W), int64.
 
     On a CPU the maximum is found without its position, which is then looked for in bytes: several
-    times faster than ``max`` and ``argmax``.
+    times faster than ``max``.
     """
     count = len(logits)
     is_plain = logits.dtype == torch.float32 and not logits.requires_grad

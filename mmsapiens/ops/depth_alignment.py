@@ -10,9 +10,8 @@ ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
 def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
     """Scale s and shift t with s * pred + t close to the target, both float64 (P).
 
-    ``align`` is 'scale_shift', least squares; 'scale', least squares without a shift; 'median', the
-    ratio of the medians; or 'none'. What the pixels do not determine is 0: the scale of a constant
-    prediction, where the shift remains, and for 'scale' and 'median' the scale of one that is 0.
+    ``align`` is 'scale_shift' or 'scale', least squares; 'median', the ratio of the medians; or
+    'none'. What the pixels do not determine is 0.
     """
     if align == 'none':
         return 1.0, 0.0

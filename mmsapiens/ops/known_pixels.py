@@ -13,8 +13,7 @@ from ..structures.fields import Field
 from .unit_vectors import LENGTHS, normalize_vectors
 
 Maps = TypeVar('Maps', np.ndarray, Tensor)
-FAR = 1e9
-"""Depth, in whatever unit, that is none: renderers write 1e10 where there is nothing."""
+FAR = 1e9  # Depth, in whatever unit, that is none: renderers write 1e10 where there is nothing
 
 
 def has_depth(depth: Maps) -> Maps:
@@ -41,10 +40,8 @@ def has_value(array: np.ndarray, field: Field) -> np.ndarray:
 
 
 def keep_known(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
-    """A map whose pixels without a value have the ``fill`` of the field, and vectors length 1.
-
-    It is changed in place where it may be. BadSampleError if no number of the file can be meant.
-    """
+    """A map, perhaps changed in place, whose pixels without a value have the ``fill`` of the field,
+    and vectors length 1; a BadSampleError if no number of the file can be meant."""
     if field.is_vector:
         if are_shifted(array):
             raise BadSampleError(

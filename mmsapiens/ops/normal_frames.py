@@ -1,7 +1,4 @@
-"""Conversion of normals between the axes of different programs.
-
-All frames are those of the camera that took the image, with x to the right of the image.
-"""
+"""Normals in the axes of different programs, those of the camera, x to the right of the image."""
 
 from __future__ import annotations
 
@@ -30,23 +27,8 @@ def check_normal_frame(name: str, frame: str) -> None:
 
 
 def convert_normals(normals: Normals, source: str, target: str, dim: int = -1) -> Normals:
-    """Express normals in another frame; zero vectors, pixels without a normal, stay zero.
-
-    Args:
-        normals (np.ndarray | Tensor): Vectors, of any floating or signed type; x, y, z along
-            ``dim``. It is not changed.
-        source (str): Image of ``normals``, a key of :data:`NORMAL_FRAMES`.
-        target (str): Image of the result.
-        dim (int): The axis of x, y, z: -1 for (H, W, 3), -3 for (3, H, W) and (B, 3, H, W).
-            Defaults to -1.
-
-    Returns:
-        np.ndarray | Tensor: A new array or tensor of the same shape and type.
-
-    Raises:
-        KeyError: If a frame is unknown.
-        ValueError: If ``dim`` has not the length 3.
-    """
+    """Normals in another frame, a key of :data:`NORMAL_FRAMES`; x, y, z are along ``dim``, of any
+    floating or signed type. Zero vectors, pixels without a normal, stay zero."""
     check_normal_frame('source', source)
     check_normal_frame('target', target)
     shape = tuple(normals.shape)

@@ -14,11 +14,9 @@ from torch import Tensor
 
 from ..structures.fields import Field
 
-STRIP_VALUES = 2**22
-"""Numbers in a strip of the resized output, all channels together."""
+STRIP_VALUES = 2**22  # Numbers in a strip of the resized output, all channels together
 
-CACHED_VALUES = 2**21
-"""Likewise on a CPU, 8 MB."""
+CACHED_VALUES = 2**21  # Likewise on a CPU, 8 MB
 
 
 def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -29,10 +27,8 @@ def _taps(size_in: int, size_out: int, positions: Tensor) -> tuple[Tensor, Tenso
 
 
 def _row_matrix(sizes: Sequence[int], start: int, stop: int) -> tuple[int, Tensor]:
-    """Resizing of rows through heights from input to output, as one small matrix.
-
-    First input row that is needed, and weights (stop - start, input rows), float32.
-    """
+    """Resizing of rows through heights from input to output: the first input row that is needed,
+    and weights (stop - start, input rows), float32."""
     matrix = torch.eye(stop - start)
     for size_in, size_out in zip(sizes[-2::-1], sizes[:0:-1]):
         positions = torch.arange(start, start + matrix.shape[1])
@@ -91,9 +87,8 @@ def resized_strips(
 ) -> Iterator[tuple[slice, Tensor]]:
     """Bilinear resizing of an output (C, h, w), some rows at a time: rows, and (C, rows, W).
 
-    The strips together are ``F.interpolate(..., mode='bilinear')``, which for 28 classes on a
-    photograph of 12 megapixels takes 1.4 GB. A strip has ``max_values`` numbers; ``via_hw`` are
-    height and width that the maps are resized to first.
+    The strips of ``max_values`` numbers are ``F.interpolate(..., mode='bilinear')``, which for 28
+    classes on a photograph of 12 megapixels takes 1.4 GB. ``via_hw`` is a size on the way.
     """
     height, width = size_hw
     sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
@@ -122,8 +117,8 @@ def restore(
 ) -> Tensor:
     """Resize an output (C, h, w) and finish it, (_, H, W), without holding it at full size.
 
-    ``finish`` takes (C, rows, W) and gives the prediction of these rows, such as class ids
-    (1, rows, W); it must treat each pixel by itself. Others as in :func:`resized_strips`.
+    ``finish`` makes (_, rows, W) of (C, rows, W), each pixel by itself. Others as in
+    :func:`resized_strips`.
     """
     result: Tensor | None = None
     for rows, strip in resized_strips(maps, size_hw, max_values, via_hw):
@@ -137,11 +132,8 @@ def restore(
 
 
 def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Output (..., C, h, w) for a mirrored image, as if it had not been mirrored.
-
-    Columns are reversed, vectors turned, and classes of the left and the right side of the body,
-    ``label_pairs``, exchanged.
-    """
+    """Output (..., C, h, w) for a mirrored image, as if it had not been mirrored; ``label_pairs``
+    are classes of the left and the right side."""
     maps = maps.flip(-1)
     if field.is_labels and label_pairs:
         order = list(range(maps.shape[-3]))

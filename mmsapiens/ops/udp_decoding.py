@@ -1,12 +1,10 @@
 """Keypoints from batches of heatmaps, on the device that the heatmaps are on.
 
-The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the refinement of
-`Distribution-Aware Coordinate Representation <https://arxiv.org/abs/1910.06278>`_ in its `unbiased
-form <https://arxiv.org/abs/1911.07524>`_. Stock blurs every map and takes its logarithm, of which
-it needs nine pixels; only these are computed here.
-
-Near the border of the map stock blurs zeros into the peak, which moves it by up to two pixels.
-There the parabola is fitted to the pixels that exist, unless stock's numbers are asked for.
+The numbers are those of stock ``UDPHeatmap.decode``: arg-max, then the refinement of `DARK
+<https://arxiv.org/abs/1910.06278>`_ in its `unbiased form <https://arxiv.org/abs/1911.07524>`_.
+Stock blurs every map and takes its logarithm, of which it needs nine pixels; only these are
+computed here. Near the border stock blurs zeros into the peak, which moves it by up to two pixels:
+there the parabola is fitted to the pixels that exist, unless stock's numbers are asked for.
 
 Shapes: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
@@ -24,21 +22,16 @@ from torch import Tensor
 LOG_FLOOR = 1e-3
 LOG_CEILING = 50.0
 HESSIAN_EPS = torch.finfo(torch.float32).eps
-MIN_REACH = 2
-"""Pixels on each side of a peak that determine a parabola also at the border."""
-NO_PEAK = -1.0
-"""Column and row, in heatmap pixels, of a map without a peak."""
+MIN_REACH = 2  # Pixels on each side of a peak that determine a parabola also at the border
+NO_PEAK = -1.0  # Column and row, in heatmap pixels, of a map without a peak
 BORDERS = ('fit', 'stock')
 """What happens to peaks whose blur leaves the map: a fit to what is inside, or zeros outside."""
-BLURRED_AT_ONCE = 512
-"""Maps that are blurred as a whole at a time, 100 MB each 512 of 192x256."""
+BLURRED_AT_ONCE = 512  # Maps that are blurred as a whole at a time, 100 MB each 512 of 192x256
 
 
 def blur_matrix(kernel_size: int, device: torch.device) -> Tensor:
-    """The blur of stock for the 3 inner of S = ``kernel_size + 2`` pixels, (3, S), float32.
-
-    OpenCV derives the standard deviation from the width, 2 pixels for 11.
-    """
+    """The blur of stock for the 3 inner of S = ``kernel_size + 2`` pixels, (3, S), float32; OpenCV
+    derives the standard deviation from the width, 2 pixels for 11."""
     taps = cv2.getGaussianKernel(kernel_size, 0, cv2.CV_32F)[:, 0]
     matrix = torch.zeros(3, kernel_size + 2)
     for row in range(3):
@@ -60,10 +53,8 @@ def averaged(maps: Tensor, mirrored: Tensor, flip_indices: Sequence[int]) -> Ten
 
 
 def crop_patches(maps: Tensor, number: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
-    """Squares (M, S, S) of some maps (N, H, W), 0 outside; S = 2 * ``radius`` + 1.
-
-    ``number`` (M,) is that of the map, ``x`` and ``y`` (M,) are the middle of the square.
-    """
+    """Squares (M, S, S) around ``x`` and ``y`` (M,) of the maps (N, H, W) of ``number`` (M,), 0
+    outside."""
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=x.device)
     columns, rows = x[:, None] + steps, y[:, None] + steps
@@ -76,10 +67,9 @@ def crop_patches(maps: Tensor, number: Tensor, x: Tensor, y: Tensor, radius: int
 def log_neighborhood(maps: Tensor, x: Tensor, y: Tensor, peaks: Tensor, kernel_size: int) -> Tensor:
     """Logarithm of the blurred maps (N, H, W) at the 3x3 pixels around their peaks, (N, 3, 3).
 
-    Stock rescales a blurred map to its former maximum and clips it to [1e-3, 50] in front of the
-    logarithm. The scale, a constant summand, vanishes in the derivatives; it matters only to what
-    is clipped, and the maps where that is possible are blurred as a whole. The border of the map is
-    repeated outside it.
+    Stock rescales a blurred map to its former maximum and clips it to [1e-3, 50] before the
+    logarithm. The scale vanishes in the derivatives; it matters only to what is clipped, and the
+    maps where that is possible are blurred as a whole.
     """
     blur = blur_matrix(kernel_size, x.device)
     number = torch.arange(len(x), device=x.device)
@@ -115,10 +105,8 @@ def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
-    """:func:`blurred_maximum` as products of matrices, of the blur along each axis.
-
-    For these a GPU is made; a convolution of a single channel leaves most of it idle.
-    """
+    """:func:`blurred_maximum` as products of matrices, for a GPU, which a convolution of a single
+    channel leaves idle."""
     taps = blur_matrix(kernel_size, maps.device)[0, :kernel_size]
     blurs = []
     for size in maps.shape[1:]:
@@ -130,10 +118,8 @@ def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def newton_step(log_maps: Tensor) -> Tensor:
-    """From the central pixel of log heatmaps (N, 3, 3) to the maximum of a parabola.
-
-    What to add to column and row, (N, 2), float64.
-    """
+    """What to add to column and row (N, 2), float64, of the central pixel of log heatmaps (N, 3, 3)
+    to get to the maximum of a parabola."""
     f = log_maps.double()
     center = f[:, 1, 1]
     dx = 0.5 * (f[:, 1, 2] - f[:, 1, 0])
@@ -153,8 +139,8 @@ def fitted_step(patches: Tensor) -> Tensor:
     """:func:`newton_step` of the parabola that fits the logarithm of patches (N, S, S) best.
 
     Least squares, as for a `Gaussian <https://doi.org/10.1109/MSP.2011.941846>`_: a pixel counts by
-    the square of its value and by the blur of stock, those outside the map are 0 and do not. At
-    most as far as a patch reaches; 0 where there is no maximum.
+    the square of its value and by the blur of stock. At most as far as a patch reaches; 0 where
+    there is no maximum.
     """
     side = patches.shape[1]
     radius = side // 2
@@ -185,29 +171,21 @@ def decode_udp_heatmaps(
     flip_indices: Sequence[int] | None = None,
     border: str = 'fit',
 ) -> tuple[Tensor, Tensor]:
-    """Keypoints and scores of a batch of heatmaps.
+    """Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and scores (B, K), float32.
 
     A map without a peak, whose maximum is not above 0 or that has NaN, gives column and row -1 of
-    the heatmap, unrefined, and its maximum as score, or 0 for NaN.
+    the heatmap, and its maximum as score, or 0 for NaN.
 
     Args:
         heatmaps (Tensor): (B, K, H, W), any floating type.
         input_size_wh (tuple[int, int]): Width and height in pixels of the input of the network.
         blur_kernel_size (int): Width of the blur, odd. Defaults to 11.
-        mirrored (Tensor, optional): Heatmaps (B, K, H, W) of the mirrored input as the network
-            gives them; they are mirrored back, swapped and averaged with ``heatmaps``. Defaults to
-            None.
+        mirrored (Tensor, optional): Heatmaps (B, K, H, W) of the mirrored input as they come; they
+            are mirrored back, swapped and averaged with ``heatmaps``. Defaults to None.
         flip_indices (Sequence[int], optional): For each keypoint its counterpart of the other side,
             needed with ``mirrored``. Defaults to None.
         border (str): Peaks near the border of the map: 'fit', right for people whom the crop cuts,
             or 'stock', the numbers of MMPose and of the reference. Defaults to 'fit'.
-
-    Returns:
-        tuple[Tensor, Tensor]: Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and
-        scores (B, K), float32, on the device of ``heatmaps``.
-
-    Raises:
-        ValueError: If shapes or lengths do not fit, or the kernel is even.
     """
     if heatmaps.ndim != 4:
         raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')

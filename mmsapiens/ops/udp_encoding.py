@@ -1,9 +1,7 @@
-"""Heatmaps of keypoints: one Gaussian for each, without a Python loop over pixels.
+"""Heatmaps of keypoints, with the numbers of stock ``generate_udp_gaussian_heatmaps``.
 
-The numbers are those of stock ``generate_udp_gaussian_heatmaps``: a window of three standard
-deviations around the nearest pixel, sub-pixel mean, 0 outside.
-
-Shapes: B people, K keypoints, H W height and width of a map, S window side.
+A window of three standard deviations around the nearest pixel, sub-pixel mean, 0 outside. Shapes: B
+people, K keypoints, H W height and width of a map, S window side.
 """
 
 from __future__ import annotations
@@ -19,11 +17,8 @@ MIN_VISIBLE = 0.5
 def visible_windows(
     keypoints: np.ndarray, visible: np.ndarray, size_wh: tuple[int, int], sigma: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Windows of keypoints (K, 2) in pixels of the heatmap, and the weights of the keypoints.
-
-    Left and upper pixel of each window (K, 2), int64; whether it is drawn (K,), bool; and weights
-    (K,): ``visible``, 0 where a visible keypoint's window is outside the map.
-    """
+    """Left and upper pixel (K, 2) of the windows of keypoints (K, 2) in pixels of the heatmap,
+    whether each is drawn, and weights (K,): ``visible``, or 0 if the window is outside the map."""
     radius = sigma * WINDOW_SIGMAS
     nearest = (keypoints + 0.5).astype(np.int64)
     first = (nearest - radius).astype(np.int64)
@@ -37,10 +32,8 @@ def visible_windows(
 def draw_gaussians(
     heatmaps: np.ndarray, keypoints: np.ndarray, first: np.ndarray, drawn: np.ndarray, sigma: float
 ) -> None:
-    """Draw one Gaussian on each map of zeros (K, H, W), float32, in place.
-
-    ``first`` and ``drawn`` are of :func:`visible_windows`.
-    """
+    """Draw one Gaussian on each map of zeros (K, H, W), float32; others of
+    :func:`visible_windows`."""
     numbers = np.flatnonzero(drawn)  # N of the K maps
     first, keypoints = first[numbers], keypoints[numbers]
     side = int(2 * sigma * WINDOW_SIGMAS + 1)
@@ -63,10 +56,8 @@ def draw_gaussians(
 def draw_batch(
     keypoints: Tensor, weights: Tensor, size_wh: tuple[int, int], sigma: float
 ) -> Tensor:
-    """Heatmaps (B, K, H, W), float32, of keypoints (B, K, 2) in their pixels, on their device.
-
-    ``weights`` (B, K) are those of :func:`visible_windows`; below 0.5 a map stays empty.
-    """
+    """Heatmaps (B, K, H, W), float32, of keypoints (B, K, 2) in their pixels, on their device, with
+    weights (B, K) of :func:`visible_windows`; below 0.5 a map stays empty."""
     if keypoints.device.type != 'cpu':
         return _draw_whole_maps(keypoints, weights, size_wh, sigma)
     shape = (*keypoints.shape[:2], size_wh[1], size_wh[0])

@@ -1,7 +1,7 @@
 """Vectors of length 1, and what happens to them when their image is transformed.
 
-Vectors of images are numpy arrays with x to the right and y up in the image, then any further
-components, in the last axis. Pixels without one are zero and stay zero.
+Vectors of images are numpy arrays with x to the right and y up in the last axis. Pixels without one
+are zero and stay zero.
 """
 
 from __future__ import annotations
@@ -11,23 +11,18 @@ import math
 import numpy as np
 from torch import Tensor
 
-MIN_LENGTH = 1e-6
-"""Shorter vectors are none: their direction is rounding."""
+MIN_LENGTH = 1e-6  # Shorter vectors are none: their direction is rounding
 LENGTHS = (0.5, 1.5)
 """Vectors of files that are shorter or longer are no normals: background, or damage."""
 UNIT_TOLERANCE = 1e-6
 """Of the squared length: rounding of single precision. Vectors that are closer to length 1 stay as
 they are."""
-BLOCK_VALUES = 2**18
-"""Numbers that are worked on at a time, so that they stay in the cache."""
+BLOCK_VALUES = 2**18  # Numbers that are worked on at a time, so that they stay in the cache
 
 
 def unit_vectors(vectors: Tensor, dim: int, eps: float = 1e-12) -> Tensor:
-    """The numbers of ``F.normalize`` along ``dim`` to the last bit but one, but faster.
-
-    On a CPU, a norm along another dimension than the last takes 20 times as long as the sum of
-    squares. Lengths are below 1e12, numbers float32 or wider for eps below 1e-3.
-    """
+    """The numbers of ``F.normalize`` to the last bit but one; on a CPU its norm along another
+    dimension than the last takes 20 times as long as the sum of squares. For lengths below 1e12."""
     squares = vectors.square().sum(dim, keepdim=True)
     return vectors * squares.clamp(min=eps**2).rsqrt()
 
@@ -37,10 +32,10 @@ def normalize_vectors(
     out: np.ndarray | None = None,
     lengths: tuple[float, float] = (MIN_LENGTH, math.inf),
 ) -> np.ndarray:
-    """Scale vectors (..., C) of floating point to length 1.
+    """Scale floating vectors (..., C) to length 1, in a contiguous ``out`` or in new memory.
 
-    ``out`` is contiguous and may be ``vectors`` itself. Vectors whose length is not between the two
-    of ``lengths`` become zero, those of length 1, within rounding of single precision, are kept.
+    Those whose length is not between the two of ``lengths`` become zero, those of length 1 are
+    kept.
     """
     out = np.empty_like(vectors, order='C') if out is None else out
     channels = vectors.shape[-1]
@@ -82,11 +77,8 @@ def _squared_lengths(vectors: np.ndarray) -> np.ndarray:
 
 
 def stretch_vectors(vectors: np.ndarray, scale_x: float, scale_y: float) -> np.ndarray:
-    """Unit normals of the surface that a stretched image shows, at new size over old one.
-
-    An image says nothing about a stretch in depth; the geometric mean of the two in the image is
-    taken. So a uniform scale changes nothing.
-    """
+    """Unit normals of the surface that a stretched image shows, at new size over old one; in depth
+    it is taken as stretched by the geometric mean, so that a uniform scale changes nothing."""
     mean = (scale_x * scale_y) ** 0.5
     factors = np.ones(vectors.shape[-1], dtype=vectors.dtype)
     # Normals stretch by the inverse of what surfaces do.
@@ -105,10 +97,8 @@ def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
 
 
 def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Degrees in [0, 180], float64, between vectors of three components along ``axis``.
-
-    Exact also near 0 and 180, where the arc cosine is not; NaN where a vector has no direction.
-    """
+    """Degrees in [0, 180], float64, between vectors of three components along ``axis``, exact also
+    near the ends; NaN where a vector has no direction."""
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     with np.errstate(invalid='ignore'):  # infinity has no direction
         sine = np.sqrt((np.cross(pred, target, axis=axis) ** 2).sum(axis=axis))

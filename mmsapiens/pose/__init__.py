@@ -15,21 +15,10 @@ from .metrics import CheckedCocoMetric, ConvertingCocoMetric, WholeBodyMetric
 from .transforms import ConvertVocabulary, PoseTableDistortion, RequireVisibleKeypoints
 from .visualization import GroupedPoseVisualizer
 
-__all__ = [
-    'BatchedUDPHeatmap',
-    'CheckedCocoDataset',
-    'CheckedCocoMetric',
-    'CheckedCocoWholeBodyDataset',
-    'CombinedVocabularyDataset',
-    'ConvertVocabulary',
-    'ConvertingCocoMetric',
-    'Goliath308Dataset',
-    'GroupedPoseVisualizer',
-    'InstanceNormHeatmapHead',
-    'PoseDataCheckHook',
-    'PoseTableDistortion',
-    'RequireVisibleKeypoints',
-    'WholeBodyMetric',
-]
+__all__ = ['BatchedUDPHeatmap', 'CheckedCocoDataset', 'CheckedCocoMetric', 'ConvertVocabulary']
+__all__ += ['CheckedCocoWholeBodyDataset', 'CombinedVocabularyDataset', 'ConvertingCocoMetric']
+__all__ += ['Goliath308Dataset', 'GroupedPoseVisualizer', 'InstanceNormHeatmapHead']
+__all__ += ['PoseDataCheckHook', 'PoseTableDistortion', 'RequireVisibleKeypoints']
+__all__ += ['WholeBodyMetric']
 
 list_in_host(__name__, KEYPOINT_CODECS=KEYPOINT_CODECS)

@@ -1,7 +1,5 @@
 """The UDP heatmap codec of stock MMPose, for whole batches."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,13 +20,10 @@ KEYPOINT_CODECS = Registry('keypoint_codec', parent=HOST_KEYPOINT_CODECS, scope=
 class BatchedUDPHeatmap(UDPHeatmap):
     """Stock ``UDPHeatmap`` with Gaussian maps, many times faster.
 
-    Encoding gives stock's numbers, and so does decoding where the peak is not at the border of the
-    map, or with ``border='stock'`` everywhere. Decoding takes batches of tensors and stays on their
-    device, so that only keypoints and scores are copied to the host. With ``encode_on_device`` the
-    loader ships keypoints instead of heatmaps, and the head draws the maps.
-
-    A map without a peak (maximum not above 0, or NaN) decodes to column and row -1 of the heatmap,
-    unrefined, and its maximum as score, 0 for NaN; stock gives NaN or a point next to the corner.
+    The numbers are stock's, in decoding where the peak is not at the border of the map, or with
+    ``border='stock'``. Decoding takes batches of tensors and stays on their device. A map without a
+    peak (maximum not above 0, or NaN) decodes to column and row -1 of the heatmap, unrefined, and
+    its maximum as score, 0 for NaN; stock gives NaN or a point next to the corner.
 
     Args:
         input_size (tuple[int, int]): Width and height in pixels of the input of the network.
@@ -36,12 +31,11 @@ class BatchedUDPHeatmap(UDPHeatmap):
         sigma (float): Standard deviation in heatmap pixels. Defaults to 2.
         blur_kernel_size (int): Odd width of the blur in the decoding, in heatmap pixels. Defaults
             to 11.
-        encode_on_device (bool): Whether :meth:`encode` leaves the drawing to the head. Defaults to
-            False.
+        encode_on_device (bool): Whether the loader ships keypoints, and the head draws the maps.
+            Defaults to False.
         border (str): 'fit' or 'stock', as in
             :func:`mmsapiens.ops.udp_decoding.decode_udp_heatmaps`. Defaults to 'fit'.
         reuse_memory (bool, optional): Without effect; configs of older checkpoints name it.
-            Defaults to None.
 
     Raises:
         ValueError: If ``blur_kernel_size`` is even, ``sigma`` not positive or ``border`` unknown.
@@ -63,44 +57,36 @@ class BatchedUDPHeatmap(UDPHeatmap):
         if sigma <= 0:
             raise ValueError(f'`sigma` must be positive, but got {sigma}')
         if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
-            raise ValueError(
-                f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}'
-            )
+            got = f'but got {blur_kernel_size}'
+            raise ValueError(f'`blur_kernel_size` must be odd and positive, {got}')
         if border not in BORDERS:
             raise ValueError(f'`border` must be one of {BORDERS}, but got {border!r}')
         self.border = border
         self.encode_on_device = encode_on_device
         if encode_on_device:
-            self.label_mapping_table = dict(
-                keypoint_weights='keypoint_weights', heatmap_keypoints='heatmap_keypoints'
-            )
+            names = ('keypoint_weights', 'heatmap_keypoints')
+            self.label_mapping_table = dict(zip(names, names))
             self.field_mapping_table: dict[str, str] = {}
 
     def encode(
         self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Targets of one person: ``keypoint_weights`` (1, K) and ``heatmaps`` (K, H, W).
-
-        With ``encode_on_device`` instead of these ``heatmap_keypoints`` (1, K, 2) in pixels of the
-        heatmap. ``keypoints`` are (x, y) in pixels of the input, (1, K, 2), ``keypoints_visible``
-        (1, K), by default all visible.
+        """Targets of one person: ``keypoint_weights`` (1, K) and ``heatmaps`` (K, H, W), or with
+        ``encode_on_device`` ``heatmap_keypoints`` (1, K, 2) in pixels of the heatmap. ``keypoints``
+        (1, K, 2) are x, y in pixels of the input.
         """
         if (count := len(keypoints)) != 1:
             raise ValueError(f'heatmaps are encoded for one person at a time, but got {count}')
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
-        points = keypoints[0] / self.scale_factor
-        first, drawn, weights = visible_windows(
-            points, keypoints_visible[0], self.heatmap_size, self.sigma
-        )
-        encoded = dict(keypoint_weights=weights[None])
+        points, size = keypoints[0] / self.scale_factor, self.heatmap_size
+        first, drawn, weights = visible_windows(points, keypoints_visible[0], size, self.sigma)
         if self.encode_on_device:
-            encoded['heatmap_keypoints'] = points[None].astype(np.float32)
-        else:
-            heatmaps = np.zeros((len(points), *self.heatmap_size[::-1]), dtype=np.float32)
-            draw_gaussians(heatmaps, points, first, drawn, self.sigma)
-            encoded['heatmaps'] = heatmaps
-        return encoded
+            plain = points[None].astype(np.float32)
+            return dict(keypoint_weights=weights[None], heatmap_keypoints=plain)
+        heatmaps = np.zeros((len(points), *size[::-1]), dtype=np.float32)
+        draw_gaussians(heatmaps, points, first, drawn, self.sigma)
+        return dict(keypoint_weights=weights[None], heatmaps=heatmaps)
 
     def draw(self, heatmap_keypoints: Tensor, weights: Tensor) -> Tensor:
         """Heatmaps (B, K, H, W), float32, of what :meth:`encode` left to the device: (B, K, 2)."""
@@ -117,17 +103,11 @@ class BatchedUDPHeatmap(UDPHeatmap):
         mirrored: Tensor | None = None,
         flip_indices: Sequence[int] | None = None,
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Keypoints and scores of heatmaps (B, K, H, W); see :func:`decode_udp_heatmaps`.
-
-        ``mirrored`` are those of the mirrored input. For each person the keypoints are (1, K, 2),
-        float64, in pixels of the input, and the scores (1, K), float32.
+        """Keypoints (1, K, 2), float64, in pixels of the input, and scores (1, K) of each person of
+        heatmaps (B, K, H, W); ``mirrored`` are those of the mirrored input.
         """
+        sizes = self.input_size, self.blur_kernel_size
         points, scores = decode_udp_heatmaps(
-            batch_encoded,
-            self.input_size,
-            self.blur_kernel_size,
-            mirrored,
-            flip_indices,
-            border=self.border,
+            batch_encoded, *sizes, mirrored, flip_indices, border=self.border
         )
         return list(points.cpu().numpy()[:, None]), list(scores.cpu().numpy()[:, None])

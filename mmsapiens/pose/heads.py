@@ -1,7 +1,5 @@
 """The heatmap head of Sapiens."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,9 +22,9 @@ ACCURACY_THRESHOLD = 0.05
 class InstanceNormHeatmapHead(HeatmapHead):
     """Stock heatmap head with the layers of :class:`mmsapiens.models.heads.HeatmapHead`.
 
-    The stock head has batch norm and ReLU at the same layer numbers, so weights of one load into
-    the other without an error and give garbage. Here, such weights and those for another number of
-    keypoints are refused. Sapiens, 308 keypoints: (B, D, 64, 48) to heatmaps (B, 308, 256, 192).
+    Weights of a stock head, which has batch norm and ReLU at the same layer numbers, and those for
+    another number of keypoints are refused. Sapiens, 308 keypoints: (B, D, 64, 48) to heatmaps (B,
+    308, 256, 192).
 
     Args:
         in_channels (int): Width D of the backbone.
@@ -51,25 +49,14 @@ class InstanceNormHeatmapHead(HeatmapHead):
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault('loss', dict(type='mmpose.KeypointMSELoss', use_target_weight=True))
-        super().__init__(
-            in_channels,
-            out_channels,
-            deconv_out_channels=deconv_out_channels,
-            deconv_kernel_sizes=deconv_kernel_sizes,
-            conv_out_channels=conv_out_channels,
-            conv_kernel_sizes=conv_kernel_sizes,
-            **kwargs,
-        )
+        sizes = deconv_out_channels, deconv_kernel_sizes, conv_out_channels, conv_kernel_sizes
+        super().__init__(in_channels, out_channels, *sizes, **kwargs)
         # Kept from here: inside a sharded model the parameters have other shapes while weights are
         # loaded.
         self._weight_shapes = {k: value.to('meta') for k, value in self.state_dict().items()}
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Heatmaps (B, K, H, W) from the last of ``feats`` (B, D, h, w).
-
-        Raises:
-            ValueError: If that is no feature map of ``in_channels``.
-        """
+        """Heatmaps (B, K, H, W) from the last of ``feats`` (B, D, h, w), or a ValueError."""
         # Maps one after another, as decoding reads them.
         return self.final_layer(upsample(self, feats[-1])).contiguous()
 
@@ -79,13 +66,9 @@ class InstanceNormHeatmapHead(HeatmapHead):
         batch_data_samples: Sequence[PoseDataSample],
         train_cfg: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
-        """``loss_kpt`` and ``acc_pose`` of a batch, computed on its device.
-
-        The samples have heatmaps, or the keypoints that the codec draws them from. In
-        ``train_cfg``, ``compute_acc=False`` leaves the accuracy out.
-
-        Raises:
-            ValueError: If the targets have another size than the heatmaps.
+        """``loss_kpt`` and ``acc_pose`` of samples with heatmaps, or keypoints for the codec to
+        draw; ``compute_acc=False`` in ``train_cfg`` leaves the accuracy out. Targets of another
+        size are a ValueError.
         """
         pred = self.forward(feats)  # (B, K, H, W)
         labels = [d.gt_instance_labels for d in batch_data_samples]
@@ -100,8 +83,7 @@ class InstanceNormHeatmapHead(HeatmapHead):
             raise ValueError(
                 f'the head predicts {count} heatmaps, {height} high and {width} wide, but the '
                 f'targets are {found[1]}, {found[2]} high and {found[3]} wide. Set `out_channels` '
-                'of the head to the number of keypoints, and `heatmap_size` of the codec to '
-                f'{width, height}.'
+                f'to the number of keypoints, and `heatmap_size` of the codec to {width, height}.'
             )
         losses = dict(loss_kpt=self.loss_module(pred, target, weights))
         if (train_cfg or {}).get('compute_acc', True):
@@ -115,16 +97,11 @@ class InstanceNormHeatmapHead(HeatmapHead):
         test_cfg: Mapping[str, Any] | None = None,
     ) -> Any:
         """Keypoints of a batch as in the stock head, but the flip test stays on its device."""
-        test_cfg = test_cfg or {}
-        is_fused = (
-            test_cfg.get('flip_test', False)
-            and isinstance(self.decoder, BatchedUDPHeatmap)
-            and test_cfg.get('flip_mode', 'heatmap') == 'heatmap'
-            and not test_cfg.get('shift_heatmap', False)
-            and not test_cfg.get('output_heatmaps', False)
-        )
-        if not is_fused:
-            return super().predict(feats, batch_data_samples, test_cfg)
+        cfg = test_cfg or {}
+        is_plain = cfg.get('flip_test') and cfg.get('flip_mode', 'heatmap') == 'heatmap'
+        is_plain = is_plain and not (cfg.get('shift_heatmap') or cfg.get('output_heatmaps'))
+        if not is_plain or not isinstance(self.decoder, BatchedUDPHeatmap):
+            return super().predict(feats, batch_data_samples, cfg)
         plain, mirrored = (self.forward(each) for each in feats)
         flip_indices = batch_data_samples[0].metainfo['flip_indices']
         people = zip(*self.decoder.batch_decode(plain, mirrored, flip_indices))
@@ -151,9 +128,8 @@ class InstanceNormHeatmapHead(HeatmapHead):
 def heatmap_accuracy(pred: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Share of keypoints whose maximum is where that of the target is, of heatmaps (B, K, H, W).
 
-    The number of stock ``pose_pck_accuracy``, which copies the maps to the CPU: x is measured in
-    heights and y in widths of the map; the mean over people for each keypoint, then over those
-    that are labelled at all, with ``weights`` (B, K) above 0. It is 0 if none is.
+    The number of stock ``pose_pck_accuracy``, with x in heights and y in widths of the map: the
+    mean over people, then over keypoints that are labelled, with ``weights`` (B, K) above 0.
     """
     height, width = pred.shape[2:]
     distance = _peaks(pred) - _peaks(target)  # (B, K, 2)

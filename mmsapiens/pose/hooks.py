@@ -1,7 +1,5 @@
 """A look at the datasets before the first iteration."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -29,8 +27,7 @@ def keypoint_counts(dataset: Any) -> set[int]:
         return set().union(*map(keypoint_counts, dataset.datasets))
     if hasattr(dataset, 'dataset'):
         return keypoint_counts(dataset.dataset)
-    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    for step in steps:
+    for step in getattr(getattr(dataset, 'pipeline', None), 'transforms', ()):
         if isinstance(step, KeypointConverter):
             return {step.num_keypoints}
     count = getattr(dataset, 'metainfo', {}).get('num_keypoints')
@@ -44,19 +41,17 @@ def _check_head(where: str, dataset: Any, model: nn.Module) -> None:
         return
     outputs = getattr(head, 'num_keypoints', head.out_channels)
     if (counts := keypoint_counts(dataset)) - {outputs}:
-        raise ValueError(
-            f'`out_channels` of the head must be the number of keypoints of {where}, '
-            f'{shorten(sorted(counts))}, but got {outputs}'
-        )
+        text = f'`out_channels` of the head must be the number of keypoints of {where}'
+        raise ValueError(f'{text}, {shorten(sorted(counts))}, but got {outputs}')
 
 
 @HOOKS.register_module()
 class PoseDataCheckHook(DataCheckHook):
     """Refuses datasets that would fail late or train on nonsense.
 
-    Looks at empty datasets, the number of keypoints of annotations, metainfo and head,
-    left-right pairs, missing images and flat boxes; in training also of the validation set. Other
-    datasets than COCO-style ones are only compared with the head.
+    Looks at empty datasets, numbers of keypoints, left-right pairs, missing images and flat boxes;
+    in training also of the validation set. Datasets not in COCO's style are only compared with the
+    head.
 
     Args:
         max_samples (int): Samples of each dataset to look at, evenly spaced. Defaults to 5000.
@@ -86,10 +81,9 @@ class PoseDataCheckHook(DataCheckHook):
 
     def _check_part(self, where: str, dataset: BaseDataset) -> list[dict]:
         if len(dataset) == 0:
-            raise ValueError(
-                f'the dataset of {where} is empty: it has no person with labelled keypoints and a '
-                'box inside the image. Check the file and `filter_cfg`.'
-            )
+            needs = 'it has no person with labelled keypoints and a box inside the image'
+            text = f'the dataset of {where} is empty: {needs}'
+            raise ValueError(f'{text}. Check the file and `filter_cfg`.')
         check_flip_indices(where, dataset.metainfo)
         expected = dataset.metainfo['num_keypoints']
         count = min(len(dataset), self.max_samples)
@@ -98,23 +92,18 @@ class PoseDataCheckHook(DataCheckHook):
         for sample in samples:
             keypoints = sample.get('keypoints')
             if keypoints is not None and keypoints.shape[1] != expected:
-                raise ValueError(
-                    f'the metainfo of {where} has {expected} keypoints, but annotation '
-                    f'{sample["id"]} has {keypoints.shape[1]}. Give the dataset the `metainfo` of '
-                    'its annotations.'
-                )
+                got = f'annotation {sample["id"]} has {keypoints.shape[1]}'
+                text = f'the metainfo of {where} has {expected} keypoints, but {got}'
+                raise ValueError(f'{text}. Give the dataset the `metainfo` of its annotations.')
         if dataset.data_mode == 'topdown' and (flat := flat_boxes(samples)):
-            raise ValueError(
-                f'{len(flat)} of the {count} boxes of {where} that were looked at have no area. '
-                f'Take them out of the file; their ids are {shorten(flat)}'
-            )
+            text = f'{len(flat)} of the {count} boxes of {where} that were looked at have no area'
+            raise ValueError(f'{text}. Take them out of the file; their ids are {shorten(flat)}')
         paths = sorted({sample['img_path'] for sample in samples})
         missing = [path for path in paths if is_local(path) and not os.path.isfile(path)]
         if missing:
-            raise FileNotFoundError(
-                f'{len(missing)} of the {len(paths)} images of {where} that were looked for do not '
-                f'exist: {shorten(missing)}. Check `data_root` and `data_prefix` of the dataset.'
-            )
+            text = f'{len(missing)} of the {len(paths)} images of {where} that were looked for'
+            remedy = 'Check `data_root` and `data_prefix` of the dataset.'
+            raise FileNotFoundError(f'{text} do not exist: {shorten(missing)}. {remedy}')
         return samples
 
 
@@ -127,10 +116,9 @@ def check_flip_indices(where: str, metainfo: Mapping[str, Any]) -> None:
     else:
         wrong = [names[i] for i in range(count) if flip.count(i) != 1]
     if wrong:
-        raise ValueError(
-            f'`flip_indices` of {where} must swap keypoints in pairs, but these are in none or in '
-            f'several: {shorten(wrong)}. Check `swap` of the `keypoint_info` in its metainfo.'
-        )
+        text = f'`flip_indices` of {where} must swap keypoints in pairs, but these are in none or'
+        remedy = 'Check `swap` of the `keypoint_info` in its metainfo.'
+        raise ValueError(f'{text} in several: {shorten(wrong)}. {remedy}')
 
 
 def _check_evaluator(metric: CocoMetric, dataset: BaseDataset, samples: list[dict]) -> None:

@@ -1,7 +1,5 @@
 """Evaluation of poses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -37,10 +35,8 @@ from .datasets.coco_style_datasets import check_file, read_people
 
 @METRICS.register_module()
 class CheckedCocoMetric(CocoMetric):
-    """Stock ``CocoMetric`` of what :class:`AnnotationFile` reads in its annotation file.
-
-    Files that the dataset takes are taken here, with the same ids. Predictions are refused that
-    are for another image than the file has under that id.
+    """Stock ``CocoMetric`` of what :class:`AnnotationFile` reads, with the ids of the dataset;
+    predictions for another image than the file has under that id are refused.
 
     Args:
         ann_file (str, optional): Annotation file. Defaults to that of the dataset of the same
@@ -113,10 +109,10 @@ def check_image(sample: Mapping[str, Any], images: Mapping[int, Any], path: Any)
     name = PurePosixPath((image or {}).get('file_name', ''))
     end = given.parts[-len(name.parts) :]
     if image is None or (given.name and name.name and end != name.parts):
+        text = f'image {sample["img_id"]} {given} of the predictions is not in the annotation file'
         raise ValueError(
-            f'image {sample["img_id"]} {given} of the predictions is not in the annotation file '
-            f'{path} of the evaluator, which has {name if image else "none"}; give it that of the '
-            'dataset, and of several datasets in one run choose by `dataset_name` or `img_folder`'
+            f'{text} {path} of the evaluator, which has {name if image else "none"}; give it that '
+            'of the dataset, and of several choose by `dataset_name` or `img_folder`'
         )
 
 
@@ -124,9 +120,8 @@ def check_image(sample: Mapping[str, Any], images: Mapping[int, Any], path: Any)
 class ConvertingCocoMetric(CheckedCocoMetric):
     """Stock ``CocoMetric`` in front of which predictions are converted.
 
-    Stock's own ``pred_converter`` needs a dataset of the target set; here a model of 133 or
-    308 keypoints is evaluated with its own loader on the 17 of COCO, for instance beside
-    :class:`WholeBodyMetric` in one run.
+    A model of 133 or 308 keypoints is evaluated with its own loader on the 17 of COCO, for which
+    stock's ``pred_converter`` needs a dataset of the target set.
 
     Args:
         source (str): Keypoint set of the predictions, see :mod:`mmsapiens.keypoints.keypoint_sets`.
@@ -143,13 +138,8 @@ class ConvertingCocoMetric(CheckedCocoMetric):
         self.source, self.target = source, target
         self._target_meta = parse_pose_metainfo(read_metainfo(target))
 
-    @property
-    def dataset_meta(self) -> dict | None:
-        """Metainfo of ``target``, whatever that of the loader is."""
-        return self._dataset_meta
-
-    @dataset_meta.setter
-    def dataset_meta(self, dataset_meta: dict) -> None:
+    def _set_meta(self, dataset_meta: dict) -> None:
+        """Take that of ``target``, whatever that of the loader is."""
         if self.coco is None and self.ann_file is not None:
             self.coco = self._read(self.ann_file, self._target_meta)
         self._dataset_meta = self._target_meta
@@ -168,16 +158,12 @@ class ConvertingCocoMetric(CheckedCocoMetric):
 
 @METRICS.register_module()
 class WholeBodyMetric(CheckedCocoMetric):
-    """AP and AR of body, feet, face, hands and the whole body.
+    """AP and AR of body, feet, face, hands and the whole body; see ``docs/pose_metrics.md``.
 
-    Scores, their collection and OKS-NMS are those of ``CocoMetric``. OKS is that of
-    ``xtcocotools``, once for each group, with the person's area; see :func:`evaluate_oks`. ``hand``
-    is one instance of the points of both hands. The annotation file has the layout of
-    COCO-WholeBody, or that of the 308 evaluation files, with any number of people in an image.
-
-    Predictions of another vocabulary are converted. Only the points that they have are then
-    compared, scored and used by the NMS: points without a counterpart have no influence. See
-    ``docs/pose_metrics.md``.
+    Scores, their collection and OKS-NMS are those of ``CocoMetric``; OKS is that of
+    ``xtcocotools``, for each group, with the person's area. ``hand`` is one instance of the points
+    of both hands. Predictions of another vocabulary are converted, and only the points that they
+    have are compared, scored and used by the NMS.
 
     Several datasets in one run: one of these for each in a list, all with a ``prefix`` and
     ``dataset_name``; each takes the samples of its own.
@@ -194,14 +180,12 @@ class WholeBodyMetric(CheckedCocoMetric):
         img_folder (str, optional): Take only samples whose ``img_path`` is below this folder; for
             several sets of one name. Defaults to any.
         reference_unmapped (bool): Figures of the reference for 308 predictions on COCO-WholeBody:
-            all 133 points are compared, those without a namesake are predicted at (0, 0). Defaults
-            to False.
+            all 133 points are compared, those without a namesake are predicted at (0, 0).
         **kwargs: ``use_area``, ``score_mode``, ``keypoint_score_thr``, ``nms_mode``, ``nms_thr``,
             ``format_only``, ``outfile_prefix``, ``collect_device`` and ``prefix`` of stock.
 
     Raises:
-        ValueError: If an argument is none of its choices, or the annotation file is of another
-            vocabulary.
+        ValueError: If an argument is none of its choices, or the file of another vocabulary.
     """
 
     # Not None, which is worth a warning: groups tell the names apart.
@@ -229,18 +213,13 @@ class WholeBodyMetric(CheckedCocoMetric):
             if value not in choices:
                 raise ValueError(f'`{name}` must be one of {list(choices)}, but got {value!r}')
         if reference_unmapped and given != (*WHOLEBODY[::-1], 'all'):
-            raise ValueError(
-                '`reference_unmapped` is for goliath308 predictions on '
-                "coco_wholebody with protocol 'all', but got "
-                f'{pred_vocabulary} on {vocabulary} with {protocol!r}'
-            )
+            wanted = "goliath308 predictions on coco_wholebody with protocol 'all'"
+            got = f'{pred_vocabulary} on {vocabulary} with {protocol!r}'
+            raise ValueError(f'`reference_unmapped` is for {wanted}, but got {got}')
         for name in {'iou_type', 'pred_converter', 'gt_converter'} & set(kwargs):
-            raise ValueError(
-                f'`{name}` is not an option of {type(self).__name__}; '
-                'vocabularies are converted by `pred_vocabulary`'
-            )
-        self.vocabulary = vocabulary
-        self.pred_vocabulary = pred_vocabulary
+            text = f'`{name}` is not an option of {type(self).__name__}'
+            raise ValueError(f'{text}; vocabularies are converted by `pred_vocabulary`')
+        self.vocabulary, self.pred_vocabulary = vocabulary, pred_vocabulary
         self.dataset_name = dataset_name
         self.img_folder = None if img_folder is None else Path(img_folder)
         self._others: set[str] = set()  # names or folders of samples that are not taken
@@ -277,23 +256,17 @@ class WholeBodyMetric(CheckedCocoMetric):
     def _read_persons(self) -> list[dict[str, Any]]:
         """Ground truth of the annotation file, read once."""
         if self.coco is None:
-            raise ValueError(
-                '`ann_file` is required: no dataset of that name was built for testing'
-            )
+            text = '`ann_file` is required: no dataset of that name was built for testing'
+            raise ValueError(text)
         if self._persons is None:
-            self._persons = [
-                dict(annotation, keypoints=read_keypoints(annotation, self.vocabulary))
-                for annotation in self.coco.dataset.get('annotations', [])
-            ]
+            people, vocabulary = self.coco.dataset.get('annotations', []), self.vocabulary
+            self._persons = [dict(p, keypoints=read_keypoints(p, vocabulary)) for p in people]
         return self._persons
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Keep the predictions for this dataset.
-
-        The samples have ``id``, ``img_id``, ``gt_instances`` and ``pred_instances``, whose
-        ``keypoints`` are (N, K, 2) in pixels of the image and ``keypoint_scores`` (N, K). Another
-        K than that of ``pred_vocabulary`` is a ValueError, and so are numbers that are not finite,
-        and an image that is not in the annotation file.
+        """Keep the predictions for this dataset: ``pred_instances`` with ``keypoints`` (N, K, 2) in
+        pixels of the image and ``keypoint_scores`` (N, K). Another K, numbers that are not finite
+        and unknown images are a ValueError.
         """
         self._read_persons()
         own = [sample for sample in data_samples if self._is_own(sample)]
@@ -314,10 +287,8 @@ class WholeBodyMetric(CheckedCocoMetric):
         name, path = data_sample.get('dataset_name'), data_sample.get('img_path')
         wanted = dict(dataset_name=self.dataset_name, img_path=self.img_folder)
         for key in (key for key, value in wanted.items() if value and not data_sample.get(key)):
-            raise ValueError(
-                f'data samples must have `{key}` to tell datasets apart; '
-                'name it in `meta_keys` of PackPoseInputs'
-            )
+            text = f'data samples must have `{key}` to tell datasets apart'
+            raise ValueError(f'{text}; name it in `meta_keys` of PackPoseInputs')
         if self.dataset_name is not None and name != self.dataset_name:
             self._others.add(str(name))
             return False
@@ -327,18 +298,14 @@ class WholeBodyMetric(CheckedCocoMetric):
         return True
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """The figures of all groups, such as ``'hand/AP'``, of what :meth:`process` kept.
-
-        They are 0 without predictions, -1 without ground truth; a ValueError if all samples were
-        of other datasets.
+        """The figures of all groups, such as ``'hand/AP'``: 0 without predictions, -1 without
+        ground truth; a ValueError if all samples were of other datasets.
         """
         if results:
             return super().compute_metrics(results)
         if self._others:
-            raise ValueError(
-                f'no predictions are for dataset {self.dataset_name or self.img_folder}, '
-                f'only for {sorted(self._others)}'
-            )
+            text = f'no predictions are for dataset {self.dataset_name or self.img_folder}'
+            raise ValueError(f'{text}, only for {sorted(self._others)}')
         self.results2json({}, self.outfile_prefix or '')
         return {} if self.format_only else dict(self._do_python_keypoint_eval(''))
 
@@ -355,10 +322,8 @@ class WholeBodyMetric(CheckedCocoMetric):
             found.update(keypoints=points, score=float(person['score']), area=float(width * height))
             self._detections.append(found)
         if self.outfile_prefix is not None:
-            names = [
-                write_keypoints(each['keypoints'], self.vocabulary) for each in self._detections
-            ]
-            rows = [{**found, **fields} for found, fields in zip(self._detections, names)]
+            rows, name = self._detections, self.vocabulary
+            rows = [{**each, **write_keypoints(each['keypoints'], name)} for each in rows]
             dump(rows, f'{outfile_prefix}.keypoints.json')
 
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
@@ -381,12 +346,8 @@ def _check_prediction(data_sample: Mapping[str, Any], vocabulary: str) -> None:
     points = np.asarray(data_sample['pred_instances']['keypoints'])
     count = len(get_keypoint_set(vocabulary))
     if points.ndim != 3 or points.shape[1] != count:
-        raise ValueError(
-            f'predictions must be (N, {count}, 2), `pred_vocabulary` being '
-            f'{vocabulary!r}, but got {points.shape} for image {image_id}'
-        )
-    if not np.isfinite(points).all():
-        raise ValueError(
-            f'predictions must be finite, but got {(~np.isfinite(points)).sum()} other values for '
-            f'image {image_id}'
-        )
+        text = f'predictions must be (N, {count}, 2), `pred_vocabulary` being {vocabulary!r}'
+        raise ValueError(f'{text}, but got {points.shape} for image {image_id}')
+    if wrong := (~np.isfinite(points)).sum():
+        text = f'predictions must be finite, but got {wrong} other values for image {image_id}'
+        raise ValueError(text)

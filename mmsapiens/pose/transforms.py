@@ -1,7 +1,5 @@
 """Transforms of people with keypoints."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2
@@ -16,10 +14,8 @@ from ..transforms.color_tables import IDENTITY, change_hsv
 
 @TRANSFORMS.register_module()
 class ConvertVocabulary(KeypointConverter):
-    """Stock ``KeypointConverter`` between two keypoint sets.
-
-    Stands in the pipeline of a dataset inside a ``CombinedDataset``, whose ``metainfo`` is that of
-    ``target``. Points without a counterpart have weight 0 in the loss.
+    """Stock ``KeypointConverter`` between two keypoint sets, for the pipeline of a dataset inside a
+    ``CombinedDataset`` with the ``metainfo`` of ``target``; points without a counterpart weigh 0.
 
     Args:
         source (str): Keypoint set of the dataset, see :mod:`mmsapiens.keypoints.keypoint_sets`.
@@ -49,16 +45,11 @@ class ConvertVocabulary(KeypointConverter):
 class RequireVisibleKeypoints(BaseTransform):
     """Drops a sample with too few keypoints; another one is drawn instead.
 
-    Stands after ``GenerateTarget``, whose keypoint weights are 0 for points that are not labelled
-    or have left the image. The recipe of Sapiens asks for 4 of 17, and for 8 of 133 and of 308.
-
-    Required key: ``keypoint_weights`` (1, K).
+    Stands after ``GenerateTarget``. The recipe of Sapiens asks for 4 of 17, and for 8 of 133 and
+    308. Required key: ``keypoint_weights`` (1, K).
 
     Args:
-        min_visible (int): Smallest sum of the weights.
-
-    Raises:
-        ValueError: If ``min_visible`` is not positive.
+        min_visible (int): Smallest sum of the weights; a ValueError unless positive.
     """
 
     def __init__(self, min_visible: int) -> None:
@@ -78,11 +69,8 @@ class RequireVisibleKeypoints(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PoseTableDistortion(PhotometricDistortion):
-    """Stock ``PhotometricDistortion``, of 8-bit images in half the time.
-
-    Draws and pixels are those of the stock class, which computes in float what a table of 256
-    values gives. Contrast of mode 1 is changed twice there, hence here. Images of another type go
-    through the stock code.
+    """Stock ``PhotometricDistortion``, with the same draws and pixels, of 8-bit images in half the
+    time: by tables of 256 values. Contrast of mode 1 is changed twice there, hence here.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The stock visualizer of poses with drawings of this package."""
 
-from __future__ import annotations
-
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.visualization import PoseLocalVisualizer
@@ -16,11 +14,10 @@ BY_SIZE = {17: 'coco', 133: 'coco_wholebody', 308: 'goliath308'}
 
 @VISUALIZERS.register_module()
 class GroupedPoseVisualizer(PoseLocalVisualizer):
-    """Stock visualizer with colors by group and sizes by box.
+    """Stock visualizer with colors by group and sizes by box, for 17, 133 or 308 keypoints.
 
-    The vocabulary follows from the number of keypoints: 17, 133 or 308; people of other
-    vocabularies are drawn as stock does. With ``skeleton_style='openpose'`` the image is the
-    black canvas that ControlNet takes, see :func:`draw_openpose`. Arguments are stock's.
+    With ``skeleton_style='openpose'`` the image is the black canvas that ControlNet takes, see
+    :func:`draw_openpose`. Arguments are stock's.
     """
 
     def _draw_instances_kpts(

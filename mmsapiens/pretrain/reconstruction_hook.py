@@ -16,10 +16,9 @@ from ..visualization.reconstruction import Style, draw_sweep, draw_triplets
 
 @HOOKS.register_module()
 class ReconstructionHook(Hook):
-    """Draws original, masked and reconstructed images of the batch.
+    """Draws original, masked and reconstructed images of the batch for the visualizer.
 
-    They go to all backends of the visualizer. The masks are the same every time, and training is
-    not disturbed.
+    The masks are the same every time, and training is not disturbed.
 
     Args:
         interval (int): Iterations between drawings. Defaults to 1000.
@@ -52,7 +51,6 @@ class ReconstructionHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Draw, at every ``interval`` iterations."""
         if not self.every_n_train_iters(runner, self.interval):
             return
         wrapped = runner.model

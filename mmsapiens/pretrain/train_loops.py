@@ -14,12 +14,10 @@ from ..registry import LOOPS
 class ResumableEpochTrainLoop(EpochBasedTrainLoop):
     """Counts the batches of a resumed epoch from where it was left.
 
-    The data loader needs a :class:`ResumableBatchSampler`, the runner ``ResumeDataHook``, which
-    tells the sampler where to start. Without an interruption it is the stock loop.
+    Needs a :class:`ResumableBatchSampler`, and ``ResumeDataHook``, which tells it where to start.
     """
 
     def run_epoch(self) -> None:
-        """Train what is left of the epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         first = max(0, len(self.dataloader) - self.dataloader.batch_sampler.steps_left)
@@ -31,10 +29,8 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
 @LOOPS.register_module()
 class ResumableIterTrainLoop(IterBasedTrainLoop):
-    """Resumes at once, where the stock loop loads all earlier batches again.
-
-    It needs what :class:`ResumableEpochTrainLoop` needs.
-    """
+    """:class:`ResumableEpochTrainLoop` by iterations; the stock loop loads all earlier batches
+    again."""
 
     _batches: Iterator[Any] | None = None
 

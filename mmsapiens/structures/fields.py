@@ -1,9 +1,6 @@
 """The dense targets: one row for each, read by every step that touches one.
 
-Loading, resizing, cropping, rotating, flipping, padding, packing, restoring and drawing ask this
-table, so that a further dense task is one more row.
-
-Shapes: C channels, H W height and width in pixels.
+A further dense task is one more row. Shapes: C channels, H W height and width in pixels.
 """
 
 from __future__ import annotations
@@ -20,25 +17,20 @@ class Field:
         name (str): The name, as in ``gt_<name>`` and ``<name>_path`` of a pipeline's results.
         channels (int): Channels of an array: 1 is stored as (H, W), more as (H, W, C).
         dtype (str): Name of the numpy type of the loaded array.
-        fill (float): Value of pixels without a target: outside the image after a rotation, and in
-            padding.
+        fill (float): Value of pixels without a target: outside the image, and in padding.
         sample_name (str, optional): Name in a data sample, after ``gt_`` or ``pred_``. Defaults to
             None, the name itself.
-        is_labels (bool): Whether values are class ids, which exchange left and right under a flip.
-            Defaults to False.
+        is_labels (bool): Whether values are class ids, left and right ones. Defaults to False.
         is_vector (bool): Whether the first two channels are x (to the right) and y (up) of a
             direction that turns and stretches with the image. Defaults to False.
         is_position (bool): Whether it holds points in front of a camera, x to the right, y down,
             z away from it: they turn with the image about the camera's axis, but a stretch changes
             only the camera, see :mod:`mmsapiens.ops.cameras`. Defaults to False.
-        negate_on_hflip (tuple[int, ...]): Channels that change sign under a horizontal flip.
-            Defaults to ().
-        may_be_infinite (bool): Whether a file may hold infinity or NaN, where there is nothing to
-            measure. Defaults to False.
-        is_positive (bool): Whether only values above 0 are measurements, as of a distance. Defaults
-            to False.
-        is_target (bool): Whether a network predicts it; an auxiliary map, such as a mask, ends with
-            the pipeline unless a step packs it. Defaults to True.
+        negate_on_hflip (tuple[int, ...]): Channels that a mirror negates. Defaults to ().
+        may_be_infinite (bool): Whether a file may hold infinity or NaN. Defaults to False.
+        is_positive (bool): Whether only values above 0 are measurements. Defaults to False.
+        is_target (bool): Whether a network predicts it; another map ends with the pipeline unless a
+            step packs it. Defaults to True.
     """
 
     name: str
@@ -80,11 +72,7 @@ FIELDS: dict[str, Field] = {}
 
 
 def add_field(field: Field) -> Field:
-    """Add a row to :data:`FIELDS`, and return it.
-
-    Raises:
-        KeyError: If there is another row of that name.
-    """
+    """Add a row to :data:`FIELDS`, and return it; a KeyError if there is another of that name."""
     if FIELDS.get(field.name, field) != field:
         raise KeyError(f'there is another dense field {field.name!r}')
     FIELDS[field.name] = field
@@ -92,11 +80,7 @@ def add_field(field: Field) -> Field:
 
 
 def get_field(name: str) -> Field:
-    """The row of a name in :data:`FIELDS`.
-
-    Raises:
-        KeyError: If there is none, with the known names.
-    """
+    """The row of a name in :data:`FIELDS`; a KeyError with the known names if there is none."""
     if name not in FIELDS:
         raise KeyError(f'a dense field must be one of {sorted(FIELDS)}, but got {name!r}')
     return FIELDS[name]

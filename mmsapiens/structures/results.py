@@ -28,10 +28,9 @@ class Image:
             as 'holiday/beach' or 'clip/000012'. Unique in a run.
         source (str): Path or URL, or 'array 3' for the fourth array.
         index (int): Place in its source, from 0.
-        time_s (float, optional): Seconds since the start of its video. Defaults to None, an image
-            of its own.
+        time_s (float, optional): Seconds since the start of its video. Defaults to None, no video.
         video (str, optional): Name of the video's results, such as 'clip'. Defaults to None.
-        fps (float, optional): Average frames per second of its video. Defaults to None, unknown.
+        fps (float, optional): Average of its video. Defaults to None, unknown.
     """
 
     image: NDArray
@@ -59,10 +58,8 @@ class ReadFailure:
 
 @dataclass(frozen=True)
 class LazyImage:
-    """An image that waits to be read, by whichever thread is free.
-
-    ``decode`` gives its pixels, or raises :class:`~mmsapiens.core.errors.ReadError`.
-    """
+    """An image that waits to be read, by whichever thread is free; ``decode`` gives its pixels, or
+    raises :class:`~mmsapiens.core.errors.ReadError`."""
 
     name: str
     source: str
@@ -83,10 +80,9 @@ class People:
     Args:
         boxes (NDArray): x1, y1, x2, y2 in pixels of the image, float32 (N, 4).
         scores (NDArray): Confidence in [0, 1], float32 (N,).
-        origin (str): 'detector', 'file', 'caller' or 'image', the last for the whole image as one
-            box.
-        track_ids (NDArray, optional): The same person has the same number in every frame of a
-            video, int64 (N,). Defaults to None.
+        origin (str): 'detector', 'file', 'caller' or 'image', the whole image as one box.
+        track_ids (NDArray, optional): Number of the person in every frame of a video, int64 (N,).
+            Defaults to None.
     """
 
     boxes: NDArray
@@ -113,8 +109,7 @@ class PoseResult:
         keypoints (NDArray): x, y in pixels of the image, float32 (N, K, 2); pixel centers have
             whole numbers.
         scores (NDArray): float32 (N, K).
-        vocabulary (str | KeypointSet): Name of the keypoint set, or a set of one's own, for
-            :func:`mmsapiens.keypoints.get_keypoint_set`.
+        vocabulary (str | KeypointSet): As for :func:`mmsapiens.keypoints.get_keypoint_set`.
     """
 
     keypoints: NDArray
@@ -127,11 +122,10 @@ class MapResult:
     """A value for each pixel of an image.
 
     Args:
-        values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32
-            (H, W, 3) unit normals; see ``docs/dense_outputs.md``.
+        values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32 (H, W,
+            3) unit normals; see ``docs/dense_outputs.md``.
         field (str): A row of :data:`FIELDS`: 'seg_map', 'depth_map' or 'normal_map'.
-        classes (tuple[str, ...]): Names of the class ids. Defaults to none.
-        palette (tuple[tuple[int, int, int], ...]): Their colors, RGB. Defaults to none.
+        classes (tuple[str, ...]): Names of the class ids; ``palette`` has their RGB colors.
     """
 
     values: NDArray
@@ -153,8 +147,7 @@ class ImageResult:
         frame (Image): The image.
         people (People): Its people; possibly none.
         tasks (dict[str, PoseResult | MapResult]): Task, such as 'pose-308', -> result.
-        drawings (dict, optional): Where drawings of the tasks are kept while several images are
-            made of them. Defaults to None, they are not.
+        drawings (dict, optional): Where drawings are kept for the next image. Defaults to None.
     """
 
     frame: Image
@@ -183,8 +176,8 @@ class ImageResult:
 def prediction(item: ImageResult | ReadFailure) -> dict[str, Any]:
     """A result without classes of this package.
 
-    It has ``name`` and ``source``; ``error``, if it could not be read; else for each pose task a
-    list of :func:`instances`, and for each other task its map.
+    It has ``name`` and ``source``; ``error``, if it could not be read; else by task a list of
+    :func:`instances` or a map.
     """
     if isinstance(item, ReadFailure):
         return dict(name=item.name, source=item.source, error=item.reason)
@@ -198,11 +191,9 @@ def prediction(item: ImageResult | ReadFailure) -> dict[str, Any]:
 
 
 def instances(pose: PoseResult, people: People) -> list[dict[str, Any]]:
-    """The people of an image as MMPose's inferencers give them.
-
-    Each has ``keypoints`` [[x, y], ...], ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2],
-    ``bbox_score``, and ``track_id`` where people are tracked.
-    """
+    """The people of an image as MMPose's inferencers give them: ``keypoints`` [[x, y], ...],
+    ``keypoint_scores``, ``bbox`` [x1, y1, x2, y2], ``bbox_score``, and ``track_id`` where people
+    are tracked."""
     columns = dict(
         keypoints=pose.keypoints,
         keypoint_scores=pose.scores,

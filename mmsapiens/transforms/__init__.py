@@ -1,5 +1,3 @@
 """Pipeline steps that every host can use; needs mmcv."""
 
-from .load_checked_image import LoadCheckedImage, check_is_whole
-
-__all__ = ['LoadCheckedImage', 'check_is_whole']
+from .load_checked_image import LoadCheckedImage, check_is_whole  # noqa: F401

@@ -40,9 +40,9 @@ def decode_checked(path: str, content: bytes, *, upright: bool = True) -> np.nda
 class LoadCheckedImage(LoadImageFromFile):
     """Stock loading of an image that names what is wrong with one, and sees what inference sees.
 
-    The stock one decodes cut files in part, trains on images of another size than their
-    annotations were made for, shows the colors below transparent pixels, leaves AVIF lying, and has
-    no way to say which file OpenCV could not read. Arrays in ``results['img']`` pass through.
+    The stock one decodes cut files in part, trains on images of another size than their annotations
+    were made for, shows the colors below transparent pixels, leaves AVIF lying, and does not say
+    which file OpenCV could not read. Arrays in ``results['img']`` pass through.
 
     Args:
         to_float32 (bool): Whether to convert to float32. Defaults to False.
@@ -62,19 +62,12 @@ class LoadCheckedImage(LoadImageFromFile):
         super().__init__(to_float32, color_type, imdecode_backend, backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
-        """Load ``results['img_path']`` unless ``results['img']`` is there.
-
-        Args:
-            results (dict): If it has ``img_shape`` (H, W), as the datasets of this package do, the
-                image must be of that size.
-
-        Returns:
-            dict: With ``img`` (H, W, 3), BGR, ``img_shape`` and ``ori_shape``.
+        """Load ``results['img_path']`` unless ``img`` (H, W, 3), BGR, is there.
 
         Raises:
             MissingFileError: If the image does not exist; also a FileNotFoundError.
-            BadSampleError: If it is empty, cut short, no image, or of another size than its
-                annotation says; also a ValueError.
+            BadSampleError: If it is empty, cut short, no image, or not of the ``img_shape`` (H, W)
+                that its annotation says; also a ValueError.
         """
         if 'img' in results:
             img = results['img']

@@ -1,7 +1,4 @@
-"""Colors of one-channel maps.
-
-All images of this package are RGB, uint8 (H, W, 3). Shapes: H W pixels.
-"""
+"""Colors of one-channel maps. Images are RGB, uint8 (H, W, 3). Shapes: H W pixels."""
 
 from __future__ import annotations
 
@@ -11,8 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-NO_TARGET = (100, 100, 100)
-"""Color of pixels that have no value, in all images but normals."""
+NO_TARGET = (100, 100, 100)  # Color of pixels that have no value, in all images but normals
 
 COLOR_MAPS = {
     'inferno': cv2.COLORMAP_INFERNO,
@@ -24,11 +20,7 @@ COLOR_MAPS = {
 
 
 def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
-    """RGB of levels in [0, 1], (H, W): times 255, truncated, is the entry of the map.
-
-    Raises:
-        KeyError: If the color map is unknown.
-    """
+    """RGB of levels in [0, 1], (H, W): times 255, truncated, is the entry of the map."""
     if color_map not in COLOR_MAPS:
         raise KeyError(f'`color_map` must be one of {sorted(COLOR_MAPS)}, but got {color_map!r}')
     every = cv2.applyColorMap(np.arange(256, dtype=np.uint8), COLOR_MAPS[color_map])
@@ -76,8 +68,8 @@ def color_values(
 ) -> np.ndarray:
     """Draw a map of numbers of any kind (H, W) where the mask is set, by default everywhere.
 
-    ``limits`` are the values of the two ends of the color map, by default the range in the mask;
-    NaN and infinity are background.
+    ``limits`` are the values of the ends of the color map, by default the range; NaN and infinity
+    are background.
     """
     mask = drawable(values, mask)
     limits = limits or value_range(values, mask)

@@ -15,35 +15,14 @@ import numpy as np
 from ..ops.depth_alignment import align_depth
 from ..ops.unit_vectors import angles_deg
 from ..structures.fields import DEPTH_MAP, Field
+from . import maps as images
+from . import panels
 from .colors import color_values, value_range
-from .maps import (
-    color_depth,
-    draw_parts,
-    draw_pseudo_normals,
-    draw_wrong_parts,
-    normal_ball,
-    normals_to_rgb,
-    present_classes,
-)
-from .panels import (
-    PAPER,
-    Bar,
-    Tile,
-    blank,
-    class_legend,
-    font_size,
-    indent,
-    join_row,
-    line_height,
-    row_width,
-    text_strip,
-)
+from .panels import Bar, Tile
 
 ERROR_COLORS = 'magma'
-MAX_ANGLE_DEG = 45.0
-"""Angle of the last color of an error; larger ones have it as well."""
-MAX_DEPTH_ERROR = 0.25
-"""Likewise, as a share of the range of the true depth."""
+MAX_ANGLE_DEG = 45.0  # Angle of the last color of an error; larger ones have it as well
+MAX_DEPTH_ERROR = 0.25  # Likewise, as a share of the range of the true depth
 
 
 @dataclass(frozen=True)
@@ -51,7 +30,7 @@ class Scene:
     """What a drawing may look at beside its map; all of one size.
 
     People are where ``human_mask`` (H, W) is set, ``gt`` is the true map (C, H, W); None is
-    unknown. ``opacity`` is the share of the colors of classes, ``with_background`` paints class 0.
+    unknown. ``opacity`` is that of classes.
     """
 
     image: np.ndarray
@@ -64,10 +43,8 @@ class Scene:
 
 
 class FieldDrawer:
-    """The default: numbers as colors, or three channels as RGB.
-
-    A special drawing overrides what differs, and has its name in :data:`DRAWERS`.
-    """
+    """The default: numbers as colors, or three channels as RGB; special ones are in
+    :data:`DRAWERS`."""
 
     def __init__(self, field: Field) -> None:
         self.field = field
@@ -97,7 +74,7 @@ class FieldDrawer:
         low, high = value_range(source, np.broadcast_to(mask, source.shape))
         if len(maps) == 3:
             scaled = (np.moveaxis(maps, 0, -1) - low) / (high - low or 1.0)
-            return Tile(title, normals_to_rgb(scaled * 2 - 1, mask))
+            return Tile(title, images.normals_to_rgb(scaled * 2 - 1, mask))
         image = color_values(maps.mean(axis=0), mask, limits=(low, high))
         return Tile(title, image, Bar('viridis', f'{low:.3g}', f'{high:.3g}'))
 
@@ -141,23 +118,20 @@ class PartsDrawer(FieldDrawer):
     """Colors of classes over the image; wrong pixels in red."""
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw class ids; see :func:`.maps.draw_parts`."""
         options: dict[str, Any] = dict(opacity=scene.opacity, with_background=scene.with_background)
-        return Tile(title, draw_parts(scene.image, maps[0], scene.palette, **options))
+        return Tile(title, images.draw_parts(scene.image, maps[0], scene.palette, **options))
 
     def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
-        """Mark wrong pixels; see :func:`.maps.draw_wrong_parts`."""
-        image, share = draw_wrong_parts(scene.image, pred[0], gt[0])
+        image, share = images.draw_wrong_parts(scene.image, pred[0], gt[0])
         return Tile(f'wrong: {share:.1%}', image)
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
-        """Names and colors of the classes that occur."""
-        ids = present_classes(maps, len(scene.palette), scene.with_background)
+        ids = images.present_classes(maps, len(scene.palette), scene.with_background)
         entries = [
             (scene.classes[i] if i < len(scene.classes) else f'class {i}', scene.palette[i])
             for i in ids
         ]
-        return class_legend(entries, width, size)
+        return panels.class_legend(entries, width, size)
 
 
 class DepthDrawer(FieldDrawer):
@@ -169,12 +143,10 @@ class DepthDrawer(FieldDrawer):
         return valid if scene.human_mask is not None else valid & (maps[0] >= 0)
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw depth; see :func:`.maps.color_depth`."""
         bar = Bar('inferno', 'far', 'near')
-        return Tile(title, color_depth(maps[0], self.drawn(maps, scene)), bar)
+        return Tile(title, images.color_depth(maps[0], self.drawn(maps, scene)), bar)
 
     def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
-        """Draw the error as a share of the range of the true depth."""
         mask = self.drawn(pred, scene)
         low, high = value_range(gt[0], mask)
         aligned = align_depth(pred[0], gt[0], mask)
@@ -184,7 +156,7 @@ class DepthDrawer(FieldDrawer):
 
     def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
         """The relief; see :func:`.maps.draw_pseudo_normals`."""
-        relief = draw_pseudo_normals(pred[0], self.drawn(pred, scene))
+        relief = images.draw_pseudo_normals(pred[0], self.drawn(pred, scene))
         return [Tile('relief of the prediction', relief)]
 
 
@@ -192,22 +164,20 @@ class NormalsDrawer(FieldDrawer):
     """Normals as RGB; the error as an angle."""
 
     def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
-        """Draw normals; see :func:`.maps.normals_to_rgb`."""
         normals = np.moveaxis(maps, 0, -1)
-        return Tile(title, normals_to_rgb(normals, self.drawn(maps, scene)))
+        return Tile(title, images.normals_to_rgb(normals, self.drawn(maps, scene)))
 
     def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
-        """Draw the angle between prediction and truth."""
         error, text = angles_deg(pred, gt), f'>= {MAX_ANGLE_DEG:.0f}°'
         return error_tile(error, self.drawn(pred, scene), MAX_ANGLE_DEG, text, '{:.1f}°')
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
         """A ball with the colors of all directions."""
-        ball = normal_ball(2 * line_height(size), PAPER)
+        ball = images.normal_ball(2 * panels.line_height(size), panels.PAPER)
         room = max(1, width - ball.shape[1] - size)
         lines = 'x right: red, y up: green,', 'z towards the camera: blue'
-        words = np.concatenate([text_strip(line, room, size) for line in lines])
-        return np.concatenate([ball, blank(len(words), size), words], axis=1)
+        words = np.concatenate([panels.text_strip(line, room, size) for line in lines])
+        return np.concatenate([ball, panels.blank(len(words), size), words], axis=1)
 
 
 DRAWERS: dict[str, type[FieldDrawer]] = {DEPTH_MAP.name: DepthDrawer}
@@ -228,10 +198,9 @@ def drawer_of(field: Field) -> FieldDrawer:
 def draw_field(
     field: Field, scene: Scene, pred: np.ndarray | None, title: str, *, with_error: bool = True
 ) -> list[np.ndarray]:
-    """A row of images of a field and, if there is one, its legend, for :func:`.panels.stack`.
-
-    The error of a prediction (C, H, W) is drawn where the scene has the truth.
-    """
+    """Images of a field beside each other and, if there is one, its legend, for
+    :func:`.panels.stack`; with the error of a prediction (C, H, W) where the scene has the
+    truth."""
     drawer, what = drawer_of(field), field.name.replace('_', ' ')
     tiles, maps = [Tile(title, scene.image)], []
     if scene.gt is not None:
@@ -244,9 +213,9 @@ def draw_field(
             tiles.append(drawer.draw_error(pred, scene.gt, scene))
         tiles += drawer.extras(pred, scene)
     height, width = scene.image.shape[:2]
-    size = font_size(height, width)
-    pieces = [join_row(tiles, size)]
-    legend = drawer.legend(maps, scene, row_width(len(tiles) - 1, width, size), size)
+    size = panels.font_size(height, width)
+    pieces = [panels.join_row(tiles, size)]
+    legend = drawer.legend(maps, scene, panels.row_width(len(tiles) - 1, width, size), size)
     if legend is not None and legend.size:
-        pieces.append(indent(legend, size))
+        pieces.append(panels.indent(legend, size))
     return pieces

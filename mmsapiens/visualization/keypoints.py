@@ -21,8 +21,7 @@ GROUP_COLORS = {
 """Group -> RGB color of its points and links. Points of the body that have a side take the color
 of that hand."""
 
-POINT_SHARE = 0.006
-"""Radius of a body point as a share of the longer side of the box."""
+POINT_SHARE = 0.006  # Radius of a body point as a share of the longer side of the box
 MIN_RADIUS = 2.5
 SHARE_OF_BODY = dict(face=0.35, left_hand=0.5, right_hand=0.5)
 """Group -> radius of its points as a share of those of the body."""
@@ -66,9 +65,8 @@ def draw_person(
 ) -> None:
     """Draw one person onto an RGB image (H, W, 3), in place.
 
-    ``keypoints`` (K, 2) are x, y in pixels; those of at least the threshold are drawn. Colors tell
-    the groups; points of face and hands are smaller than those of the body, and all grow with the
-    box (x1, y1, x2, y2). ``with_indices`` writes the index beside each point.
+    ``keypoints`` (K, 2) are x, y in pixels; those of at least the threshold are drawn. Points of
+    face and hands are smaller than those of the body, and all grow with the box (x1, y1, x2, y2).
     """
     seen = (scores >= threshold) & np.isfinite(keypoints).all(axis=1)
     if not seen.any():

@@ -1,7 +1,6 @@
-"""Images of depth, of surface normals and of body parts.
+"""Images of depth, of normals (x to the right, y up, z towards the camera) and of body parts.
 
-Normals are in the frame of this package: x to the right, y up, z towards the camera. Images are
-RGB, uint8 (H, W, 3). Shapes: H W pixels.
+Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
 from __future__ import annotations
@@ -18,26 +17,19 @@ IGNORED = 255
 WRONG = (230, 40, 40)
 STRIP_PIXELS = 1 << 16
 SOBEL_SIZE = 7
-SOBEL_GAIN = 2048
-"""What the filter makes of a slope of 1 per pixel."""
-RELIEF = 0.5
-"""Assumed range of depth, as a share of the side of a square as large as the person."""
+SOBEL_GAIN = 2048  # What the filter makes of a slope of 1 per pixel
+RELIEF = 0.5  # Assumed range of depth, as a share of the side of a square as large as the person
 
 
 def nearness(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How near pixels are, float32 (H, W): 1 for the nearest in a bool mask, 0 for the farthest.
-
-    Larger depth is farther. 1 all over if it is constant; only meaningful in the mask.
-    """
+    """How near pixels of a bool mask are, float32 (H, W): 1 the nearest, 0 the farthest; 1 if
+    constant."""
     return 1 - to_levels(depth, mask, value_range(depth, mask))
 
 
 def color_depth(depth: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """Draw depth (H, W), larger is farther, as in the reference implementation.
-
-    'inferno' from the farthest to the nearest pixel of the mask (H, W), gray 100 outside and where
-    it is not finite.
-    """
+    """Draw depth (H, W), larger is farther, as the reference implementation does: 'inferno' inside
+    the mask (H, W), gray 100 outside and where it is not finite."""
     mask = drawable(depth, mask)
     image = apply_color_map(nearness(depth, mask), 'inferno')
     image[~mask] = NO_TARGET
@@ -49,10 +41,9 @@ def draw_pseudo_normals(
 ) -> np.ndarray:
     """Draw the relief of a depth map (H, W) in the colors of normals, black outside the mask.
 
-    It is an image, not a map of normals: a relative depth has no angles. The depth is continued
-    outwards at the rim, and its range is taken as half of the size of the person. ``as_reference``
-    draws y down and z away from the camera, very steep at any size, and the three pixels next to
-    the background black or dark blue.
+    A relative depth has no angles: its range is taken as half of the size of the person.
+    ``as_reference`` draws y down and z away from the camera, very steep at any size, and the three
+    pixels next to the background black or dark blue.
     """
     mask = drawable(depth, mask)
     if not mask.any():
@@ -97,11 +88,8 @@ def _continue_outwards(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def normals_to_rgb(
     normals: np.ndarray, mask: np.ndarray | None = None, *, background: Sequence[int] = BLACK
 ) -> np.ndarray:
-    """Draw unit vectors (H, W, 3): ``(n + 1) / 2 * 255``, x as red, y as green, z as blue.
-
-    Outside the mask (H, W) and where they are not finite, ``background`` is seen, black as in the
-    reference implementation.
-    """
+    """Draw unit vectors (H, W, 3): ``(n + 1) / 2 * 255``, x as red, y as green, z as blue;
+    ``background`` outside the mask (H, W) and where they are not finite."""
     if normals.ndim != 3 or normals.shape[-1] != 3:
         raise ValueError(f'`normals` must have the shape (H, W, 3), but got {normals.shape}')
     x, y, z = np.moveaxis(np.isfinite(normals), -1, 0)
@@ -150,7 +138,7 @@ def draw_parts(
     """Lay the colors of class ids (H, W) over an image, a copy; ``opacity`` is their share.
 
     Ids without a color, such as 255 for ignored, are not painted, and class 0 only
-    ``with_background``, as in the reference implementation.
+    ``with_background``.
     """
     check_labels(image, labels)
     if not 0 <= opacity <= 1:
@@ -179,11 +167,8 @@ def present_classes(
 def draw_wrong_parts(
     image: np.ndarray, pred: np.ndarray, gt: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Mark the pixels (H, W) of another class than the true one, where that is not 255.
-
-    Gives the dimmed gray image with wrong pixels in red and ignored ones in gray, and the share of
-    the counted pixels that is wrong, NaN if none is counted.
-    """
+    """The gray image with pixels (H, W) of another class than the true one in red and ignored ones,
+    255, in gray, and the share of the counted pixels that is wrong, NaN if none is counted."""
     check_labels(image, pred)
     check_labels(image, gt)
     counted = gt != IGNORED

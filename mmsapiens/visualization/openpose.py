@@ -48,8 +48,8 @@ def draw_openpose(
 ) -> np.ndarray:
     """Draw people in the style of OpenPose on a black canvas, RGB, uint8 (H, W, 3).
 
-    ``keypoints`` (N, K, 2) are x, y in pixels, of the set that ``vocabulary`` names; those whose
-    ``scores`` (N, K) are at least the threshold are drawn.
+    ``keypoints`` (N, K, 2) are x, y in pixels, of the set that ``vocabulary`` names, with
+    ``scores`` (N, K).
     """
     target = get_keypoint_set('openpose_wholebody')
     points, values = convert_keypoints(

@@ -19,8 +19,7 @@ from .colors import apply_color_map
 PAPER = (24, 24, 24)
 INK = (240, 240, 240)
 MIN_FONT = 11
-FONT_SHARE = 0.024
-"""Size of the font as a share of the longer side of an image."""
+FONT_SHARE = 0.024  # Size of the font as a share of the longer side of an image
 
 
 def font_size(height: int, width: int) -> int:
@@ -63,10 +62,8 @@ def blank(height: int, width: int) -> np.ndarray:
 
 
 def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.ndarray:
-    """A line of text on paper, (1.6 size, width, 3), shortened if it does not fit.
-
-    ``align`` is 'left', 'right' or 'center'.
-    """
+    """A line of text on paper, (1.6 size, width, 3), shortened if need be; 'left', 'right' or
+    'center'."""
     text = fit_text(text, size, width)
     free = width - text_width(text, size)
     start = {'left': 0, 'center': free // 2, 'right': free}[align]

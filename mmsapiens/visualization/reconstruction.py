@@ -23,10 +23,8 @@ def to_images(images: Tensor, mean: Tensor, std: Tensor) -> np.ndarray:
 
 
 class Reconstruction(NamedTuple):
-    """Images (B, 3, H, W), and what the model makes of every patch of them.
-
-    All are normalized as the input, RGB; the mask (B, 1, H, W) is 1 for masked pixels.
-    """
+    """Normalized RGB images (B, 3, H, W), what the model makes of every patch of them, and the mask
+    (B, 1, H, W), 1 for masked pixels."""
 
     original: Tensor
     predicted: Tensor
@@ -39,10 +37,8 @@ class Reconstruction(NamedTuple):
 
 
 class Style(NamedTuple):
-    """How to turn reconstructions into images: mean and deviation of the preprocessor.
-
-    With ``paste_visible``, visible patches are not predictions, which are never trained.
-    """
+    """How to turn reconstructions into images: mean and deviation of the preprocessor; with
+    ``paste_visible``, visible patches are not predictions, which are never trained."""
 
     mean: Tensor
     std: Tensor

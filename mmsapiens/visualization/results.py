@@ -16,26 +16,14 @@ from numpy.typing import NDArray
 from ..keypoints.keypoint_sets import get_keypoint_set
 from ..structures.fields import get_field
 from ..structures.results import ImageResult, MapResult, People, PoseResult
+from . import panels
 from .colors import spread_palette
 from .field_drawers import Scene, drawer_of
 from .keypoints import draw_person
-from .panels import (
-    Tile,
-    class_legend,
-    display_size,
-    font_size,
-    gap_of,
-    indent,
-    join_row,
-    stack,
-    text_strip,
-    text_width,
-)
+from .panels import Tile
 
-LONGER_SIDE = (280, 640)
-"""Least and greatest longer side of an image of a panel."""
-ASPECT = 1.78
-"""Width by height that a panel should have, that of a screen."""
+LONGER_SIDE = (280, 640)  # Least and greatest longer side of an image of a panel
+ASPECT = 1.78  # Width by height that a panel should have, that of a screen
 _TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
 BOX_COLOR = (255, 255, 255)
 MAP_OPACITY = 0.9
@@ -67,10 +55,8 @@ def draw_pose(
     threshold: float = 0.3,
     with_boxes: bool = True,
 ) -> NDArray:
-    """Draw the keypoints of N people into an image, and return it.
-
-    With ``with_boxes`` also boxes with the numbers of tracks, except one around the whole image.
-    """
+    """Draw the keypoints of N people into an image, and return it; ``with_boxes`` also boxes with
+    the numbers of tracks, except one around the whole image."""
     if with_boxes and people.origin != 'image':
         draw_boxes(image, people)
     keypoint_set = get_keypoint_set(pose.vocabulary)
@@ -92,7 +78,7 @@ def draw_boxes(image: NDArray, people: People) -> None:
     """Draw boxes, and the numbers of tracks at their corners, in place."""
     height, width = image.shape[:2]
     line = max(1, round(0.0015 * max(height, width)))
-    size = font_size(height, width)
+    size = panels.font_size(height, width)
     for index, box in enumerate(people.boxes):
         x1, y1, x2, y2 = (int(round(float(value))) for value in box)
         number = None if people.track_ids is None else int(people.track_ids[index])
@@ -101,7 +87,7 @@ def draw_boxes(image: NDArray, people: People) -> None:
         if number is None:
             continue
         text = f' {number} '
-        label = text_strip(text, text_width(text, size), size)
+        label = panels.text_strip(text, panels.text_width(text, size), size)
         # Above the box, so that it does not hide the head.
         left, top = max(0, x1), y1 - label.shape[0] if y1 >= label.shape[0] else max(0, y1)
         place = image[top : top + label.shape[0], left : left + label.shape[1]]
@@ -130,11 +116,9 @@ def map_tile(
 def draw_overlay(
     result: ImageResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
-    """Lay the result of a task over its image, RGB, uint8 (H, W, 3).
-
-    Depth and normals cover the people where a parsing task was run, else the whole image. The
-    opacity of maps is :data:`PART_OPACITY` for parts and :data:`MAP_OPACITY` for others by default.
-    """
+    """Lay the result of a task over its image, RGB, uint8 (H, W, 3): depth and normals over the
+    people where a parsing task was run; with :data:`PART_OPACITY` or :data:`MAP_OPACITY` by
+    default."""
     found = result.tasks[task]
     if isinstance(found, PoseResult):
         return pose_overlay(result, task, found, threshold)
@@ -168,20 +152,13 @@ def draw_panel(
     threshold: float = 0.3,
     with_legend: bool = True,
 ) -> NDArray:
-    """Draw an image beside the results of its tasks.
+    """Draw an image beside the results of its tasks, RGB, uint8 (_, _, 3).
 
-    Args:
-        result (ImageResult): Of one image.
-        tasks (Sequence[str], optional): In this order. Defaults to None, all of the result.
-        threshold (float): Smallest score of a keypoint that is drawn. Defaults to 0.3.
-        with_legend (bool): Whether to list the classes that occur. Without, the size of a panel
-            depends on the size of the image only. Defaults to True.
-
-    Returns:
-        NDArray: RGB, uint8 (_, _, 3).
+    Keypoints below the threshold are left out. Without ``with_legend``, the classes that occur, the
+    size of a panel depends on the size of the image only.
     """
-    height, width = display_size(*result.frame.size_hw, *LONGER_SIDE)
-    size = font_size(height, width)
+    height, width = panels.display_size(*result.frame.size_hw, *LONGER_SIDE)
+    size = panels.font_size(height, width)
     tiles = [Tile('input', _fit(to_rgb(result), height, width))]
     for task in tasks if tasks is not None else result.tasks:
         found = result.tasks[task]
@@ -192,13 +169,13 @@ def draw_panel(
             tile = Tile(f'pose, {found.keypoints.shape[1]} keypoints', drawn)
         tiles.append(replace(tile, image=_fit(tile.image, height, width)))
     columns = columns_for(len(tiles), height, width)
-    starts = range(0, len(tiles), columns)
-    pieces = [stack([join_row(tiles[start : start + columns], size) for start in starts])]
+    rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
+    pieces = [panels.stack([panels.join_row(row, size) for row in rows])]
     if with_legend:
-        room = pieces[0].shape[1] - gap_of(size)
+        room = pieces[0].shape[1] - panels.gap_of(size)
         legends = [_legend(found, room, size) for found in result.tasks.values()]
-        pieces += [indent(legend, size) for legend in legends if legend is not None]
-    return stack(pieces)
+        pieces += [panels.indent(legend, size) for legend in legends if legend is not None]
+    return panels.stack(pieces)
 
 
 def _fit(image: NDArray, height: int, width: int) -> NDArray:
@@ -213,4 +190,4 @@ def _legend(found: PoseResult | MapResult, width: int, size: int) -> NDArray | N
         return None
     ids = [int(i) for i in np.unique(found.values) if 0 < i < len(found.classes)]
     entries = [(found.classes[i], found.palette[i]) for i in ids]
-    return class_legend(entries, width, size) if entries else None
+    return panels.class_legend(entries, width, size) if entries else None

@@ -1,12 +1,11 @@
 """A released checkpoint as a verified file on this machine.
 
-:mod:`huggingface_hub` talks to the hub. ``hf_hub_download`` itself is not used, because from 2.4 on
-it begins again after an interruption, which costs up to 9 GB here.
+``hf_hub_download`` of :mod:`huggingface_hub` is not used, because from 2.4 on it begins again after
+an interruption, which costs up to 9 GB here.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -22,19 +21,19 @@ from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 from huggingface_hub.file_download import HfFileMetadata, http_get
 from huggingface_hub.utils import build_hf_headers, tqdm
 
-from ..core.atomic_files import atomic_write, move_whole
+from ..core.atomic_files import move_whole
 from ..core.file_type import fault_of, sha256_of
 from .errors import DownloadError, IntegrityError
 from .paths import cache_dir, cache_path, endpoint, is_offline, root_path
+from .records import MAKE_ROOM, Records, writing
 from .releases import Release, find_release, table
 
 # Of httpx under huggingface_hub 1, of httpx2 under 2.
 _HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]
 _OWN_FILE = 'or pass the path of a file that you have'
-_MAKE_ROOM = 'make room, or set MMSAPIENS_HOME to a folder elsewhere'
+
 _NOT_USED = 'it is not used. Try again, or use another HF_ENDPOINT'
-FIRST_WAIT_S = 1.0
-"""Between the first two attempts; doubles."""
+FIRST_WAIT_S = 1.0  # Between the first two attempts; doubles
 
 
 def print_line(line: str) -> None:
@@ -63,16 +62,13 @@ def download(
         release (Release | str): What to fetch, or its task.
         size (str, optional): Of the model, with a task. Defaults to None.
         format (str): With a task. Defaults to 'pth'.
-        verify (bool): Whether a file on the disk is read and hashed again though its size and time
-            have not changed. Defaults to False.
+        verify (bool): Whether to hash a file on the disk again that has not changed. Defaults to
+            False.
         accept_new (bool): Whether to forget the hash and commit that the first use recorded, and
             fetch the newest. Defaults to False.
         tries (int): Attempts in a row without a new byte. Defaults to 5.
         show_bar (bool): Whether to show a progress bar, on a terminal. Defaults to True.
         notify (Callable): Takes a line about what happens. Defaults to printing to stderr.
-
-    Returns:
-        Path: The file.
 
     Raises:
         KeyError: If there is no such release.
@@ -99,8 +95,7 @@ def resolve_checkpoint(
     """The file to load for a model.
 
     Args:
-        checkpoint (str | Path, optional): A file or a folder in shards, which is taken as it is;
-            None takes the release.
+        checkpoint (str | Path, optional): A file or a folder in shards; None takes the release.
         task, size, format: As in :func:`find_release`.
 
     Raises:
@@ -123,60 +118,6 @@ def resolve_checkpoint(
     return path
 
 
-class _Records:
-    """What this machine knows about releases: ``records.json`` in the cache.
-
-    Section ``releases`` has the SHA-256, commit and origin of each by its key, published or of the
-    first download; ``files`` size, time and SHA-256 by path; ``licenses`` those that were shown.
-    """
-
-    def __init__(self) -> None:
-        self.path = cache_dir() / 'records.json'
-
-    def get(self, section: str, key: str) -> Any:
-        """An entry, or None."""
-        return self._read().get(section, {}).get(key)
-
-    def put(self, section: str, key: str, value: Any) -> None:
-        """Change an entry; None removes it."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_suffix('.lock')):
-                document = self._read()
-                document.setdefault(section, {})[key] = value
-                atomic_write(json.dumps(document, indent=1).encode(), self.path)
-        except DownloadError:
-            raise
-        except OSError as error:
-            raise _unwritable(str(self.path), error) from None
-
-    def hash_of(self, path: Path, verify: bool) -> str:
-        """SHA-256 of a file, remembered while its size and time stay."""
-        status = path.stat()
-        stamp = [status.st_size, status.st_mtime_ns]
-        known = self.get('files', str(path))
-        if known and known[:2] == stamp and not verify:
-            return str(known[2])
-        digest = sha256_of(path)
-        self.put('files', str(path), [*stamp, digest])
-        return digest
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        try:
-            return dict(json.loads(self.path.read_text(encoding='utf-8')))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise DownloadError(
-                f'{self.path}: is damaged ({error}), and without it no download can be compared '
-                'with the first one; remove it to start again'
-            ) from None
-
-
-def _unwritable(name: str, error: OSError) -> DownloadError:
-    return DownloadError(f'{name}: cannot be written ({error.strerror or error}): {_MAKE_ROOM}')
-
-
 class _Download:
     """One release, its place in the cache and what is known about it."""
 
@@ -185,7 +126,7 @@ class _Download:
     ) -> None:
         self.release, self.tries, self.show_bar, self.notify = release, tries, show_bar, notify
         self.path = cache_path(release)
-        self.records = _Records()
+        self.records = Records()
         self.was_reached = False
 
     def forget(self) -> None:
@@ -224,7 +165,7 @@ class _Download:
                 f'the network: run `mmsapiens download {self.release.task} {self.release.size}` '
                 f'where there is one and copy the folder {cache_dir()}, {_OWN_FILE}'
             )
-        try:
+        with writing(self.release.file):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_name(f'.{self.path.name}.lock')):  # others wait
                 if (found := self.cached(verify)) is not None:
@@ -234,19 +175,14 @@ class _Download:
                 partial = self._partial(remote)
                 self._with_retries(lambda: self._body(remote, partial))
                 self._finish(partial, remote)
-        except DownloadError:
-            raise
-        except OSError as error:
-            raise _unwritable(self.release.file, error) from None
         return self.path
 
     def _error(self, reason: str) -> DownloadError:
         return DownloadError(f'{self.release.file}: {reason}')
 
     def _url(self, revision: str) -> str:
-        return hf_hub_url(
-            self.release.repo, self.release.path_in_repo, revision=revision, endpoint=endpoint()
-        )
+        repo, name = self.release.repo, self.release.path_in_repo
+        return hf_hub_url(repo, name, revision=revision, endpoint=endpoint())
 
     def _head(self) -> HfFileMetadata:
         """Ask for size, hash and commit."""
@@ -274,7 +210,7 @@ class _Download:
         if missing > free:
             raise self._error(
                 f'{missing / 1e9:.3g} GB are to come, but only {free / 1e9:.3g} GB are free in '
-                f'{partial.parent}: {_MAKE_ROOM}'
+                f'{partial.parent}: {MAKE_ROOM}'
             )
         return partial
 

@@ -1,8 +1,7 @@
 """Where files are on this machine, and what the environment says about downloads.
 
 ``MMSAPIENS_HOME`` is the folder of this package, by default ``mmsapiens`` in ``$XDG_CACHE_HOME`` or
-``~/.cache``. Releases lie below ``hub`` as they do in their repositories. Configs are in a clone or
-in an installed wheel.
+``~/.cache``, with releases below ``hub``. Configs are in a clone or in an installed wheel.
 """
 
 from __future__ import annotations
@@ -56,11 +55,7 @@ def endpoint() -> str:
 
 
 def config_folder() -> Path:
-    """The folder ``configs``.
-
-    Raises:
-        FileNotFoundError: If the installation has none.
-    """
+    """The folder ``configs``, or a FileNotFoundError."""
     for folder in (PACKAGE.parent / 'configs', PACKAGE / '.mim' / 'configs'):
         if (folder / '_base_' / 'default_runtime.py').is_file():
             return folder
@@ -74,8 +69,7 @@ def config_path(name: str) -> Path:
     """Path of a config.
 
     Args:
-        name (str): Below ``configs``, such as 'pose/coco/sapiens-0.3b_8xb64-210e_coco-1024x768.py',
-            or the name of the file alone, with or without its suffix.
+        name (str): Below ``configs``, or the name of the file alone, with or without its suffix.
 
     Raises:
         FileNotFoundError: If there is none, naming similar ones.

@@ -22,16 +22,12 @@ class Release:
         task (str): Such as 'pose-308'; 'pretrain' is MAE, 'detector' finds people.
         size (str): Such as '1b'; 'rtmdet-m' of the detector.
         format (str): One of :data:`FORMATS`.
-        repo (str): Repository on the Hugging Face hub.
-        path_in_repo (str): Its name there.
+        repo (str): Repository on the Hugging Face hub; ``path_in_repo`` is its name there.
         license (str): SPDX name.
-        reported_metric (Mapping, optional): What its authors report, with the dataset. Defaults to
-            None.
-        note (str, optional): What else is known. Defaults to None.
+        reported_metric (Mapping, optional): What its authors report, with the dataset.
+        note (str, optional): What else is known.
         revision (str, optional): Commit of the repository; None is the newest at the first use.
-            Defaults to None.
-        sha256 (str, optional): None if it is not published. Defaults to None.
-        bytes (int, optional): None if it is not published. Defaults to None.
+        sha256 (str, optional): None if it is not published, as ``bytes``.
     """
 
     task: str

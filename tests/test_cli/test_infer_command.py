@@ -89,6 +89,30 @@ def test_wrong_options_end_with_2(model, folder, tmp_path, words, text, capsys):
     assert text in capsys.readouterr().err
 
 
+def test_the_category_of_people_may_be_named(model, folder, tmp_path, capsys):
+    names = sorted(name for name in os.listdir(folder) if name.endswith('.jpg'))
+    doc = dict(
+        images=[dict(id=1, file_name=names[0])],
+        categories=[dict(id=3, name='dancer'), dict(id=4, name='ball')],
+        annotations=[dict(id=c, image_id=1, category_id=c, bbox=[9, 9, 50, 60]) for c in (3, 4)],
+    )
+    people = tmp_path / 'boxes.json'
+    people.write_text(json.dumps(doc))
+    command = ['infer', os.path.join(folder, names[0]), *model, '--people', str(people)]
+    command += ['--outputs', 'keypoints', '-o', str(tmp_path / 'out'), '--json']
+    assert run(command) == 2
+    assert '--category' in capsys.readouterr().err
+    assert run([*command, '--category', 'dancer']) == 0
+    assert json.loads(capsys.readouterr().out)['people'] == 1
+    assert run([*command, '--category', '3']) == 0
+    assert json.loads(capsys.readouterr().out)['skipped'] == 1
+    assert run([*command, '--category', 'cat']) == 2
+    assert "but got 'cat'" in capsys.readouterr().err
+    words = ['--people', 'image', '--category', 'dancer', '--overwrite']
+    assert run([*command, *words]) == 0
+    assert '--category changes nothing' in capsys.readouterr().err
+
+
 def test_missing_input_ends_with_2(model, tmp_path, capsys):
     command = ['infer', str(tmp_path / 'no'), *model, '-o', str(tmp_path)]
     assert run(command) == 2

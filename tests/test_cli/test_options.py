@@ -155,6 +155,7 @@ WITHOUT_EFFECT = {
     'nms-threshold': ('photo', 'pose-17', ['--nms-threshold', '0.2'], 'people are not detected'),
     'max-people': ('photo', 'pose-17', ['--max-people', '2'], 'people are not detected'),
     'map-format': ('photo', 'pose-17', ['--map-format', 'exr'], 'no maps are written'),
+    'category': ('photo', 'pose-17', ['--category', '3'], 'no file of people is given'),
     'threshold': ('photo', 'depth', ['--threshold', '0.5'], 'no task is of poses'),
     'model': ('photo', 'depth', ['--model', 'sapiens-tiny'], 'all weights are given'),
 }

@@ -76,8 +76,8 @@ def test_names_with_folders_are_told_apart(tmp_path):
     path = tmp_path / 'people.json'
     path.write_text(json.dumps(dict(images=images, annotations=[])))
     file = PeopleFile(path)
-    assert file.find_id('a', '/data/y/a.png') == 2
-    assert file.find_id('a', '/data/x/a.png') == 1
+    assert file.find_entry('a', '/data/y/a.png')['id'] == 2
+    assert file.find_entry('a', '/data/x/a.png')['id'] == 1
 
 
 def test_what_an_image_has_that_the_file_does_not_know(tmp_path):
@@ -146,20 +146,19 @@ def test_boxes_of_the_caller_with_scores_and_for_nobody():
 
 
 @pytest.mark.parametrize(
-    ('boxes', 'scores', 'words'),
+    ('boxes', 'words'),
     [
-        ([1, 2, 30, 40], None, r'must be x1, y1, x2, y2 .* got \(4,\)'),
-        ([[1, 2, 3]], None, 'must be x1, y1, x2, y2'),
-        ('abc', None, 'must be x1, y1, x2, y2'),
-        ([[30, 2, 1, 40]], None, 'box 0 must have an area'),
-        ([[1, 2, np.nan, 40]], None, 'box 0 must have an area'),
-        ([[1, 2, 30, 40]], [0.5, 0.5], 'must have 1 scores'),
-        ([[1, 2, 30, 40, 7]], None, r'scores in \[0, 1\]'),
+        ([1, 2, 30, 40], r'must be x1, y1, x2, y2 .* got \(4,\)'),
+        ([[1, 2, 3]], 'must be x1, y1, x2, y2'),
+        ('abc', 'must be x1, y1, x2, y2'),
+        ([[30, 2, 1, 40]], 'box 0 must have an area'),
+        ([[1, 2, np.nan, 40]], 'box 0 must have an area'),
+        ([[1, 2, 30, 40, 7]], r'scores in \[0, 1\]'),
     ],
 )
-def test_boxes_of_the_caller_that_are_none(boxes, scores, words):
+def test_boxes_of_the_caller_that_are_none(boxes, words):
     with pytest.raises(ValueError, match=words):
-        people_of_boxes(boxes, (48, 64), scores)
+        people_of_boxes(boxes, (48, 64))
 
 
 def test_an_image_that_the_caller_left_out():

@@ -241,6 +241,8 @@ def test_wrong_arguments_are_refused(files):
         SapiensInferencer('sapiens-tiny', ['depth'], configs={'normal': 'a'})
     with pytest.raises(ValueError, match='`batch_size` must be at least 1'):
         SapiensInferencer('sapiens-tiny', ['depth'], batch_size=0)
+    with pytest.raises(ValueError, match='`workers` must be at least 1'):
+        SapiensInferencer('sapiens-tiny', ['depth'], workers=0)
     with pytest.raises(ValueError, match='nothing was released'):
         SapiensInferencer('sapiens-tiny', ['depth'])
     with pytest.raises(ValueError, match='depth.pth.*normal|channels|task'):

@@ -13,7 +13,7 @@ from odd_inputs.videos import make_video
 from mmsapiens.core.folder_lock import FolderInUseError
 from mmsapiens.inference.output_folder import OutputFolder
 from mmsapiens.inference.temporal import TemporalFilter
-from mmsapiens.inference.writers import AnnotatedVideo, KeypointWriter, OverlayWriter
+from mmsapiens.inference.writers import AnnotatedVideo, DrawingWriter, KeypointWriter
 from mmsapiens.io.sources import open_source
 from mmsapiens.io.videos import VideoReader
 from mmsapiens.structures.results import ImageResult, LazyImage, ReadFailure
@@ -37,7 +37,7 @@ def run(inputs, folder, *, stop_at=None, identity=IDENTITY, threshold=0.3, **kwa
     kwargs.setdefault('checkpoint_frames', 4)
     names = []
     video = AnnotatedVideo(['pose-17'], 'pose-17', threshold)
-    writers = [KeypointWriter('pose-17'), OverlayWriter('pose-17', threshold)]
+    writers = [KeypointWriter('pose-17'), DrawingWriter('pose-17', threshold)]
     with OutputFolder(folder, writers, identity, video=video, **kwargs) as out:
         steady = TemporalFilter(smoothing={}, resume=out.state)
         for item in open_source(inputs).items(out.progress):

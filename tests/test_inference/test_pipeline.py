@@ -266,10 +266,3 @@ def test_nobody_is_a_result_or_the_whole_image():
         assert len(result.people) == count == result.tasks['a']
     with pytest.raises(ValueError, match=r"'image', 'none'.*'nobody'"):
         BoxSource('image', 'nobody')
-
-
-def test_bad_numbers_are_refused():
-    with pytest.raises(ValueError, match='`batch_size` must be at least 1'):
-        Pipeline({}, crowd, batch_size=0)
-    with pytest.raises(ValueError, match='`workers` must be at least 1'):
-        Pipeline({}, crowd, workers=0)

@@ -11,11 +11,10 @@ from xtcocotools.coco import COCO
 from mmsapiens.detection import PeopleFile
 from mmsapiens.inference.writers import (
     AnnotatedVideo,
+    DrawingWriter,
     KeypointWriter,
     MapWriter,
     MaskWriter,
-    OverlayWriter,
-    PanelWriter,
     build_writers,
 )
 from mmsapiens.inference.writers.coco_results import UNKNOWN, write_coco_results
@@ -112,7 +111,7 @@ def test_overlay_leaves_the_image_outside_of_people():
 
 def test_files_of_images_have_the_colors_of_the_image(tmp_path):
     result = made_result(boxes=[])
-    path = write(OverlayWriter('pose-17'), result, tmp_path)
+    path = write(DrawingWriter('pose-17'), result, tmp_path)
     stored = cv2.imread(str(path)).astype(int)
     assert np.abs(stored - result.frame.image).mean() < 6
 
@@ -121,7 +120,7 @@ def test_files_of_images_have_the_colors_of_the_image(tmp_path):
 def test_panels_of_any_size(size_hw, tmp_path):
     height, width = size_hw
     result = made_result(made_frame(size_hw=size_hw), [(0, 0, width, height)])
-    path = write(PanelWriter(TASKS), result, tmp_path)
+    path = write(DrawingWriter(TASKS), result, tmp_path)
     stored = cv2.imread(str(path))
     assert min(stored.shape[:2]) > 100
     assert max(stored.shape[:2]) < 3000

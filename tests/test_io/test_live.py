@@ -16,6 +16,7 @@ from odd_inputs.images import encoded
 from odd_inputs.videos import make_video
 
 from mmsapiens.inference.output_folder import OutputFolder
+from mmsapiens.inference.prefetch import run_ahead
 from mmsapiens.io.live import camera_number, newest
 from mmsapiens.io.read_options import ReadOptions
 from mmsapiens.io.sources import can_come_again, open_source
@@ -120,6 +121,23 @@ def test_a_stream_that_stalls_is_one_failed_input():
         *frames, failure = read(address + '/', timeout_s=4)
     assert frames and failure.name == 'download'
     assert 'broke off' in failure.reason
+
+
+def test_nobody_waits_for_a_camera_that_stalls_when_the_run_is_stopped():
+    go_on = threading.Event()
+
+    def stalls():
+        yield 1
+        go_on.wait()  # until the end of the test
+
+    run = run_ahead(run_ahead(newest(stalls()), 1, 'reading'), 1, 'loop')
+    assert next(run) == 1
+    closing = threading.Thread(target=run.close, daemon=True)
+    closing.start()
+    closing.join(60)
+    is_over = not closing.is_alive()
+    go_on.set()
+    assert is_over
 
 
 def test_a_broadcast_without_end_is_a_stream(tmp_path):

@@ -9,7 +9,7 @@ from odd_inputs.videos import make_hdr_video, see_through
 
 from mmsapiens.io.read_options import ReadOptions
 from mmsapiens.io.sources import open_source
-from mmsapiens.io.video_frames import frame_to_bgr
+from mmsapiens.io.videos import frame_to_bgr
 
 MATRICES = [
     (a, b, c, d)

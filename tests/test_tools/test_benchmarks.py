@@ -37,6 +37,7 @@ def test_a_ratio_above_one_says_that_ours_is_better(timing, capsys, unit, ratio)
     [
         ('dense_restore.py --photo 256 192 --repeat 1', 6),
         ('pipeline.py --size tiny --batch 2 --batches 2', 1),
+        ('subset_memory.py --names 20000', 1),
         ('training_steps.py --sizes tiny --batch 1 --repeat 1', 2),
     ],
 )

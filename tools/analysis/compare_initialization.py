@@ -17,7 +17,7 @@ from pathlib import Path
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 from mmengine.config import Config, ConfigDict
 from mmsapiens.engine import launch, options
-from mmsapiens.pretrain.datasets.names import IMAGE_SUFFIXES, scan_folder
+from mmsapiens.io.listing import scan_folder
 from mmsapiens.checkpoints import convert_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -86,7 +86,7 @@ def pretrain(parsed: argparse.Namespace) -> Path:
     for folder in map(Path, parsed.images):
         if not folder.is_dir():
             raise SystemExit(f'error: {folder} of `--images` is no folder')
-        found = scan_folder(str(folder.resolve()), IMAGE_SUFFIXES)
+        found = scan_folder(folder.resolve())
         images += [folder.resolve() / name for name in found]
     listed = out / 'images.txt'
     listed.write_text('\n'.join(sorted(str(path) for path in images)))

@@ -1,28 +1,36 @@
 #!/usr/bin/env python
 """Put a tiny SapiensViT into stock configs: one training step and one prediction of each.
 
-The losses, the codec, the optimizer and its constructor are those of the config, the images are
-random. Prints the tables of docs/stock_packages.md.
+Pipelines, codec, losses, optimizer and its constructor are those of the config; the data are made
+here, a few images with the annotation files and folders that the config names. Prints the tables of
+docs/stock_packages.md.
 """
 
 import argparse
-import copy
+import contextlib
+import os
 import importlib
+import json
 import re
+import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mmsapiens  # noqa: F401  before the hosts: makes them importable
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate, pseudo_collate
+from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
-from mmengine.structures import PixelData
+from mmengine.runner import set_random_seed
+from mmsapiens.keypoints.keypoint_sets import field_indices
 from mmsapiens.models.archs import get_arch
 from torch import nn
 
@@ -52,15 +60,12 @@ class Swap:
     note: str = '-'
 
 
+PYRAMID_FPN = [PYRAMID, dict(type='FPN', in_channels=[WIDTH] * 4, out_channels=256, num_outs=4)]
 TOPDOWN = 'body_2d_keypoint/topdown_heatmap/coco/td-hm_'
 TWO_DECONVS = dict(deconv_out_channels=(256, 256), deconv_kernel_sizes=(4, 4))
 BOTTOM_UP: dict = dict(
     outputs=2,
-    changes={
-        'codec.input_size': (128, 128),
-        'codec.heatmap_size': (32, 32),
-        'model.neck': dict(type='FeatureMapProcessor', concat=True, scale_factor=4.0),
-    },
+    changes={'model.neck': dict(type='FeatureMapProcessor', concat=True, scale_factor=4.0)},
 )
 SWAPS: dict[str, list[Swap]] = {
     'mmpose': [
@@ -135,13 +140,13 @@ SWAPS: dict[str, list[Swap]] = {
             'body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py',
             dict(in_channels=2 * WIDTH, rescore_cfg=None),
             **BOTTOM_UP,
-            note='2 layers concatenated and scaled by 4, 128 px',
+            note='2 layers concatenated and scaled by 4',
         ),
         Swap(
             'body_2d_keypoint/cid/coco/cid_hrnet-w32_8xb20-140e_coco-512x512.py',
             dict(in_channels=2 * WIDTH),
             **BOTTOM_UP,
-            note='2 layers concatenated and scaled by 4, 128 px',
+            note='2 layers concatenated and scaled by 4',
         ),
         Swap('body_2d_keypoint/associative_embedding/coco/ae_hrnet-w32_8xb24-300e_coco-512x512.py'),
         Swap('body_2d_keypoint/edpose/coco/edpose_res50_8xb2-50e_coco-800x1333.py'),
@@ -217,25 +222,14 @@ SWAPS: dict[str, list[Swap]] = {
         Swap(
             'sem_fpn/fpn_r50_4xb4-160k_ade20k-512x512.py',
             outputs=4,
-            changes={
-                'model.neck': [
-                    PYRAMID,
-                    dict(type='FPN', in_channels=[WIDTH] * 4, out_channels=256, num_outs=4),
-                ]
-            },
+            changes={'model.neck': PYRAMID_FPN},
             head=dict(in_channels=[256] * 4),
             note='4 outputs, Feature2Pyramid',
         ),
         Swap(
             'point_rend/pointrend_r50_4xb4-160k_ade20k-512x512.py',
             outputs=4,
-            changes={
-                'model.neck': [
-                    PYRAMID,
-                    dict(type='FPN', in_channels=[WIDTH] * 4, out_channels=256, num_outs=4),
-                ]
-            },
-            head={},
+            changes={'model.neck': PYRAMID_FPN},
             note='4 outputs, Feature2Pyramid',
         ),
         Swap(
@@ -342,7 +336,6 @@ def load(host: str, swap: Swap) -> Config:
     )
     if 'image_encoder' in model:
         model.image_encoder = [backbone, *model.image_encoder[1:]]
-        model.prototype = torch.rand(9, WIDTH)
     else:
         model.backbone = backbone
     for name in ('head', 'decode_head'):
@@ -355,12 +348,8 @@ def load(host: str, swap: Swap) -> Config:
         if model.get('neck') is None or isinstance(aux.in_channels, int):
             aux.in_channels = WIDTH if '-mla_' not in swap.config else aux.in_channels
             aux.in_index = 0 if swap.outputs == 1 else aux.in_index
-    cfg.merge_from_dict({key: value for key, value in swap.changes.items() if key[:6] == 'codec.'})
-    if 'codec' in cfg and isinstance(cfg.codec, dict) and 'decoder' in model.get('head', {}):
-        model.head.decoder = copy.deepcopy(cfg.codec)
     for key, value in swap.changes.items():
-        if key.split('.')[0] != 'codec':
-            set_value(cfg, key.split('.'), value)
+        set_value(cfg, key.split('.'), value)
     return cfg
 
 
@@ -372,140 +361,107 @@ def set_value(node: Any, keys: list[str], value: Any) -> None:
     node[last] = value
 
 
-def pose_batch(cfg: Config) -> list[dict]:
-    """Two packed samples with targets of the config's codec."""
-    from mmpose.registry import TRANSFORMS
-
-    codec = cfg.codec if isinstance(cfg.codec, dict) else cfg.codec[-1]
-    width, height = codec['input_size']
-    names = cfg.train_dataloader.dataset.pipeline
-    steps = [
-        dict(type='GetBBoxCenterScale'),
-        dict(type='TopdownAffine', input_size=(width, height)),
-    ]
-    is_bottom_up = 'Bottomup' in str(names)
-    corners = [0, 0, width, 0, width, height, 0, height]
-    if is_bottom_up:
-        steps = []
-    steps += [
-        step for step in names if step['type'] in ('GenerateTarget', 'BottomupGetHeatmapMask')
-    ]
-    for step in steps:
-        if step['type'] == 'GenerateTarget':
-            step['encoder'] = cfg.codec
-    steps += [dict(type='PackPoseInputs')]
-    points = int(
-        cfg.model.head.get('out_channels')
-        or cfg.model.head.get('num_keypoints')
-        or cfg.model.head.get('num_joints')
-    )
-    if codec.get('heatmap_type') == 'combined':  # a map and two offsets for each
-        points //= 3
-    samples = []
-    for seed in range(2):
-        rng = np.random.default_rng(seed)
-        results = dict(
-            img=rng.integers(0, 255, (height, width, 3), dtype=np.uint8),
-            img_shape=(height, width),
-            ori_shape=(height, width),
-            input_size=(width, height),
-            input_center=np.array([width, height]) / 2,
-            input_scale=np.array([width, height]),
-            id=seed,
-            img_id=seed,
-            img_path=f'{seed}.jpg',
-            category_id=1,
-            crowd_index=None,
-            bbox=np.array([corners if is_bottom_up else [0, 0, width, height]], np.float32),
-            bbox_score=np.ones(1, np.float32),
-            bbox_scale=np.array([[width, height]], np.float32),
-            warp_mat=np.eye(2, 3),
-            keypoints=rng.uniform(8, min(width, height) - 8, (1, points, 2)).astype(np.float32),
-            keypoints_visible=np.ones((1, points), np.float32),
-            keypoint_weights=np.ones((1, points), np.float32),
-            dataset_keypoint_weights=np.ones(points, np.float32),
-            invalid_segs=[],
-            area=np.array([width * height / 2], np.float32),
-            flip_indices=list(range(points)),
-            flip=False,
-            flip_direction=None,
-        )
-        for step in steps:
-            results = TRANSFORMS.build(step)(results)
-        samples.append(results)
-    return samples
+def write_image(path: Path) -> None:
+    """A noisy photograph of 160x120 pixels, for Pillow and OpenCV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(len(str(path)))
+    cv2.imwrite(str(path), rng.integers(0, 256, (120, 160, 3), dtype=np.uint8))
 
 
-def map_batch(cfg: Config) -> list[dict]:
-    """Two images of 128 pixels with classes, some pixels to be ignored."""
-    from mmseg.structures import SegDataSample
-
-    cfg.model.data_preprocessor.pop('size', None)
-    cfg.model.data_preprocessor.size = (128, 128)
-    samples = []
-    for seed in range(2):
-        generator = torch.Generator().manual_seed(seed)
-        labels = torch.randint(0, 19, (1, 8, 8), generator=generator).repeat_interleave(16, 1)
-        labels = labels.repeat_interleave(16, 2)
-        labels[:, :8] = 255
-        size = dict(img_shape=(128, 128), ori_shape=(128, 128), pad_shape=(128, 128))
-        sample = SegDataSample(metainfo=size, gt_sem_seg=PixelData(data=labels))
-        image = torch.randint(0, 255, (3, 128, 128), generator=generator, dtype=torch.uint8)
-        samples.append(dict(inputs=image, data_samples=sample))
-    return samples
-
-
-def class_batch(cfg: Config) -> list[dict]:
-    """Four images of 64 pixels with classes, two views where the method wants them."""
-    from mmpretrain.structures import DataSample
-
-    views = 2 if cfg.model.type in ('BYOL', 'SimCLR') else 1
-    samples = []
-    for seed in range(4):
-        generator = torch.Generator().manual_seed(seed)
-        images = [
-            torch.randint(0, 255, (3, 64, 64), generator=generator, dtype=torch.uint8)
-            for _ in range(views)
-        ]
-        sample = DataSample().set_gt_label(seed)
-        samples.append(dict(inputs=images if views > 1 else images[0], data_samples=sample))
-    return samples
+def write_people(root: Path) -> None:
+    """COCO with whole bodies, two images of two people each, and boxes of a detector."""
+    rng = np.random.default_rng(0)
+    for split in ('train', 'val'):
+        images, people = [], []
+        for number in range(4):
+            left = 10 + 70 * (number % 2)
+            box = [left, 10, 60, 100]
+            person = dict(id=1 + number, image_id=1 + number // 2, category_id=1, iscrowd=0)
+            person.update(bbox=box, score=0.9, area=3000, num_keypoints=17, segmentation=[])
+            for name, ids in field_indices('coco_wholebody').items():
+                points = rng.uniform((left, 10, 2), (left + 60, 110, 2), (len(ids), 3))
+                part = name.split('_')[0]
+                person |= {name: points.ravel().tolist(), f'{part}_box': box, f'{part}_valid': True}
+            people.append(person)
+        for number in (1, 2):
+            images.append(dict(id=number, file_name=f'{number}.jpg', width=160, height=120))
+            write_image(root / f'{split}2017/{number}.jpg')
+        categories = [dict(id=1, name='person')]
+        content = dict(images=images, annotations=people, categories=categories)
+        names = {
+            f'annotations/person_keypoints_{split}2017': content,
+            f'annotations/coco_wholebody_{split}_v1.0': content,
+            f'person_detection_results/COCO_{split}2017_detections_AP_H_56_person': people,
+        }
+        for name, value in names.items():
+            (root / f'{name}.json').parent.mkdir(exist_ok=True)
+            (root / f'{name}.json').write_text(json.dumps(value))
 
 
-BATCHES = dict(mmpose=pose_batch, mmseg=map_batch, mmpretrain=class_batch)
+def write_labels(root: Path) -> None:
+    """ADE20K: squares of classes 1 to 19, and a border of 0, which is ignored."""
+    for split in ('training', 'validation'):
+        for number in range(2):
+            write_image(root / f'images/{split}/{number}.jpg')
+            labels = np.random.default_rng(number).integers(1, 20, (6, 8), dtype=np.uint8)
+            labels = labels.repeat(20, 0).repeat(20, 1)
+            labels[:8] = 0
+            path = root / f'annotations/{split}/{number}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), labels)
+
+
+def write_classes(root: Path) -> None:
+    """ImageNet with its lists, and In-shop Clothes Retrieval."""
+    lists = {f'imagenet/meta/{split}.txt': '' for split in ('train', 'val')}
+    shop = ['6', 'image_name item_id evaluation_status']
+    for number in range(4):
+        for split in ('train', 'val'):
+            write_image(root / f'imagenet/{split}/{number}.jpg')
+            lists[f'imagenet/meta/{split}.txt'] += f'{number}.jpg {number}\n'
+        for split in ('train', 'query', 'gallery'):
+            write_image(root / f'inshop/Img/{split}{number}.jpg')
+            shop.append(f'{split}{number}.jpg id_{number} {split}')
+    lists['inshop/Eval/list_eval_partition.txt'] = '\n'.join(shop)
+    for name, text in lists.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def read_samples(host: str, cfg: Config, name: str, count: int) -> dict:
+    """The first samples of a data loader of the config, as one batch."""
+    if not cfg[name].dataset.pipeline:
+        raise ValueError(f'the pipeline of its {name} is empty')
+    dataset = importlib.import_module(f'{host}.registry').DATASETS.build(cfg[name].dataset)
+    collate = default_collate if host == 'mmpretrain' else pseudo_collate
+    return collate([dataset[index] for index in range(count)])
 
 
 def try_swap(host: str, swap: Swap) -> str:
     """One training step and one prediction: 'ok' with figures, or the error."""
-    torch.manual_seed(0)
+    set_random_seed(0)
     registry = importlib.import_module(f'{host}.registry')
     stage = 'config'
     try:
         cfg = load(host, swap)
         with DefaultScope.overwrite_default_scope(host):
-            stage = 'data'
-            batch = BATCHES[host](cfg)
+            stage = 'training data'
+            batch = read_samples(host, cfg, 'train_dataloader', 4 if host == 'mmpretrain' else 2)
             stage = 'model'
-            if (
-                host != 'mmpose'
-                and 'data_preprocessor' in cfg
-                and not cfg.model.get('data_preprocessor')
-            ):
-                cfg.model.data_preprocessor = cfg.data_preprocessor
-            model = revert_sync(registry.MODELS.build(cfg.model))
+            cfg.model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
+            model = revert_sync_batchnorm(registry.MODELS.build(cfg.model))
             stage = 'optimizer'
             wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
             backbone = model.image_encoder[0] if hasattr(model, 'image_encoder') else model.backbone
             before = {name: param.detach().clone() for name, param in backbone.named_parameters()}
             stage = 'training step'
             model.train()
-            collate = default_collate if host == 'mmpretrain' else pseudo_collate
-            losses = model.train_step(collate(batch), wrapper)
+            losses = model.train_step(batch, wrapper)
             moved = sum(
                 not torch.equal(param, before[name]) for name, param in backbone.named_parameters()
             )
             stage = 'prediction'
-            answer = predict(host, model, batch)
+            answer = predict(host, model.eval(), cfg)
     except Exception as error:
         lines = str(error).strip().splitlines() or ['']
         text = re.sub(r'/\S*/site-packages/', '', lines[0])
@@ -519,23 +475,14 @@ def try_swap(host: str, swap: Swap) -> str:
     )
 
 
-def revert_sync(model: nn.Module) -> nn.Module:
-    """SyncBN needs several processes."""
-    from mmengine.model import revert_sync_batchnorm
-
-    return revert_sync_batchnorm(model)
-
-
 @torch.no_grad()
-def predict(host: str, model: nn.Module, batch: list[dict]) -> str:
-    """What the model answers, in a word."""
-    model.eval()
-    if type(model).__name__ in ('BYOL', 'SimCLR'):
-        return f'features {tuple(model.extract_feat(torch.rand(1, 3, 64, 64))[0].shape)}'
-    if hasattr(model, 'test_cfg') and model.test_cfg and 'crop_size' in model.test_cfg:
-        model.test_cfg.update(mode='whole')
-    samples = model.test_step(pseudo_collate(batch[:1]))
-    first = samples[0]
+def predict(host: str, model: nn.Module, cfg: Config) -> str:
+    """What the model answers to the first image of the test data, in a word."""
+    if 'test_dataloader' not in cfg:
+        return f'features {tuple(model.extract_feat(torch.rand(1, 3, 224, 224))[0].shape)}'
+    if hasattr(model, 'prepare_prototype'):
+        model.prepare_prototype()
+    first = model.test_step(read_samples(host, cfg, 'test_dataloader', 1))[0]
     for name in ('pred_instances', 'pred_sem_seg', 'pred_score'):
         if name in first:
             found = first.get(name)
@@ -549,7 +496,8 @@ def tables(hosts: list[str]) -> Iterator[str]:
     for host in hosts:
         yield f'### {host}\n\n| stock config | also changed | result |\n|---|---|---|'
         for swap in SWAPS[host]:
-            result = try_swap(host, swap).replace('|', '/')
+            with contextlib.redirect_stdout(sys.stderr):  # the hosts print, too
+                result = try_swap(host, swap).replace('|', '/')
             yield f'| `{Path(swap.config).stem}` | {swap.note} | {result} |'
         yield ''
 
@@ -560,8 +508,13 @@ def main() -> None:
     parser.add_argument('hosts', nargs='*', default=list(SWAPS), help=f'of {list(SWAPS)}')
     args = parser.parse_args()
     warnings.simplefilter('ignore')
-    for line in tables(args.hosts):
-        print(line, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # the configs name their data relative to it
+        write_people(Path('data/coco'))
+        write_labels(Path('data/ade/ADEChallengeData2016'))
+        write_classes(Path('data'))
+        for line in tables(args.hosts):
+            print(line, flush=True)
 
 
 if __name__ == '__main__':

@@ -1,13 +1,10 @@
 """Encoder families: one module each, with what is particular to its files.
 
-A module has ``NAME``, which its encoders have as ``family``; ``ENCODER``, their class; ``ARCHS``,
-name -> size; ``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside
-encoder and head; and the functions ``is_encoder``, ``measure`` and ``fit``, which :mod:`.sapiens`
-shows. One whose files come with several sets of names has ``to_ours``. Another family is another
-module in :data:`FAMILIES`.
+It has ``NAME``, the ``family`` of its encoders; ``ENCODER``, their class; ``ARCHS``, name -> size;
+``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside it and heads;
+and ``is_encoder``, ``measure`` and ``fit``, as :mod:`.sapiens` has them; and ``to_ours``, if its
+files come with several sets of names, as :mod:`.sapiens2` has it.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from types import ModuleType
@@ -49,22 +46,13 @@ def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
 def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
     """:func:`find_family`, with a ValueError if there is none."""
     if (family := find_family(state_dict)) is None:
-        raise ValueError(
-            'the checkpoint holds no Sapiens encoder: `backbone.patch_embed.projection.weight` is '
-            f'missing, its keys are {sorted(state_dict)[:4]} and so on'
-        )
+        text = 'the checkpoint holds no Sapiens encoder: `backbone.patch_embed.projection.weight`'
+        raise ValueError(f'{text} is missing, its keys are {sorted(state_dict)[:4]} and so on')
     return family
 
 
 def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder alone, without a prefix; decoder and head are left out.
-
-    Args:
-        state_dict (Mapping[str, Tensor]): Weights of any layout.
-
-    Raises:
-        ValueError: If there is no encoder.
-    """
+    """The encoder alone of weights of any layout, without a prefix; a ValueError without one."""
     if family_of(state_dict).is_encoder(state_dict):
         return dict(state_dict)
     keys = [key for key in state_dict if key.startswith(BACKBONE)]
@@ -72,10 +60,8 @@ def encoder_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: str = '') -> None:
-    """Check and adapt, in place, the weights that go into an encoder.
-
-    With an empty ``prefix`` the encoder of a whole model is found as well. Weights of another
-    family or size, or of no encoder, are a ValueError.
+    """Check and adapt, in place, the weights that go into an encoder; with an empty ``prefix`` that
+    of a whole model is found as well. Weights that do not fit are a ValueError.
     """
     family = FAMILIES[encoder.family]
     if not prefix and (ours := with_our_names(state_dict)).keys() != state_dict.keys():
@@ -89,10 +75,8 @@ def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: s
         )
     if not prefix and state_dict and not family.is_encoder(state_dict):
         if not family.is_encoder(state_dict, BACKBONE):
-            raise ValueError(
-                f'the checkpoint has no weights for {family.ENCODER.__name__}; its keys are '
-                f'{sorted(state_dict)[:4]} and so on'
-            )
+            text = f'the checkpoint has no weights for {family.ENCODER.__name__}'
+            raise ValueError(f'{text}; its keys are {sorted(state_dict)[:4]} and so on')
         bare = encoder_state_dict(state_dict)
         state_dict.clear()
         state_dict.update(bare)

@@ -11,8 +11,6 @@ dense tasks             ``backbone.*`` and ``decode_head.*``
 ======================  =====================================================
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -42,9 +40,8 @@ OTHERS = re.compile(
 
 def is_encoder(state_dict: Mapping[str, Any], prefix: str = '') -> bool:
     """Whether weights hold an encoder of this family, whose keys start with ``prefix``."""
-    return prefix + _PROJECTION in state_dict and (
-        not prefix or f'{prefix}layers.0.attn.qkv.weight' in state_dict
-    )
+    keys = (_PROJECTION, 'layers.0.attn.qkv.weight') if prefix else (_PROJECTION,)
+    return all(prefix + key in state_dict for key in keys)
 
 
 def measure(encoder: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -80,10 +77,9 @@ def fit(encoder: SapiensViT, state_dict: MutableMapping[str, Tensor], prefix: st
     theirs = (projection.shape[0], _count_layers(state_dict, prefix))
     ours = (arch['embed_dims'], arch['num_layers'])
     if theirs != ours:
-        raise ValueError(
-            f'the checkpoint holds {size_in_words(*theirs)}, but the model has '
-            f'{size_in_words(*ours)}. Set `arch` of the backbone to the size of the checkpoint.'
-        )
+        text = f'the checkpoint holds {size_in_words(*theirs)}, but the model has '
+        remedy = 'Set `arch` of the backbone to the size of the checkpoint.'
+        raise ValueError(f'{text}{size_in_words(*ours)}. {remedy}')
     pairs = {'patch_size': (projection.shape[2], encoder.patch_embed.patch_size)}
     if (inner := state_dict.get(prefix + _INNER)) is not None:
         pairs['feedforward_channels'] = (inner.shape[0], arch['feedforward_channels'])
@@ -93,11 +89,8 @@ def fit(encoder: SapiensViT, state_dict: MutableMapping[str, Tensor], prefix: st
     cls_key, pos_key = f'{prefix}cls_token', f'{prefix}pos_embed'
     with_cls_token = bool(encoder.num_extra_tokens)
     if pos_key in state_dict:
-        state_dict[pos_key] = adapt_pos_embed(
-            state_dict[pos_key],
-            encoder.patch_grid,
-            file_has_cls_token=cls_key in state_dict,
-            with_cls_token=with_cls_token,
-        )
+        tokens = dict(file_has_cls_token=cls_key in state_dict, with_cls_token=with_cls_token)
+        table = adapt_pos_embed(state_dict[pos_key], encoder.patch_grid, **tokens)
+        state_dict[pos_key] = table
     if not with_cls_token:
         state_dict.pop(cls_key, None)

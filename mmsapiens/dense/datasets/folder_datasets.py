@@ -36,8 +36,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     Args:
         fields (Sequence[str]): Maps that each image has, keys of ``FIELDS``. Defaults to
             ('depth_map', 'human_mask').
-        split (str): Folder of ``data_root`` with the folders, such as 'train'. Defaults to '',
-            ``data_root`` itself.
+        split (str): Folder of ``data_root`` with the folders. Defaults to '', that itself.
         data_root (str): Where. Defaults to ''.
         data_prefix (dict, optional): ``img_path`` or ``<field>_path`` -> folder below that of the
             split, for those of other names. Defaults to None.
@@ -46,8 +45,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
             npz, exr for maps.
         vocabulary (str, optional): Classes of ``seg_map``; others come by ``metainfo``. Defaults to
             None.
-        missing_depth (Sequence[float]): Stored numbers of depth that mean that nothing was
-            measured, such as 65535, beside 0, NaN and infinity. Defaults to none.
+        missing_depth (Sequence[float]): Stored numbers of depth, such as 65535, that mean nothing,
+            beside 0, NaN and infinity. Defaults to none.
         backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseDataset``.
 
@@ -131,7 +130,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return _FOLDERS.get(key, (f'{name}s', name))
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Suffixes of the files of a folder, given or usual."""
         given = self._given_suffixes.get(key, super().suffixes(key))
         return (given,) if isinstance(given, str) else tuple(given)
 
@@ -143,7 +141,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return fileio.isdir(path, backend_args=self.backend_args)
 
     def _warn(self, found: str, expected: str) -> None:
-        """Say that a test set is not that of the paper."""
         text = f'{type(self).__name__} has {found}, but the paper {expected}'
         warn(f'{text}: figures cannot be compared with its tables.')
 
@@ -156,12 +153,9 @@ class THuman2Dataset(DenseFolderDataset):
     ours, see ``docs/dense_datasets.md``. Samples also have ``view``.
 
     Args:
-        views (Sequence[str]): Of 'face', 'upper_body' and 'full_body', in the order of the
-            samples. Defaults to all of them.
+        views (Sequence[str]): Different ones of 'face', 'upper_body' and 'full_body', in the order
+            of the samples. Defaults to all of them.
         **kwargs: Those of :class:`DenseFolderDataset`; ``test_mode`` defaults to True.
-
-    Raises:
-        ValueError: If a view is unknown or named twice.
     """
 
     LAYOUT = (
@@ -179,7 +173,6 @@ class THuman2Dataset(DenseFolderDataset):
         super().__init__(**kwargs)
 
     def folder_groups(self) -> list[Group]:
-        """Folders of each view."""
         return [(self.find_folders(view), dict(view=view)) for view in self.views]
 
     def load_data_list(self) -> list[dict]:
@@ -197,17 +190,16 @@ class Hi4DDataset(DenseFolderDataset):
     """Images of two people, in the folders of the release.
 
     Published by Yin et al., "Hi4D", CVPR 2023. Masks, depth and normals are renders of its meshes
-    from the camera; their folders are ours, see ``docs/dense_datasets.md``. Samples also have
-    ``sequence``, as 'pair28/dance28'.
+    in folders of ours, see ``docs/dense_datasets.md``. Samples also have ``sequence``, as
+    'pair28/dance28'.
 
     Args:
-        pairs (Sequence[int]): Numbers of pairs. Defaults to (28, 32, 37).
+        pairs (Sequence[int]): Different numbers of pairs. Defaults to (28, 32, 37).
         camera (int): Number of the camera. Defaults to 4.
         **kwargs: Those of :class:`DenseFolderDataset`; ``test_mode`` defaults to True.
 
     Raises:
         FileNotFoundError: If a pair has no folder, or none with images of the camera.
-        ValueError: If there is no pair, or one twice.
     """
 
     LAYOUT = (
@@ -231,16 +223,10 @@ class Hi4DDataset(DenseFolderDataset):
         found: list[str] = []
         for pair in self.pairs:
             pattern = re.compile(rf'pair0*{pair}(_\d+)?')
-            actions = [
-                f'{folder}/{action}'
-                for folder in folders
-                if pattern.fullmatch(folder)
-                for action in self._folders_in(folder)
-                if any(
-                    self._is_folder(self._join(folder, action, name, str(self.camera)))
-                    for name in self.folder_names(IMAGE_KEY)
-                )
-            ]
+            parts = [folder for folder in folders if pattern.fullmatch(folder)]
+            places = [f'{part}/{action}' for part in parts for action in self._folders_in(part)]
+            names = [(name, str(self.camera)) for name in self.folder_names(IMAGE_KEY)]
+            actions = [p for p in places if any(self._is_folder(self._join(p, *n)) for n in names)]
             if not actions:
                 raise FileNotFoundError(
                     f'Hi4DDataset: pair {pair} has no images of camera {self.camera} in '
@@ -250,13 +236,10 @@ class Hi4DDataset(DenseFolderDataset):
         return found
 
     def folder_groups(self) -> list[Group]:
-        """Folders of each action."""
+        found = [(name, self.find_folders(name)) for name in self.sequences()]
         return [
-            (
-                {key: f'{path}/{self.camera}' for key, path in self.find_folders(name).items()},
-                dict(sequence=name),
-            )
-            for name in self.sequences()
+            ({key: f'{path}/{self.camera}' for key, path in folders.items()}, dict(sequence=name))
+            for name, folders in found
         ]
 
     def load_data_list(self) -> list[dict]:
@@ -267,8 +250,7 @@ class Hi4DDataset(DenseFolderDataset):
         return samples
 
     def _folders_in(self, *names: str) -> list[str]:
-        folder = self._join(*names)
+        folder, args = self._join(*names), self.backend_args
         if not self._is_folder(folder):
             return []
-        found = fileio.list_dir_or_file(folder, list_file=False, backend_args=self.backend_args)
-        return sorted(found)
+        return sorted(fileio.list_dir_or_file(folder, list_file=False, backend_args=args))

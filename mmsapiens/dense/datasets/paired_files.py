@@ -19,19 +19,17 @@ from torch import Tensor
 
 from ...core.errors import BadSampleError
 from ...core.formatting import shorten
-from ...io.listing import IMAGE_SUFFIXES
+from ...io.listing import IMAGE_SUFFIXES, scan_folder
 from ...io.painted import LabelColors, palette_colors, read_labelmap
 
 IMAGE_KEY = 'img_path'
-REFUSED_SUFFIXES = ('.jpg', '.jpeg')
-"""Listed among maps, so that their refusal names the file."""
+REFUSED_SUFFIXES = ('.jpg', '.jpeg')  # Listed among maps, so that their refusal names the file
 MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', '.tif', '.tiff', '.pfm', '.pgm', *REFUSED_SUFFIXES)
 
 Group = tuple[dict[str, str], dict[str, Any]]
 COLOR_LISTS = ('labelmap.txt', 'label_colors.txt')
 POLICIES = ('raise', 'skip')
-MIN_SEEN = 20
-"""Samples to look at before a share is judged."""
+MIN_SEEN = 20  # Samples to look at before a share is judged
 _SEEN, _BAD, _LOGGED = 1, 2, 4
 
 
@@ -50,16 +48,18 @@ class Listing(NamedTuple):
 def list_files(
     folder: str, suffixes: Collection[str], backend_args: dict | None = None
 ) -> dict[str, list[str]]:
-    """Name -> sorted paths of the files in a folder and below, hidden ones left out.
-
-    ``suffixes`` are lower case, with the dot; FileNotFoundError without the folder.
-    """
+    """Name -> sorted paths of the files with lower case ``suffixes`` in a folder and below, without
+    hidden ones; links to folders are followed, but not in circles."""
     if not fileio.isdir(folder, backend_args=backend_args):
         raise FileNotFoundError(f'there is no folder {folder}')
     files: dict[str, list[str]] = {}
-    for path in sorted(
-        fileio.list_dir_or_file(folder, list_dir=False, recursive=True, backend_args=backend_args)
-    ):
+    if isinstance(fileio.get_file_backend(folder, backend_args=backend_args), fileio.LocalBackend):
+        found = scan_folder(folder, suffixes)
+    else:
+        found = fileio.list_dir_or_file(
+            folder, list_dir=False, recursive=True, backend_args=backend_args
+        )
+    for path in sorted(found):
         name, suffix = os.path.splitext(path)
         if suffix.lower() in suffixes:
             full = fileio.join_path(folder, path, backend_args=backend_args)
@@ -73,10 +73,8 @@ def pair_files(
     names: Sequence[str] | None = None,
     backend_args: dict | None = None,
 ) -> Listing:
-    """The samples of a group of folders, by key of a sample, ``img_path`` and ``<field>_path``.
-
-    ``names`` are those to take, perhaps with the suffix of an image; None for all.
-    """
+    """The samples of a group of folders, by key of a sample, ``img_path`` and ``<field>_path``;
+    all, or those of ``names``, perhaps with the suffix of an image."""
     files = {
         key: list_files(folder, suffixes[key], backend_args) for key, folder in folders.items()
     }
@@ -115,22 +113,17 @@ def _find_problem(
 
 
 class BadSamplePolicy(BaseDataset):
-    """A choice between stopping at a bad sample and going on without it.
+    """Stopping at a bad sample, or going on without it; in front of a stock dataset.
 
-    It stands in front of the stock dataset. A sample is bad if the pipeline raises
-    :class:`mmsapiens.core.errors.BadSampleError`. In test mode it always stops.
+    A sample is bad if the pipeline raises :class:`mmsapiens.core.errors.BadSampleError`. In test
+    mode it always stops.
 
     Args:
-        *args: Those of the dataset.
         bad_samples (str): 'raise', or 'skip': log the sample once, count it, and take a random
             other one as mmengine does. Defaults to 'raise'.
         max_bad_share (float): Under 'skip', the share of bad samples among those looked at, in all
             workers of a process, above which it stops after all; from 20 samples on, or all if
             there are fewer. What counts is the last look at a sample. Defaults to 0.1.
-        **kwargs: Those of the dataset.
-
-    Raises:
-        ValueError: If ``bad_samples`` is another word, or ``max_bad_share`` is not in [0, 1].
     """
 
     def __init__(
@@ -161,12 +154,8 @@ class BadSamplePolicy(BaseDataset):
         self._shared_states()
 
     def prepare_data(self, idx: int) -> dict | None:
-        """Run the pipeline; None for a bad sample that is skipped.
-
-        Raises:
-            BadSampleError: If the sample is bad and may not be skipped.
-            RuntimeError: If too many were skipped.
-        """
+        """Run the pipeline; None for a bad sample that is skipped, a RuntimeError for one too
+        many."""
         if not self.may_skip:
             return super().prepare_data(idx)
         states = self._shared_states()
@@ -208,13 +197,9 @@ class PairedFilesDataset(BadSamplePolicy):
     """Images and maps of equal names; ``data_prefix`` says where.
 
     Its keys are ``img_path`` and ``<field>_path``, as in the data of a sample, which also get
-    ``flip_label_pairs``, and ``num_classes`` if there are classes. With ``ann_file``, a text file
-    of names, only those are taken. Arguments are those of :class:`BadSamplePolicy`.
-
-    Raises:
-        FileNotFoundError: If a folder or ``ann_file`` does not exist.
-        ValueError: If there is no sample; or if files have no match, unless ``bad_samples='skip'``
-            leaves them out.
+    ``flip_label_pairs`` and ``num_classes``. With ``ann_file``, a text file of names, only those
+    are taken. A ValueError if there is no sample, or if files have no match, unless
+    ``bad_samples='skip'``.
     """
 
     LAYOUT = 'images and maps of equal names'
@@ -240,7 +225,6 @@ class PairedFilesDataset(BadSamplePolicy):
         return IMAGE_SUFFIXES if key == IMAGE_KEY else MAP_SUFFIXES
 
     def load_data_list(self) -> list[dict]:
-        """List the samples, sorted."""
         groups = self.folder_groups()
         self.label_colors = self.find_colors()
         samples: list[dict] = []
@@ -289,7 +273,6 @@ class PairedFilesDataset(BadSamplePolicy):
         return info
 
     def _names(self) -> list[str] | None:
-        """Names in ``ann_file``; None without one."""
         if not self.ann_file:
             return None
         if not fileio.isfile(self.ann_file, backend_args=self.backend_args):
@@ -300,7 +283,6 @@ class PairedFilesDataset(BadSamplePolicy):
     def _report(
         self, unpaired: Sequence[tuple[str, str, str]], groups: Sequence[Group], number: int
     ) -> None:
-        """Complain about what was left out, or log it."""
         places = ', '.join(path for folders, _ in groups[:2] for path in folders.values())
         first = shorten([f'{path} ({message})' for _, path, message in unpaired])
         text = (

@@ -17,23 +17,17 @@ from .paired_files import IMAGE_KEY, IMAGE_SUFFIXES, MAP_SUFFIXES, PairedFilesDa
 class ParsingDataset(PairedFilesDataset, BaseSegDataset):
     """Stock dataset of label maps, with sides and conversion of classes.
 
-    Its data also have ``label_table``, uint8 (256,), if stored ids are not those of the classes,
-    and for the stock loader ``label_map``.
+    Its data have ``label_table``, uint8 (256,), if stored ids are not those of the classes, and
+    ``label_map`` for the stock loader. ``reduce_zero_label`` is refused.
 
     Args:
         stored (str): Class set of the files.
         vocabulary (str): That of the labels that come out.
-        metainfo (dict, optional): As in stock: fewer classes make the others ignored. Defaults to
-            None.
+        metainfo (dict, optional): Fewer classes make the others ignored. Defaults to None.
         lazy_init (bool): As in stock. Defaults to False.
         **kwargs: Those of :class:`PairedFilesDataset` and ``BaseSegDataset``. ``img_suffix`` and
-            ``seg_map_suffix`` may be several; they default to jpg, jpeg, png, webp and to png, npy,
-            npz, exr.
-
-    Raises:
-        KeyError: If a vocabulary is unknown.
-        ValueError: If labels cannot be converted as asked, if ``flip_pairs`` contradict the names
-            of the classes, or if ``reduce_zero_label=True``.
+            ``seg_map_suffix`` may be several, by default jpg, jpeg, png, webp and png, npy, npz,
+            exr.
     """
 
     label_map: dict[int, int] | None
@@ -81,20 +75,15 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
 
     def get_data_info(self, idx: int) -> dict:
         """A sample, with the keys that stock loading needs."""
-        info = super().get_data_info(idx)
-        info.update(
-            label_map=self.label_map, reduce_zero_label=self.reduce_zero_label, seg_fields=[]
-        )
-        if self.label_table is not None:
-            info['label_table'] = self.label_table
-        return info
+        stock = dict(label_map=self.label_map, reduce_zero_label=self.reduce_zero_label)
+        table = {} if self.label_table is None else dict(label_table=self.label_table)
+        return {**super().get_data_info(idx), **stock, **table, 'seg_fields': []}
 
     def stored_classes(self) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
         """Those of the files, before they are converted."""
         return self.stored.classes, self.stored.palette
 
     def suffixes(self, key: str) -> Sequence[str]:
-        """Those of the stock arguments."""
         given = self.img_suffix if key == IMAGE_KEY else self.seg_map_suffix
         return (given,) if isinstance(given, str) else tuple(given)
 
@@ -107,8 +96,8 @@ class BodyParts28Dataset(ParsingDataset):
         split (str): Folder of ``data_root`` with the two. Defaults to '', ``data_root`` itself.
         raw_34 (bool): Whether the files hold 34 labels, of which six, and all unknown ones, become
             ignored. Defaults to False.
-        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``.
-            Defaults to None, the folders above.
+        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``. Defaults to None, the
+            above.
         **kwargs: Those of :class:`ParsingDataset`.
     """
 
@@ -123,14 +112,10 @@ class BodyParts28Dataset(ParsingDataset):
         data_prefix: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        root = PurePosixPath(split)
-        super().__init__(
-            stored='goliath34' if raw_34 else 'goliath28',
-            vocabulary='goliath28',
-            data_prefix=data_prefix
-            or dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels')),
-            **kwargs,
-        )
+        root, stored = PurePosixPath(split), 'goliath34' if raw_34 else 'goliath28'
+        folders = dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels'))
+        kwargs['data_prefix'] = data_prefix or folders
+        super().__init__(stored=stored, vocabulary='goliath28', **kwargs)
 
 
 class _ReleasedDataset(ParsingDataset):
@@ -149,20 +134,14 @@ class _ReleasedDataset(ParsingDataset):
     ) -> None:
         if split not in self.FOLDERS:
             raise ValueError(f'`split` must be one of {list(self.FOLDERS)}, but got {split!r}')
-        images, labels = self.FOLDERS[split]
-        super().__init__(
-            stored=self.STORED,
-            vocabulary=vocabulary or self.STORED,
-            data_prefix=data_prefix or dict(img_path=images, seg_map_path=labels),
-            **kwargs,
-        )
+        folders = dict(zip(('img_path', 'seg_map_path'), self.FOLDERS[split]))
+        kwargs['data_prefix'] = data_prefix or folders
+        super().__init__(stored=self.STORED, vocabulary=vocabulary or self.STORED, **kwargs)
 
 
 @DATASETS.register_module()
 class LIPPartsDataset(_ReleasedDataset):
-    """Look into Person, with sides for the flip.
-
-    Published by Gong et al., "Look into Person", CVPR 2017.
+    """Look into Person (Gong et al., "Look into Person", CVPR 2017), with sides for the flip.
 
     Args:
         split (str): 'train' or 'val'. Defaults to 'train'.
@@ -171,9 +150,6 @@ class LIPPartsDataset(_ReleasedDataset):
         data_prefix (dict, optional): ``img_path`` and ``seg_map_path``. Defaults to None, the
             folders of the split.
         **kwargs: Those of :class:`ParsingDataset`.
-
-    Raises:
-        ValueError: If there is no such split.
     """
 
     METAINFO = get_class_set('lip').metainfo()

@@ -1,7 +1,4 @@
-"""Validation of datasets of images with dense maps.
-
-The checks of one map yield findings: the kind of a fault and its message.
-"""
+"""Validation of datasets of images with dense maps; checks of one map yield kinds and messages."""
 
 from __future__ import annotations
 
@@ -30,8 +27,7 @@ from .paired_files import IMAGE_KEY, PairedFilesDataset
 from .parsing_datasets import ATRDataset, BodyParts28Dataset, CIHPDataset, LIPPartsDataset
 
 Finding = tuple[str, str]
-Sample = Mapping[str, Any]
-"""``img_path`` and ``<field>_path`` -> file."""
+Sample = Mapping[str, Any]  # ``img_path`` and ``<field>_path`` -> file
 
 FIELDS_OF_TASK = {
     'parsing': ('seg_map',),
@@ -56,14 +52,10 @@ _LAYOUTS: dict[str, tuple[type, dict[str, Any]]] = {
 }
 _STORED = dict(body_parts_34='goliath34', lip='lip', atr='atr', cihp='cihp')
 
-MAX_LENGTH_ERROR = 0.02
-"""Of a unit normal: that of 8 bits a channel."""
-MAX_AWAY_SHARE = 0.02
-"""Seen surfaces face the camera, but for rounding at the outline."""
-MAX_DEPTH_RATIO = 10.0
-"""Farthest to median human pixel: beyond, background is in the mask."""
-MAX_LABEL_OUTSIDE = 0.05
-"""Share of the labelled pixels that a human mask may leave out."""
+MAX_LENGTH_ERROR = 0.02  # Of a unit normal: that of 8 bits a channel
+MAX_AWAY_SHARE = 0.02  # Seen surfaces face the camera, but for rounding at the outline
+MAX_DEPTH_RATIO = 10.0  # Farthest to median human pixel: beyond, background is in the mask
+MAX_LABEL_OUTSIDE = 0.05  # Share of the labelled pixels that a human mask may leave out
 
 DENSE_FAULT_KINDS = {
     'missing_folder': 'a folder of the layout does not exist',
@@ -134,11 +126,9 @@ def make_dataset(
     split: str | None = None,
     with_mask: bool = False,
 ) -> PairedFilesDataset:
-    """A dataset whose files are not listed yet.
-
-    ``layout`` is one of :data:`LAYOUTS_OF_TASK`, by default the first, ``split`` as in the dataset;
-    ``with_mask`` says that folders of labels have masks as well. KeyError if one is unknown.
-    """
+    """A dataset of a layout of :data:`LAYOUTS_OF_TASK`, by default the first, whose files are not
+    listed yet; ``with_mask`` if folders of labels have masks as well. KeyError for an unknown
+    name."""
     if task not in LAYOUTS_OF_TASK:
         raise KeyError(f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}')
     layout = layout or LAYOUTS_OF_TASK[task][0]
@@ -169,10 +159,8 @@ def validate_dataset(
     workers: int = 1,
     track: Track = no_progress,
 ) -> list[DenseFault]:
-    """The faults of a dataset that was built with ``lazy_init=True``, in the order of its samples.
-
-    ``max_samples``, spread over the dataset, are opened, by default all; pairs are always checked.
-    """
+    """The faults of a dataset that was built with ``lazy_init=True``, in the order of its samples;
+    only ``max_samples``, spread over the dataset, are opened."""
     faults, samples = list_samples(dataset)
     if checks.class_set is not None:
         faults += check_pairs(checks.class_set)
@@ -187,10 +175,9 @@ def validate_dataset(
     faults += _find_duplicates(samples, [digest for _, digest, _ in reports])
     if checks.class_set is not None and reports:
         seen: set[int] = set().union(*(labels for _, _, labels in reports))
+        text = f'in none of {len(reports)} label files'
         faults += [
-            DenseFault(
-                'absent_class', f'class {index}, {name}', f'in none of {len(reports)} label files'
-            )
+            DenseFault('absent_class', f'class {index}, {name}', text)
             for index, name in enumerate(checks.class_set.classes)
             if index not in seen
         ]
@@ -203,8 +190,7 @@ def list_samples(dataset: PairedFilesDataset) -> tuple[list[DenseFault], list[Sa
         groups = dataset.folder_groups()
         dataset.label_colors = dataset.find_colors()
     except (FileNotFoundError, ValueError) as error:
-        is_absent = isinstance(error, FileNotFoundError)
-        kind = 'missing_folder' if is_absent else 'several_files'
+        kind = 'missing_folder' if isinstance(error, FileNotFoundError) else 'several_files'
         return [DenseFault(kind, str(dataset.data_root), str(error))], []
     faults: list[DenseFault] = []
     samples: list[Sample] = []
@@ -237,23 +223,16 @@ def check_sample(sample: Sample, checks: MapChecks) -> tuple[list[DenseFault], s
         if path is None:
             continue
         try:
-            array = read_map(
-                path,
-                row.name,
-                missing=sample.get('missing_depth', ()),
-                layer=checks.layer,
-                colors=sample.get('label_colors'),
-            )
+            colors, missing = sample.get('label_colors'), sample.get('missing_depth', ())
+            array = read_map(path, row.name, missing=missing, layer=checks.layer, colors=colors)
             keep_known(path, array.copy(), row)
             maps[row.name] = array
         except BadSampleError as error:
             faults.append(DenseFault(error.kind or 'damaged_map', path, str(error)))
             continue
         if size_hw is not None and array.shape[:2] != size_hw:
-            height, width = array.shape[:2]
-            text = (
-                f'it is {width} wide and {height} high, but its image {size_hw[1]} and {size_hw[0]}'
-            )
+            (height, width), (image_h, image_w) = array.shape[:2], size_hw
+            text = f'it is {width} wide and {height} high, but its image {image_w} and {image_h}'
             faults.append(DenseFault('size_differs', path, text))
     for name in maps:
         path = sample[FIELDS[name].path_key]

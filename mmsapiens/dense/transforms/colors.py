@@ -20,15 +20,14 @@ from ...transforms.load_checked_image import LoadCheckedImage
 from ..datasets.paired_files import IMAGE_SUFFIXES, list_files
 from .geometry import check_field_sizes, check_prob
 
-MIN_STD = 0.5
-"""Of a channel, in Lab units: about the step of 8 bits. Less is only rounding."""
+MIN_STD = 0.5  # Of a channel, in Lab units: about the step of 8 bits. Less is only rounding.
 
 
 def transfer_colors(img: np.ndarray, person: np.ndarray, use_8bit: bool = False) -> np.ndarray:
     """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8.
 
-    As Reinhard et al., "Color Transfer between Images", 2001, by mean and standard deviation of
-    each Lab channel; with ``use_8bit`` in 8-bit Lab, as the reference, which loses signs.
+    As Reinhard et al., "Color Transfer between Images", 2001, by mean and deviation of each Lab
+    channel; with ``use_8bit`` as the reference, which loses signs.
     """
     result = img.copy()
     if person.all() or not person.any():
@@ -84,14 +83,12 @@ def fit_background(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class RandomBackground(BaseTransform):
-    """Puts people in front of a random image.
+    """Puts people in front of a random image, before every geometric step.
 
-    Stands behind the loading of labels or of the mask, and in front of every geometric step. People
-    are what has a label other than the background and 255, or is set in the mask.
+    People are what has a label other than the background and 255, or is set in the mask.
 
     Args:
-        folder (str): Images without people, jpg, jpeg, png or webp, also in folders below. Not
-            needed with ``prob=0``.
+        folder (str): Images without people, at any depth; not needed with ``prob=0``.
         prob (float): How often, in [0, 1].
         harmonize (bool): Whether to adapt the colors. Defaults to True.
         use_8bit (bool): Whether to adapt them with the arithmetic of the reference, which loses
@@ -115,12 +112,8 @@ class RandomBackground(BaseTransform):
         with_ignored: bool = False,
         backend_args: dict | None = None,
     ) -> None:
-        self.folder = folder
-        self.prob = check_prob(prob)
-        self.harmonize = harmonize
-        self.use_8bit = use_8bit
-        self.with_ignored = with_ignored
-        self.backend_args = backend_args
+        self.folder, self.prob, self.backend_args = folder, check_prob(prob), backend_args
+        self.harmonize, self.use_8bit, self.with_ignored = harmonize, use_8bit, with_ignored
         self.paths = list_images(folder, backend_args) if self.prob else []
         self._load = LoadCheckedImage(backend_args=backend_args)
 
@@ -132,13 +125,8 @@ class RandomBackground(BaseTransform):
         return self.paths[np.random.randint(len(self.paths))]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the background of ``img``, uint8 BGR (H, W, 3), or not.
-
-        Raises:
-            KeyError: If there are neither labels nor a mask.
-            TypeError: If the image is not uint8.
-            BadSampleError: If the chosen background cannot be read.
-        """
+        """Exchange the background of ``img``, uint8 BGR (H, W, 3), or not; a KeyError without
+        labels and mask."""
         remedy = 'put it in front of all resizing, and behind the loading of maps'
         check_field_sizes(results, type(self).__name__, remedy)
         path = self.choose_image()
@@ -179,17 +167,15 @@ class TableDistortion(PhotoMetricDistortion):
     """Stock ``PhotoMetricDistortion``, of 8-bit images in half the time.
 
     Draws and pixels are those of the stock class, which computes in float what a table of 256
-    values gives. Images of another type go through the stock code.
+    values gives, and which is used for other images.
     """
 
     def convert(self, img: np.ndarray, alpha: float = 1, beta: float = 0) -> np.ndarray:
-        """Scale by ``alpha`` and shift by ``beta``, an image (H, W, 3) or a table."""
         if img.dtype != np.uint8 or img.ndim == 1:
             return super().convert(img, alpha, beta)
         return cv2.LUT(img, super().convert(IDENTITY, alpha, beta))
 
     def saturation(self, img: np.ndarray) -> np.ndarray:
-        """Change the saturation, or not, of a BGR image (H, W, 3)."""
         if img.dtype != np.uint8:
             return super().saturation(img)
         if not random.randint(2):
@@ -198,7 +184,6 @@ class TableDistortion(PhotoMetricDistortion):
         return change_hsv(img, saturation=self.convert(IDENTITY, factor))
 
     def hue(self, img: np.ndarray) -> np.ndarray:
-        """Turn the hues, or not, of a BGR image (H, W, 3)."""
         if img.dtype != np.uint8:
             return super().hue(img)
         if not random.randint(2):

@@ -24,8 +24,7 @@ from ...ops.unit_vectors import rotate_vectors, stretch_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import SEG_MAP, Field, get_field, present_fields
 
-_MAX_CHANNELS = 4
-"""OpenCV fills the border of no more channels."""
+_MAX_CHANNELS = 4  # OpenCV fills the border of no more channels
 
 CAMERA = 'intrinsics'
 """Key of the camera in a pipeline's results, (3, 3)."""
@@ -61,9 +60,9 @@ class ResizeFields(Resize):
 
     Args:
         *args: Those of ``Resize``; ``scale`` is (width, height).
-        compensate_vectors (bool): Whether normals follow a stretch of their image, see
-            :func:`stretch_vectors`; under ``keep_ratio`` there is none, only rounding. Defaults to
-            True; the reference leaves them as they were.
+        compensate_vectors (bool): Whether normals follow a stretch of their image without
+            ``keep_ratio``, see :func:`stretch_vectors`; the reference leaves them. Defaults to
+            True.
         pixel_centres (bool): Whether a pixel takes the map's value at its center. False is OpenCV's
             ``INTER_NEAREST``, as in the reference, whose maps lie up to half a pixel beside a
             smaller image. Defaults to True.
@@ -107,21 +106,19 @@ class ResizeFields(Resize):
 
 @TRANSFORMS.register_module()
 class RandomCropFields(BaseTransform):
-    """One random window for the image and every field.
+    """One random window for the image and every field, by the draws of the stock ``RandomCrop``.
 
-    The draws are those of the stock ``RandomCrop``, which cuts only labels. An image that is
-    smaller than the window in a direction is kept whole in this direction, not padded.
+    A direction in which the image is smaller than the window is kept whole, not padded.
 
     Args:
         crop_size (Sequence[int]): Height and width of the window.
         cat_max_ratio (float): The window is drawn again while one class has at least this share of
-            its pixels, ignored ones left out, or while there is only one. Needs labels; without
-            them nothing is asked. Defaults to 1, no rule.
+            its pixels, ignored ones left out, or while there is only one. Without labels nothing is
+            asked. Defaults to 1, no rule.
         tries (int): Largest number of further draws. Defaults to 10.
 
     Raises:
-        ValueError: If ``crop_size`` is not two positive integers, or ``cat_max_ratio`` not in (0,
-            1], or ``tries`` negative; in use, if a map is not as large as its image.
+        ValueError: If an argument is out of range; in use, if a map is not as large as its image.
     """
 
     def __init__(
@@ -196,8 +193,8 @@ def flip_table(label_pairs: Sequence[Sequence[int]]) -> np.ndarray:
 class RandomFlipFields(RandomFlip):
     """Stock ``RandomFlip``, left to right, that carries every field.
 
-    Maps are mirrored; then labels of left and right parts are exchanged, all at once, and channels
-    that point left or right change their sign.
+    Maps are mirrored; then labels of left and right parts are exchanged, and channels that point
+    left or right negated.
 
     Args:
         prob (float): How often, in [0, 1].
@@ -275,10 +272,10 @@ def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: i
 
 @TRANSFORMS.register_module()
 class RandomRotateFields(BaseTransform):
-    """Turns the image and every field about the center; the size stays.
+    """Turns the image and every field about the center, by the draws of stock ``RandomRotate``.
 
     The image is interpolated bilinearly, maps take the nearest pixel, vectors and points turn with
-    the image. The draws are those of stock ``RandomRotate``, which turns only labels.
+    the image.
 
     Args:
         prob (float): How often, in [0, 1].
@@ -286,8 +283,8 @@ class RandomRotateFields(BaseTransform):
             number stands for both signs.
         img_fill (float): Value of the image outside. Defaults to 0.
         fill (Mapping[str, float], optional): Name of a field -> its value outside, such as
-            ``dict(seg_map=0)`` for background instead of ignored. Defaults to None, that of each
-            field in ``FIELDS``.
+            ``dict(seg_map=0)`` for background instead of ignored. Defaults to None, as in
+            ``FIELDS``.
         rotate_vectors (bool): Whether vectors turn. Defaults to True.
 
     Raises:

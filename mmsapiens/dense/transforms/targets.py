@@ -49,9 +49,8 @@ class LoadDenseTarget(BaseTransform):
     """Loads the map of one row of ``FIELDS`` from a file.
 
     It must have the size of the image as stored, so that it may stand in front of every resizing
-    step (training) or behind (evaluation at full size). Normals come out with x to the right, y up,
-    z towards the camera, and with length 1. The stock ``reduce_zero_label`` is refused: label 0 is
-    the background.
+    step or behind. Normals come out with x to the right, y up, z towards the camera, and with
+    length 1. The stock ``reduce_zero_label`` is refused: label 0 is the background.
 
     Args:
         field (str): A key of ``FIELDS``. Defaults to 'depth_map'.
@@ -100,21 +99,12 @@ class LoadDenseTarget(BaseTransform):
         self.normal_frame = normal_frame if is_normal else None
         self.table = None if label_map is None else label_table(label_map)
         self.num_classes = num_classes
-        self.scale = scale
-        self.offset = offset
-        self.missing = missing
-        self.layer = layer
+        self.scale, self.offset, self.missing, self.layer = scale, offset, missing, layer
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Load the map of ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C).
-
-        Raises:
-            KeyError: If there is no path.
-            BadSampleError: If it cannot be read, is not as large as the image, or has an unknown
-                label.
-            ValueError: If ``reduce_zero_label`` is set.
-        """
+        """Load the map of ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C), or raise a
+        BadSampleError."""
         field = self.field
         if field.path_key not in results:
             raise KeyError(
@@ -122,16 +112,11 @@ class LoadDenseTarget(BaseTransform):
                 f'must list the files, as DenseFolderDataset with {field.name!r} in `fields`.'
             )
         path = results[field.path_key]
-        array = read_map(
-            path,
-            field.name,
-            scale=self.scale,
-            offset=self.offset,
-            missing=results.get('missing_depth', ()) if self.missing is None else self.missing,
-            layer=self.layer,
-            colors=results.get('label_colors'),
-            content=self._fetch(path),
-        )
+        missing = results.get('missing_depth', ()) if self.missing is None else self.missing
+        colors, content = results.get('label_colors'), self._fetch(path)
+        options: dict[str, Any] = dict(scale=self.scale, offset=self.offset, layer=self.layer)
+        options.update(missing=missing, colors=colors, content=content)
+        array = read_map(path, field.name, **options)
         self._check_size(path, array, results)
         if field.is_labels:
             array = self._convert_labels(array, results)
@@ -193,8 +178,8 @@ def relative_depth(
 ) -> np.ndarray:
     """Depth from 0, the nearest pixel of a bool mask (H, W), to 1, the farthest; float32 (H, W).
 
-    Elsewhere it is ``background``. A depth without range gives no target, or with
-    ``keep_constant`` stays in its own unit.
+    Elsewhere it is ``background``, or if it is constant; with ``keep_constant`` it then stays as it
+    is.
     """
     target = np.full(depth.shape, background, dtype=np.float32)
     if not mask.any():
@@ -255,8 +240,7 @@ class GenerateDepthTarget(_MaskedTarget):
     """Relative depth inside the mask: 0 the nearest, 1 the farthest pixel.
 
     Args:
-        normalize (bool): Whether to make depth relative; without, it keeps its unit. Defaults to
-            True.
+        normalize (bool): Whether to make depth relative; else it keeps its unit. Defaults to True.
         background (float): Value outside the mask. Defaults to -1.
         empty (str): 'keep' a sample without a person, which then has no valid pixel, or 'raise'
             BadSampleError. Defaults to 'keep'.
@@ -265,7 +249,6 @@ class GenerateDepthTarget(_MaskedTarget):
 
     Raises:
         ValueError: If ``empty`` is another word.
-        BadSampleError: In use, if, as ``empty`` says, there is no person.
     """
 
     def __init__(
@@ -292,13 +275,11 @@ class GenerateDepthTarget(_MaskedTarget):
 
 @TRANSFORMS.register_module()
 class GenerateNormalTarget(_MaskedTarget):
-    """Normals inside the mask.
+    """Normals inside the mask; raises as :class:`GenerateDepthTarget` does.
 
     Args:
         background (float): Value of all components outside the mask. Defaults to 0.
         empty (str): As in :class:`GenerateDepthTarget`. Defaults to 'keep'.
-
-    Raises as :class:`GenerateDepthTarget` does.
     """
 
     def __init__(self, background: float = 0.0, empty: str = 'keep') -> None:
@@ -327,15 +308,12 @@ def to_channels_first(array: np.ndarray, field: Field, compact: bool = False) ->
 
 @TRANSFORMS.register_module()
 class PackDenseInputs(PackSegInputs):
-    """Stock ``PackSegInputs`` for every target of ``FIELDS``.
-
-    ``data_samples`` gets ``gt_<name>`` of each map that is there, as ``PixelData`` (C, H, W).
+    """Stock ``PackSegInputs``; each target becomes ``gt_<name>`` of ``data_samples``, (C, H, W).
 
     Args:
         meta_keys (Sequence[str], optional): Keys of the results to keep as metainfo. Defaults to
             None: those of the stock class, the paths of all maps and ``flip_label_pairs``.
-        with_mask (bool): Whether to pack ``gt_human_mask``, which no network predicts, for metrics.
-            Defaults to False.
+        with_mask (bool): Whether to pack ``gt_human_mask``, for metrics. Defaults to False.
         compact (bool): Whether labels keep their 8 bits on the way from the loader;
             ``DenseDataPreprocessor`` makes them int64 on the device. Defaults to False.
     """

@@ -42,15 +42,12 @@ class AtomicLocalBackend(LocalBackend):
     """The local disk for ``backend_args``, as 'atomic'; a killed process leaves no file."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a file."""
         atomic_write(obj, filepath)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write a file of text."""
         atomic_write(obj.encode(encoding), filepath)
 
     def rmtree(self, dir_path: str | Path) -> None:
-        """Remove a folder."""
         remove_path(Path(dir_path))
 
 
@@ -74,11 +71,8 @@ def add_metadata(runner: Runner, checkpoint: dict) -> None:
 
 
 def describe_changes(saved: Any, current: Any) -> list[str]:
-    """What a resumed run takes from the checkpoint, not from its config.
-
-    ``saved`` are states in a list, or in lists by the optimizer's name, ``current`` schedulers
-    likewise.
-    """
+    """What a resumed run takes from the checkpoint, not from its config: ``saved`` are states in a
+    list, or in lists by the optimizer's name, ``current`` schedulers likewise."""
     states, schedulers = (
         sum(of.values(), []) if isinstance(of, Mapping) else list(of or [])
         for of in (saved, current)
@@ -97,10 +91,8 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
 
 
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
-    """The checkpoint written last, of those that are whole.
-
-    None if there is no checkpoint at all; if none is whole, a RuntimeError.
-    """
+    """The checkpoint written last of those that are whole; None if there is no checkpoint at all, a
+    RuntimeError if none is whole."""
     damaged: list[str] = []
     for path in sorted(folder.glob(pattern), key=lambda path: -path.stat().st_mtime_ns):
         if not (is_whole_folder if path.is_dir() else is_whole_archive)(path):
@@ -123,9 +115,8 @@ class CheckpointGuardHook(Hook):
     """Refuses a Sapiens checkpoint that would be silently wrong.
 
     The runner loads ``load_from`` without strictness: weights of a Sapiens head go into a stock
-    head with batch norms, or of 308 keypoints into 17, with a warning among others. This hook
-    raises an error instead; also where the file says that its head is for another task. Checkpoints
-    that are saved say what they hold.
+    head with batch norms, of 308 keypoints into 17, or of another task, with a warning among
+    others. Here that is an error. Checkpoints that are saved say what they hold.
     """
 
     priority = 'VERY_HIGH'
@@ -143,7 +134,6 @@ class CheckpointGuardHook(Hook):
                     raise ValueError(f'`init_cfg` of {where}: {path}: {error}') from None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Let the checkpoint say what it holds."""
         add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -174,8 +164,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     Args:
         max_keep_ckpts (int): Checkpoints to keep, at least 2, or -1 for all. Defaults to -1.
-        backend_args (dict, optional): Defaults to None, the local disk with
-            files that appear when they are whole.
+        backend_args (dict, optional): Defaults to None, the local disk, atomically.
         **kwargs: Of ``mmengine.hooks.CheckpointHook``.
     """
 
@@ -216,13 +205,11 @@ class SafeCheckpointHook(CheckpointHook):
             self.lock = lock_folder(runner.work_dir, is_singleton=True)
 
     def after_run(self, runner: Runner) -> None:
-        """Release the folder."""
         if self.lock is not None:
             self.lock.release()
             self.lock = None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Let the checkpoint say what it holds."""
         add_metadata(runner, checkpoint)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -36,24 +36,19 @@ class DataCheckHook(Hook):
         self._checked: set[str] = set()
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Refuse data that the model must not see.
-
-        ``mode`` is 'train', 'val' or 'test'; the model has no wrapper.
-        """
+        """Refuse data of ``mode`` 'train', 'val' or 'test' that the model, without wrapper, must
+        not see."""
         raise NotImplementedError
 
     def before_train(self, runner: Runner) -> None:
-        """Check the training set and, if there is one, the validation set."""
         self._check_once(runner, 'train')
         if runner.val_loop is not None:
             self._check_once(runner, 'val')
 
     def before_val(self, runner: Runner) -> None:
-        """Check the validation set unless that has been done."""
         self._check_once(runner, 'val')
 
     def before_test(self, runner: Runner) -> None:
-        """Check the test set."""
         self._check_once(runner, 'test')
 
     def _check_once(self, runner: Runner, mode: str) -> None:
@@ -68,8 +63,7 @@ class ResumeDataHook(Hook):
     """Resumes in the middle of an epoch, with the next sample.
 
     Counts the steps that the loop has trained, not the samples that workers have drawn ahead. The
-    batch sampler of the training data must offer ``state_after(steps)``, its sampler
-    ``load_state_dict`` and ``epoch``, as ``mmsapiens.ResumableBatchSampler`` does. With a
+    training data need a ``mmsapiens.ResumableBatchSampler`` of a ``ResumableSampler``. With a
     ``ResumableEpochTrainLoop`` or ``ResumableIterTrainLoop``, checkpoints can be saved after any
     step.
     """
@@ -84,7 +78,6 @@ class ResumeDataHook(Hook):
         self.loaded: dict[str, Any] | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Check the data loader."""
         sampler = runner.train_loop.dataloader.batch_sampler
         if not hasattr(sampler, 'state_after'):
             raise TypeError(
@@ -94,7 +87,6 @@ class ResumeDataHook(Hook):
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the state, if the run is resumed."""
         if not runner._resume:
             return
         if KEY not in checkpoint:
@@ -105,7 +97,6 @@ class ResumeDataHook(Hook):
         self.loaded = checkpoint[KEY]
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the sampler where to start."""
         sampler = runner.train_loop.dataloader.batch_sampler.sampler
         if self.loaded is not None:
             sampler.load_state_dict(self.loaded)
@@ -118,14 +109,12 @@ class ResumeDataHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Count the step."""
         epoch = runner.train_loop.dataloader.batch_sampler.sampler.epoch
         if epoch != self.epoch:
             self.epoch, self.steps = epoch, 0
         self.steps += 1
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save the state."""
         checkpoint[KEY] = runner.train_loop.dataloader.batch_sampler.state_after(self.steps)
 
 
@@ -133,17 +122,15 @@ class ResumeDataHook(Hook):
 class StepSeedHook(Hook):
     """Seeds Python, numpy and torch in front of every training step.
 
-    The seed comes from the runner's seed, the rank and the step. A resumed run therefore draws what
-    the uninterrupted one would have drawn, without a state of each process in the checkpoint, and
-    whatever was drawn in between, by validation for example.
+    The seed comes from the runner's seed, the rank and the step, so that a resumed run draws what
+    the uninterrupted one would have drawn, whatever was drawn in between.
     """
 
     priority = 'VERY_HIGH'
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed all generators."""
-        source = np.random.SeedSequence([abs(int(runner.seed or 0)), get_rank(), runner.iter])
-        words = source.generate_state(4)
+        parts = [abs(int(runner.seed or 0)), get_rank(), runner.iter]
+        words = np.random.SeedSequence(parts).generate_state(4)
         random.seed(int(words[0]))
         np.random.seed(int(words[1]))
         torch.manual_seed((int(words[2]) << 31) | (int(words[3]) >> 1))

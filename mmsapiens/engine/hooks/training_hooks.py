@@ -9,16 +9,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from ...models.layers import compile_blocks
 from ...registry import HOOKS
@@ -26,10 +18,9 @@ from ...registry import HOOKS
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """Shows a bar with loss and remaining time for training and evaluation.
+    """Shows a bar with loss and remaining time for training and evaluation, in the first process.
 
-    Only the first process draws. Where the output is no terminal, a line is printed for every tenth
-    of the work instead.
+    Where the output is no terminal, a line is printed for every tenth of the work instead.
 
     Args:
         label (str): Word in front of the training bar. Defaults to 'training'.
@@ -39,20 +30,20 @@ class ProgressHook(Hook):
 
     def __init__(self, label: str = 'training') -> None:
         self.label = label
-        self.progress: Progress | None = None
-        self.tasks: dict[str, TaskID] = {}
+        self.progress: bars.Progress | None = None
+        self.tasks: dict[str, bars.TaskID] = {}
 
     def _start(self, mode: str, label: str, total: int) -> None:
         if not is_main_process():
             return
         if self.progress is None:
-            self.progress = Progress(
-                TextColumn('{task.description:>12}'),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                TextColumn('{task.fields[note]}'),
+            self.progress = bars.Progress(
+                bars.TextColumn('{task.description:>12}'),
+                bars.BarColumn(),
+                bars.MofNCompleteColumn(),
+                bars.TimeElapsedColumn(),
+                bars.TimeRemainingColumn(),
+                bars.TextColumn('{task.fields[note]}'),
                 console=Console(file=sys.stdout),
                 disable=not sys.stdout.isatty(),
             )
@@ -71,7 +62,6 @@ class ProgressHook(Hook):
             print(f'{task.description}: {done}/{total:.0f} {note}', flush=True)
 
     def before_train(self, runner: Runner) -> None:
-        """Show the training bar."""
         self._start('train', self.label, runner.max_iters)
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
@@ -95,7 +85,6 @@ class ProgressHook(Hook):
         self._update(mode, runner.iter + 1, '' if loss is None else f'loss {loss.item():.4f}')
 
     def after_train(self, runner: Runner) -> None:
-        """Remove the bars."""
         if self.progress is not None:
             self.progress.stop()
             self.progress = None
@@ -106,20 +95,17 @@ class ProgressHook(Hook):
 
 @HOOKS.register_module()
 class CompileBlocksHook(Hook):
-    """Compiles the transformer blocks of a model before training.
+    """Compiles the transformer blocks of a model before training; first steps take longer.
 
-    For pose and dense tasks; pretraining has ``compile_blocks`` of the model. The first steps take
-    longer by the time of compilation.
+    For pose and dense tasks; pretraining has ``compile_blocks`` of the model.
 
     Args:
-        **settings (Any): Of ``torch.compile``, see
-            :func:`mmsapiens.models.layers.compile_blocks`.
+        **settings (Any): Of ``torch.compile``, see :func:`mmsapiens.models.layers.compile_blocks`.
     """
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
 
     def before_train(self, runner: Runner) -> None:
-        """Compile."""
         number = compile_blocks(runner.model, **self.settings)
         print_log(f'{number} transformer blocks are compiled', 'current')

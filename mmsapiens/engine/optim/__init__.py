@@ -1,7 +1,6 @@
 """Optimizer wrappers and their constructors."""
 
+# ruff: noqa: F401
 from .autocast_optim_wrapper import AutocastOptimWrapper
 from .layer_decay import ViTLayerDecayConstructor
 from .loss_guard import LossGuard
-
-__all__ = ['AutocastOptimWrapper', 'LossGuard', 'ViTLayerDecayConstructor']

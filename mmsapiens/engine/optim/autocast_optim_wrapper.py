@@ -56,7 +56,6 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast for the forward pass of ``model``."""
         if isinstance(model, FullyShardedDataParallel):
             self._sharded = model
         with (
@@ -80,7 +79,6 @@ class AutocastOptimWrapper(OptimWrapper):
             self.zero_grad(**(zero_kwargs or {}))
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
-        """Backward pass of the scaled loss."""
         super().backward(self.scaler.scale(loss), **kwargs)
 
     def _log_rejected(self, guard: LossGuard) -> None:
@@ -111,7 +109,6 @@ class AutocastOptimWrapper(OptimWrapper):
         self.scaler.update()
 
     def state_dict(self) -> dict:
-        """State of the optimizer, the loss scale and the guard."""
         state = super().state_dict()
         state['loss_scaler'] = self.scaler.state_dict()
         if self.guard is not None:

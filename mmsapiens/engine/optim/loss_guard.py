@@ -11,11 +11,8 @@ from torch import Tensor
 
 
 def _are_finite(tensors: Sequence[Tensor]) -> Tensor:
-    """Whether all numbers are finite, bool, a scalar.
-
-    Sums of squares tell it ten times as fast as maxima on a CPU, but may be infinite where no
-    number is.
-    """
+    """Whether all numbers are finite, a scalar. Sums of squares tell it ten times as fast as maxima
+    on a CPU, but may be infinite where no number is."""
     finite = torch.ones((), dtype=torch.bool, device=tensors[0].device)
     for order in (2.0, math.inf):
         norms = torch._foreach_norm(tensors, order)
@@ -28,15 +25,13 @@ def _are_finite(tensors: Sequence[Tensor]) -> Tensor:
 class LossGuard:
     """Rejects losses that are not finite or far above the recent ones.
 
-    The reference implementation compares with the last accepted loss, each process for itself
-    (``momentum=1``). One very small loss then rejects all that follow; a running mean, and one
-    decision for all processes, avoid this.
+    The reference implementation compares with the last accepted loss (``momentum=1``), each process
+    for itself. One very small loss then rejects all that follow; a running mean, and one decision
+    for all processes, avoid this.
 
     Args:
-        factor (float): A loss above ``factor`` times the reference value is rejected. Defaults to
-            25.
-        momentum (float): Weight of the newest accepted loss in the reference value, in (0, 1].
-            Defaults to 0.1.
+        factor (float): A loss above this times the reference value is rejected. Defaults to 25.
+        momentum (float): Weight of the newest accepted loss in that, in (0, 1]. Defaults to 0.1.
         max_rejected (int, optional): More rejections than these in a run, restarts included, stop
             it. Defaults to None, no limit.
 

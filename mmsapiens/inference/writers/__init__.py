@@ -1,7 +1,5 @@
 """Results as files: one class for each kind of file; ``docs/dense_outputs.md`` describes maps."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -27,17 +25,7 @@ QUALITY = 92
 
 
 class Writer(ABC):
-    """Writes one file for each image, below a folder of its own.
-
-    Args:
-        folder (str): Its folder, relative to that of the results.
-        suffix (str): Of its files, such as '.json'.
-        for_videos (bool): Whether frames of videos have such a file too. Defaults to True.
-
-    Attributes:
-        style (dict[str, float]): Settings of drawings; a file that was drawn with others is drawn
-            again.
-    """
+    """Writes a file for each image, below its ``folder``; another ``style`` is drawn again."""
 
     def __init__(self, folder: str, suffix: str, for_videos: bool = True) -> None:
         self.folder, self.suffix = folder, suffix
@@ -58,11 +46,7 @@ class Writer(ABC):
 
 
 class KeypointWriter(Writer):
-    """Keypoints as JSON, in the layout of the stock inferencers; one file an image.
-
-    ``meta_info`` says what the image and the keypoints are; ``instance_info`` has for each person
-    what :func:`.predictions.instances` gives, with ``track_id`` in videos.
-    """
+    """Keypoints as JSON, in the layout of the stock inferencers; one file an image."""
 
     def __init__(self, task: str) -> None:
         super().__init__(task, '.json')
@@ -103,10 +87,7 @@ def _keypoint_document(result: ImageResult, task: str) -> dict[str, Any]:
 
 
 class MapWriter(Writer):
-    """One map of each image: class ids, depth or normals.
-
-    ``map_format`` is 'npy', 'png' (16 bits; 8 for class ids) or 'exr' (png for class ids).
-    """
+    """One map of each image: 'npy', 'png' (16 bits) or 'exr'; class ids are png of 8 bits."""
 
     def __init__(self, task: str | Task, map_format: str = 'npy') -> None:
         if map_format not in FORMATS:
@@ -138,46 +119,27 @@ class MaskWriter(Writer):
         write_map(path, (found.values > 0).astype(np.uint8), 'human_mask')
 
 
-class OverlayWriter(Writer):
-    """The result of a task over its image as JPEG, in the image's size."""
-
-    def __init__(self, task: str, threshold: float = 0.3, for_videos: bool = False) -> None:
-        super().__init__(f'{task}_overlay', '.jpg', for_videos)
-        self.task = task
-        self.style = dict(threshold=threshold)
-
-    def write(self, result: ImageResult, path: Path) -> None:
-        """Write the overlay of a result."""
-        _write_jpeg(path, draw_overlay(result, self.task, threshold=self.style['threshold']))
-
-
-class PanelWriter(Writer):
-    """The image and all tasks, in this order, side by side as JPEG."""
+class DrawingWriter(Writer):
+    """A drawing as JPEG: the result of a task over its image, or all tasks side by side."""
 
     def __init__(
-        self, tasks: Sequence[str], threshold: float = 0.3, for_videos: bool = False
+        self, tasks: str | Sequence[str], threshold: float = 0.3, for_videos: bool = False
     ) -> None:
-        super().__init__('panel', '.jpg', for_videos)
-        self.tasks = tuple(tasks)
-        self.style = dict(threshold=threshold)
+        folder = f'{tasks}_overlay' if isinstance(tasks, str) else 'panel'
+        super().__init__(folder, '.jpg', for_videos)
+        self.tasks, self.style = tasks, dict(threshold=threshold)
 
     def write(self, result: ImageResult, path: Path) -> None:
-        """Write the panel of a result."""
-        _write_jpeg(path, draw_panel(result, self.tasks, threshold=self.style['threshold']))
-
-
-def _write_jpeg(path: Path, image: NDArray) -> None:
-    """Write an image, RGB uint8 (H, W, 3)."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    content = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-    atomic_write(content.tobytes(), path, is_durable=False)
+        """Draw a result."""
+        draw: Any = draw_overlay if isinstance(self.tasks, str) else draw_panel
+        image = draw(result, self.tasks, threshold=self.style['threshold'])
+        quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+        content = cv2.imencode('.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)[1]
+        atomic_write(content.tobytes(), path, is_durable=False)
 
 
 class AnnotatedVideo:
-    """Draws the frames of videos, which all have one size: 'panel', or the overlay of a task.
-
-    A video that was drawn with another ``style`` is drawn again.
-    """
+    """Draws the frames of videos, which all have one size: 'panel', or the overlay of a task."""
 
     def __init__(self, tasks: Sequence[str], show: str = 'panel', threshold: float = 0.3) -> None:
         if show not in ('panel', *tasks):
@@ -204,14 +166,10 @@ def build_writers(
     threshold: float = 0.3,
     frame_pictures: bool = False,
 ) -> list[Writer]:
-    """The writers of some tasks, in the order of :data:`OUTPUTS`; arguments as in
-    :class:`.write_run.WriteOptions`.
-    """
+    """The writers of some tasks, by :data:`OUTPUTS`; see :class:`.write_run.WriteOptions`."""
     wanted = set(outputs)
-    if not wanted <= set(OUTPUTS):
-        raise KeyError(
-            f'`outputs` must be some of {OUTPUTS}, but got {sorted(wanted - set(OUTPUTS))}'
-        )
+    if unknown := sorted(wanted - set(OUTPUTS)):
+        raise KeyError(f'`outputs` must be some of {OUTPUTS}, but got {unknown}')
     rows = [get_task(task) for task in tasks]
     names = [row.name for row in rows]
     parsing = [row.name for row in rows if row.is_parsing]
@@ -221,7 +179,7 @@ def build_writers(
         keypoints=[KeypointWriter(row.name) for row in rows if row.is_pose],
         maps=[MapWriter(row, map_format) for row in rows if not row.is_pose],
         masks=[MaskWriter(name) for name in parsing[:1]],
-        overlays=[OverlayWriter(name, threshold, frame_pictures) for name in names],
-        panels=[PanelWriter(names, threshold, frame_pictures)],
+        overlays=[DrawingWriter(name, threshold, frame_pictures) for name in names],
+        panels=[DrawingWriter(names, threshold, frame_pictures)],
     )
     return [writer for name in OUTPUTS if name in wanted for writer in writers[name]]

@@ -1,7 +1,5 @@
 """Keypoints of a whole run as results of COCO."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -25,21 +23,12 @@ MIN_SCORE = 0.3
 def write_coco_results(
     folder: Path, task: str, names: Iterable[str], find_entry: FindEntry | None = None
 ) -> tuple[Path, Path]:
-    """Join the files of a task; one at a time is in memory.
+    """Join the files of a task, one at a time in memory: the files of images and of results.
 
     ``coco/<task>_images.json`` is a COCO file as annotation tools import it,
-    ``coco/<task>_results.json`` what ``loadRes`` of the COCO tools takes. Keypoints there are (x,
-    y, score); the score of a person is that of its box times the mean of its keypoints' scores.
-
-    Args:
-        folder (Path): Of the results.
-        task (str): A pose task.
-        names (Iterable[str]): Of the images, in their order.
-        find_entry (Callable, optional): Name and source of an image -> its entry in a dataset.
-            Defaults to None, they are counted from 1.
-
-    Returns:
-        tuple[Path, Path]: The files of the images and of the results.
+    ``coco/<task>_results.json`` what ``loadRes`` of the COCO tools takes, with keypoints (x, y,
+    score); the score of a person is that of its box times the mean of its keypoints'.
+    ``find_entry`` gives the entry of an image in a dataset; without, they are counted from 1.
     """
     images_path = folder / 'coco' / f'{task}_images.json'
     results_path = folder / 'coco' / f'{task}_results.json'
@@ -94,18 +83,14 @@ def _result(person: Mapping[str, Any]) -> dict[str, Any]:
     """A person as COCO has it: box [x, y, width, height], flat keypoints."""
     x1, y1, x2, y2 = person['bbox']
     scores = person['keypoint_scores']
-    keypoints = [
-        value for (x, y), score in zip(person['keypoints'], scores) for value in (x, y, score)
-    ]
+    points = zip(person['keypoints'], scores)
     mean = sum(scores) / max(1, len(scores))
-    result = dict(
-        keypoints=keypoints,
+    return dict(
+        keypoints=[value for (x, y), score in points for value in (x, y, score)],
         score=round(person['bbox_score'] * mean, 6),
         bbox=[x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)],
+        **{key: person[key] for key in ('track_id',) if key in person},
     )
-    if 'track_id' in person:
-        result['track_id'] = person['track_id']
-    return result
 
 
 def _annotation(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,14 +98,8 @@ def _annotation(result: Mapping[str, Any]) -> dict[str, Any]:
     points = list(result['keypoints'])
     points[2::3] = [2 if score >= MIN_SCORE else 1 for score in points[2::3]]
     width, height = result['bbox'][2:]
-    annotation = dict(
-        result,
-        keypoints=points,
-        num_keypoints=len(points) // 3,
-        area=round(width * height, 3),
-        iscrowd=0,
-        segmentation=[],
-    )
+    annotation = dict(result, keypoints=points, num_keypoints=len(points) // 3)
+    annotation.update(area=round(width * height, 3), iscrowd=0, segmentation=[])
     if 'track_id' in result:
         annotation['attributes'] = dict(track_id=result['track_id'])
     return annotation

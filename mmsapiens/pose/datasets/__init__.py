@@ -8,10 +8,5 @@ from .coco_style_datasets import (
     Goliath308Dataset,
 )
 
-__all__ = [
-    'AnnotationChecks',
-    'CheckedCocoDataset',
-    'CheckedCocoWholeBodyDataset',
-    'CombinedVocabularyDataset',
-    'Goliath308Dataset',
-]
+__all__ = ['AnnotationChecks', 'CheckedCocoDataset', 'CheckedCocoWholeBodyDataset']
+__all__ += ['CombinedVocabularyDataset', 'Goliath308Dataset']

@@ -1,7 +1,5 @@
 """COCO-style datasets that say what is wrong with their files."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections import defaultdict
@@ -48,14 +46,9 @@ def read_people(
         counts = {field: len(ids[field]) for field in fields}
     names = metainfo.get('keypoint_id2name') or {}
     names = [names[index] for index in sorted(names)]
+    options: Any = dict(with_people=with_people, what='`ann_file` of the dataset')
     with get_local_path(path) as local:
-        return AnnotationFile(
-            local,
-            fields=counts,
-            names=names,
-            with_people=with_people,
-            what='`ann_file` of the dataset',
-        )
+        return AnnotationFile(local, fields=counts, names=names, **options)
 
 
 def flat_boxes(instances: Iterable[Mapping[str, Any]]) -> list:
@@ -70,16 +63,13 @@ def flat_boxes(instances: Iterable[Mapping[str, Any]]) -> list:
 
 
 class AnnotationChecks(BaseCocoStyleDataset):
-    """Checks in front of the stock reader; the data are those of stock.
+    """Checks in front of the stock reader, whose data it gives; it stands in front of a stock
+    dataset.
 
-    In a subclass it stands in front of the stock dataset. Each sample also gets ``img_shape`` (H,
-    W) from the annotation file, which :class:`mmsapiens.transforms.LoadCheckedImage` compares with
-    the image. ``KEYPOINT_FIELDS`` are the lists of an annotation that hold its keypoints together.
-
-    Raises:
-        FileNotFoundError: If ``ann_file`` or ``bbox_file`` is missing.
-        ValueError: If one of them is not the JSON expected, if an annotation has another number of
-            keypoints than ``metainfo``, or if no person is left.
+    Each sample also gets ``img_shape`` (H, W) of the annotation file for
+    :class:`mmsapiens.transforms.LoadCheckedImage`. ``KEYPOINT_FIELDS`` hold the keypoints of an
+    annotation together. A file that is missing, no such JSON, of other keypoints than ``metainfo``,
+    or without people is an error.
     """
 
     KEYPOINT_FIELDS: tuple[str, ...] = ('keypoints',)
@@ -88,16 +78,13 @@ class AnnotationChecks(BaseCocoStyleDataset):
         """Read ``ann_file``, or the boxes of ``bbox_file``."""
         check_file('ann_file', self.ann_file, 'Check the path and `data_root`.')
         if self.bbox_file:
-            check_file(
-                'bbox_file',
-                self.bbox_file,
-                'Download the detections, or set `bbox_file=None` to use the annotated boxes.',
-            )
+            remedy = 'Download the detections, or set `bbox_file=None` to use annotated boxes.'
+            check_file('bbox_file', self.bbox_file, remedy)
         return super().load_data_list()
 
     def _read_file(self) -> AnnotationFile:
-        with_people = not self.bbox_file
-        file = read_people(self.ann_file, self._metainfo, self.KEYPOINT_FIELDS, with_people)
+        names = self.KEYPOINT_FIELDS
+        file = read_people(self.ann_file, self._metainfo, names, not self.bbox_file)
         if file.listed:
             self._metainfo['CLASSES'] = file.categories
         return file
@@ -134,25 +121,19 @@ class AnnotationChecks(BaseCocoStyleDataset):
         file = self._read_file()
         detections = read_json(self.bbox_file, '`bbox_file` of the dataset')
         if not isinstance(detections, list):
-            raise ValueError(
-                '`bbox_file` of the dataset must be a list of detections, but '
-                f'{self.bbox_file} holds a {type(detections).__name__}'
-            )
+            got = f'{self.bbox_file} holds a {type(detections).__name__}'
+            raise ValueError(f'`bbox_file` of the dataset must be a list of detections, but {got}')
         for index, each in enumerate(detections):
             keys = set(each) if isinstance(each, dict) else set()
             if missing := {'image_id', 'category_id', 'bbox', 'score'} - keys:
                 raise ValueError(f'{self.bbox_file}: detection {index} has no {sorted(missing)}')
             number = file.image_number(each['image_id'])
             if number is None:
-                raise ValueError(
-                    f'{self.bbox_file}: detection {index} is of the image {each["image_id"]}, '
-                    f'which {self.ann_file} does not have. Use the detections of the same set of '
-                    'images.'
-                )
+                text = f'{self.bbox_file}: detection {index} is of the image {each["image_id"]}'
+                remedy = 'Use the detections of the same images.'
+                raise ValueError(f'{text}, which {self.ann_file} does not have. {remedy}')
             each['image_id'] = number
-        document = dict(
-            images=list(file.images.values()), annotations=detections, categories=file.listed
-        )
+        document = dict(file.document(), annotations=detections, categories=file.listed)
         found = AnnotationFile(self.bbox_file, document)
         self._warn(found)
         count = self._metainfo['num_keypoints']
@@ -184,11 +165,8 @@ class AnnotationChecks(BaseCocoStyleDataset):
 
     def _get_topdown_data_infos(self, instance_list: list[dict]) -> list[dict]:
         if flat := flat_boxes(instance_list):
-            text = (
-                f'{self.ann_file}: {len(flat)} of {len(instance_list)} annotations are left out, '
-                f'their `bbox` has no area inside the image: {shorten(flat)}'
-            )
-            warn([text])
+            text = f'{self.ann_file}: {len(flat)} of {len(instance_list)} annotations are left out'
+            warn([f'{text}, their `bbox` has no area inside the image: {shorten(flat)}'])
         return super()._get_topdown_data_infos(instance_list)
 
     def filter_data(self) -> list[dict]:
@@ -197,11 +175,9 @@ class AnnotationChecks(BaseCocoStyleDataset):
         if not data_list:
             needs = 'an annotation with labelled `keypoints` (`num_keypoints` above 0) and a `bbox`'
             needs = 'a detection of a person' if self.bbox_file else f'{needs} inside its image'
-            reasons = ''.join(f'; {reason}' for reason in self._reasons)
-            raise ValueError(
-                f'{self.bbox_file or self.ann_file} has no person for this dataset: {needs} is '
-                f'needed{reasons}. Check the file and `filter_cfg`.'
-            )
+            needs = '; '.join([f'{needs} is needed', *self._reasons])
+            text = f'{self.bbox_file or self.ann_file} has no person for this dataset'
+            raise ValueError(f'{text}: {needs}. Check the file and `filter_cfg`.')
         return data_list
 
 
@@ -222,50 +198,37 @@ class CheckedCocoWholeBodyDataset(AnnotationChecks, CocoWholeBodyDataset):
         return super().parse_data_info(raw_data_info)
 
 
-class _Goliath308Reader(BaseCocoStyleDataset):
-    """Reads the 308 keypoints; the rest is stock."""
+@DATASETS.register_module()
+class Goliath308Dataset(AnnotationChecks):
+    """The 308 keypoints of `Sapiens <https://arxiv.org/abs/2408.12569>`_ in COCO's layout.
+
+    An annotation also has ``goliath_wholebody_kpts``: 308 times x, y in pixels and v, above 0 for
+    visible. Names, sigmas, pairs and links are in ``mmsapiens/keypoints/goliath308.json``.
+    """
 
     METAINFO = read_metainfo('goliath308')
+    KEYPOINT_FIELDS = keypoint_fields('goliath308')
 
     def parse_data_info(self, raw_data_info: dict) -> dict[str, Any] | None:
         """One person; ``keypoints``, here 17 of them, and their count become those of the 308."""
-        (field,) = keypoint_fields('goliath308')
         annotation = raw_data_info['raw_ann_info']
-        if field not in annotation:
-            return None
-        points = annotation[field]
+        points = annotation[self.KEYPOINT_FIELDS[0]]
         visible = int((np.array(points[2::3], dtype=np.float32) > 0).sum())
         annotation = dict(annotation, keypoints=points, num_keypoints=visible)
         return super().parse_data_info(dict(raw_data_info, raw_ann_info=annotation))
 
 
 @DATASETS.register_module()
-class Goliath308Dataset(AnnotationChecks, _Goliath308Reader):
-    """The 308 keypoints of `Sapiens <https://arxiv.org/abs/2408.12569>`_ in COCO's layout.
-
-    An annotation has, besides the fields of COCO, ``goliath_wholebody_kpts`` with 308 * 3 numbers
-    x, y, v: pixels of the image, and v > 0 for visible. Names, sigmas, left-right pairs and links
-    are in ``mmsapiens/keypoints/goliath308.json``.
-    """
-
-    KEYPOINT_FIELDS = keypoint_fields('goliath308')
-
-
-@DATASETS.register_module()
 class CombinedVocabularyDataset(CombinedDataset):
     """Stock ``CombinedDataset`` whose metainfo is that of a keypoint set.
 
-    Each dataset of another set has :class:`mmsapiens.pose.ConvertVocabulary` in its own
-    pipeline; the augmentation, which swaps left and right, belongs into the ``pipeline`` of this
-    one.
+    A dataset of another set has :class:`mmsapiens.pose.ConvertVocabulary` in its pipeline;
+    augmentation, which swaps left and right, belongs into the ``pipeline`` of this one.
 
     Args:
-        vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308'.
+        vocabulary (str): 'coco', 'coco_wholebody' or 'goliath308'; a KeyError otherwise.
         datasets (list[dict]): Configs of the datasets.
         **kwargs: ``pipeline`` and ``sample_ratio_factor`` of stock.
-
-    Raises:
-        KeyError: If the set is unknown.
     """
 
     def __init__(self, vocabulary: str, datasets: list[dict], **kwargs: Any) -> None:

@@ -1,9 +1,4 @@
-"""What can be wrong with an annotation file, and with its people.
-
-Shapes: K keypoints.
-"""
-
-from __future__ import annotations
+"""What can be wrong with an annotation file, and with its people. Shapes: K keypoints."""
 
 import math
 import reprlib
@@ -52,19 +47,19 @@ FAULT_KINDS = {
     'wrong_keypoint_count': 'a field has not x, y and visibility of each keypoint of its group',
     'wrong_keypoint_value': 'a field of keypoints is not a list of numbers',
     'non_finite_keypoint': 'a coordinate or visibility is infinite or NaN',
-    'wrong_visibility': 'a visibility is not 0, 1 or 2; for feet, face and '
-    'hands of COCO-WholeBody, not from 0 to 2',
+    'wrong_visibility': 'a visibility is not 0, 1 or 2; for feet, face and hands of '
+    'COCO-WholeBody, not from 0 to 2',
     'keypoint_at_origin': 'a keypoint at (0, 0) is marked visible',
     'keypoint_outside': 'a visible keypoint is more than a pixel outside the image',
-    'keypoint_far_from_box': 'a visible keypoint is outside `bbox` by more '
-    'than half of its longer side',
-    'wrong_num_keypoints': '`num_keypoints` is neither the number of visible '
-    'keypoints of the body nor that of all',
+    'keypoint_far_from_box': 'a visible keypoint is outside `bbox` by more than half of its '
+    'longer side',
+    'wrong_num_keypoints': '`num_keypoints` is neither the number of visible keypoints of the body '
+    'nor that of all',
     'contradictory_group': 'the field of a group differs from `goliath_wholebody_kpts`',
     'duplicate_person': 'two annotations of an image have the same box and keypoints',
     'swapped_face': 'left and right eye, or ear, seem exchanged',
-    'swapped_body': 'left and right of shoulders and hips contradict the '
-    'face, which looks at the camera',
+    'swapped_body': 'left and right of shoulders and hips contradict the face, which looks at the '
+    'camera',
     'swapped_hands': 'a hand is away from its wrist, at the other one',
     'swapped_feet': 'a foot is away from its ankle, at the other one',
     'refused': 'datasets and evaluators refuse the file',
@@ -74,10 +69,7 @@ FAULT_KINDS = {
 
 @dataclass(frozen=True)
 class Fault(fault_report.Fault):
-    """Something wrong in an annotation file.
-
-    ``where`` is the entry, as ``annotations[3] (id 442619)``.
-    """
+    """Something wrong in an annotation file, ``where``: ``annotations[3] (id 442619)``."""
 
     KINDS = FAULT_KINDS
 
@@ -114,11 +106,7 @@ def to_float(value: object) -> float:
 
 @dataclass(frozen=True)
 class Context:
-    """What the entries of a file refer to; None for a list that it has not.
-
-    ``sizes_wh`` is the annotated width and height of each image, None if unusable, by id;
-    ``categories`` are the ids of the categories.
-    """
+    """What entries refer to, by id; None for a list, or the size of an image, that is missing."""
 
     keypoint_set: KeypointSet
     sizes_wh: Mapping[EntryId | None, tuple[float, float] | None] | None
@@ -140,10 +128,9 @@ def read_points(annotation: dict, keypoint_set: KeypointSet) -> tuple[np.ndarray
 
 @dataclass
 class Person:
-    """An annotation, and what it refers to.
-
-    ``points`` and ``given`` are those of :func:`read_points`; ``box`` (4,) is x, y, width, height,
-    None unless finite and of an area; ``size_wh`` that of the image, None if unknown.
+    """An annotation, and what it refers to: ``points`` and ``given`` of :func:`read_points`,
+    ``box`` (4,), x, y, width, height, None unless finite and of an area, ``size_wh`` of the image
+    or None.
     """
 
     annotation: dict
@@ -231,17 +218,14 @@ class Person:
             if values is None:
                 got = show(self.annotation[field])
                 yield 'wrong_keypoint_value', f'`{field}` must be a list of numbers, but got {got}'
-            elif len(values) != 3 * len(ids):
-                yield (
-                    'wrong_keypoint_count',
-                    f'`{field}` must have {len(ids)} keypoints (x, y, visibility), {3 * len(ids)} '
-                    f'numbers, but got {len(values)} numbers, {len(values) / 3:g} keypoints',
-                )
-            elif (
-                is_repeated
-                and self.given.all()
-                and not _is_same(values.reshape(-1, 3), self.points[ids])
-            ):
+                continue
+            if len(values) != 3 * len(ids):
+                wanted = f'{len(ids)} keypoints (x, y, visibility), {3 * len(ids)} numbers'
+                got = f'{len(values)} numbers, {len(values) / 3:g} keypoints'
+                yield 'wrong_keypoint_count', f'`{field}` must have {wanted}, but got {got}'
+                continue
+            same = _is_same(values.reshape(-1, 3), self.points[ids])
+            if is_repeated and self.given.all() and not same:
                 whole_of = f'{show(ids)} of `goliath_wholebody_kpts`'
                 yield 'contradictory_group', f'`{field}` must be {whole_of}, but differs'
 
@@ -269,10 +253,8 @@ class Person:
             ('keypoint_far_from_box', far, 'visible far from `bbox`'),
         ):
             if mask.any():
-                found = [
-                    f'{names[i]} ({", ".join(f"{x:g}" for x in points[i])})'
-                    for i in np.flatnonzero(mask)
-                ]
+                wrong = np.flatnonzero(mask)
+                found = [f'{names[i]} ({", ".join(map("{:g}".format, points[i]))})' for i in wrong]
                 yield kind, f'{len(found)} of {len(points)} {text}: {shorten(found)}'
 
     def _has_allowed_visibility(self) -> np.ndarray:

@@ -1,10 +1,8 @@
 """Left and right exchanged, found by geometry where the image leaves little doubt.
 
-Image axes: x to the right, y down; so for a face that looks at the camera, the left eye is on the
-right, and the nose is clockwise from the vector right eye -> left eye. Shapes: K keypoints.
+x is to the right, y down: of a face that looks at the camera, the left eye is on the right, and the
+nose is clockwise from the vector right eye -> left eye. Shapes: K keypoints.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 
@@ -17,15 +15,11 @@ Finding = tuple[str, str]
 
 MIN_EYES_PX = 4.0
 MAX_NOSE_SHIFT = 0.35
-"""The face looks at the camera if the nose is this near to the middle of the eyes, in eye distances
-along the line through them; at 0.5 it is below one."""
+"""Of the nose along the line through the eyes, in eye distances, of a face towards the camera."""
 MIN_NOSE_DROP = 0.3
-"""Distance of the nose from that line, in eye distances, that tells above from below; a head thrown
-back has the nose a little above the eyes."""
+"""Of the nose from that line; a head thrown back has it a little above the eyes."""
 MIN_SHOULDERS = 0.4
-"""Reversed shoulders count from this width on, in lengths of the torso: a head can be turned by
-about 80 degrees, and a body seen from the side with its face to the camera has shoulders of 0.3 or
-less in either order."""
+"""Width of reversed shoulders, in lengths of the torso: seen from the side it is 0.3 or less."""
 TORSO_PER_EYES = 6.0
 """Least length of a torso in eye distances, for one that is foreshortened."""
 MAX_GAP = 1.5

@@ -1,7 +1,5 @@
 """Validation of annotation files of keypoints."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -80,10 +78,7 @@ def validate_document(
     track: Track = no_progress,
     others: Container[EntryId | None] = (),
 ) -> list[Fault]:
-    """Find the faults of the content of an annotation file; see :func:`validate_file`.
-
-    Entries of the categories ``others`` are not looked at.
-    """
+    """Find the faults of a document but for categories ``others``; see :func:`validate_file`."""
     field_indices(vocabulary)  # refuses unknown names
     keypoint_set = get_keypoint_set(vocabulary)
     if not isinstance(document, dict):

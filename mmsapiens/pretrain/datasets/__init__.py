@@ -1,7 +1,6 @@
 """Unlabelled images."""
 
+# ruff: noqa: F401
 from .broken_images import BrokenImagesHook
 from .shards import ShardedImageDataset
 from .unlabelled_image_dataset import HumanImageDataset
-
-__all__ = ['BrokenImagesHook', 'HumanImageDataset', 'ShardedImageDataset']

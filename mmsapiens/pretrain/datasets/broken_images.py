@@ -27,9 +27,8 @@ class BrokenImages:
     """Counts and names broken images, and stops when there are too many.
 
     All workers of a process share the counts. The names go into one file per process in ``folder``,
-    a line each, appended by one system call, so that lines of several workers do not mix.
-    ``max_share`` of the images read may be broken, from 0 to 1; before 1000 images are read it is
-    taken of 1000, or of ``total`` if that is less.
+    a line each, by one system call, so that they do not mix. ``max_share`` of the images read, of
+    ``total`` or 1000 in the beginning, may be broken.
     """
 
     def __init__(self, max_share: float, total: int, folder: str | None = None) -> None:
@@ -93,8 +92,7 @@ class BrokenImages:
 class BrokenImagesHook(Hook):
     """Logs how many images were broken, when there are new ones; each process its own.
 
-    Their names go into the working directory, unless the dataset has a ``broken_dir``. The dataset
-    stops the run by itself when too many are broken.
+    Their names go into the working directory, unless the dataset has a ``broken_dir``.
 
     Args:
         interval (int): Steps between looks. Defaults to 1000.
@@ -107,7 +105,6 @@ class BrokenImagesHook(Hook):
         self.reported = 0
 
     def before_run(self, runner: Runner) -> None:
-        """Choose the file for names."""
         images = runner.train_loop.dataloader.dataset.broken
         if images.path is None:
             images.write_to(runner.work_dir)
@@ -115,12 +112,10 @@ class BrokenImagesHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Look every ``interval`` steps."""
         if self.every_n_train_iters(runner, self.interval):
             self.after_train(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Look, and report what is new."""
         images = runner.train_loop.dataloader.dataset.broken
         if images.broken > self.reported:
             self.reported = images.broken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ...core.errors import BadSampleError
 from ...engine.fsspec_backend import FsspecBackend
 from ...io.shards import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
 from ...registry import DATASETS
-from .names import read_list
+from .subsets import NumberSet, choose_names
 from .unlabelled_image_dataset import UnlabelledImageDataset
 
 MAX_OPEN = 32
@@ -137,7 +138,8 @@ class ShardedImageDataset(UnlabelledImageDataset):
         data_root (str): Folder with ``shards.json``, written by ``tools/dataset/pack_shards.py``;
             may be on object storage.
         subset_file (str, optional): List file of the names inside the shards to use; reads all
-            indexes. Defaults to None, all.
+            indexes. A list in the order of the shards takes a bit for each image of theirs, 42 MB
+            for 300 million. Defaults to None, all.
         backend_args (dict, optional): File backend of mmengine; ``dict(backend='fsspec')`` reads
             images out of shards on object storage. Defaults to None, by ``data_root``.
         cache_dir (str, optional): For object storage: folder on a local disk that takes copies of
@@ -182,26 +184,15 @@ class ShardedImageDataset(UnlabelledImageDataset):
         if self.subset_file is not None:
             if self.max_samples is not None:
                 raise ValueError('give `subset_file` or `max_samples`, not both')
-            self._choose_names(self.subset_file)
+            self._chosen = choose_names(self.subset_file, int(self.ends[-1]), self._indexes)
         return int(self.ends[-1])
 
     def _index(self, shard: int) -> ShardIndex:
         return load_index(self.store, self.manifest.names[shard], self.manifest.counts[shard])
 
-    def _choose_names(self, subset_file: str) -> None:
-        table = read_list(subset_file)
-        wanted = {table[number] for number in range(len(table))}
-        chosen: list[int] = []
+    def _indexes(self) -> Iterator[tuple[int, list[str]]]:
         for shard, end in enumerate(self.ends.tolist()):
-            names = self._index(shard).names
-            start = end - len(names)
-            chosen += [start + place for place, name in enumerate(names) if name in wanted]
-        if len(chosen) != len(wanted):
-            raise ValueError(
-                f'`subset_file` {subset_file} has {len(wanted)} names, but the shards '
-                f'{len(chosen)} of them'
-            )
-        self._chosen = np.array(chosen, dtype=np.int64)
+            yield end - self.manifest.counts[shard], self._index(shard).names
 
     @property
     def block_sizes(self) -> np.ndarray | None:
@@ -209,6 +200,8 @@ class ShardedImageDataset(UnlabelledImageDataset):
         self.full_init()
         if self._chosen is None:
             return np.asarray(self.manifest.counts, dtype=np.int64)
+        if isinstance(self._chosen, NumberSet):
+            return np.diff(self._chosen.counts_below(self.ends), prepend=0)
         if (np.diff(self._chosen) <= 0).any():
             return None
         return np.diff(np.searchsorted(self._chosen, self.ends), prepend=0)

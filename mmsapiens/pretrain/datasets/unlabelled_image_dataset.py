@@ -20,21 +20,22 @@ from PIL import Image
 
 from ...core.errors import BadSampleError, MissingFileError
 from ...engine import fsspec_backend  # noqa: F401  its name for backend_args
+from ...io.listing import PLAIN_IMAGE_SUFFIXES, scan_folder
 from ...registry import DATASETS
 from ...transforms.load_checked_image import check_is_whole, decode_checked
 from ..samplers.random_order import Permutation, derive_seed, seeded
 from .broken_images import BrokenImages
-from .names import IMAGE_SUFFIXES, NameTable, read_list, scan_folder
+from .names import NameTable, read_list
+from .subsets import NumberSet
 
 NUM_FINGERPRINT_NAMES = 64
 
 
 def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
-    """Decode an image file to BGR uint8 (H, W, 3), turned as its EXIF tag says.
+    """Decode an image file to BGR uint8 (H, W, 3), upright, or raise BadSampleError with ``name``.
 
-    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster (its blocks of 8x8
-    frequencies are turned into fewer pixels), but its shorter side keeps at least ``min_size``
-    pixels. One that is empty, cut short or no image is a BadSampleError with ``name``.
+    A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster, but its shorter side
+    keeps at least ``min_size`` pixels.
     """
     check_is_whole(name, content)
     flag = None
@@ -64,10 +65,9 @@ class UnlabelledImageDataset(BaseDataset):
         max_samples (int, optional): Size of a subset. Defaults to None, all.
         subset_seed (int, optional): Of a random subset; smaller ones are part of larger ones of the
             same seed. Defaults to None, the first ones.
-        max_broken_share (float): The run stops with an error when more images than this share are
-            broken. Defaults to 0.01.
+        max_broken_share (float): More broken images than this share stop it. Defaults to 0.01.
         broken_dir (str, optional): Folder for the names of broken images, one file per process.
-            Defaults to None, names are not kept; ``BrokenImagesHook`` sets the working directory.
+            Defaults to None, not kept; ``BrokenImagesHook`` sets the working directory.
         **kwargs: ``metainfo``, ``indices``, ``test_mode``, ``lazy_init`` and ``max_refetch`` of
             ``mmengine.dataset.BaseDataset``.
     """
@@ -95,7 +95,7 @@ class UnlabelledImageDataset(BaseDataset):
         self.subset_seed = subset_seed
         self.max_broken_share = max_broken_share
         self.broken_dir = broken_dir
-        self._chosen: np.ndarray | None = None
+        self._chosen: np.ndarray | NumberSet | None = None
         super().__init__(pipeline=list(pipeline), lazy_init=True, **kwargs)
         if not lazy_init:
             self.full_init()
@@ -134,13 +134,14 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __len__(self) -> int:
-        """Number of images."""
         return self.source_size if self._chosen is None else len(self._chosen)
 
     @force_full_init
     def get_subset_(self, indices: int | Sequence[int]) -> None:
         """Keep the first or last (if negative) images, or those given."""
         chosen = np.arange(self.source_size) if self._chosen is None else self._chosen
+        if isinstance(chosen, NumberSet):
+            chosen = chosen.numbers()
         if isinstance(indices, int):
             self._chosen = chosen[:indices] if indices >= 0 else chosen[indices:]
         else:
@@ -167,10 +168,8 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """Read and decode image ``idx``, negative ones counted from the end.
-
-        ``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx``, or a BadSampleError.
-        """
+        """``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx`` of image ``idx``,
+        or a BadSampleError."""
         size = len(self)
         if not -size <= idx < size:
             raise IndexError(f'image {idx} of {size} was asked for')
@@ -182,10 +181,8 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """The sample after the pipeline, which draws from random numbers of its own.
-
-        Of a :class:`SampleIndex` the seed of the epoch is taken.
-        """
+        """The sample after the pipeline, which draws from random numbers of its own, by the epoch's
+        seed of a :class:`SampleIndex`."""
         seed = derive_seed(getattr(idx, 'epoch_seed', 0), int(idx))
         chosen = int(idx)
         for attempt in range(self.max_refetch + 1):
@@ -211,9 +208,9 @@ class HumanImageDataset(UnlabelledImageDataset):
     a folder of that size once and keep the names in a list file: every process scans for itself.
 
     Args:
-        data_root (str | Sequence[str]): Folders, searched with all folders below them; or, with
-            ``ann_file``, the one folder that its names are relative to, which may be on object
-            storage. Defaults to ''.
+        data_root (str | Sequence[str]): Folders, searched with all below them; or, with
+            ``ann_file``, the one that its names are relative to, perhaps on object storage.
+            Defaults to ''.
         ann_file (str | Sequence[str]): List files, see
             :func:`~mmsapiens.pretrain.datasets.names.read_list`. Defaults to '', none.
         suffixes (Sequence[str]): Of images in folders. Defaults to ('.jpg', '.jpeg', '.png',
@@ -232,7 +229,7 @@ class HumanImageDataset(UnlabelledImageDataset):
         data_root: str | Sequence[str] = '',
         ann_file: str | Sequence[str] = '',
         *,
-        suffixes: Sequence[str] = IMAGE_SUFFIXES,
+        suffixes: Sequence[str] = PLAIN_IMAGE_SUFFIXES,
         backend_args: dict | None = None,
         **kwargs: Any,
     ) -> None:
@@ -249,7 +246,6 @@ class HumanImageDataset(UnlabelledImageDataset):
         super().__init__(**kwargs)
 
     def open_source(self) -> int:
-        """List the images."""
         self.tables: list[tuple[str, NameTable]] = []
         if self.lists:
             root = self.roots[0]
@@ -273,14 +269,12 @@ class HumanImageDataset(UnlabelledImageDataset):
         return total
 
     def get_name(self, number: int) -> str:
-        """Path of an image."""
         which = int(np.searchsorted(self.table_ends, number, side='right'))
         root, table = self.tables[which]
         name = table[number - int(self.table_ends[which]) + len(table)]
         return os.path.join(root, name)
 
     def read(self, number: int) -> bytes:
-        """File of an image."""
         path = self.get_name(number)
         try:
             return fileio.get(path, backend_args=self.backend_args)

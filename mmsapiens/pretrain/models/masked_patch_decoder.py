@@ -35,11 +35,10 @@ class TailTransformerLayer(TransformerLayer):
 
 @MODELS.register_module()
 class MaskedPatchDecoder(MAEPretrainDecoder):
-    """The stock decoder, with a shorter way for training.
+    """The stock decoder, with a shorter way for training; weights and numbers are equal.
 
     The tokens stay in the order of the mask, each with its own position, so that the last block and
-    the projection to pixels work on the masked patches only, one slice. Weights and numbers are
-    those of the stock class.
+    the projection to pixels work on the masked patches only, one slice.
 
     Shapes: B batch, L patches, K kept, M masked, P numbers of a patch.
 
@@ -50,12 +49,8 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         decoder_depth (int): Blocks, at least 1. Defaults to 8.
         decoder_num_heads (int): Heads. Defaults to 16.
         mlp_ratio (float): Inner width of the feed-forward layers over the width. Defaults to 4.
-        with_cp (bool): Whether to recompute activations in the backward pass to save memory.
-            Defaults to False.
+        with_cp (bool): Whether to recompute activations in the backward pass. Defaults to False.
         **kwargs: Other arguments of ``MAEPretrainDecoder``.
-
-    Raises:
-        ValueError: If there is no block.
     """
 
     def __init__(
@@ -98,10 +93,8 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         return block(*args)
 
     def predict_masked(self, latent: Tensor, mask: PatchMask) -> Tensor:
-        """Predict the masked patches (B, M, P), in the order of ``mask.ids_masked``.
-
-        ``latent`` (B, 1 + K, D) was encoded with ``mask``.
-        """
+        """The masked patches (B, M, P), in the order of ``mask.ids_masked``, from ``latent`` (B, 1
+        + K, D)."""
         x = self.decoder_embed(latent)
         batch, num_masked = len(x), mask.ids.shape[1] - mask.num_kept
         order = F.pad(mask.ids + 1, (1, 0))  # (B, 1 + L)

@@ -1,7 +1,7 @@
-"""The encoder of a masked autoencoder, and its masks.
+"""The encoder of a masked autoencoder, and its masks. Patches are numbered row by row.
 
 Shapes: B batch, D width, L patches, K kept, M = L - K masked, P = patch_size ** 2 * 3 numbers of a
-patch. Patches are numbered row by row.
+patch.
 """
 
 from __future__ import annotations
@@ -54,11 +54,9 @@ def check_mask_ratio(mask_ratio: float, num_patches: int) -> int:
 
 
 def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: bool) -> Tensor:
-    """Pixels (B, N, P) of the patches ``ids`` (B, N) of images (B, 3, H, W).
-
-    The order of a patch is row, column, channel with ``channels_last``, as targets have it; else
-    channel, row, column, as the weights of a convolution have it.
-    """
+    """Pixels (B, N, P) of the patches ``ids`` (B, N) of images (B, 3, H, W), in the order row,
+    column, channel with ``channels_last``, as targets have it, else channel, row, column, as
+    weights have it."""
     columns = images.shape[3] // patch_size
     # (B, C, h, p, w, p): a view
     blocks = images.unflatten(3, (columns, patch_size)).unflatten(2, (-1, patch_size))
@@ -69,10 +67,8 @@ def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: 
 
 
 def sincos_pos_embed(grid: tuple[int, int], dims: int, with_cls_token: bool = False) -> Tensor:
-    """Fixed position table (1, rows * columns, D): sin and cos of the row, then of the column.
-
-    The row of a class token, if any, is zero.
-    """
+    """Fixed position table (1, rows * columns, D): sin and cos of the row, then of the column; zero
+    for a class token, if any."""
     if dims % 4:
         raise ValueError(f'`dims` must be a multiple of 4, but got {dims}')
     # The stock function lets what it calls the width vary slowest.
@@ -84,7 +80,7 @@ class MaskedSapiensViT(SapiensViT):
     """SapiensViT that sees a random part of the patches.
 
     Masked patches are not even embedded: the pixels of the kept ones are gathered and projected
-    with one matrix product.
+    with one matrix product. ``generator`` is the source of the masks; that of the device if None.
 
     Args:
         arch (str | dict): See :class:`mmsapiens.models.SapiensViT`.
@@ -92,12 +88,8 @@ class MaskedSapiensViT(SapiensViT):
             Defaults to 1024.
         mask_ratio (float): Share of the patches to mask, in (0, 1); may be changed at any time.
             Defaults to 0.75.
-        **kwargs: Other arguments of :class:`mmsapiens.models.SapiensViT`, except
-            ``with_cls_token`` and ``out_indices``. ``out_type`` defaults to 'raw' and is that of
-            whole images.
-
-    Attributes:
-        generator (torch.Generator | None): Source of the masks; that of the device if None.
+        **kwargs: Other arguments of :class:`mmsapiens.models.SapiensViT`, except ``with_cls_token``
+            and ``out_indices``. ``out_type`` defaults to 'raw' and is that of whole images.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -154,10 +146,9 @@ class MaskedSapiensViT(SapiensViT):
         noise: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> PatchMask:
-        """Choose the patches to keep.
+        """Choose the patches to keep: those of the smallest ``noise`` (B, L), by default random.
 
-        ``mask_ratio`` and ``generator`` default to the attributes. ``noise`` is one number for each
-        patch, (B, L), by default uniform and random; the smallest are kept.
+        ``mask_ratio`` and ``generator`` default to the attributes.
         """
         ratio = self.mask_ratio if mask_ratio is None else mask_ratio
         shape = (batch_size, self.num_patches)
@@ -172,18 +163,12 @@ class MaskedSapiensViT(SapiensViT):
     def forward(  # type: ignore[override]
         self, img: Tensor, mask: bool | PatchMask = True, **draw: Any
     ) -> tuple[Tensor, ...]:
-        """Encode masked or whole images.
+        """Encode RGB images, normalized, (B, 3, H, W): masked or, with ``mask=False``, whole ones.
 
-        Args:
-            img (Tensor): RGB, normalized, (B, 3, H, W).
-            mask (bool | PatchMask): True draws a mask, False encodes whole images. Defaults to
-                True.
-            **draw: ``mask_ratio``, ``noise`` and ``generator`` of :meth:`draw_mask`.
-
-        Returns:
-            tuple[Tensor, ...]: Of masked images three: latent (B, 1 + K, D), class token first,
-            then the kept patches in the order of the mask; the mask, 1 for masked patches, (B, L);
-            the place of each patch in the order of the mask, (B, L). Of whole images the features.
+        True draws a mask by ``draw``, arguments of :meth:`draw_mask`. Of masked images latent (B, 1
+        + K, D), class token first, then the kept patches in the order of the mask; the mask, 1 for
+        masked patches, (B, L); the place of each patch in that order, (B, L). Of whole ones the
+        features.
         """
         if mask is False:
             if draw:

@@ -28,18 +28,17 @@ def patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
 class SapiensMAE(MAE):
     """Masked autoencoder of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
 
-    The method and the numbers are those of the stock class, `Masked Autoencoders Are Scalable
-    Vision Learners <https://arxiv.org/abs/2111.06377>`_; with :class:`MaskedPatchDecoder` as the
-    neck, predictions and targets are computed for masked patches only.
+    The numbers are those of the stock class, `MAE <https://arxiv.org/abs/2111.06377>`_; with
+    :class:`MaskedPatchDecoder` as the neck, predictions and targets are computed for masked patches
+    only.
 
     Args:
         backbone (dict): Config of :class:`MaskedSapiensViT`, square images.
         neck (dict): Config of :class:`MaskedPatchDecoder` or of the stock ``MAEPretrainDecoder``.
         head (dict): Config of the stock ``MAEPretrainHead``; its ``norm_pix`` says whether targets
             are normalized.
-        compile_blocks (bool | dict): Whether to compile the transformer blocks, each by itself,
-            which takes less time than the whole model; or arguments of ``torch.compile``. Defaults
-            to False.
+        compile_blocks (bool | dict): Whether to compile the transformer blocks, each by itself; or
+            arguments of ``torch.compile``. Defaults to False.
         **kwargs: Other arguments of ``mmpretrain.models.MAE``.
 
     Raises:
@@ -87,14 +86,10 @@ class SapiensMAE(MAE):
         mode: str = 'tensor',
         **kwargs: Any,
     ) -> Any:
-        """The entry for everything, through which wrappers go.
+        """The entry for everything, which wrappers use: RGB images, normalized, (B, 3, H, W).
 
-        Args:
-            inputs (Tensor): RGB, normalized, (B, 3, H, W).
-            data_samples (list[DataSample], optional): Not used. Defaults to None.
-            mode (str): 'tensor' (features), 'loss' or 'reconstruct'. Defaults to 'tensor'.
-            **kwargs: ``mask_ratio``, ``noise`` and ``generator`` of
-                :meth:`MaskedSapiensViT.draw_mask`.
+        ``mode`` is 'tensor' (features), 'loss' or 'reconstruct'; ``kwargs`` are those of
+        :meth:`MaskedSapiensViT.draw_mask`.
         """
         if mode == 'reconstruct':
             return self.reconstruct(inputs, **kwargs)
@@ -126,11 +121,8 @@ class SapiensMAE(MAE):
 
     @torch.no_grad()
     def reconstruct(self, inputs: Tensor, **kwargs: Any) -> Reconstruction:
-        """Mask images and predict them.
-
-        If targets are normalized, predictions are scaled back with mean and variance of the
-        original patches.
-        """
+        """Mask images and predict them; of normalized targets with mean and variance of the
+        original patches."""
         latent, mask, ids_restore = self.backbone(inputs, **kwargs)
         pred = self.neck(latent, ids_restore).float()  # (B, L, P)
         if self.head.norm_pix:
@@ -144,10 +136,8 @@ _BLOCKS: WeakSet[nn.Module] = WeakSet()
 
 
 def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
-    """An ``auto_wrap_policy`` of FSDP: each transformer block is a unit.
-
-    FSDP asks about a model before its parts, with ``recurse`` whether to go on to its children.
-    """
+    """An ``auto_wrap_policy`` of FSDP: each transformer block is a unit. FSDP asks about a model
+    before its parts, with ``recurse`` whether to go on to its children."""
     if recurse:
         _BLOCKS.update(find_blocks(module))
     return recurse or module in _BLOCKS

@@ -1,5 +1,3 @@
 """Samplers that can start in the middle of an epoch."""
 
-from .resumable_sampler import ResumableBatchSampler, ResumableSampler
-
-__all__ = ['ResumableBatchSampler', 'ResumableSampler']
+from .resumable_sampler import ResumableBatchSampler, ResumableSampler  # noqa: F401

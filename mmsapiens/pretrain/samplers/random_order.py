@@ -35,10 +35,8 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class SampleIndex(int):
-    """An int for any dataset; ours also read ``epoch_seed``, of the sampler's seed and the epoch.
-
-    It travels with the index because workers that persist hold a copy of the dataset.
-    """
+    """An int for any dataset, with the epoch's seed for ours: workers that persist hold a copy of
+    the dataset."""
 
     epoch_seed: int
 
@@ -59,11 +57,10 @@ def _scramble(values: np.ndarray) -> np.ndarray:
 
 
 class Permutation:
-    """A random order of ``range(size)``, computed where it is asked for.
+    """A random order of ``range(size)``, computed where it is asked for; a table can be huge.
 
-    A table for 300 million images would take 2.4 GB in every process. A Feistel network permutes
-    the next power of four; results outside of ``range(size)`` go through it again until they are
-    inside. ``size`` is at most ``2**62``, ``seed`` below ``2**64``.
+    A Feistel network permutes the next power of four; results outside of ``range(size)`` go through
+    it again. ``size`` is at most ``2**62``, ``seed`` below ``2**64``.
     """
 
     def __init__(self, size: int, seed: int) -> None:

@@ -16,11 +16,10 @@ CHUNK = 1024
 
 
 class RemainingOrder:
-    """What several processes have left of a sequence.
+    """What several processes have left of a sequence, one after the other.
 
     Each of ``world_size`` processes had one part of ``range(total)``, their sizes differing by at
-    most 1, and took the first ``taken`` elements of it, if it had as many. What is left, one
-    process after the other, is a sequence again.
+    most 1, and took the first ``taken`` elements of it, if it had as many.
     """
 
     def __init__(self, total: int, world_size: int, taken: int) -> None:
@@ -40,24 +39,21 @@ class RemainingOrder:
 class ResumableSampler(Sampler):
     """Each sample once per epoch, in an order that depends on seed, epoch and dataset alone.
 
-    It can be computed at any position. The processes take one contiguous part each (sizes differ by
-    at most one), so that the whole state of an epoch is how many samples each process took. If the
-    number of processes changes, what is left is divided again.
+    The processes take one contiguous part each (sizes differ by at most one), so that the whole
+    state of an epoch is how many samples each process took. If the number of processes changes,
+    what is left is divided again.
 
     A dataset with ``block_sizes`` (int64, entries of each shard) has its shards shuffled, then the
     entries inside windows of ``window`` consecutive ones, so that a process reads from few shards
-    at a time. Other datasets are shuffled entry by entry.
-
-    Iterated without :class:`ResumableBatchSampler` it gives all processes the same number of
-    samples, and so leaves out up to ``world_size - 1``, others in each epoch.
+    at a time. Iterated without :class:`ResumableBatchSampler` it leaves out up to ``world_size -
+    1``, others in each epoch.
 
     Args:
         dataset (Sized): The dataset.
         shuffle (bool): Whether to shuffle. Defaults to True.
-        seed (int, optional): Of the order and of what the dataset draws. Defaults to None, a
-            random one, the same in all processes.
-        window (int): Entries that are shuffled among each other, for datasets of shards. Defaults
-            to 8192.
+        seed (int, optional): Of the order and of what the dataset draws. Defaults to None, a random
+            one, the same in all processes.
+        window (int): Entries of shards that are shuffled among each other. Defaults to 8192.
     """
 
     def __init__(
@@ -145,7 +141,6 @@ class ResumableSampler(Sampler):
             yield from self.indices(start, min(start + CHUNK, self.min_len))
 
     def __len__(self) -> int:
-        """Samples of a process in a whole epoch."""
         return self.total // self.world_size
 
     def set_epoch(self, epoch: int) -> None:
@@ -164,11 +159,8 @@ class ResumableSampler(Sampler):
         )
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """For :meth:`load_state_dict` in any number of processes.
-
-        The state after each process took ``taken`` samples of its share; by default where iterating
-        starts. Samples drawn ahead by workers do not count.
-        """
+        """For :meth:`load_state_dict` in any number of processes, after each took ``taken`` samples
+        of its share; by default where iterating starts."""
         shares = [*self.earlier, (self.world_size, self.taken if taken is None else taken)]
         return dict(seed=self.seed, epoch=self.epoch, shares=shares, **self.fingerprint())
 
@@ -193,7 +185,7 @@ class ResumableBatchSampler(BatchSampler):
     """The same number of batches in each process, nothing lost or repeated.
 
     All batches are full but the last: it takes what is left, between 1 and ``batch_size + 1``
-    samples (one more where others have one sample less and their last batch is just full).
+    samples (one more where others have one less and their last batch is just full).
 
     Args:
         sampler (ResumableSampler): The order of the samples.
@@ -221,7 +213,6 @@ class ResumableBatchSampler(BatchSampler):
         return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
 
     def __len__(self) -> int:
-        """Steps of a whole epoch."""
         return self._steps(len(self.sampler))
 
     @property

@@ -33,15 +33,24 @@ def test_default_fields_are_depth_and_mask(tmp_path):
 
 def test_all_fields_at_once_with_classes(tmp_path):
     write_figures(tmp_path, 2, SIZE_HW)
-    dataset = DenseFolderDataset(
-        data_root=str(tmp_path),
-        fields=('seg_map', 'human_mask', 'depth_map', 'normal_map'),
-        vocabulary='goliath28',
-    )
+    fields = ('seg_map', 'human_mask', 'depth_map', 'normal_map')
+    dataset = DenseFolderDataset(data_root=str(tmp_path), fields=fields, vocabulary='goliath28')
     info = dataset.get_data_info(0)
-    assert {row.path_key for row in FIELDS.values()} <= set(info)
+    assert {FIELDS[name].path_key for name in fields} <= set(info)
     assert info['num_classes'] == 28 and (4, 13) in info['flip_label_pairs']
     assert len(dataset.metainfo['classes']) == 28
+
+
+def test_links_that_lead_in_a_circle_end(tmp_path):
+    write_good(tmp_path / 'disk', 'depth')
+    (tmp_path / 'data').mkdir()
+    for path in (tmp_path / 'disk').iterdir():
+        (tmp_path / 'data' / path.name).mkdir()
+        (tmp_path / 'data' / path.name / 'day').symlink_to(path)
+        (path / 'again').symlink_to(tmp_path / 'data' / path.name)
+    dataset = DenseFolderDataset(data_root=str(tmp_path / 'data'))
+    assert len(dataset) == 3
+    assert dataset.get_data_info(0)['img_path'] == f'{tmp_path}/data/images/day/0000.png'
 
 
 def test_folders_of_renders_are_found(tmp_path):

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from mmsapiens.pretrain.datasets.names import NameTable, read_list, scan_folder
+from mmsapiens.io.listing import scan_folder
+from mmsapiens.pretrain.datasets.names import NameTable, read_list
 
 NAMES = ['a.jpg', 'b/ü.png', 'c d.jpg']
 
