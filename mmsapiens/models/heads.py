@@ -355,7 +355,8 @@ class PointMapHead(PixelShuffleHead):
                 f'the scale of a point map is predicted for features of {self.grid_hw}, but got '
                 f'{grid}. Give images of the size that the model was trained with.'
             )
-        return super().forward(feats), self.scale_final_layer(self.scale_conv_layers(maps))
+        scale = self.scale_final_layer(self.scale_conv_layers(maps))
+        return UpsamplingHead.forward(self, feats), scale
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Points (B, 3, H, W) in meters; NaN where the scale is not above 0."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..ops.cameras import canonical_scale, pixel_grid
 from ..ops.unit_vectors import unit_vectors
-from .losses import full_precision, normal_l1_loss, scale_invariant_log_loss
+from .losses import full_precision, normal_cosine_loss, normal_l1_loss, scale_invariant_log_loss
 
 CLAMP = 4.0
 """Largest value of the relative losses of point maps, above which their gradient is 0."""
@@ -73,6 +73,24 @@ def low_frequency_loss(pred: Tensor, target: Tensor, valid: Tensor, factor: int 
     share = smooth(valid[:, None].to(full_precision(pred))) + 1e-6
     low, true = (smooth(_masked(each, valid)) / share for each in (pred, target))
     return normal_l1_loss(low, true, valid)
+
+
+def normal_losses(pred: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """All losses of normals with the weights of the recipe."""
+    return dict(
+        loss_cosine=10 * normal_cosine_loss(pred, target, valid),
+        loss_l1=normal_l1_loss(pred, target, valid),
+        loss_gradient=10 * squared_gradient_loss(pred, target, valid),
+    )
+
+
+def albedo_losses(pred: Tensor, target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """All losses of albedo with the weights of the recipe."""
+    return dict(
+        loss_l1=2 * normal_l1_loss(pred, target, valid),
+        loss_gradient=2 * albedo_gradient_loss(pred, target, valid),
+        loss_chromaticity=chromaticity_loss(pred, target, valid),
+    )
 
 
 def multiscale_l1_loss(pred: Tensor, target: Tensor, valid: Tensor, factor: int = 2) -> Tensor:
