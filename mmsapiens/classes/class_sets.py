@@ -121,8 +121,8 @@ def conversion_table(
         matches = {name: name for name in stored.classes}
     if not matches:
         raise ValueError(
-            f'labels of {source!r} can stay as they are, become {TARGET!r}, or those of a set with '
-            f'all of its classes, but got {target!r}'
+            f'labels of {source!r} can stay as they are or become {TARGET!r}, or those of a set '
+            f'with all of their classes, but got {target!r}'
         )
     matches.update(instead or {})
     table: np.ndarray = np.full(256, IGNORED, dtype=np.uint8)

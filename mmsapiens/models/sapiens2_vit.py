@@ -31,6 +31,12 @@ WINDOWS_AT_ONCE = 1024
 ROPE_DTYPES = {'bfloat16': torch.bfloat16, 'float32': torch.float32}
 
 
+def kv_heads_of(arch: Mapping[str, int], index: int) -> int:
+    """Key heads of block ``index``."""
+    is_full = index < FULL_LAYERS or index >= arch['num_layers'] - FULL_LAYERS
+    return arch['num_heads'] if is_full else arch['num_heads'] // 2
+
+
 def rope_periods(head_dim: int, dtype: torch.dtype) -> Tensor:
     """Periods (d / 4,) of the rotation, computed in ``dtype``; never those of a file, which are
     rounded."""
@@ -289,13 +295,12 @@ class Sapiens2ViT(PlainViT):
             self.tokenizer = WindowTokenizer(dims, heads, tokenizer_layers)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dims))
         self.storage_tokens = nn.Parameter(torch.zeros(1, NUM_STORAGE_TOKENS, dims))
-        last_grouped = self.num_layers - FULL_LAYERS
         self.blocks = nn.ModuleList(
             Sapiens2Block(
                 dims,
                 heads,
                 self.arch['feedforward_channels'],
-                heads // 2 if FULL_LAYERS <= index < last_grouped else heads,
+                kv_heads_of(self.arch, index),
                 gamma=layer_scale,
             )
             for index in range(self.num_layers)

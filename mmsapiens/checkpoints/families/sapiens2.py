@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...models import Sapiens2ViT
 from ...models.archs import SAPIENS2_ARCHS, size_in_words
-from ...models.sapiens2_vit import rope_periods
+from ...models.sapiens2_vit import kv_heads_of, rope_periods
 
 NAME = Sapiens2ViT.family
 ENCODER, ARCHS = Sapiens2ViT, SAPIENS2_ARCHS
@@ -132,12 +132,13 @@ def fit(encoder: Sapiens2ViT, state_dict: MutableMapping[str, Tensor], prefix: s
     for name, (wanted, got) in pairs.items():
         if wanted != got:
             raise ValueError(f'`{name}` must be that of the checkpoint, {wanted}, but got {got}')
-    own = encoder.state_dict()
-    for key, value in bare.items():
-        if key in own and own[key].shape != value.shape:
+    width = bare[_WIDTH].shape[0]
+    for index in range(ours['num_layers']):
+        key, wanted = f'blocks.{index}.attn.wk.weight', width * kv_heads_of(ours, index)
+        if key in bare and bare[key].shape[0] != wanted:
             raise ValueError(
-                f'`{key}` must be {tuple(own[key].shape)}, but the checkpoint has '
-                f'{tuple(value.shape)}: its layers share keys among heads in another way'
+                f'`{prefix}{key}` must have {wanted} rows, but the checkpoint has '
+                f'{bare[key].shape[0]}: its layers share keys among heads in another way'
             )
 
 
