@@ -25,7 +25,11 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Seed what a test draws, whichever ran before; `nox -s chance` tries other seeds."""
+    """Seed what a test draws, whichever ran before; `nox -s chance` tries other seeds.
+
+    Runners of earlier tests leave their scope as the current one.
+    """
+    DefaultScope._instance_dict.clear()
     seed = int(os.environ.get('MMSAPIENS_TEST_SEED', '0'))
     random.seed(seed)
     np.random.seed(seed)

@@ -141,6 +141,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         text = f'the checkpoint holds no tensors; its keys are {keys}'
         raise ValueError(f'{text}. Use the file with the weights.')
     tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
+    tensors.pop('n_averaged', None)  # of AveragedModel, beside `module.`
     for prefix in ('module.', 'model.', 'net.') * 2:
         if all(key.startswith(prefix) for key in tensors):
             tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}

@@ -1,5 +1,5 @@
 """Sets of body-part classes: names, colors, left and right, correspondences."""
 
-from .class_sets import ClassSet, class_set_names, get_class_set
-
-__all__ = ['ClassSet', 'class_set_names', 'get_class_set']
+from .class_sets import ClassSet as ClassSet
+from .class_sets import class_set_names as class_set_names
+from .class_sets import get_class_set as get_class_set

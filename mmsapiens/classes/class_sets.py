@@ -16,8 +16,6 @@ becomes, or null for pixels to be ignored. Those for LIP, ATR and CIHP are our o
 reference turn skirts into upper clothing.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,12 +79,8 @@ def set_of_classes(metainfo: Mapping[str, Any], count: int) -> ClassSet:
     if len(classes) != count:
         return ClassSet('classes', tuple(map(str, range(count))), (), ())
     colors = tuple(tuple(map(int, color)) for color in palette)
-    return ClassSet(
-        'classes',
-        tuple(map(str, classes)),
-        colors if len(colors) == count else (),
-        tuple((int(a), int(b)) for a, b in pairs),
-    )
+    names, flips = tuple(map(str, classes)), tuple((int(a), int(b)) for a, b in pairs)
+    return ClassSet('classes', names, colors if len(colors) == count else (), flips)
 
 
 def class_set_names() -> list[str]:
@@ -145,8 +139,7 @@ def _other_side(name: str) -> str | None:
 
 
 def find_wrong_pairs(classes: Sequence[str], flip_pairs: Sequence[Sequence[int]]) -> list[str]:
-    """What is wrong with the pairs of ids that a flip exchanges, by names with 'left' and 'right'
-    in front; a sentence for each fault."""
+    """What is wrong with pairs of ids that a flip exchanges, by 'left' and 'right' in the names."""
     found: list[str] = []
     matches: dict[int, int] = {}
     for pair in flip_pairs:

@@ -1,7 +1,6 @@
 """Files and folders that appear under their name only when they are whole."""
 
-from __future__ import annotations
-
+import glob
 import os
 import shutil
 import tempfile
@@ -42,9 +41,8 @@ def atomic_open(path: str | os.PathLike[str], *, is_durable: bool = True) -> Ite
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what :func:`atomic_open` in killed processes left behind of a file, or in a folder at
-    any depth; nobody else may be writing there."""
-    pattern = f'{"" if path.is_dir() else path.name}{_RANDOM}{TMP_SUFFIX}'
+    """Remove what killed processes left of a file, or below a folder where nobody is writing."""
+    pattern = f'{"" if path.is_dir() else glob.escape(path.name)}{_RANDOM}{TMP_SUFFIX}'
     found = path.rglob(f'.*{pattern}') if path.is_dir() else path.parent.glob(f'.{pattern}')
     for partial in found:
         if partial.is_file():

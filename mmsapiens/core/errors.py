@@ -1,11 +1,8 @@
 """Errors about one sample or one input, which a user is told as they are."""
 
-from __future__ import annotations
-
 
 class BadSampleError(ValueError):
-    """A sample cannot be used: its file is damaged, or its content wrong; ``kind`` is for
-    checkers."""
+    """A sample's file is damaged, or its content wrong; ``kind`` is for checkers."""
 
     def __init__(self, message: str = '', kind: str = '') -> None:
         super().__init__(message)

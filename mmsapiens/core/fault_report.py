@@ -1,7 +1,5 @@
 """Faults of files, reported to people and to programs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,10 +18,7 @@ def no_progress(entries: Sequence[Any], name: str) -> Iterable[Any]:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong ``where`` in a file or a folder: what was expected, and what is there.
-
-    Subclasses have the ``KINDS``: kind of fault -> what it means.
-    """
+    """Something wrong ``where`` in a file or folder; subclasses say what ``KINDS`` mean."""
 
     KINDS: ClassVar[Mapping[str, str]] = {}
 

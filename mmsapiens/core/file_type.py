@@ -1,7 +1,5 @@
 """What a file is, by its first bytes: things that hubs serve by mistake."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A folder for one run at a time."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re
@@ -22,11 +20,9 @@ class FolderInUseError(RuntimeError, BlockingIOError):
 def lock_folder(
     folder: str | Path, option: str = '--work-dir', *, is_singleton: bool = False
 ) -> BaseFileLock:
-    """Hold a folder, made if need be, until the lock is released or the process ends.
-
-    ``option`` chooses another one, for the FolderInUseError. With ``is_singleton`` other runs of
-    this process may have it, too: for runs that Ctrl-C in a notebook ends without a release.
-    """
+    """Hold a folder, made if need be, until the lock is released or the process ends. ``option``
+    chooses another one, for the FolderInUseError. With ``is_singleton`` other runs of this process
+    may have it, too: for runs that Ctrl-C in a notebook ends without a release."""
     path = Path(folder, NAME).resolve()  # singletons are found by this name
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = path.read_text(errors='replace').strip() if path.exists() else ''

@@ -1,7 +1,5 @@
 """Pieces of messages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 MAX_NAMES = 5

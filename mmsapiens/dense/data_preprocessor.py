@@ -1,7 +1,5 @@
 """Batches of images and of every map that belongs to them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,19 +47,14 @@ class DenseDataPreprocessor(SegDataPreProcessor):
         samples = data.get('data_samples')
         for sample in samples or []:
             _widen_labels(sample)
-        padding = (
-            dict(size=self.size, size_divisor=self.size_divisor)
-            if training
-            else dict(self.test_cfg or {})
-        )
-        padding = {key: value for key, value in padding.items() if value}
+        stock = dict(size=self.size, size_divisor=self.size_divisor) if training else self.test_cfg
+        padding = {key: value for key, value in (stock or {}).items() if value}
         if not padding:
             sizes = {tuple(image.shape[1:]) for image in inputs}
             if len(sizes) > 1:
                 raise ValueError(
                     f'the images of a batch must have one size, but got {sorted(sizes)}. Resize '
-                    'them in the pipeline, set `size` of the data preprocessor, or use a batch '
-                    'size of 1.'
+                    'them in the pipeline, or set `size` of the data preprocessor.'
                 )
             return dict(inputs=torch.stack(inputs), data_samples=samples)
         if training:
@@ -87,9 +80,8 @@ def _check_sizes(image: Tensor, sample: SegDataSample) -> None:
         if maps is not None and maps.shape != image.shape[1:]:
             raise ValueError(
                 f'`{field.gt_name}` of {sample.get("img_path")} must be as large as its image, '
-                f'{tuple(image.shape[1:])}, but got {tuple(maps.shape)}. Every geometric step of a '
-                'training pipeline must be one that carries the fields (such as '
-                "'mmsapiens.ResizeFields')."
+                f'{tuple(image.shape[1:])}, but got {tuple(maps.shape)}. Use geometric steps that '
+                "carry the fields (such as 'mmsapiens.ResizeFields')."
             )
 
 

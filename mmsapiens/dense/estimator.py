@@ -3,8 +3,6 @@
 Shapes: B batch, C channels, H W height and width of the network's input.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,8 +56,7 @@ class DenseEstimator(EncoderDecoder):
     def predict(
         self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """The samples, new ones by default, of normalized images (B, 3, H, W), with ``pred_*`` (_,
-        ori_H, ori_W)."""
+        """The samples, by default new ones, with ``pred_*`` of normalized images (B, 3, H, W)."""
         if data_samples is None:
             data_samples = [SegDataSample() for _ in inputs]
         output = self.raw_output(inputs, data_samples)
@@ -110,7 +107,6 @@ class DenseEstimator(EncoderDecoder):
         if 'flip_label_pairs' not in data_samples[0].metainfo:
             raise ValueError(
                 '`flip_test` needs `flip_label_pairs` in the metainfo of a sample, the classes '
-                'that a mirror exchanges, as the datasets of this package give; `()` for classes '
-                'without sides.'
+                'that a mirror exchanges; `()` for classes without sides.'
             )
         return data_samples[0].metainfo['flip_label_pairs']

@@ -4,8 +4,6 @@ Shapes: B batch, D width of the backbone, C channels of the output, H W height a
 h w those of the feature map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,16 +56,12 @@ class DenseHead(BaseDecodeHead):
         **kwargs: Any,
     ) -> None:
         self.row = get_field(self.field)
-        width = [in_channels, *deconv_out_channels, *conv_out_channels][-1]
-        super().__init__(
-            in_channels,
-            width,
-            num_classes=num_classes or self.row.channels,
-            threshold=0.5,  # of binary masks, which no field is
-            loss_decode=loss_decode,
-            **kwargs,
-        )
         widths = [in_channels, *deconv_out_channels]
+        stock = dict(num_classes=num_classes or self.row.channels, loss_decode=loss_decode)
+        # The threshold is that of binary masks, which no field is.
+        super().__init__(
+            in_channels, [*widths, *conv_out_channels][-1], threshold=0.5, **stock, **kwargs
+        )
         self.deconv_layers = heads.deconv_layers(
             in_channels, deconv_out_channels, deconv_kernel_sizes
         )
@@ -124,8 +118,8 @@ class DenseHead(BaseDecodeHead):
             if name not in sample:
                 raise ValueError(
                     f'a training sample of {type(self).__name__} must have `{name}`, but it has '
-                    f'{sorted(sample.all_keys())}. Load `{self.row.path_key}` in the pipeline and '
-                    "pack it with 'mmsapiens.PackDenseInputs'."
+                    f'{sorted(sample.all_keys())}. Load it, and pack it with '
+                    "'mmsapiens.PackDenseInputs'."
                 )
         return torch.stack([sample.get(name).data for sample in batch_data_samples])
 
@@ -133,7 +127,6 @@ class DenseHead(BaseDecodeHead):
 def _refuse_wrong_weights(
     head: DenseHead, state_dict: Mapping[str, Tensor], prefix: str, *_: Any
 ) -> None:
-    """Refuse weights that would be silently wrong."""
     check_loaded(state_dict, prefix, head._weight_shapes, 'decode_head')
 
 
@@ -222,10 +215,8 @@ class NormalHead(DenseHead):
     field = 'normal_map'
 
     def __init__(self, in_channels: int, **kwargs: Any) -> None:
-        kwargs.setdefault(
-            'loss_decode',
-            [dict(type='mmsapiens.NormalCosineLoss'), dict(type='mmsapiens.NormalL1Loss')],
-        )
+        losses = [dict(type='mmsapiens.NormalCosineLoss'), dict(type='mmsapiens.NormalL1Loss')]
+        kwargs.setdefault('loss_decode', losses)
         super().__init__(in_channels, **kwargs)
 
     def valid(self, target: Tensor) -> Tensor:

@@ -3,8 +3,6 @@
 Shapes: C channels, H W pixels of the network's input.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Evaluation of dense tasks, with equal figures for any number of ranks."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -52,8 +50,7 @@ class ExactIoUMetric(IoUMetric):
         super().__init__(ignore_index, **kwargs)
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Count the pixels of samples with ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W); a
-        ValueError if sizes differ, or an id is none of the classes."""
+        """Count the pixels of ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W), or ValueError."""
         for sample in data_samples:
             pred = sample['pred_sem_seg']['data']
             self._check_ids(sample, 'pred_sem_seg', pred)
@@ -74,7 +71,7 @@ class ExactIoUMetric(IoUMetric):
             raise ValueError(
                 f'`{name}` of {image_name(sample)} must be below the number of classes, '
                 f'{num_classes}, but it has {int(ids.min())} to {int(ids.max())}. Use the dataset '
-                "of the model's classes, and `ignore_index` for pixels without."
+                "of the model's classes, and `ignore_index`."
             )
 
     @staticmethod
@@ -98,8 +95,7 @@ class _MapMetric(BaseMetric):
     field: Field
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Compare prediction and truth of each image; a ValueError if a map is missing or of
-        another size, or a prediction is not finite at a valid pixel."""
+        """Compare prediction and truth of each image, or raise a ValueError."""
         for sample in data_samples:
             pred, gt, mask = self._read(sample)
             valid = mask & self.valid(gt)
@@ -128,8 +124,7 @@ class _MapMetric(BaseMetric):
         if missing:
             raise ValueError(
                 f'the sample of {image_name(sample)} must have `{missing[0]}`, but it has '
-                f'{sorted(sample)}. Pack the ground truth in the pipeline, and use the model of '
-                'the task.'
+                f'{sorted(sample)}. Pack the ground truth, and use the model of the task.'
             )
         there = [name for name in names if name in sample]
         maps = [sample[name]['data'].detach().cpu().float().numpy() for name in there]

@@ -1,7 +1,5 @@
 """Side-by-side panels of every dense field of a sample."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,7 @@ from ..visualization.panels import Tile, display_size, font_size, join_row, stac
 
 
 def displayed_map(sample: SegDataSample, name: str, size_hw: tuple[int, int]) -> np.ndarray | None:
-    """A map of a sample, (C, H, W) of the display, int or float32, or None; only the pixels that
-    are shown leave the device."""
+    """A map of a sample, (C, H, W) of the display, int or float32, on the CPU, or None."""
     if name not in sample:
         return None
     maps = torch.as_tensor(sample.get(name).data)

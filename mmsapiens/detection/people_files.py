@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import unicodedata
 import warnings
 from collections import defaultdict
 from hashlib import sha256
@@ -69,6 +70,11 @@ def digest(content: Any) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def _plain_name(path: str) -> str:
+    """The name of a file, an accent on a letter being one with it, as it is not on a Mac."""
+    return unicodedata.normalize('NFC', PurePosixPath(path).name)
+
+
 class PeopleFile:
     """Boxes of a COCO file, or of results of a detector; what is left out is a warning.
 
@@ -118,7 +124,7 @@ class PeopleFile:
         self.category_id = self._file.category_id
         self._ids: dict[str, list[int]] = defaultdict(list)
         for number, image in self._file.images.items():
-            self._ids[PurePosixPath(image['file_name']).name].append(number)
+            self._ids[_plain_name(image['file_name'])].append(number)
         self._boxes: dict[int, list[list[float]]] = defaultdict(list)
         for person in self._file.people:
             x, y, width, height = person['bbox']
@@ -159,7 +165,7 @@ class PeopleFile:
             known = [self._file.image_number(each) for each in (stem, path.name)]
             counted = int(stem) if stem.isdecimal() else None  # an image without a detection
             return next((number for number in known if number is not None), counted)
-        ids = self._ids.get(path.name, [])
+        ids = self._ids.get(_plain_name(path.name), [])
         if len(ids) > 1:  # names may have folders
             names = {i: PurePosixPath(images[i]['file_name']) for i in ids}
             ids = [i for i, each in names.items() if path.parts[-len(each.parts) :] == each.parts]

@@ -1,7 +1,5 @@
 """Models from hosts' configs, without random weights on the way."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +14,7 @@ from ..checkpoints.loading import load_checkpoint, without_parameter_memory
 
 
 def read_config(path: str | Path) -> Config:
-    """Read a config file; modules that it imports may lie beside it, or in the working
-    directory."""
+    """Read a config file; modules that it imports lie beside it, or in the working directory."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
@@ -41,8 +38,7 @@ def read_config(path: str | Path) -> Config:
 
 
 def build_without_weights(config: str | Path | Mapping[str, Any]) -> nn.Module:
-    """Build the model of a config file, a whole config or that of a model; its parameters have no
-    memory."""
+    """Build the model of a config file, a config or that of a model, without memory for weights."""
     whole: Any = read_config(config) if isinstance(config, (str, Path)) else config
     model_cfg, scope = whole, None
     if 'model' in whole:

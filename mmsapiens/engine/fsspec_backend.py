@@ -1,7 +1,5 @@
 """A file backend of mmengine for every store that fsspec knows."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -50,8 +48,7 @@ class FsspecBackend(BaseStorageBackend):
         return self.get(filepath).decode(encoding)
 
     def get_range(self, filepath: str, offset: int, size: int) -> bytes:
-        """``size`` bytes from ``offset``, or fewer if the file ends; a ValueError if the store
-        gives more."""
+        """``size`` bytes from ``offset``, or fewer at the end; a ValueError if more come."""
 
         def read(store: Any, path: str) -> bytes:
             try:

@@ -1,7 +1,5 @@
 """Starting training and evaluation of any host's config."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator
@@ -42,8 +40,7 @@ def set_work_dir(cfg: Config, work_dir: str | None) -> None:
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        name = os.path.splitext(os.path.basename(cfg.filename))[0]
-        cfg.work_dir = os.path.join('work_dirs', name)
+        cfg.work_dir = os.path.join('work_dirs', Path(cfg.filename).stem)
 
 
 def set_amp(cfg: Config, amp: str) -> None:
@@ -108,8 +105,7 @@ def add_dump(cfg: Config, path: str) -> None:
 
 
 def read_slurm_variables() -> None:
-    """Tell torch what srun says of this process, as mmengine does for GPUs. ``MASTER_ADDR`` is the
-    first machine of the job and ``MASTER_PORT`` 29500, unless they are set."""
+    """Tell torch what srun says of this process, as mmengine does for GPUs."""
     names = [*SLURM_VARIABLES.values(), 'SLURM_NODELIST']
     missing = [name for name in names if name not in os.environ]
     if missing:
@@ -179,8 +175,7 @@ def hold_folders(cfg: Config) -> list[BaseFileLock]:
 
 @contextmanager
 def distributed_run(cfg: Config) -> Iterator[None]:
-    """Hold the folders of a run, prepare its processes and end their group: an interpreter that
-    ends with one alive may abort."""
+    """Hold the folders of a run, prepare its processes and, lest they abort, end their group."""
     source = cfg.get('load_from')
     if source and ':' not in source and not os.path.exists(source):  # otherwise found out later
         raise FileNotFoundError(

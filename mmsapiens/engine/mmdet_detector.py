@@ -1,8 +1,6 @@
 """Boxes of people from stock RTMDet, or another detector of mmdet, for
 :func:`.detection.detector.make_detector`. Shapes: N boxes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,9 @@ PERSON = 0  # Class id of people, in COCO's classes and where it is the only one
 
 
 class MMDetDetector(PersonDetector):
-    """RTMDet, or any other detector of mmdet whose class 0 is people, which gets BGR.
-
-    ``config`` is a file or a Config; without ``weights`` they are random, for tests. ``thresholds``
-    are as in :class:`PersonDetector`.
-    """
+    """RTMDet, or any other detector of mmdet whose class 0 is people, which gets BGR. ``config`` is
+    a file or a Config; without ``weights`` they are random, for tests. ``thresholds`` are as in
+    :class:`PersonDetector`."""
 
     def __init__(
         self,
@@ -86,7 +82,6 @@ def make_detector(
 
 
 def _build(cfg: Config, weights: str | Path | None) -> nn.Module:
-    """The detector of a config, in evaluation mode."""
     model_cfg = Config(dict(model=cfg.model)).model
     model_cfg.backbone.pop('init_cfg', None)
     model: nn.Module = MODELS.build(model_cfg)

@@ -1,7 +1,5 @@
 """The models of the core for configs: with ``init_cfg`` and checks of what is loaded."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +15,8 @@ from ..checkpoints.loading import check_stated_encoder
 from ..checkpoints.metadata import own_facts
 from ..registry import MODELS
 
-for loss in (
-    models.AllPixelCrossEntropyLoss,
-    models.HardKeypointMSELoss,
-    models.NormalCosineLoss,
-    models.NormalL1Loss,
-    models.ScaleInvariantLogLoss,
-):
+losses = [models.AllPixelCrossEntropyLoss, models.HardKeypointMSELoss, models.NormalCosineLoss]
+for loss in (*losses, models.NormalL1Loss, models.ScaleInvariantLogLoss):
     MODELS.register_module(module=loss)
 
 
@@ -61,8 +54,7 @@ class _ConfiguredEncoder:
         return pretrained_files(self)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says, naming a file that does not fit; without a file at
-        random."""
+        """Initialize as ``init_cfg`` says, naming a file that does not fit; else at random."""
         files = self.pretrained_files()
         try:
             for meta in map(meta_of_file, files):

@@ -1,7 +1,5 @@
 """``--cfg-options``: settings of a config as they were typed, and which of them nothing reads."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import inspect
@@ -51,10 +49,8 @@ def add_options(parser: argparse.ArgumentParser, name: str = '--cfg-options') ->
 
 def set_options(cfg: Config, words: Sequence[str], not_read: set[str] | None = None) -> None:
     """Put KEY=VALUE words into a config, or raise a ValueError; tell what nothing will read.
-
     ``not_read`` are names of :data:`READ`. A value is a number, true, false or None; a list or
-    tuple in brackets, or with commas where the old value is one; or text, as it is.
-    """
+    tuple in brackets, or with commas where the old value is one; or text, as it is."""
     before = Config(cfg.to_dict())
     for word in words:
         key, sign, text = word.partition('=')

@@ -1,7 +1,5 @@
 """Running a model in between without leaving a trace."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +12,7 @@ from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel
 
 @contextmanager
 def preserve_state(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; then the mode of every module and the random states of
-    Python, numpy and torch, on the CPU and the current GPU, are as before."""
+    """Evaluation mode without gradients, which leaves modes and random states as they were."""
     modes = [(module, module.training) for module in model.modules()]
     python_state, numpy_state = random.getstate(), np.random.get_state()
     gpus = [torch.cuda.current_device()] if torch.cuda.is_available() else []

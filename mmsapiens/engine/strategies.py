@@ -1,7 +1,5 @@
 """Training over many processes: FSDP in shards, and a runner that never loses a checkpoint."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -66,11 +64,9 @@ class ShardedFSDPStrategy(FSDPStrategy):
     ) -> None:
         """Write a folder; all processes call it."""
         checkpoint: dict[str, Any] = dict(extra_ckpt or {})
-        checkpoint.setdefault('meta', {}).update(
-            seed=self.seed,
-            time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
-            mmengine=mmengine.__version__,
-        )
+        now = time.strftime('%Y%m%d_%H%M%S', time.localtime())
+        meta = dict(seed=self.seed, time=now, mmengine=mmengine.__version__)
+        checkpoint.setdefault('meta', {}).update(meta)
         checkpoint['state_dict'] = states.get_model_state_dict(self.model, options=self._options)
         if save_optimizer and hasattr(self, 'optim_wrapper'):
             optim = self.optim_wrapper
@@ -92,8 +88,7 @@ class ShardedFSDPStrategy(FSDPStrategy):
     def load_checkpoint(
         self, filename: str, *, callback: Callable | None = None, **kwargs: Any
     ) -> dict:
-        """Load the weights of a folder, or of a file of the stock strategies, and give the
-        checkpoint; all processes call it."""
+        """The checkpoint of a folder, or of a stock file, loaded; all processes call it."""
         if not is_sharded(filename):
             return super().load_checkpoint(filename, callback=callback, **kwargs)
         self.logger.info(f'Load checkpoint in shards from {filename}')

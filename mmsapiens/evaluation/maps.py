@@ -3,8 +3,6 @@
 Shapes: C classes, P pixels.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,11 +59,8 @@ def iou_figures(areas: np.ndarray) -> dict[str, float]:
     with np.errstate(divide='ignore', invalid='ignore'):
         iou, accuracy = intersection / union, intersection / of_label
         overall = intersection.sum() / of_label.sum()
-    return dict(
-        aAcc=100 * float(overall),
-        mIoU=100 * float(np.nanmean(iou)),
-        mAcc=100 * float(np.nanmean(accuracy)),
-    )
+    figures = overall, np.nanmean(iou), np.nanmean(accuracy)
+    return {name: 100 * float(value) for name, value in zip(('aAcc', 'mIoU', 'mAcc'), figures)}
 
 
 def depth_figures(pred: np.ndarray, target: np.ndarray) -> dict[str, float]:

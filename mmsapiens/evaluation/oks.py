@@ -3,8 +3,6 @@
 Shapes: N people, K keypoints of the set, E keypoints that are evaluated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -115,13 +113,8 @@ def evaluate_oks(
             'pip install "mmsapiens[pose]"'
         ) from error
     with redirect_stdout(StringIO()):
-        evaluation = COCOeval(
-            _coco(COCO(), persons, images),
-            _coco(COCO(), found, images),
-            'keypoints',
-            np.asarray(sigmas, dtype=np.float64),
-            use_area,
-        )
+        sides = _coco(COCO(), persons, images), _coco(COCO(), found, images)
+        evaluation = COCOeval(*sides, 'keypoints', np.asarray(sigmas, dtype=np.float64), use_area)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -129,8 +122,7 @@ def evaluate_oks(
 
 
 def read_keypoints(annotation: Mapping[str, Any], vocabulary: str) -> np.ndarray:
-    """x, y and visibility (K, 3) of an annotation of a COCO style file, by index; a ValueError if
-    it is of another vocabulary."""
+    """x, y, visibility (K, 3) of an annotation; ValueError if it is of another vocabulary."""
     indices = sets.field_indices(vocabulary)
     points = np.zeros((len(sets.get_keypoint_set(vocabulary)), 3))
     for key in sets.keypoint_fields(vocabulary):

@@ -61,8 +61,9 @@ def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> b
     import requests
 
     check_url(url)
+    shown = without_login(url)
     limit = int(options.max_download_mb * 1e6)
-    too_large = f'{url} is larger than `max_download_mb` ({options.max_download_mb}).'
+    too_large = f'{shown} is larger than `max_download_mb` ({options.max_download_mb}).'
     too_large += ' Raise the limit, or download the file first.'
     content = bytearray()
     try:
@@ -84,7 +85,8 @@ def fetch(url: str, options: ReadOptions = DEFAULTS, *, whole: bool = True) -> b
                 if not whole:
                     break
     except requests.RequestException as error:
-        text = f'{url} cannot be downloaded: {error}. Check the address and the connection.'
+        reason = str(error).replace(url, shown)
+        text = f'{shown} cannot be downloaded: {reason}. Check the address and the connection.'
         raise ReadError(text) from error
     return bytes(content)
 

@@ -6,6 +6,7 @@ as in training.
 """
 
 import io
+import os
 import threading
 import zlib
 from contextlib import suppress
@@ -45,6 +46,8 @@ _FOREIGN = {
     b'%PDF': 'it is a PDF',
 }
 """Start of a file -> what it is, for files that are whole and yet not read."""
+_ORIENTATION = 0x0112
+"""Tag of EXIF; from 5 on, width and height are exchanged."""
 _OPEN_LOCK = threading.Lock()
 AGAIN = 'Copy or export it again.'
 
@@ -102,6 +105,17 @@ def open_header(content: bytes, source: str) -> Image.Image:
     except Exception as error:
         reason = f'its header is damaged ({error}). {AGAIN}'
     raise ReadError(f'{source} cannot be decoded: {reason}')
+
+
+def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of the upright image of a file, by its header.
+
+    Damaged headers are errors of many types, SyntaxError and struct.error too.
+    """
+    with Image.open(path) as opened:
+        is_turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        is_turned &= opened.format != 'TIFF'  # whose size is that of the upright image
+        return opened.size[::-1] if is_turned else opened.size
 
 
 def _mended_png(content: bytes) -> bytes:

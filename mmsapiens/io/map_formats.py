@@ -23,6 +23,18 @@ HEADER_END = len(PNG_START) + 25
 KEYWORD = 'mmsapiens'
 """Of the tEXt chunk with the field and the scaling, as JSON."""
 UINT16_MAX = 65535
+ORIENTATION = 0x0112
+"""Tag of EXIF."""
+_TURNS = {
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, 1, -1),
+    7: (True, -1, -1),
+    8: (True, -1, 1),
+}
+"""Orientation -> whether rows become columns, and then the steps through rows and columns."""
 
 
 def decode_numpy(path: str | Path, file: BinaryIO, field: Field) -> np.ndarray:
@@ -108,6 +120,8 @@ def decode_png(
         raise BadSampleError(f'{path} cannot be decoded as PNG. {DAMAGED}')
     if depth == 16 and pixels.ndim == 3:  # B, G, R and perhaps the opacity
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    if b'eXIf' in content:
+        pixels = _upright(path, pixels, Image.open(io.BytesIO(content)).getexif(), field)
     notes = {} if text is None else _read_notes(path, text)
     if notes.get('field', field.name) != field.name:
         kinds = f'written as a {notes["field"]}, but is read as a {field.name}'
@@ -118,11 +132,27 @@ def decode_png(
     return pixels, notes
 
 
+def _upright(path: str | Path, pixels: np.ndarray, exif: Image.Exif, field: Field) -> np.ndarray:
+    """Pixels turned as EXIF says, as those of images are."""
+    orientation = exif.get(ORIENTATION, 1)
+    if orientation not in _TURNS:
+        return pixels
+    if field.is_vector:
+        raise BadSampleError(
+            f'{path} is turned by its EXIF orientation ({orientation}), and its vectors may be or '
+            'not. Store it upright.'
+        )
+    is_turned, down, right = _TURNS[orientation]
+    return (pixels.swapaxes(0, 1) if is_turned else pixels)[::down, ::right]
+
+
 def _pixels(image: Image.Image, field: Field, is_listed: bool) -> np.ndarray:
     """Pixels of 8 bits; of a palette the indices where these are meant, else the colors."""
     if image.mode != 'P':
         return np.asarray(image)
     by_color = is_listed or field.dtype != 'uint8'
+    if field.is_labels and not is_listed and _has_numbers(image):
+        return np.asarray(image.convert('L'))
     if not field.is_labels and not by_color:
         palette = np.array(image.getpalette('RGB')).reshape(-1, 3)
         used = palette[np.unique(np.asarray(image))]
@@ -130,6 +160,20 @@ def _pixels(image: Image.Image, field: Field, is_listed: bool) -> np.ndarray:
     if by_color:
         image = image.convert('RGBA' if 'transparency' in image.info else 'RGB')
     return np.asarray(image)
+
+
+def _has_numbers(image: Image.Image) -> bool:
+    """Whether a palette has the numbers in it, as of a gray image that oxipng made smaller.
+
+    It has then no entry but those in use, all gray, and is no even ramp, chosen to be looked at.
+    """
+    palette = np.array(image.getpalette('RGB')).reshape(-1, 3)
+    used, grays = np.unique(np.asarray(image)), palette[:, 0]
+    is_packed = len(used) == len(palette) and (palette == grays[:, None]).all()
+    ramp = np.linspace(0, 255, len(grays))
+    return bool(
+        is_packed and np.abs(grays - ramp).max() > 1 and np.abs(grays[::-1] - ramp).max() > 1
+    )
 
 
 def _read_notes(path: str | Path, text: str) -> dict[str, Any]:

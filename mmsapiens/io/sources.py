@@ -222,20 +222,21 @@ class _Reader:
                 yield LazyImage(name, source, partial(_decode_file, path, source, self.options))
 
     def url(self, url: str, name: str) -> Items:
-        first = self.progress.resume(name, url)
-        if first is None or self.progress.skip(name, url):
+        shown = without_login(url)
+        first = self.progress.resume(name, shown)
+        if first is None or self.progress.skip(name, shown):
             return
         try:
             content = fetch(url, self.options)
         except ReadError as error:
-            yield ReadFailure(name, url, str(error))
+            yield ReadFailure(name, shown, str(error))
             return
         if content is None:
             yield from self.stream(url, name)
         elif is_video_content(content[:16]):
-            yield from self.video(content, name, url, first)
+            yield from self.video(content, name, shown, first)
         else:
-            yield LazyImage(name, url, partial(decode_image, content, url, self.options))
+            yield LazyImage(name, shown, partial(decode_image, content, shown, self.options))
 
     def video(self, content: Path | bytes, name: str, source: str, first: int) -> Items:
         try:

@@ -1,7 +1,5 @@
 """Sizes of the encoder families, as data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 SAPIENS_ARCHS: dict[str, dict[str, int]] = {

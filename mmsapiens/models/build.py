@@ -1,7 +1,5 @@
 """A :class:`SapiensModel` from names: structure only, weights are random."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -66,9 +64,9 @@ def assemble(
         patch_size=patch_size,
         patch_padding=shared_padding(rows) if patch_padding is None else patch_padding,
     )
-    heads = {}
+    layers, heads = head_layers or {}, {}
     for task in rows:
-        options = (head_layers or {}).get(task.name, task.head_channels(size.partition('_')[0]))
+        options = layers.get(task.name, task.head_channels(size.partition('_')[0]))
         if task.head == PointMapHead.__name__:
             options = {'grid_hw': backbone.token_grid, **options}
         heads[task.name] = HEADS[task.head](backbone.embed_dims, task.channels, **options)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from .layers import PatchEmbed
+from .layers import PatchEmbed, run_block
 
 OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap', 'featmap_and_cls_token')
 
@@ -98,17 +96,11 @@ class PlainViT(nn.Module):
         self._freeze()
         return self
 
-    def _run(self, module: nn.Module, *args: Any) -> Tensor:
-        """A block, whose activations are not kept ``with_cp``."""
-        if self.with_cp and self.training and torch.is_grad_enabled():
-            return checkpoint(module, *args, use_reentrant=False)
-        return module(*args)
-
     def _encode(self, x: Tensor, grid: tuple[int, int], *context: Any) -> tuple[Any, ...]:
         """Outputs of ``out_indices`` for tokens (B, L, D); ``context`` goes to every block."""
         outs = []
         for index, block in enumerate(self.blocks):
-            x = self._run(block, x, *context)
+            x = run_block(block, x, *context, recompute=self.with_cp and self.training)
             if index == self.num_layers - 1:
                 x = self.ln1(x)
             if index in self.out_indices:

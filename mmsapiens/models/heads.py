@@ -10,8 +10,6 @@ Shapes: B batch, D width of the encoder, C channels of the output, K keypoints, 
 in pixels, h w those of the feature map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,8 +26,7 @@ DECONV_GEOMETRY = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 
 
 class TrunkSiLU(nn.SiLU):
-    """SiLU that overwrites its input unless a gradient needs that: autograd copies it again and
-    again, since the norm's output is a view."""
+    """SiLU in place unless a gradient needs its input: autograd copies views again and again."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, inplace=not input.requires_grad)

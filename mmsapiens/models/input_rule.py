@@ -6,8 +6,6 @@ or keep the aspect of whole images and pad. Shapes: C channels, K keypoints, H W
 the image, h w those of the network's output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,8 +65,7 @@ class InputRule:
         return stretch(image, self.size_wh, self.shrink, self.enlarge)
 
     def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
-        """Center, and width and height, of the crop of a person whose box is x1, y1, x2, y2;
-        float32 (2,)."""
+        """Center and size, float32 (2,), of the crop of a person in x1, y1, x2, y2."""
         box = np.asarray(box, dtype=np.float32)
         center = (box[2:] + box[:2]) * np.float32(0.5)
         width, height = (box[2:] - box[:2]) * np.float32(self.box_padding)
@@ -84,9 +81,7 @@ class InputRule:
         center, scale = self.box_geometry(box, image.shape[:2])
         # All in single precision, as stock: OpenCV rounds positions, so that the last bit counts.
         factors = (np.array(self.size_wh, dtype=np.float32) - int(self.use_udp)) / scale
-        matrix: NDArray = np.zeros((2, 3), dtype=np.float32)
-        matrix[:, :2] = np.diag(factors)
-        matrix[:, 2] = factors * (scale / 2 - center)
+        matrix = np.column_stack([np.diag(factors), factors * (scale / 2 - center)])
         # There is no warp by areas: shrunk crops are linear.
         name = 'linear' if factors.min() < 1 else self.enlarge
         return cv2.warpAffine(image, matrix, self.size_wh, flags=INTERPOLATIONS[name])
@@ -103,8 +98,7 @@ class InputRule:
         finish: Callable[[Tensor], Tensor],
         field: Field,
     ) -> Tensor:
-        """An output (C, h, w) at the size of the image; ``finish`` as in
-        :func:`.resize_outputs.restore`."""
+        """An output (C, h, w) at the size of the image; see :func:`.resize_outputs.restore`."""
         if self.is_fitted:
             maps = fitted_padding(image_hw, self.size_hw).cut(maps)
         via_hw = None if self.resize_once or self.is_fitted else self.size_hw

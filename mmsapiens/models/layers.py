@@ -4,21 +4,19 @@ The parameter names are those of the released checkpoints. Shapes: B batch, L to
 heads, F width of the feed-forward layer.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 LAYER_NORM_EPS = 1e-6
 PatchPadding = int | Literal['corner']
 
 
 def is_plain_inference(x: Tensor) -> bool:
-    """Whether only numbers count, without gradient, graph, trace and autocast, so that a faster way
-    to the same may be taken."""
+    """Whether only numbers count, not gradient, graph, trace or autocast: a faster way will do."""
     return (
         type(x) is Tensor
         and x.device.type == 'cpu'
@@ -31,11 +29,9 @@ def is_plain_inference(x: Tensor) -> bool:
 
 
 class PatchEmbed(nn.Module):
-    """Linear projection of square patches that do not overlap, to tokens of width D.
-
-    ``padding`` are zeros: pixels on each of the four sides, or 'corner' to pad at the bottom and
-    right up to a multiple of ``patch_size``.
-    """
+    """Linear projection of square patches that do not overlap, to tokens of width D. ``padding``
+    are zeros: pixels on each of the four sides, or 'corner' to pad at the bottom and right up to a
+    multiple of ``patch_size``."""
 
     def __init__(
         self,
@@ -75,13 +71,10 @@ class PatchEmbed(nn.Module):
 
 
 class DropPath(nn.Module):
-    """`Stochastic depth <https://arxiv.org/abs/1603.09382>`_: drops the residual branch of
-    samples."""
+    """`Stochastic depth <https://arxiv.org/abs/1603.09382>`_: drops the branch of samples."""
 
     def __init__(self, drop_prob: float = 0.0) -> None:
         super().__init__()
-        if not 0 <= drop_prob < 1:
-            raise ValueError(f'`drop_prob` must be in [0, 1), but got {drop_prob}')
         self.drop_prob = drop_prob
 
     def forward(self, x: Tensor) -> Tensor:
@@ -173,26 +166,28 @@ class TransformerLayers(nn.ModuleList):
     """The blocks of an encoder."""
 
     def init_weights(self) -> None:
-        """Initialize the feed-forward parts, which is all that differs from torch's defaults."""
         for layer in self:
             layer.ffn.init_weights()
 
 
+def run_block(block: nn.Module, *args: Any, recompute: bool) -> Tensor:
+    """A block, whose activations may be recomputed in the backward pass."""
+    if recompute and torch.is_grad_enabled():
+        return checkpoint(block, *args, use_reentrant=False)
+    return block(*args)
+
+
 def find_blocks(model: nn.Module) -> list[nn.Module]:
-    """The transformer blocks of a model, in an attribute ``blocks`` of each encoder and decoder, an
-    ``nn.ModuleList``; wrappers of FSDP are taken off."""
+    """The blocks in the ``blocks`` (nn.ModuleList) of encoders and decoders, without FSDP."""
     lists = [getattr(module, 'blocks', None) for module in model.modules()]
     blocks = [block for each in lists if isinstance(each, nn.ModuleList) for block in each]
-    blocks = [getattr(block, '_fsdp_wrapped_module', block) for block in blocks]
-    return list(dict.fromkeys(blocks))
+    return list(dict.fromkeys(getattr(block, '_fsdp_wrapped_module', block) for block in blocks))
 
 
 def compile_blocks(model: nn.Module, **settings: Any) -> int:
-    """Compile each transformer block, with ``settings`` of ``torch.compile``; their number.
-
-    Blocks of one shape share one compilation. Sizes are not made dynamic: the encoder and the
-    decoder of an autoencoder would otherwise share code that is slower for both.
-    """
+    """Compile each transformer block, with ``settings`` of ``torch.compile``; their number. Blocks
+    of one shape share one compilation. Sizes are not made dynamic: the encoder and the decoder of
+    an autoencoder would otherwise share code that is slower for both."""
     blocks = find_blocks(model)
     if not blocks:
         raise ValueError(

@@ -4,8 +4,6 @@ All are computed in float32, or in float64 if the prediction has that. Shapes: B
 K keypoints, H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
@@ -95,8 +93,7 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
     def forward(
         self, pred: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = 255
     ) -> Tensor:
-        """The loss of logits (B, C, H, W) and class ids (B, H, W); weights of pixels are
-        refused."""
+        """The loss of logits (B, C, H, W) and ids (B, H, W); weights of pixels are refused."""
         if weight is not None:
             raise ValueError(
                 'AllPixelCrossEntropyLoss takes no weights of pixels; leave '
@@ -145,11 +142,9 @@ def dice_loss(
 def hard_keypoint_mse_loss(
     pred: Tensor, target: Tensor, weights: Tensor | None, topk: int
 ) -> Tensor:
-    """Mean squared error of the ``topk`` worst keypoints of each person, over pixels too.
-
-    Heatmaps (B, K, H, W) are multiplied by the weights (B, K), 1 if None, before squaring. Only the
-    chosen maps take part in the backward pass.
-    """
+    """Mean squared error of the ``topk`` worst keypoints of each person, over pixels too. Heatmaps
+    (B, K, H, W) are multiplied by the weights (B, K), 1 if None, before squaring. Only the chosen
+    maps take part in the backward pass."""
     batch, count = pred.shape[:2]
     with torch.no_grad():
         error = (pred - target).square().flatten(2).mean(dim=2)  # (B, K)
@@ -200,9 +195,7 @@ class HardKeypointMSELoss(nn.Module):
         super().__init__()
         if topk < 1:
             raise ValueError(f'`topk` must be positive, but got {topk}')
-        self.use_target_weight = use_target_weight
-        self.topk = topk
-        self.loss_weight = loss_weight
+        self.use_target_weight, self.topk, self.loss_weight = use_target_weight, topk, loss_weight
 
     def forward(
         self, output: Tensor, target: Tensor, target_weights: Tensor | None = None
@@ -230,10 +223,8 @@ def normal_l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 def normal_cosine_loss(pred: Tensor, target: Tensor, valid: Tensor, eps: float = 1e-6) -> Tensor:
     """Mean of ``1 - cos`` between predicted and true normals, arguments as above; in [0, 2].
-
     Vectors shorter than ``eps``, in half precision at least 1e-3, are divided by it instead of
-    their length, so that gradients stay finite.
-    """
+    their length, so that gradients stay finite."""
     if pred.dtype == torch.float16:
         eps = max(eps, HALF_EPS)
     pred, target = (
@@ -255,7 +246,6 @@ class NormalL1Loss(_NamedLoss):
     name, function = 'loss_l1', staticmethod(normal_l1_loss)
 
     def forward(self, pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """A scalar; arguments as in :func:`normal_l1_loss`."""
         return self.loss_weight * self.function(pred, target, valid)
 
 
@@ -270,13 +260,12 @@ def scale_invariant_log_loss(
     target: Tensor,
     valid: Tensor | None = None,
     *,
-    variance_focus: float = 0.5,
     eps: float = 1e-6,
     clamped_slope: float = 0.0,
 ) -> Tensor:
     """Scale-invariant logarithmic loss of each sample, (B,), of predictions and targets (B, ...).
 
-    ``sqrt(mean(g^2) - variance_focus * mean(g)^2)``, ``g`` the difference of the logarithms, over
+    ``sqrt(mean(g^2) - mean(g)^2 / 2)``, ``g`` the difference of the logarithms, over
     the valid pixels whose target is above ``eps`` (so not the nearest point of a relative depth
     map, 0) and whose prediction is not NaN; 0 without such pixels. Predictions are raised to
     ``eps`` before the logarithm; there its gradient is ``clamped_slope``: with the 0 of the
@@ -295,7 +284,7 @@ def scale_invariant_log_loss(
     error = torch.where(counted, target, 1).log() - log_pred
     count = counted.sum(dim=1).clamp(min=1)
     mean = error.sum(dim=1) / count
-    spread = error.square().sum(dim=1) / count - variance_focus * mean**2
+    spread = error.square().sum(dim=1) / count - 0.5 * mean**2
     # The root has no finite slope at 0.
     is_positive = spread > 0
     return torch.where(is_positive, torch.where(is_positive, spread, 1).sqrt(), 0)

@@ -4,8 +4,6 @@ Shapes: h w patch rows and columns, D width. A table is (1, T, D), T = h * w or 
 row of a class token.
 """
 
-from __future__ import annotations
-
 from math import isqrt
 
 import torch
@@ -18,11 +16,9 @@ Grid = tuple[int, int]
 def resize_pos_embed(
     pos_embed: Tensor, src_grid: Grid, dst_grid: Grid, num_extra_tokens: int = 0
 ) -> Tensor:
-    """Resize a table (1, E + h * w, D) for ``src_grid`` (h, w) to another patch grid.
-
-    Bicubic without antialiasing, in float32, as in the reference implementation; the E leading rows
-    are kept as they are.
-    """
+    """Resize a table (1, E + h * w, D) for ``src_grid`` (h, w) to another patch grid. Bicubic
+    without antialiasing, in float32, as in the reference implementation; the E leading rows are
+    kept as they are."""
     if src_grid == dst_grid:
         return pos_embed
     extra = pos_embed[:, :num_extra_tokens]
@@ -48,10 +44,9 @@ def infer_grid(num_patches: int, dst_grid: Grid) -> Grid:
         if scaled * columns == other * rows:
             return scaled, other
     raise ValueError(
-        f'the position embedding has {num_patches} patch rows, which is '
-        f'neither the {rows}x{columns} grid of the model, nor a square, nor '
-        f'{rows}x{columns} at another scale. Set `img_size` of the model to '
-        'the size that the checkpoint was trained with.'
+        f'the position embedding has {num_patches} patch rows, which is neither the '
+        f'{rows}x{columns} grid of the model, nor a square, nor {rows}x{columns} at another scale. '
+        'Set `img_size` of the model to the size that the checkpoint was trained with.'
     )
 
 

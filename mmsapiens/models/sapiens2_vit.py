@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .archs import SAPIENS2_ARCHS, get_arch
 from .encoder import PlainViT
-from .layers import PatchEmbed, is_plain_inference
+from .layers import PatchEmbed, is_plain_inference, run_block
 
 EPS = 1e-6
 NUM_STORAGE_TOKENS = 8
@@ -356,7 +356,11 @@ class Sapiens2ViT(PlainViT):
         if self.tokenizer is not None:
             batch = x.shape[0]
             windows, grid = split_windows(x, grid)
-            parts = [self._run(self.tokenizer, part) for part in windows.split(WINDOWS_AT_ONCE)]
+            recompute = self.with_cp and self.training
+            parts = [
+                run_block(self.tokenizer, part, recompute=recompute)
+                for part in windows.split(WINDOWS_AT_ONCE)
+            ]
             x = torch.cat(parts).unflatten(0, (batch, grid[0] * grid[1]))
         tokens = torch.cat([self.cls_token, self.storage_tokens], dim=1).to(x.dtype)
         x = torch.cat([tokens.expand(x.shape[0], -1, -1), x], dim=1)  # (B, L, D)

@@ -75,8 +75,7 @@ class SapiensModel(nn.Module):
         return self
 
     def prepare(self, task: str, image: NDArray, box: NDArray | None = None) -> NDArray:
-        """One input of a task, uint8: of a pose the crop of the person in x1, y1, x2, y2, else
-        all."""
+        """One input of a task, uint8: of a pose the crop of x1, y1, x2, y2, else all of it."""
         if self.tasks[task].is_pose:
             assert box is not None
             return self.rule_of(task).crop(image, box)
@@ -184,9 +183,7 @@ class SapiensModel(nn.Module):
             outputs |= self._run([rule.resize(image) for image in images], some)
         found: dict[str, list[Tensor]] = {}
         for name in names:
-            whole = (
-                self.restore(name, maps, image.shape[:2])
-                for maps, image in zip(outputs[name], images)
-            )
+            pairs = zip(outputs[name], images)
+            whole = [self.restore(name, maps, image.shape[:2]) for maps, image in pairs]
             found[name] = [maps[0] if len(maps) == 1 else maps for maps in whole]
         return found

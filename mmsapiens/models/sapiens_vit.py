@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from . import layers
 from .archs import get_arch
 from .encoder import PlainViT
-from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, TransformerLayer, TransformerLayers
+from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding
 from .pos_embed import resize_pos_embed
 
 
@@ -83,7 +84,8 @@ class SapiensViT(PlainViT):
         self.pos_embed = nn.Parameter(torch.zeros(1, num_tokens, self.embed_dims))
         sizes = self.embed_dims, self.arch['num_heads'], self.arch['feedforward_channels']
         rates = torch.linspace(0, drop_path_rate, self.num_layers, device='cpu').tolist()
-        self.layers = TransformerLayers(TransformerLayer(*sizes, rate) for rate in rates)
+        blocks = (layers.TransformerLayer(*sizes, rate) for rate in rates)
+        self.layers = layers.TransformerLayers(blocks)
         self.ln1 = self._norm() if final_norm else nn.Identity()
         if out_type == 'avg_featmap':
             self.ln2 = self._norm()

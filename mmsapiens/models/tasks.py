@@ -1,7 +1,5 @@
 """The tasks by name: one row each, read by everything that has to know what a task is."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,14 +26,10 @@ class Task:
         name (str): Its name.
         kind (str): 'pose', one input for each person, or 'dense', one for each image.
         output (str | KeypointSet | ClassSet): The keypoint set, the class set or the field.
-        head (str): A key of :data:`mmsapiens.models.heads.HEADS`. This and the channels are empty
-            for a model that a config describes.
-        channels (int): Channels of the output.
-        deconv_channels (tuple[int, ...]): Channels after each transposed convolution of the head;
-            ``conv_channels`` of the convolutions that follow, ``tiny_...`` of the size 'tiny'.
+        head (str): A key of :data:`mmsapiens.models.heads.HEADS`. This and the channels, of the
+            output and after each layer of the head, are empty for a model that a config describes.
         field (str): Row of :mod:`mmsapiens.structures.fields` of a dense task. Defaults to ''.
-        config (tuple[str, ...]): Of the name of its configs: folder, schedule, schedule of the size
-            'tiny', and data.
+        config (tuple[str, ...]): Of its configs: folder, schedule, that of size 'tiny', and data.
         patch_padding (int | str): As in :class:`mmsapiens.models.SapiensViT`. Defaults to 'corner'.
         flip_test (bool): Whether to average with the mirrored image's output. Defaults to False.
         layers (Mapping): Size of the model -> what its head takes instead of the four above; ''
@@ -104,45 +98,23 @@ class Task:
         )
 
 
-_POSE: dict[str, Any] = dict(
-    kind='pose',
-    head='HeatmapHead',
-    deconv_channels=(768, 768),
-    conv_channels=(768, 768),
-    tiny_deconv_channels=(96, 96),
-    tiny_conv_channels=(96, 96),
-    patch_padding=RELEASED_PADDING,
-    flip_test=True,
-)
-_WHOLEBODY = dict(_POSE, tiny_deconv_channels=(128, 128), tiny_conv_channels=(128, 128))
-_PIXELS: dict[str, Any] = dict(
-    kind='dense',
-    deconv_channels=(768, 768, 768),
-    conv_channels=(768, 768, 768),
-    tiny_deconv_channels=(96, 96, 96),
-    tiny_conv_channels=(96, 96),
-)
-_PARTS: dict[str, Any] = dict(_PIXELS, head='ParsingHead', field='seg_map')
-_PADDED_PARTS = dict(_PARTS, patch_padding=RELEASED_PADDING, channels=20)
-_DEPTH: dict[str, Any] = dict(
-    kind='dense',
-    head='DepthHead',
-    output='depth_map',
-    field='depth_map',
-    channels=1,
-    deconv_channels=(384, 384, 384, 384),
-    conv_channels=(384, 384),
-    tiny_deconv_channels=(96, 64, 32, 16),
-    tiny_conv_channels=(16, 16),
-)
-_NORMAL: dict[str, Any] = dict(
-    _PIXELS,
-    head='NormalHead',
-    output='normal_map',
-    field='normal_map',
-    channels=3,
-    patch_padding=RELEASED_PADDING,
-)
+def _kind(kind: str, head: str, *channels: tuple[int, ...], **more: Any) -> dict[str, Any]:
+    """What rows share, with the channels of the head and of that of the size 'tiny'."""
+    names = ('deconv_channels', 'conv_channels', 'tiny_deconv_channels', 'tiny_conv_channels')
+    return dict(zip(names, channels), kind=kind, head=head, **more)
+
+
+_PADDED: dict[str, Any] = dict(patch_padding=RELEASED_PADDING)
+_POSE_OPTIONS = dict(_PADDED, flip_test=True)
+_POSE_WIDTHS = ((768, 768), (768, 768))
+_POSE = _kind('pose', 'HeatmapHead', *_POSE_WIDTHS, (96, 96), (96, 96), **_POSE_OPTIONS)
+_WHOLEBODY = _kind('pose', 'HeatmapHead', *_POSE_WIDTHS, (128, 128), (128, 128), **_POSE_OPTIONS)
+_WIDTHS = ((768, 768, 768), (768, 768, 768), (96, 96, 96), (96, 96))
+_PARTS = _kind('dense', 'ParsingHead', *_WIDTHS, field='seg_map')
+_PADDED_PARTS = dict(_PARTS, **_PADDED, channels=20)
+_DEPTH_WIDTHS = ((384, 384, 384, 384), (384, 384), (96, 64, 32, 16), (16, 16))
+_DEPTH = _kind('dense', 'DepthHead', *_DEPTH_WIDTHS, field='depth_map')
+_NORMAL = _kind('dense', 'NormalHead', *_WIDTHS, field='normal_map', channels=3, **_PADDED)
 
 _CONFIGS = {
     'pose-17': ('pose/coco', '8xb64-210e', '2xb7-300e', 'coco'),
@@ -161,14 +133,13 @@ _ROWS = {
     'seg-28': dict(_PARTS, output='goliath28', channels=28),
     'seg-lip': dict(_PADDED_PARTS, output='lip'),
     'seg-cihp': dict(_PADDED_PARTS, output='cihp'),
-    'depth': _DEPTH,
-    'normal': _NORMAL,
+    'depth': dict(_DEPTH, output='depth_map', channels=1),
+    'normal': dict(_NORMAL, output='normal_map'),
 }
 
-TASKS: dict[str, Task] = {
+TASKS: dict[str, Task] = {  # Name -> task
     name: Task(name, config=_CONFIGS[name], **row) for name, row in _ROWS.items()
 }
-"""Name -> task."""
 
 
 def _deconv(deconv: tuple[int, ...], conv: tuple[int, ...]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The class of each pixel."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,11 +11,9 @@ CACHED_VALUES = 2**18  # Logits that are compared at a time, 1 MB
 
 
 def choose_class(logits: Tensor) -> Tensor:
-    """Number of the largest of the logits (C, H, W), or the first NaN; (1, H, W), int64.
-
-    On a CPU the maximum is found without its position, which is then looked for in bytes: several
-    times faster than ``max``.
-    """
+    """Number of the largest of the logits (C, H, W), or the first NaN; (1, H, W), int64. On a CPU
+    the maximum is found without its position, which is then looked for in bytes: several times
+    faster than ``max``."""
     count = len(logits)
     is_plain = logits.dtype == torch.float32 and not logits.requires_grad
     if logits.device.type != 'cpu' or not is_plain or count > MAX_CLASSES:

@@ -1,18 +1,14 @@
 """Relative depth brought to the unit of the truth."""
 
-from __future__ import annotations
-
 import numpy as np
 
 ALIGNMENTS = ('scale_shift', 'scale', 'median', 'none')
 
 
 def fit_scale_shift(pred: np.ndarray, target: np.ndarray, align: str) -> tuple[float, float]:
-    """Scale s and shift t with s * pred + t close to the target, both float64 (P).
-
-    ``align`` is 'scale_shift' or 'scale', least squares; 'median', the ratio of the medians; or
-    'none'. What the pixels do not determine is 0.
-    """
+    """Scale s and shift t with s * pred + t close to the target, both float64 (P). ``align`` is
+    'scale_shift' or 'scale', least squares; 'median', the ratio of the medians; or 'none'. What the
+    pixels do not determine is 0."""
     if align == 'none':
         return 1.0, 0.0
     # (a * b).sum() and not a product of BLAS, which depends on threads.

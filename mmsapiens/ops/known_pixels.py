@@ -1,7 +1,5 @@
 """Which pixels of a map have a value: one rule for training, figures and checks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Normals in the axes of different programs, those of the camera, x to the right of the image."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 import numpy as np

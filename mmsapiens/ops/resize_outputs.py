@@ -3,8 +3,6 @@
 Shapes: C channels, H W height and width of the image, h w those of the output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 
 import cv2
@@ -66,37 +64,26 @@ def _strip_by_lerp(maps: Tensor, size_hw: tuple[int, int], start: int, stop: int
     return F.interpolate(strip[None], size=(stop - start, size_hw[1]), mode='bilinear')[0]
 
 
-def _is_for_matrices(maps: Tensor, sizes: Sequence[tuple[int, int]]) -> bool:
-    """Whether rows are resized by matrices: only up, and only numbers, as a matrix spreads NaN to
-    all rows of a strip."""
-    heights = [maps.shape[1], *(height for height, _ in sizes)]
-    return (
-        maps.device.type == 'cpu'
-        and not maps.requires_grad
-        and maps.dtype == torch.float32
-        and all(0 < low <= high for low, high in zip(heights, heights[1:]))
-        and bool(maps.sum().isfinite())
-    )
-
-
 def resized_strips(
     maps: Tensor,
     size_hw: tuple[int, int],
     max_values: int | None = None,
     via_hw: tuple[int, int] | None = None,
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Bilinear resizing of an output (C, h, w), some rows at a time: rows, and (C, rows, W).
-
-    The strips of ``max_values`` numbers are ``F.interpolate(..., mode='bilinear')``, which for 28
-    classes on a photograph of 12 megapixels takes 1.4 GB. ``via_hw`` is a size on the way.
-    """
+    """Bilinear resizing of an output (C, h, w), some rows at a time: rows, and (C, rows, W). The
+    strips of ``max_values`` numbers are ``F.interpolate(..., mode='bilinear')``, which for 28
+    classes on a photograph of 12 megapixels takes 1.4 GB. ``via_hw`` is a size on the way."""
     height, width = size_hw
     sizes = [size_hw] if via_hw is None else [via_hw, size_hw]
+    on_cpu = maps.device.type == 'cpu'
     if max_values is None:
-        on_cpu = maps.device.type == 'cpu'
         max_values = CACHED_VALUES if on_cpu else STRIP_VALUES
     step = max(1, max_values // max(1, len(maps) * width))
-    by_matrix = _is_for_matrices(maps, sizes)
+    # Rows are resized by matrices only up, and only numbers: a matrix spreads NaN over its strip.
+    heights = [maps.shape[1], *(rows for rows, _ in sizes)]
+    is_plain = maps.dtype == torch.float32 and not maps.requires_grad
+    is_raised = all(0 < low <= high for low, high in zip(heights, heights[1:]))
+    by_matrix = on_cpu and is_plain and is_raised and bool(maps.sum().isfinite())
     if via_hw is not None and not by_matrix:
         maps = F.interpolate(maps[None], size=via_hw, mode='bilinear')[0]
     for start in range(0, height, step):
@@ -116,10 +103,8 @@ def restore(
     via_hw: tuple[int, int] | None = None,
 ) -> Tensor:
     """Resize an output (C, h, w) and finish it, (_, H, W), without holding it at full size.
-
     ``finish`` makes (_, rows, W) of (C, rows, W), each pixel by itself. Others as in
-    :func:`resized_strips`.
-    """
+    :func:`resized_strips`."""
     result: Tensor | None = None
     for rows, strip in resized_strips(maps, size_hw, max_values, via_hw):
         part = finish(strip)
@@ -132,8 +117,7 @@ def restore(
 
 
 def unflip(maps: Tensor, field: Field, label_pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Output (..., C, h, w) for a mirrored image, as if it had not been mirrored; ``label_pairs``
-    are classes of the left and the right side."""
+    """Output (..., C, h, w) for a mirrored image, mirrored back; ``label_pairs`` change sides."""
     maps = maps.flip(-1)
     if field.is_labels and label_pairs:
         order = list(range(maps.shape[-3]))

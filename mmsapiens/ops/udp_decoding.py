@@ -9,8 +9,6 @@ there the parabola is fitted to the pixels that exist, unless stock's numbers ar
 Shapes: B people, K keypoints, N = B * K maps, H W height and width of a map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -53,8 +51,7 @@ def averaged(maps: Tensor, mirrored: Tensor, flip_indices: Sequence[int]) -> Ten
 
 
 def crop_patches(maps: Tensor, number: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
-    """Squares (M, S, S) around ``x`` and ``y`` (M,) of the maps (N, H, W) of ``number`` (M,), 0
-    outside."""
+    """Squares (M, S, S) around ``x``, ``y`` of the maps (N, H, W) of ``number`` (M,), 0 outside."""
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=x.device)
     columns, rows = x[:, None] + steps, y[:, None] + steps
@@ -105,8 +102,7 @@ def blurred_maximum(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
-    """:func:`blurred_maximum` as products of matrices, for a GPU, which a convolution of a single
-    channel leaves idle."""
+    """:func:`blurred_maximum` by matrices: a GPU idles in a convolution of a single channel."""
     taps = blur_matrix(kernel_size, maps.device)[0, :kernel_size]
     blurs = []
     for size in maps.shape[1:]:
@@ -118,8 +114,7 @@ def top_by_matrices(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def newton_step(log_maps: Tensor) -> Tensor:
-    """What to add to column and row (N, 2), float64, of the central pixel of log heatmaps (N, 3, 3)
-    to get to the maximum of a parabola."""
+    """Column and row (N, 2), float64, of a parabola's maximum from the middle of logs (N, 3, 3)."""
     f = log_maps.double()
     center = f[:, 1, 1]
     dx = 0.5 * (f[:, 1, 2] - f[:, 1, 0])
@@ -173,32 +168,17 @@ def decode_udp_heatmaps(
 ) -> tuple[Tensor, Tensor]:
     """Keypoints (x, y) in pixels of the input, (B, K, 2), float64, and scores (B, K), float32.
 
-    A map without a peak, whose maximum is not above 0 or that has NaN, gives column and row -1 of
-    the heatmap, and its maximum as score, or 0 for NaN.
-
-    Args:
-        heatmaps (Tensor): (B, K, H, W), any floating type.
-        input_size_wh (tuple[int, int]): Width and height in pixels of the input of the network.
-        blur_kernel_size (int): Width of the blur, odd. Defaults to 11.
-        mirrored (Tensor, optional): Heatmaps (B, K, H, W) of the mirrored input as they come; they
-            are mirrored back, swapped and averaged with ``heatmaps``. Defaults to None.
-        flip_indices (Sequence[int], optional): For each keypoint its counterpart of the other side,
-            needed with ``mirrored``. Defaults to None.
-        border (str): Peaks near the border of the map: 'fit', right for people whom the crop cuts,
-            or 'stock', the numbers of MMPose and of the reference. Defaults to 'fit'.
+    ``heatmaps`` (B, K, H, W) are averaged with those of the mirrored input, if given, after these
+    are mirrored back and swapped by ``flip_indices``. Peaks near the ``border`` of the map are
+    treated by 'fit', right for people whom the crop cuts, or 'stock', the numbers of MMPose and of
+    the reference. A map without a peak, whose maximum is not above 0 or that has NaN, gives column
+    and row -1 of the heatmap, and its maximum as score, or 0 for NaN.
     """
-    if heatmaps.ndim != 4:
-        raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
     if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
         raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
     if border not in BORDERS:
         raise ValueError(f'`border` must be one of {BORDERS}, but got {border!r}')
     batch, count, height, width = heatmaps.shape
-    if mirrored is not None and mirrored.shape != heatmaps.shape:
-        raise ValueError(
-            '`mirrored` must have the shape of `heatmaps`, '
-            f'{tuple(heatmaps.shape)}, but got {tuple(mirrored.shape)}'
-        )
     if mirrored is not None and len(flip_indices or ()) != count:
         got = None if flip_indices is None else len(flip_indices)
         raise ValueError(f'`flip_indices` must have {count} entries, but got {got}')

@@ -4,8 +4,6 @@ A window of three standard deviations around the nearest pixel, sub-pixel mean, 
 people, K keypoints, H W height and width of a map, S window side.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,8 +30,7 @@ def visible_windows(
 def draw_gaussians(
     heatmaps: np.ndarray, keypoints: np.ndarray, first: np.ndarray, drawn: np.ndarray, sigma: float
 ) -> None:
-    """Draw one Gaussian on each map of zeros (K, H, W), float32; others of
-    :func:`visible_windows`."""
+    """Draw Gaussians on maps of zeros (K, H, W), float32; others of :func:`visible_windows`."""
     numbers = np.flatnonzero(drawn)  # N of the K maps
     first, keypoints = first[numbers], keypoints[numbers]
     side = int(2 * sigma * WINDOW_SIGMAS + 1)

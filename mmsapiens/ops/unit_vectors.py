@@ -4,8 +4,6 @@ Vectors of images are numpy arrays with x to the right and y up in the last axis
 are zero and stay zero.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -32,11 +30,8 @@ def normalize_vectors(
     out: np.ndarray | None = None,
     lengths: tuple[float, float] = (MIN_LENGTH, math.inf),
 ) -> np.ndarray:
-    """Scale floating vectors (..., C) to length 1, in a contiguous ``out`` or in new memory.
-
-    Those whose length is not between the two of ``lengths`` become zero, those of length 1 are
-    kept.
-    """
+    """Scale floating vectors (..., C) to length 1, in a contiguous ``out`` or in new memory. Those
+    whose length is not between the two of ``lengths`` become zero, those of length 1 are kept."""
     out = np.empty_like(vectors, order='C') if out is None else out
     channels = vectors.shape[-1]
     source, target = vectors.reshape(-1, channels), out.reshape(-1, channels)  # (N, C)
@@ -97,8 +92,7 @@ def rotate_vectors(vectors: np.ndarray, degree: float) -> np.ndarray:
 
 
 def angles_deg(pred: np.ndarray, target: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Degrees in [0, 180], float64, between vectors of three components along ``axis``, exact also
-    near the ends; NaN where a vector has no direction."""
+    """Degrees in [0, 180], float64, of vectors along ``axis``; NaN where one has no direction."""
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     with np.errstate(invalid='ignore'):  # infinity has no direction
         sine = np.sqrt((np.cross(pred, target, axis=axis) ** 2).sum(axis=axis))

@@ -1,7 +1,5 @@
 """Reconstructions drawn during training."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
@@ -42,10 +40,8 @@ class ReconstructionHook(Hook):
         for name, value in dict(interval=interval, num_images=num_images).items():
             if value < 1:
                 raise ValueError(f'`{name}` must be at least 1, but got {value}')
-        self.interval = interval
-        self.num_images = num_images
+        self.interval, self.num_images, self.seed = interval, num_images, seed
         self.mask_ratios = tuple(mask_ratios)
-        self.seed = seed
 
     @torch.no_grad()
     def after_train_iter(

@@ -1,7 +1,5 @@
 """Stock training loops that can start in the middle of an epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,8 +27,7 @@ class ResumableEpochTrainLoop(EpochBasedTrainLoop):
 
 @LOOPS.register_module()
 class ResumableIterTrainLoop(IterBasedTrainLoop):
-    """:class:`ResumableEpochTrainLoop` by iterations; the stock loop loads all earlier batches
-    again."""
+    """:class:`ResumableEpochTrainLoop` by iterations; stock loads all earlier batches again."""
 
     _batches: Iterator[Any] | None = None
 

@@ -3,8 +3,6 @@
 A further dense task is one more row. Shapes: C channels, H W height and width in pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -58,8 +58,7 @@ class ReadFailure:
 
 @dataclass(frozen=True)
 class LazyImage:
-    """An image that waits to be read, by whichever thread is free; ``decode`` gives its pixels, or
-    raises :class:`~mmsapiens.core.errors.ReadError`."""
+    """An image to be read by any thread; ``decode`` gives its pixels, or raises a ReadError."""
 
     name: str
     source: str

@@ -1,7 +1,5 @@
 """Changes of color through tables: 8-bit images have 256 values."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Reading of images, with a look at what was read."""
 
-from __future__ import annotations
-
 import cv2
 import mmcv
 import numpy as np

@@ -1,7 +1,5 @@
 """Colors of one-channel maps. Images are RGB, uint8 (H, W, 3). Shapes: H W pixels."""
 
-from __future__ import annotations
-
 import colorsys
 from collections.abc import Sequence
 
@@ -10,13 +8,12 @@ import numpy as np
 
 NO_TARGET = (100, 100, 100)  # Color of pixels that have no value, in all images but normals
 
-COLOR_MAPS = {
+COLOR_MAPS = {  # Name -> color map of OpenCV
     'inferno': cv2.COLORMAP_INFERNO,
     'magma': cv2.COLORMAP_MAGMA,
     'turbo': cv2.COLORMAP_TURBO,
     'viridis': cv2.COLORMAP_VIRIDIS,
 }
-"""Name -> color map of OpenCV."""
 
 
 def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:

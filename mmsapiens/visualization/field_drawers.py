@@ -3,8 +3,6 @@
 Images are RGB, uint8 (H, W, 3). Shapes: C channels, H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -43,19 +41,15 @@ class Scene:
 
 
 class FieldDrawer:
-    """The default: numbers as colors, or three channels as RGB; special ones are in
-    :data:`DRAWERS`."""
+    """The default: numbers as colors, or three channels as RGB; others are :data:`DRAWERS`."""
 
     def __init__(self, field: Field) -> None:
         self.field = field
 
     def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
         """Pixels of a map (C, H, W) that have a value, bool (H, W)."""
-        return (
-            np.isfinite(maps).all(axis=0)
-            & ~(maps == self.field.fill).all(axis=0)
-            & self.people(scene)
-        )
+        finite = np.isfinite(maps).all(axis=0)
+        return finite & ~(maps == self.field.fill).all(axis=0) & self.people(scene)
 
     def people(self, scene: Scene) -> np.ndarray:
         """Pixels of people, bool (H, W); all of them if unknown."""
@@ -155,7 +149,6 @@ class DepthDrawer(FieldDrawer):
         return error_tile(error, mask, MAX_DEPTH_ERROR, text, '{:.1%}')
 
     def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
-        """The relief; see :func:`.maps.draw_pseudo_normals`."""
         relief = images.draw_pseudo_normals(pred[0], self.drawn(pred, scene))
         return [Tile('relief of the prediction', relief)]
 
@@ -172,7 +165,6 @@ class NormalsDrawer(FieldDrawer):
         return error_tile(error, self.drawn(pred, scene), MAX_ANGLE_DEG, text, '{:.1f}°')
 
     def legend(self, maps: Sequence[np.ndarray], scene: Scene, width: int, size: int) -> np.ndarray:
-        """A ball with the colors of all directions."""
         ball = images.normal_ball(2 * panels.line_height(size), panels.PAPER)
         room = max(1, width - ball.shape[1] - size)
         lines = 'x right: red, y up: green,', 'z towards the camera: blue'

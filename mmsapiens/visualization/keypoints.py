@@ -3,8 +3,6 @@
 Shapes: K keypoints, H W pixels.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -3,8 +3,6 @@
 Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2
@@ -22,8 +20,7 @@ RELIEF = 0.5  # Assumed range of depth, as a share of the side of a square as la
 
 
 def nearness(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How near pixels of a bool mask are, float32 (H, W): 1 the nearest, 0 the farthest; 1 if
-    constant."""
+    """How near pixels of a mask are, float32 (H, W): 1 nearest, or all if constant, 0 farthest."""
     return 1 - to_levels(depth, mask, value_range(depth, mask))
 
 

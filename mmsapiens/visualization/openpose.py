@@ -4,8 +4,6 @@ Layout and colors are those of `OpenPose <https://arxiv.org/abs/1812.08008>`_: l
 joints as discs, hands as a rainbow of fingers, the face as white dots.
 """
 
-from __future__ import annotations
-
 import colorsys
 
 import cv2

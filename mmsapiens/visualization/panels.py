@@ -3,8 +3,6 @@
 Everything scales with the size of the font. Images are RGB, uint8 (H, W, 3). Shapes: H W pixels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,8 +60,7 @@ def blank(height: int, width: int) -> np.ndarray:
 
 
 def text_strip(text: str, width: int, size: int, *, align: str = 'left') -> np.ndarray:
-    """A line of text on paper, (1.6 size, width, 3), shortened if need be; 'left', 'right' or
-    'center'."""
+    """A line of text on paper, (1.6 size, width, 3), shortened to fit, at the ``align``."""
     text = fit_text(text, size, width)
     free = width - text_width(text, size)
     start = {'left': 0, 'center': free // 2, 'right': free}[align]

@@ -1,7 +1,5 @@
 """Original, masked and reconstructed images side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -88,11 +86,10 @@ def draw_sweep(results: Mapping[float, Reconstruction], style: Style) -> np.ndar
     columns = [style.apply(result) for result in results.values()]
     rows = []
     for number, original in enumerate(columns[0][0]):
-        top = [original] + [masked[number] for _, masked, _ in columns]
-        bottom = [np.full_like(original, 255)]
-        bottom += [shown[number] for _, _, shown in columns]
+        top = [original, *(masked[number] for _, masked, _ in columns)]
+        bottom = [np.full_like(original, 255), *(shown[number] for _, _, shown in columns)]
         if number == 0:
-            names = ['original'] + [f'masked {r:.0%}' for r in results]
+            names = ['original', *(f'masked {r:.0%}' for r in results)]
             top = [_label(*pair) for pair in zip(top, names)]
         rows += [_join(top, 1), _join(bottom, 1)]
     return _join(rows, 0)

@@ -3,8 +3,6 @@
 Images are RGB, uint8 (H, W, 3). Shapes: N people, H W pixels.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +10,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from ..keypoints.keypoint_sets import get_keypoint_set
 from ..structures.fields import get_field
@@ -28,16 +27,8 @@ _TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map':
 BOX_COLOR = (255, 255, 255)
 MAP_OPACITY = 0.9
 PART_OPACITY = 0.6
-TRACK_COLORS = (
-    (66, 133, 244),
-    (219, 68, 55),
-    (244, 180, 0),
-    (15, 157, 88),
-    (171, 71, 188),
-    (0, 172, 193),
-    (255, 112, 67),
-    (158, 157, 36),
-)
+_TRACK_COLORS = '#4285f4 #db4437 #f4b400 #0f9d58 #ab47bc #00acc1 #ff7043 #9e9d24'
+TRACK_COLORS = [ImageColor.getrgb(color) for color in _TRACK_COLORS.split()]
 """RGB of the boxes of tracks, by their number."""
 
 
@@ -48,16 +39,10 @@ def to_rgb(result: ImageResult) -> NDArray:
 
 
 def draw_pose(
-    image: NDArray,
-    pose: PoseResult,
-    people: People,
-    *,
-    threshold: float = 0.3,
-    with_boxes: bool = True,
+    image: NDArray, pose: PoseResult, people: People, *, threshold: float = 0.3
 ) -> NDArray:
-    """Draw the keypoints of N people into an image, and return it; ``with_boxes`` also boxes with
-    the numbers of tracks, except one around the whole image."""
-    if with_boxes and people.origin != 'image':
+    """Draw the keypoints, and boxes unless of the whole image, of N people; the same image."""
+    if people.origin != 'image':
         draw_boxes(image, people)
     keypoint_set = get_keypoint_set(pose.vocabulary)
     for points, scores, box in zip(pose.keypoints, pose.scores, people.boxes):
@@ -179,7 +164,6 @@ def draw_panel(
 
 
 def _fit(image: NDArray, height: int, width: int) -> NDArray:
-    """Resize an image of any size."""
     way = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_NEAREST
     return cv2.resize(image, (width, height), interpolation=way)
 

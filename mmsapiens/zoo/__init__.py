@@ -7,26 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import DownloadError, IntegrityError
-from .paths import cache_dir, cache_path, config_path
-from .releases import FORMATS, Release, find_release, releases
+from .errors import DownloadError as DownloadError
+from .errors import IntegrityError as IntegrityError
+from .paths import cache_dir as cache_dir
+from .paths import cache_path as cache_path
+from .paths import config_path as config_path
+from .releases import FORMATS as FORMATS
+from .releases import Release as Release
+from .releases import find_release as find_release
+from .releases import releases as releases
 
 if TYPE_CHECKING:
-    from .downloading import download, resolve_checkpoint
-
-__all__ = [
-    'FORMATS',
-    'DownloadError',
-    'IntegrityError',
-    'Release',
-    'cache_dir',
-    'cache_path',
-    'config_path',
-    'download',
-    'find_release',
-    'releases',
-    'resolve_checkpoint',
-]
+    from .downloading import download as download
+    from .downloading import resolve_checkpoint as resolve_checkpoint
 
 
 def __getattr__(name: str) -> Any:

@@ -4,8 +4,6 @@
 an interruption, which costs up to 9 GB here.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
@@ -158,7 +156,6 @@ class _Download:
         self._compare(path, self.records.hash_of(path, verify), None)
 
     def fetch(self, verify: bool) -> Path:
-        """Fetch the file and give it its name."""
         if is_offline():
             raise self._error(
                 f'is not in {self.path.parent}, and MMSAPIENS_OFFLINE or HF_HUB_OFFLINE forbids '
@@ -185,7 +182,6 @@ class _Download:
         return hf_hub_url(repo, name, revision=revision, endpoint=endpoint())
 
     def _head(self) -> HfFileMetadata:
-        """Ask for size, hash and commit."""
         known = self.records.get('releases', self.release.key)
         revision = (known and known['commit']) or self.release.revision or 'main'
         found = get_hf_file_metadata(self._url(revision), endpoint=endpoint())
@@ -215,7 +211,6 @@ class _Download:
         return partial
 
     def _body(self, remote: HfFileMetadata, partial: Path) -> None:
-        """Receive what is missing."""
         with partial.open('ab') as file:
             http_get(
                 self._url(str(remote.commit_hash)),

@@ -1,7 +1,5 @@
 """What can go wrong with a download."""
 
-from __future__ import annotations
-
 
 class DownloadError(OSError):
     """A file could not be fetched; the message says why and the way out."""

@@ -4,8 +4,6 @@
 ``~/.cache``, with releases below ``hub``. Configs are in a clone or in an installed wheel.
 """
 
-from __future__ import annotations
-
 import os
 from difflib import get_close_matches
 from pathlib import Path

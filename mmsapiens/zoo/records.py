@@ -1,7 +1,5 @@
 """What this machine knows about releases."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +29,8 @@ def writing(name: str) -> Iterator[None]:
 
 
 class Records:
-    """``records.json`` in the cache.
-
-    ``releases`` has the SHA-256, commit and origin of each by its key; ``files`` size, time and
-    SHA-256 by path; ``licenses`` those that were shown.
-    """
+    """``records.json`` in the cache. ``releases`` has the SHA-256, commit and origin of each by its
+    key; ``files`` size, time and SHA-256 by path; ``licenses`` those that were shown."""
 
     def __init__(self) -> None:
         self.path = cache_dir() / 'records.json'

@@ -1,7 +1,5 @@
 """The released checkpoints: a table in ``releases.json``, and looking up."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -166,6 +166,7 @@ def flat_detection():
 @row('A19')
 def image_without_width():
     coco(width=None)
+    Path('1.jpg').unlink()
     dataset()
 
 

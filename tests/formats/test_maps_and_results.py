@@ -43,6 +43,14 @@ def test_the_mask_beside_a_depth_is_read():
     np.testing.assert_array_equal(mask, LABELS > 0)
 
 
+def test_gray_labels_that_oxipng_gave_a_palette():
+    """It sorts the palette as it likes: its indices are not the labels."""
+    labels = np.array([0, 2, 5])[np.random.default_rng(0).integers(0, 3, (40, 64))]
+    path = MAPS / 'oxipng9_ids.png'
+    assert Image.open(path).mode == 'P'
+    np.testing.assert_array_equal(read_map(path, 'seg_map'), labels)
+
+
 @pytest.mark.parametrize('kind', ['Pf', 'PF'])
 @pytest.mark.parametrize('scale', [-1.0, 1.0, -2.0])
 def test_scale_of_a_pfm_is_only_its_byte_order(tmp_path, kind, scale):

@@ -148,11 +148,12 @@ def wrapped(weights, *wrappers):
     return {''.join(wrappers) + key: value for key, value in weights.items()}
 
 
-# Layouts of torch.compile, of it below DistributedDataParallel, of Lightning, and of trainers that
-# keep their arguments beside the weights, such as MAE's and DETR's.
+# Layouts of torch.compile, of it below DistributedDataParallel, of AveragedModel, of Lightning, and
+# of trainers that keep their arguments beside the weights, such as MAE's and DETR's.
 OTHERS = {
     'compiled': lambda w: wrapped(w, '_orig_mod.'),
     'compiled_and_parallel': lambda w: wrapped(w, 'module.', '_orig_mod.'),
+    'averaged': lambda w: {'n_averaged': torch.tensor(3), **wrapped(w, 'module.')},
     'lightning': lambda w: {'state_dict': wrapped(w, 'model.'), 'global_step': 9},
     'model': lambda w: {'model': w, 'epoch': 3},
     'arguments': lambda w: {'model': w, 'args': argparse.Namespace(lr=1e-3, out=Path('a/b'))},

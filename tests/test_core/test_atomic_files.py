@@ -71,6 +71,14 @@ def test_what_killed_processes_left_is_removed(name, tmp_path):
     assert all(path.exists() for path in others)
 
 
+def test_brackets_in_a_name_are_no_pattern(tmp_path):
+    left, other = tmp_path / '.a[1].json.x1_y2z3_.partial', tmp_path / '.a1.json.x1_y2z3_.partial'
+    left.touch()
+    other.touch()
+    remove_unfinished(tmp_path / 'a[1].json')
+    assert list(tmp_path.iterdir()) == [other]
+
+
 @pytest.mark.parametrize('name', ['other', 'inner/b.json'])
 def test_other_unfinished_files_stay(name, tmp_path):
     (tmp_path / 'inner').mkdir()

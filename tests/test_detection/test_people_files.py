@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -173,6 +174,14 @@ def test_ids_of_images_for_the_results(tmp_path):
     assert find_entry('x', 'in/b.png') is None
     assert BoxSource({}).find_entry is None
     assert BoxSource('image').find_entry is None
+
+
+@pytest.mark.parametrize(('listed', 'named'), [('NFC', 'NFD'), ('NFD', 'NFC')])
+def test_names_of_a_mac(tmp_path, listed, named):
+    path = coco(tmp_path, [[1, 2, 3, 4]], file_name=unicodedata.normalize(listed, 'café.png'))
+    source = f'in/{unicodedata.normalize(named, "café.png")}'
+    assert PeopleFile(path).find_entry('café', source)['id'] == 5
+    assert PeopleFile(path).find_entry('café', 'in/cafe.png') is None
 
 
 def _coco(path, box, number=1):

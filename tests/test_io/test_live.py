@@ -104,6 +104,15 @@ def test_a_camera_on_the_web_is_a_stream(part_header):
     assert not can_come_again(frames[0].source)
 
 
+def test_results_do_not_tell_the_password_of_an_address(tmp_path):
+    (tmp_path / 'a.jpg').write_bytes(JPEG)
+    with serve({'/a.jpg': content(tmp_path / 'a.jpg')}) as address:
+        login = address.replace('://', '://anna:secret@')
+        image, missing = read([f'{login}/a.jpg', f'{login}/b.jpg'])
+    assert image.source == f'{address}/a.jpg' and image.size_hw == (48, 64)
+    assert missing.source == f'{address}/b.jpg' and 'secret' not in missing.reason
+
+
 def test_a_stream_ends_with_its_server():
     with serve({'/': lambda request: camera(request, count=4)}) as address:
         frames = read(address + '/')

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import OpenEXR
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmsapiens.core.errors import BadSampleError
 from mmsapiens.io.map_io import read_map, write_map
@@ -197,6 +197,43 @@ def test_masks_of_a_palette(tmp_path, index, palette, options):
     image.putpalette(palette)
     image.save(tmp_path / 'a.png', **options)
     assert np.array_equal(read_map(tmp_path / 'a.png', 'human_mask') > 0, PERSON)
+
+
+@pytest.mark.parametrize(
+    ('palette', 'found'),
+    [([5, 2, 0], [5, 2, 0]), ([0, 128, 255], [0, 1, 2]), ([255, 128, 0], [0, 1, 2])],
+)
+def test_labels_of_a_gray_palette(tmp_path, palette, found):
+    image = Image.fromarray(np.uint8([[0, 1, 2]]))
+    image.putpalette(np.repeat(palette, 3).tolist())
+    image.save(tmp_path / 'a.png')
+    assert read_map(tmp_path / 'a.png', 'seg_map').tolist() == [found]
+    image.putpalette([*np.repeat(palette, 3).tolist(), 7, 7, 7])  # with a class that is not here
+    image.save(tmp_path / 'a.png')
+    assert read_map(tmp_path / 'a.png', 'seg_map').tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_maps_are_turned_as_images_are(tmp_path, orientation, suffix):
+    stored = np.arange(12).reshape(3, 4)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    labels, depth = tmp_path / f'labels.{suffix}', tmp_path / f'depth.{suffix}'
+    Image.fromarray(stored.astype(np.uint8)).save(labels, exif=exif)
+    Image.fromarray(stored.astype(np.uint16)).save(depth, exif=exif)
+    Image.fromarray(stored.astype(np.uint8)).save(tmp_path / 'image.png', exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / 'image.png')))
+    assert np.array_equal(read_map(labels, 'seg_map'), upright)
+    assert np.array_equal(read_map(depth, 'depth_map'), upright)
+
+
+def test_turned_normals_are_refused(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.full((3, 4, 3), 128, np.uint8)).save(tmp_path / 'a.png', exif=exif)
+    with pytest.raises(BadSampleError, match=r'turned by its EXIF orientation \(6\)'):
+        read_map(tmp_path / 'a.png', 'normal_map')
 
 
 def doubtful():

@@ -1,7 +1,5 @@
 """Images with any maps, each kind in a folder of its own, and two test sets made of them."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -93,19 +91,13 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
                 )
         if vocabulary is not None:
             metainfo = {**get_class_set(vocabulary).metainfo(), **(metainfo or {})}
-        super().__init__(
-            data_root=data_root,
-            data_prefix=dict.fromkeys(keys, ''),
-            metainfo=metainfo,
-            lazy_init=True,
-            **kwargs,
-        )
+        kwargs.update(data_root=data_root, data_prefix=dict.fromkeys(keys, ''), metainfo=metainfo)
+        super().__init__(lazy_init=True, **kwargs)
         check_flip_pairs(type(self).__name__, self._metainfo)
         if not lazy_init:
             self.full_init()
 
     def folder_groups(self) -> list[Group]:
-        """The folders, found under one of their usual names."""
         return [(self.find_folders(), {})]
 
     def find_folders(self, below: str = '') -> dict[str, str]:
@@ -134,7 +126,6 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         return (given,) if isinstance(given, str) else tuple(given)
 
     def _join(self, *names: str) -> str:
-        """A path in the folder of the split."""
         return os.path.join(self.data_root or '.', *filter(None, (self.split, *names)))
 
     def _is_folder(self, path: str) -> bool:

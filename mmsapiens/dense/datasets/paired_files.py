@@ -4,8 +4,6 @@ A name is the path below the folder without its suffix. Everything is sorted, so
 lists the same samples in the same order.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -50,20 +48,18 @@ def list_files(
 ) -> dict[str, list[str]]:
     """Name -> sorted paths of the files with lower case ``suffixes`` in a folder and below, without
     hidden ones; links to folders are followed, but not in circles."""
-    if not fileio.isdir(folder, backend_args=backend_args):
+    store = fileio.get_file_backend(folder, backend_args=backend_args, enable_singleton=True)
+    if not store.isdir(folder):
         raise FileNotFoundError(f'there is no folder {folder}')
-    files: dict[str, list[str]] = {}
-    if isinstance(fileio.get_file_backend(folder, backend_args=backend_args), fileio.LocalBackend):
+    if isinstance(store, fileio.LocalBackend):
         found = scan_folder(folder, suffixes)
     else:
-        found = fileio.list_dir_or_file(
-            folder, list_dir=False, recursive=True, backend_args=backend_args
-        )
+        found = store.list_dir_or_file(folder, list_dir=False, recursive=True)
+    files: dict[str, list[str]] = {}
     for path in sorted(found):
         name, suffix = os.path.splitext(path)
         if suffix.lower() in suffixes:
-            full = fileio.join_path(folder, path, backend_args=backend_args)
-            files.setdefault(name, []).append(full)
+            files.setdefault(name, []).append(store.join_path(folder, path))
     return dict(sorted(files.items()))
 
 
@@ -149,13 +145,11 @@ class BadSamplePolicy(BaseDataset):
         return (self._shared_states() & _BAD).nonzero().flatten().tolist()
 
     def full_init(self) -> None:
-        """Load the list, and make the memory that workers share."""
         super().full_init()
         self._shared_states()
 
     def prepare_data(self, idx: int) -> dict | None:
-        """Run the pipeline; None for a bad sample that is skipped, a RuntimeError for one too
-        many."""
+        """Run the pipeline; None for a sample that is skipped, a RuntimeError for one too many."""
         if not self.may_skip:
             return super().prepare_data(idx)
         states = self._shared_states()
@@ -227,12 +221,9 @@ class PairedFilesDataset(BadSamplePolicy):
     def load_data_list(self) -> list[dict]:
         groups = self.folder_groups()
         self.label_colors = self.find_colors()
-        samples: list[dict] = []
-        unpaired = []
-        for folders, more in groups:
-            listing = self.list_group(folders)
-            unpaired += listing.unpaired
-            samples += [{**sample, **more} for sample in listing.samples]
+        listings = [(self.list_group(folders), more) for folders, more in groups]
+        samples = [{**sample, **more} for listing, more in listings for sample in listing.samples]
+        unpaired = [each for listing, _ in listings for each in listing.unpaired]
         if unpaired:
             self._report(unpaired, groups, len(samples))
         if not samples:
@@ -265,7 +256,6 @@ class PairedFilesDataset(BadSamplePolicy):
         return {name: value for name, value in options.items() if value}
 
     def get_data_info(self, idx: int) -> dict:
-        """A sample, with what all samples share."""
         info = {**super().get_data_info(idx), **self.read_options()}
         info['flip_label_pairs'] = [tuple(pair) for pair in self._metainfo.get('flip_pairs', ())]
         if self._metainfo.get('classes'):

@@ -1,7 +1,5 @@
 """Datasets of labelled body parts, and their releases in their folders."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -74,7 +72,6 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
             self.full_init()
 
     def get_data_info(self, idx: int) -> dict:
-        """A sample, with the keys that stock loading needs."""
         stock = dict(label_map=self.label_map, reduce_zero_label=self.reduce_zero_label)
         table = {} if self.label_table is None else dict(label_table=self.label_table)
         return {**super().get_data_info(idx), **stock, **table, 'seg_fields': []}

@@ -1,13 +1,12 @@
 """Validation of datasets of images with dense maps; checks of one map yield kinds and messages."""
 
-from __future__ import annotations
-
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,12 +33,11 @@ FIELDS_OF_TASK = {
     'depth': ('depth_map', 'human_mask'),
     'normal': ('normal_map', 'human_mask'),
 }
-LAYOUTS_OF_TASK = {
+LAYOUTS_OF_TASK = {  # Task -> layouts, the default first
     'parsing': ('body_parts_28', 'body_parts_34', 'lip', 'atr', 'cihp', 'folders'),
     'depth': ('folders', 'thuman2', 'hi4d'),
     'normal': ('folders', 'thuman2', 'hi4d'),
 }
-"""Task -> layouts, the default first."""
 _LAYOUTS: dict[str, tuple[type, dict[str, Any]]] = {
     'body_parts_28': (BodyParts28Dataset, {}),
     'body_parts_34': (BodyParts28Dataset, dict(raw_34=True)),
@@ -57,7 +55,7 @@ MAX_AWAY_SHARE = 0.02  # Seen surfaces face the camera, but for rounding at the 
 MAX_DEPTH_RATIO = 10.0  # Farthest to median human pixel: beyond, background is in the mask
 MAX_LABEL_OUTSIDE = 0.05  # Share of the labelled pixels that a human mask may leave out
 
-DENSE_FAULT_KINDS = {
+DENSE_FAULT_KINDS = {  # Kind of fault -> what it means
     'missing_folder': 'a folder of the layout does not exist',
     'no_samples': 'there is no image with all its maps',
     'missing_image': 'a map has no image of its name',
@@ -92,12 +90,10 @@ DENSE_FAULT_KINDS = {
     'wrong_flip_pairs': '`flip_pairs` contradict the names of the classes',
     'absent_class': 'no label file has a pixel of the class (note)',
 }
-"""Kind of fault -> what it means."""
 
-NOTES = frozenset(
+NOTES = frozenset(  # Kinds that may be right
     {'full_mask', 'absent_class', 'infinite_values', 'not_positive_depth', 'zero_normal'}
 )
-"""Kinds that may be right."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +105,7 @@ class DenseFault(Fault):
 
 @dataclass(frozen=True)
 class MapChecks:
-    """What maps are checked against: classes (None: not checked), the axes of stored normals.
-
-    ``layer`` is that of exr files.
-    """
+    """What maps are checked against: classes, or None, axes of normals, layer of exr files."""
 
     class_set: ClassSet | None = None
     normal_frame: str = 'opengl'
@@ -126,9 +119,8 @@ def make_dataset(
     split: str | None = None,
     with_mask: bool = False,
 ) -> PairedFilesDataset:
-    """A dataset of a layout of :data:`LAYOUTS_OF_TASK`, by default the first, whose files are not
-    listed yet; ``with_mask`` if folders of labels have masks as well. KeyError for an unknown
-    name."""
+    """A dataset of a layout of the task, by default the first, whose files are not listed yet;
+    ``with_mask`` if folders of labels have masks as well. KeyError for an unknown name."""
     if task not in LAYOUTS_OF_TASK:
         raise KeyError(f'`task` must be one of {list(LAYOUTS_OF_TASK)}, but got {task!r}')
     layout = layout or LAYOUTS_OF_TASK[task][0]
@@ -170,17 +162,18 @@ def validate_dataset(
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         look = pool.map(partial(check_sample, checks=checks), samples)
         reports = [next(look) for _ in track(samples, 'samples')]
-    for found, _, _ in reports:
-        faults += found
-    faults += _find_duplicates(samples, [digest for _, digest, _ in reports])
+    faults += [fault for found, _, _ in reports for fault in found]
+    first: dict[str, str] = {}
+    for sample, (_, digest, _) in zip(samples, reports):
+        path = sample[IMAGE_KEY]
+        if digest and first.setdefault(digest, path) is not path:
+            faults.append(DenseFault('duplicate_image', path, f'it is the same as {first[digest]}'))
     if checks.class_set is not None and reports:
         seen: set[int] = set().union(*(labels for _, _, labels in reports))
         text = f'in none of {len(reports)} label files'
-        faults += [
-            DenseFault('absent_class', f'class {index}, {name}', text)
-            for index, name in enumerate(checks.class_set.classes)
-            if index not in seen
-        ]
+        names = enumerate(checks.class_set.classes)
+        absent = [f'class {index}, {name}' for index, name in names if index not in seen]
+        faults += [DenseFault('absent_class', each, text) for each in absent]
     return faults
 
 
@@ -242,8 +235,7 @@ def check_sample(sample: Sample, checks: MapChecks) -> tuple[list[DenseFault], s
 
 def _check_image(path: str) -> tuple[list[DenseFault], str, tuple | None]:
     """Faults of an image, its digest, and its height and width, None if it cannot be used."""
-    with open(path, 'rb') as file:
-        content = file.read()
+    content = Path(path).read_bytes()
     if not content:
         return [DenseFault('empty_file', path, 'it has no bytes')], '', None
     digest = hashlib.sha1(content).hexdigest()
@@ -264,15 +256,6 @@ def _check_map(
     if name == 'depth_map':
         return check_depth(array, mask)
     return check_normals(array, mask, checks.normal_frame) if name == 'normal_map' else iter(())
-
-
-def _find_duplicates(samples: Sequence[Sample], digests: Sequence[str]) -> Iterator[DenseFault]:
-    first: dict[str, str] = {}
-    for sample, digest in zip(samples, digests):
-        path = sample[IMAGE_KEY]
-        if digest and digest in first:
-            yield DenseFault('duplicate_image', path, f'it is the same as {first[digest]}')
-        first.setdefault(digest, path)
 
 
 def check_labels(

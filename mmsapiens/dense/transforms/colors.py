@@ -1,7 +1,5 @@
 """Other backgrounds and other colors of images with maps."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -24,11 +22,9 @@ MIN_STD = 0.5  # Of a channel, in Lab units: about the step of 8 bits. Less is o
 
 
 def transfer_colors(img: np.ndarray, person: np.ndarray, use_8bit: bool = False) -> np.ndarray:
-    """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8.
-
-    As Reinhard et al., "Color Transfer between Images", 2001, by mean and deviation of each Lab
-    channel; with ``use_8bit`` as the reference, which loses signs.
-    """
+    """Give the person, bool (H, W), the color statistics of the rest of a BGR image, uint8. As
+    Reinhard et al., "Color Transfer between Images", 2001, by mean and deviation of each Lab
+    channel; with ``use_8bit`` as the reference, which loses signs."""
     result = img.copy()
     if person.all() or not person.any():
         return result
@@ -125,8 +121,7 @@ class RandomBackground(BaseTransform):
         return self.paths[np.random.randint(len(self.paths))]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the background of ``img``, uint8 BGR (H, W, 3), or not; a KeyError without
-        labels and mask."""
+        """Exchange the background of ``img``, uint8 BGR (H, W, 3), of labels or a mask, or not."""
         remedy = 'put it in front of all resizing, and behind the loading of maps'
         check_field_sizes(results, type(self).__name__, remedy)
         path = self.choose_image()

@@ -3,8 +3,6 @@
 The intrinsics of a camera, (3, 3) in ``results['intrinsics']``, follow.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,7 +78,6 @@ class ResizeFields(Resize):
         self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Resize ``img`` (H, W, 3) and any maps."""
         check_field_sizes(results, type(self).__name__)
         height, width = results['img'].shape[:2]
         results = super().transform(results)
@@ -134,8 +131,7 @@ class RandomCropFields(BaseTransform):
         if tries < 0:
             raise ValueError(f'`tries` must not be negative, but got {tries}')
         self.crop_size = (int(crop_size[0]), int(crop_size[1]))
-        self.cat_max_ratio = cat_max_ratio
-        self.tries = tries
+        self.cat_max_ratio, self.tries = cat_max_ratio, tries
 
     @cache_randomness
     def choose_window(self, results: dict[str, Any]) -> tuple[slice, slice]:
@@ -246,8 +242,7 @@ class RandomFlipFields(RandomFlip):
         if results.get('flip_label_pairs') is None:
             raise KeyError(
                 'RandomFlipFields must know the classes that a mirror exchanges, but '
-                f'{results.get("img_path")} has no `flip_label_pairs`. Use a dataset of this '
-                'package, or give `label_pairs`, () for classes without sides.'
+                f'{results.get("img_path")} has no `flip_label_pairs`. Give `label_pairs`, or ().'
             )
         return results['flip_label_pairs']
 
@@ -260,14 +255,10 @@ def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: i
         return np.dstack([rotate_array(part, degree, fill, interpolation) for part in parts])
     center = ((width - 1) / 2, (height - 1) / 2)
     matrix = cv2.getRotationMatrix2D(center, -degree, 1.0)
-    return cv2.warpAffine(
-        np.ascontiguousarray(array),
-        matrix,
-        (width, height),
-        flags=interpolation,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(fill,) * _MAX_CHANNELS,
-    ).reshape(array.shape)
+    border: Any = dict(borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * _MAX_CHANNELS)
+    array = np.ascontiguousarray(array)
+    turned = cv2.warpAffine(array, matrix, (width, height), flags=interpolation, **border)
+    return turned.reshape(array.shape)
 
 
 @TRANSFORMS.register_module()
@@ -309,9 +300,8 @@ class RandomRotateFields(BaseTransform):
                 f'`degree` must be a positive number, or smallest and largest angle, not {degree}'
             )
         self.degree = limits
-        self.img_fill = img_fill
+        self.img_fill, self.rotate_vectors = img_fill, rotate_vectors
         self.fill = {get_field(name).name: value for name, value in (fill or {}).items()}
-        self.rotate_vectors = rotate_vectors
 
     @cache_randomness
     def choose_degree(self) -> float | None:
@@ -320,7 +310,6 @@ class RandomRotateFields(BaseTransform):
         return degree if is_rotated else None
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Turn ``img`` (H, W, 3) and any maps."""
         check_field_sizes(results, type(self).__name__)
         degree = self.choose_degree()
         if degree is None:

@@ -1,7 +1,5 @@
 """From the file of a map to the targets of the losses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,15 +18,8 @@ from ...io.map_io import missing_map, read_map
 from ...ops.known_pixels import has_value, keep_known
 from ...ops.normal_frames import check_normal_frame, convert_normals
 from ...registry import TRANSFORMS
-from ...structures.fields import (
-    DEPTH_MAP,
-    FIELDS,
-    HUMAN_MASK,
-    NORMAL_MAP,
-    Field,
-    get_field,
-    present_fields,
-)
+from ...structures import fields as rows
+from ...structures.fields import DEPTH_MAP, FIELDS, HUMAN_MASK, NORMAL_MAP, Field
 from ..datasets.paired_files import warn
 
 EMPTY_CHOICES = ('keep', 'raise')
@@ -84,7 +75,7 @@ class LoadDenseTarget(BaseTransform):
         layer: str | None = None,
         backend_args: dict | None = None,
     ) -> None:
-        self.field = get_field(field)
+        self.field = rows.get_field(field)
         check_normal_frame('normal_frame', normal_frame)
         is_normal = self.field.is_vector and self.field.channels == 3
         if normal_frame != 'opengl' and not is_normal:
@@ -103,8 +94,7 @@ class LoadDenseTarget(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Load the map of ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C), or raise a
-        BadSampleError."""
+        """Load ``<field>_path`` as ``gt_<field>``, (H, W) or (H, W, C), or raise BadSampleError."""
         field = self.field
         if field.path_key not in results:
             raise KeyError(
@@ -147,7 +137,7 @@ class LoadDenseTarget(BaseTransform):
         raise BadSampleError(
             f'the {self.field.name} in {path} must be as large as its image '
             f'{results.get("img_path")}, {size[0]} high and {size[1]} wide, but it is {height} '
-            f'high and {width} wide. Make them again at one size, or take the sample out.'
+            f'high and {width} wide. Make them again at one size.'
         )
 
     def _convert_labels(self, labels: np.ndarray, results: dict[str, Any]) -> np.ndarray:
@@ -168,8 +158,7 @@ class LoadDenseTarget(BaseTransform):
         if wrong.size:
             raise BadSampleError(
                 f'the labels in {path} must be 0 to {number - 1}, or {IGNORED}, but '
-                f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Check which '
-                'classes they are of, or give `label_map`.'
+                f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Give `label_map`?'
             )
 
 
@@ -177,10 +166,8 @@ def relative_depth(
     depth: np.ndarray, mask: np.ndarray, background: float = -1.0, keep_constant: bool = False
 ) -> np.ndarray:
     """Depth from 0, the nearest pixel of a bool mask (H, W), to 1, the farthest; float32 (H, W).
-
     Elsewhere it is ``background``, or if it is constant; with ``keep_constant`` it then stays as it
-    is.
-    """
+    is."""
     target = np.full(depth.shape, background, dtype=np.float32)
     if not mask.any():
         return target
@@ -331,7 +318,7 @@ class PackDenseInputs(PackSegInputs):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack ``inputs`` (3, H, W), of the image's type, and ``data_samples``."""
-        fields = present_fields(results)
+        fields = rows.present_fields(results)
         keys = {field.key for field in fields}
         packed = super().transform({k: value for k, value in results.items() if k not in keys})
         for field in fields:

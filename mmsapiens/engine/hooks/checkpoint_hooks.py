@@ -1,7 +1,5 @@
 """Checkpoints that survive a kill at any moment, say what they hold, and fit what they go into."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping
@@ -31,11 +29,10 @@ from ...core.formatting import shorten
 from ...registry import HOOKS
 from ..models import meta_of_file, pretrained_files
 
-SETTINGS = (
+SETTINGS = (  # What a scheduler of mmengine keeps of its config, in iterations
     *('begin', 'end', 'T_max', 'eta_min', 'factor', 'gamma', 'milestones', 'power'),
     *('start_factor', 'end_factor', 'step_size', 'total_iters'),
 )
-"""What a scheduler of mmengine keeps of its config, in iterations."""
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -71,8 +68,7 @@ def add_metadata(runner: Runner, checkpoint: dict) -> None:
 
 
 def describe_changes(saved: Any, current: Any) -> list[str]:
-    """What a resumed run takes from the checkpoint, not from its config: ``saved`` are states in a
-    list, or in lists by the optimizer's name, ``current`` schedulers likewise."""
+    """What a resumed run takes from the states in the checkpoint, not from its own schedulers."""
     states, schedulers = (
         sum(of.values(), []) if isinstance(of, Mapping) else list(of or [])
         for of in (saved, current)
@@ -91,8 +87,7 @@ def describe_changes(saved: Any, current: Any) -> list[str]:
 
 
 def find_newest_whole(folder: Path, pattern: str) -> Path | None:
-    """The checkpoint written last of those that are whole; None if there is no checkpoint at all, a
-    RuntimeError if none is whole."""
+    """The checkpoint written last of the whole ones; None without any, else a RuntimeError."""
     damaged: list[str] = []
     for path in sorted(folder.glob(pattern), key=lambda path: -path.stat().st_mtime_ns):
         if not (is_whole_folder if path.is_dir() else is_whole_archive)(path):
@@ -178,12 +173,8 @@ class SafeCheckpointHook(CheckpointHook):
             )
         self.is_local = backend_args is None
         self.lock: BaseFileLock | None = None
-        super().__init__(
-            *args,
-            max_keep_ckpts=max_keep_ckpts,
-            backend_args=backend_args or dict(backend='atomic'),
-            **kwargs,
-        )
+        backend_args = backend_args or dict(backend='atomic')
+        super().__init__(*args, max_keep_ckpts=max_keep_ckpts, backend_args=backend_args, **kwargs)
 
     def before_run(self, runner: Runner) -> None:
         """Lock the folder, or raise a RuntimeError; point ``last_checkpoint`` at the newest one."""
@@ -226,9 +217,7 @@ class SafeCheckpointHook(CheckpointHook):
             print_log(text, logger='current', level=logging.WARNING)
 
     def _point_to_newest(self, work_dir: Path) -> None:
-        folder = work_dir
-        if self.out_dir is not None:
-            folder = Path(self.out_dir) / work_dir.name
+        folder = work_dir if self.out_dir is None else Path(self.out_dir) / work_dir.name
         pointer = work_dir / 'last_checkpoint'
         last = pointer.read_text().strip() if pointer.is_file() else ''
         if os.path.isdir(last) and not is_sharded(last):

@@ -1,7 +1,5 @@
 """Hooks about data: a look at the datasets, the place in them, random numbers of a step."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 
@@ -36,8 +34,7 @@ class DataCheckHook(Hook):
         self._checked: set[str] = set()
 
     def check(self, runner: Runner, mode: str, model: nn.Module) -> None:
-        """Refuse data of ``mode`` 'train', 'val' or 'test' that the model, without wrapper, must
-        not see."""
+        """Refuse data of ``mode`` 'train', 'val' or 'test' that the model must not see."""
         raise NotImplementedError
 
     def before_train(self, runner: Runner) -> None:
@@ -82,8 +79,7 @@ class ResumeDataHook(Hook):
         if not hasattr(sampler, 'state_after'):
             raise TypeError(
                 "ResumeDataHook needs `batch_sampler=dict(type='mmsapiens.ResumableBatchSampler')` "
-                "and `sampler=dict(type='mmsapiens.ResumableSampler')` in `train_dataloader`, but "
-                f'got a {type(sampler).__name__}'
+                f'and its sampler in `train_dataloader`, but got a {type(sampler).__name__}'
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

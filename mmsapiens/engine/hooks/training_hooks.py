@@ -1,7 +1,5 @@
 """A progress bar in place of log lines, and compiled blocks in training."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 
@@ -37,12 +35,10 @@ class ProgressHook(Hook):
         if not is_main_process():
             return
         if self.progress is None:
+            kinds = bars.BarColumn, bars.MofNCompleteColumn, bars.TimeElapsedColumn
             self.progress = bars.Progress(
                 bars.TextColumn('{task.description:>12}'),
-                bars.BarColumn(),
-                bars.MofNCompleteColumn(),
-                bars.TimeElapsedColumn(),
-                bars.TimeRemainingColumn(),
+                *(kind() for kind in (*kinds, bars.TimeRemainingColumn)),
                 bars.TextColumn('{task.fields[note]}'),
                 console=Console(file=sys.stdout),
                 disable=not sys.stdout.isatty(),
@@ -65,7 +61,6 @@ class ProgressHook(Hook):
         self._start('train', self.label, runner.max_iters)
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
-        """Show the bar of an evaluation."""
         if mode != 'train':
             self._start(mode, 'evaluation', len(getattr(runner, f'{mode}_dataloader')))
 
@@ -77,7 +72,6 @@ class ProgressHook(Hook):
         outputs: Any = None,
         mode: str = 'train',
     ) -> None:
-        """Advance a bar."""
         if mode != 'train':
             self._update(mode, batch_idx + 1)
             return

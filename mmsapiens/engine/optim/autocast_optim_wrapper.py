@@ -1,7 +1,5 @@
 """Mixed precision on any device."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,8 +91,7 @@ class AutocastOptimWrapper(OptimWrapper):
         self.message_hub.update_scalar('train/grad_norm', float(norm))
 
     def step(self, **kwargs: Any) -> None:
-        """Clip gradients, if configured, and update the parameters; with a guard, gradients that
-        are not finite are left out and counted."""
+        """Clip gradients and update the parameters, but not by ones that the guard rejects."""
         # An overflow in float16 is the business of the loss scale.
         if self.guard is not None and not self.scaler.is_enabled():
             groups = self.optimizer.param_groups

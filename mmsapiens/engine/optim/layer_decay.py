@@ -1,7 +1,5 @@
 """Layer-wise learning rate decay; the encoder says which layer a parameter is of."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -78,7 +76,6 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
         return encoder
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: object) -> None:
-        """Append one group for each depth, with and without decay."""
         encoder = self._encoder(module)
         last = encoder.num_layers + 1
         rate = self.paramwise_cfg['layer_decay_rate']
@@ -91,12 +88,9 @@ class ViTLayerDecayConstructor(DefaultOptimWrapperConstructor):
             in_encoder = name.startswith(BACKBONE)
             depth = encoder.layer_of(name.removeprefix(BACKBONE)) if in_encoder else last
             scale = rate ** (last - depth)
-            group = dict(
-                params=[],
-                group_name=f'layer_{depth}_{"decay" if decays else "no_decay"}',
-                lr_scale=scale,
-                lr=self.base_lr * scale,
-                weight_decay=self.base_wd if decays else 0.0,
-            )
-            groups.setdefault(group['group_name'], group)['params'].append(param)
+            name = f'layer_{depth}_{"decay" if decays else "no_decay"}'
+            decay = self.base_wd if decays else 0.0
+            group: dict = dict(params=[], lr=self.base_lr * scale, weight_decay=decay)
+            group.update(group_name=name, lr_scale=scale)
+            groups.setdefault(name, group)['params'].append(param)
         params.extend(groups.values())

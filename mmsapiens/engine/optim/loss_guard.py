@@ -1,7 +1,5 @@
 """Telling outliers among training losses, and broken gradients."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 
@@ -48,15 +46,12 @@ class LossGuard:
             raise ValueError(f'`momentum` must be in (0, 1], but got {momentum}')
         if max_rejected is not None and max_rejected < 0:
             raise ValueError(f'`max_rejected` must be at least 0, but got {max_rejected}')
-        self.factor = factor
-        self.momentum = momentum
-        self.max_rejected = max_rejected
+        self.factor, self.momentum, self.max_rejected = factor, momentum, max_rejected
         self.reference: float | None = None
         self.num_rejected = 0
 
     def accepts(self, loss: Tensor) -> bool:
-        """Judge a loss and take note of it; the largest over all processes counts, so that all
-        decide alike. One rejection too many is a RuntimeError."""
+        """Judge the largest loss of all processes; RuntimeError for one rejection too many."""
         # all_reduce works in place; NaN would vanish in a maximum.
         largest = loss.detach().float().clone()
         largest = torch.where(largest.isfinite(), largest, math.inf)
@@ -76,9 +71,7 @@ class LossGuard:
     def accepts_gradients(self, gradients: Iterable[Tensor]) -> bool:
         """Judge all gradients of this process, or its shards; otherwise as :meth:`accepts`."""
         grads = list(gradients)
-        broken = torch.zeros((), device=grads[0].device if grads else None)
-        if grads:
-            broken = 1 - _are_finite(grads).float()
+        broken = 1 - _are_finite(grads).float() if grads else torch.zeros(())
         all_reduce(broken, 'max')
         if float(broken) == 0:
             return True
@@ -86,21 +79,18 @@ class LossGuard:
         return False
 
     def _reject(self, what: str) -> None:
-        """Count a rejection."""
         self.num_rejected += 1
         limit = self.max_rejected
         if limit is not None and self.num_rejected > limit:
             raise RuntimeError(
                 f'{self.num_rejected} steps were rejected, the last one for {what}; `max_rejected` '
                 f'of `loss_guard` allows {limit}. Look at the loss curve and the data; resume from '
-                'an earlier checkpoint with a lower learning rate, or raise the limit.'
+                'an earlier checkpoint with a lower learning rate.'
             )
 
     def state_dict(self) -> dict:
-        """What a resumed run needs."""
         return dict(reference=self.reference, num_rejected=self.num_rejected)
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Continue from :meth:`state_dict`."""
         self.reference = state_dict['reference']
         self.num_rejected = state_dict['num_rejected']

@@ -14,6 +14,7 @@ from mmpose.datasets.datasets import BaseCocoStyleDataset, CocoDataset, CocoWhol
 from mmpose.structures.bbox import bbox_xywh2xyxy
 
 from ...core.formatting import shorten
+from ...io.images import upright_size
 from ...keypoints.annotation_files import AnnotationFile, plain_number, read_json
 from ...keypoints.keypoint_sets import field_indices, keypoint_fields, read_metainfo
 from ...registry import DATASETS
@@ -96,7 +97,6 @@ class AnnotationChecks(BaseCocoStyleDataset):
     def _load_annotations(self) -> tuple[list[dict], list[dict]]:
         """Stock's, of what :class:`AnnotationFile` reads."""
         file = self._read_file()
-        self._warn(file)
         by_image = defaultdict(list)
         for person in file.people:
             by_image[person['image_id']].append(person)
@@ -107,14 +107,27 @@ class AnnotationChecks(BaseCocoStyleDataset):
             path = os.path.join(self.data_prefix['img'], image['file_name'])
             image.update(img_id=number, img_path=path)
             images.append(image)
+            if by_image[number]:
+                self._find_size(file, number)
             for person in by_image[number]:
-                for side in (side for side in ('width', 'height') if side not in image):
-                    text = f'must give `{side}` in pixels, but got None'
-                    file.refuse(f'image {file.file_ids[number]}', text)
                 found = self.parse_data_info(dict(raw_ann_info=person, raw_img_info=image))
                 if found:
                     instances.append(found)
+        self._warn(file)
         return instances, images
+
+    def _find_size(self, file: AnnotationFile, number: int) -> None:
+        """Ask an image for its size where the annotations do not say it."""
+        image, name = file.images[number], file.file_ids[number]
+        lacking = [side for side in ('width', 'height') if side not in image]
+        if not lacking:
+            return
+        try:
+            image['width'], image['height'] = upright_size(image['img_path'])
+        except Exception as error:
+            text = f'must give `{lacking[0]}` in pixels, or the image must be there to be asked'
+            file.refuse(f'image {name}', f'{text}: {error}')
+        file.notes['`width` or `height` is missing, and read from the image,'].append(name)
 
     def _load_detection_results(self) -> list[dict]:
         """Stock's, of what :class:`AnnotationFile` reads; keypoints are zeros."""

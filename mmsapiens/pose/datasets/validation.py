@@ -5,9 +5,9 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from ...core.fault_report import Track, no_progress
+from ...io.images import upright_size
 from ...keypoints.annotation_files import AnnotationFile, read_json
 from ...keypoints.keypoint_sets import (
     GROUPS,
@@ -21,7 +21,6 @@ from .faults import Context, EntryId, Fault, Person, entry_id, place, show, to_f
 from .side_faults import Finding
 
 SECTIONS = ('images', 'annotations', 'categories')
-_ORIENTATION = 0x0112  # EXIF tag; from 5 on, width and height are exchanged
 
 
 @dataclass(frozen=True)
@@ -173,26 +172,23 @@ def _size_wh(image: object) -> tuple[float, float] | None:
 
 def _check_image(image: dict, folder: ImageFolder | None) -> Iterator[Finding]:
     size_wh = _size_wh(image)
-    if size_wh is None:
+    name = image.get('file_name')
+    path = os.path.join(folder.path, name) if folder and isinstance(name, str) and name else ''
+    is_asked = None in (image.get('width'), image.get('height')) and os.path.isfile(path)
+    if size_wh is None and not is_asked:
         got = f'{show(image.get("width"))} and {show(image.get("height"))}'
         text = f'`width` and `height` must be positive numbers, but got {got}'
         yield 'image_without_size', text
-    name = image.get('file_name')
     if not isinstance(name, str) or not name:
         yield 'image_without_name', f'`file_name` must be the name of a file, but got {show(name)}'
         return
     if folder is None:
         return
-    path = os.path.join(folder.path, name)
     if not os.path.isfile(path):
         yield 'missing_image', f'{path!r} does not exist'
     elif folder.with_size:
         try:
-            with Image.open(path) as opened:  # reads the header
-                is_turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-                is_turned &= opened.format != 'TIFF'  # whose size is that of the upright image
-                found = opened.size[::-1] if is_turned else opened.size
-        # PIL raises errors of many types on damaged headers, SyntaxError and struct.error too.
+            found = upright_size(path)
         except Exception as error:
             yield 'unreadable_image', f'{path!r} cannot be read: {error}'
             return

@@ -1,7 +1,5 @@
 """Counting and reporting of images that cannot be read."""
 
-from __future__ import annotations
-
 import logging
 import os
 from typing import Any

@@ -33,10 +33,8 @@ NUM_FINGERPRINT_NAMES = 64
 
 def decode_image(name: str, content: bytes, min_size: int | None = None) -> np.ndarray:
     """Decode an image file to BGR uint8 (H, W, 3), upright, or raise BadSampleError with ``name``.
-
     A JPEG may be decoded to an 1/2, 1/4 or 1/8 of its size, which is faster, but its shorter side
-    keeps at least ``min_size`` pixels.
-    """
+    keeps at least ``min_size`` pixels."""
     check_is_whole(name, content)
     flag = None
     if min_size is not None and content.startswith(b'\xff\xd8'):
@@ -90,11 +88,8 @@ class UnlabelledImageDataset(BaseDataset):
         for name, value in dict(min_size=min_size, max_samples=max_samples).items():
             if value is not None and value < 1:
                 raise ValueError(f'`{name}` must be positive, but got {value}')
-        self.min_size = min_size
-        self.max_samples = max_samples
-        self.subset_seed = subset_seed
-        self.max_broken_share = max_broken_share
-        self.broken_dir = broken_dir
+        self.min_size, self.max_samples, self.subset_seed = min_size, max_samples, subset_seed
+        self.max_broken_share, self.broken_dir = max_broken_share, broken_dir
         self._chosen: np.ndarray | NumberSet | None = None
         super().__init__(pipeline=list(pipeline), lazy_init=True, **kwargs)
         if not lazy_init:
@@ -113,7 +108,6 @@ class UnlabelledImageDataset(BaseDataset):
         """File of image ``number``; BadSampleError if that one is broken."""
 
     def full_init(self) -> None:
-        """Open the source and choose the subset."""
         if self._fully_initialized:
             return
         self.source_size = self.open_source()
@@ -168,8 +162,7 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def get_data_info(self, idx: int) -> dict:
-        """``img``, ``img_shape``, ``ori_shape``, ``img_path`` and ``sample_idx`` of image ``idx``,
-        or a BadSampleError."""
+        """``img``, its shapes, ``img_path`` and ``sample_idx``, or a BadSampleError."""
         size = len(self)
         if not -size <= idx < size:
             raise IndexError(f'image {idx} of {size} was asked for')
@@ -181,8 +174,7 @@ class UnlabelledImageDataset(BaseDataset):
 
     @force_full_init
     def __getitem__(self, idx: int) -> Any:
-        """The sample after the pipeline, which draws from random numbers of its own, by the epoch's
-        seed of a :class:`SampleIndex`."""
+        """The sample after the pipeline, which draws from the epoch's seed of a SampleIndex."""
         seed = derive_seed(getattr(idx, 'epoch_seed', 0), int(idx))
         chosen = int(idx)
         for attempt in range(self.max_refetch + 1):

@@ -1,16 +1,13 @@
 """The decoder of a masked autoencoder, for masked patches alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmpretrain.models import MAEPretrainDecoder
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from ...models.layers import TransformerLayer
+from ...models.layers import TransformerLayer, run_block
 from ...registry import MODELS
 from .masked_sapiens_vit import PatchMask
 
@@ -66,13 +63,8 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
     ) -> None:
         if decoder_depth < 1:
             raise ValueError(f'`decoder_depth` must be at least 1, but got {decoder_depth}')
-        super().__init__(
-            num_patches=num_patches,
-            embed_dim=embed_dim,
-            decoder_embed_dim=decoder_embed_dim,
-            decoder_depth=0,
-            **kwargs,
-        )
+        dims = dict(embed_dim=embed_dim, decoder_embed_dim=decoder_embed_dim)
+        super().__init__(num_patches=num_patches, **dims, decoder_depth=0, **kwargs)
         self.with_cp = with_cp
         # Not mmengine's list: as in the stock class, the `init_cfg` of the model alone initializes
         # the blocks.
@@ -86,21 +78,16 @@ class MaskedPatchDecoder(MAEPretrainDecoder):
         """The transformer blocks, first to last."""
         return self.decoder_blocks
 
-    def _run_block(self, index: int, *args: Any) -> Tensor:
-        block = self.decoder_blocks[index]
-        if self.with_cp and self.training and torch.is_grad_enabled():
-            return checkpoint(block, *args, use_reentrant=False)
-        return block(*args)
-
     def predict_masked(self, latent: Tensor, mask: PatchMask) -> Tensor:
-        """The masked patches (B, M, P), in the order of ``mask.ids_masked``, from ``latent`` (B, 1
-        + K, D)."""
+        """Patches (B, M, P), in the order of ``mask.ids_masked``, of ``latent`` (B, 1 + K, D)."""
         x = self.decoder_embed(latent)
         batch, num_masked = len(x), mask.ids.shape[1] - mask.num_kept
         order = F.pad(mask.ids + 1, (1, 0))  # (B, 1 + L)
         masked = self.mask_token.expand(batch, num_masked, -1).to(x.dtype)
         x = torch.cat([x, masked], dim=1) + self.decoder_pos_embed[0][order]
-        for index in range(len(self.decoder_blocks) - 1):
-            x = self._run_block(index, x)
-        x = self._run_block(-1, x, num_masked)  # (B, M, D)
+        *blocks, last = self.decoder_blocks
+        recompute = self.with_cp and self.training
+        for block in blocks:
+            x = run_block(block, x, recompute=recompute)
+        x = run_block(last, x, num_masked, recompute=recompute)  # (B, M, D)
         return self.decoder_pred(self.decoder_norm(x))

@@ -4,8 +4,6 @@ Shapes: B batch, D width, L patches, K kept, M = L - K masked, P = patch_size **
 patch.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +12,7 @@ from mmpretrain.models.utils import build_2d_sincos_position_embedding
 from torch import Tensor, nn
 
 from ...engine import SapiensViT
+from ...models.layers import run_block
 from ...registry import MODELS
 
 
@@ -67,8 +66,7 @@ def gather_patches(images: Tensor, ids: Tensor, patch_size: int, channels_last: 
 
 
 def sincos_pos_embed(grid: tuple[int, int], dims: int, with_cls_token: bool = False) -> Tensor:
-    """Fixed position table (1, rows * columns, D): sin and cos of the row, then of the column; zero
-    for a class token, if any."""
+    """Fixed positions (1, rows * columns, D): sin, cos of row, then column; 0 for a class token."""
     if dims % 4:
         raise ValueError(f'`dims` must be a multiple of 4, but got {dims}')
     # The stock function lets what it calls the width vary slowest.
@@ -129,7 +127,6 @@ class MaskedSapiensViT(SapiensViT):
         self._mask_ratio = value
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says; else as in MAE."""
         super().init_weights()
         if self.pretrained_files():
             return
@@ -146,10 +143,7 @@ class MaskedSapiensViT(SapiensViT):
         noise: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> PatchMask:
-        """Choose the patches to keep: those of the smallest ``noise`` (B, L), by default random.
-
-        ``mask_ratio`` and ``generator`` default to the attributes.
-        """
+        """Choose the patches to keep: those of the smallest ``noise`` (B, L), by default random."""
         ratio = self.mask_ratio if mask_ratio is None else mask_ratio
         shape = (batch_size, self.num_patches)
         if noise is None:
@@ -199,5 +193,5 @@ class MaskedSapiensViT(SapiensViT):
         cls_token = (self.cls_token + self.pos_embed[:, :1]).expand(len(x), -1, -1)
         x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, 1 + K, D)
         for layer in self.layers:
-            x = self._run(layer, x)
+            x = run_block(layer, x, recompute=self.with_cp and self.training)
         return self.ln1(x)

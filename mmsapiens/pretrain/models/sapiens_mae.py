@@ -1,7 +1,5 @@
 """Masked autoencoder pretraining."""
 
-from __future__ import annotations
-
 from typing import Any
 from weakref import WeakSet
 
@@ -121,8 +119,7 @@ class SapiensMAE(MAE):
 
     @torch.no_grad()
     def reconstruct(self, inputs: Tensor, **kwargs: Any) -> Reconstruction:
-        """Mask images and predict them; of normalized targets with mean and variance of the
-        original patches."""
+        """Mask and predict images; normalized targets with the original patches' statistics."""
         latent, mask, ids_restore = self.backbone(inputs, **kwargs)
         pred = self.neck(latent, ids_restore).float()  # (B, L, P)
         if self.head.norm_pix:
@@ -136,8 +133,7 @@ _BLOCKS: WeakSet[nn.Module] = WeakSet()
 
 
 def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
-    """An ``auto_wrap_policy`` of FSDP: each transformer block is a unit. FSDP asks about a model
-    before its parts, with ``recurse`` whether to go on to its children."""
+    """An ``auto_wrap_policy`` of FSDP, which asks about models before their parts: by blocks."""
     if recurse:
         _BLOCKS.update(find_blocks(module))
     return recurse or module in _BLOCKS

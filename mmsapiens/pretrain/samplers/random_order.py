@@ -35,8 +35,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class SampleIndex(int):
-    """An int for any dataset, with the epoch's seed for ours: workers that persist hold a copy of
-    the dataset."""
+    """An int with the epoch's seed for our datasets, of which workers that persist hold copies."""
 
     epoch_seed: int
 
@@ -57,11 +56,9 @@ def _scramble(values: np.ndarray) -> np.ndarray:
 
 
 class Permutation:
-    """A random order of ``range(size)``, computed where it is asked for; a table can be huge.
-
-    A Feistel network permutes the next power of four; results outside of ``range(size)`` go through
-    it again. ``size`` is at most ``2**62``, ``seed`` below ``2**64``.
-    """
+    """A random order of ``range(size)``, computed where it is asked for; a table can be huge. A
+    Feistel network permutes the next power of four; results outside of ``range(size)`` go through
+    it again. ``size`` is at most ``2**62``, ``seed`` below ``2**64``."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.size = size

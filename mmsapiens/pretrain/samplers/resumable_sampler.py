@@ -1,7 +1,5 @@
 """An order of samples that can be entered anywhere, and batches of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sized
 from typing import Any
 
@@ -16,11 +14,9 @@ CHUNK = 1024
 
 
 class RemainingOrder:
-    """What several processes have left of a sequence, one after the other.
-
-    Each of ``world_size`` processes had one part of ``range(total)``, their sizes differing by at
-    most 1, and took the first ``taken`` elements of it, if it had as many.
-    """
+    """What several processes have left of a sequence, one after the other. Each of ``world_size``
+    processes had one part of ``range(total)``, their sizes differing by at most 1, and took the
+    first ``taken`` elements of it, if it had as many."""
 
     def __init__(self, total: int, world_size: int, taken: int) -> None:
         borders = np.array([rank * total // world_size for rank in range(world_size + 1)])
@@ -72,8 +68,7 @@ class ResumableSampler(Sampler):
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.window = window
-        self.epoch = 0
-        self.taken = 0
+        self.epoch, self.taken = 0, 0
         self.earlier: list[tuple[int, int]] = []
         sizes = getattr(dataset, 'block_sizes', None)
         self._sizes = None if sizes is None else np.asarray(sizes)
@@ -122,11 +117,6 @@ class ResumableSampler(Sampler):
         """The smallest share of a process, samples taken included."""
         return self.left // self.world_size
 
-    @property
-    def max_len(self) -> int:
-        """The largest share of a process, samples taken included."""
-        return -(-self.left // self.world_size)
-
     def indices(self, start: int, stop: int) -> list[SampleIndex]:
         """Samples ``start`` to ``stop`` of the share of this process, cut to the share."""
         first, last = ((self.rank + k) * self.left // self.world_size for k in (0, 1))
@@ -151,16 +141,12 @@ class ResumableSampler(Sampler):
 
     def fingerprint(self) -> dict[str, Any]:
         """What has to be the same for a state to mean the same samples."""
-        return dict(
-            total=self.total,
-            shuffle=self.shuffle,
-            window=None if self._sizes is None else self.window,
-            dataset=getattr(self.dataset, 'fingerprint', None),
-        )
+        window = None if self._sizes is None else self.window
+        dataset = getattr(self.dataset, 'fingerprint', None)
+        return dict(total=self.total, shuffle=self.shuffle, window=window, dataset=dataset)
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """For :meth:`load_state_dict` in any number of processes, after each took ``taken`` samples
-        of its share; by default where iterating starts."""
+        """For :meth:`load_state_dict` of any processes, after each took ``taken`` of its share."""
         shares = [*self.earlier, (self.world_size, self.taken if taken is None else taken)]
         return dict(seed=self.seed, epoch=self.epoch, shares=shares, **self.fingerprint())
 
@@ -171,7 +157,7 @@ class ResumableSampler(Sampler):
                 raise ValueError(
                     'the checkpoint was saved in the middle of an epoch of other data: '
                     f'`{name}` was {state[name]!r} then and is {value!r}. Resume with the same '
-                    'images and sampler, or use `load_from` without `resume` for a new run.'
+                    'images and sampler, or use `load_from` without `resume`.'
                 )
         self.seed, self.epoch = state['seed'], state['epoch']
         self.earlier, self.taken = [tuple(share) for share in state['shares']], 0
@@ -222,7 +208,7 @@ class ResumableBatchSampler(BatchSampler):
 
     def _taken_after(self, steps: int) -> int:
         if steps == self.steps_left:
-            return self.sampler.max_len
+            return -(-self.sampler.left // self.sampler.world_size)
         return self.sampler.taken + steps * self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:  # type: ignore

@@ -19,6 +19,7 @@ COMMANDS = {
     'copies': ('copies', 'find near copies among the images kept, and copies of test sets'),
     'remove': ('removal', 'leave images out on request'),
     'plan': ('planning', 'what a larger pool takes, from the figures of a run'),
+    'annotate': ('annotation', 'run tasks of the inferencer over a pool'),
 }
 """Name of a command -> module, and what it does."""
 

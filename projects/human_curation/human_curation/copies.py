@@ -393,7 +393,7 @@ def _same_network(settings: dict[str, Any], sscd: Description | None) -> Network
     """The SSCD network that the run had."""
     if sscd is None:
         raise ValueError('the run has SSCD embeddings: give its `--models`, for the test sets')
-    if sscd.identity() != settings['models'].get(SSCD):
+    if json.loads(json.dumps(sscd.identity())) != settings['models'].get(SSCD):
         raise ValueError(f'{sscd.file} is not the SSCD network of the run: give its `--models`')
     return Network(sscd)
 

@@ -1,4 +1,4 @@
-"""What runs the worker over many units: Ray Data, or processes of this machine.
+"""What runs the worker over many units: Ray Data, processes of this machine, or this process.
 
 An engine takes (number, unit) pairs and yields the results of the worker as they come. It only
 deals out units and starts dead workers again; what is done, the files of verdicts say.
@@ -12,21 +12,23 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import mmsapiens
 
 from .pool import Unit
 
 Job = Callable[[int, Unit], dict[str, Any]]
 """What a worker does; made once in each process."""
 Work = Sequence[tuple[int, Unit]]
-ENGINES = ('ray', 'processes')
+ENGINES = ('ray', 'processes', 'inline')
 STORE_BYTES = 256 << 20
 """Ray's object store: only units and counts pass through it."""
 _PR_SET_PDEATHSIG = 1
@@ -156,7 +158,7 @@ def run_ray(
     for handler in logging.getLogger('ray.data').handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.ERROR)  # its plans and notes are in files
-    started = _start_ray(ray, workers, address, gpus)
+    started = start_ray(ray, workers, address, gpus)
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
@@ -174,18 +176,25 @@ def run_ray(
             if isinstance(result, Exception):
                 raise result
             yield result
+    except ray.exceptions.RayError as error:
+        raise EngineError(
+            f'Ray ended the run: {str(error).strip().splitlines()[-1]} (all of it is in the logs '
+            'of Ray). All machines of a cluster need the same packages, pool and `--out`.'
+        ) from error
     finally:
         if started:
             ray.shutdown()
 
 
-def _start_ray(ray: Any, workers: int, address: str | None, gpus: float) -> bool:
+def start_ray(ray: Any, workers: int, address: str | None, gpus: float) -> bool:
     """Start or join a cluster; returns whether it is ours to end."""
     if ray.is_initialized():  # the caller's
         return False
-    folders = [Path(__file__).parents[1], *map(Path, filter(None, sys.path))]
-    env = dict(PYTHONPATH=os.pathsep.join(dict.fromkeys(map(str, folders))), OMP_NUM_THREADS='1')
-    shared = dict(log_to_driver=False, configure_logging=False)
+    # Workers import from where the driver does; ${...} is what the machine of the worker has.
+    folders = [Path(module.__file__).parents[1] for module in (mmsapiens, sys.modules[__name__])]
+    path = os.pathsep.join(dict.fromkeys([*map(str, folders), *filter(None, sys.path)]))
+    env = dict(PYTHONPATH=f'{path}{os.pathsep}${{PYTHONPATH}}', OMP_NUM_THREADS='1')
+    shared = dict(log_to_driver=False, configure_logging=False, runtime_env=dict(env_vars=env))
     if address is None:
         # Without an address Ray joins any cluster that runs on this machine.
         ray.init(
@@ -193,13 +202,13 @@ def _start_ray(ray: Any, workers: int, address: str | None, gpus: float) -> bool
             num_cpus=workers,
             include_dashboard=False,
             object_store_memory=STORE_BYTES,
-            runtime_env=dict(env_vars=env),
             **shared,
         )
         return True
     try:
+        _knock(address)
         ray.init(address=address, **shared)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise EngineError(
             f'there is no Ray cluster at {address}, or it does not let us in: {error}. Since Ray '
             '2.52 all machines of a cluster need the same token: set RAY_AUTH_TOKEN (or '
@@ -212,6 +221,13 @@ def _start_ray(ray: Any, workers: int, address: str | None, gpus: float) -> bool
             f'{there.get("GPU", 0):g}'
         )
     return True
+
+
+def _knock(address: str) -> None:
+    """An OSError if nobody listens at HOST:PORT: Ray 2.60 would end this process."""
+    host, _, port = address.rpartition('/')[2].rpartition(':')
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 class _Actor:
@@ -242,4 +258,7 @@ def run_engine(
         return iter(())
     if engine == 'ray':
         return run_ray(make_job, work, workers, address=address, gpus=gpus)
-    return run_processes(partial(make_job), work, workers)
+    if engine == 'processes':
+        return run_processes(make_job, work, workers)
+    job = make_job()
+    return (job(*task) for task in work)

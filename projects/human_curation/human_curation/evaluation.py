@@ -146,7 +146,7 @@ def _figure(name: str, rows: Sequence[dict[str, Any]], settings: dict[str, Any])
         if came and name not in row['either']:
             figure.count(should=name in row['rejects'], does=does)
     if figure.recall is None:
-        figure.note = 'nothing to find came; what it rejects is wrong'
+        figure.note = 'nothing to find came to it'
     return figure
 
 
@@ -229,12 +229,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('out', type=Path, help='folder of a run')
     add('truth', type=Path, help='the truth.parquet of `make-pool`')
+    add(
+        '--leave-out',
+        metavar='START',
+        help='images whose source begins so, such as `render`: people that were rendered',
+    )
     add('--markdown', type=Path, help='write the tables there, too')
 
 
 def run(args: argparse.Namespace) -> int:
     """The command ``score``."""
     rows = join(read_verdicts(args.out), args.truth)
+    if args.leave_out:
+        rows = [row for row in rows if not row['source'].startswith(args.leave_out)]
     figures = score_checks(rows, read_settings(args.out))
     unique = args.out / UNIQUE
     if unique.is_file():

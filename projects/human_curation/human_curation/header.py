@@ -50,7 +50,7 @@ def read_header(content: bytes) -> Header:
         if _orientation(image) >= LYING:
             width, height = height, width
         name, mode = image.format or '', image.mode
-    if cut_format(content) or (name == 'WEBP' and _is_cut_riff(content)):
+    if cut_format(content):
         raise ReadError('the file was cut short')
     head = content[:HEAD]
     return Header(
@@ -72,7 +72,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # damaged EXIF ends in whatever the parser of Pillow meets
         return 1
     return value if isinstance(value, int) else 1
-
-
-def _is_cut_riff(content: bytes) -> bool:
-    return int.from_bytes(content[4:8], 'little') + 8 > len(content)

@@ -18,6 +18,8 @@ from mmsapiens.core.file_type import fault_of, sha256_of
 KINDS = ('score', 'area', 'boxes', 'centernet', 'embedding')
 PRESETS = Path(__file__).with_name('presets.json')
 PEAK = np.ones((3, 3), np.uint8)
+REPEATED = 0.7
+"""Intersection over union of two peaks of one person; large people have several."""
 GRAY = 114
 """Of the border around letterboxed images."""
 
@@ -308,6 +310,8 @@ class Network:
             if self.description.fit == 'letterbox':
                 height, width = self._inner(source)
             order = np.argsort(-scores, kind='stable')
+            if is_map and len(order):
+                order = order[_find_apart(boxes[order], scores[order])]
             scale = np.array([width, height, width, height], np.float32)
             found.append(((boxes[order] / scale).clip(0, 1), scores[order]))
         return found
@@ -341,6 +345,12 @@ class Network:
         """Embeddings of length 1, float32 (N, D)."""
         vectors = self.run(pixels)[0].astype(np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
+
+
+def _find_apart(boxes: NDArray, scores: NDArray) -> NDArray:
+    """Numbers of the boxes, best first, that no better one is a repetition of."""
+    xywh = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    return np.sort(cv2.dnn.NMSBoxes(xywh.tolist(), scores.tolist(), 0.0, REPEATED))
 
 
 def ort_errors() -> tuple[type[Exception], ...]:

@@ -195,7 +195,7 @@ def make_sheets(
     sheets = defaultdict(list)
     for row, content in read_contents(rows, out, pool, per_unit):
         name = row['verdict']
-        text = f'{row["people"]} people' if name == 'kept' else f'{name} {row["score"]:.3g}'
+        text = f'people: {row["people"]}' if name == 'kept' else f'{name} {row["score"]:.3g}'
         sheets[name].append(thumbnail(content, row, f'{row["key"]}: {row["note"] or text}'))
     return sheets
 

@@ -67,7 +67,7 @@ def curate(
         pool (str): See :func:`find_units`.
         out (str | Path): Folder for shards and verdicts, made if needed.
         options (Options): What to do.
-        engine (str): 'ray' or 'processes'. Defaults to 'processes'.
+        engine (str): 'ray', 'processes', or 'inline', in this process. Defaults to 'processes'.
         workers (int): Processes or actors. Defaults to 1.
         per_unit (int): Images of a folder or list in a unit. Defaults to 1000.
         part (tuple[int, int]): (I, N): only units I, I + N, ... Defaults to (0, 1), all.

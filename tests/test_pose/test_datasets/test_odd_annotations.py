@@ -10,8 +10,10 @@ import pytest
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS, METRICS
 from mmpose.evaluation.metrics import CocoMetric
+from PIL import Image
 
 from mmsapiens.pose import PoseDataCheckHook
+from mmsapiens.pose.datasets.validation import ImageFolder, validate_file
 
 EXPORTS = Path(__file__).parents[2] / 'annotation_exports'
 TOOLS = ('datumaro', 'label_studio', 'sleap_io', 'x_anylabeling', 'x_anylabeling_pairs')
@@ -113,6 +115,20 @@ def test_a_file_of_which_all_is_left_out_says_why(tmp_path, name):
 
     with pytest.raises(ValueError, match='no person.*1 of 1 .* left out.*(1|entry 0)'):
         dataset(write(tmp_path / 'people.json', edit))
+
+
+def test_images_are_asked_for_sizes_that_are_missing(tmp_path):
+    document = odd.document()
+    for image in document['images']:
+        size = image.pop('height'), image.pop('width')  # as it is seen
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.new('RGB', size).save(tmp_path / image['file_name'], exif=exif)
+    path = write(tmp_path / 'people.json', document=document)
+    data = dataset(path, data_prefix=dict(img=str(tmp_path)))
+    assert {data.get_data_info(i)['img_shape'] for i in range(len(data))} == {size}
+    assert evaluate(data, metric(path)) == 1
+    assert validate_file(path, 'coco', folder=ImageFolder(str(tmp_path))) == []
 
 
 @pytest.mark.parametrize('name', odd.REFUSED)

@@ -1,6 +1,7 @@
 """A small pool, and tiny networks that judge by color."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -53,3 +54,21 @@ def pool(tmp_path_factory):
             members += [(f'{name}{number:03d}.json', json.dumps(facts).encode())]
         tiny.write_tar(folder / f'{shard:05d}.tar', members)
     return folder
+
+
+@pytest.fixture(scope='session')
+def ray_started():
+    """A cluster of this machine, as a run starts it, for all tests."""
+    from human_curation.engines import set_environment, start_ray
+
+    set_environment()
+    import ray
+
+    # Neither an address in the environment nor a cluster that is running is joined.
+    os.environ['RAY_ADDRESS'] = '192.0.2.1:6379'
+    try:
+        assert start_ray(ray, 2, None, 0)
+    finally:
+        del os.environ['RAY_ADDRESS']
+    yield ray
+    ray.shutdown()

@@ -52,7 +52,7 @@ def test_what_was_not_measured_says_so():
     figures = figures_of([row('kept')], {**SETTINGS, 'skip': ['text']})
     assert figures['watermark'].note == 'not measured: no model'
     assert figures['text'].note == 'not measured: left out'
-    assert figures['flat'].recall is None and 'nothing to find' in figures['flat'].note
+    assert figures['flat'].recall is None and 'nothing to find came' in figures['flat'].note
 
 
 def test_the_whole_leaves_out_images_of_which_nothing_is_known():
