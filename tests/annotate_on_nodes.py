@@ -12,7 +12,8 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1] / 'projects/human_curation'
 sys.path[:0] = [str(PROJECT), str(PROJECT.parents[1])]
 os.environ['PYTHONPATH'] = os.pathsep.join(sys.path[:2])  # for the nodes
-os.environ.update(OMP_NUM_THREADS='1', RAY_worker_niceness='0')
+# Ray would end workers when the machine, with whatever else it does, has little memory left.
+os.environ.update(OMP_NUM_THREADS='1', RAY_worker_niceness='0', RAY_memory_monitor_refresh_ms='0')
 
 from human_curation.cli import main  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402

@@ -34,7 +34,8 @@ _HEIC_BRANDS = (b'heic', b'heix', b'mif1', b'msf1', b'hevc')
 _FOREIGN = {
     **dict.fromkeys((b'\xff\x0a', b'\0\0\0\x0cJXL '), 'JPEG XL has no decoder here'),
     b'\xff\xd8\xff': 'it is a JPEG of 12 bits or without loss, or its header is damaged',
-    **dict.fromkeys((b'II*\0', b'MM\0*'), 'it is a TIFF of a kind without a decoder here'),
+    b'II*\0': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
+    b'MM\0*': 'it is a TIFF of floating point colors, or of another kind without a decoder here',
     b'II\xbc': 'JPEG XR has no decoder here',
     b'v/1\x01': 'it is an EXR, whose light is linear',
     b'#?RADIANCE': 'it is a Radiance HDR, whose light is linear',
@@ -133,12 +134,14 @@ def _mended_png(content: bytes) -> bytes:
 def _foreign_reason(content: bytes) -> str:
     """Why Pillow does not know a file."""
     if content[4:8] == b'ftyp' and content[8:12] in _HEIC_BRANDS:
-        return 'HEIC needs a decoder. Use `pip install pillow-heif`, or export the image as JPEG.'
+        remedy = 'Install one (`pip install pillow-heif`), or export the image as JPEG.'
+        return f'HEIC needs a decoder. {remedy}'
     for start, what in _FOREIGN.items():
         if content.startswith(start):
             return f'{what}. Export the image as PNG or JPEG.'
     if content.startswith(LFS_START):
-        return 'it is a pointer of Git LFS instead of the image. Use `git lfs pull`.'
+        remedy = 'Fetch the files with `git lfs pull`.'
+        return f'it is a pointer of Git LFS instead of the image. {remedy}'
     if content.lstrip()[:5].lower() in (b'<?xml', b'<svg ', b'<html', b'<!doc'):
         return 'it is a text or drawing, not an image of pixels.'
     return f'it is damaged or no image (it starts with {content[:16]!r}). {AGAIN}'

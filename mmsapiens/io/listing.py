@@ -124,8 +124,10 @@ def check_results_apart(text: str, results: Path, *, recursive: bool = True) -> 
         return
     if goes_deeper and root.resolve() == results.resolve():
         raise ValueError(
-            f'`out` must not be the folder of the inputs itself, but {text!r} looks for inputs in '
-            f'all folders of it: choose another, such as {str(results / "results")!r}'
+            f'`out` must not be the folder of the inputs itself, but {text!r} looks for inputs '
+            f'in all folders of {str(results)!r}: the next run could take results for inputs. '
+            f'Choose another folder for `out`, such as {str(results / "results")!r}, which is '
+            'left out.'
         )
 
 

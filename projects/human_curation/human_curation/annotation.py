@@ -87,12 +87,19 @@ class Labels:
 
     def inferencer(self) -> SapiensInferencer:
         """One that builds its networks when they are needed."""
-        return SapiensInferencer(tasks=self.tasks, lazy=True, **self.network)
+        try:
+            return SapiensInferencer(tasks=self.tasks, lazy=True, **self.network)
+        except KeyError as error:  # an unknown name; the command line shows no KeyError as it is
+            raise ValueError(error.args[0]) from None
 
     def identity(self) -> dict[str, Any]:
         """What results depend on."""
         people = self.people
         if people not in (None, 'detect', 'image'):
+            if not Path(people).is_file():
+                raise FileNotFoundError(
+                    f"`people` must be 'detect', 'image' or a file of boxes, but got {people!r}"
+                )
             people = sha256_of(Path(people))
         detector = self.network.get('detector')
         return dict(
@@ -363,6 +370,7 @@ def annotate(
             units=len(mine),
             **options,
         )
+        remove_leftovers(out, left)  # of workers that died on the way
         return dict(summary, verdicts=write_map_manifest(out, names))
 
 

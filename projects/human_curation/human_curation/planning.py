@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .copies import kept_rows
 from .output import TIMINGS, done_path, done_units, read_counts
 
 HOUR_S = 3600.0
@@ -30,6 +31,8 @@ KEPT = ('fingerprint', 'write')
 NAME_BYTES = 17
 """Of a name in a list for ``subset_file``."""
 PDQ_BYTES = 32
+CODE_BYTES = 64
+"""Of an embedding in a compressed index."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Figures:
         units (int): That were timed.
         cpu_s (dict[str, float]): Seconds of a core by stage.
         seen (dict[str, int]): Images that came to each stage.
+        sscd_bytes (int): Of an embedding; 0 without. Defaults to 0.
     """
 
     images: int
@@ -55,6 +59,7 @@ class Figures:
     units: int
     cpu_s: Mapping[str, float]
     seen: Mapping[str, int]
+    sscd_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ def read_figures(out: str | Path) -> Figures:
         raise FileNotFoundError(
             f'{out} must be the folder of a run, but has no timings of units ({TIMINGS})'
         )
-    kept = kept_bytes = judged = verdict_bytes = 0
+    kept = kept_bytes = judged = verdict_bytes = sscd_bytes = 0
     for number in done_units(out):
         path = done_path(out, number)
         counts = read_counts(path)
@@ -138,10 +143,13 @@ def read_figures(out: str | Path) -> Figures:
         judged += sum(counts['verdicts'].values())
         kept_bytes += counts['bytes'].get('images', 0)
         verdict_bytes += path.stat().st_size
+        if counts['verdicts'].get('kept') and not sscd_bytes:
+            vector = kept_rows(path, ['sscd'])['sscd'][0].as_py()
+            sscd_bytes = len(vector or b'')
     scale = images / judged  # units may be done that were not timed
     return Figures(
         images, round(kept * scale), size, round(kept_bytes * scale), round(verdict_bytes * scale),
-        len(units), dict(cpu_s), dict(seen),
+        len(units), dict(cpu_s), dict(seen), sscd_bytes,
     )  # fmt: skip
 
 
@@ -236,9 +244,13 @@ def _resources(
         'network out': f'{(stored + verdicts) * 8 / seconds / 1e9:,.1f} Gbit/s',
         'units': f'{given.images / given.per_unit:,.0f} of {given.per_unit:,} images',
         'PDQ of the images kept': f'{kept * PDQ_BYTES / 1e9:,.1f} GB in memory, for `copies`',
+        'SSCD of them': f'{kept * figures.sscd_bytes / 1e9:,.0f} GB, or '
+        f'{kept * CODE_BYTES / 1e9:,.0f} GB as codes (`--sscd-index IVF65536,PQ{CODE_BYTES}`)',
         'list of their names': f'{kept * NAME_BYTES / 1e9:,.1f} GB on a disk; '
         f'{kept / 8 / 1e9:,.2f} GB in memory for `subset_file`',
     }
+    if not figures.sscd_bytes:
+        del rows['SSCD of them']
     if gpu_hours:
         rows['GPUs'] = f'{gpu_hours * HOUR_S / seconds:,.0f} for that duration'
     return ['| Resource | |', '|---|---|', *(f'| {k} | {v} |' for k, v in rows.items()), '']

@@ -81,7 +81,7 @@ def test_lists_of_lines_are_mapped(tmp_path):
     path = tmp_path / 'list.txt'
     path.write_text('folder/image.jpg\n' * 100_000)
     table = read_list(path)
-    assert isinstance(table.buffer, np.memmap)
+    assert isinstance(table.buffer.base, np.memmap)
     assert len(table) == 100_000
     assert sys.getsizeof(table.ends) < 9 * 100_000
     assert table[99_999] == 'folder/image.jpg'

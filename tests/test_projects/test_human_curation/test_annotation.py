@@ -6,16 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tiny_models as tiny
 import torch
+from infer_results import differences, members_of, rows_of
 from made_runs import scene
 from parity import ROOT, data_folder
 from PIL import Image
@@ -97,22 +96,6 @@ def inferred(images, networks, tmp_path_factory):
     return out
 
 
-def rows_of(out):
-    tables = [pq.read_table(path) for path in sorted(out.rglob('labels/**/*.parquet'))]
-    return [row for table in tables for row in table.to_pylist()]
-
-
-def members_of(out):
-    """Files in the shards of maps, by the path of the shard below `maps` and their name."""
-    found = {}
-    for path in out.rglob('maps/**/*.tar'):
-        with tarfile.open(path) as tar:
-            for member in tar:
-                shard = str(path.relative_to(out / 'maps'))
-                found[shard, member.name] = tar.extractfile(member).read()
-    return found
-
-
 def contents_of(out):
     """What a run made, without its times."""
     made = {path: path.read_bytes() for path in out.rglob('*') if path.suffix in ('.tar', '.json')}
@@ -120,28 +103,15 @@ def contents_of(out):
     return {str(path.relative_to(out)): made for path, made in {**made, **rows}.items()}
 
 
-def test_results_are_those_of_infer(labeled, inferred, images):
-    rows = rows_of(labeled)
-    assert len(rows) == 6
-    assert [row['key'] for row in rows if row['error']] == ['cut']
-    members = members_of(labeled)
-    assert len(members) == 5 * 3
-    for row in (row for row in rows if not row['error']):
-        file = images / row['url'].split('/')[-1]
-        name = file.stem if file.name != 'same.png' else 'same_png'
-        document = json.loads((inferred / f'pose-17/{name}.json').read_bytes())
-        meta, people = document['meta_info'], document['instance_info']
-        assert (row['width'], row['height']) == (meta['width'], meta['height'])
-        points = np.array(row['pose-17'], np.float64).reshape(len(people), -1, 2)
-        scores = np.array(row['pose-17_scores'], np.float64).reshape(len(people), -1)
-        boxes = np.array(row['boxes'], np.float64).reshape(-1, 4)
-        for number, person in enumerate(people):
-            assert np.round(points[number], 3).tolist() == person['keypoints']
-            assert np.round(scores[number], 5).tolist() == person['keypoint_scores']
-            assert np.round(boxes[number], 3).tolist() == person['bbox']
-            assert round(row['box_scores'][number], 5) == person['bbox_score']
-        for task in ('seg-28', 'depth', 'normal'):
-            assert members[row['unit'], row[task]] == (inferred / task / f'{name}.png').read_bytes()
+def test_results_are_those_of_infer(labeled, inferred):
+    def name_of(row):
+        file = Path(row['url']).name
+        return 'same_png' if file == 'same.png' else Path(file).stem
+
+    found, counts = differences(labeled, inferred, TASKS[:1], TASKS[1:], name_of)
+    assert found == []
+    assert counts == dict(images=5, people=5, maps=15)
+    assert [row['key'] for row in rows_of(labeled) if row['error']] == ['cut']
 
 
 def test_files_are_beside_those_of_the_pool(labeled):
@@ -198,6 +168,7 @@ def test_two_nodes_of_which_one_is_lost(labeled, tars, networks, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'a node was lost' in done.stdout
     assert contents_of(out) == contents_of(labeled)
+    assert not list(out.rglob('*.partial'))
 
 
 def test_a_folder_has_labels_by_number(images, networks, inferred, tmp_path):
@@ -229,3 +200,16 @@ def test_two_tar_files_of_one_name_are_refused(tmp_path, networks, capsys):
         tiny.write_tar(tmp_path / name, [])
     assert annotate(tmp_path, tmp_path / 'out', networks) == 2
     assert 'two tar files for the name a' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'words, told',
+    [
+        (['--tasks', 'pose-18'], 'pose-18'),
+        (['--people', 'boxes.json'], "'image' or a file of boxes, but got 'boxes.json'"),
+        (['--weights', 'a', '--weights', 'b'], 'must be TASK=FILE, but got'),
+    ],
+)
+def test_wrong_arguments_are_told(words, told, tars, tmp_path, capsys):
+    assert annotate(tars, tmp_path / 'out', words) == 2
+    assert told in capsys.readouterr().err

@@ -10,7 +10,11 @@ import tiny_models as tiny
 from human_curation import copies
 from human_curation.cli import main
 from human_curation.copies import Limits, Prints, find_copies, find_groups
+from human_curation.models import read_models
+from human_curation.options import Options
+from human_curation.run import curate
 from made_runs import scene, write_run
+from onnx import helper
 
 from mmsapiens.pretrain.datasets import ShardedImageDataset
 
@@ -151,6 +155,40 @@ def test_other_models_and_folders_are_refused(tmp_path, models_file):
         Limits(bits=256)
     with pytest.raises(ValueError, match='none that faiss can make'):
         find_copies(tmp_path / 'out', sscd_index='IVF')
+
+
+def save_means(path):
+    """A network whose embedding are the means of parts of the image, (N, 48)."""
+    nodes = [
+        helper.make_node('Add', ['images', 'less'], ['x']),
+        helper.make_node('AveragePool', ['x'], ['means'], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node('Flatten', ['means'], ['vector']),
+    ]
+    tiny._save(path, nodes, ['vector'], [tiny._constant('less', -128.0)])
+
+
+def test_test_sets_are_compared_by_the_network_of_the_run(tmp_path, capsys):
+    save_means(tmp_path / 'sscd.onnx')
+    entry = dict(file='sscd.onnx', kind='embedding', size=[tiny.SIDE, tiny.SIDE])
+    path = tmp_path / 'models.json'
+    path.write_text(json.dumps(dict(sscd=entry)))
+    images = [scene(seed) for seed in range(6)]
+    tiny.write_tar(
+        tmp_path / 'pool.tar', [(f'{n}.jpg', tiny.encode(i)) for n, i in enumerate(images)]
+    )
+    options = Options(models=read_models(path), skip=('flat',))
+    curate(str(tmp_path / 'pool.tar'), tmp_path / 'out', options)
+    (tmp_path / 'bench').mkdir()
+    # Another cut, as its hash cannot tell.
+    (tmp_path / 'bench/a.jpg').write_bytes(tiny.encode(images[2][20:-20, 20:-20]))
+    words = ['copies', str(tmp_path / 'out'), '--test-set', str(tmp_path / 'bench')]
+    assert main([*words, '--bits', '0', '--models', str(path)]) == 0
+    assert 'compared by pdq and sscd' in capsys.readouterr().out
+    stay = [n for n in range(6) if f'000000{n:06d}.jpg' in unique_of(tmp_path / 'out')]
+    assert stay == [0, 1, 3, 4, 5]
+    path.write_text(json.dumps(dict(sscd=dict(entry, mean=[1, 1, 1]))))
+    assert main([*words, '--models', str(path)]) == 2
+    assert 'is not the SSCD network of the run' in capsys.readouterr().err
 
 
 def test_a_run_that_kept_nothing(tmp_path):
