@@ -36,6 +36,7 @@ from mmsapiens.io.images import decode_image
 from mmsapiens.io.map_io import encode_map
 from mmsapiens.io.names import OutputNames, name_of_path
 from mmsapiens.io.shards import INDEX_SUFFIX, MANIFEST, Manifest
+from mmsapiens.models.tasks import Task
 from mmsapiens.structures.results import ImageResult, LazyImage, MapResult, PoseResult, ReadFailure
 
 from .output import COUNTS, TRIES, Shard, check_settings, lock_part, read_counts, unit_name
@@ -208,7 +209,9 @@ class Annotator:
         self.inferencer = labels.inferencer()
         people = labels.people
         self.people: Any = people if people in (None, 'detect', 'image') else PeopleFile(people)
-        self.schema = schema_of(self.inferencer)
+        rows = self.inferencer.rows
+        self.schema = schema_of(rows)
+        self.suffixes = {row.name: MapWriter(row, labels.map_format).suffix for row in rows}
         self.read = ReadOptions()
 
     def __call__(self, number: int, unit: Unit) -> dict[str, Any]:
@@ -273,8 +276,7 @@ class Annotator:
         if isinstance(item, ImageResult):
             for task, found in item.tasks.items():
                 if isinstance(found, MapResult):
-                    suffix = MapWriter(task, self.labels.map_format).suffix
-                    name = f'{item.frame.name}.{task}{suffix}'
+                    name = f'{item.frame.name}.{task}{self.suffixes[task]}'
                     maps[task] = name, encode_map(name, found.values, found.field)
         return item, maps
 
@@ -291,14 +293,14 @@ def _bytes(item: ImageResult | ReadFailure) -> int:
     return item.frame.image.nbytes + sum(found.values.nbytes for found in maps)
 
 
-def schema_of(inferencer: SapiensInferencer) -> pa.Schema:
+def schema_of(tasks: Sequence[Task]) -> pa.Schema:
     """Columns of the labels; the metadata has the names of the keypoints of each task.
 
     A pose task has its keypoints x, y of all people in the order of the boxes, flat, and scores; a
     task with maps has the name of the file in the shard of maps.
     """
     columns, notes = list(FACTS), {}
-    for row in inferencer.rows:
+    for row in tasks:
         if row.is_pose:
             columns += [(row.name, pa.list_(pa.float32()))]
             columns += [(f'{row.name}_scores', pa.list_(pa.float32()))]

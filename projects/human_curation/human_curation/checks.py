@@ -35,6 +35,7 @@ DEFAULT_LIMITS = {
 """``box`` is the shorter side of a person's box in pixels of the file, which must be
 larger; ``pdq`` the number of differing bits up to which a hash is a forbidden one. The limits
 that a model's description states go before those of ``explicit`` to ``watermark``."""
+PDQ_SIZE = (512, 512)
 NETWORKS = ('explicit', 'person', 'text', 'drawing', 'watermark')
 """Checks that need a model, in their order; `sscd` is recorded and no check."""
 
@@ -259,7 +260,12 @@ def _read_hashes(path: str) -> list[bytes]:
 
 
 def pdq_of(image: NDArray) -> tuple[bytes, int]:
-    """PDQ hash (32 bytes) and its quality (0 to 100) of an RGB image."""
+    """PDQ hash (32 bytes) and its quality (0 to 100) of an RGB image, stretched as by its authors.
+
+    Use :meth:`Pixels.resized` with :data:`PDQ_SIZE` where it may be there already.
+    """
+    if image.shape[:2] != PDQ_SIZE:
+        image = cv2.resize(image, PDQ_SIZE[::-1], interpolation=cv2.INTER_AREA)
     bits, quality = pdqhash.compute(image)
     return np.packbits(bits.astype(np.uint8)).tobytes(), int(quality)
 

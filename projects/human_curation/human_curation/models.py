@@ -185,7 +185,9 @@ class Network:
 
     Args:
         description (Description): How to use it.
-        batch (int): Images at a time; 1 if the file has a fixed batch of 1.
+        batch (int): Images at a time on a GPU, or fewer if the file has a fixed batch. On a CPU it
+            is one: in one thread the detectors of the presets take 1.4 times as long for an image
+            of 16, which do not stay in the cache. Defaults to 16.
         device (str): 'cpu' or 'cuda'.
 
     Raises:
@@ -197,7 +199,8 @@ class Network:
         self.session = _open_session(description.file, device)
         self.input = self.session.get_inputs()[0]
         first = self.input.shape[0]
-        self.batch = min(batch, first) if isinstance(first, int) else batch
+        largest = batch if device == 'cuda' else 1
+        self.batch = min(largest, first) if isinstance(first, int) else largest
         names = [output.name for output in self.session.get_outputs()]
         self.outputs = list(description.outputs) or names
         if not set(self.outputs) <= set(names):

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsapiens.core.atomic_files import atomic_open, atomic_write
+from mmsapiens.core.atomic_files import TMP_SUFFIX, atomic_open, atomic_write
 from mmsapiens.core.folder_lock import FolderInUseError, lock_folder
 from mmsapiens.io.shards import BLOCK, INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
 
@@ -330,10 +330,16 @@ def lock_part(out: Path, part: tuple[int, int]) -> Iterator[None]:
         lock.release()
 
 
-def remove_leftovers(out: Path, numbers: Collection[int], quarantine: str | None = None) -> None:
-    """What killed workers left of these units, which are not done, and the record of their tries.
+def remove_leftovers(
+    out: Path,
+    numbers: Collection[int],
+    quarantine: str | None = None,
+    *,
+    done: Collection[int] = (),
+) -> None:
+    """What killed workers left of these units, and the record of their tries.
 
-    Nobody else may be writing them.
+    Nobody else may be writing them. Of units that are ``done`` only unfinished files go.
     """
     folders = [out / 'images', out / 'verdicts', out / TRIES]
     if quarantine is not None and Path(quarantine).is_dir():
@@ -342,5 +348,7 @@ def remove_leftovers(out: Path, numbers: Collection[int], quarantine: str | None
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             stem = path.name.lstrip('.').split('.')[0]
-            if stem.isdecimal() and int(stem) in numbers:
+            if not stem.isdecimal() or int(stem) not in numbers:
+                continue
+            if path.name.endswith(TMP_SUFFIX) or int(stem) not in done:
                 path.unlink(missing_ok=True)

@@ -121,9 +121,10 @@ def read_figures(out: str | Path) -> Figures:
     seen: Counter[str] = Counter()
     for path in sorted(out.glob(TIMINGS.replace('.', '*.'))):
         for line in path.read_text(encoding='utf-8').splitlines():
-            if not line.endswith('}'):
-                continue  # the driver was killed in it
-            unit = json.loads(line)
+            try:
+                unit = json.loads(line)
+            except ValueError:
+                continue  # a driver was killed in it
             if unit['number'] in units:
                 continue
             units.add(unit['number'])
@@ -131,12 +132,8 @@ def read_figures(out: str | Path) -> Figures:
             size += unit['bytes']
             cpu_s.update(unit['cpu'])
             seen.update(unit['seen'])
-    if not images:
-        raise FileNotFoundError(
-            f'{out} must be the folder of a run, but has no timings of units ({TIMINGS})'
-        )
     kept = kept_bytes = judged = verdict_bytes = sscd_bytes = 0
-    for number in done_units(out):
+    for number in done_units(out) if units else ():
         path = done_path(out, number)
         counts = read_counts(path)
         kept += counts['verdicts'].get('kept', 0)
@@ -146,6 +143,11 @@ def read_figures(out: str | Path) -> Figures:
         if counts['verdicts'].get('kept') and not sscd_bytes:
             vector = kept_rows(path, ['sscd'])['sscd'][0].as_py()
             sscd_bytes = len(vector or b'')
+    if not images or not judged:
+        raise FileNotFoundError(
+            f'{out} must be the folder of a run, but has no units that are done with their timings '
+            f'({TIMINGS})'
+        )
     scale = images / judged  # units may be done that were not timed
     return Figures(
         images, round(kept * scale), size, round(kept_bytes * scale), round(verdict_bytes * scale),

@@ -115,6 +115,8 @@ def curate(
             address=address,
             gpus=gpus,
         )
+        # Machines that were lost, and workers that were killed, left unfinished files.
+        remove_leftovers(out, set(left), options.quarantine, done=set(done_units(out)))
         return dict(summary, verdicts=write_manifest(out))
 
 

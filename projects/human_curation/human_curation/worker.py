@@ -15,7 +15,7 @@ import numpy as np
 
 from mmsapiens.core.errors import ReadError
 
-from .checks import SCORES, ForbiddenHashes, header_checks, pdq_of, pixel_checks
+from .checks import PDQ_SIZE, SCORES, ForbiddenHashes, header_checks, pdq_of, pixel_checks
 from .decoding import decode_small
 from .header import Header, read_header
 from .models import Network, Pixels
@@ -226,7 +226,7 @@ class Curator:
     def _look_up(self, left: list[Entry]) -> None:
         for entry in left:
             assert entry.pixels is not None  # decoded
-            entry.row['pdq'], entry.row['pdq_quality'] = pdq_of(entry.pixels.image)
+            entry.row['pdq'], entry.row['pdq_quality'] = pdq_of(entry.pixels.resized(PDQ_SIZE))
         for entry, bits in zip(left, self.forbidden.nearest([e.row['pdq'] for e in left])):
             if bits <= self.forbidden.bits:
                 entry.fail('forbidden', float(bits))
@@ -235,7 +235,7 @@ class Curator:
         pixels = [entry.pixels for entry in left if entry.pixels is not None]
         for entry, source in zip(left, pixels):
             if entry.row['pdq'] is None:
-                entry.row['pdq'], entry.row['pdq_quality'] = pdq_of(source.image)
+                entry.row['pdq'], entry.row['pdq_quality'] = pdq_of(source.resized(PDQ_SIZE))
         if self.sscd is not None and left:
             for entry, vector in zip(left, self.sscd.vectors(pixels)):
                 entry.row['sscd'] = vector.astype(np.float16).tobytes()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import cv2
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_models as tiny
@@ -18,10 +19,12 @@ from infer_results import differences, members_of, rows_of
 from made_runs import scene
 from parity import ROOT, data_folder
 from PIL import Image
+from tiny_inference import tiny_task
 
 from mmsapiens import build_model
 from mmsapiens.checkpoints import write_checkpoint
 from mmsapiens.cli.main import run as mmsapiens_run
+from mmsapiens.io import read_map
 from mmsapiens.io.shards import Manifest, ShardIndex
 
 TASKS = ('pose-17', 'seg-28', 'depth', 'normal')
@@ -181,6 +184,20 @@ def test_a_folder_has_labels_by_number(images, networks, inferred, tmp_path):
     names = {row['key']: row['depth'] for row in rows_of(out)}
     assert names['same.jpg'] == 'same.depth.png' and names['cut.jpg'] is None
     assert members[names['turned.jpg']] == (inferred / 'depth/turned.png').read_bytes()
+
+
+def test_a_model_of_ones_own_labels_a_parquet_pool(networks, tmp_path):
+    config, weights = tiny_task('seg-28', tmp_path)
+    rows = [dict(key=f'k{n}', bytes=tiny.encode(scene(n, (40, 60))), url=None) for n in range(2)]
+    pool = tmp_path / 'pool.parquet'
+    pq.write_table(pa.Table.from_pylist([*rows, dict(key='none', bytes=None)]), pool)
+    words = ['--tasks', 'mine', '--config', f'mine={config}', '--weights', f'mine={weights}']
+    assert annotate(pool, tmp_path / 'out', [*words, '--map-format', 'exr']) == 0
+    found = rows_of(tmp_path / 'out')
+    assert [row['mine'] for row in found] == ['k0.mine.png', 'k1.mine.png', None]
+    assert 'nothing' in found[2]['error'] and found[0]['box_scores'] == [1.0]
+    labels = members_of(tmp_path / 'out')['000000.tar', 'k0.mine.png']
+    assert read_map('k0', 'seg_map', content=labels).shape == (40, 60)
 
 
 def test_a_unit_that_cannot_be_read_is_passed_over(tars, networks, tmp_path, capsys):

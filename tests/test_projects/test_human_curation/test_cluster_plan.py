@@ -71,7 +71,7 @@ def test_a_run_records_what_a_plan_needs(pool, options, models_file, tmp_path, c
     # A line that a kill cut short, and a unit that was done twice, count nothing.
     path = tmp_path / 'out/timings.jsonl'
     lines = path.read_text().splitlines()
-    path.write_text('\n'.join([*lines, lines[0], lines[1][:40]]))
+    path.write_text('\n'.join([*lines, lines[0], lines[1][:40] + lines[2], lines[1][:40]]))
     assert read_figures(tmp_path / 'out') == figures
     assert main(['plan', str(tmp_path / 'out'), '--kept', '0.3', '--share', 'text=0.4']) == 0
     told = capsys.readouterr().out
@@ -102,4 +102,4 @@ def test_bad_assumptions_are_refused(given, told):
 def test_a_folder_without_timings_is_refused(tmp_path, capsys):
     (tmp_path / 'timings.jsonl').write_text(json.dumps(dict(number=0))[:5])
     assert main(['plan', str(tmp_path)]) == 2
-    assert 'has no timings of units' in capsys.readouterr().err
+    assert 'has no units that are done with their timings' in capsys.readouterr().err

@@ -45,6 +45,14 @@ def test_models_that_are_fetched_are_those_of_the_presets(tmp_path, monkeypatch)
     assert models['person'].kind == 'centernet' and models['text'].kind == 'area'
 
 
+def test_every_preset_is_a_whole_description(tmp_path):
+    from human_curation.models import Description, read_presets
+
+    for name in read_presets():
+        model = Description.from_dict('any', dict(preset=name, file='a.onnx'), tmp_path)
+        assert model.license and model.source and model.size[0] >= 224
+
+
 def test_graph_of_tensorflow_is_computed_alike():
     from human_curation.tfjs import CLASSES, GRID, HEAT, REACH, SIDE, convert
 

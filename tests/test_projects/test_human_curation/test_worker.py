@@ -54,15 +54,29 @@ def files_of(out):
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
 
+def left_by_killed_workers(run_engine, out):
+    """An engine that leaves unfinished files, as where a machine is lost."""
+
+    def run(*args, **params):
+        yield from run_engine(*args, **params)
+        (out / 'images/.000002.tar.abcdefgh.partial').write_bytes(b'of a killed worker')
+        (out / 'verdicts/.000002.parquet.abcdefgh.partial').write_bytes(b'of a killed worker')
+
+    return run
+
+
 def test_engines_parts_and_interruptions_give_the_same_bytes(
-    out, pool, options, tmp_path, ray_started
+    out, pool, options, tmp_path, ray_started, monkeypatch
 ):
+    from human_curation import run
     from human_curation.run import curate
 
     expected = files_of(out)
     assert len(expected) == 6 * 3 + 1
     by_ray = tmp_path / 'ray'
-    curate(str(pool), by_ray, options, engine='ray', workers=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, 'run_engine', left_by_killed_workers(run.run_engine, by_ray))
+        curate(str(pool), by_ray, options, engine='ray', workers=2)
     assert files_of(by_ray) == expected
     # What is done is not done again, whichever engine goes on.
     stamps = {path: path.stat().st_mtime_ns for path in (by_ray / 'verdicts').iterdir()}
