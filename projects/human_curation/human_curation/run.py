@@ -101,7 +101,7 @@ def curate(
             (out / name).mkdir(exist_ok=True)
         done = set(done_units(out))
         left = [number for number in mine if number not in done]
-        remove_leftovers(out, set(left), options.quarantine)
+        remove_leftovers(out, mine, options.quarantine, done=done)
         summary = run_units(
             partial(Curator, out, options),
             [(number, units[number]) for number in left],
@@ -116,7 +116,7 @@ def curate(
             gpus=gpus,
         )
         # Machines that were lost, and workers that were killed, left unfinished files.
-        remove_leftovers(out, set(left), options.quarantine, done=set(done_units(out)))
+        remove_leftovers(out, mine, options.quarantine, done=set(done_units(out)))
         return dict(summary, verdicts=write_manifest(out))
 
 
