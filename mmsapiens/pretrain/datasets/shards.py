@@ -184,15 +184,16 @@ class ShardedImageDataset(UnlabelledImageDataset):
         if self.subset_file is not None:
             if self.max_samples is not None:
                 raise ValueError('give `subset_file` or `max_samples`, not both')
-            self._chosen = choose_names(self.subset_file, int(self.ends[-1]), self._indexes)
+            self._chosen = choose_names(self.subset_file, int(self.ends[-1]), self._all_names)
         return int(self.ends[-1])
 
     def _index(self, shard: int) -> ShardIndex:
         return load_index(self.store, self.manifest.names[shard], self.manifest.counts[shard])
 
-    def _indexes(self) -> Iterator[tuple[int, list[str]]]:
-        for shard, end in enumerate(self.ends.tolist()):
-            yield end - self.manifest.counts[shard], self._index(shard).names
+    def _all_names(self) -> Iterator[tuple[int, list[str]]]:
+        read = load_index.__wrapped__  # each once: none is kept
+        for name, count, end in zip(self.manifest.names, self.manifest.counts, self.ends.tolist()):
+            yield end - count, read(self.store, name, count).names
 
     @property
     def block_sizes(self) -> np.ndarray | None:

@@ -32,8 +32,10 @@ class NumberSet:
         for numbers in chunks:
             values = np.left_shift(1, numbers & 7).astype(np.uint8)
             np.bitwise_or.at(self.bits, numbers >> 3, values)
-        counts = _ONES[self.bits].reshape(-1, _BYTES).sum(axis=1, dtype=np.int64)
-        self.ends = counts.cumsum()
+        blocks = self.bits.reshape(-1, _BYTES)
+        parts = np.array_split(blocks, len(blocks) // 4096 + 1)  # not the counts of all bytes
+        counts = [_ONES[part].sum(axis=1, dtype=np.int64) for part in parts]
+        self.ends = np.concatenate(counts).cumsum()
 
     def __len__(self) -> int:
         return int(self.ends[-1])

@@ -171,13 +171,16 @@ def render_people(folder: Path, count: int, *, seed: int, workers: int) -> Itera
             )
         sys.path.insert(0, str(beside))  # the processes started below get the same path
     yield count - len(left)
-    if not left:
-        return
-    context = multiprocessing.get_context('spawn')  # Warp does not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
-        jobs = [(folder, number, seed) for number in left]
-        for done, _ in enumerate(pool.map(_render, jobs), count - len(left) + 1):
+    jobs = [(folder, number, seed) for number in left]
+    if workers == 1:
+        for done, job in enumerate(jobs, count - len(left) + 1):
+            _render(job)
             yield done
+    elif jobs:
+        context = multiprocessing.get_context('spawn')  # Warp does not survive a fork
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+            for done, _ in enumerate(pool.map(_render, jobs), count - len(left) + 1):
+                yield done
 
 
 def _start() -> None:

@@ -201,6 +201,19 @@ def test_renders_are_made_once(photographs, tmp_path, monkeypatch):
     assert source.boxes.tolist() == [[1, 2, 30, 40]] and source.image.shape == (50, 40, 3)
 
 
+def test_people_are_rendered_with_their_boxes(tmp_path):
+    pytest.importorskip('warp', reason='needs requirements/synthetic.txt')
+    pytest.importorskip('anny', reason='needs requirements/synthetic.txt')
+    from human_curation.made_sources import SIZES_HW, read_render, render_people
+
+    assert list(render_people(tmp_path, 1, seed=0, workers=1)) == [0, 1]
+    source = read_render(tmp_path, 0)
+    height, width = SIZES_HW[0]
+    assert source.image.shape == (height, width, 3)
+    assert len(source.boxes) == 1 and 50 < source.largest <= width
+    assert (source.boxes[:, 2:] <= [width, height]).all()
+
+
 def test_checks_of_headers_are_right_on_the_pool(out, made):
     from human_curation.evaluation import join, read_settings, read_verdicts, score_checks
 
