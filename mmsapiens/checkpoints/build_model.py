@@ -13,7 +13,7 @@ from torch import Tensor
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import DEFAULT_MODEL, get_task, module_name
+from ..models.tasks import DEFAULT_MODEL, INPUT_4K_HW, INPUT_HW, get_task, module_name, tasks_of
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
 from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
@@ -119,12 +119,14 @@ def _from_content(
         info = examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
         layers[task] = _head_layers(head)
         facts = info.facts or facts_of_task(task)
-        rows.append(task_of(task, replace(facts, channels=info.out_channels)))
+        facts = replace(facts, channels=info.out_channels)
+        rows.append(task_of(task, facts, tasks_of(info.family)))
         weights |= {f'{SEVERAL}{module_name(task)}.{key}': v for key, v in head.items()}
     own = info.own or {}
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.
-        padding = shared_padding([get_task(task) for task in inside or tasks])
+        known = tasks_of(info.family)
+        padding = shared_padding([get_task(task, known) for task in inside or tasks])
         options = dict(options, patch_padding=own.get('patch_padding', padding))
     with without_parameter_memory():
         built = assemble(
@@ -165,20 +167,30 @@ def _find_head(
 
 def _head_layers(head: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """Channels and kernel sizes of the trunk of a head."""
-    found: dict[str, tuple[int, ...]] = {}
-    for kind, axis in (('deconv', 1), ('conv', 0)):
-        keys = [key for key in head if re.fullmatch(rf'{kind}_layers\.\d+\.weight', key)]
+
+    def shapes(layers: str) -> list[torch.Size]:
+        keys = [key for key in head if re.fullmatch(rf'{layers}\.weight', key)]
         keys.sort(key=lambda key: int(key.split('.')[1]))
-        shapes = [head[key].shape for key in keys]
-        found[f'{kind}_out_channels'] = tuple(shape[axis] for shape in shapes)
-        found[f'{kind}_kernel_sizes'] = tuple(shape[2] for shape in shapes)
+        return [head[key].shape for key in keys]
+
+    found: dict[str, tuple[int, ...]] = {}
+    if shuffled := shapes(r'upsample_blocks\.\d+\.0'):
+        found['upsample_channels'] = tuple(shape[0] // 4 for shape in shuffled)
+    else:
+        found['deconv_out_channels'] = tuple(s[1] for s in shapes(r'deconv_layers\.\d+'))
+        found['deconv_kernel_sizes'] = tuple(s[2] for s in shapes(r'deconv_layers\.\d+'))
+    found['conv_out_channels'] = tuple(s[0] for s in shapes(r'conv_layers\.\d+'))
+    found['conv_kernel_sizes'] = tuple(s[2] for s in shapes(r'conv_layers\.\d+'))
+    if scale := shapes(r'scale_conv_layers\.\d+'):
+        found['scale_channels'] = tuple(shape[0] for shape in scale)
+        found['scale_hidden'] = tuple(s[0] for s in shapes(r'scale_final_layer\.\d+')[:-1])
     return found
 
 
 def known_arch(info: CheckpointInfo) -> dict[str, int]:
     """The size of a file: as it says, or that of a known one."""
-    if own := (info.own or {}).get('arch'):
-        return dict(own)
+    if arch := (info.own or {}).get('arch') or info.arch:
+        return dict(arch)
     for arch in FAMILIES[info.family].ARCHS.values():
         if (arch['embed_dims'], arch['num_layers']) == (info.embed_dims, info.num_layers):
             return dict(arch)
@@ -190,6 +202,8 @@ def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]
     """Height and width in pixels of a position table: square of pretraining, 4 to 3 of tasks."""
     if info.own and 'img_size' in info.own:
         return tuple(info.own['img_size'])
+    if not info.num_tokens:
+        return INPUT_4K_HW if 'num_tokenizer_layers' in (info.arch or {}) else INPUT_HW
     count = info.num_tokens - int(info.has_cls_token)
     side, rows = math.isqrt(count), math.isqrt(count * 4 // 3)
     grid = (rows, rows * 3 // 4) if is_task or side * side != count else (side, side)

@@ -34,8 +34,15 @@ _LEGACY_TORCH_MAGIC = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 
 
 def is_folder_checkpoint(path: Path) -> bool:
-    """Whether a folder is one checkpoint: in shards, or of DeepSpeed."""
-    return (path / INDEX_FILE).is_file() or (path / _DEEPSPEED_FILE).is_file()
+    """Whether a folder is one checkpoint: in shards, of DeepSpeed, or of transformers."""
+    files = (INDEX_FILE, _DEEPSPEED_FILE)
+    return any((path / name).is_file() for name in files) or bool(_transformers_files(path))
+
+
+def _transformers_files(path: Path) -> list[Path]:
+    """The weights in a folder of ``save_pretrained``."""
+    is_one = (path / 'config.json').is_file()
+    return sorted(path.glob('model*.safetensors')) if is_one else []
 
 
 def detect_format(path: str | Path) -> str:
@@ -46,7 +53,7 @@ def detect_format(path: str | Path) -> str:
 
     Returns:
         str: 'safetensors', 'torch' (zip or legacy), 'torchscript', 'torch_export', or of a folder
-        'sharded' or 'deepspeed' (without ZeRO-3).
+        'sharded', 'deepspeed' (without ZeRO-3) or 'transformers'.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -58,6 +65,8 @@ def detect_format(path: str | Path) -> str:
         return 'sharded'
     if (path / _DEEPSPEED_FILE).is_file():
         return 'deepspeed'
+    if _transformers_files(path):
+        return 'transformers'
     if path.is_dir():
         if any(path.glob('zero_pp_rank_*_model_states.pt')):
             text = f'{path} is of DeepSpeed (ZeRO-3), its weights are spread over processes'
@@ -141,6 +150,10 @@ def read_checkpoint(
         return read_sharded(path, map_location)
     if kind == 'safetensors':
         return _read_safetensors(path, map_location)
+    if kind == 'transformers':
+        parts = [_read_safetensors(file, map_location) for file in _transformers_files(path)]
+        tensors = {key: value for part in parts for key, value in part['state_dict'].items()}
+        return dict(state_dict=tensors, meta=parts[0]['meta'])
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'
     if kind == 'deepspeed':

@@ -12,15 +12,16 @@ from torch import Tensor
 
 from ..core.file_type import sha256_of
 from ..models.archs import size_in_words
-from ..models.tasks import RELEASED_PADDING, TASKS
+from ..models.tasks import RELEASED_PADDING, TASKS, tasks_of
 from .checkpoint_io import read_checkpoint
-from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family
+from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family, with_our_names
 from .heads import (
     KEYS,
-    LASTS,
+    NAMES,
     SEVERAL,
     STOCK_FILE,
     check_same_weights,
+    field_of,
     has_stock_norms,
     last_weight,
     split_heads,
@@ -57,6 +58,7 @@ class CheckpointInfo:
         out_channels (int, optional): Keypoints, classes or channels.
         tasks (tuple[str, ...]): Of a model with several heads; nothing else is told of these.
         facts (HeadFacts, optional): What the head is for; None without a head.
+        arch (Mapping, optional): The whole size, where the shapes tell it.
         own (Mapping): What the file says itself, see :mod:`.metadata`; empty if nothing.
     """
 
@@ -72,6 +74,7 @@ class CheckpointInfo:
     out_channels: int | None = None
     tasks: tuple[str, ...] = ()
     facts: HeadFacts | None = None
+    arch: Mapping[str, int] | None = None
     own: Mapping[str, Any] | None = None
 
     @property
@@ -87,15 +90,16 @@ class CheckpointInfo:
         if self.own and 'patch_padding' in self.own:
             return self.own['patch_padding']
         if self.facts is None:
-            return 'corner'
+            return 0 if self.arch else 'corner'
         facts = replace(self.facts, channels=self.out_channels)
-        for name, task in TASKS.items():
+        for name, task in tasks_of(self.family).items():
             if not facts_of_task(name).contradicts(facts):
                 return task.patch_padding
         return RELEASED_PADDING if self.layout == 'pose' else 'corner'
 
     def __str__(self) -> str:
-        words = size_in_words(self.embed_dims, self.num_layers, FAMILIES[self.family].ARCHS)
+        archs = FAMILIES[self.family].ARCHS
+        words = size_in_words(self.embed_dims, self.num_layers, archs)
         if self.tasks:
             return f'{words}, with heads for {", ".join(self.tasks)}'
         if self.head and self.facts is None:
@@ -118,15 +122,16 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     Args:
         checkpoint (Mapping[str, Any]): A loaded file: ``state_dict`` (``model`` in files of other
             trainers) and ``meta``, or the weights themselves. What wrappers, compilers and
-            Lightning leave in front of all names is removed.
+            Lightning leave in front of all names is removed; names of other programs become ours.
 
     Returns:
         dict[str, Tensor]: Parameter name -> tensor.
 
     Raises:
-        ValueError: If there are no weights in it.
+        ValueError: If there are no weights in it, or they would be silently wrong.
     """
-    weights = checkpoint.get('state_dict', checkpoint.get('model', checkpoint))
+    places = ('state_dict', 'model', 'teacher')
+    weights = next((checkpoint[key] for key in places if key in checkpoint), checkpoint)
     if not isinstance(weights, Mapping):
         got = f'it is a {type(weights).__name__}'
         raise ValueError(f'`state_dict` of the checkpoint must be a dict of tensors, but {got}')
@@ -140,7 +145,7 @@ def get_state_dict(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     for prefix in ('module.', 'model.', 'net.') * 2:
         if all(key.startswith(prefix) for key in tensors):
             tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
-    return tensors
+    return with_our_names(tensors)
 
 
 def describe(
@@ -197,6 +202,12 @@ def examine(
     facts = next(iter(said), None)
     if facts and named and facts.contradicts(named):
         raise ValueError(f'the checkpoint is for {facts}, but it was to be used for {named}')
+    if (field := field_of(split_heads(weights)[info.head])) is not None:
+        told = HeadFacts(field)
+        for each in filter(None, (facts, named)):
+            if told.contradicts(HeadFacts(each.field)):
+                raise ValueError(f'the checkpoint is for {told}, but it was to be used for {each}')
+        facts = facts or named or told
     facts = facts or named
     if facts is None and needs_task and is_plain:
         facts = _guessed(info)
@@ -254,7 +265,7 @@ def _measure(weights: Mapping[str, Tensor], known: Mapping[str, Any] | None) -> 
         tasks=tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL)),
     )
     for name, head in heads.items():
-        if name in LASTS and (weight := last_weight(head)) is not None:
+        if name in NAMES and (weight := last_weight(head)) is not None:
             info = replace(info, head=name, out_channels=weight.shape[0])
     return info
 
@@ -325,7 +336,8 @@ def released_task(path: Path) -> str | None:
 def _guessed(info: CheckpointInfo) -> HeadFacts:
     """The only task that has a head of this shape; a ValueError if there is none, or several."""
     is_pose = info.head == 'head'
-    alike = [facts_of_task(n) for n, t in TASKS.items() if t.channels == info.out_channels]
+    tasks = tasks_of(info.family)
+    alike = [facts_of_task(n) for n, t in tasks.items() if t.channels == info.out_channels]
     alike = [each for each in alike if each.set and (each.field == KEYPOINTS) == is_pose]
     if len(alike) == 1:
         return alike[0]

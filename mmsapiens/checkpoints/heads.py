@@ -6,13 +6,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-LASTS = {'head': 'final_layer', 'decode_head': 'conv_seg'}
-"""Head of a file of one task -> its last convolution."""
+NAMES = ('head', 'decode_head')
+"""Heads of files of one task: of poses, and of maps."""
+LASTS = {
+    'final_layer': None,
+    'conv_seg': None,
+    'conv_normal': 'normal_map',
+    'conv_albedo': 'albedo_map',
+    'conv_matting': 'matte_map',
+    'conv_pointmap': 'point_map',
+}
+"""Last convolution of a head -> the field that it can only be for, or None."""
 SEVERAL = 'heads.'
 """What the name of a head in a model with several starts with."""
 _HEAD = re.compile(r'(head|decode_head|heads\.[^.]+)\.(.+)')
+_TRUNKS = ('deconv_layers', 'input_conv', 'upsample_blocks', 'conv_layers', 'scale_')
 KEYS = re.compile(
-    r'deconv_layers\.\d+\.weight|(conv_layers\.\d+|final_layer|conv_seg)\.(weight|bias)'
+    r'deconv_layers\.\d+\.weight|(input_conv\.1|upsample_blocks\.\d+\.2|conv_layers\.\d+)\.norm\.weight|'
+    r'(input_conv\.0|upsample_blocks\.\d+\.0|(scale_)?conv_layers\.\d+|scale_final_layer\.\d+|'
+    rf'{"|".join(LASTS)})\.(weight|bias)'
 )
 _NORM_KEY = re.compile(
     r'(?:deconv|conv)_layers\.(\d+)\.(?:weight|bias|running_mean|running_var|num_batches_tracked)'
@@ -40,7 +52,12 @@ def split_heads(state_dict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def last_weight(head: Mapping[str, Any]) -> Any:
     """The weight of the last convolution of a head, whose rows are its channels, or None."""
-    return next((head[key] for last in LASTS.values() if (key := f'{last}.weight') in head), None)
+    return next((head[key] for last in LASTS if (key := f'{last}.weight') in head), None)
+
+
+def field_of(head: Mapping[str, Any]) -> str | None:
+    """The field that the name of the last convolution of a head tells, or None."""
+    return next((field for last, field in LASTS.items() if f'{last}.weight' in head), None)
 
 
 def has_stock_norms(head: Mapping[str, Any]) -> bool:
@@ -70,15 +87,20 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> 
         raise ValueError(f'the model {_STOCK_NORMS}{remedy}')
     if has_stock_norms(file) and not has_stock_norms(model):
         raise ValueError(STOCK_FILE)
+    if (is_for := field_of(file)) != (wanted := field_of(model)):
+        raise ValueError(
+            f'the checkpoint has a head for {is_for or "another task"}, but the model has one for '
+            f'{wanted or "another task"}'
+        )
     theirs, ours = last_weight(file), last_weight(model)
     if theirs is not None and ours is not None and theirs.shape[0] != ours.shape[0]:
-        unit = 'keypoints' if f'{LASTS["head"]}.weight' in file else 'output channels'
+        unit = 'keypoints' if 'final_layer.weight' in file else 'output channels'
         text = f'the checkpoint was trained for {theirs.shape[0]} {unit}, but the model has '
         remedy = 'or start from its encoder (`tools/convert_checkpoint.py --encoder-only`).'
         raise ValueError(f'{text}{ours.shape[0]}. Use the config of the checkpoint, {remedy}')
-    for layers in ('deconv_layers', 'conv_layers'):
+    for layers in _TRUNKS:
         in_file, in_model = (
-            {f'{name}.{k}': tuple(v.shape) for k, v in head.items() if k.startswith(f'{layers}.')}
+            {f'{name}.{k}': tuple(v.shape) for k, v in head.items() if k.startswith(layers)}
             for head in (file, model)
         )
         if in_file != in_model:

@@ -27,7 +27,7 @@ from torch import nn
 from ..classes.class_sets import ClassSet, class_set_names, get_class_set, set_of_classes
 from ..keypoints import KEYPOINT_SETS, KeypointSet, get_keypoint_set, set_of_dataset
 from ..models.archs import get_arch
-from ..models.tasks import KINDS, TASKS, Task, get_task, module_name
+from ..models.tasks import ALL_TASKS, KINDS, Task, get_task, module_name
 from ..structures.fields import FIELDS
 from ..version import __version__
 from .stored_config import stored_config
@@ -60,16 +60,15 @@ class HeadFacts:
 
 
 def facts_of_task(name: str) -> HeadFacts:
-    """The head of a task: a key of :data:`mmsapiens.models.tasks.TASKS`, a name that starts like
-    one, or a field; any other is a KeyError.
-    """
+    """The head of a task: a key of :data:`mmsapiens.models.tasks.ALL_TASKS`, a name that starts
+    like one, or a field; any other is a KeyError."""
     if name in FIELDS:
         return HeadFacts(name)
     if not name.startswith(KINDS):
-        text = f'`task` must be one of {list(TASKS)}, start with one of {KINDS}'
+        text = f'`task` must be one of {list(ALL_TASKS)}, start with one of {KINDS}'
         raise KeyError(f'{text}, or be one of the fields {list(FIELDS)}, but got {name!r}')
     task = get_task(name)
-    return _facts(task, task.channels) if name in TASKS else HeadFacts(_facts(task).field)
+    return _facts(task, task.channels) if name in ALL_TASKS else HeadFacts(_facts(task).field)
 
 
 def _facts(task: Task, channels: int | None = None, head: str | None = None) -> HeadFacts:
@@ -80,14 +79,15 @@ def _facts(task: Task, channels: int | None = None, head: str | None = None) -> 
     return HeadFacts(KEYPOINTS if task.is_pose else task.field, output, channels, head, own)
 
 
-def task_of(name: str | None, facts: HeadFacts) -> Task:
-    """The row of a task by what a file says of its head; a KeyError if the field is not known."""
-    if name in TASKS:
-        return TASKS[name]
-    for row in TASKS.values():
+def task_of(name: str | None, facts: HeadFacts, tasks: Mapping[str, Task] = ALL_TASKS) -> Task:
+    """The row, of those of a family, by what a file says of its head; a KeyError if the field is
+    not known."""
+    if name is not None and name in tasks:
+        return tasks[name]
+    for row in tasks.values():
         if name is None and _facts(row) == HeadFacts(facts.field, facts.set):
             return row
-    rows = [row for row in TASKS.values() if _facts(row).field == facts.field]
+    rows = [row for row in tasks.values() if _facts(row).field == facts.field]
     if not rows:
         raise KeyError(f'the field {facts.field!r} is of no task of mmsapiens: give its config')
     row, count = rows[0], facts.channels or 0

@@ -4,6 +4,7 @@
 name            C    what it is
 ==============  ===  =====================================================
 ``goliath28``   28   the classes of Sapiens, background included
+``goliath29``   29   those of Sapiens2: eyeglasses are a class of their own, id 2
 ``goliath34``   34   what its label files hold before six are dropped
 ``lip``         20   Look into Person
 ``atr``         18   Active Template Regression, fashion photographs
@@ -97,19 +98,30 @@ def get_class_set(name: str) -> ClassSet:
     return read_class_set(FOLDER / f'{name}.json')
 
 
-def conversion_table(source: str, target: str) -> np.ndarray | None:
+def conversion_table(
+    source: str, target: str, instead: Mapping[str, str | None] | None = None
+) -> np.ndarray | None:
     """Stored id of ``source`` -> id of ``target``, 255 without a match, uint8 (256,); None if there
-    is nothing to convert, a ValueError if the one cannot become the other."""
+    is nothing to convert, a ValueError if the one cannot become the other.
+
+    ``instead`` changes the matches of some classes: ``{'Eyeglass': 'Face_Neck'}`` counts glasses,
+    which the 28 classes ignore, as face.
+    """
     stored, wanted = get_class_set(source), get_class_set(target)
     if source == target:
         return None
-    if target != TARGET or not stored.to_goliath28:
+    matches: dict[str, str | None] = dict(stored.to_goliath28 if target == TARGET else {})
+    if not matches and set(stored.classes) <= set(wanted.classes):
+        matches = {name: name for name in stored.classes}
+    if not matches:
         raise ValueError(
-            f'labels of {source!r} can stay as they are or become {TARGET!r}, but got {target!r}'
+            f'labels of {source!r} can stay as they are or become {TARGET!r}, or those of a set '
+            f'with all of their classes, but got {target!r}'
         )
+    matches.update(instead or {})
     table: np.ndarray = np.full(256, IGNORED, dtype=np.uint8)
     for index, name in enumerate(stored.classes):
-        match = stored.to_goliath28[name]
+        match = matches[name]
         if match is not None:
             table[index] = wanted.classes.index(match)
     return table

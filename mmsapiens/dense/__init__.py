@@ -18,6 +18,7 @@ from .estimator import DenseEstimator
 from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
 from .hooks import DenseDataCheckHook, DensePanelHook
 from .metrics import ExactIoUMetric, NormalAngleMetric, RelativeDepthMetric
+from .shuffle_heads import AlbedoHead, MattingHead, PixelShuffleNormalHead, PointMapHead
 from .transforms import (
     GenerateDepthTarget,
     GenerateNormalTarget,

@@ -2,6 +2,6 @@
 
 # ruff: noqa: F401
 from .hooks import CheckpointGuardHook
-from .models import SapiensViT
+from .models import Sapiens2ViT, SapiensViT
 from .optim import LossGuard
 from .strategies import StrategyRunner

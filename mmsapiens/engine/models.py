@@ -20,17 +20,21 @@ for loss in (*losses, models.NormalL1Loss, models.ScaleInvariantLogLoss):
     MODELS.register_module(module=loss)
 
 
-@MODELS.register_module()
-class SapiensViT(models.SapiensViT, BaseModule):
-    """:class:`mmsapiens.models.SapiensViT` for configs.
+class _ConfiguredEncoder:
+    """An encoder of the core for configs.
 
     Weights that go into it, from ``init_cfg=dict(type='Pretrained', checkpoint=...)`` or
-    ``load_from``, may be MAE, clean encoder or fine-tuned files; another size is an error.
+    ``load_from``, may be of any layout of its family; another family or size is an error.
 
     Args:
-        *args: Of :class:`mmsapiens.models.SapiensViT`, as ``**kwargs``.
+        *args: Of the class of the core, as ``**kwargs``.
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
+
+    num_layers: int
+    layer_of: Any
+    draw_weights: Any
+    register_load_state_dict_pre_hook: Any
 
     def __init__(
         self, *args: Any, init_cfg: dict | list[dict] | None = None, **kwargs: Any
@@ -50,7 +54,7 @@ class SapiensViT(models.SapiensViT, BaseModule):
         return pretrained_files(self)
 
     def init_weights(self) -> None:
-        """Initialize as ``init_cfg`` says, naming a file that does not fit; else with std 0.02."""
+        """Initialize as ``init_cfg`` says, naming a file that does not fit; else at random."""
         files = self.pretrained_files()
         try:
             for meta in map(meta_of_file, files):
@@ -60,12 +64,29 @@ class SapiensViT(models.SapiensViT, BaseModule):
             if not files or files[0] in str(error):
                 raise
             raise ValueError(f'{files[0]}: {error}') from None
-        if files:
-            return
+        if not files:
+            self.draw_weights()
+
+
+@MODELS.register_module()
+class SapiensViT(_ConfiguredEncoder, models.SapiensViT, BaseModule):
+    """:class:`mmsapiens.models.SapiensViT` for configs, with ``init_cfg``."""
+
+    def draw_weights(self) -> None:
+        """Initialize the embeddings with std 0.02; blocks keep torch's values."""
         # Other values than torch's function of this name draws from the same random numbers.
         trunc_normal_(self.pos_embed, std=0.02)
         if self.num_extra_tokens:
             trunc_normal_(self.cls_token, std=0.02)
+
+
+@MODELS.register_module()
+class Sapiens2ViT(_ConfiguredEncoder, models.Sapiens2ViT, BaseModule):
+    """:class:`mmsapiens.models.Sapiens2ViT` for configs, with ``init_cfg``."""
+
+    def draw_weights(self) -> None:
+        """Initialize weights and tokens with std 0.02."""
+        models.Sapiens2ViT.init_weights(self)
 
 
 def pretrained_files(module: Any) -> list[str]:
@@ -87,5 +108,5 @@ def meta_of_file(path: str) -> Mapping[str, Any]:
     return meta if isinstance(meta, Mapping) else {}
 
 
-def _fit(module: SapiensViT, state_dict: dict, prefix: str, *_: object) -> None:
+def _fit(module: _ConfiguredEncoder, state_dict: dict, prefix: str, *_: object) -> None:
     fit_encoder(module, state_dict, prefix)

@@ -26,7 +26,7 @@ from ..checkpoints.stored_config import stored_config, with_registered_types
 from ..classes.class_sets import ClassSet, set_of_classes
 from ..engine.build import load_model, read_config
 from ..keypoints import set_of_dataset
-from ..models.heads import HeatmapHead
+from ..models.heads import DenseHead, HeatmapHead
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
 from ..models.tasks import Task
@@ -339,6 +339,8 @@ class UdpPoseHead(HostPoseHead):
 
 class HostDenseHead(HostHead):
     """A :class:`mmsapiens.dense.DenseHead`."""
+
+    before_resize = staticmethod(DenseHead.before_resize)
 
     def finish(self, maps: Tensor) -> Tensor:
         """As :meth:`mmsapiens.models.heads.DenseHead.finish`."""

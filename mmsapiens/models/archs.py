@@ -15,30 +15,56 @@ The tiny one is ours, for CPUs; the paper has the other four.
 """
 
 
-def get_arch(arch: str | Mapping[str, int]) -> dict[str, int]:
+def _second(embed_dims: int, num_layers: int, num_heads: int, **others: int) -> dict[str, int]:
+    sizes = dict(embed_dims=embed_dims, num_layers=num_layers, num_heads=num_heads)
+    return dict(sizes, feedforward_channels=4 * embed_dims, **others)
+
+
+SAPIENS2_ARCHS: dict[str, dict[str, int]] = {
+    'sapiens2_tiny': _second(192, 4, 4),
+    'sapiens2_0.1b': _second(768, 12, 12),
+    'sapiens2_0.4b': _second(1024, 24, 16),
+    'sapiens2_0.8b': _second(1280, 32, 16),
+    'sapiens2_1b': _second(1536, 40, 24),
+    'sapiens2_5b': _second(2432, 56, 32),
+    'sapiens2_1b_4k': _second(1536, 40, 24, num_tokenizer_layers=4),
+}
+"""Likewise for the second generation; ``num_tokenizer_layers`` of its window tokenizer, if any.
+
+The tiny one is ours; the others are released.
+"""
+
+
+def get_arch(
+    arch: str | Mapping[str, int], archs: Mapping[str, Mapping[str, int]] = SAPIENS_ARCHS
+) -> dict[str, int]:
     """Look a size up, or check the dictionary of another one.
 
     Args:
-        arch (str | dict): A key of :data:`SAPIENS_ARCHS`, with or without its prefix, or a dict
-            with the same four entries.
+        arch (str | dict): A key of ``archs``, with or without its prefix, or a dict with the same
+            entries; those that not every size has may be left out.
+        archs (Mapping): The sizes of a family. Defaults to :data:`SAPIENS_ARCHS`.
 
     Returns:
-        dict[str, int]: ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``.
+        dict[str, int]: ``embed_dims``, ``num_layers``, ``num_heads`` and ``feedforward_channels``,
+        and what else is given.
 
     Raises:
         KeyError: If the name is unknown.
         ValueError: If the dict lacks an entry or has another one, or if one is no positive int.
     """
     if isinstance(arch, str):
-        name = arch if arch.startswith('sapiens_') else f'sapiens_{arch}'
-        if name not in SAPIENS_ARCHS:
-            raise KeyError(
-                f'`arch` must be one of {list(SAPIENS_ARCHS)} or a dict, but got {arch!r}'
-            )
-        return dict(SAPIENS_ARCHS[name])
-    expected = set(SAPIENS_ARCHS['sapiens_0.3b'])
-    if set(arch) != expected:
-        raise ValueError(f'`arch` must have the keys {sorted(expected)}, but got {sorted(arch)}')
+        prefix = next(iter(archs)).partition('_')[0]
+        name = arch if arch.startswith(f'{prefix}_') else f'{prefix}_{arch}'
+        if name not in archs:
+            raise KeyError(f'`arch` must be one of {list(archs)} or a dict, but got {arch!r}')
+        return dict(archs[name])
+    needed, known = (f(*map(set, archs.values())) for f in (set.intersection, set.union))
+    if not needed <= set(arch) <= known:
+        optional = f' and may have {sorted(known - needed)}' if known > needed else ''
+        raise ValueError(
+            f'`arch` must have the keys {sorted(needed)}{optional}, but got {sorted(arch)}'
+        )
     wrong = {key: value for key, value in arch.items() if not isinstance(value, int) or value < 1}
     if wrong:
         raise ValueError(f'`arch` must hold positive ints, but got {wrong}')
@@ -54,3 +80,8 @@ def size_in_words(
         if (arch['embed_dims'], arch['num_layers']) == (embed_dims, num_layers):
             return f'{words} ({name})'
     return words
+
+
+def name_of_arch(arch: Mapping[str, int], archs: Mapping[str, Mapping[str, int]]) -> str | None:
+    """The name of a size in ``archs``, or None."""
+    return next((name for name, each in archs.items() if each == arch), None)

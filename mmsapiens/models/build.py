@@ -4,12 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .heads import HEADS
+from .archs import SAPIENS2_ARCHS, name_of_arch
+from .heads import HEADS, PointMapHead
 from .input_rule import InputRule
 from .layers import PatchPadding
 from .sapiens_model import SapiensModel
 from .sapiens_vit import SapiensViT
-from .tasks import INPUT_HW, PREFIX, TINY_INPUT_HW, Task, get_task, model_size
+from .tasks import (
+    INPUT_4K_HW,
+    INPUT_HW,
+    PREFIX,
+    TINY_INPUT_HW,
+    Task,
+    get_task,
+    model_size,
+    tasks_of,
+)
 
 
 def shared_padding(tasks: Sequence[Task]) -> PatchPadding:
@@ -35,22 +45,31 @@ def assemble(
     and ``head_layers``, the channels and kernel sizes of each task's head, default to those of the
     released models, or of the tiny ones.
     """
-    rows = [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
+    known = tasks_of(getattr(encoder, 'family', PREFIX[:-1]))
+    names = [tasks] if isinstance(tasks, str) else tasks
+    rows = [get_task(name, known) for name in names]
     if not rows:
         raise ValueError('`tasks` must hold at least one task, but it is empty')
-    size = model_size(model) if isinstance(model, str) else None
+    arch, size = model, ''
+    if isinstance(model, str):
+        size = model_size(model)
+        arch = PREFIX.replace('-', '_') + size
+    elif name := name_of_arch(model, SAPIENS2_ARCHS):
+        size = name.partition('_')[2]
     if img_size is None:
-        img_size = TINY_INPUT_HW if size == 'tiny' else INPUT_HW
+        img_size = {'tiny': TINY_INPUT_HW, '1b_4k': INPUT_4K_HW}.get(size, INPUT_HW)
     backbone = encoder(
-        model if size is None else PREFIX.replace('-', '_') + size,
+        arch,
         img_size=img_size,
         patch_size=patch_size,
         patch_padding=shared_padding(rows) if patch_padding is None else patch_padding,
     )
     layers, heads = head_layers or {}, {}
     for task in rows:
-        channels = layers.get(task.name, task.head_channels(size or ''))
-        heads[task.name] = HEADS[task.head](backbone.embed_dims, task.channels, **channels)
+        options = layers.get(task.name, task.head_channels(size.partition('_')[0]))
+        if task.head == PointMapHead.__name__:
+            options = {'grid_hw': backbone.token_grid, **options}
+        heads[task.name] = HEADS[task.head](backbone.embed_dims, task.channels, **options)
     if flip_test is not None:
         rows = [replace(task, flip_test=flip_test) for task in rows]
     return SapiensModel(backbone, heads, rows, InputRule((img_size[0], img_size[1])))

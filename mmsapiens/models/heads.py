@@ -1,19 +1,22 @@
 """The heads of Sapiens as plain modules: features to maps, and what the maps mean; no losses.
 
-One trunk that upsamples, one convolution for the output. Every convolution but the last is followed
-by an instance norm without parameters and by SiLU. The norms have no entries in a state dict, and
-layers have the numbers of the stock heads, whose batch norms would therefore stay untrained without
-an error. Parameters have the names of the released files below the prefix of the head.
+A trunk that upsamples, by transposed convolutions or by pixel shuffles, and one convolution for the
+output. Every convolution but the last is followed by an instance norm without parameters and by
+SiLU. The norms have no entries in a state dict, and layers have the numbers of the stock heads,
+whose batch norms would therefore stay untrained without an error. Parameters have the names of the
+released files below the prefix of the head.
 
 Shapes: B batch, D width of the encoder, C channels of the output, K keypoints, H W height and width
 in pixels, h w those of the feature map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.cameras import metric_points
 from ..ops.class_choice import choose_class
 from ..ops.udp_decoding import decode_udp_heatmaps
 from ..ops.unit_vectors import unit_vectors
@@ -50,8 +53,41 @@ def deconv_layers(
     return nn.Sequential(*layers)
 
 
+class ChannelNorm(nn.Module):
+    """Root mean square norm over the channels of each pixel, with a learned factor for each."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(channels, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize ``x`` (B, C, H, W)."""
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+
+Norm = Callable[[int], nn.Module]
+
+
+def pixel_shuffle_layers(
+    in_channels: int, out_channels: Sequence[int], norm: Norm = nn.InstanceNorm2d
+) -> tuple[nn.Sequential, nn.Sequential]:
+    """A convolution, and those whose channels become pixels: each doubles height and width."""
+
+    def conv(channels: int, to: int, *between: nn.Module) -> nn.Sequential:
+        conv = nn.Conv2d(channels, to, 3, padding=1)
+        after = norm(to // 4 if between else to)
+        return nn.Sequential(conv, *between, after, TrunkSiLU())
+
+    widths = [in_channels, *out_channels]
+    steps = [conv(a, 4 * b, nn.PixelShuffle(2)) for a, b in zip(widths, widths[1:])]
+    return conv(in_channels, in_channels), nn.Sequential(*steps)
+
+
 def conv_layers(
-    in_channels: int, out_channels: Sequence[int], kernel_sizes: Sequence[int] | None = None
+    in_channels: int,
+    out_channels: Sequence[int],
+    kernel_sizes: Sequence[int] | None = None,
+    norm: Norm = nn.InstanceNorm2d,
 ) -> nn.Sequential:
     """Convolutions that keep height and width."""
     kernel_sizes = kernel_sizes or [1] * len(out_channels)
@@ -61,7 +97,7 @@ def conv_layers(
         if size % 2 == 0:
             raise ValueError(f'`conv_kernel_sizes` must be odd, but got {size}')
         conv = nn.Conv2d(in_channels, channels, size, padding=size // 2)
-        layers += [conv, nn.InstanceNorm2d(channels), TrunkSiLU()]
+        layers += [conv, norm(channels), TrunkSiLU()]
         in_channels = channels
     return nn.Sequential(*layers)
 
@@ -75,14 +111,29 @@ def _check_lengths(name: str, channels: Sequence[int], kernel_sizes: Sequence[in
 
 
 def upsample(head: nn.Module, feats: Tensor) -> Tensor:
-    """The trunk of a head: (B, D, h, w) to (B, _, 2^n h, 2^n w) for n transposed convolutions."""
+    """The trunk of a head: (B, D, h, w) to (B, _, 2^n h, 2^n w) for n steps of upsampling."""
     if feats.ndim != 4 or feats.shape[1] != head.in_channels:
         raise ValueError(
             f'the head needs feature maps (B, {head.in_channels}, h, w), but got '
             f'{tuple(feats.shape)}. Set `in_channels` of the head to the width of the backbone, '
             "and `out_type` of that to 'featmap'."
         )
-    return head.conv_layers(head.deconv_layers(feats))
+    if hasattr(head, 'deconv_layers'):
+        return head.conv_layers(head.deconv_layers(feats))
+    return head.conv_layers(head.upsample_blocks(head.input_conv(feats)))
+
+
+def init_by_fan(head: nn.Module) -> None:
+    """Initialize as heads of the second generation: Kaiming normal, biases 0."""
+    for module in head.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+        elif isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity='linear')
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class UpsamplingHead(nn.Module):
@@ -140,6 +191,11 @@ class DenseHead(UpsamplingHead):
     last = 'conv_seg'
 
     @staticmethod
+    def before_resize(maps: Tensor) -> Tensor:
+        """What is resized to the image instead of an output (C, h, w); itself here."""
+        return maps
+
+    @staticmethod
     def finish(maps: Tensor) -> Tensor:
         """The prediction (_, H, W) from an output (C, H, W) at full size; itself here."""
         return maps
@@ -167,7 +223,154 @@ class NormalHead(DenseHead):
         return unit_vectors(maps, dim=0)
 
 
+class PixelShuffleHead(DenseHead):
+    """A value for each pixel of the input: the trunk of the second generation.
+
+    Args:
+        in_channels (int): Width D of the encoder.
+        out_channels (int): Channels C of the output.
+        upsample_channels (Sequence[int]): Channels after each pixel shuffle, which doubles height
+            and width.
+        conv_out_channels (Sequence[int]): Channels of the convolutions that follow.
+        conv_kernel_sizes (Sequence[int], optional): Their kernel sizes. Defaults to None, 3 each.
+    """
+
+    norm: Norm = nn.InstanceNorm2d
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        upsample_channels: Sequence[int],
+        conv_out_channels: Sequence[int],
+        conv_kernel_sizes: Sequence[int] | None = None,
+    ) -> None:
+        nn.Module.__init__(self)
+        self.in_channels, self.out_channels = in_channels, out_channels
+        norm = type(self).norm
+        self.input_conv, self.upsample_blocks = pixel_shuffle_layers(
+            in_channels, upsample_channels, norm
+        )
+        widths = [in_channels, *upsample_channels, *conv_out_channels]
+        sizes = conv_kernel_sizes or [3] * len(conv_out_channels)
+        width = widths[len(upsample_channels)]
+        self.conv_layers = conv_layers(width, conv_out_channels, sizes, norm)
+        self.add_module(self.last, nn.Conv2d(widths[-1], out_channels, 1))
+
+    init_weights = init_by_fan
+
+
+class PixelShuffleNormalHead(PixelShuffleHead):
+    """Surface normals (3, H, W); the prediction has length 1."""
+
+    last = 'conv_normal'
+    before_resize = staticmethod(NormalHead.finish)
+    finish = staticmethod(NormalHead.finish)
+
+
+class AlbedoHead(PixelShuffleHead):
+    """Color without light (3, H, W), RGB from 0 to 1."""
+
+    last = 'conv_albedo'
+    norm = ChannelNorm
+
+    @staticmethod
+    def finish(maps: Tensor) -> Tensor:
+        """Colors (3, H, W) from 0 to 1."""
+        return maps.clamp(0, 1)
+
+
+class MattingHead(PixelShuffleHead):
+    """Premultiplied foreground, RGB, and alpha: (4, H, W) from 0 to 1."""
+
+    last = 'conv_matting'
+    finish = staticmethod(AlbedoHead.finish)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Foreground and alpha (B, 4, H, W) from the last of ``feats`` (B, D, h, w)."""
+        return super().forward(feats).sigmoid()
+
+
+class PointMapHead(PixelShuffleHead):
+    """Points of the surface (3, H, W): x to the right, y down, z away from the camera, in meters.
+
+    The network sees no focal length. So it predicts points as if that were 768 pixels, and the
+    scale s = 768 / focal length of the input; points / s are metric.
+
+    Args:
+        in_channels (int): Width D of the encoder.
+        out_channels (int): 3.
+        scale_channels (Sequence[int]): Channels of the convolutions of the scale's branch, each of
+            which halves the grid. Defaults to (1536, 512, 128).
+        scale_hidden (Sequence[int]): Widths of the linear layers that follow. Defaults to (512,
+            128).
+        grid_hw (tuple[int, int]): Height and width of the features, of which the scale's branch
+            takes no other. Defaults to (64, 48).
+        **kwargs: Others of :class:`PixelShuffleHead`.
+    """
+
+    last = 'conv_pointmap'
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int = 3,
+        *,
+        scale_channels: Sequence[int] = (1536, 512, 128),
+        scale_hidden: Sequence[int] = (512, 128),
+        grid_hw: tuple[int, int] = (64, 48),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(in_channels, out_channels, **kwargs)
+        self.grid_hw = tuple(grid_hw)
+        layers: list[nn.Module] = []
+        rows, columns = grid_hw
+        for before, channels in zip([in_channels, *scale_channels], scale_channels):
+            layers += [nn.Conv2d(before, channels, 1, 2), nn.InstanceNorm2d(channels), TrunkSiLU()]
+            rows, columns = -(-rows // 2), -(-columns // 2)
+        if rows * columns < 2:
+            raise ValueError(
+                f'{len(scale_channels)} convolutions that halve `grid_hw` {grid_hw} leave one '
+                'number, of which there is no norm. Use larger images, or fewer `scale_channels`.'
+            )
+        self.scale_conv_layers = nn.Sequential(*layers)
+        widths = [[in_channels, *scale_channels][-1] * rows * columns, *scale_hidden, 1]
+        layers = [nn.Flatten()]
+        for before, width in zip(widths, widths[1:]):
+            layers += [nn.Linear(before, width), nn.SiLU()]
+        self.scale_final_layer = nn.Sequential(*layers[:-1])
+
+    def both(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Canonical points (B, 3, H, W) and scale (B, 1) from the last of ``feats`` (B, D, h, w).
+
+        Raises:
+            ValueError: If the features have another height and width than ``grid_hw``.
+        """
+        maps, grid = feats[-1], tuple(feats[-1].shape[2:])
+        if grid != self.grid_hw:
+            raise ValueError(
+                f'the scale of a point map is predicted for features of {self.grid_hw}, but got '
+                f'{grid}. Give images of the size that the model was trained with.'
+            )
+        scale = self.scale_final_layer(self.scale_conv_layers(maps))
+        return UpsamplingHead.forward(self, feats), scale
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Points (B, 3, H, W) in meters; NaN where the scale is not above 0."""
+        return metric_points(*self.both(feats))
+
+
 HEADS: dict[str, type[UpsamplingHead]] = {
-    head.__name__: head for head in (HeatmapHead, ParsingHead, DepthHead, NormalHead)
+    head.__name__: head
+    for head in (
+        HeatmapHead,
+        ParsingHead,
+        DepthHead,
+        NormalHead,
+        PixelShuffleNormalHead,
+        AlbedoHead,
+        MattingHead,
+        PointMapHead,
+    )
 }
 """Name -> head of the tasks of :data:`mmsapiens.models.tasks.TASKS`."""

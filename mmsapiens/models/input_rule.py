@@ -1,8 +1,9 @@
 """From an image to the input of a network, and from its output back to the image.
 
 The numbers are those of ``Resize`` of mmcv for whole images, and of ``GetBBoxCenterScale`` and
-``TopdownAffine`` of MMPose for people. Shapes: C channels, K keypoints, H W height and width of the
-image, h w those of the network's output.
+``TopdownAffine`` of MMPose for people. Those of the second generation choose other interpolations,
+or keep the aspect of whole images and pad. Shapes: C channels, K keypoints, H W height and width of
+the image, h w those of the network's output.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..ops.fit_inputs import INTERPOLATIONS, fit_and_pad, fitted_padding, stretch
 from ..ops.resize_outputs import restore
 from ..structures.fields import Field
 
@@ -33,6 +35,11 @@ class InputRule:
         use_udp (bool): Whether crops reach from pixel center to pixel center. Defaults to True.
         resize_once (bool): Whether maps go straight to the image instead of over the size of the
             input. Defaults to False.
+        shrink (str): Interpolation of whole images whose width becomes less; 'linear', 'cubic' or
+            'area'. Defaults to 'linear'.
+        enlarge (str): Of others, and of crops that are not shrunk. Defaults to 'linear'.
+        is_fitted (bool): Whether whole images keep their aspect, with black beside them. Defaults
+            to False.
     """
 
     size_hw: tuple[int, int]
@@ -42,6 +49,9 @@ class InputRule:
     box_padding: float = 1.25
     use_udp: bool = True
     resize_once: bool = False
+    shrink: str = 'linear'
+    enlarge: str = 'linear'
+    is_fitted: bool = False
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -49,8 +59,10 @@ class InputRule:
         return self.size_hw[1], self.size_hw[0]
 
     def resize(self, image: NDArray) -> NDArray:
-        """The whole image (H, W, 3) at the size of the input, whatever its aspect."""
-        return cv2.resize(image, self.size_wh, interpolation=cv2.INTER_LINEAR)
+        """The whole image (H, W, 3) at the size of the input."""
+        if self.is_fitted:
+            return fit_and_pad(image, self.size_hw)[0]
+        return stretch(image, self.size_wh, self.shrink, self.enlarge)
 
     def box_geometry(self, box: NDArray, image_hw: tuple[int, int]) -> tuple[NDArray, NDArray]:
         """Center and size, float32 (2,), of the crop of a person in x1, y1, x2, y2."""
@@ -70,7 +82,9 @@ class InputRule:
         # All in single precision, as stock: OpenCV rounds positions, so that the last bit counts.
         factors = (np.array(self.size_wh, dtype=np.float32) - int(self.use_udp)) / scale
         matrix = np.column_stack([np.diag(factors), factors * (scale / 2 - center)])
-        return cv2.warpAffine(image, matrix, self.size_wh, flags=cv2.INTER_LINEAR)
+        # There is no warp by areas: shrunk crops are linear.
+        name = 'linear' if factors.min() < 1 else self.enlarge
+        return cv2.warpAffine(image, matrix, self.size_wh, flags=INTERPOLATIONS[name])
 
     def to_image(self, points: NDArray, box: NDArray, image_hw: tuple[int, int]) -> NDArray:
         """Points (K, 2) in pixels of the input, in those of the image."""
@@ -85,5 +99,7 @@ class InputRule:
         field: Field,
     ) -> Tensor:
         """An output (C, h, w) at the size of the image; see :func:`.resize_outputs.restore`."""
-        via_hw = None if self.resize_once else self.size_hw
+        if self.is_fitted:
+            maps = fitted_padding(image_hw, self.size_hw).cut(maps)
+        via_hw = None if self.resize_once or self.is_fitted else self.size_hw
         return restore(maps.float(), image_hw, finish, via_hw=via_hw)

@@ -110,6 +110,35 @@ class AllPixelCrossEntropyLoss(_NamedLoss):
         )
 
 
+def dice_loss(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    with_background: bool = False,
+    squared: bool = True,
+    ignore_index: int = 255,
+    eps: float = 1e-3,
+) -> Tensor:
+    """One minus the Dice overlap of each sample, (B,), of logits (B, C, H, W), ids (B, H, W).
+
+    Of a class ``(2 sum(p g) + eps) / (sum(p^2) + sum(g^2) + eps)`` with the softmax p and 0 or 1 g
+    over the pixels that are not ignored (``p`` and ``g`` unless ``squared``), and the mean over the
+    classes that the sample has; those without a pixel, and class 0 unless ``with_background``, do
+    not count. 0 for a sample without a class that counts.
+    """
+    valid = (target != ignore_index)[:, None]
+    share = full_precision(pred).softmax(dim=1) * valid
+    ids = torch.where(valid[:, 0], target, 0).long()
+    truth = F.one_hot(ids, pred.shape[1]).movedim(-1, 1).to(share) * valid
+    first = int(not with_background)
+    share, truth = share[:, first:].flatten(2), truth[:, first:].flatten(2)  # (B, C, H * W)
+    both = (share * truth).sum(dim=2)
+    sizes = (share.square() if squared else share).sum(dim=2) + truth.sum(dim=2)
+    loss = 1 - (2 * both + eps) / (sizes + eps)
+    present = truth.any(dim=2)
+    return (loss * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)
+
+
 def hard_keypoint_mse_loss(
     pred: Tensor, target: Tensor, weights: Tensor | None, topk: int
 ) -> Tensor:
@@ -128,6 +157,21 @@ def hard_keypoint_mse_loss(
     if weights is not None:
         losses = losses * weights.flatten().index_select(0, chosen).square()
     return losses.mean()
+
+
+def keypoint_mse_loss(
+    pred: Tensor, target: Tensor, weights: Tensor, skip_empty: bool = False
+) -> Tensor:
+    """Mean over all numbers of heatmaps (B, K, H, W) of ``weights (pred - target)^2``.
+
+    Weights are (B, K); the mean is not divided by them. With ``skip_empty``, keypoints whose target
+    is 0 everywhere have weight 0.
+    """
+    pred, target = full_precision(pred), full_precision(target)
+    weights = weights.to(pred)
+    if skip_empty:
+        weights = weights * target.flatten(2).any(dim=2)
+    return ((pred - target).square() * weights[..., None, None]).mean()
 
 
 class HardKeypointMSELoss(nn.Module):

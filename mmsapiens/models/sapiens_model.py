@@ -7,6 +7,7 @@ the network's output.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,10 @@ class SapiensModel(nn.Module):
             values = torch.tensor(getattr(rule, name), device=device)
             self.register_buffer(name, values.view(-1, 1, 1), persistent=False)
 
+    def rule_of(self, task: str) -> InputRule:
+        """How images are prepared for a task."""
+        return replace(self.rule, **self.tasks[task].input)
+
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights of the encoder."""
@@ -73,8 +78,8 @@ class SapiensModel(nn.Module):
         """One input of a task, uint8: of a pose the crop of x1, y1, x2, y2, else all of it."""
         if self.tasks[task].is_pose:
             assert box is not None
-            return self.rule.crop(image, box)
-        return self.rule.resize(image)
+            return self.rule_of(task).crop(image, box)
+        return self.rule_of(task).resize(image)
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Inputs (B, 3, H, W) of the network from :meth:`prepare`, uint8 (B, H, W, 3)."""
@@ -117,7 +122,9 @@ class SapiensModel(nn.Module):
     def restore(self, task: str, maps: Tensor, image_hw: tuple[int, int]) -> Tensor:
         """The prediction of a dense task (_, H, W) from its maps (C, h, w) of an image."""
         head = self.heads[module_name(task)]
-        return self.rule.restore(maps, image_hw, head.finish, self.tasks[task].row)
+        return self.rule_of(task).restore(
+            head.before_resize(maps), image_hw, head.finish, self.tasks[task].row
+        )
 
     @torch.no_grad()
     def forward(
@@ -149,7 +156,8 @@ class SapiensModel(nn.Module):
     def _poses(self, images: list[NDArray], boxes: Sequence[NDArray]) -> dict[str, list[Tensor]]:
         names = [name for name, task in self.tasks.items() if task.is_pose]
         people = [(row, box) for row, some in enumerate(boxes) for box in some]
-        crops = [self.rule.crop(images[row], box) for row, box in people]
+        crop = self.rule_of(names[0]).crop if names else self.rule.crop
+        crops = [crop(images[row], box) for row, box in people]
         outputs = self._run(crops, names) if names and people else {}
         found: dict[str, list[Tensor]] = {}
         for name in names:
@@ -167,7 +175,12 @@ class SapiensModel(nn.Module):
         names = [name for name, task in self.tasks.items() if not task.is_pose]
         if not names or not images:
             return {name: [] for name in names}
-        outputs = self._run([self.rule.resize(image) for image in images], names)
+        together: dict[InputRule, list[str]] = {}
+        for name in names:
+            together.setdefault(self.rule_of(name), []).append(name)
+        outputs: dict[str, Any] = {}
+        for rule, some in together.items():
+            outputs |= self._run([rule.resize(image) for image in images], some)
         found: dict[str, list[Tensor]] = {}
         for name in names:
             pairs = zip(outputs[name], images)

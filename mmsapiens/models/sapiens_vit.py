@@ -10,13 +10,12 @@ from torch import Tensor, nn
 
 from . import layers
 from .archs import get_arch
-from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding, run_block
+from .encoder import PlainViT
+from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding
 from .pos_embed import resize_pos_embed
 
-OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap', 'featmap_and_cls_token')
 
-
-class SapiensViT(nn.Module):
+class SapiensViT(PlainViT):
     """Plain pre-norm vision transformer of `Sapiens <https://arxiv.org/abs/2408.12569>`_.
 
     Parameters have the names of the released checkpoints, which
@@ -54,8 +53,8 @@ class SapiensViT(nn.Module):
         ValueError: If another argument is out of range.
     """
 
-    family = 'sapiens'  # Name of the family in checkpoints
-    num_extra_tokens: int
+    family = 'sapiens'
+    embeddings = ('cls_token', 'pos_embed', 'patch_embed')
 
     def __init__(
         self,
@@ -72,40 +71,13 @@ class SapiensViT(nn.Module):
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        self.arch = get_arch(arch)
-        self.embed_dims = self.arch['embed_dims']
-        self.num_layers = self.arch['num_layers']
-        if not isinstance(img_size, int) and len(img_size) != 2:
-            raise ValueError(f'`img_size` must be an int or (height, width), but got {img_size!r}')
-        height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
-        self.img_size = int(height), int(width)
-        if out_type not in OUT_TYPES:
-            raise ValueError(f'`out_type` must be one of {OUT_TYPES}, but got {out_type!r}')
-        if out_type.endswith('cls_token') and not with_cls_token:
-            raise ValueError(f'`out_type={out_type!r}` needs `with_cls_token=True`')
-        self.out_type = out_type
-        indices = (out_indices,) if isinstance(out_indices, int) else tuple(out_indices)
-        depth = self.num_layers
-        if any(not -depth <= index < depth for index in indices):
-            raise ValueError(f'`out_indices` must be in [{-depth}, {depth}), but got {indices}')
-        self.out_indices = tuple(index % depth for index in indices)
-        if not -1 <= frozen_stages <= self.num_layers:
-            raise ValueError(
-                f'`frozen_stages` must be in [-1, {self.num_layers}], but got {frozen_stages}'
-            )
+        self.num_extra_tokens = int(with_cls_token)
+        self._set_options(get_arch(arch), img_size, out_type, out_indices, frozen_stages, with_cp)
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f'`drop_path_rate` must be in [0, 1), but got {drop_path_rate}')
-        self.frozen_stages = frozen_stages
-        self.with_cp = with_cp
-        self.num_extra_tokens = int(with_cls_token)
 
         self.patch_embed = PatchEmbed(self.embed_dims, patch_size, patch_padding)
-        self.patch_grid = self.patch_embed.grid_size(self.img_size)
-        if 0 in self.patch_grid:
-            raise ValueError(
-                f'`img_size` must hold at least one patch of {patch_size} pixels, but got '
-                f'{self.img_size}'
-            )
+        self._check_grid()
         if with_cls_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         num_tokens = self.patch_grid[0] * self.patch_grid[1] + self.num_extra_tokens
@@ -130,35 +102,9 @@ class SapiensViT(nn.Module):
             nn.init.trunc_normal_(self.cls_token, std=0.02)
 
     @property
-    def blocks(self) -> nn.ModuleList:
+    def blocks(self) -> nn.ModuleList:  # type: ignore[override]
         """The transformer blocks, first to last."""
         return self.layers
-
-    def layer_of(self, name: str) -> int:
-        """Depth of a parameter: 0 embeddings, i + 1 block i, ``num_layers + 1`` what follows."""
-        if name in ('cls_token', 'pos_embed') or name.startswith('patch_embed.'):
-            return 0
-        place = name.split('.')
-        return int(place[1]) + 1 if place[0] == 'layers' else self.num_layers + 1
-
-    def _freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        frozen = [self.patch_embed, *self.layers[: self.frozen_stages]]
-        if self.frozen_stages == self.num_layers:
-            frozen.append(self.ln1)
-        self.pos_embed.requires_grad = False
-        if self.num_extra_tokens:
-            self.cls_token.requires_grad = False
-        for module in frozen:
-            module.eval()
-            module.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> SapiensViT:
-        """Set the mode; frozen layers stay in evaluation mode."""
-        super().train(mode)
-        self._freeze()
-        return self
 
     def forward(self, img: Tensor) -> tuple[Any, ...]:
         """Features of RGB images (B, 3, H, W), normalized with the mean and deviation of ImageNet.
@@ -172,22 +118,4 @@ class SapiensViT(nn.Module):
             cls_token = self.cls_token.expand(x.shape[0], -1, -1)
             x = torch.cat([cls_token.to(x.dtype), x], dim=1)  # (B, L, D)
         x = x + resize_pos_embed(self.pos_embed, self.patch_grid, grid, extra)
-        outs = []
-        for index, layer in enumerate(self.layers):
-            x = run_block(layer, x, recompute=self.with_cp and self.training)
-            if index == self.num_layers - 1:
-                x = self.ln1(x)
-            if index in self.out_indices:
-                outs.append(self._format(x, grid))
-        return tuple(outs)
-
-    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor | tuple[Tensor, Tensor]:
-        if self.out_type == 'raw':
-            return x
-        if self.out_type == 'cls_token':
-            return x[:, 0]
-        patches = x[:, self.num_extra_tokens :]
-        if self.out_type == 'avg_featmap':
-            return self.ln2(patches.mean(dim=1))
-        featmap = patches.transpose(1, 2).unflatten(2, grid).contiguous()
-        return featmap if self.out_type == 'featmap' else (featmap, x[:, 0])
+        return self._encode(x, grid)

@@ -1,5 +1,7 @@
 """The tasks by name: one row each, read by everything that has to know what a task is."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,8 +13,8 @@ SIZES = ('0.3b', '0.6b', '1b', '2b')  # Sizes of the released models; 'tiny' is 
 PREFIX = 'sapiens-'
 DEFAULT_MODEL = 'sapiens-0.3b'  # The smallest one, wherever none is named: it runs on every machine
 MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')  # Names of models
-INPUT_HW, TINY_INPUT_HW = (1024, 768), (256, 192)
-"""Height and width of the input of the networks, and of the tiny ones."""
+INPUT_HW, TINY_INPUT_HW, INPUT_4K_HW = (1024, 768), (256, 192), (4096, 3072)
+"""Height and width of the input of the networks, of the tiny ones, and with a window tokenizer."""
 RELEASED_PADDING = 2  # Pixels on each side of the image, where a released model has them
 
 
@@ -30,6 +32,10 @@ class Task:
         config (tuple[str, ...]): Of its configs: folder, schedule, that of size 'tiny', and data.
         patch_padding (int | str): As in :class:`mmsapiens.models.SapiensViT`. Defaults to 'corner'.
         flip_test (bool): Whether to average with the mirrored image's output. Defaults to False.
+        layers (Mapping): Size of the model -> what its head takes instead of the four above; ''
+            is any other size. Defaults to {}.
+        input (Mapping): Options of :class:`mmsapiens.models.input_rule.InputRule` that its
+            network sees images with. Defaults to {}.
     """
 
     name: str
@@ -45,6 +51,8 @@ class Task:
     config: tuple[str, ...] = ()
     patch_padding: int | Literal['corner'] = 'corner'
     flip_test: bool = False
+    layers: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict, hash=False)
+    input: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
     @property
     def is_pose(self) -> bool:
@@ -79,8 +87,10 @@ class Task:
             return f'{folder}/sapiens-tiny_{tiny_schedule}_{data}-256x192.py'
         return f'{folder}/sapiens-{size}_{schedule}_{data}-1024x768.py'
 
-    def head_channels(self, size: str) -> dict[str, tuple[int, ...]]:
+    def head_channels(self, size: str) -> dict[str, Any]:
         """Channels of its head for a size of the model, as heads take them."""
+        if self.layers:
+            return dict(self.layers.get(size, self.layers['']))
         is_tiny = size == 'tiny'
         return dict(
             deconv_out_channels=self.tiny_deconv_channels if is_tiny else self.deconv_channels,
@@ -131,21 +141,116 @@ TASKS: dict[str, Task] = {  # Name -> task
     name: Task(name, config=_CONFIGS[name], **row) for name, row in _ROWS.items()
 }
 
+
+def _deconv(deconv: tuple[int, ...], conv: tuple[int, ...]) -> dict[str, Any]:
+    return dict(deconv_out_channels=deconv, conv_out_channels=conv)
+
+
+def _shuffle(upsample: tuple[int, ...], conv: tuple[int, ...], **others: Any) -> dict[str, Any]:
+    return dict(upsample_channels=upsample, conv_out_channels=conv, **others)
+
+
+_TINY_SHUFFLE = _shuffle((64, 32, 16, 16), (16, 16))
+_MAPS = _shuffle((768, 512, 256, 128), (64, 32, 16))
+_WIDE = (1536, 768, 512, 256)
+_FITTED: dict[str, Any] = dict(kind='dense', input=dict(is_fitted=True))
+_SECOND_ROWS: dict[str, dict[str, Any]] = {
+    'pose-308': dict(
+        kind='pose',
+        output='goliath308',
+        channels=308,
+        head='HeatmapHead',
+        flip_test=True,
+        input=dict(enlarge='cubic'),
+        layers={
+            '': _deconv((1024, 768), (512, 512, 256)),
+            '1b': _deconv((1536, 1024), (768, 512, 256)),
+            'tiny': _deconv((96, 96), (96, 96)),
+        },
+    ),
+    'seg-29': dict(
+        kind='dense',
+        output='goliath29',
+        field='seg_map',
+        channels=29,
+        head='ParsingHead',
+        input=dict(shrink='area', enlarge='cubic', resize_once=True),
+        layers={
+            '': _deconv((512, 256, 128, 64), (64, 64)),
+            'tiny': _deconv((96, 64, 32, 32), (32, 32)),
+        },
+    ),
+    'normal': dict(
+        _FITTED,
+        output='normal_map',
+        field='normal_map',
+        channels=3,
+        head='PixelShuffleNormalHead',
+        layers={'': _MAPS, '5b': _shuffle(_WIDE, (128, 64, 32)), 'tiny': _TINY_SHUFFLE},
+    ),
+    'pointmap': dict(
+        _FITTED,
+        output='point_map',
+        field='point_map',
+        channels=3,
+        head='PointMapHead',
+        layers={
+            '': _shuffle(_WIDE, (64, 32, 16)),
+            '5b': _shuffle((1536, 768, 768, 768), (128, 64, 32)),
+            'tiny': dict(_TINY_SHUFFLE, scale_channels=(96, 64, 32), scale_hidden=(64, 32)),
+        },
+    ),
+    'albedo': dict(
+        _FITTED,
+        output='albedo_map',
+        field='albedo_map',
+        channels=3,
+        head='AlbedoHead',
+        layers={'': _MAPS, '5b': _shuffle(_WIDE, (64, 32, 16)), 'tiny': _TINY_SHUFFLE},
+    ),
+    'matting': dict(
+        kind='dense',
+        output='matte_map',
+        field='matte_map',
+        channels=4,
+        head='MattingHead',
+        input=dict(shrink='area', resize_once=True),
+        layers={'': _MAPS, 'tiny': _TINY_SHUFFLE},
+    ),
+}
+
+SAPIENS2_TASKS: dict[str, Task] = {
+    name: Task(name, patch_padding=0, **row) for name, row in _SECOND_ROWS.items()
+}
+"""Name -> task of the second generation, whose inputs and heads are others."""
+ALL_TASKS = {**SAPIENS2_TASKS, **TASKS}
+"""Name -> task of the first generation that has it."""
+
 _OF_A_KIND = {'pose': 'pose-17', 'seg': 'seg-28', 'depth': 'depth', 'normal': 'normal'}
+_OF_A_KIND |= {name: name for name in ('pointmap', 'albedo', 'matting')}
 KINDS = tuple(_OF_A_KIND)  # How the name of a task of one's own starts
 
 
-def get_task(name: str | Task) -> Task:
-    """The row of a key of :data:`TASKS`, or of a name that starts with a kind; else a KeyError."""
+def tasks_of(family: str) -> dict[str, Task]:
+    """Name -> task of a family of encoders; those of others have the heads of the first."""
+    return SAPIENS2_TASKS if family == 'sapiens2' else TASKS
+
+
+def get_task(name: str | Task, known: Mapping[str, Task] = ALL_TASKS) -> Task:
+    """The row of a key of ``known``, those of all families or of one (:func:`tasks_of`), or of a
+    name of one's own that starts with one of :data:`KINDS`, or a row itself; a KeyError if there is
+    none."""
     if isinstance(name, Task):
         return name
-    if name in TASKS:
-        return TASKS[name]
+    if name in known:
+        return known[name]
     for kind, like in _OF_A_KIND.items():
         if name.startswith(kind):
-            return replace(TASKS[like], name=name)
+            alike = [row for each, row in known.items() if each.startswith(kind)]
+            if alike:
+                return replace(known.get(like, alike[0]), name=name)
     raise KeyError(
-        f'`task` must be one of {list(TASKS)}, or start with one of {KINDS}, but got {name!r}'
+        f'`task` must be one of {list(known)}, or start with one of {KINDS}, but got {name!r}'
     )
 
 

@@ -21,6 +21,9 @@ class Field:
         is_labels (bool): Whether values are class ids, left and right ones. Defaults to False.
         is_vector (bool): Whether the first two channels are x (to the right) and y (up) of a
             direction that turns and stretches with the image. Defaults to False.
+        is_position (bool): Whether it holds points in front of a camera, x to the right, y down,
+            z away from it: they turn with the image about the camera's axis, but a stretch changes
+            only the camera, see :mod:`mmsapiens.ops.cameras`. Defaults to False.
         negate_on_hflip (tuple[int, ...]): Channels that a mirror negates. Defaults to ().
         may_be_infinite (bool): Whether a file may hold infinity or NaN. Defaults to False.
         is_positive (bool): Whether only values above 0 are measurements. Defaults to False.
@@ -35,6 +38,7 @@ class Field:
     sample_name: str | None = None
     is_labels: bool = False
     is_vector: bool = False
+    is_position: bool = False
     negate_on_hflip: tuple[int, ...] = ()
     may_be_infinite: bool = False
     is_positive: bool = False
@@ -96,3 +100,9 @@ DEPTH_MAP = add_field(
 NORMAL_MAP = add_field(
     Field('normal_map', channels=3, dtype='float32', fill=0, is_vector=True, negate_on_hflip=(0,))
 )
+ALBEDO_MAP = add_field(Field('albedo_map', channels=3, dtype='float32', fill=-1))
+POINT_MAP = add_field(
+    Field('point_map', channels=3, dtype='float32', fill=0, is_position=True, negate_on_hflip=(0,))
+)
+MATTE_MAP = add_field(Field('matte_map', channels=4, dtype='float32', fill=0))
+"""Premultiplied color of the foreground, RGB, and its opacity, from 0 to 1."""

@@ -23,13 +23,14 @@ IGNORED_OF_34 = {
 
 
 def test_names_of_vocabularies():
-    assert class_set_names() == ['atr', 'cihp', 'goliath28', 'goliath34', 'lip']
+    assert class_set_names() == ['atr', 'cihp', 'goliath28', 'goliath29', 'goliath34', 'lip']
 
 
 @pytest.mark.parametrize(
     ('name', 'count', 'pairs'),
     [
         ('goliath28', 28, [(i, i + 9) for i in range(4, 12)]),
+        ('goliath29', 29, [(i, i + 9) for i in range(5, 13)]),
         ('goliath34', 34, [(i, i + 10) for i in range(8, 16)]),
         ('lip', 20, [(14, 15), (16, 17), (18, 19)]),
         ('cihp', 20, [(14, 15), (16, 17), (18, 19)]),

@@ -77,6 +77,7 @@ def test_a_name_of_ones_own_tells_the_kind():
     assert get_task('depth-indoor').row.name == 'depth_map'
     with pytest.raises(KeyError, match="but got 'hair'"):
         get_task('hair')
-    assert len(KINDS) == 4
+    assert get_task('matting-hair').row.name == 'matte_map'
+    assert len(KINDS) == 7
     assert check_tasks(['seg-face'], configs={'seg-face': 'a.py'}) == ['seg-face']
     assert check_tasks('hair', weights='hair.pth') == ['hair']

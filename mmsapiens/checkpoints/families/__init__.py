@@ -2,7 +2,8 @@
 
 It has ``NAME``, the ``family`` of its encoders; ``ENCODER``, their class; ``ARCHS``, name -> size;
 ``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside it and heads;
-and ``is_encoder``, ``measure`` and ``fit``, as :mod:`.sapiens` has them.
+and ``is_encoder``, ``measure`` and ``fit``, as :mod:`.sapiens` has them; and ``to_ours``, if its
+files come with several sets of names, as :mod:`.sapiens2` has it.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -11,12 +12,20 @@ from typing import Any
 
 from torch import Tensor
 
-from . import sapiens
+from . import sapiens, sapiens2
 
 BACKBONE = 'backbone.'
 """What the keys of the encoder in a model start with."""
-FAMILIES: dict[str, ModuleType] = {module.NAME: module for module in (sapiens,)}
-"""Name -> module."""
+FAMILIES: dict[str, ModuleType] = {module.NAME: module for module in (sapiens2, sapiens)}
+"""Name -> module; the first whose encoder is found counts."""
+
+
+def with_our_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under the names of our modules; a ValueError if they would be silently wrong."""
+    for family in FAMILIES.values():
+        if hasattr(family, 'to_ours'):
+            state_dict = family.to_ours(state_dict)
+    return dict(state_dict)
 
 
 def find_arch(name: str) -> tuple[ModuleType, dict[str, int]] | None:
@@ -55,6 +64,15 @@ def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: s
     of a whole model is found as well. Weights that do not fit are a ValueError.
     """
     family = FAMILIES[encoder.family]
+    if not prefix and (ours := with_our_names(state_dict)).keys() != state_dict.keys():
+        state_dict.clear()
+        state_dict.update(ours)
+    other = find_family(state_dict) if not prefix else None
+    if other not in (None, family):
+        raise ValueError(
+            f'the checkpoint has an encoder of the family {other.NAME!r}, but the model has one of '
+            f'{encoder.family!r}'
+        )
     if not prefix and state_dict and not family.is_encoder(state_dict):
         if not family.is_encoder(state_dict, BACKBONE):
             text = f'the checkpoint has no weights for {family.ENCODER.__name__}'

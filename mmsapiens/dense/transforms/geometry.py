@@ -1,4 +1,7 @@
-"""Geometry of images with every map of ``FIELDS``: each step asks the row what a map needs."""
+"""Geometry of images with every map of ``FIELDS``: each step asks the row what a map needs.
+
+The intrinsics of a camera, (3, 3) in ``results['intrinsics']``, follow.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,12 +11,21 @@ import numpy as np
 from mmcv.transforms import BaseTransform, RandomFlip, Resize
 from mmcv.transforms.utils import cache_randomness
 
+from ...ops.cameras import (
+    crop_intrinsics,
+    flip_intrinsics,
+    resize_intrinsics,
+    turn_intrinsics,
+    turn_points,
+)
 from ...ops.unit_vectors import rotate_vectors, stretch_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import SEG_MAP, Field, get_field, present_fields
 
 _MAX_CHANNELS = 4  # OpenCV fills the border of no more channels
 
+CAMERA = 'intrinsics'
+"""Key of the camera in a pipeline's results, (3, 3)."""
 REMEDY = "use those that carry every field after 'mmsapiens.LoadDenseTarget'"
 
 
@@ -67,7 +79,13 @@ class ResizeFields(Resize):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         check_field_sizes(results, type(self).__name__)
-        return super().transform(results)
+        height, width = results['img'].shape[:2]
+        results = super().transform(results)
+        if CAMERA in results:
+            rows, columns = results['img'].shape[:2]
+            scales = columns / width, rows / height
+            results[CAMERA] = resize_intrinsics(results[CAMERA], *scales)
+        return results
 
     def _resize_seg(self, results: dict[str, Any]) -> None:
         """Resize all fields; the stock method does so with labels."""
@@ -134,6 +152,9 @@ class RandomCropFields(BaseTransform):
         for key in ('img', *(f.key for f in present_fields(results))):
             results[key] = np.ascontiguousarray(results[key][window])
         results['img_shape'] = results['img'].shape[:2]
+        if CAMERA in results:
+            rows, columns = window
+            results[CAMERA] = crop_intrinsics(results[CAMERA], columns.start, rows.start)
         return results
 
     def _draw(self, size_hw: tuple[int, int]) -> tuple[slice, slice]:
@@ -203,6 +224,8 @@ class RandomFlipFields(RandomFlip):
         results['img'] = cv2.flip(img, 1)
         for field, array in maps:
             results[field.key] = self._flip_map(array, field, results)
+        if CAMERA in results:
+            results[CAMERA] = flip_intrinsics(results[CAMERA], img.shape[1])
 
     def _flip_map(self, array: np.ndarray, field: Field, results: dict[str, Any]) -> np.ndarray:
         flipped = cv2.flip(array, 1)
@@ -242,7 +265,8 @@ def rotate_array(array: np.ndarray, degree: float, fill: float, interpolation: i
 class RandomRotateFields(BaseTransform):
     """Turns the image and every field about the center, by the draws of stock ``RandomRotate``.
 
-    The image is interpolated bilinearly, maps take the nearest pixel, vectors turn with the image.
+    The image is interpolated bilinearly, maps take the nearest pixel, vectors and points turn with
+    the image.
 
     Args:
         prob (float): How often, in [0, 1].
@@ -295,6 +319,11 @@ class RandomRotateFields(BaseTransform):
             array = results[field.key]
             if field.is_vector and self.rotate_vectors:
                 array = rotate_vectors(array, degree)
+            if field.is_position:
+                array = turn_points(array, degree)
             fill = self.fill.get(field.name, field.fill)
             results[field.key] = rotate_array(array, degree, fill, cv2.INTER_NEAREST)
+        if CAMERA in results:
+            size = results['img'].shape[:2]
+            results[CAMERA] = turn_intrinsics(results[CAMERA], degree, size)
         return results

@@ -33,13 +33,10 @@ def test_default_fields_are_depth_and_mask(tmp_path):
 
 def test_all_fields_at_once_with_classes(tmp_path):
     write_figures(tmp_path, 2, SIZE_HW)
-    dataset = DenseFolderDataset(
-        data_root=str(tmp_path),
-        fields=('seg_map', 'human_mask', 'depth_map', 'normal_map'),
-        vocabulary='goliath28',
-    )
+    fields = ('seg_map', 'human_mask', 'depth_map', 'normal_map')
+    dataset = DenseFolderDataset(data_root=str(tmp_path), fields=fields, vocabulary='goliath28')
     info = dataset.get_data_info(0)
-    assert {row.path_key for row in FIELDS.values()} <= set(info)
+    assert {FIELDS[name].path_key for name in fields} <= set(info)
     assert info['num_classes'] == 28 and (4, 13) in info['flip_label_pairs']
     assert len(dataset.metainfo['classes']) == 28
 

@@ -19,9 +19,21 @@ def figure_results(seed=0, size_hw=(128, 96)):
         gt_depth_map=figure.depth_m,
         gt_normal_map=figure.normals,
         gt_seg_map=figure.labels,
+        gt_albedo_map=figure.image[..., ::-1].astype(np.float32) / 255,
+        gt_point_map=points_of(figure.depth_m),
+        gt_matte_map=np.dstack([figure.image, figure.mask]).astype(np.float32),
         flip_label_pairs=PAIRS,
         img_shape=size_hw,
     )
+
+
+def points_of(depth, camera=None):
+    """Points (H, W, 3), float32, of distances along z; 0 where there is none."""
+    camera = np.diag([90.0, 90.0, 1.0]) if camera is None else camera
+    v, u = np.mgrid[: depth.shape[0], : depth.shape[1]]
+    z = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
+    x, y = (u - camera[0, 2]) / camera[0, 0], (v - camera[1, 2]) / camera[1, 1]
+    return np.stack([x * z, y * z, z], axis=-1).astype(np.float32)
 
 
 def sphere(size=121, radius=50, tilt_x=0.0):
@@ -249,3 +261,25 @@ def test_bad_settings_are_refused():
         RandomCropFields((0, 4))
     with pytest.raises(ValueError, match='`cat_max_ratio` must be'):
         RandomCropFields((4, 4), cat_max_ratio=0)
+
+
+def test_points_stay_before_their_camera():
+    """Every pixel's point is still on the ray of that pixel, whatever was done."""
+    np.random.seed(0)
+    camera = np.array([[90.0, 0, 40.0], [0, 90.0, 70.0], [0, 0, 1]])
+    results = dict(figure_results(), intrinsics=camera)
+    results['gt_point_map'] = points_of(results['gt_depth_map'], camera)
+    for step in (
+        RandomRotateFields(1.0, (25, 25)),
+        RandomCropFields((110, 80)),
+        RandomFlipFields(1.0),
+        ResizeFields(scale=(160, 110)),
+    ):
+        results = step(results)
+        points, matrix = results['gt_point_map'], results['intrinsics']
+        known = points[..., 2] > 0
+        seen = points[known] @ matrix.T
+        v, u = np.nonzero(known)
+        error = np.hypot(seen[:, 0] / seen[:, 2] - u, seen[:, 1] / seen[:, 2] - v)
+        # Maps take the nearest pixel.
+        assert known.mean() > 0.1 and error.max() < 2, step
