@@ -174,6 +174,13 @@ def decode_udp_heatmaps(
     the reference. A map without a peak, whose maximum is not above 0 or that has NaN, gives column
     and row -1 of the heatmap, and its maximum as score, or 0 for NaN.
     """
+    if heatmaps.ndim != 4:
+        raise ValueError(f'`heatmaps` must be (B, K, H, W), but got {tuple(heatmaps.shape)}')
+    if mirrored is not None and mirrored.shape != heatmaps.shape:
+        raise ValueError(
+            f'`mirrored` must have the shape of `heatmaps`, {tuple(heatmaps.shape)}, but got '
+            f'{tuple(mirrored.shape)}'
+        )
     if blur_kernel_size < 1 or blur_kernel_size % 2 == 0:
         raise ValueError(f'`blur_kernel_size` must be odd and positive, but got {blur_kernel_size}')
     if border not in BORDERS:
