@@ -156,7 +156,8 @@ def run_ray(
     import ray.data
 
     for handler in logging.getLogger('ray.data').handlers:
-        if isinstance(handler, logging.StreamHandler):
+        is_ray = type(handler).__module__.startswith('ray.')  # not one of the caller's
+        if is_ray and isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.ERROR)  # its plans and notes are in files
     started = start_ray(ray, workers, address, gpus)
     try:

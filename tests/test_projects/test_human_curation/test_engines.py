@@ -1,5 +1,6 @@
 """Ray Data and the pool of processes, and the traps of the first."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -55,16 +56,20 @@ def work(count):
 
 @pytest.mark.parametrize('engine', ['ray', 'processes'])
 def test_a_worker_that_dies_loses_nothing_and_all_are_as_nice_as_the_driver(
-    engine, tmp_path, ray_started
+    engine, tmp_path, ray_started, monkeypatch
 ):
     from human_curation.engines import run_engine
 
+    loud = logging.StreamHandler()
+    logger = logging.getLogger('ray.data')
+    monkeypatch.setattr(logger, 'handlers', [*logger.handlers, loud])
     results = list(run_engine(engine, partial(Report, tmp_path), work(3), 2))
     assert sorted(result['unit'] for result in results) == ['0', '1', '2']
     assert (tmp_path / '1').read_text() == '..'
     assert {result['nice'] for result in results} == {os.nice(0)}
     assert {result['threads'] for result in results} == {'1'}
     assert os.getpid() not in {result['pid'] for result in results}
+    assert loud.level == logging.NOTSET  # a handler of the caller, such as one of all loggers
 
 
 @pytest.mark.parametrize(
