@@ -58,6 +58,7 @@ def work(count):
 def test_a_worker_that_dies_loses_nothing_and_all_are_as_nice_as_the_driver(
     engine, tmp_path, ray_started, monkeypatch
 ):
+    import ray.data  # noqa: F401  makes the handlers of its own
     from human_curation.engines import run_engine
 
     loud = logging.StreamHandler()
