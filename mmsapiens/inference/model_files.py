@@ -1,16 +1,20 @@
 """Which config and weights a task has: a file of the caller's, or else a release of the zoo."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.checkpoint_io import is_folder_checkpoint
+from ..checkpoints.checkpoint_io import is_folder_checkpoint, read_meta
 from ..checkpoints.contents import name_of_task
+from ..checkpoints.metadata import read_facts
 from ..core.file_type import sha256_of
 from ..models.tasks import PREFIX, TASKS
 from ..zoo import find_release, releases, resolve_checkpoint
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
 
@@ -35,12 +39,35 @@ def named_weights(weights: Any, configs: Any) -> tuple[list[str], Any]:
     chosen = checkpoint_of_folder(path) if path.is_dir() else path
     if chosen is not None:
         return [name_of_task(chosen)], weights
-    files = [path / f'{task}{suffix}' for task in TASKS for suffix in SUFFIXES]
-    if known := {each.stem: each for each in files if each.is_file()}:
-        return list(known), weights
     files = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
-    found = {name_of_task(each): each for each in files}
+    named = [path / f'{task}{suffix}' for task in TASKS for suffix in reversed(SUFFIXES)]
+    found = {each.stem: each for each in named if each.is_file()}
+    are_named, others = bool(found), []
+    for each in files:
+        if each.stem in TASKS:
+            continue
+        if are_named and not _says_task(each):
+            others.append(each.name)  # such as an encoder or a detector
+            continue
+        task = name_of_task(each)
+        if task in found:
+            raise ValueError(
+                f'`weights`: {found[task].name} and {each.name} in {path} are both for {task!r}. '
+                'Name the ones to use by their task.'
+            )
+        found[task] = each
+    if others:
+        text = 'no task is named by these files of %s, so they are not used: %s. Give TASK=FILE.'
+        logger.warning(text, path, ', '.join(others))
     return list(found) or ['pose-308'], found or weights  # that none is there is said later
+
+
+def _says_task(path: Path) -> bool:
+    """Whether a file says itself what its head is for."""
+    try:
+        return bool(read_facts(read_meta(path)))
+    except ValueError:  # damaged
+        return False
 
 
 def checkpoint_of_folder(path: Path) -> Path | None:

@@ -4,8 +4,9 @@ import pytest
 import torch
 from parity import ROOT
 
-from mmsapiens.checkpoints import write_checkpoint
-from mmsapiens.inference.model_files import check_tasks, find_files, weights_by_task
+from mmsapiens import build_model
+from mmsapiens.checkpoints import model_metadata, write_checkpoint
+from mmsapiens.inference.model_files import check_tasks, find_files, named_weights, weights_by_task
 from mmsapiens.models.tasks import TASKS
 
 
@@ -46,6 +47,22 @@ def test_files_of_the_caller(weights, tmp_path):
     with pytest.raises(FileNotFoundError, match='none at'):
         find_files('depth', '1b', None, tmp_path / 'no.pth')
     assert find_files('depth', 'tiny', allow_random=True).weights is None
+
+
+def test_every_file_of_a_folder_is_used_or_told(tmp_path, caplog):
+    model = build_model('sapiens-tiny', 'normal', img_size=(64, 48))
+    head = {k.replace('heads.normal', 'decode_head'): v for k, v in model.state_dict().items()}
+    meta = dict(mmsapiens=model_metadata(model))
+    write_checkpoint(head, tmp_path / 'depth.pth')  # looked into when it is loaded
+    write_checkpoint(head, tmp_path / 'mine.pth', meta)
+    write_checkpoint(head, tmp_path / 'detector.pth')
+    (tmp_path / 'damaged.pth').write_bytes(b'PK')
+    found = dict(depth=tmp_path / 'depth.pth', normal=tmp_path / 'mine.pth')
+    assert named_weights(tmp_path, None) == (['depth', 'normal'], found)
+    assert 'so they are not used: damaged.pth, detector.pth' in caplog.text
+    write_checkpoint(head, tmp_path / 'other.pth', meta)
+    with pytest.raises(ValueError, match=r"mine.pth and other.pth in .* are both for 'normal'"):
+        named_weights(tmp_path, None)
 
 
 def test_weights_may_be_a_mapping_a_file_or_a_folder(weights, tmp_path):
