@@ -11,10 +11,10 @@ from torch import Tensor
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import DEFAULT_MODEL, get_task, module_name
+from ..models.tasks import DEFAULT_MODEL, FIRST, get_task, module_name
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
-from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
+from .families import BACKBONE, FAMILIES, encoder_state_dict, find_family, named_size
 from .heads import SEVERAL, kind_of, split_heads
 from .loading import fill, without_parameter_memory
 from .metadata import KEY, facts_of_task, own_facts, stated_colors, task_of
@@ -35,11 +35,12 @@ def build_model(
     """A model of one encoder and a head for each task.
 
     Args:
-        model (str | Mapping, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny', or a
-            size of another family, or an arch as in :func:`mmsapiens.models.archs.get_arch`, or
-            None for that of the checkpoint. Defaults to 'sapiens-0.3b'.
-        tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
-            ('pose-308',).
+        model (str | Mapping, optional): One of :data:`mmsapiens.models.tasks.MODEL_NAMES`, such as
+            'sapiens-1b' or 'sapiens2-1b', or an arch as in
+            :func:`mmsapiens.models.archs.get_arch`, or None for that of the checkpoint. Defaults to
+            'sapiens-0.3b'.
+        tasks (str | Sequence[str]): Some of :func:`mmsapiens.models.tasks.tasks_of` the family.
+            Defaults to ('pose-308',).
         checkpoint (str | Path, optional): A released file or one of a training, of one task; or
             ``state_dict()`` of a model of these tasks. Defaults to None, random weights.
         img_size (tuple[int, int], optional): Height and width of the input in pixels. Defaults to
@@ -60,15 +61,13 @@ def build_model(
         ValueError: If the file is damaged, or is of another size or task.
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
-    other = find_arch(model) if isinstance(model, str) else None
-    encoder = FAMILIES['sapiens'].encoder
-    if other is not None:
-        encoder, model = other[0].encoder, other[1]
     options: dict[str, Any] = dict(patch_padding=patch_padding, flip_test=flip_test)
     if checkpoint is None:
         if model is None:
             raise ValueError('`model` must be a name where there is no `checkpoint`')
-        built = assemble(model, names, img_size=img_size, encoder=encoder, **options)
+        named = named_size(model) if isinstance(model, str) else (FAMILIES[FIRST], model)
+        encoder = named[0].encoder
+        built = assemble(named[1], names, img_size=img_size, encoder=encoder, **options)
     else:
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
@@ -122,13 +121,19 @@ def _from_content(
         rows.append(task_of(task, facts, FAMILIES[info.family].tasks))
         weights |= {f'{SEVERAL}{module_name(task)}.{key}': v for key, v in head.items()}
     family = FAMILIES[info.family]
+    if isinstance(model, str):
+        named, arch = named_size(model)
+        if named is not family:
+            raise ValueError(f'the checkpoint has {info}, but `model` is {model!r}')
+    else:
+        arch = known_arch(info) if model is None else dict(model)
     # That of all heads, also those that were not asked for, as they share the encoder.
     shared = shared_padding([get_task(task, family.tasks) for task in inside or tasks])
     given = {key: value for key, value in options.items() if value is not None}
     options = dict(patch_padding=shared) | info.options | given
     with without_parameter_memory():
         built = assemble(
-            known_arch(info) if model is None else model,
+            arch,
             rows,
             img_size=family.input_hw(info, is_task=True) if img_size is None else img_size,
             patch_size=info.patch_size,

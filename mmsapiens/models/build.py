@@ -10,7 +10,7 @@ from .input_rule import InputRule
 from .layers import PatchPadding
 from .sapiens_model import SapiensModel
 from .sapiens_vit import SapiensViT
-from .tasks import PREFIX, Task, get_task, model_size, tasks_of
+from .tasks import Task, get_task, tasks_of
 
 
 def shared_padding(tasks: Sequence[Task]) -> PatchPadding:
@@ -31,7 +31,7 @@ def assemble(
     encoder: Any = SapiensViT,
     **encoder_options: Any,
 ) -> SapiensModel:
-    """Build a model without weights, of a name or an arch as for :func:`mmsapiens.build_model`.
+    """Build a model without weights, of a size as in :func:`.archs.get_arch`.
 
     ``img_size``, ``patch_padding`` (that of pretrained encoders if the tasks differ), ``flip_test``
     and ``head_layers``, the channels and kernel sizes of each task's head, default to those of the
@@ -42,7 +42,7 @@ def assemble(
     rows = [get_task(name, known) for name in names]
     if not rows:
         raise ValueError('`tasks` must hold at least one task, but it is empty')
-    arch = get_arch(PREFIX[:-1] + '_' + model_size(model)) if isinstance(model, str) else model
+    arch = get_arch(model, encoder.archs)
     size = (name_of_arch(arch, encoder.archs) or '').partition('_')[2]
     if img_size is None:
         img_size = encoder.usual_hw(arch)

@@ -29,6 +29,7 @@ from mmsapiens.engine import CheckpointGuardHook, SapiensViT
 from mmsapiens.engine.build import build_without_weights
 from mmsapiens.inference.networks import build_network
 from mmsapiens.inference.task_network import Options
+from mmsapiens.models.archs import FAMILY_ARCHS
 from mmsapiens.models.build import assemble
 
 LAYERS = dict(deconv_out_channels=(8, 8), conv_out_channels=(8,))
@@ -211,6 +212,7 @@ class ToyFamily(Family):
 @pytest.fixture
 def toy(monkeypatch):
     monkeypatch.setitem(FAMILIES, 'toy', ToyFamily())
+    monkeypatch.setitem(FAMILY_ARCHS, 'toy', ToyEncoder.archs)
     torch.manual_seed(0)
     options = dict(img_size=(64, 48), head_layers=dict(depth=LAYERS), encoder=ToyEncoder)
     return assemble(ToyEncoder.archs['toy_small'], ['depth'], slope=0.5, **options).eval()

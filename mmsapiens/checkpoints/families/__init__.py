@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ...models.archs import get_arch
+from ...models.tasks import family_and_size
 from .family import BACKBONE, Family
 from .sapiens import SapiensFamily
 from .sapiens2 import Sapiens2Family
@@ -20,12 +22,11 @@ def with_our_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return dict(state_dict)
 
 
-def find_arch(name: str) -> tuple[Family, dict[str, int]] | None:
-    """The family, other than the first, with a size of this name, and the size; or None."""
-    key = name.lower().replace('-', '_')
-    others = (each for each in FAMILIES.values() if not isinstance(each, SapiensFamily))
-    archs = ((each, each.encoder.archs) for each in others)
-    return next(((each, dict(archs[key])) for each, archs in archs if key in archs), None)
+def named_size(model: str) -> tuple[Family, dict[str, int]]:
+    """The family and the size of the name of a model; a KeyError if it is unknown."""
+    name, size = family_and_size(model)
+    family = FAMILIES[name]
+    return family, get_arch(size.replace('-', '_'), family.encoder.archs)
 
 
 def find_family(state_dict: Mapping[str, Any]) -> Family | None:
