@@ -13,10 +13,18 @@ from torch import Tensor
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import DEFAULT_MODEL, INPUT_4K_HW, INPUT_HW, get_task, module_name, tasks_of
+from ..models.tasks import (
+    DEFAULT_MODEL,
+    INPUT_4K_HW,
+    INPUT_HW,
+    family_and_size,
+    get_task,
+    module_name,
+    tasks_of,
+)
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
-from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
+from .families import BACKBONE, FAMILIES, encoder_state_dict, find_family
 from .heads import SEVERAL, split_heads
 from .loading import fill, without_parameter_memory
 from .metadata import KEY, facts_of_task, own_facts, stated_colors, task_of
@@ -37,11 +45,12 @@ def build_model(
     """A model of one encoder and a head for each task.
 
     Args:
-        model (str | Mapping, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny', or a
-            size of another family, or an arch as in :func:`mmsapiens.models.archs.get_arch`, or
-            None for that of the checkpoint. Defaults to 'sapiens-0.3b'.
-        tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
-            ('pose-308',).
+        model (str | Mapping, optional): One of :data:`mmsapiens.models.tasks.MODEL_NAMES`, such as
+            'sapiens-1b' or 'sapiens2-1b', or an arch as in
+            :func:`mmsapiens.models.archs.get_arch`, or None for that of the checkpoint. Defaults to
+            'sapiens-0.3b'.
+        tasks (str | Sequence[str]): Some of :func:`mmsapiens.models.tasks.tasks_of` the family.
+            Defaults to ('pose-308',).
         checkpoint (str | Path, optional): A released file or one of a training, of one task; or
             ``state_dict()`` of a model of these tasks. Defaults to None, random weights.
         img_size (tuple[int, int], optional): Height and width of the input in pixels. Defaults to
@@ -62,15 +71,11 @@ def build_model(
         ValueError: If the file is damaged, or is of another size or task.
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
-    other = find_arch(model) if isinstance(model, str) else None
-    encoder = FAMILIES['sapiens'].ENCODER
-    if other is not None:
-        encoder, model = other[0].ENCODER, other[1]
     options: dict[str, Any] = dict(patch_padding=patch_padding, flip_test=flip_test)
     if checkpoint is None:
         if model is None:
             raise ValueError('`model` must be a name where there is no `checkpoint`')
-        built = assemble(model, names, img_size=img_size, encoder=encoder, **options)
+        built = assemble(model, names, img_size=img_size, **options)
     else:
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
@@ -122,6 +127,8 @@ def _from_content(
         facts = replace(facts, channels=info.out_channels)
         rows.append(task_of(task, facts, tasks_of(info.family)))
         weights |= {f'{SEVERAL}{module_name(task)}.{key}': v for key, v in head.items()}
+    if isinstance(model, str) and family_and_size(model)[0] != info.family:
+        raise ValueError(f'the checkpoint has {info}, but `model` is {model!r}')
     own = info.own or {}
     if options['patch_padding'] is None:
         # That of all heads, also those that were not asked for, as they share the encoder.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.file_type import sha256_of
 from ..models.archs import size_in_words
-from ..models.tasks import RELEASED_PADDING, TASKS, tasks_of
+from ..models.tasks import ALL_TASKS, RELEASED_PADDING, tasks_of
 from .checkpoint_io import read_checkpoint
 from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family, with_our_names
 from .heads import (
@@ -297,7 +297,7 @@ def name_of_task(path: str | Path) -> str:
             raise ValueError(f'{path}: {error}') from None
     if facts is None:
         facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
-    if facts.field not in LAYOUTS:
+    if facts.field not in (KEYPOINTS, *(task.field for task in ALL_TASKS.values())):
         return facts.field.removesuffix('_map')
     return task_of(None, facts).name
 
@@ -322,7 +322,7 @@ def released_task(path: Path) -> str | None:
     size = path.stat().st_size if path.is_file() else -1
     digest = None
     for row in _releases():
-        if row['task'] not in TASKS:
+        if row['task'] not in ALL_TASKS:
             continue
         if path.name == (row.get('file') or row['path_in_repo'].split('/')[-1]):
             return str(row['task'])

@@ -34,6 +34,9 @@ SAPIENS2_ARCHS: dict[str, dict[str, int]] = {
 The tiny one is ours; the others are released.
 """
 
+FAMILY_ARCHS = {'sapiens': SAPIENS_ARCHS, 'sapiens2': SAPIENS2_ARCHS}
+"""Family of encoders -> its sizes."""
+
 
 def get_arch(
     arch: str | Mapping[str, int], archs: Mapping[str, Mapping[str, int]] = SAPIENS_ARCHS

@@ -13,10 +13,11 @@ in pixels, h w those of the feature map.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.cameras import metric_points
+from ..ops.cameras import focal_length, metric_points
 from ..ops.class_choice import choose_class
 from ..ops.udp_decoding import decode_udp_heatmaps
 from ..ops.unit_vectors import unit_vectors
@@ -190,6 +191,11 @@ class DenseHead(UpsamplingHead):
 
     last = 'conv_seg'
 
+    def maps(self, feats: Sequence[Tensor]) -> Tensor:
+        """What :meth:`before_resize` takes of each image, (B, C, h, w); the output itself here."""
+        output: Tensor = self(feats)
+        return output
+
     @staticmethod
     def before_resize(maps: Tensor) -> Tensor:
         """What is resized to the image instead of an output (C, h, w); itself here."""
@@ -358,6 +364,22 @@ class PointMapHead(PixelShuffleHead):
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Points (B, 3, H, W) in meters; NaN where the scale is not above 0."""
         return metric_points(*self.both(feats))
+
+    def maps(self, feats: Sequence[Tensor]) -> Tensor:
+        """Canonical points and, everywhere the same, their scale (B, 4, H, W)."""
+        points, scale = self.both(feats)
+        return torch.cat([points, scale[..., None, None].expand_as(points[:, :1])], dim=1)
+
+    @staticmethod
+    def before_resize(maps: Tensor) -> Tensor:
+        """Points (3, H, W) in meters of :meth:`maps` (4, H, W)."""
+        maps = maps.float()
+        return metric_points(maps[None, :3], maps[None, 3:, 0, 0])[0]
+
+    @staticmethod
+    def focal_length(maps: Tensor, resize_factor: float) -> float:
+        """That of the image in pixels, from :meth:`maps` (4, H, W); NaN where the scale is none."""
+        return float(focal_length(maps[3, 0, 0].float(), resize_factor))
 
 
 HEADS: dict[str, type[UpsamplingHead]] = {

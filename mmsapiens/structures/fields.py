@@ -102,7 +102,15 @@ NORMAL_MAP = add_field(
 )
 ALBEDO_MAP = add_field(Field('albedo_map', channels=3, dtype='float32', fill=-1))
 POINT_MAP = add_field(
-    Field('point_map', channels=3, dtype='float32', fill=0, is_position=True, negate_on_hflip=(0,))
+    Field(
+        'point_map',
+        channels=3,
+        dtype='float32',
+        fill=0,
+        is_position=True,
+        negate_on_hflip=(0,),
+        may_be_infinite=True,
+    )
 )
 MATTE_MAP = add_field(Field('matte_map', channels=4, dtype='float32', fill=0))
 """Premultiplied color of the foreground, RGB, and its opacity, from 0 to 1."""

@@ -28,13 +28,6 @@ def with_our_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return dict(state_dict)
 
 
-def find_arch(name: str) -> tuple[ModuleType, dict[str, int]] | None:
-    """The family, other than the first, with a size of this name, and the size; or None."""
-    key = name.lower().replace('-', '_')
-    others = (family for family in FAMILIES.values() if family is not sapiens)
-    return next(((each, dict(each.ARCHS[key])) for each in others if key in each.ARCHS), None)
-
-
 def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
     """The family whose encoder, bare or in a model, is in weights, or None."""
     for family in FAMILIES.values():
