@@ -13,6 +13,7 @@ PUBLIC = {
     'DATASETS': {
         'ATRDataset',
         'BodyParts28Dataset',
+        'BodyParts29Dataset',
         'CIHPDataset',
         'CheckedCocoDataset',
         'CheckedCocoWholeBodyDataset',
@@ -72,6 +73,7 @@ PUBLIC = {
         'ParsingHead',
         'PixelShuffleNormalHead',
         'PointMapHead',
+        'PresentClassDiceLoss',
         'Sapiens2ViT',
         'SapiensMAE',
         'SapiensViT',
@@ -91,6 +93,7 @@ PUBLIC = {
         'PoseTableDistortion',
         'RandomBackground',
         'RandomCropFields',
+        'RandomDegradation',
         'RandomFlipFields',
         'RandomRotateFields',
         'RequireVisibleKeypoints',
