@@ -8,6 +8,7 @@ from .data_preprocessor import DenseDataPreprocessor
 from .datasets import (
     ATRDataset,
     BodyParts28Dataset,
+    BodyParts29Dataset,
     CIHPDataset,
     DenseFolderDataset,
     Hi4DDataset,
@@ -26,6 +27,7 @@ from .transforms import (
     PackDenseInputs,
     RandomBackground,
     RandomCropFields,
+    RandomDegradation,
     RandomFlipFields,
     RandomRotateFields,
     ResizeFields,

@@ -10,11 +10,13 @@ import numpy as np
 
 from ..core.atomic_files import atomic_write
 from ..core.errors import BadSampleError, MissingFileError
+from ..ops.compositing import to_premultiplied, to_straight
 from ..structures.fields import Field, get_field
 from .exr_files import decode_exr, encode_exr
 from .map_formats import (
     DAMAGED,
     PNG_START,
+    UINT16_MAX,
     decode_numpy,
     decode_plain,
     decode_png,
@@ -69,8 +71,8 @@ def read_map(
     Returns:
         np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
         channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
-        to unit length; pixels without one are 0. Depth is infinite where nothing was measured, and
-        as stored elsewhere, also 0 and below.
+        to unit length; pixels without one, or without a point, are 0. Depth is infinite where
+        nothing was measured, and as stored elsewhere, also 0 and below.
 
     Raises:
         KeyError: If the field is unknown.
@@ -98,6 +100,8 @@ def read_map(
         scale = float(notes.get('scale', 1.0 if scale is None else scale))
         scaling = scale, float(notes.get('offset', offset))
         array = _mean(path, array, field, missing, colors, scaling)
+        if field.is_premultiplied and array.shape[2:] == (field.channels,):
+            array = to_premultiplied(array)
     elif kind == 'exr':
         array = _mean(path, decode_exr(path, content, field, layer), field, missing, colors)
     elif kind == 'plain':
@@ -161,7 +165,8 @@ def check_map(
     path: str | Path, array: np.ndarray, field: Field, is_read: bool = False
 ) -> np.ndarray:
     """A map, (H, W), (H, W, 1) or (H, W, C), in the type of its field; BadSampleError for others.
-    NaN and infinity of a map that was read are pixels without a value, where the field has such.
+    NaN and infinity of a map that was read are pixels without a value, where the field has such;
+    points may be written as NaN.
     """
     is_scalar = field.channels == 1
     if is_scalar and array.shape[2:] == (1,):
@@ -190,11 +195,13 @@ def check_map(
     tested = array if is_mask else values
     if tested.dtype.kind == 'f' and not np.isfinite(tested).all():
         bad = ~np.isfinite(tested)
+        if field.is_position and not is_read:
+            bad &= ~np.isnan(tested).all(axis=-1, keepdims=True)  # a pixel without a point
         if is_read and (field.may_be_infinite or field.is_vector):
             lost = ~np.isfinite(array)
-            if field.is_vector:
+            if is_direction := field.is_vector or field.is_position:
                 lost |= lost.any(axis=-1, keepdims=True)
-            values = np.where(lost, values.dtype.type(0 if field.is_vector else np.inf), values)
+            values = np.where(lost, values.dtype.type(0 if is_direction else np.inf), values)
             bad &= ~lost  # what was finite in the file has no room in float32
         if bad.any():
             y, x = np.argwhere(bad)[0][:2]
@@ -234,7 +241,8 @@ def write_map(
     - numbers: stored = round((value - offset) / scale), with both in a tEXt chunk ``mmsapiens``,
       so that :func:`read_map` gives values within half of ``scale``;
     - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B, within 1 / 65535; a
-      zero vector, a pixel without one, is black.
+      zero vector, a pixel without one, is black;
+    - mattes: colors that are not multiplied with the opacity, and it, times 65535.
 
     Args:
         path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its folder is made if needed.
@@ -276,5 +284,9 @@ def encode_map(
     if path.suffix == '.exr':
         return encode_exr(path, array, field)
     if path.suffix == '.png':
+        if field.is_position:
+            raise ValueError(f'a {field.name} is written as npy, npz or exr, but got {path}')
+        if field.is_premultiplied:  # as the format demands
+            array, scale, offset = to_straight(array), 1 / UINT16_MAX, 0.0
         return encode_png(path, array, field, scale, offset)
     return encode_numpy(path, array, field)

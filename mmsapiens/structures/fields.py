@@ -27,6 +27,8 @@ class Field:
         negate_on_hflip (tuple[int, ...]): Channels that a mirror negates. Defaults to ().
         may_be_infinite (bool): Whether a file may hold infinity or NaN. Defaults to False.
         is_positive (bool): Whether only values above 0 are measurements. Defaults to False.
+        is_premultiplied (bool): Whether the last channel is an opacity, with which the others, red,
+            green and blue, are multiplied. Defaults to False.
         is_target (bool): Whether a network predicts it; another map ends with the pipeline unless a
             step packs it. Defaults to True.
     """
@@ -42,6 +44,7 @@ class Field:
     negate_on_hflip: tuple[int, ...] = ()
     may_be_infinite: bool = False
     is_positive: bool = False
+    is_premultiplied: bool = False
     is_target: bool = True
 
     @property
@@ -102,7 +105,17 @@ NORMAL_MAP = add_field(
 )
 ALBEDO_MAP = add_field(Field('albedo_map', channels=3, dtype='float32', fill=-1))
 POINT_MAP = add_field(
-    Field('point_map', channels=3, dtype='float32', fill=0, is_position=True, negate_on_hflip=(0,))
+    Field(
+        'point_map',
+        channels=3,
+        dtype='float32',
+        fill=0,
+        is_position=True,
+        negate_on_hflip=(0,),
+        may_be_infinite=True,
+    )
 )
-MATTE_MAP = add_field(Field('matte_map', channels=4, dtype='float32', fill=0))
+MATTE_MAP = add_field(
+    Field('matte_map', channels=4, dtype='float32', fill=0, is_premultiplied=True)
+)
 """Premultiplied color of the foreground, RGB, and its opacity, from 0 to 1."""

@@ -2,5 +2,6 @@
 
 # ruff: noqa: F401
 from .colors import RandomBackground, TableDistortion
+from .degradation import RandomDegradation
 from .geometry import RandomCropFields, RandomFlipFields, RandomRotateFields, ResizeFields
 from .targets import GenerateDepthTarget, GenerateNormalTarget, LoadDenseTarget, PackDenseInputs
