@@ -28,8 +28,9 @@ $(STAMP): setup.py pyproject.toml Makefile $(wildcard requirements/*.txt)
 	$(PIP) install --progress-bar on --no-build-isolation -c $(CONSTRAINTS) \
 	    -r requirements/lint.txt -e ".[tests]"
 	$(PIP) check
-	@# For one test, in a folder apart: stock mmpretrain cannot be imported beside it.
-	$(PIP) install -q --no-deps --target $(VENV)/apart -c $(CONSTRAINTS) transformers tokenizers
+	@# For two test files, in a folder apart: stock mmpretrain cannot be imported beside transformers.
+	$(PIP) install -q --no-deps --target $(VENV)/apart -c $(CONSTRAINTS) \
+	    transformers tokenizers peft accelerate psutil
 	touch $@
 
 # What renders people, beside $(STAMP).

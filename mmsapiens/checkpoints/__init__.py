@@ -1,5 +1,6 @@
 """Checkpoints of every layout: reading, checking, loading, converting, writing."""
 
+from .adapters import build_adapted, merge_adapters
 from .checkpoint_io import detect_format, read_checkpoint, write_checkpoint
 from .contents import CheckpointInfo, describe, get_state_dict
 from .convert import convert_checkpoint
@@ -7,6 +8,7 @@ from .families import encoder_state_dict
 from .loading import LoadReport, load_checkpoint, without_parameter_memory
 from .metadata import model_metadata
 
-__all__ = ['CheckpointInfo', 'LoadReport', 'convert_checkpoint', 'describe', 'detect_format']
-__all__ += ['encoder_state_dict', 'get_state_dict', 'load_checkpoint', 'model_metadata']
-__all__ += ['read_checkpoint', 'without_parameter_memory', 'write_checkpoint']
+__all__ = ['CheckpointInfo', 'LoadReport', 'build_adapted', 'convert_checkpoint', 'describe']
+__all__ += ['detect_format', 'encoder_state_dict', 'get_state_dict', 'load_checkpoint']
+__all__ += ['merge_adapters', 'model_metadata', 'read_checkpoint', 'without_parameter_memory']
+__all__ += ['write_checkpoint']

@@ -17,7 +17,7 @@ from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, s
 from .families import BACKBONE, FAMILIES, encoder_state_dict, find_family, named_size
 from .heads import SEVERAL, kind_of, split_heads
 from .loading import fill, without_parameter_memory
-from .metadata import KEY, facts_of_task, own_facts, stated_colors, task_of
+from .metadata import KEY, facts_of_task, own_facts, refuse_adapter, stated_colors, task_of
 from .stored_config import is_of_our_rule, stored_config
 
 
@@ -72,7 +72,7 @@ def build_model(
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
         try:
-            built = _from_content(content, path, model, names, img_size, options)
+            built = build_from_content(content, path, model, names, img_size, options)
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from None
     return built.to_dtype(dtype).to(device).eval()
@@ -81,6 +81,7 @@ def build_model(
 def is_self_contained(checkpoint: str | Path) -> bool:
     """Whether :func:`build_model` builds what is in a file; if not, its config is needed."""
     content = read_checkpoint(checkpoint, 'cpu', mmap=True)
+    refuse_adapter(content.get('meta'))
     weights = get_state_dict(content)
     if find_family(weights) is None or strange_keys(weights):
         return False
@@ -95,7 +96,7 @@ def is_self_contained(checkpoint: str | Path) -> bool:
     return own_facts(meta) is not None and is_of_our_rule(config)
 
 
-def _from_content(
+def build_from_content(
     content: Mapping[str, Any],
     path: Path,
     model: str | Mapping[str, int] | None,
@@ -103,6 +104,8 @@ def _from_content(
     img_size: tuple[int, int] | None,
     options: Mapping[str, Any],
 ) -> SapiensModel:
+    """:func:`build_model` from what was read from ``path``."""
+    refuse_adapter(content.get('meta'))
     file = get_state_dict(content)
     weights = {BACKBONE + key: value for key, value in encoder_state_dict(file).items()}
     encoder, heads = dict(weights), split_heads(file)

@@ -34,6 +34,7 @@ from .metadata import (
     heads_of,
     own_facts,
     read_facts,
+    refuse_adapter,
     task_of,
 )
 
@@ -188,8 +189,9 @@ def examine(
     """:func:`describe` with a task in the form of facts, or, if ``needs_task`` is false, none. What
     is beside the encoder may be of any kind, if it is that of ``known`` weights of a model.
     """
-    weights = get_state_dict(checkpoint)
     meta = checkpoint.get('meta') if 'state_dict' in checkpoint else None
+    refuse_adapter(meta)
+    weights = get_state_dict(checkpoint)
     info = replace(_measure(weights, known), own=own_facts(meta))
     is_plain = not strange_keys(weights)
     if info.head is None:
@@ -275,6 +277,13 @@ def _stated(meta: Any, path: str | Path | None) -> list[HeadFacts] | None:
     if stated is None and path is not None and (task := released_task(Path(path))):
         return [facts_of_task(task)]
     return stated
+
+
+def names_of_tasks(path: str | Path) -> list[str]:
+    """What the heads of a file are for: several name their tasks; see :func:`name_of_task`."""
+    heads = split_heads(get_state_dict(read_checkpoint(path, 'cpu', mmap=True)))
+    several = [name.removeprefix(SEVERAL) for name in heads if name.startswith(SEVERAL)]
+    return several or [name_of_task(path)]
 
 
 def name_of_task(path: str | Path) -> str:

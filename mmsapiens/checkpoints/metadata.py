@@ -9,6 +9,8 @@
                           has as ``options``, such as ``rope_dtype``
 ``mean``, ``std``         of the input, in the order of ``channels``; where they are known
 ``channels``              of the input, 'rgb' or 'bgr'
+``adapter``               of a file with an adapter instead of an encoder: its options, and
+                          ``base``, ``sha256`` and ``name`` of the weights that it is for
 ``tasks``                 one entry a head: ``head`` (its class), ``field`` ('keypoints' or a row
                           of :mod:`mmsapiens.structures.fields`), ``set`` (of keypoints or classes,
                           or null), ``channels``, and ``output``, names, flips and colors of a set
@@ -34,7 +36,7 @@ from ..version import __version__
 from .families import FAMILIES
 from .stored_config import stored_config
 
-KEY = 'mmsapiens'
+KEY, ADAPTER = 'mmsapiens', 'adapter'
 KEYPOINTS = 'keypoints'
 """``field`` of a pose head."""
 
@@ -120,6 +122,23 @@ def read_facts(meta: Any) -> list[HeadFacts] | None:
         return None
     names = [each.name for each in fields(HeadFacts)]
     return [HeadFacts(**{n: entry.get(n) for n in names}) for entry in own.get('tasks', ())]
+
+
+def adapter_of(meta: Any) -> Mapping[str, Any] | None:
+    """What a file says of the adapter in it; None if it has none."""
+    own = meta.get(KEY) if isinstance(meta, Mapping) else None
+    return own.get(ADAPTER) if isinstance(own, Mapping) else None
+
+
+def refuse_adapter(meta: Any) -> None:
+    """A ValueError for a file that has no encoder, but an adapter for one."""
+    if stated := adapter_of(meta):
+        name = stated['base']['name'] or 'other weights'
+        raise ValueError(
+            f'the file is an adapter for {name}, without the encoder: `mmsapiens convert FILE '
+            f'TARGET --base {name}` makes one file of both, and '
+            '`mmsapiens.checkpoints.build_adapted` a model'
+        )
 
 
 def own_facts(meta: Any) -> Mapping[str, Any] | None:

@@ -50,6 +50,10 @@ def with_registered_types(value: Any) -> Any:
 def is_of_our_rule(config: Mapping[str, Any]) -> bool:
     """Whether a model of a config sees images, and is decoded, as one that is built without it."""
     model = config['model']
+    if isinstance(several := model.get('models'), Mapping):  # of tasks that share an encoder
+        loaders = config.get('test_dataloader') or {}
+        singles = ((one, loaders.get(name)) for name, one in several.items())
+        return all(is_of_our_rule(dict(model=m, test_dataloader=one)) for m, one in singles)
     head = model.get('head') or model.get('decode_head') or {}
     names = {_name(step): step for step in _test_steps(config)}
     codec = head.get('decoder') or {}

@@ -13,6 +13,7 @@ from ..checkpoints.checkpoint_io import read_meta
 from ..checkpoints.families import fit_encoder
 from ..checkpoints.loading import check_stated_encoder
 from ..checkpoints.metadata import own_facts
+from ..models.adapters import BASE, MARK, adapted_layers, adapters_of, add_adapter
 from ..registry import MODELS
 
 losses = [models.AllPixelCrossEntropyLoss, models.HardKeypointMSELoss, models.NormalCosineLoss]
@@ -29,6 +30,8 @@ class _ConfiguredEncoder:
 
     Args:
         *args: Of the class of the core, as ``**kwargs``.
+        adapter (dict, optional): Of :class:`mmsapiens.models.adapters.AdapterOptions`; the weights
+            of the encoder are frozen, and checkpoints leave them out. Defaults to None.
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
@@ -38,11 +41,17 @@ class _ConfiguredEncoder:
     register_load_state_dict_pre_hook: Any
 
     def __init__(
-        self, *args: Any, init_cfg: dict | list[dict] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        adapter: Mapping[str, Any] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.init_cfg = copy.deepcopy(init_cfg)
         self.register_load_state_dict_pre_hook(_fit)
+        if adapter is not None:
+            add_adapter(self, adapter)
 
     def get_layer_depth(self, param_name: str, prefix: str = '') -> tuple[int, int]:
         """Depth of a parameter and number of depths, as mmpretrain's layer-wise decay asks."""
@@ -110,4 +119,16 @@ def meta_of_file(path: str) -> Mapping[str, Any]:
 
 
 def _fit(module: _ConfiguredEncoder, state_dict: dict, prefix: str, *_: object) -> None:
-    fit_encoder(module, state_dict, prefix)
+    if not adapters_of(module):
+        fit_encoder(module, state_dict, prefix)
+        return
+    adapter = {key: state_dict.pop(key) for key in list(state_dict) if MARK in key}
+    ours = {key: state_dict.pop(key) for key in list(state_dict) if key.startswith(prefix)}
+    plain = {key.replace(BASE, ''): value for key, value in ours.items()}
+    if plain:
+        fit_encoder(module, plain, prefix)
+    layers = tuple(f'{prefix}{name}.' for name in adapted_layers(module))
+    for key, value in plain.items():
+        layer, _, last = key.rpartition('.')
+        state_dict[f'{layer}{BASE}.{last}' if f'{layer}.' in layers else key] = value
+    state_dict.update(adapter)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.checkpoint_io import is_folder_checkpoint, read_meta
-from ..checkpoints.contents import name_of_task
+from ..checkpoints.contents import name_of_task, names_of_tasks
 from ..checkpoints.metadata import read_facts
 from ..core.file_type import sha256_of
 from ..models.tasks import ALL_TASKS
@@ -38,7 +38,7 @@ def named_weights(weights: Any, configs: Any) -> tuple[list[str], Any]:
     path = Path(weights).expanduser()
     chosen = checkpoint_of_folder(path) if path.is_dir() else path
     if chosen is not None:
-        return [name_of_task(chosen)], weights
+        return names_of_tasks(chosen), weights
     files = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
     named = [path / f'{task}{suffix}' for task in ALL_TASKS for suffix in reversed(SUFFIXES)]
     found = {each.stem: each for each in named if each.is_file()}
@@ -115,6 +115,12 @@ def _only(tasks: Sequence[str], argument: str, path: Any) -> str:
     return tasks[0]
 
 
+def _held(tasks: Sequence[str], path: Path) -> Sequence[str]:
+    """The tasks that a file without a name is for: the only one, or those of its heads."""
+    held = names_of_tasks(path) if len(tasks) > 1 else ()
+    return tasks if len(held) > 1 and set(tasks) <= set(held) else [_only(tasks, 'weights', path)]
+
+
 def _check_names(tasks: Sequence[str], argument: str, given: Mapping[str, Any]) -> None:
     if unknown := sorted(set(given) - set(tasks)):
         raise KeyError(f'`{argument}` must be for some of {list(tasks)}, but got {unknown}')
@@ -160,7 +166,7 @@ def weights_by_task(weights: Any, tasks: Sequence[str], model: str) -> dict[str,
         raise FileNotFoundError(f'`weights`: {path} does not exist')
     path = checkpoint_of_folder(path) or path if path.is_dir() else path
     if path.is_file() or is_folder_checkpoint(path):
-        return {_only(tasks, 'weights', path): path}
+        return dict.fromkeys(_held(tasks, path), path)
     found = {}
     for task in tasks:
         wanted = task, *split_model(model)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..ops.resize_outputs import unflip
+from .adapters import use_adapter
 from .heads import PointMapHead
 from .input_rule import InputRule
 from .tasks import Task, module_name
@@ -50,6 +51,7 @@ class SapiensModel(nn.Module):
         self.backbone = backbone
         self.heads = nn.ModuleDict({module_name(name): head for name, head in heads.items()})
         self.tasks = {task.name: task for task in tasks}
+        self.adapters: dict[str, str] = {}  # Task -> name of the adapter of the encoder for it
         self.use_rule(rule)
 
     def use_rule(self, rule: InputRule) -> None:
@@ -91,18 +93,25 @@ class SapiensModel(nn.Module):
         return ((images - self.mean) / self.std).to(self.dtype)
 
     def predict(self, pixels: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Any]:
-        """What the heads say about a batch of :meth:`prepare`, uint8 (B, H, W, 3), in one pass.
+        """What the heads say about a batch of :meth:`prepare`, uint8 (B, H, W, 3), in one pass,
+        or one for each adapter.
 
         Task -> keypoints (B, K, 2) in pixels of the input, float64, and scores (B, K), or what
         :meth:`restore` takes, maps (B, C, h, w); all tasks unless some are named.
         """
         names = list(self.tasks) if tasks is None else tasks
         inputs = self.normalize(pixels)
-        feats = self.backbone(inputs)
-        mirrored = None
-        if any(self.tasks[name].flip_test for name in names):
-            mirrored = self.backbone(inputs.flip(-1))
-        return {name: self._output(name, feats, mirrored) for name in names}
+        found: dict[str, Any] = {}
+        for adapter in dict.fromkeys(self.adapters.get(name) for name in names):
+            some = [name for name in names if self.adapters.get(name) == adapter]
+            if self.adapters:
+                use_adapter(self.backbone, adapter)
+            feats = self.backbone(inputs)
+            mirrored = None
+            if any(self.tasks[name].flip_test for name in some):
+                mirrored = self.backbone(inputs.flip(-1))
+            found |= {name: self._output(name, feats, mirrored) for name in some}
+        return {name: found[name] for name in names}
 
     def _output(self, name: str, feats: Any, mirrored: Any) -> Any:
         task, head = self.tasks[name], self.heads[module_name(name)]

@@ -11,6 +11,8 @@ from mmengine.runner import Runner
 from parity import ROOT
 
 import mmsapiens
+from mmsapiens import SapiensInferencer
+from mmsapiens.checkpoints.build_model import is_self_contained
 from mmsapiens.checkpoints.checkpoint_io import read_meta
 from mmsapiens.checkpoints.metadata import read_facts
 from mmsapiens.engine.multi_task import (
@@ -230,3 +232,16 @@ def test_batch_of_several_tasks_is_refused(trained):
             preprocessor(dict(inputs=[], data_samples=[], task=tasks))
     with pytest.raises(ValueError, match="`task` must be one of .*, but got 'albedo'"):
         trained[1].model(torch.zeros(1, 3, 64, 48), mode='predict', task='albedo')
+
+
+def test_inferencer_takes_all_heads_of_the_file(trained, tmp_path):
+    """Also the training's folder, and some of the tasks."""
+    path = trained[0] / 'run/epoch_1.pth'
+    assert is_self_contained(path)
+    inferencer = SapiensInferencer(weights=path, device='cpu')
+    assert set(inferencer.tasks) == set(TASKS)
+    inferencer = SapiensInferencer(tasks=['depth', 'normal'], weights=path.parent, device='cpu')
+    (result,) = inferencer.stream([np.zeros((90, 70, 3), np.uint8)])
+    assert set(result.tasks) == {'depth', 'normal'}
+    with pytest.raises(ValueError, match=r"`weights` must say which of \['depth', 'pose-17'\]"):
+        SapiensInferencer(tasks=['depth', 'pose-17'], weights=path, device='cpu')

@@ -17,15 +17,17 @@ from mmengine.runner import FlexibleRunner, Runner
 from torch import nn
 from torch.distributed.fsdp import FullyShardedDataParallel
 
+from ...checkpoints.adapters import check_base, keep_adapter
 from ...checkpoints.allow_list import is_whole_archive
 from ...checkpoints.contents import check_same_task, get_state_dict
 from ...checkpoints.families import find_family
 from ...checkpoints.heads import check_heads, split_heads
-from ...checkpoints.metadata import KEY, model_metadata
+from ...checkpoints.metadata import ADAPTER, KEY, adapter_of, model_metadata, refuse_adapter
 from ...checkpoints.sharded import is_sharded, is_whole_folder
 from ...core.atomic_files import TMP_SUFFIX, atomic_write, remove_path
 from ...core.folder_lock import lock_folder
 from ...core.formatting import shorten
+from ...models.adapters import adapters_of
 from ...registry import HOOKS
 from ..models import meta_of_file, pretrained_files
 
@@ -63,8 +65,15 @@ def add_metadata(runner: Runner, checkpoint: dict) -> None:
     """Put ``meta['mmsapiens']`` into a checkpoint of one of our models."""
     meta = checkpoint.setdefault('meta', {})
     own = model_metadata(inner_model(runner), meta.get('dataset_meta'))
-    if own is not None:
-        meta[KEY] = own
+    if own is None:
+        return
+    meta[KEY] = own
+    encoder: Any = getattr(inner_model(runner), 'backbone', None)
+    if adapters_of(encoder):
+        base = ', '.join(Path(path).name for path in pretrained_files(encoder))
+        checkpoint['state_dict'], own[ADAPTER] = keep_adapter(
+            checkpoint['state_dict'], encoder, base or str(runner.cfg.get('load_from') or '')
+        )
 
 
 def describe_changes(saved: Any, current: Any) -> list[str]:
@@ -137,6 +146,11 @@ class CheckpointGuardHook(Hook):
         source = runner.cfg.get('load_from')
         try:
             file = get_state_dict(checkpoint)
+            stated = adapter_of(checkpoint.get('meta'))
+            if stated and adapters_of(getattr(model, 'backbone', None)):
+                check_base(model.backbone, stated, source or 'the checkpoint')
+            else:
+                refuse_adapter(checkpoint.get('meta'))
             # Not without need: FSDP gathers all weights for `state_dict`.
             if find_family(file) and split_heads(file):
                 check_heads(file, model.state_dict())
