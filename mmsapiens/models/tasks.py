@@ -264,11 +264,11 @@ def module_name(task: str) -> str:
 def family_and_size(model: str) -> tuple[str, str]:
     """Family and size in the name of a model; '1b' alone is of the first generation."""
     name = str(model).lower().replace('_', '-')
-    name = name if name in MODEL_NAMES else f'{FIRST}-{name}'
-    if name not in MODEL_NAMES:
-        raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
-    family, _, size = name.partition('-')
-    return family, size
+    for each in (name, f'{FIRST}-{name}'):
+        family, _, size = each.partition('-')
+        if each.replace('-', '_') in FAMILY_ARCHS.get(family, {}):
+            return family, size
+    raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
 
 
 def check_family(model: str | None, tasks: Iterable[str]) -> None:
