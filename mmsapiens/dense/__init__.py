@@ -6,12 +6,15 @@ from ..registry import list_in_host
 from ..structures.fields import FIELDS, Field, add_field, get_field
 from .data_preprocessor import DenseDataPreprocessor
 from .datasets import (
+    AlbedoDataset,
     ATRDataset,
     BodyParts28Dataset,
     CIHPDataset,
     DenseFolderDataset,
     Hi4DDataset,
     LIPPartsDataset,
+    MattingDataset,
+    PointMapDataset,
     THuman2Dataset,
 )
 from .estimator import DenseEstimator
@@ -20,14 +23,20 @@ from .hooks import DenseDataCheckHook, DensePanelHook
 from .metrics import ExactIoUMetric, NormalAngleMetric, RelativeDepthMetric
 from .shuffle_heads import AlbedoHead, MattingHead, PixelShuffleNormalHead, PointMapHead
 from .transforms import (
+    FitAndPadFields,
+    GenerateAlbedoTarget,
     GenerateDepthTarget,
     GenerateNormalTarget,
+    GeneratePointTarget,
+    LoadCamera,
     LoadDenseTarget,
+    LoadMatte,
     PackDenseInputs,
     RandomBackground,
     RandomCropFields,
     RandomFlipFields,
     RandomRotateFields,
+    RejectSamples,
     ResizeFields,
 )
 from .visualization import DenseVisualizer
