@@ -1,7 +1,5 @@
 """Ready models from names and checkpoints; no config, no host, nothing random on the way."""
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +11,11 @@ from torch import Tensor
 from ..models.build import assemble, shared_padding
 from ..models.input_rule import InputRule
 from ..models.sapiens_model import SapiensModel
-from ..models.tasks import DEFAULT_MODEL, INPUT_4K_HW, INPUT_HW, get_task, module_name, tasks_of
+from ..models.tasks import DEFAULT_MODEL, FIRST, get_task, module_name
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict, strange_keys
-from .families import BACKBONE, FAMILIES, encoder_state_dict, find_arch, find_family
-from .heads import SEVERAL, split_heads
+from .families import BACKBONE, FAMILIES, encoder_state_dict, find_family, named_size
+from .heads import SEVERAL, kind_of, split_heads
 from .loading import fill, without_parameter_memory
 from .metadata import KEY, facts_of_task, own_facts, stated_colors, task_of
 from .stored_config import is_of_our_rule, stored_config
@@ -37,11 +35,12 @@ def build_model(
     """A model of one encoder and a head for each task.
 
     Args:
-        model (str | Mapping, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny', or a
-            size of another family, or an arch as in :func:`mmsapiens.models.archs.get_arch`, or
-            None for that of the checkpoint. Defaults to 'sapiens-0.3b'.
-        tasks (str | Sequence[str]): Some of :data:`mmsapiens.models.tasks.TASKS`. Defaults to
-            ('pose-308',).
+        model (str | Mapping, optional): One of :data:`mmsapiens.models.tasks.MODEL_NAMES`, such as
+            'sapiens-1b' or 'sapiens2-1b', or an arch as in
+            :func:`mmsapiens.models.archs.get_arch`, or None for that of the checkpoint. Defaults to
+            'sapiens-0.3b'.
+        tasks (str | Sequence[str]): Some of :func:`mmsapiens.models.tasks.tasks_of` the family.
+            Defaults to ('pose-308',).
         checkpoint (str | Path, optional): A released file or one of a training, of one task; or
             ``state_dict()`` of a model of these tasks. Defaults to None, random weights.
         img_size (tuple[int, int], optional): Height and width of the input in pixels. Defaults to
@@ -62,15 +61,13 @@ def build_model(
         ValueError: If the file is damaged, or is of another size or task.
     """
     names = [tasks] if isinstance(tasks, str) else list(tasks)
-    other = find_arch(model) if isinstance(model, str) else None
-    encoder = FAMILIES['sapiens'].ENCODER
-    if other is not None:
-        encoder, model = other[0].ENCODER, other[1]
     options: dict[str, Any] = dict(patch_padding=patch_padding, flip_test=flip_test)
     if checkpoint is None:
         if model is None:
             raise ValueError('`model` must be a name where there is no `checkpoint`')
-        built = assemble(model, names, img_size=img_size, encoder=encoder, **options)
+        named = named_size(model) if isinstance(model, str) else (FAMILIES[FIRST], model)
+        encoder = named[0].encoder
+        built = assemble(named[1], names, img_size=img_size, encoder=encoder, **options)
     else:
         path = Path(checkpoint).expanduser()
         content = read_checkpoint(path, 'cpu', mmap=True)
@@ -91,7 +88,8 @@ def is_self_contained(checkpoint: str | Path) -> bool:
     config = stored_config(meta)
     if config is None:
         return True
-    is_ours = str(config['model'].get('backbone', {}).get('type', '')).endswith('SapiensViT')
+    names = tuple(family.encoder.__name__ for family in FAMILIES.values())
+    is_ours = str(config['model'].get('backbone', {}).get('type', '')).endswith(names)
     if KEY not in meta and not is_ours:
         return True  # such as a released file, whose config is of a fork
     return own_facts(meta) is not None and is_of_our_rule(config)
@@ -117,28 +115,33 @@ def _from_content(
         name, head = _find_head(heads, task, len(tasks))
         single = encoder | {f'{name}.{key}': value for key, value in head.items()}
         info = examine(dict(state_dict=single, meta=meta), facts_of_task(task), path)
-        layers[task] = _head_layers(head)
+        layers[task] = kind_of(head).layers_of(head)
         facts = info.facts or facts_of_task(task)
         facts = replace(facts, channels=info.out_channels)
-        rows.append(task_of(task, facts, tasks_of(info.family)))
+        rows.append(task_of(task, facts, FAMILIES[info.family].tasks))
         weights |= {f'{SEVERAL}{module_name(task)}.{key}': v for key, v in head.items()}
-    own = info.own or {}
-    if options['patch_padding'] is None:
-        # That of all heads, also those that were not asked for, as they share the encoder.
-        known = tasks_of(info.family)
-        padding = shared_padding([get_task(task, known) for task in inside or tasks])
-        options = dict(options, patch_padding=own.get('patch_padding', padding))
+    family = FAMILIES[info.family]
+    if isinstance(model, str):
+        named, arch = named_size(model)
+        if named is not family:
+            raise ValueError(f'the checkpoint has {info}, but `model` is {model!r}')
+    else:
+        arch = known_arch(info) if model is None else dict(model)
+    # That of all heads, also those that were not asked for, as they share the encoder.
+    shared = shared_padding([get_task(task, family.tasks) for task in inside or tasks])
+    given = {key: value for key, value in options.items() if value is not None}
+    options = dict(patch_padding=shared) | info.options | given
     with without_parameter_memory():
         built = assemble(
-            known_arch(info) if model is None else model,
+            arch,
             rows,
-            img_size=trained_size(info, is_task=True) if img_size is None else img_size,
+            img_size=family.input_hw(info, is_task=True) if img_size is None else img_size,
             patch_size=info.patch_size,
             head_layers=layers,
-            encoder=FAMILIES[info.family].ENCODER,
+            encoder=family.encoder,
             **options,
         )
-    built.use_rule(replace(built.rule, **stated_colors(own)))
+    built.use_rule(replace(built.rule, **stated_colors(info.own)))
     fill(built, built.backbone, weights, info, BACKBONE)
     return built
 
@@ -165,53 +168,12 @@ def _find_head(
     return name, heads[name]
 
 
-def _head_layers(head: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Channels and kernel sizes of the trunk of a head."""
-
-    def shapes(layers: str) -> list[torch.Size]:
-        keys = [key for key in head if re.fullmatch(rf'{layers}\.weight', key)]
-        keys.sort(key=lambda key: int(key.split('.')[1]))
-        return [head[key].shape for key in keys]
-
-    found: dict[str, tuple[int, ...]] = {}
-    if shuffled := shapes(r'upsample_blocks\.\d+\.0'):
-        found['upsample_channels'] = tuple(shape[0] // 4 for shape in shuffled)
-    else:
-        found['deconv_out_channels'] = tuple(s[1] for s in shapes(r'deconv_layers\.\d+'))
-        found['deconv_kernel_sizes'] = tuple(s[2] for s in shapes(r'deconv_layers\.\d+'))
-    found['conv_out_channels'] = tuple(s[0] for s in shapes(r'conv_layers\.\d+'))
-    found['conv_kernel_sizes'] = tuple(s[2] for s in shapes(r'conv_layers\.\d+'))
-    if scale := shapes(r'scale_conv_layers\.\d+'):
-        found['scale_channels'] = tuple(shape[0] for shape in scale)
-        found['scale_hidden'] = tuple(s[0] for s in shapes(r'scale_final_layer\.\d+')[:-1])
-    return found
-
-
 def known_arch(info: CheckpointInfo) -> dict[str, int]:
     """The size of a file: as it says, or that of a known one."""
-    if arch := (info.own or {}).get('arch') or info.arch:
-        return dict(arch)
-    for arch in FAMILIES[info.family].ARCHS.values():
-        if (arch['embed_dims'], arch['num_layers']) == (info.embed_dims, info.num_layers):
-            return dict(arch)
+    if arch := FAMILIES[info.family].arch_of(info):
+        return arch
     keys = '`embed_dims`, `num_layers`, `num_heads` and `feedforward_channels`'
     raise ValueError(f'the file has {info}, which is no known size: give `arch` with {keys}')
-
-
-def trained_size(info: CheckpointInfo, is_task: bool = False) -> tuple[int, int]:
-    """Height and width in pixels of a position table: square of pretraining, 4 to 3 of tasks."""
-    if info.own and 'img_size' in info.own:
-        return tuple(info.own['img_size'])
-    if not info.num_tokens:
-        return INPUT_4K_HW if 'num_tokenizer_layers' in (info.arch or {}) else INPUT_HW
-    count = info.num_tokens - int(info.has_cls_token)
-    side, rows = math.isqrt(count), math.isqrt(count * 4 // 3)
-    grid = (rows, rows * 3 // 4) if is_task or side * side != count else (side, side)
-    if grid[0] * grid[1] != count:
-        what = f'{count} patches, which is {"not" if is_task else "neither a square nor"} 4 to 3'
-        remedy = 'give `img_size`, the height and width that it was trained for'
-        raise ValueError(f'the position table has {what}: {remedy}')
-    return grid[0] * info.patch_size, grid[1] * info.patch_size
 
 
 def build_encoder(
@@ -234,15 +196,17 @@ def build_encoder(
         named = None if task is None else facts_of_task(task)
         weights = get_state_dict(content)
         info = examine(content, named, path, patch_padding is None, beside_encoder(weights))
-        img_size = trained_size(info)
+        family = FAMILIES[info.family]
+        img_size = family.input_hw(info)
+        padding = info.patch_padding if patch_padding is None else patch_padding
         with without_parameter_memory():
-            encoder = FAMILIES[info.family].ENCODER(
+            encoder = family.encoder(
                 known_arch(info) if arch is None else arch,
                 img_size=img_size,
                 patch_size=info.patch_size,
-                patch_padding=info.patch_padding if patch_padding is None else patch_padding,
                 out_type='raw',
                 with_cls_token=info.has_cls_token,
+                **info.options | dict(patch_padding=padding),
             )
         fill(encoder, encoder, encoder_state_dict(weights), info)
     except ValueError as error:

@@ -12,17 +12,17 @@ from torch import Tensor
 
 from ..core.file_type import sha256_of
 from ..models.archs import size_in_words
-from ..models.tasks import RELEASED_PADDING, TASKS, tasks_of
+from ..models.tasks import ALL_TASKS
 from .checkpoint_io import read_checkpoint
 from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family, with_our_names
 from .heads import (
-    KEYS,
     NAMES,
     SEVERAL,
     STOCK_FILE,
     check_same_weights,
-    field_of,
     has_stock_norms,
+    is_known,
+    kind_of,
     last_weight,
     split_heads,
 )
@@ -46,11 +46,9 @@ class CheckpointInfo:
     """What a checkpoint holds.
 
     Attributes:
-        embed_dims (int): Width D.
-        num_layers (int): Depth.
-        feedforward_channels (int): Inner width.
+        arch (Mapping[str, int]): Size of the encoder, as far as shapes tell it.
         patch_size (int): Side of a patch in pixels.
-        num_tokens (int): Rows of the position embedding.
+        num_tokens (int): Rows of the position embedding, if there is one.
         has_cls_token (bool): Whether there is a class token.
         family (str): Of the encoder.
         has_decoder (bool): Whether there is the decoder of pretraining.
@@ -58,13 +56,10 @@ class CheckpointInfo:
         out_channels (int, optional): Keypoints, classes or channels.
         tasks (tuple[str, ...]): Of a model with several heads; nothing else is told of these.
         facts (HeadFacts, optional): What the head is for; None without a head.
-        arch (Mapping, optional): The whole size, where the shapes tell it.
         own (Mapping): What the file says itself, see :mod:`.metadata`; empty if nothing.
     """
 
-    embed_dims: int
-    num_layers: int
-    feedforward_channels: int
+    arch: Mapping[str, int]
     patch_size: int
     num_tokens: int
     has_cls_token: bool
@@ -74,8 +69,13 @@ class CheckpointInfo:
     out_channels: int | None = None
     tasks: tuple[str, ...] = ()
     facts: HeadFacts | None = None
-    arch: Mapping[str, int] | None = None
     own: Mapping[str, Any] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of the encoder that are stated in the file, but for its size."""
+        own = self.own or {}
+        return {key: own[key] for key in FAMILIES[self.family].options if key in own}
 
     @property
     def layout(self) -> str:
@@ -87,19 +87,18 @@ class CheckpointInfo:
     @property
     def patch_padding(self) -> int | str:
         """As the file says, or that of the released models of its task."""
-        if self.own and 'patch_padding' in self.own:
-            return self.own['patch_padding']
-        if self.facts is None:
-            return 0 if self.arch else 'corner'
+        family = FAMILIES[self.family]
+        if self.facts is None or 'patch_padding' in self.options:
+            return self.options.get('patch_padding', family.patch_padding)
         facts = replace(self.facts, channels=self.out_channels)
-        for name, task in tasks_of(self.family).items():
-            if not facts_of_task(name).contradicts(facts):
-                return task.patch_padding
-        return RELEASED_PADDING if self.layout == 'pose' else 'corner'
+        rows = {facts_of_task(name): task for name, task in family.tasks.items()}
+        same = [task for each, task in rows.items() if not each.contradicts(facts)]
+        alike = [task for each, task in rows.items() if each.field == facts.field]
+        nearest: list[Any] = [*same, *alike, family]
+        return nearest[0].patch_padding
 
     def __str__(self) -> str:
-        archs = FAMILIES[self.family].ARCHS
-        words = size_in_words(self.embed_dims, self.num_layers, archs)
+        words = size_in_words(self.arch, FAMILIES[self.family].encoder.archs)
         if self.tasks:
             return f'{words}, with heads for {", ".join(self.tasks)}'
         if self.head and self.facts is None:
@@ -202,7 +201,7 @@ def examine(
     facts = next(iter(said), None)
     if facts and named and facts.contradicts(named):
         raise ValueError(f'the checkpoint is for {facts}, but it was to be used for {named}')
-    if (field := field_of(split_heads(weights)[info.head])) is not None:
+    if field := kind_of(split_heads(weights)[info.head]).only_for:
         told = HeadFacts(field)
         for each in filter(None, (facts, named)):
             if told.contradicts(HeadFacts(each.field)):
@@ -233,11 +232,11 @@ def strange_keys(weights: Mapping[str, Tensor]) -> list[str]:
     found = []
     for name, head in heads.items():
         is_stock = has_stock_norms(head)
-        found += [f'{name}.{key}' for key in head if is_stock or not KEYS.fullmatch(key)]
+        found += [f'{name}.{key}' for key in head if is_stock or not is_known(key)]
     prefix = '' if is_bare else BACKBONE
-    found += [prefix + key for key in encoder if not family.KEYS.fullmatch(key)]
+    found += [prefix + key for key in encoder if not family.keys.fullmatch(key)]
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
-    return found + [key for key in others if not is_bare and not family.OTHERS.fullmatch(key)]
+    return found + [key for key in others if not is_bare and not family.others.fullmatch(key)]
 
 
 def _measure(weights: Mapping[str, Tensor], known: Mapping[str, Any] | None) -> CheckpointInfo:
@@ -259,9 +258,9 @@ def _measure(weights: Mapping[str, Tensor], known: Mapping[str, Any] | None) -> 
         raise ValueError(f'{text}. It was trained with another architecture.')
     others = [key for key in weights if not key.startswith((BACKBONE, *(f'{h}.' for h in heads)))]
     info = CheckpointInfo(
-        **family.measure(encoder),
-        family=family.NAME,
-        has_decoder=any(map(family.OTHERS.fullmatch, others)) and not is_bare,
+        **family.describe(encoder),
+        family=family.name,
+        has_decoder=any(map(family.others.fullmatch, others)) and not is_bare,
         tasks=tuple(h.removeprefix(SEVERAL) for h in heads if h.startswith(SEVERAL)),
     )
     for name, head in heads.items():
@@ -297,7 +296,7 @@ def name_of_task(path: str | Path) -> str:
             raise ValueError(f'{path}: {error}') from None
     if facts is None:
         facts = HeadFacts('keypoints' if 'head' in heads else 'seg_map')
-    if facts.field not in LAYOUTS:
+    if facts.field not in (KEYPOINTS, *(task.field for task in ALL_TASKS.values())):
         return facts.field.removesuffix('_map')
     return task_of(None, facts).name
 
@@ -322,7 +321,7 @@ def released_task(path: Path) -> str | None:
     size = path.stat().st_size if path.is_file() else -1
     digest = None
     for row in _releases():
-        if row['task'] not in TASKS:
+        if row['task'] not in ALL_TASKS:
             continue
         if path.name == (row.get('file') or row['path_in_repo'].split('/')[-1]):
             return str(row['task'])
@@ -336,7 +335,7 @@ def released_task(path: Path) -> str | None:
 def _guessed(info: CheckpointInfo) -> HeadFacts:
     """The only task that has a head of this shape; a ValueError if there is none, or several."""
     is_pose = info.head == 'head'
-    tasks = tasks_of(info.family)
+    tasks = FAMILIES[info.family].tasks
     alike = [facts_of_task(n) for n, t in tasks.items() if t.channels == info.out_channels]
     alike = [each for each in alike if each.set and (each.field == KEYPOINTS) == is_pose]
     if len(alike) == 1:

@@ -80,10 +80,8 @@ def _plain(value: Any) -> Any:
 def _metadata(info: CheckpointInfo, encoder_only: bool) -> dict[str, Any]:
     """What the new file says about itself: what the source says, or what is known of it."""
     own = dict(info.own or {}, version=__version__, family=info.family)
-    keys = ('embed_dims', 'num_layers', 'feedforward_channels')
-    for arch in FAMILIES[info.family].ARCHS.values():
-        if all(arch[key] == getattr(info, key) for key in keys):
-            own.setdefault('arch', arch)
+    if arch := FAMILIES[info.family].arch_of(info):
+        own['arch'] = arch
     if info.facts and not own.get('tasks'):
         own['tasks'] = [facts_as_json(replace(info.facts, channels=info.out_channels))]
     if encoder_only or not info.head:

@@ -6,26 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..models.heads import HEADS, UpsamplingHead
+
 NAMES = ('head', 'decode_head')
 """Heads of files of one task: of poses, and of maps."""
-LASTS = {
-    'final_layer': None,
-    'conv_seg': None,
-    'conv_normal': 'normal_map',
-    'conv_albedo': 'albedo_map',
-    'conv_matting': 'matte_map',
-    'conv_pointmap': 'point_map',
-}
-"""Last convolution of a head -> the field that it can only be for, or None."""
+LASTS = {head.last: head for head in HEADS.values()}
+"""Last convolution -> head; those with the same one have the same trunk."""
 SEVERAL = 'heads.'
 """What the name of a head in a model with several starts with."""
 _HEAD = re.compile(r'(head|decode_head|heads\.[^.]+)\.(.+)')
-_TRUNKS = ('deconv_layers', 'input_conv', 'upsample_blocks', 'conv_layers', 'scale_')
-KEYS = re.compile(
-    r'deconv_layers\.\d+\.weight|(input_conv\.1|upsample_blocks\.\d+\.2|conv_layers\.\d+)\.norm\.weight|'
-    r'(input_conv\.0|upsample_blocks\.\d+\.0|(scale_)?conv_layers\.\d+|scale_final_layer\.\d+|'
-    rf'{"|".join(LASTS)})\.(weight|bias)'
-)
+_TRUNK_KEYS = re.compile('|'.join(sorted({head.keys for head in HEADS.values()})))
+_LAST_KEYS = re.compile(rf'({"|".join(LASTS)})\.(weight|bias)')
 _NORM_KEY = re.compile(
     r'(?:deconv|conv)_layers\.(\d+)\.(?:weight|bias|running_mean|running_var|num_batches_tracked)'
 )
@@ -55,9 +46,14 @@ def last_weight(head: Mapping[str, Any]) -> Any:
     return next((head[key] for last in LASTS if (key := f'{last}.weight') in head), None)
 
 
-def field_of(head: Mapping[str, Any]) -> str | None:
-    """The field that the name of the last convolution of a head tells, or None."""
-    return next((field for last, field in LASTS.items() if f'{last}.weight' in head), None)
+def is_known(key: str) -> bool:
+    """Whether a head of this package may have a key."""
+    return bool(_TRUNK_KEYS.fullmatch(key) or _LAST_KEYS.fullmatch(key))
+
+
+def kind_of(head: Mapping[str, Any]) -> type[UpsamplingHead]:
+    """The class of the head that weights are of, or one with the same trunk."""
+    return next((kind for last, kind in LASTS.items() if f'{last}.weight' in head), UpsamplingHead)
 
 
 def has_stock_norms(head: Mapping[str, Any]) -> bool:
@@ -87,7 +83,7 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> 
         raise ValueError(f'the model {_STOCK_NORMS}{remedy}')
     if has_stock_norms(file) and not has_stock_norms(model):
         raise ValueError(STOCK_FILE)
-    if (is_for := field_of(file)) != (wanted := field_of(model)):
+    if (is_for := kind_of(file).only_for) != (wanted := kind_of(model).only_for):
         raise ValueError(
             f'the checkpoint has a head for {is_for or "another task"}, but the model has one for '
             f'{wanted or "another task"}'
@@ -98,9 +94,10 @@ def check_head(file: Mapping[str, Any], model: Mapping[str, Any], name: str) -> 
         text = f'the checkpoint was trained for {theirs.shape[0]} {unit}, but the model has '
         remedy = 'or start from its encoder (`tools/convert_checkpoint.py --encoder-only`).'
         raise ValueError(f'{text}{ours.shape[0]}. Use the config of the checkpoint, {remedy}')
-    for layers in _TRUNKS:
+    trunk = filter(_TRUNK_KEYS.fullmatch, (*model, *file))
+    for layers in dict.fromkeys(key.partition('.')[0] for key in trunk):
         in_file, in_model = (
-            {f'{name}.{k}': tuple(v.shape) for k, v in head.items() if k.startswith(layers)}
+            {f'{name}.{k}': tuple(v.shape) for k, v in head.items() if k.startswith(f'{layers}.')}
             for head in (file, model)
         )
         if in_file != in_model:

@@ -15,7 +15,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from .checkpoint_io import read_checkpoint
 from .contents import CheckpointInfo, beside_encoder, examine, get_state_dict
-from .families import BACKBONE, encoder_state_dict, family_of, find_family, fit_encoder
+from .families import BACKBONE, FAMILIES, encoder_state_dict, family_of, find_family, fit_encoder
 from .heads import check_heads, check_same_weights, split_heads
 from .metadata import HeadFacts, colors_of, facts_of_task, heads_of, stated_colors
 
@@ -97,8 +97,8 @@ def load_checkpoint(
         if not hasattr(encoder, 'family') or not find_family(target):
             return _load_others(model, checkpoint, path, dtype)
         family, heads = family_of(file), split_heads(target)
-        if encoder.family != family.NAME:
-            text = f'the checkpoint has an encoder of the family {family.NAME!r}'
+        if encoder.family != family.name:
+            text = f'the checkpoint has an encoder of the family {family.name!r}'
             raise ValueError(f'{text}, but the model has one of {encoder.family!r}')
         check_heads(file, target)
         # What is beside a bare encoder in a file is of no interest.
@@ -152,13 +152,11 @@ def _named(model: nn.Module, task: str | None) -> HeadFacts | None:
 
 def _warn_of_differences(model: nn.Module, encoder: Any, info: CheckpointInfo) -> None:
     """Say so if a model sees images in another way than the file was trained with."""
-    own = info.own or {}
-    theirs, ours = stated_colors(own), colors_of(model)
+    theirs, ours = stated_colors(info.own), colors_of(model)
     differ = [key for key in theirs if ours and not np.allclose(theirs[key], ours[key])]
-    if 'patch_padding' in own and own['patch_padding'] != encoder.patch_embed.padding:
-        differ.append('patch_padding')
-        theirs['patch_padding'] = own['patch_padding']
-        ours['patch_padding'] = encoder.patch_embed.padding
+    stated = FAMILIES[info.family].stated(encoder)
+    differ += [key for key, value in info.options.items() if value != stated[key]]
+    theirs, ours = theirs | info.options, ours | stated
     if differ:
         trained, has = ({key: values[key] for key in differ} for values in (theirs, ours))
         text = f'the checkpoint was trained with {trained}, but the model has {has}'
@@ -217,9 +215,7 @@ def fill(
     check_stated_encoder(encoder, info.own)
     fit_encoder(encoder, weights, prefix)
     missing, unexpected = _assign(model, weights, dtype)
-    # A class token may be missing where the position embedding has its row, and the norm `ln2` of
-    # averaged features is in no released file.
-    optional = (f'{prefix}cls_token', f'{prefix}ln2.')
+    optional = tuple(prefix + start for start in FAMILIES[encoder.family].optional)
     gaps = [key for key in missing if key.startswith(prefix) and not key.startswith(optional)]
     if gaps:
         text = f'the checkpoint is incomplete, it lacks {len(gaps)} parameters of the encoder'

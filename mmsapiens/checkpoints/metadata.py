@@ -5,7 +5,8 @@
 ``family``                of the encoder, such as 'sapiens'
 ``arch``                  ``embed_dims``, ``num_layers``, ``num_heads``, ``feedforward_channels``
 ``img_size``              height and width of the input in pixels
-``patch_padding``         pixels on each side, or 'corner'
+``patch_padding``         pixels on each side, or 'corner'; with it other arguments that a family
+                          has as ``options``, such as ``rope_dtype``
 ``mean``, ``std``         of the input, in the order of ``channels``; where they are known
 ``channels``              of the input, 'rgb' or 'bgr'
 ``tasks``                 one entry a head: ``head`` (its class), ``field`` ('keypoints' or a row
@@ -30,6 +31,7 @@ from ..models.archs import get_arch
 from ..models.tasks import ALL_TASKS, KINDS, Task, get_task, module_name
 from ..structures.fields import FIELDS
 from ..version import __version__
+from .families import FAMILIES
 from .stored_config import stored_config
 
 KEY = 'mmsapiens'
@@ -127,6 +129,8 @@ def own_facts(meta: Any) -> Mapping[str, Any] | None:
     """
     if not isinstance(meta, Mapping) or KEY in meta:
         return (meta or {}).get(KEY)
+    if theirs := meta.get('transformers'):
+        return next(filter(None, (each.own_facts(theirs) for each in FAMILIES.values())), None)
     model = (stored_config(meta) or {}).get('model') or {}
     encoder, colors = model.get('backbone') or {}, model.get('data_preprocessor') or {}
     is_ours = str(encoder.get('type', '')).rpartition('.')[2] == 'SapiensViT'
@@ -147,7 +151,10 @@ def own_facts(meta: Any) -> Mapping[str, Any] | None:
 def heads_of(model: Any, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
     """What the heads of a model are for, as far as they say it."""
     found = []
-    for name, task in (model.tasks if hasattr(model, 'heads') else {}).items():
+    for name, single in getattr(model, 'single_models', {}).items():
+        found += heads_of(single, (dataset_meta or {}).get(name))
+    tasks = getattr(model, 'tasks', {}) if hasattr(model, 'heads') else {}
+    for name, task in tasks.items():
         head = model.heads[module_name(name)]
         found.append(_facts(task, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
@@ -203,6 +210,8 @@ def colors_of(model: Any) -> dict[str, Any]:
     """What a model does to colors, as an ``InputRule`` takes it; empty if that is not known."""
     if rule := getattr(model, 'rule', None):
         return dict(mean=rule.mean, std=rule.std, swap_channels=rule.swap_channels)
+    for single in getattr(model, 'single_models', {}).values():
+        return colors_of(single)
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
     # The names of mmsegmentation, and of MMEngine.
     found_swaps = (getattr(preprocessor, f'{_}channel_conversion', None) for _ in ('', '_'))
@@ -253,7 +262,7 @@ def model_metadata(
         family=encoder.family,
         arch=dict(encoder.arch),
         img_size=list(encoder.img_size),
-        patch_padding=encoder.patch_embed.padding,
+        **FAMILIES[encoder.family].stated(encoder),
         **colors,
         tasks=[facts_as_json(facts) for facts in heads_of(model, dataset_meta)],
     )

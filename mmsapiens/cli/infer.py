@@ -13,7 +13,11 @@ from .unused import inputs_have, tell_unused
 
 SHARE = click.FloatRange(0, 1)
 OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
-ALL_TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
+ALL_TASKS = {
+    'sapiens': ('pose-308', 'seg-28', 'depth', 'normal'),
+    'sapiens2': ('pose-308', 'seg-29', 'normal', 'pointmap'),
+}
+"""Family -> tasks that all its released sizes for tasks have."""
 
 
 def split(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str] | None:
@@ -56,12 +60,13 @@ task_files = partial(option, multiple=True, callback=pairs, metavar='[TASK=]FILE
 @option('--out -o', 'Folder.', default='results')
 @option(
     '--model -m',
-    'sapiens-0.3b, -0.6b, -1b, -2b or -tiny.  [default: that of --weights, or sapiens-0.3b]',
+    'sapiens-0.3b, -0.6b, -1b, -2b, or sapiens2-0.4b, -0.8b, -1b, -5b.  [default: that of '
+    '--weights, or sapiens-0.3b]',
 )
 @option(
     '--tasks -t',
     'Names between commas; `mmsapiens list` shows them.  [default: what --weights are for, or '
-    f'{",".join(ALL_TASKS)}]',
+    f'{",".join(ALL_TASKS["sapiens"])}, or of sapiens2 {",".join(ALL_TASKS["sapiens2"])}]',
     callback=split,
 )
 @task_files('--weights -w', 'A checkpoint instead of the released one, or a folder.')
@@ -117,7 +122,9 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
     """
     weights, configs = options['weights'], options['configs']
     if tasks is None and weights is None and configs is None:
-        tasks = list(ALL_TASKS)
+        from ..models.tasks import DEFAULT_MODEL, family_and_size
+
+        tasks = list(ALL_TASKS[family_and_size(options['model'] or DEFAULT_MODEL)[0]])
 
     told: dict[str, Any] = {}
 

@@ -16,7 +16,8 @@ from ..checkpoints.metadata import own_facts
 from ..registry import MODELS
 
 losses = [models.AllPixelCrossEntropyLoss, models.HardKeypointMSELoss, models.NormalCosineLoss]
-for loss in (*losses, models.NormalL1Loss, models.ScaleInvariantLogLoss):
+losses += [models.NormalL1Loss, models.PresentClassDiceLoss, models.ScaleInvariantLogLoss]
+for loss in losses:
     MODELS.register_module(module=loss)
 
 

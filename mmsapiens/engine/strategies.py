@@ -5,20 +5,30 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import mmengine
 from mmengine._strategy import FSDPStrategy
 from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.runner import FlexibleRunner
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict as states
 
 from ..checkpoints.sharded import WEIGHTS, is_sharded, load_tensors, read_training, write_sharded
 from ..core.atomic_files import TMP_SUFFIX, move_whole, remove_path
+from ..models.layers import find_blocks
 from ..registry import RUNNERS, STRATEGIES
 from .launch import FULL_STATE_ON_CPU
 
 FOLDER = 'folder'
+_BLOCKS: WeakSet[nn.Module] = WeakSet()
+
+
+def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
+    """An ``auto_wrap_policy`` of FSDP, which asks about models before their parts: by blocks."""
+    if recurse:
+        _BLOCKS.update(find_blocks(module))
+    return recurse or module in _BLOCKS
 
 
 def _flatten(state: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from ..checkpoints.build_model import build_encoder
 from ..core.atomic_files import atomic_write
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..models.tasks import DEFAULT_MODEL, model_size
+from ..models.tasks import DEFAULT_MODEL, family_and_size
 from ..structures.results import Image, ImageResult, People, ReadFailure
 from ..zoo import resolve_checkpoint
 from .lite import MEAN as LITE_MEAN
@@ -117,7 +117,8 @@ class FeatureExtractor:
         ):
             if value < least:
                 raise ValueError(f'`{name}` must be at least {least}, but got {value}')
-        self.weights = resolve_checkpoint(weights, 'pretrain', model_size(model), 'encoder')
+        family_and_size(model)  # a wrong name is an error, also where it is not needed
+        self.weights = resolve_checkpoint(weights, 'pretrain', model, 'encoder')
         if kinds:
             self._check_kinds(kinds)
         self.encoder, rule = build_encoder(

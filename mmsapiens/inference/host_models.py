@@ -340,6 +340,7 @@ class UdpPoseHead(HostPoseHead):
 class HostDenseHead(HostHead):
     """A :class:`mmsapiens.dense.DenseHead`."""
 
+    maps = DenseHead.maps
     before_resize = staticmethod(DenseHead.before_resize)
 
     def finish(self, maps: Tensor) -> Tensor:

@@ -10,13 +10,20 @@ from typing import Any
 
 import torch
 
-from ..checkpoints.families import find_arch
 from ..core.errors import ReadError
 from ..detection.box_source import DETECT, IMAGE, BoxSource
 from ..io.read_options import ReadOptions
 from ..io.sources import open_source
-from ..models.archs import SAPIENS_ARCHS
-from ..models.tasks import DEFAULT_MODEL, TASKS, Task, get_task, model_size
+from ..models.archs import FAMILY_ARCHS
+from ..models.tasks import (
+    ALL_TASKS,
+    DEFAULT_MODEL,
+    FIRST,
+    Task,
+    check_family,
+    family_and_size,
+    get_task,
+)
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import (
     ModelFiles,
@@ -46,11 +53,12 @@ class SapiensInferencer:
     A fixed number of images is in memory, at work at the same time, however many there are.
 
     Args:
-        model (str, optional): 'sapiens-0.3b', '-0.6b', '-1b', '-2b' or '-tiny'. Defaults to None,
-            the size of the caller's weights, and 'sapiens-0.3b' for released ones.
-        tasks (str | Sequence[str], optional): Keys of :data:`mmsapiens.models.tasks.TASKS`, or any
-            names for models of one's own. Defaults to None, what ``weights`` or ``configs`` are
-            for, and 'pose-308' without them.
+        model (str, optional): 'sapiens-0.3b', '-0.6b', '-1b' or '-2b', or of the second generation
+            'sapiens2-0.4b', '-0.8b', '-1b' or '-5b'. Defaults to None, the size of the caller's
+            weights, and 'sapiens-0.3b' for released ones.
+        tasks (str | Sequence[str], optional): Of :func:`mmsapiens.models.tasks.tasks_of` the
+            model's family, or any names for models of one's own. Defaults to None, what
+            ``weights`` or ``configs`` are for, and 'pose-308' without them.
         device (str, optional): Such as 'cuda:0'. Defaults to None, a GPU if there is one.
         dtype (str): 'float32', 'bfloat16' or 'float16', of weights and activations.
         weights (Mapping | str | Path, optional): Task -> checkpoint, or the checkpoint of the only
@@ -96,7 +104,7 @@ class SapiensInferencer:
         random_weights: bool = False,
         lazy: bool = False,
     ) -> None:
-        size = model if model and find_arch(model) else model_size(model or DEFAULT_MODEL)
+        family_and_size(model or DEFAULT_MODEL)  # a wrong name is an error now
         if tasks is None:
             tasks, weights = named_weights(weights, configs)
         names = check_tasks(tasks, weights, configs)
@@ -112,17 +120,19 @@ class SapiensInferencer:
         self._detector: Callable[[Sequence[Image]], list[People]] | None = None
         self.tasks = tuple(names)
         """Names of the tasks, in their order."""
-        self._size, self._configs = size, configs_by_task(configs, names)
-        self._weights = weights_by_task(weights, names, size)
+        self._configs = configs_by_task(configs, names)
+        self._weights = weights_by_task(weights, names, model or DEFAULT_MODEL)
+        check_family(model, [n for n in names if n not in {*self._weights, *self._configs}])
         if not lazy:
             self.networks  # noqa: B018  files that are missing or do not fit are errors now
 
     @cached_property
     def files(self) -> dict[str, ModelFiles]:
         """Configs and weights of the tasks, downloaded if they have to be."""
-        size, configs, weights = self._size, self._configs, self._weights
+        model, configs, weights = self.model or DEFAULT_MODEL, self._configs, self._weights
+        is_random = self._random_weights
         return {
-            task: find_files(task, size, configs.get(task), weights.get(task), self._random_weights)
+            task: find_files(task, model, configs.get(task), weights.get(task), is_random)
             for task in self.tasks
         }
 
@@ -143,7 +153,7 @@ class SapiensInferencer:
 
     def _row(self, task: str) -> Task:
         """What a task is, without building its network where its name tells the kind."""
-        return get_task(task) if task in TASKS else self.networks[task].row
+        return get_task(task) if task in ALL_TASKS else self.networks[task].row
 
     @property
     def has_maps(self) -> bool:
@@ -361,7 +371,7 @@ def _model_name(network: Any) -> str:
     encoder = getattr(getattr(network, 'model', network), 'backbone', network)
     encoder = getattr(encoder, 'module', encoder)  # where it is compiled
     size = getattr(encoder, 'embed_dims', None), getattr(encoder, 'num_layers', None)
-    for name, arch in SAPIENS_ARCHS.items():
+    for name, arch in FAMILY_ARCHS[getattr(encoder, 'family', FIRST)].items():
         if (arch['embed_dims'], arch['num_layers']) == size:
             return name.replace('_', '-')
     return f'{type(encoder).__name__} of width {size[0]} with {size[1]} layers'

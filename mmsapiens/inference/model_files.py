@@ -11,8 +11,8 @@ from ..checkpoints.checkpoint_io import is_folder_checkpoint, read_meta
 from ..checkpoints.contents import name_of_task
 from ..checkpoints.metadata import read_facts
 from ..core.file_type import sha256_of
-from ..models.tasks import PREFIX, TASKS
-from ..zoo import find_release, releases, resolve_checkpoint
+from ..models.tasks import ALL_TASKS
+from ..zoo import find_release, releases, resolve_checkpoint, split_model
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ def named_weights(weights: Any, configs: Any) -> tuple[list[str], Any]:
     if chosen is not None:
         return [name_of_task(chosen)], weights
     files = sorted(each for each in path.iterdir() if each.suffix in SUFFIXES)
-    named = [path / f'{task}{suffix}' for task in TASKS for suffix in reversed(SUFFIXES)]
+    named = [path / f'{task}{suffix}' for task in ALL_TASKS for suffix in reversed(SUFFIXES)]
     found = {each.stem: each for each in named if each.is_file()}
     are_named, others = bool(found), []
     for each in files:
-        if each.stem in TASKS:
+        if each.stem in ALL_TASKS:
             continue
         if are_named and not _says_task(each):
             others.append(each.name)  # such as an encoder or a detector
@@ -91,9 +91,9 @@ def check_tasks(tasks: str | Sequence[str], weights: Any = None, configs: Any = 
     files = [each for each in (weights, configs) if each]
     for name in names:
         has_file = any(name in each if isinstance(each, Mapping) else True for each in files)
-        if name not in TASKS and not has_file:
+        if name not in ALL_TASKS and not has_file:
             others = 'have a checkpoint or a config of yours (`weights`, `configs`)'
-            raise KeyError(f'`tasks` must be of {list(TASKS)}, or {others}, but got {name!r}')
+            raise KeyError(f'`tasks` must be of {list(ALL_TASKS)}, or {others}, but got {name!r}')
     return names
 
 
@@ -122,12 +122,14 @@ def _check_names(tasks: Sequence[str], argument: str, given: Mapping[str, Any]) 
 
 def find_files(
     task: str,
-    size: str,
+    model: str,
     config: str | os.PathLike[str] | None = None,
     weights: Any = None,
     allow_random: bool = False,
 ) -> ModelFiles:
-    """Files of a task, a release downloaded if need be, or with ``allow_random`` no weights."""
+    """Files of a task, a release of a model downloaded if need be, or with ``allow_random`` no
+    weights.
+    """
     path = None if config is None else Path(config).expanduser()
     if path is not None and not path.is_file():
         raise FileNotFoundError(f'the config of {task!r}, {path}, does not exist')
@@ -137,14 +139,14 @@ def find_files(
         remedy = f'give a checkpoint for {task!r} (`weights`, `--weights {task}=FILE`)'
         if config is not None:
             raise ValueError(f'the config of {task!r} needs weights: {remedy}')
-        if size == 'tiny':
-            text = f'nothing was released of {PREFIX}tiny, which is for training on a CPU'
+        if model.endswith('tiny'):
+            text = f'nothing was released of {model!r}, which is for training on a CPU'
             raise ValueError(f'{text}: {remedy}')
-        find_release(task, size)  # says why there is none
-    return ModelFiles(task, path, resolve_checkpoint(weights, task, size))
+        find_release(task, model)  # says why there is none
+    return ModelFiles(task, path, resolve_checkpoint(weights, task, model))
 
 
-def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, Path]:
+def weights_by_task(weights: Any, tasks: Sequence[str], model: str) -> dict[str, Path]:
     """The caller's checkpoints by task: a mapping of them, the file of the only task, or a folder
     with files named by the task, such as 'depth.safetensors', or as released.
     """
@@ -161,7 +163,8 @@ def weights_by_task(weights: Any, tasks: Sequence[str], size: str) -> dict[str, 
         return {_only(tasks, 'weights', path): path}
     found = {}
     for task in tasks:
-        released = [each for each in releases() if (each.task, each.size) == (task, size)]
+        wanted = task, *split_model(model)
+        released = [each for each in releases() if (each.task, each.family, each.size) == wanted]
         names = [task + suffix for suffix in SUFFIXES]
         for each in released:  # beside each other, or as `mmsapiens download` keeps them
             names += [each.file, each.path_in_repo, each.key, f'hub/{each.key}']

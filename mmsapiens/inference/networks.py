@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.build_model import build_model, is_self_contained
+from ..models.tasks import FIRST
 from .lite import LiteRule
 from .task_network import DTYPES, FixedBatch, Options, TaskNetwork
 
@@ -53,6 +54,9 @@ def build_network(
         return network
     built = network.model.requires_grad_(False)
     if options.mode == 'lite':
+        if getattr(built.backbone, 'family', FIRST) != FIRST:
+            text = "`mode='lite'` gives the numbers of demos of the first generation, but"
+            raise ValueError(f'{text} {task!r} is of the family {built.backbone.family!r}')
         built.use_rule(LiteRule(built.rule.size_hw, swap_channels=built.rule.swap_channels))
         built.heads[task].border = 'stock'  # type: ignore[assignment]
     flip_test = False if options.mode == 'lite' else options.flip_test

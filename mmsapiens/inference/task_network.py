@@ -155,12 +155,13 @@ class TaskNetwork:
         if self.row.is_pose:
             found = zip(outputs, people.boxes)
             return self._poses([(model.to_image(xy, box, size_hw), s) for (xy, s), box in found])
-        return self._map(to_array(model.restore(self.task, outputs[0], size_hw), self.row.row))
+        values = to_array(model.restore(self.task, outputs[0], size_hw), self.row.row)
+        return self._map(values, model.focal_length(self.task, outputs[0], size_hw))
 
-    def _map(self, values: NDArray) -> MapResult:
+    def _map(self, values: NDArray, focal_length: float | None = None) -> MapResult:
         field = self.row.row
         if not field.is_labels:
-            return MapResult(values, field.name)
+            return MapResult(values, field.name, focal_length=focal_length)
         classes = self.row.class_set
         return MapResult(values, field.name, classes.classes, classes.palette)
 

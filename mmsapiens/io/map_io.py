@@ -70,8 +70,8 @@ def read_map(
     Returns:
         np.ndarray: The map in the field's type: (H, W), or (H, W, C) for a field of several
         channels. Labels are ids, a mask is 0 or 1, vectors are as stored, neither turned nor scaled
-        to unit length; pixels without one are 0. Depth is infinite where nothing was measured, and
-        as stored elsewhere, also 0 and below.
+        to unit length; pixels without one, or without a point, are 0. Depth is infinite where
+        nothing was measured, and as stored elsewhere, also 0 and below.
 
     Raises:
         KeyError: If the field is unknown.
@@ -171,7 +171,8 @@ def check_map(
     path: str | Path, array: np.ndarray, field: Field, is_read: bool = False
 ) -> np.ndarray:
     """A map, (H, W), (H, W, 1) or (H, W, C), in the type of its field; BadSampleError for others.
-    NaN and infinity of a map that was read are pixels without a value, where the field has such.
+    NaN and infinity of a map that was read are pixels without a value, where the field has such;
+    points may be written as NaN.
     """
     is_scalar = field.channels == 1
     if is_scalar and array.shape[2:] == (1,):
@@ -200,11 +201,13 @@ def check_map(
     tested = array if is_mask else values
     if tested.dtype.kind == 'f' and not np.isfinite(tested).all():
         bad = ~np.isfinite(tested)
+        if field.is_position and not is_read:
+            bad &= ~np.isnan(tested).all(axis=-1, keepdims=True)  # a pixel without a point
         if is_read and (field.may_be_infinite or field.is_vector):
             lost = ~np.isfinite(array)
-            if field.is_vector:
+            if is_direction := field.is_vector or field.is_position:
                 lost |= lost.any(axis=-1, keepdims=True)
-            values = np.where(lost, values.dtype.type(0 if field.is_vector else np.inf), values)
+            values = np.where(lost, values.dtype.type(0 if is_direction else np.inf), values)
             bad &= ~lost  # what was finite in the file has no room in float32
         if bad.any():
             y, x = np.argwhere(bad)[0][:2]

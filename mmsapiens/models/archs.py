@@ -34,6 +34,12 @@ SAPIENS2_ARCHS: dict[str, dict[str, int]] = {
 The tiny one is ours; the others are released.
 """
 
+FAMILY_ARCHS: dict[str, dict[str, dict[str, int]]] = {
+    'sapiens': SAPIENS_ARCHS,
+    'sapiens2': SAPIENS2_ARCHS,
+}
+"""Family of encoders -> its sizes."""
+
 
 def get_arch(
     arch: str | Mapping[str, int], archs: Mapping[str, Mapping[str, int]] = SAPIENS_ARCHS
@@ -71,13 +77,12 @@ def get_arch(
     return dict(arch)
 
 
-def size_in_words(
-    embed_dims: int, num_layers: int, archs: Mapping[str, Mapping[str, int]] = SAPIENS_ARCHS
-) -> str:
-    """Words for a size, with its name if it is one of ``archs``."""
-    words = f'an encoder of width {embed_dims} with {num_layers} layers'
-    for name, arch in archs.items():
-        if (arch['embed_dims'], arch['num_layers']) == (embed_dims, num_layers):
+def size_in_words(arch: Mapping[str, int], archs: Mapping[str, Mapping[str, int]]) -> str:
+    """Words for the width and depth of a size, with its name if it is one of ``archs``."""
+    width, depth = arch['embed_dims'], arch['num_layers']
+    words = f'an encoder of width {width} with {depth} layers'
+    for name, each in archs.items():
+        if (each['embed_dims'], each['num_layers']) == (width, depth):
             return f'{words} ({name})'
     return words
 

@@ -1,25 +1,16 @@
 """A :class:`SapiensModel` from names: structure only, weights are random."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .archs import SAPIENS2_ARCHS, name_of_arch
+from .archs import get_arch, name_of_arch
 from .heads import HEADS, PointMapHead
 from .input_rule import InputRule
 from .layers import PatchPadding
 from .sapiens_model import SapiensModel
 from .sapiens_vit import SapiensViT
-from .tasks import (
-    INPUT_4K_HW,
-    INPUT_HW,
-    PREFIX,
-    TINY_INPUT_HW,
-    Task,
-    get_task,
-    model_size,
-    tasks_of,
-)
+from .tasks import Task, get_task, tasks_of
 
 
 def shared_padding(tasks: Sequence[Task]) -> PatchPadding:
@@ -37,32 +28,30 @@ def assemble(
     patch_padding: PatchPadding | None = None,
     flip_test: bool | None = None,
     head_layers: Mapping[str, Mapping[str, Any]] | None = None,
-    encoder: Callable[..., Any] = SapiensViT,
+    encoder: Any = SapiensViT,
+    **encoder_options: Any,
 ) -> SapiensModel:
-    """Build a model without weights, of a name or an arch as for :func:`mmsapiens.build_model`.
+    """Build a model without weights, of a size as in :func:`.archs.get_arch`.
 
     ``img_size``, ``patch_padding`` (that of pretrained encoders if the tasks differ), ``flip_test``
     and ``head_layers``, the channels and kernel sizes of each task's head, default to those of the
     released models, or of the tiny ones.
     """
-    known = tasks_of(getattr(encoder, 'family', PREFIX[:-1]))
+    known = tasks_of(encoder.family)
     names = [tasks] if isinstance(tasks, str) else tasks
     rows = [get_task(name, known) for name in names]
     if not rows:
         raise ValueError('`tasks` must hold at least one task, but it is empty')
-    arch, size = model, ''
-    if isinstance(model, str):
-        size = model_size(model)
-        arch = PREFIX.replace('-', '_') + size
-    elif name := name_of_arch(model, SAPIENS2_ARCHS):
-        size = name.partition('_')[2]
+    arch = get_arch(model, encoder.archs)
+    size = (name_of_arch(arch, encoder.archs) or '').partition('_')[2]
     if img_size is None:
-        img_size = {'tiny': TINY_INPUT_HW, '1b_4k': INPUT_4K_HW}.get(size, INPUT_HW)
+        img_size = encoder.usual_hw(arch)
     backbone = encoder(
         arch,
         img_size=img_size,
         patch_size=patch_size,
         patch_padding=shared_padding(rows) if patch_padding is None else patch_padding,
+        **encoder_options,
     )
     layers, heads = head_layers or {}, {}
     for task in rows:

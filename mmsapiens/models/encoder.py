@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .archs import get_arch, name_of_arch
 from .layers import PatchEmbed, run_block
+from .tasks import INPUT_HW, TINY_INPUT_HW
 
 OUT_TYPES = ('raw', 'cls_token', 'featmap', 'avg_featmap', 'featmap_and_cls_token')
 
@@ -21,6 +23,8 @@ class PlainViT(nn.Module):
 
     family: str
     """Name of the family in checkpoints."""
+    archs: Mapping[str, dict[str, int]]
+    """Name -> size."""
     embeddings: tuple[str, ...]
     """Parameters and modules before the first block."""
     blocks: nn.ModuleList
@@ -28,9 +32,15 @@ class PlainViT(nn.Module):
     ln1: nn.Module
     num_extra_tokens: int
 
+    @classmethod
+    def usual_hw(cls, arch: Mapping[str, int]) -> tuple[int, int]:
+        """Height and width of the images of the released models of a size."""
+        is_tiny = (name_of_arch(arch, cls.archs) or '').endswith('tiny')
+        return TINY_INPUT_HW if is_tiny else INPUT_HW
+
     def _set_options(
         self,
-        arch: Mapping[str, int],
+        arch: str | Mapping[str, int],
         img_size: int | Sequence[int],
         out_type: str,
         out_indices: int | Sequence[int],
@@ -38,7 +48,7 @@ class PlainViT(nn.Module):
         with_cp: bool,
     ) -> None:
         """Check and keep what does not depend on the kind of blocks."""
-        self.arch = dict(arch)
+        self.arch = get_arch(arch, self.archs)
         self.embed_dims = self.arch['embed_dims']
         self.num_layers = self.arch['num_layers']
         if not isinstance(img_size, int) and len(img_size) != 2:

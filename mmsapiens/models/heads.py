@@ -10,13 +10,15 @@ Shapes: B batch, D width of the encoder, C channels of the output, K keypoints, 
 in pixels, h w those of the feature map.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.cameras import metric_points
+from ..ops.cameras import focal_length, metric_points
 from ..ops.class_choice import choose_class
 from ..ops.udp_decoding import decode_udp_heatmaps
 from ..ops.unit_vectors import unit_vectors
@@ -136,11 +138,31 @@ def init_by_fan(head: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
+def _shapes(weights: Mapping[str, Tensor], layers: str, inside: str = '') -> list[torch.Size]:
+    """Shapes of the weights of the layers of a sequence, in its order."""
+    pattern = re.compile(rf'{layers}\.(\d+){inside}\.weight')
+    found = [match for match in map(pattern.fullmatch, weights) if match]
+    return [weights[match[0]].shape for match in sorted(found, key=lambda each: int(each[1]))]
+
+
 class UpsamplingHead(nn.Module):
     """Transposed convolutions, which double height and width, convolutions, and C channels for each
     pixel; kernels are 4 and 1 pixels wide by default."""
 
     last: str  # Name of the last convolution
+    only_for: str | None = None  # The field that a head with such a one is for, if it tells that
+    keys = r'deconv_layers\.\d+\.weight|conv_layers\.\d+\.(weight|bias)'  # Of the trunk
+
+    @classmethod
+    def layers_of(cls, weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+        """The arguments of a head, but for its inputs and outputs, that has these weights."""
+        deconv, conv = (_shapes(weights, f'{kind}_layers') for kind in ('deconv', 'conv'))
+        return dict(
+            deconv_out_channels=tuple(shape[1] for shape in deconv),
+            deconv_kernel_sizes=tuple(shape[2] for shape in deconv),
+            conv_out_channels=tuple(shape[0] for shape in conv),
+            conv_kernel_sizes=tuple(shape[2] for shape in conv),
+        )
 
     def __init__(
         self,
@@ -190,6 +212,11 @@ class DenseHead(UpsamplingHead):
 
     last = 'conv_seg'
 
+    def maps(self, feats: Sequence[Tensor]) -> Tensor:
+        """What :meth:`before_resize` takes of each image, (B, C, h, w); the output itself here."""
+        output: Tensor = self(feats)
+        return output
+
     @staticmethod
     def before_resize(maps: Tensor) -> Tensor:
         """What is resized to the image instead of an output (C, h, w); itself here."""
@@ -236,6 +263,20 @@ class PixelShuffleHead(DenseHead):
     """
 
     norm: Norm = nn.InstanceNorm2d
+    keys = (
+        r'(input_conv\.0|upsample_blocks\.\d+\.0|conv_layers\.\d+)\.(weight|bias)|'
+        r'(input_conv\.1|upsample_blocks\.\d+\.2|conv_layers\.\d+)\.norm\.weight'
+    )
+
+    @classmethod
+    def layers_of(cls, weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+        """See :meth:`UpsamplingHead.layers_of`."""
+        steps, conv = _shapes(weights, 'upsample_blocks', r'\.0'), _shapes(weights, 'conv_layers')
+        return dict(
+            upsample_channels=tuple(shape[0] // 4 for shape in steps),
+            conv_out_channels=tuple(shape[0] for shape in conv),
+            conv_kernel_sizes=tuple(shape[2] for shape in conv),
+        )
 
     def __init__(
         self,
@@ -263,7 +304,7 @@ class PixelShuffleHead(DenseHead):
 class PixelShuffleNormalHead(PixelShuffleHead):
     """Surface normals (3, H, W); the prediction has length 1."""
 
-    last = 'conv_normal'
+    last, only_for = 'conv_normal', 'normal_map'
     before_resize = staticmethod(NormalHead.finish)
     finish = staticmethod(NormalHead.finish)
 
@@ -271,7 +312,7 @@ class PixelShuffleNormalHead(PixelShuffleHead):
 class AlbedoHead(PixelShuffleHead):
     """Color without light (3, H, W), RGB from 0 to 1."""
 
-    last = 'conv_albedo'
+    last, only_for = 'conv_albedo', 'albedo_map'
     norm = ChannelNorm
 
     @staticmethod
@@ -283,7 +324,7 @@ class AlbedoHead(PixelShuffleHead):
 class MattingHead(PixelShuffleHead):
     """Premultiplied foreground, RGB, and alpha: (4, H, W) from 0 to 1."""
 
-    last = 'conv_matting'
+    last, only_for = 'conv_matting', 'matte_map'
     finish = staticmethod(AlbedoHead.finish)
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
@@ -309,7 +350,18 @@ class PointMapHead(PixelShuffleHead):
         **kwargs: Others of :class:`PixelShuffleHead`.
     """
 
-    last = 'conv_pointmap'
+    last, only_for = 'conv_pointmap', 'point_map'
+    keys = PixelShuffleHead.keys + r'|scale_(conv_layers|final_layer)\.\d+\.(weight|bias)'
+
+    @classmethod
+    def layers_of(cls, weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+        """See :meth:`UpsamplingHead.layers_of`."""
+        convs, linears = (_shapes(weights, f'scale_{_}') for _ in ('conv_layers', 'final_layer'))
+        return dict(
+            super().layers_of(weights),
+            scale_channels=tuple(shape[0] for shape in convs),
+            scale_hidden=tuple(shape[0] for shape in linears[:-1]),
+        )
 
     def __init__(
         self,
@@ -358,6 +410,22 @@ class PointMapHead(PixelShuffleHead):
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Points (B, 3, H, W) in meters; NaN where the scale is not above 0."""
         return metric_points(*self.both(feats))
+
+    def maps(self, feats: Sequence[Tensor]) -> Tensor:
+        """Canonical points and, everywhere the same, their scale (B, 4, H, W)."""
+        points, scale = self.both(feats)
+        return torch.cat([points, scale[..., None, None].expand_as(points[:, :1])], dim=1)
+
+    @staticmethod
+    def before_resize(maps: Tensor) -> Tensor:
+        """Points (3, H, W) in meters of :meth:`maps` (4, H, W)."""
+        maps = maps.float()
+        return metric_points(maps[None, :3], maps[None, 3:, 0, 0])[0]
+
+    @staticmethod
+    def focal_length(maps: Tensor, resize_factor: float) -> float:
+        """That of the image in pixels, from :meth:`maps` (4, H, W); NaN where the scale is none."""
+        return float(focal_length(maps[3, 0, 0].float(), resize_factor))
 
 
 HEADS: dict[str, type[UpsamplingHead]] = {

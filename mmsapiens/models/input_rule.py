@@ -58,6 +58,11 @@ class InputRule:
         """Width and height of the input."""
         return self.size_hw[1], self.size_hw[0]
 
+    def resize_factor(self, image_hw: tuple[int, int]) -> float:
+        """How many times as wide a whole image becomes, without what is beside it."""
+        factors = [target / side for target, side in zip(self.size_hw, image_hw)]
+        return min(factors) if self.is_fitted else factors[1]
+
     def resize(self, image: NDArray) -> NDArray:
         """The whole image (H, W, 3) at the size of the input."""
         if self.is_fitted:

@@ -139,6 +139,49 @@ def dice_loss(
     return (loss * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)
 
 
+class PresentClassDiceLoss(_NamedLoss):
+    """Mean of :func:`dice_loss` over the samples, called like the losses of mmsegmentation.
+
+    Stock ``DiceLoss`` takes all classes of a sample for one region, and ignored pixels for
+    background.
+
+    Args:
+        with_background (bool): Whether class 0 counts. Defaults to False.
+        squared (bool): Whether the sizes of regions are sums of squares. Defaults to True.
+        loss_weight (float): Factor of the loss. Defaults to 1.
+        loss_name (str): Name in the log. Defaults to 'loss_dice'.
+    """
+
+    name = 'loss_dice'
+
+    def __init__(
+        self,
+        with_background: bool = False,
+        squared: bool = True,
+        loss_weight: float = 1.0,
+        loss_name: str = '',
+    ) -> None:
+        super().__init__(loss_weight, loss_name)
+        self.with_background, self.squared = with_background, squared
+
+    def forward(
+        self, pred: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = 255
+    ) -> Tensor:
+        """The loss of logits (B, C, H, W) and ids (B, H, W); weights of pixels are refused."""
+        if weight is not None:
+            raise ValueError(
+                'PresentClassDiceLoss takes no weights of pixels; leave `sampler` of the head out'
+            )
+        losses = dice_loss(
+            pred,
+            target,
+            with_background=self.with_background,
+            squared=self.squared,
+            ignore_index=ignore_index,
+        )
+        return self.loss_weight * losses.mean()
+
+
 def hard_keypoint_mse_loss(
     pred: Tensor, target: Tensor, weights: Tensor | None, topk: int
 ) -> Tensor:

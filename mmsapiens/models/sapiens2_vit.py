@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .archs import SAPIENS2_ARCHS, get_arch
+from .archs import SAPIENS2_ARCHS
 from .encoder import PlainViT
 from .layers import PatchEmbed, is_plain_inference, run_block
+from .tasks import INPUT_4K_HW
 
 EPS = 1e-6
 NUM_STORAGE_TOKENS = 8
@@ -241,6 +242,7 @@ class Sapiens2ViT(PlainViT):
     """
 
     family = 'sapiens2'
+    archs = SAPIENS2_ARCHS
     embeddings = ('cls_token', 'storage_tokens', 'patch_embed', 'tokenizer')
     num_extra_tokens = 1 + NUM_STORAGE_TOKENS
 
@@ -268,9 +270,7 @@ class Sapiens2ViT(PlainViT):
                 'Sapiens2ViT has a class token and pads nothing: `patch_padding` must be 0 and '
                 f'`with_cls_token` true, but got {patch_padding!r} and {with_cls_token!r}'
             )
-        self._set_options(
-            get_arch(arch, SAPIENS2_ARCHS), img_size, out_type, out_indices, frozen_stages, with_cp
-        )
+        self._set_options(arch, img_size, out_type, out_indices, frozen_stages, with_cp)
         dims, heads = self.embed_dims, self.arch['num_heads']
         if dims % (4 * heads) or (heads % 2 and self.num_layers > 2 * FULL_LAYERS):
             raise ValueError(
@@ -314,10 +314,15 @@ class Sapiens2ViT(PlainViT):
         """Rotate in another type from here on, see ``rope_dtype``."""
         if name not in ROPE_DTYPES:
             raise ValueError(f'`rope_dtype` must be of {list(ROPE_DTYPES)}, but got {name!r}')
-        self.rope_dtype = ROPE_DTYPES[name]
+        self.rope_name, self.rope_dtype = name, ROPE_DTYPES[name]
         head_dim = self.embed_dims // self.arch['num_heads']
         # Numbers, not a buffer, which the type of the model would round.
         self.periods = rope_periods(head_dim, self.rope_dtype).tolist()
+
+    @classmethod
+    def usual_hw(cls, arch: Mapping[str, int]) -> tuple[int, int]:
+        """Also of that with a window tokenizer."""
+        return INPUT_4K_HW if 'num_tokenizer_layers' in arch else super().usual_hw(arch)
 
     @property
     def token_grid(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..ops.resize_outputs import unflip
+from .heads import PointMapHead
 from .input_rule import InputRule
 from .tasks import Task, module_name
 
@@ -92,8 +93,8 @@ class SapiensModel(nn.Module):
     def predict(self, pixels: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Any]:
         """What the heads say about a batch of :meth:`prepare`, uint8 (B, H, W, 3), in one pass.
 
-        Task -> keypoints (B, K, 2) in pixels of the input, float64, and scores (B, K), or maps (B,
-        C, h, w); all tasks unless some are named.
+        Task -> keypoints (B, K, 2) in pixels of the input, float64, and scores (B, K), or what
+        :meth:`restore` takes, maps (B, C, h, w); all tasks unless some are named.
         """
         names = list(self.tasks) if tasks is None else tasks
         inputs = self.normalize(pixels)
@@ -105,8 +106,9 @@ class SapiensModel(nn.Module):
 
     def _output(self, name: str, feats: Any, mirrored: Any) -> Any:
         task, head = self.tasks[name], self.heads[module_name(name)]
-        output = head(feats)
-        other = head(mirrored) if task.flip_test else None
+        see = head if task.is_pose else head.maps
+        output = see(feats)
+        other = see(mirrored) if task.flip_test else None
         if task.is_pose:
             indices = None if other is None else task.keypoint_set.flip_indices
             return head.decode(output, self.rule.size_wh, other, indices)
@@ -126,6 +128,14 @@ class SapiensModel(nn.Module):
             head.before_resize(maps), image_hw, head.finish, self.tasks[task].row
         )
 
+    def focal_length(self, task: str, maps: Tensor, image_hw: tuple[int, int]) -> float | None:
+        """Focal length of an image in pixels, from the maps of a task that tells it, else None;
+        NaN where it cannot be told."""
+        head = self.heads[module_name(task)]
+        if not isinstance(head, PointMapHead):
+            return None
+        return head.focal_length(maps, self.rule_of(task).resize_factor(image_hw))
+
     @torch.no_grad()
     def forward(
         self, images: Sequence[NDArray], boxes: Sequence[NDArray] | None = None
@@ -139,7 +149,8 @@ class SapiensModel(nn.Module):
 
         Returns:
             dict[str, list[Tensor]]: Task -> for each image x, y and score of keypoints (N, K, 3),
-            float32; class ids (H, W), int64; depth (H, W); or unit normals (3, H, W).
+            float32; class ids (H, W), int64; depth (H, W); unit normals (3, H, W); points in
+            meters (3, H, W); albedo (3, H, W); or premultiplied RGB and opacity (4, H, W).
         """
         images = [np.asarray(image) for image in images]
         if boxes is None:

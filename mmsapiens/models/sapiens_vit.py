@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from . import layers
-from .archs import get_arch
+from .archs import SAPIENS_ARCHS
 from .encoder import PlainViT
 from .layers import LAYER_NORM_EPS, PatchEmbed, PatchPadding
 from .pos_embed import resize_pos_embed
@@ -54,6 +54,7 @@ class SapiensViT(PlainViT):
     """
 
     family = 'sapiens'
+    archs = SAPIENS_ARCHS
     embeddings = ('cls_token', 'pos_embed', 'patch_embed')
 
     def __init__(
@@ -72,7 +73,7 @@ class SapiensViT(PlainViT):
     ) -> None:
         super().__init__()
         self.num_extra_tokens = int(with_cls_token)
-        self._set_options(get_arch(arch), img_size, out_type, out_indices, frozen_stages, with_cp)
+        self._set_options(arch, img_size, out_type, out_indices, frozen_stages, with_cp)
         if not 0 <= drop_path_rate < 1:
             raise ValueError(f'`drop_path_rate` must be in [0, 1), but got {drop_path_rate}')
 

@@ -1,18 +1,20 @@
 """The tasks by name: one row each, read by everything that has to know what a task is."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..classes.class_sets import ClassSet, get_class_set
 from ..keypoints.keypoint_sets import KeypointSet, get_keypoint_set
 from ..structures.fields import Field, get_field
+from .archs import FAMILY_ARCHS
 
-SIZES = ('0.3b', '0.6b', '1b', '2b')  # Sizes of the released models; 'tiny' is ours
-PREFIX = 'sapiens-'
+FIRST = 'sapiens'  # Family of names without one
+SIZES = ('0.3b', '0.6b', '1b', '2b')  # Sizes of the released models of the first; 'tiny' is ours
 DEFAULT_MODEL = 'sapiens-0.3b'  # The smallest one, wherever none is named: it runs on every machine
-MODEL_NAMES = (*(PREFIX + size for size in SIZES), f'{PREFIX}tiny')  # Names of models
+MODEL_NAMES = tuple(arch.replace('_', '-') for each in FAMILY_ARCHS.values() for arch in each)
+"""Names of models, of all families."""
 INPUT_HW, TINY_INPUT_HW, INPUT_4K_HW = (1024, 768), (256, 192), (4096, 3072)
 """Height and width of the input of the networks, of the tiny ones, and with a window tokenizer."""
 RELEASED_PADDING = 2  # Pixels on each side of the image, where a released model has them
@@ -259,9 +261,28 @@ def module_name(task: str) -> str:
     return task.replace('.', '_')
 
 
-def model_size(model: str) -> str:
-    """The size in the name of a model."""
-    size = str(model).lower().replace('_', '-').removeprefix(PREFIX)
-    if PREFIX + size not in MODEL_NAMES:
-        raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
-    return size
+def family_and_size(model: str) -> tuple[str, str]:
+    """Family and size in the name of a model; '1b' alone is of the first generation."""
+    name = str(model).lower().replace('_', '-')
+    for each in (name, f'{FIRST}-{name}'):
+        family, _, size = each.partition('-')
+        if each.replace('-', '_') in FAMILY_ARCHS.get(family, {}):
+            return family, size
+    raise KeyError(f'`model` must be one of {list(MODEL_NAMES)}, but got {model!r}')
+
+
+def check_family(model: str | None, tasks: Iterable[str]) -> None:
+    """Refuse tasks that the family of a model, by default the default one, does not have."""
+    family, _ = family_and_size(model or DEFAULT_MODEL)
+    known = tasks_of(family)
+    for task in tasks:
+        if task in known:
+            continue
+        others = [name for name in FAMILY_ARCHS if task in tasks_of(name)]
+        if not others:
+            raise KeyError(f'`tasks` must be of {list(known)}, but got {task!r}')
+        models = ', '.join(name for name in MODEL_NAMES if name.partition('-')[0] in others)
+        text = f'{task!r} is a task of {models}'
+        if model is None:
+            raise ValueError(f'{text}, not of {DEFAULT_MODEL}, which is taken by default: name one')
+        raise ValueError(f'{text}. The tasks of {model!r} are {list(known)}')

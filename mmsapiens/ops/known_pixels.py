@@ -71,6 +71,9 @@ def keep_known(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
                 'negative_depth',
             )
         array = array if known.all() else np.where(known, array, array.dtype.type(field.fill))
+    elif field.is_position:
+        known = has_depth(array[..., 2])
+        array = array if known.all() else np.where(known[..., None], array, np.float32(field.fill))
     elif field.is_share:
         low, high = float(array.min()), float(array.max())
         is_low = low < min(field.fill, 0) - SLACK or (field.fill < 0 and high < 0)

@@ -118,6 +118,7 @@ POINT_MAP = add_field(
         fill=0,
         is_position=True,
         negate_on_hflip=(0,),
+        may_be_infinite=True,
         made_of=('depth_map',),
     )
 )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import ReadError
-from .fields import get_field
+from .fields import MATTE_MAP, get_field
 
 T = TypeVar('T')
 
@@ -121,16 +121,20 @@ class MapResult:
     """A value for each pixel of an image.
 
     Args:
-        values (NDArray): uint8 (H, W) class ids, float32 (H, W) relative depth, or float32 (H, W,
-            3) unit normals; see ``docs/dense_outputs.md``.
-        field (str): A row of :data:`FIELDS`: 'seg_map', 'depth_map' or 'normal_map'.
+        values (NDArray): uint8 (H, W) class ids, else float32: (H, W) relative depth, (H, W, 3)
+            unit normals, points in meters or albedo, or (H, W, 4) premultiplied foreground and
+            opacity; see ``docs/dense_outputs.md``.
+        field (str): A row of :data:`FIELDS`, such as 'seg_map'.
         classes (tuple[str, ...]): Names of the class ids; ``palette`` has their RGB colors.
+        focal_length (float, optional): That of the image in pixels, with a map of points; NaN where
+            it cannot be told, as then the points. Defaults to None.
     """
 
     values: NDArray
     field: str
     classes: tuple[str, ...] = ()
     palette: tuple[tuple[int, ...], ...] = ()
+    focal_length: float | None = None
 
     @property
     def is_labels(self) -> bool:
@@ -165,10 +169,14 @@ class ImageResult:
 
     @property
     def human_mask(self) -> NDArray | None:
-        """Pixels of people, bool (H, W), where a parsing task was run."""
-        for result in self.tasks.values():
-            if isinstance(result, MapResult) and result.is_labels:
+        """Pixels of people, bool (H, W), where a parsing or a matting task was run."""
+        maps = [found for found in self.tasks.values() if isinstance(found, MapResult)]
+        for result in maps:
+            if result.is_labels:
                 return result.values > 0
+        for result in maps:
+            if result.field == MATTE_MAP.name:
+                return result.values[..., 3] >= 0.5
         return None
 
 
@@ -176,7 +184,7 @@ def prediction(item: ImageResult | ReadFailure) -> dict[str, Any]:
     """A result without classes of this package.
 
     It has ``name`` and ``source``; ``error``, if it could not be read; else by task a list of
-    :func:`instances` or a map.
+    :func:`instances` or a map, and ``TASK_focal_length`` in pixels with a map of points.
     """
     if isinstance(item, ReadFailure):
         return dict(name=item.name, source=item.source, error=item.reason)
@@ -186,6 +194,8 @@ def prediction(item: ImageResult | ReadFailure) -> dict[str, Any]:
             answer[task] = instances(found, item.people)
         else:
             answer[task] = found.values
+            if found.focal_length is not None:
+                answer[f'{task}_focal_length'] = found.focal_length
     return answer
 
 

@@ -16,6 +16,7 @@ from .releases import FORMATS as FORMATS
 from .releases import Release as Release
 from .releases import find_release as find_release
 from .releases import releases as releases
+from .releases import split_model as split_model
 
 if TYPE_CHECKING:
     from .downloading import download as download

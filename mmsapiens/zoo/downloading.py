@@ -42,7 +42,7 @@ def print_line(line: str) -> None:
 def download(
     release: Release | str,
     size: str | None = None,
-    format: str = 'pth',
+    format: str | None = None,
     *,
     verify: bool = False,
     accept_new: bool = False,
@@ -59,7 +59,7 @@ def download(
     Args:
         release (Release | str): What to fetch, or its task.
         size (str, optional): Of the model, with a task. Defaults to None.
-        format (str): With a task. Defaults to 'pth'.
+        format (str, optional): With a task. Defaults to None, the first that there is.
         verify (bool): Whether to hash a file on the disk again that has not changed. Defaults to
             False.
         accept_new (bool): Whether to forget the hash and commit that the first use recorded, and
@@ -88,7 +88,7 @@ def download(
 
 
 def resolve_checkpoint(
-    checkpoint: str | os.PathLike[str] | None, task: str, size: str, format: str = 'pth'
+    checkpoint: str | os.PathLike[str] | None, task: str, size: str, format: str | None = None
 ) -> Path:
     """The file to load for a model.
 
@@ -159,7 +159,7 @@ class _Download:
         if is_offline():
             raise self._error(
                 f'is not in {self.path.parent}, and MMSAPIENS_OFFLINE or HF_HUB_OFFLINE forbids '
-                f'the network: run `mmsapiens download {self.release.task} {self.release.size}` '
+                f'the network: run `mmsapiens download {self.release.task} {self.release.model}` '
                 f'where there is one and copy the folder {cache_dir()}, {_OWN_FILE}'
             )
         with writing(self.release.file):
@@ -300,7 +300,7 @@ class _Download:
             if who.startswith('recorded'):
                 remedy += (
                     f'. If its authors have replaced the file, `mmsapiens download {release.task} '
-                    f'{release.size} --format {release.format} --accept-new` takes the new one'
+                    f'{release.model} --format {release.format} --accept-new` takes the new one'
                 )
             raise IntegrityError(
                 f'{path if remote is None else release.file}: has the SHA-256 {digest} instead of '

@@ -38,6 +38,11 @@ def root_path(release: Release) -> Path | None:
             path = Path(root).expanduser() / release.path_in_repo.removeprefix(prefix)
             if path.is_file():
                 return path
+    root = os.environ.get('SAPIENS_CHECKPOINT_ROOT')
+    if root and release.family == 'sapiens2':  # in a folder named by the task
+        path = Path(root).expanduser() / release.file.rpartition('_')[2].split('.')[0]
+        if (path / release.file).is_file():
+            return path / release.file
     return None
 
 

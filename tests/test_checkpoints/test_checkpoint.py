@@ -9,8 +9,8 @@ from mmsapiens.checkpoints import describe, encoder_state_dict, get_state_dict
 def test_layouts_are_recognised(layout, tiny_arch):
     info = describe(make_state_dict(layout, tiny_arch), TASKS.get(layout))
     assert info.layout == layout
-    assert (info.embed_dims, info.num_layers) == (32, 2)
-    assert (info.feedforward_channels, info.patch_size) == (64, 16)
+    assert (info.arch['embed_dims'], info.arch['num_layers']) == (32, 2)
+    assert (info.arch['feedforward_channels'], info.patch_size) == (64, 16)
     assert info.has_cls_token == (layout in ('mae', 'encoder'))
     assert info.num_tokens == (17 if info.has_cls_token else 12)
     channels = dict(pose=17, seg=28, depth=1, normal=3)

@@ -13,6 +13,7 @@ from torch import nn
 
 from mmsapiens import SapiensInferencer, build_model
 from mmsapiens.checkpoints import (
+    convert_checkpoint,
     describe,
     load_checkpoint,
     model_metadata,
@@ -21,12 +22,14 @@ from mmsapiens.checkpoints import (
 )
 from mmsapiens.checkpoints.build_model import build_encoder
 from mmsapiens.checkpoints.families import FAMILIES
+from mmsapiens.checkpoints.families.family import Family, count_layers
 from mmsapiens.checkpoints.metadata import heads_of
 from mmsapiens.cli.main import run
 from mmsapiens.engine import CheckpointGuardHook, SapiensViT
 from mmsapiens.engine.build import build_without_weights
 from mmsapiens.inference.networks import build_network
 from mmsapiens.inference.task_network import Options
+from mmsapiens.models.archs import FAMILY_ARCHS
 from mmsapiens.models.build import assemble
 
 LAYERS = dict(deconv_out_channels=(8, 8), conv_out_channels=(8,))
@@ -156,55 +159,63 @@ class ToyEncoder(nn.Module):
     """A second family: its blocks are `blocks.N`, its embedding is `stem`."""
 
     family = 'toy'
+    archs = {'toy_small': dict(embed_dims=8, num_layers=2)}
 
-    def __init__(self, arch, img_size, patch_size=16, patch_padding=0, **_):
+    def __init__(self, arch, img_size, patch_size=16, patch_padding=0, slope=1.0, **_):
         super().__init__()
+        self.slope = slope
         self.arch, self.img_size, self.num_layers = dict(arch), tuple(img_size), arch['num_layers']
         self.embed_dims = arch['embed_dims']
-        self.patch_embed = SimpleNamespace(padding=patch_padding)
+        self.patch_embed = SimpleNamespace(padding=patch_padding, patch_size=patch_size)
         self.stem = nn.Conv2d(3, self.embed_dims, patch_size, patch_size)
         self.blocks = nn.ModuleList(
             nn.Conv2d(self.embed_dims, self.embed_dims, 1) for _ in range(self.num_layers)
         )
 
+    @classmethod
+    def usual_hw(cls, arch):
+        return 64, 48
+
     def forward(self, img):
         x = self.stem(img)
         for block in self.blocks:
-            x = x + block(x).relu()
+            x = x + self.slope * block(x).relu()
         return (x,)
 
 
-def measure(encoder):
-    dims, _, patch, _ = encoder['stem.weight'].shape
-    depth = sum(key.endswith('weight') for key in encoder) - 1
-    return dict(
-        embed_dims=dims,
-        num_layers=depth,
-        feedforward_channels=dims,
-        patch_size=patch,
-        num_tokens=12,
-        has_cls_token=False,
-    )
+class ToyFamily(Family):
+    """All that is needed for files of the toys, some of which call the stem `entry`."""
+
+    encoder = ToyEncoder
+    signs = needed = ('stem.weight',)
+    keys = re.compile(r'(stem|blocks\.\d+)\.(weight|bias)')
+    others = re.compile('decoder.*')
+    options = (*Family.options, 'slope')
+
+    def to_ours(self, weights):
+        return {key.replace('entry.', 'stem.'): value for key, value in weights.items()}
+
+    def measure(self, weights):
+        dims, _, patch, _ = weights['stem.weight'].shape
+        arch = dict(embed_dims=dims, num_layers=count_layers(weights, r'blocks\.(\d+)\.'))
+        return dict(arch=arch, patch_size=patch, num_tokens=0, has_cls_token=False)
+
+    def stated(self, encoder):
+        return dict(super().stated(encoder), slope=encoder.slope)
+
+    def adapt(self, encoder, weights):
+        if weights.get('stem.bias', torch.zeros(1)).isnan().any():
+            raise ValueError('`stem.bias` of the checkpoint has numbers that are none')
+        return super().adapt(encoder, weights)
 
 
 @pytest.fixture
 def toy(monkeypatch):
-    family = SimpleNamespace(
-        NAME='toy',
-        ENCODER=ToyEncoder,
-        ARCHS={'toy_small': dict(embed_dims=8, num_layers=2)},
-        KEYS=re.compile(r'(stem|blocks\.\d+)\.(weight|bias)'),
-        OTHERS=re.compile('decoder.*'),
-        is_encoder=lambda weights, prefix='': f'{prefix}stem.weight' in weights,
-        measure=measure,
-        fit=lambda encoder, weights, prefix: None,
-    )
-    monkeypatch.setitem(FAMILIES, 'toy', family)
-    arch = family.ARCHS['toy_small']
+    monkeypatch.setitem(FAMILIES, 'toy', ToyFamily())
+    monkeypatch.setitem(FAMILY_ARCHS, 'toy', ToyEncoder.archs)
     torch.manual_seed(0)
-    return assemble(
-        arch, ['depth'], img_size=(64, 48), head_layers=dict(depth=LAYERS), encoder=ToyEncoder
-    ).eval()
+    options = dict(img_size=(64, 48), head_layers=dict(depth=LAYERS), encoder=ToyEncoder)
+    return assemble(ToyEncoder.archs['toy_small'], ['depth'], slope=0.5, **options).eval()
 
 
 def test_another_family_is_built_and_loaded_by_the_same_code(toy, tmp_path, tiny_arch):
@@ -214,7 +225,9 @@ def test_another_family_is_built_and_loaded_by_the_same_code(toy, tmp_path, tiny
     image = make_image().image
     again = build_model(None, 'depth', checkpoint=path)
     assert isinstance(again.backbone, ToyEncoder)
+    assert again.backbone.slope == 0.5
     torch.testing.assert_close(again([image])['depth'], toy([image])['depth'])
+    toy.backbone.slope = 1.0
     plain = {k.replace('heads.depth', 'decode_head'): v for k, v in toy.state_dict().items()}
     path = write_checkpoint(plain, tmp_path / 'plain.pth')
     assert 'toy_small' in str(describe(path, 'depth'))
@@ -223,8 +236,22 @@ def test_another_family_is_built_and_loaded_by_the_same_code(toy, tmp_path, tiny
     fresh = ToyEncoder(toy.backbone.arch, (64, 48))
     assert load_checkpoint(fresh, path).initialized == []
     assert torch.equal(fresh.stem.weight, toy.backbone.stem.weight)
-    encoder, _ = build_encoder(path, patch_padding=0)
+    theirs = {k.replace('stem.', 'entry.'): v for k, v in plain.items()}
+    encoder, rule = build_encoder(write_checkpoint(theirs, tmp_path / 'theirs.pth'), task='depth')
     assert torch.equal(encoder.stem.weight, toy.backbone.stem.weight)
+    assert rule.size_hw == (64, 48) and encoder.patch_embed.padding == 'corner'
+    convert_checkpoint(path, tmp_path / 'new.pth', encoder_only=True, with_hash=False, task='depth')
+    assert describe(tmp_path / 'new.pth').own['arch'] == toy.backbone.arch
+    for change, words in (
+        ({'backbone.stem.bias': torch.full((8,), torch.nan)}, 'numbers that are none'),
+        ({'backbone.stem.gain': torch.ones(8)}, 'unknown to the model.*stem.gain'),
+    ):
+        path = write_checkpoint(plain | change, tmp_path / 'bad.pth')
+        with pytest.raises(ValueError, match=words):
+            load_checkpoint(ToyEncoder(toy.backbone.arch, (64, 48)), path)
+    deeper = ToyEncoder(dict(embed_dims=8, num_layers=3), (64, 48))
+    with pytest.raises(ValueError, match='toy_small.*but the model has .* with 3 layers'):
+        load_checkpoint(deeper, tmp_path / 'toy.safetensors')
 
 
 def test_families_do_not_mix(toy, tmp_path):

@@ -20,7 +20,8 @@ from mmsapiens.checkpoints import (
 from mmsapiens.checkpoints.build_model import build_encoder
 from mmsapiens.checkpoints.contents import get_state_dict
 from mmsapiens.checkpoints.families import fit_encoder
-from mmsapiens.checkpoints.families.sapiens2 import to_meta, to_ours, to_transformers
+from mmsapiens.checkpoints.families import with_our_names as to_ours
+from mmsapiens.checkpoints.families.sapiens2 import to_meta, to_transformers
 from mmsapiens.models import Sapiens2ViT, SapiensViT
 from mmsapiens.models.build import assemble
 from mmsapiens.models.tasks import SAPIENS2_TASKS
@@ -289,8 +290,8 @@ def test_models_of_transformers(task, original, tmp_path):
     )
     theirs = getattr(transformers, CLASSES[task])(config).eval()
     theirs.save_pretrained(tmp_path / 'folder', save_original_format=original)
-    ours = build_model(None, task, checkpoint=tmp_path / 'folder', img_size=SIZE)
-    ours.backbone.use_rope_dtype('float32')
+    ours = build_model(None, task, checkpoint=tmp_path / 'folder')
+    assert ours.rule.size_hw == SIZE
     pixels = torch.randn(2, 3, *SIZE)
     with torch.no_grad():
         found = theirs(pixels)

@@ -30,6 +30,17 @@ def test_prints_the_path_and_nothing_else(hub, capsys):
     assert path.read_bytes() == CONTENT
 
 
+def test_a_file_of_the_second_generation(hub, capsys):
+    assert run(['download', 'pointmap', 'sapiens2-0.4b']) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f'{cache_path(find_release("pointmap", "sapiens2-0.4b"))}\n'
+    assert captured.err.count('Sapiens2 License') == 1
+    assert 'no hash of it is published; recorded the SHA-256' in captured.err
+    assert '/facebook/sapiens2-pointmap-0.4b/' in ''.join(map(str, hub.requests))
+    assert run(['download', 'pointmap', '0.4b']) == 2
+    assert "of ['sapiens2-0.4b', " in capsys.readouterr().err
+
+
 def test_json_goes_alone_to_stdout(hub, capsys):
     assert run(['download', 'depth', '1b', '--json', '--verify']) == 0
     (row,) = json.loads(capsys.readouterr().out)
@@ -38,7 +49,9 @@ def test_json_goes_alone_to_stdout(hub, capsys):
 
 def test_all_sizes(hub, capsys):
     assert run(['download', 'pose-308', 'all']) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 7
+    assert run(['download', 'all', 'sapiens2-1b', '--format', 'safetensors']) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
     assert run(['download', 'all', '7b']) == 2
     assert 'no release for' in capsys.readouterr().err
 
@@ -55,7 +68,7 @@ def test_one_failure_of_many_is_a_failure(hub, capsys):
     hub.get = [Answer(404, body=b''), Answer()]
     assert run(['download', 'pose-308', 'all']) == 3
     captured = capsys.readouterr()
-    assert len(captured.out.splitlines()) == 2
+    assert len(captured.out.splitlines()) == 6
 
 
 def test_what_was_not_released_is_a_usage_error(hub, capsys):

@@ -20,10 +20,11 @@ def listed(capsys, *words):
 
 def test_lists_every_release(capsys):
     rows = listed(capsys)
-    assert len(rows) == 83
+    assert len(rows) == 106
     assert all(row['path'] is None for row in rows)
     assert run(['list']) == 0
     output = capsys.readouterr().out
+    assert 'CC-BY-NC-4.0' in output and 'Sapiens2' in output
     assert all(row['path_in_repo'].split('/')[-1] in output for row in rows)
 
 
@@ -45,10 +46,19 @@ def test_what_is_here_is_marked(capsys):
 def test_models_and_tasks(capsys):
     models = listed(capsys, 'models', '--task', 'pose-308')
     released = [row['size'] for row in models if row['released']]
-    assert released == ['0.3b', '0.6b', '1b']
-    assert models[-1]['config'].endswith('256x192.py')
+    assert released == ['0.3b', '0.6b', '1b', '0.4b', '0.8b', '1b', '5b']
+    rows = listed(capsys, '--family', 'sapiens2', '--size', 'sapiens2-1b')
+    assert {row['task'] for row in rows} == {
+        *('pretrain', 'pose-308', 'seg-29', 'normal', 'pointmap', 'matting')
+    }
+    first = [row for row in models if row['family'] == 'sapiens']
+    assert first[-1]['config'].endswith('256x192.py')
     tasks = listed(capsys, 'tasks')
-    assert tasks[0]['sizes'] == ['0.3b', '0.6b', '1b', '2b', 'tiny']
+    sizes = ['0.3b', '0.6b', '1b', '2b', 'tiny']
+    assert tasks[0]['sizes'] == sizes
+    both = next(row for row in tasks if row['task'] == 'normal')
+    assert both['sizes'][:5] == sizes
+    assert both['released'][4:] == [f'sapiens2-{size}' for size in ('0.4b', '0.8b', '1b', '5b')]
     for what in ('models', 'tasks'):
         assert run(['list', what]) == 0
         assert 'pose-308' in capsys.readouterr().out

@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from parity import ROOT
+from parity import ROOT, Case
 
-from mmsapiens.models import SAPIENS_ARCHS
+from mmsapiens.models.archs import SAPIENS2_ARCHS, SAPIENS_ARCHS
 
 FOLDER = ROOT / 'configs'
 CONFIGS = [
@@ -23,7 +23,9 @@ CONFIGS = [
 POSE = [name for name in CONFIGS if name.startswith('pose/')]
 DENSE = [name for name in CONFIGS if name.startswith('dense/')]
 FINE_TUNED = POSE + DENSE
-FURTHER = [name for name in CONFIGS if re.search(r'-(0.6b|1b|2b)_', name)]
+FURTHER = [name for name in CONFIGS if re.search(r'-(0.6b|0.8b|1b|2b|5b)_', name)]
+SECOND = [name for name in FINE_TUNED if 'sapiens2-' in name]
+ARCHS = {**SAPIENS_ARCHS, **SAPIENS2_ARCHS}
 TINY_SIZE_HW = (64, 48)
 
 
@@ -48,7 +50,11 @@ def shrink_pose(cfg):
         sigma=2,
     )
     cfg.model.head.update(
-        in_channels=32, deconv_out_channels=(8, 8), conv_out_channels=(8, 8), decoder=codec
+        in_channels=32,
+        deconv_out_channels=(8, 8),
+        conv_out_channels=(8, 8),
+        conv_kernel_sizes=(1, 1),
+        decoder=codec,
     )
     for pipeline in (cfg.train_pipeline, cfg.val_pipeline):
         for step in pipeline:
@@ -130,7 +136,7 @@ def test_model_of_full_size_builds(name):
     cfg = load(name)
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
-    arch = SAPIENS_ARCHS[cfg.model.backbone.arch]
+    arch = ARCHS[cfg.model.backbone.arch]
     assert head_of(cfg).in_channels == arch['embed_dims']
     assert model.backbone.embed_dims == arch['embed_dims']
 
@@ -139,14 +145,21 @@ def test_model_of_full_size_builds(name):
 def test_name_says_what_the_config_does(name):
     cfg = load(name)
     fields = re.fullmatch(
-        r'sapiens-(?P<size>[\w.]+)_(?P<gpus>\d+)xb(?P<batch>\d+)-'
-        r'(?P<epochs>\d+)e(-[a-z]+)?_(?P<data>[\w-]+)-(?P<h>\d+)x(?P<w>\d+)\.py',
+        r'(?P<family>sapiens2?)-(?P<size>[\w.]+)_(?P<gpus>\d+)xb(?P<batch>\d+)-'
+        r'(?P<length>[\d.]+)(?P<unit>[ek])(-[a-z]+)?_(?P<data>[\w-]+)-(?P<h>\d+)x(?P<w>\d+)\.py',
         name.split('/')[-1],
     )
     assert fields, name
-    assert cfg.model.backbone.arch == f'sapiens_{fields["size"]}'
+    assert cfg.model.backbone.arch == f'{fields["family"]}_{fields["size"]}'
     assert cfg.train_dataloader.batch_size == int(fields['batch'])
-    assert cfg.train_cfg.max_epochs == int(fields['epochs'])
+    if fields['unit'] == 'k':
+        length = cfg.train_cfg.max_iters
+        assert length == 1000 * float(fields['length']) == cfg.param_scheduler[-1].end
+        assert not cfg.default_hooks.checkpoint.by_epoch
+        assert not cfg.log_processor.by_epoch
+        assert cfg.train_dataloader.sampler.type == 'InfiniteSampler'
+    else:
+        assert cfg.train_cfg.max_epochs == int(fields['length'])
     size = (int(fields['h']), int(fields['w']))
     assert tuple(cfg.model.backbone.img_size) == size
     total = int(fields['gpus']) * int(fields['batch'])
@@ -173,7 +186,16 @@ def test_further_sizes_take_ten_lines(name):
     if '0.3b' in name or 'tiny' in name:
         return
     lines = (FOLDER / name).read_text().splitlines()
-    assert sum(bool(line.strip()) for line in lines) <= 10
+    longest = 13 if name in SECOND else 10
+    assert sum(bool(line.strip()) for line in lines) <= longest
+
+
+def all_steps(pipeline):
+    """Also those that others apply."""
+    for step in pipeline:
+        yield step
+        inner = step.get('transforms', ()) if step.type == 'RandomApply' else ()
+        yield from [inner] if isinstance(inner, dict) else inner
 
 
 def shrink_dense(cfg):
@@ -185,14 +207,16 @@ def shrink_dense(cfg):
         img_size=TINY_SIZE_HW,
         init_cfg=None,
     )
-    deconvs = len(cfg.model.decode_head.get('deconv_out_channels', '...'))
-    if cfg.model.decode_head.type.endswith('DepthHead'):
-        deconvs = 4
-    cfg.model.decode_head.update(
-        in_channels=32, deconv_out_channels=(8,) * deconvs, conv_out_channels=(8,)
-    )
+    head = cfg.model.decode_head
+    head.update(in_channels=32, conv_out_channels=(8,))
+    if 'upsample_channels' in head or 'Shuffle' in head.type:
+        head.update(upsample_channels=(8, 8, 8, 8))
+    else:
+        is_full = head.type.endswith('DepthHead')
+        deconvs = 4 if is_full else len(head.get('deconv_out_channels', '...'))
+        head.update(deconv_out_channels=(8,) * deconvs)
     for pipeline in (cfg.train_pipeline, cfg.val_pipeline, cfg.test_pipeline):
-        for step in pipeline:
+        for step in all_steps(pipeline):
             if 'scale' in step:
                 step.scale = (width, height)
             if 'crop_size' in step:
@@ -262,23 +286,59 @@ def test_dense_settings_agree_with_each_other(name):
     size_hw = tuple(cfg.model.backbone.img_size)
     assert tuple(cfg.model.data_preprocessor.size) == size_hw
     for pipeline in (cfg.train_pipeline, cfg.val_pipeline, cfg.test_pipeline):
-        scales = [step.scale for step in pipeline if 'scale' in step]
+        scales = [step.scale for step in all_steps(pipeline) if 'scale' in step]
         assert scales
         assert all(tuple(scale) == size_hw[::-1] for scale in scales)
-        for step in pipeline:
+        for step in all_steps(pipeline):
             assert tuple(step.get('crop_size', size_hw)) == size_hw
     assert cfg.train_dataloader.dataset.pipeline == cfg.train_pipeline
     assert cfg.val_dataloader.dataset.pipeline == cfg.val_pipeline
     head = cfg.model.decode_head
     padding = cfg.model.backbone.get('patch_padding', 'corner')
     is_padded = 'lip' in name or 'cihp' in name or 'normal' in name
-    assert padding == (2 if is_padded else 'corner')
+    assert padding == (2 if is_padded and name not in SECOND else 'corner')
     if 'class_weight' in cfg:
+        losses = head.loss_decode
         assert len(cfg.class_weight) == head.num_classes
-        assert head.loss_decode.class_weight == cfg.class_weight
+        assert (losses[0] if name in SECOND else losses).class_weight == cfg.class_weight
 
 
-@pytest.mark.parametrize('vocabulary', ['goliath28', 'lip', 'cihp'])
+RECIPES = {  # Rate of the layers, and largest norm of the gradient
+    '0.4b': (0.8, 2.0),
+    '0.8b': (0.85, 4.0),
+    '1b': (0.9, 4.0),
+    '5b': (0.94, 4.0),
+}
+
+
+@pytest.mark.parametrize('name', SECOND)
+def test_second_generation_has_the_head_and_the_rates_of_its_size(name):
+    from mmsapiens.models.tasks import tasks_of
+
+    cfg = load(name)
+    size = name.partition('sapiens2-')[2].partition('_')[0]
+    kind = name.split('/')[1]
+    tasks = tasks_of('sapiens2')
+    task = tasks[dict(goliath308='pose-308', parsing='seg-29').get(kind, kind)]
+    head = head_of(cfg)
+    for key, channels in task.head_channels(size).items():
+        assert tuple(head[key]) == channels, key
+    if size == 'tiny':
+        return
+    rate, norm = RECIPES[size]
+    wrapper = cfg.optim_wrapper
+    assert wrapper.paramwise_cfg.layer_decay_rate == rate
+    assert wrapper.clip_grad.max_norm == (2.0 if (kind, size) == ('pointmap', '0.8b') else norm)
+    is_wide = size == '5b' and kind in ('goliath308', 'normal', 'pointmap')
+    assert wrapper.optimizer.lr == (1e-4 if is_wide else 5e-4)
+    is_full = kind == 'pointmap' or (kind, size) == ('parsing', '0.8b')
+    assert wrapper.dtype == ('float32' if is_full else 'bfloat16')
+    assert ('strategy' in cfg) == (size == '5b')
+    checkpoint = f'checkpoints/sapiens2_{size}_pretrain.safetensors'
+    assert cfg.model.backbone.init_cfg.checkpoint == checkpoint
+
+
+@pytest.mark.parametrize('vocabulary', ['goliath28', 'goliath29', 'lip', 'cihp'])
 def test_class_weights_belong_to_the_classes(vocabulary):
     from mmsapiens.classes.class_sets import get_class_set
 
@@ -287,3 +347,25 @@ def test_class_weights_belong_to_the_classes(vocabulary):
     for name in names:
         classes = get_class_set(vocabulary).metainfo()['classes']
         assert len(load(name).class_weight) == len(classes)
+
+
+def test_losses_of_the_second_generation_are_those_of_the_reference():
+    from mmpose.registry import MODELS as POSE_MODELS
+    from mmseg.registry import MODELS as DENSE_MODELS
+
+    case = Case('s2_losses')
+    inputs = case.group('inputs')
+    name = next(name for name in SECOND if name.startswith('pose') and '-0.4b' in name)
+    loss = POSE_MODELS.build(load(name).model.head.loss)
+    pose = [inputs[f'pose.{key}'] for key in ('pred', 'target', 'weights')]
+    case.assert_close(loss(*pose).item(), case.scalar('pose_mse'), 'loss_')
+
+    name = next(name for name in SECOND if 'parsing' in name and '-0.4b' in name)
+    entropy, dice = load(name).model.decode_head.loss_decode
+    assert entropy.class_weight == case.doc['losses']['ce_none_weighted']['class_weight']
+    parts = inputs['seg.logits'], inputs['seg.labels'].long()
+    for part, key in ((entropy, 'ce_none_weighted'), (dice, 'dice_none')):
+        found = DENSE_MODELS.build(part)(*parts).item()
+        case.assert_close(found, case.scalar(key), 'loss_')
+    stock = DENSE_MODELS.build(dict(type='DiceLoss', use_sigmoid=False))
+    assert abs(stock(*parts).item() - case.scalar('dice_none')) > 0.005

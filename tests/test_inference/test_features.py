@@ -8,7 +8,8 @@ from PIL import Image as PILImage
 from tiny_inference import ARCH, make_image, tiny_task
 
 from mmsapiens.checkpoints import CheckpointInfo, write_checkpoint
-from mmsapiens.checkpoints.build_model import build_encoder, trained_size
+from mmsapiens.checkpoints.build_model import build_encoder
+from mmsapiens.checkpoints.families import FAMILIES
 from mmsapiens.checkpoints.metadata import facts_of_task
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.models import SapiensViT
@@ -105,13 +106,13 @@ def test_files_are_written_once(pretrained, tmp_path):
 )
 def test_padding_is_that_of_the_released_models(layout, channels, padding):
     facts = None if channels is None else facts_of_task(layout)
-    info = CheckpointInfo(32, 2, 64, 16, 12, False, out_channels=channels, facts=facts)
+    info = CheckpointInfo({}, 16, 12, False, out_channels=channels, facts=facts)
     assert info.patch_padding == padding
 
 
 def test_size_that_a_table_was_made_for():
     def size(tokens, has_cls_token):
-        return trained_size(CheckpointInfo(32, 2, 64, 16, tokens, has_cls_token))
+        return FAMILIES['sapiens'].input_hw(CheckpointInfo({}, 16, tokens, has_cls_token))
 
     assert size(4097, True) == (1024, 1024)
     assert size(3072, False) == (1024, 768)

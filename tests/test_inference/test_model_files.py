@@ -38,7 +38,7 @@ def test_files_of_the_caller(weights, tmp_path):
     files = find_files('depth', 'tiny', None, weights)
     assert files.weights == weights
     assert files.config is None
-    with pytest.raises(ValueError, match='nothing was released of sapiens-ti'):
+    with pytest.raises(ValueError, match="nothing was released of 'tiny'"):
         find_files('depth', 'tiny')
     with pytest.raises(ValueError, match=r'needs weights.*depth=FILE'):
         find_files('depth', '1b', ROOT / 'configs' / TASKS['depth'].config_of('tiny'))

@@ -15,8 +15,8 @@ from mmsapiens.models.tasks import (
     SIZES,
     TASKS,
     TINY_INPUT_HW,
+    family_and_size,
     get_task,
-    model_size,
 )
 
 OURS = {'mmsapiens.InstanceNormHeatmapHead': 'HeatmapHead'}
@@ -64,11 +64,14 @@ def test_a_row_is_its_config(name, size):
 
 
 def test_names_of_models():
-    assert model_size('sapiens-1b') == model_size('sapiens_1b') == '1b'
-    assert model_size('tiny') == 'tiny'
-    with pytest.raises(KeyError, match="'sapiens-tiny'.*but got 'sapiens-5b'"):
-        model_size('sapiens-5b')
-    assert len(MODEL_NAMES) == 5
+    for name in ('sapiens-1b', 'sapiens_1b', '1b'):
+        assert family_and_size(name) == ('sapiens', '1b')
+    assert family_and_size('tiny') == ('sapiens', 'tiny')
+    assert family_and_size('Sapiens2_1b_4k') == ('sapiens2', '1b-4k')
+    for name in ('sapiens-5b', 'sapiens2-2b'):
+        with pytest.raises(KeyError, match=f"'sapiens-tiny'.*but got '{name}'"):
+            family_and_size(name)
+    assert len(MODEL_NAMES) == 12
 
 
 def test_a_name_of_ones_own_tells_the_kind():

@@ -8,26 +8,28 @@ from parity import ROOT
 
 from mmsapiens.models.tasks import SIZES, TASKS
 from mmsapiens.zoo import FORMATS, config_path, find_release, releases
-from mmsapiens.zoo.paths import config_folder
+from mmsapiens.zoo.paths import config_folder, root_path
 from mmsapiens.zoo.releases import table
 
 
 def test_counts_of_the_release():
     counts = {}
     for release in releases():
+        if release.family != 'sapiens':
+            continue
         key = release.task, release.format
         counts[key] = counts.get(key, 0) + 1
     assert counts.pop(('detector', 'pth')) == 1
     four = {'pretrain', 'pose-17', 'pose-133', 'depth', 'normal'}
     for (task, _), count in counts.items():
         assert count == (4 if task in four else 3)
-    assert len(releases()) == 83
+    assert sum(counts.values()) == 82
 
 
 def test_every_release_has_one_name():
     rows = releases()
     assert len({row.key for row in rows}) == len(rows)
-    assert len({(r.task, r.size, r.format) for r in rows}) == len(rows)
+    assert len({(r.task, r.model, r.format) for r in rows}) == len(rows)
     assert all(row.license in table()['licenses'] for row in rows)
     assert all(row.format in FORMATS for row in rows)
 
@@ -46,6 +48,33 @@ def test_looks_a_release_up():
     )
 
 
+def test_the_second_generation():
+    rows = [row for row in releases() if row.family == 'sapiens2']
+    assert len(rows) == 23
+    assert {row.license for row in rows} == {'LicenseRef-Sapiens2'}
+    assert all(row.sha256 is row.bytes is row.revision is None for row in rows)
+    sizes = {'0.4b', '0.8b', '1b', '5b'}
+    for task in ('pose-308', 'seg-29', 'normal', 'pointmap'):
+        assert {row.size for row in rows if row.task == task} == sizes
+    release = find_release('seg-29', 'sapiens2_1B')
+    assert release.key == 'facebook/sapiens2-seg-1b/sapiens2_1b_seg.safetensors'
+    assert find_release('pose-308', '1b').family == 'sapiens'
+    assert find_release('pose-308', 'sapiens2-1b').file == 'sapiens2_1b_pose.safetensors'
+    encoder = find_release('pretrain', 'sapiens2-1b-4k')
+    assert encoder.file == 'sapiens2_1b_4k_pretrain.safetensors'
+    assert encoder.format == 'encoder'
+
+
+def test_folders_of_the_second_generation(tmp_path, monkeypatch):
+    monkeypatch.setenv('SAPIENS_CHECKPOINT_ROOT', str(tmp_path))
+    release = find_release('pointmap', 'sapiens2-0.4b')
+    assert root_path(release) is None
+    (tmp_path / 'pointmap').mkdir()
+    path = tmp_path / 'pointmap' / 'sapiens2_0.4b_pointmap.safetensors'
+    path.touch()
+    assert root_path(release) == path
+
+
 @pytest.mark.parametrize(
     'words,match',
     [
@@ -56,6 +85,11 @@ def test_looks_a_release_up():
         (('pose-17', '7b'), "`size` must be one of .*'0.3b'"),
         (('pose-17', '1b', 'onnx'), "`format` must be one of .*'pth'"),
         (('pose-17', '1b', 'encoder'), '`format` must be one of'),
+        (('albedo', 'sapiens2-1b'), 'code and configs of this task were released, but no weights'),
+        (('matting', 'sapiens2-5b'), "for 'sapiens2-1b' alone"),
+        (('matting', '1b'), "`size` must be one of .*'sapiens2-1b'.* but got '1b'"),
+        (('pose-308', 'sapiens2-2b'), "`size` must be .*'1b'.*'sapiens2-5b'.*got 'sapiens2-2b'"),
+        (('seg-29', 'sapiens2-1b', 'pth'), "`format` must be one of .*'safetensors'"),
     ],
 )
 def test_what_was_not_released_is_explained(words, match):
@@ -71,7 +105,7 @@ def test_tasks_of_inference_name_releases():
 def test_page_lists_every_model():
     text = (ROOT / 'docs/model_zoo.md').read_text(encoding='utf-8')
     for release in releases():
-        if release.format == 'pth':
+        if release.format == 'pth' or release.family == 'sapiens2':
             row = f'| {release.task} | {release.size} | [{release.file}]('
             assert row + release.url in text
 

@@ -6,7 +6,7 @@ runner_type = 'mmsapiens.StrategyRunner'
 strategy = dict(
     type='mmsapiens.ShardedFSDPStrategy',
     model_wrapper=dict(
-        auto_wrap_policy='mmsapiens.pretrain.models.wrap_blocks',
+        auto_wrap_policy='mmsapiens.engine.strategies.wrap_blocks',
         mixed_precision=dict(
             param_dtype='bfloat16', reduce_dtype='float32', cast_root_forward_inputs=False
         ),

@@ -1,41 +1,35 @@
-"""Encoder families: one module each, with what is particular to its files.
-
-It has ``NAME``, the ``family`` of its encoders; ``ENCODER``, their class; ``ARCHS``, name -> size;
-``KEYS`` and ``OTHERS``, patterns of the keys of an encoder and of what may be beside it and heads;
-and ``is_encoder``, ``measure`` and ``fit``, as :mod:`.sapiens` has them; and ``to_ours``, if its
-files come with several sets of names, as :mod:`.sapiens2` has it.
-"""
+"""Encoder families: an object each, which everything particular to their files is asked of."""
 
 from collections.abc import Mapping, MutableMapping
-from types import ModuleType
 from typing import Any
 
 from torch import Tensor
 
-from . import sapiens, sapiens2
+from ...models.archs import get_arch
+from ...models.tasks import family_and_size
+from .family import BACKBONE, Family
+from .sapiens import SapiensFamily
+from .sapiens2 import Sapiens2Family
 
-BACKBONE = 'backbone.'
-"""What the keys of the encoder in a model start with."""
-FAMILIES: dict[str, ModuleType] = {module.NAME: module for module in (sapiens2, sapiens)}
-"""Name -> module; the first whose encoder is found counts."""
+FAMILIES: dict[str, Family] = {each.name: each for each in (Sapiens2Family(), SapiensFamily())}
+"""Name -> family; the first whose encoder is found counts."""
 
 
 def with_our_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names of our modules; a ValueError if they would be silently wrong."""
     for family in FAMILIES.values():
-        if hasattr(family, 'to_ours'):
-            state_dict = family.to_ours(state_dict)
+        state_dict = family.to_ours(state_dict)
     return dict(state_dict)
 
 
-def find_arch(name: str) -> tuple[ModuleType, dict[str, int]] | None:
-    """The family, other than the first, with a size of this name, and the size; or None."""
-    key = name.lower().replace('-', '_')
-    others = (family for family in FAMILIES.values() if family is not sapiens)
-    return next(((each, dict(each.ARCHS[key])) for each in others if key in each.ARCHS), None)
+def named_size(model: str) -> tuple[Family, dict[str, int]]:
+    """The family and the size of the name of a model; a KeyError if it is unknown."""
+    name, size = family_and_size(model)
+    family = FAMILIES[name]
+    return family, get_arch(size.replace('-', '_'), family.encoder.archs)
 
 
-def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
+def find_family(state_dict: Mapping[str, Any]) -> Family | None:
     """The family whose encoder, bare or in a model, is in weights, or None."""
     for family in FAMILIES.values():
         if family.is_encoder(state_dict) or family.is_encoder(state_dict, BACKBONE):
@@ -43,7 +37,7 @@ def find_family(state_dict: Mapping[str, Any]) -> ModuleType | None:
     return None
 
 
-def family_of(state_dict: Mapping[str, Any]) -> ModuleType:
+def family_of(state_dict: Mapping[str, Any]) -> Family:
     """:func:`find_family`, with a ValueError if there is none."""
     if (family := find_family(state_dict)) is None:
         text = 'the checkpoint holds no Sapiens encoder: `backbone.patch_embed.projection.weight`'
@@ -70,12 +64,12 @@ def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: s
     other = find_family(state_dict) if not prefix else None
     if other not in (None, family):
         raise ValueError(
-            f'the checkpoint has an encoder of the family {other.NAME!r}, but the model has one of '
+            f'the checkpoint has an encoder of the family {other.name!r}, but the model has one of '
             f'{encoder.family!r}'
         )
     if not prefix and state_dict and not family.is_encoder(state_dict):
         if not family.is_encoder(state_dict, BACKBONE):
-            text = f'the checkpoint has no weights for {family.ENCODER.__name__}'
+            text = f'the checkpoint has no weights for {family.encoder.__name__}'
             raise ValueError(f'{text}; its keys are {sorted(state_dict)[:4]} and so on')
         bare = encoder_state_dict(state_dict)
         state_dict.clear()

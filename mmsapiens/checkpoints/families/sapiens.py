@@ -11,86 +11,86 @@ dense tasks             ``backbone.*`` and ``decode_head.*``
 ======================  =====================================================
 """
 
+import math
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from ...models import SapiensViT
-from ...models.archs import SAPIENS_ARCHS, size_in_words
 from ...models.pos_embed import adapt_pos_embed
+from .family import Family, count_layers
 
-NAME = SapiensViT.family
-ENCODER, ARCHS = SapiensViT, SAPIENS_ARCHS
 _PROJECTION = 'patch_embed.projection.weight'
 _INNER = 'layers.0.ffn.layers.0.0.weight'
-
 _BLOCK = r'(ln[12]|attn\.(qkv|proj)|ffn\.layers\.(0\.0|1))'
-KEYS = re.compile(
-    rf'cls_token|pos_embed|(patch_embed\.projection|ln[12]|layers\.\d+\.{_BLOCK})\.(weight|bias)'
-)
-"""Keys of an encoder."""
-OTHERS = re.compile(
-    r'neck\.(mask_token|decoder_pos_embed|'
-    rf'(decoder_(embed|pred)|ln1|decoder_blocks\.\d+\.{_BLOCK})\.(weight|bias))'
-)
-"""Keys of the decoder of pretraining."""
 
 
-def is_encoder(state_dict: Mapping[str, Any], prefix: str = '') -> bool:
-    """Whether weights hold an encoder of this family, whose keys start with ``prefix``."""
-    keys = (_PROJECTION, 'layers.0.attn.qkv.weight') if prefix else (_PROJECTION,)
-    return all(prefix + key in state_dict for key in keys)
+class SapiensFamily(Family):
+    """See :mod:`mmsapiens.checkpoints.families.sapiens`."""
 
-
-def measure(encoder: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What the weights of an encoder, without a prefix, say: attributes of a ``CheckpointInfo``."""
-    if missing := {_INNER, 'pos_embed'} - set(encoder):
-        keys = sorted(f'backbone.{key}' for key in missing)
-        raise ValueError(f'the checkpoint is incomplete, it lacks {keys}. Use the whole file.')
-    projection = encoder[_PROJECTION]
-    return dict(
-        embed_dims=projection.shape[0],
-        num_layers=_count_layers(encoder, ''),
-        feedforward_channels=encoder[_INNER].shape[0],
-        patch_size=projection.shape[2],
-        num_tokens=encoder['pos_embed'].shape[1],
-        has_cls_token='cls_token' in encoder,
+    encoder = SapiensViT
+    signs = (_PROJECTION,)
+    needed = (_INNER, 'pos_embed')
+    keys = re.compile(
+        r'cls_token|pos_embed|'
+        rf'(patch_embed\.projection|ln[12]|layers\.\d+\.{_BLOCK})\.(weight|bias)'
     )
+    others = re.compile(
+        r'neck\.(mask_token|decoder_pos_embed|'
+        rf'(decoder_(embed|pred)|ln1|decoder_blocks\.\d+\.{_BLOCK})\.(weight|bias))'
+    )
+    # A class token may be missing where the position embedding has its row.
+    optional = ('cls_token', *Family.optional)
+    hidden = ('num_heads',)
+    patch_padding = 'corner'
 
+    def is_encoder(self, weights: Mapping[str, Any], prefix: str = '') -> bool:
+        """Whether weights hold an encoder; in a model also others have a patch embedding."""
+        is_ours = not prefix or f'{prefix}layers.0.attn.qkv.weight' in weights
+        return is_ours and super().is_encoder(weights, prefix)
 
-def _count_layers(state_dict: Mapping[str, Any], prefix: str) -> int:
-    pattern = re.compile(rf'{re.escape(prefix)}layers\.(\d+)\.')
-    indices = {int(m[1]) for m in map(pattern.match, state_dict) if m}
-    return max(indices, default=-1) + 1
+    def measure(self, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Sizes, and the rows of the position embedding."""
+        projection = weights[_PROJECTION]
+        arch = dict(
+            embed_dims=projection.shape[0], num_layers=count_layers(weights, r'layers\.(\d+)\.')
+        )
+        if _INNER in weights:
+            arch['feedforward_channels'] = weights[_INNER].shape[0]
+        return dict(
+            arch=arch,
+            patch_size=projection.shape[2],
+            num_tokens=weights['pos_embed'].shape[1] if 'pos_embed' in weights else 0,
+            has_cls_token='cls_token' in weights,
+        )
 
+    def input_hw(self, info: Any, is_task: bool = False) -> tuple[int, int]:
+        """As stated, or of the position table: square of pretraining, 4 to 3 of tasks."""
+        if info.own and 'img_size' in info.own:
+            return super().input_hw(info)
+        count = info.num_tokens - int(info.has_cls_token)
+        side, rows = math.isqrt(count), math.isqrt(count * 4 // 3)
+        grid = (rows, rows * 3 // 4) if is_task or side * side != count else (side, side)
+        if grid[0] * grid[1] != count:
+            raise ValueError(
+                f'the position table has {count} patches, which is '
+                f'{"not" if is_task else "neither a square nor"} 4 to 3: give `img_size`, the '
+                'height and width that it was trained for'
+            )
+        return grid[0] * info.patch_size, grid[1] * info.patch_size
 
-def fit(encoder: SapiensViT, state_dict: MutableMapping[str, Tensor], prefix: str) -> None:
-    """Check and adapt, in place, the weights that go into an encoder of this size."""
-    projection = state_dict.get(prefix + _PROJECTION)
-    # None is a partial update: the caller reports what is missing. ZeRO-3 keeps the weights in
-    # files of its own.
-    if projection is None or projection.numel() == 0:
-        return
-    arch = encoder.arch
-    theirs = (projection.shape[0], _count_layers(state_dict, prefix))
-    ours = (arch['embed_dims'], arch['num_layers'])
-    if theirs != ours:
-        text = f'the checkpoint holds {size_in_words(*theirs)}, but the model has '
-        remedy = 'Set `arch` of the backbone to the size of the checkpoint.'
-        raise ValueError(f'{text}{size_in_words(*ours)}. {remedy}')
-    pairs = {'patch_size': (projection.shape[2], encoder.patch_embed.patch_size)}
-    if (inner := state_dict.get(prefix + _INNER)) is not None:
-        pairs['feedforward_channels'] = (inner.shape[0], arch['feedforward_channels'])
-    for name, (wanted, got) in pairs.items():
-        if wanted != got:
-            raise ValueError(f'`{name}` must be that of the checkpoint, {wanted}, but got {got}')
-    cls_key, pos_key = f'{prefix}cls_token', f'{prefix}pos_embed'
-    with_cls_token = bool(encoder.num_extra_tokens)
-    if pos_key in state_dict:
-        tokens = dict(file_has_cls_token=cls_key in state_dict, with_cls_token=with_cls_token)
-        table = adapt_pos_embed(state_dict[pos_key], encoder.patch_grid, **tokens)
-        state_dict[pos_key] = table
-    if not with_cls_token:
-        state_dict.pop(cls_key, None)
+    def adapt(self, encoder: SapiensViT, weights: dict[str, Tensor]) -> bool:
+        """Resize the position embedding, and drop a class token that the encoder has not."""
+        if not super().adapt(encoder, weights):
+            return False
+        has_token = bool(encoder.num_extra_tokens)
+        if 'pos_embed' in weights:
+            tokens = dict(file_has_cls_token='cls_token' in weights, with_cls_token=has_token)
+            weights['pos_embed'] = adapt_pos_embed(
+                weights['pos_embed'], encoder.patch_grid, **tokens
+            )
+        if not has_token:
+            weights.pop('cls_token', None)
+        return True

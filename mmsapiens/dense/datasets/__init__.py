@@ -13,6 +13,7 @@ from .paired_files import BadSamplePolicy, PairedFilesDataset
 from .parsing_datasets import (
     ATRDataset,
     BodyParts28Dataset,
+    BodyParts29Dataset,
     CIHPDataset,
     LIPPartsDataset,
     ParsingDataset,

@@ -85,6 +85,11 @@ class ParsingDataset(PairedFilesDataset, BaseSegDataset):
         return (given,) if isinstance(given, str) else tuple(given)
 
 
+def _split_folders(split: str) -> dict[str, str]:
+    root = PurePosixPath(split)
+    return dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels'))
+
+
 @DATASETS.register_module()
 class BodyParts28Dataset(ParsingDataset):
     """The 28 classes of Sapiens: images in ``images/``, labels in ``labels/``.
@@ -109,10 +114,37 @@ class BodyParts28Dataset(ParsingDataset):
         data_prefix: dict | None = None,
         **kwargs: Any,
     ) -> None:
-        root, stored = PurePosixPath(split), 'goliath34' if raw_34 else 'goliath28'
-        folders = dict(img_path=str(root / 'images'), seg_map_path=str(root / 'labels'))
-        kwargs['data_prefix'] = data_prefix or folders
+        stored = 'goliath34' if raw_34 else 'goliath28'
+        kwargs['data_prefix'] = data_prefix or _split_folders(split)
         super().__init__(stored=stored, vocabulary='goliath28', **kwargs)
+
+
+@DATASETS.register_module()
+class BodyParts29Dataset(ParsingDataset):
+    """The 29 classes of Sapiens2, laid out as those of :class:`BodyParts28Dataset`.
+
+    Args:
+        split (str): Folder of ``data_root`` with the two. Defaults to '', ``data_root`` itself.
+        stored (str): Class set of the files: 'goliath29', or 'goliath28', whose ids become those
+            of 29; then eyeglasses have no pixel. Defaults to 'goliath29'.
+        data_prefix (dict, optional): ``img_path`` and ``seg_map_path``. Defaults to None, the
+            above.
+        **kwargs: Those of :class:`ParsingDataset`.
+    """
+
+    METAINFO = get_class_set('goliath29').metainfo()
+    LAYOUT = BodyParts28Dataset.LAYOUT
+
+    def __init__(
+        self,
+        *,
+        split: str = '',
+        stored: str = 'goliath29',
+        data_prefix: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs['data_prefix'] = data_prefix or _split_folders(split)
+        super().__init__(stored=stored, vocabulary='goliath29', **kwargs)
 
 
 class _ReleasedDataset(ParsingDataset):

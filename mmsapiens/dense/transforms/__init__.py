@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401
 from .colors import RandomBackground, TableDistortion
+from .degradation import RandomDegradation
 from .geometry import (
     FitAndPadFields,
     RandomCropFields,

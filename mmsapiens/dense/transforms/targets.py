@@ -23,13 +23,13 @@ from ...registry import TRANSFORMS
 from ...structures import fields as rows
 from ...structures.fields import (
     ALBEDO_MAP,
-    OPACITY_MAP,
     DEPTH_MAP,
     FIELDS,
     FOREGROUND_MAP,
     HUMAN_MASK,
     MATTE_MAP,
     NORMAL_MAP,
+    OPACITY_MAP,
     POINT_MAP,
     SEG_MAP,
     Field,
@@ -230,7 +230,7 @@ class LoadMatte(BaseTransform):
         **kwargs: Of :class:`LoadDenseTarget`, ``backend_args`` for instance.
 
     Raises:
-        KeyError: In use, if the sample has no ``opacity_map_path``, or neither foreground nor image.
+        KeyError: In use, without ``opacity_map_path``, or without foreground and image.
         BadSampleError: In use, if a file cannot be what it should be, or opacity is outside 0..1.
     """
 

@@ -1,15 +1,13 @@
 """Masked autoencoder pretraining."""
 
 from typing import Any
-from weakref import WeakSet
 
 import torch
 from mmpretrain.models import MAE
 from mmpretrain.structures import DataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models.layers import compile_blocks as compile_all
-from ...models.layers import find_blocks
 from ...registry import MODELS
 from ...visualization.reconstruction import Reconstruction
 from .masked_patch_decoder import MaskedPatchDecoder
@@ -127,13 +125,3 @@ class SapiensMAE(MAE):
             pred = pred * scale + mean
         pixels = self.head.unpatchify(mask[:, :, None].expand_as(pred))
         return Reconstruction(inputs, self.head.unpatchify(pred), pixels[:, :1])
-
-
-_BLOCKS: WeakSet[nn.Module] = WeakSet()
-
-
-def wrap_blocks(module: nn.Module, recurse: bool, nonwrapped_numel: int) -> bool:
-    """An ``auto_wrap_policy`` of FSDP, which asks about models before their parts: by blocks."""
-    if recurse:
-        _BLOCKS.update(find_blocks(module))
-    return recurse or module in _BLOCKS

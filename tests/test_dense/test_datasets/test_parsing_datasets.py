@@ -5,7 +5,12 @@ from mmseg.datasets.transforms import LoadAnnotations
 from planted_maps import write_good
 
 from mmsapiens.classes.class_sets import get_class_set
-from mmsapiens.dense.datasets import BodyParts28Dataset, CIHPDataset, LIPPartsDataset
+from mmsapiens.dense.datasets import (
+    BodyParts28Dataset,
+    BodyParts29Dataset,
+    CIHPDataset,
+    LIPPartsDataset,
+)
 from mmsapiens.registry import DATASETS
 
 LAYOUTS = {
@@ -83,6 +88,21 @@ def test_raw_34_labels_become_28(tmp_path):
     assert info['label_table'][labels].tolist() == expected
     stock = LoadAnnotations().transform(info)['gt_seg_map']
     assert [stock.tolist()] == expected  # stock squeezes
+
+
+@pytest.mark.parametrize('stored', ['goliath28', 'goliath29'])
+def test_body_parts_of_the_second_generation(stored, tmp_path):
+    root = write_parts(tmp_path, ('train/images', 'train/labels'))
+    dataset = BodyParts29Dataset(data_root=root, split='train', stored=stored)
+    assert dataset.metainfo['classes'] == get_class_set('goliath29').classes
+    info = dataset.get_data_info(0)
+    assert info['num_classes'] == 29
+    assert info['flip_label_pairs'] == [(left, left + 9) for left in range(5, 13)]
+    labels = np.arange(20).reshape(4, 5)
+    found = LoadAnnotations().transform(info)['gt_seg_map']
+    # Glasses are in between.
+    expected = labels + (labels >= 2) if stored == 'goliath28' else labels
+    assert (found == expected).all()
 
 
 def test_fewer_classes_make_the_others_ignored(tmp_path):
