@@ -211,7 +211,8 @@ def encode_png(
             scale = 1 / UINT16_MAX  # as any program reads it
         stored, notes['scale'], notes['offset'] = _encode_numbers(path, array, scale, offset)
     if stored.ndim == 3:
-        stored = np.ascontiguousarray(stored[..., ::-1])  # OpenCV writes BGR
+        order = [2, 1, 0, 3][: stored.shape[2]]  # as OpenCV writes
+        stored = np.ascontiguousarray(stored[..., order])
     content = cv2.imencode('.png', stored)[1].tobytes()
     chunk = io.BytesIO()  # Pillow, which writes notes, has no colors of 16 bits
     putchunk(chunk, b'tEXt', f'{KEYWORD}\0{json.dumps(notes)}'.encode('latin-1'))

@@ -10,11 +10,13 @@ import numpy as np
 
 from ..core.atomic_files import atomic_write
 from ..core.errors import BadSampleError, MissingFileError
+from ..ops.compositing import to_premultiplied, to_straight
 from ..structures.fields import Field, get_field
 from .exr_files import decode_exr, encode_exr
 from .map_formats import (
     DAMAGED,
     PNG_START,
+    UINT16_MAX,
     decode_numpy,
     decode_plain,
     decode_png,
@@ -101,6 +103,8 @@ def read_map(
         scale = float(notes.get('scale', _default_scale(array, field) if scale is None else scale))
         scaling = scale, float(notes.get('offset', offset))
         array = _mean(path, array, field, missing, colors, scaling)
+        if field.is_premultiplied and array.shape[2:] == (field.channels,):
+            array = to_premultiplied(array)
     elif kind == 'exr':
         array = _mean(path, decode_exr(path, content, field, layer), field, missing, colors)
     elif kind == 'plain':
@@ -247,7 +251,8 @@ def write_map(
     - numbers: stored = round((value - offset) / scale), with both in a tEXt chunk ``mmsapiens``,
       so that :func:`read_map` gives values within half of ``scale``;
     - vectors of length 1: round((v + 1) / 2 * 65535), x, y, z as R, G, B, within 1 / 65535; a
-      zero vector, a pixel without one, is black.
+      zero vector, a pixel without one, is black;
+    - mattes: colors that are not multiplied with the opacity, and it, times 65535.
 
     Args:
         path (str | Path): Where to; ends in .npy, .npz, .png or .exr. Its folder is made if needed.
@@ -289,5 +294,9 @@ def encode_map(
     if path.suffix == '.exr':
         return encode_exr(path, array, field)
     if path.suffix == '.png':
+        if field.is_position:
+            raise ValueError(f'a {field.name} is written as npy, npz or exr, but got {path}')
+        if field.is_premultiplied:  # as the format demands
+            array, scale, offset = to_straight(array), 1 / UINT16_MAX, 0.0
         return encode_png(path, array, field, scale, offset)
     return encode_numpy(path, array, field)

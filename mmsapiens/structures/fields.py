@@ -31,6 +31,8 @@ class Field:
             the largest one. Defaults to False.
         is_blended (bool): Whether values between those of neighbors mean something in a resize;
             else pixels take the nearest. Defaults to False.
+        is_premultiplied (bool): Whether the last channel is an opacity, with which the others, red,
+            green and blue, are multiplied. Defaults to False.
         is_target (bool): Whether a network predicts it; another map ends with the pipeline unless a
             step packs it. Defaults to True.
         made_of (tuple[str, ...]): Fields whose files a pipeline can make it of. Defaults to ().
@@ -49,6 +51,7 @@ class Field:
     is_positive: bool = False
     is_share: bool = False
     is_blended: bool = False
+    is_premultiplied: bool = False
     is_target: bool = True
     made_of: tuple[str, ...] = ()
 
@@ -130,6 +133,7 @@ MATTE_MAP = add_field(
         fill=0,
         is_share=True,
         is_blended=True,
+        is_premultiplied=True,
         made_of=('opacity_map',),
     )
 )
