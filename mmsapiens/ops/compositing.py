@@ -10,6 +10,8 @@ from torch import Tensor
 
 MIN_ALPHA = 1e-4
 """A foreground of less opacity has no color."""
+TOLERANCE = 1e-3
+"""So much may values be beyond 0 to 1, as resizing and half precision leave them."""
 
 
 def to_linear(color: Tensor) -> Tensor:
@@ -33,6 +35,12 @@ def composite(
     Light adds up, sRGB values do not: ``is_linear`` takes the opacity as a share of light, as in a
     photograph. False adds ``foreground + (1 - alpha) * background``, as the reference's demo.
     """
+    for name, values in dict(foreground=foreground, alpha=alpha, background=background).items():
+        low, high = (float(each) for each in values.detach().aminmax())
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
+            raise ValueError(
+                f'`{name}` must be in 0 to 1, but got {low:.6g} to {high:.6g}. Divide bytes by 255.'
+            )
     if not is_linear:
         return (foreground + (1 - alpha) * background).clamp(0, 1)
     color = (foreground / alpha.clamp(min=MIN_ALPHA)).clamp(0, 1)
