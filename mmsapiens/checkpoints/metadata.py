@@ -151,7 +151,10 @@ def own_facts(meta: Any) -> Mapping[str, Any] | None:
 def heads_of(model: Any, dataset_meta: Mapping[str, Any] | None = None) -> list[HeadFacts]:
     """What the heads of a model are for, as far as they say it."""
     found = []
-    for name, task in (model.tasks if hasattr(model, 'heads') else {}).items():
+    for name, single in getattr(model, 'single_models', {}).items():
+        found += heads_of(single, (dataset_meta or {}).get(name))
+    tasks = getattr(model, 'tasks', {}) if hasattr(model, 'heads') else {}
+    for name, task in tasks.items():
         head = model.heads[module_name(name)]
         found.append(_facts(task, head.out_channels, type(head).__name__))
     meta = dataset_meta or {}
@@ -207,6 +210,8 @@ def colors_of(model: Any) -> dict[str, Any]:
     """What a model does to colors, as an ``InputRule`` takes it; empty if that is not known."""
     if rule := getattr(model, 'rule', None):
         return dict(mean=rule.mean, std=rule.std, swap_channels=rule.swap_channels)
+    for single in getattr(model, 'single_models', {}).values():
+        return colors_of(single)
     preprocessor: Any = getattr(model, 'data_preprocessor', None)
     # The names of mmsegmentation, and of MMEngine.
     found_swaps = (getattr(preprocessor, f'{_}channel_conversion', None) for _ in ('', '_'))

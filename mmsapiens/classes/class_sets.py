@@ -118,6 +118,12 @@ def conversion_table(
             f'labels of {source!r} can stay as they are or become {TARGET!r}, or those of a set '
             f'with all of their classes, but got {target!r}'
         )
+    for name, match in (instead or {}).items():
+        if name not in stored.classes or match not in (*wanted.classes, None):
+            raise ValueError(
+                f'`instead` must name a class of {source!r}, {list(stored.classes)}, and one of '
+                f'{target!r}, {list(wanted.classes)}, but got {name!r}: {match!r}'
+            )
     matches.update(instead or {})
     table: np.ndarray = np.full(256, IGNORED, dtype=np.uint8)
     for index, name in enumerate(stored.classes):
@@ -125,6 +131,50 @@ def conversion_table(
         if match is not None:
             table[index] = wanted.classes.index(match)
     return table
+
+
+def convert_labels(
+    labels: np.ndarray,
+    source: str,
+    target: str,
+    instead: Mapping[str, str | None] | None = None,
+    has_ignored: bool = True,
+) -> np.ndarray:
+    """Class ids of ``source``, any shape, as ids of ``target``, uint8.
+
+    Args:
+        labels (np.ndarray): Integers; 255 stays 255.
+        source (str): A class set; ``target`` likewise.
+        instead (Mapping, optional): As for :func:`conversion_table`.
+        has_ignored (bool): Whether pixels may be ignored, 255, as those of ground truth but not of
+            predictions. Defaults to True.
+
+    Returns:
+        np.ndarray: In the shape of ``labels``.
+
+    Raises:
+        ValueError: If an id is none of ``source``, the one set cannot become the other, or, without
+            ``has_ignored``, a class of ``source`` has no match.
+    """
+    count, found = len(get_class_set(source).classes), np.unique(labels)
+    wrong = [int(i) for i in found if not 0 <= i < count and (i != IGNORED or not has_ignored)]
+    if wrong or labels.dtype.kind not in 'iu':
+        raise ValueError(
+            f'`labels` must be ids of {source!r}, from 0 to {count - 1}'
+            f'{" and 255" if has_ignored else ""}, but got {wrong[:5] or labels.dtype}'
+        )
+    table = conversion_table(source, target, instead)
+    if table is None:
+        return labels.astype(np.uint8)
+    names = get_class_set(source).classes
+    lost = [name for name, match in zip(names, table) if match == IGNORED]
+    if lost and not has_ignored:
+        raise ValueError(
+            f'{lost} of {source!r} have no match in {target!r}: say what they count as (`instead`, '
+            f"such as {{{lost[0]!r}: 'Face_Neck'}})"
+        )
+    converted: np.ndarray = table[labels]
+    return converted
 
 
 def plain_name(name: str) -> str:

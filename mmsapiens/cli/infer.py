@@ -12,7 +12,8 @@ from .output import POSITIVE, flag, option
 from .unused import inputs_have, tell_unused
 
 SHARE = click.FloatRange(0, 1)
-OUTPUTS = ('keypoints', 'maps', 'masks', 'overlays', 'panels')
+OUTPUTS = ('keypoints', 'maps', 'masks', 'points', 'composites', 'overlays', 'panels')
+DEFAULT_OUTPUTS = ('keypoints', 'maps', 'overlays', 'panels')
 ALL_TASKS = {
     'sapiens': ('pose-308', 'seg-28', 'depth', 'normal'),
     'sapiens2': ('pose-308', 'seg-29', 'normal', 'pointmap'),
@@ -103,7 +104,13 @@ task_files = partial(option, multiple=True, callback=pairs, metavar='[TASK=]FILE
 @flag('--smooth', 'Smooth keypoints in videos; tracks too.')
 @option('--video/--no-video', 'Write an annotated video of each video.', default=True)
 @option('--show', 'What annotated videos show: panel, or a task.  [default: panel]')
-@option('--outputs', f'Some of {",".join(OUTPUTS)}.  [default: all but masks]', callback=outputs)
+@option(
+    '--outputs',
+    f'Some of {",".join(OUTPUTS)}.  [default: {",".join(DEFAULT_OUTPUTS)}]',
+    callback=outputs,
+)
+@option('--background', "A color such as white or '#00b140', or an image file, behind mattes.")
+@flag('--foreground', 'Points of people alone, where a parsing or matting task tells them.')
 @option('--map-format', None, click.Choice(['npy', 'png', 'exr']), default='npy')
 @option('--threshold', 'Least score of a keypoint that is drawn.', float, default=0.3)
 @flag('--frame-pictures', 'Overlays and panels of every frame of a video.')
@@ -145,12 +152,11 @@ def command(inputs: tuple[str, ...], out: str, tasks: list[str] | None, **option
         return made
 
     from ..inference.write_run import WriteOptions
-    from ..inference.writers import DEFAULT_OUTPUTS
 
     write = WriteOptions(
         outputs=tuple(options['outputs'] or DEFAULT_OUTPUTS),
         video=(options['show'] or 'panel') if options['video'] else None,
-        **pick(options, 'map_format threshold frame_pictures overwrite'),
+        **pick(options, 'map_format background foreground threshold frame_pictures overwrite'),
     )
     arguments = dict(pick(options, 'people fallback track smooth strict'), write=write)
     if options['category'] is not None and _is_file(options['people']):
@@ -166,7 +172,7 @@ def _is_file(people: str | None) -> bool:
 
 
 def _tell_unused(inputs: tuple[str, ...], made: Any, options: Mapping[str, Any]) -> None:
-    outputs = options['outputs'] or OUTPUTS
+    outputs = options['outputs'] or DEFAULT_OUTPUTS
     draws = bool({'overlays', 'panels'} & set(outputs)) or options['video']
     people = options['people'] or ('detect' if made.has_pose else 'image')
     given = options['weights'] if isinstance(options['weights'], dict) else made.tasks

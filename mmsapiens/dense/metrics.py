@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmseg.evaluation.metrics import IoUMetric
 from torch import Tensor
 
+from ..classes.class_sets import class_set_names, convert_labels, get_class_set
 from ..evaluation import maps as measures
 from ..ops.depth_alignment import ALIGNMENTS
 from ..ops.known_pixels import has_depth, has_normal
@@ -35,22 +36,40 @@ class ExactIoUMetric(IoUMetric):
 
     Args:
         ignore_index (int): Label of pixels that do not count. Defaults to 255.
+        pred_vocabulary (str, optional): Class set of the model, such as 'goliath29', where the
+            dataset has another one, such as 'goliath28': predictions become its classes first.
+            Defaults to None.
+        instead (Mapping, optional): Class of the model -> class of the dataset, for those without a
+            match, such as ``{'Eyeglass': 'Face_Neck'}``. Defaults to None.
         **kwargs: ``iou_metrics`` and others of the stock metric.
 
     Raises:
+        ValueError: If a class set is unknown.
         TypeError: If there is no such argument, which the stock metric passes over.
     """
 
-    def __init__(self, ignore_index: int = 255, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        ignore_index: int = 255,
+        pred_vocabulary: str | None = None,
+        instead: Mapping[str, str | None] | None = None,
+        **kwargs: Any,
+    ) -> None:
         known = inspect.signature(IoUMetric).parameters.keys()
         if kwargs.keys() - known:
             raise TypeError(
                 f'arguments of ExactIoUMetric must be of {sorted(known)}, but got {sorted(kwargs)}'
             )
         super().__init__(ignore_index, **kwargs)
+        if pred_vocabulary is not None and pred_vocabulary not in class_set_names():
+            text = f'`pred_vocabulary` must be one of {class_set_names()}'
+            raise ValueError(f'{text}, but got {pred_vocabulary!r}')
+        self.pred_vocabulary, self.instead = pred_vocabulary, instead
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Count the pixels of ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W), or ValueError."""
+        if self.pred_vocabulary is not None:
+            data_samples = [self._converted(each, self.pred_vocabulary) for each in data_samples]
         for sample in data_samples:
             pred = sample['pred_sem_seg']['data']
             self._check_ids(sample, 'pred_sem_seg', pred)
@@ -64,6 +83,21 @@ class ExactIoUMetric(IoUMetric):
                 )
             self._check_ids(sample, 'gt_sem_seg', label[label != self.ignore_index])
         super().process(data_batch, data_samples)
+
+    def _converted(self, sample: Mapping[str, Any], source: str) -> dict[str, Any]:
+        """A sample whose prediction has the classes of the dataset."""
+        classes = tuple(self.dataset_meta['classes'])
+        names = [name for name in class_set_names() if get_class_set(name).classes == classes]
+        if not names:
+            raise ValueError(
+                '`pred_vocabulary` needs a dataset with one of the class sets '
+                f'{class_set_names()}, but its classes are {list(classes)}'
+            )
+        pred = sample['pred_sem_seg']['data']
+        labels = pred.cpu().numpy()
+        ids = convert_labels(labels, source, names[0], self.instead, has_ignored=False)
+        data = torch.from_numpy(ids.astype(np.int64)).to(pred.device)
+        return dict(sample, pred_sem_seg=dict(sample['pred_sem_seg'], data=data))
 
     def _check_ids(self, sample: Mapping[str, Any], name: str, ids: Tensor) -> None:
         num_classes = len(self.dataset_meta['classes'])

@@ -35,6 +35,10 @@ class WriteOptions:
         outputs (tuple[str, ...]): Some of :data:`mmsapiens.inference.writers.OUTPUTS`. Defaults to
             keypoints, maps, overlays and panels.
         map_format (str): 'npy', 'png' or 'exr'. Defaults to 'npy'.
+        background (str, optional): A color such as 'white', or an image file, that mattes are put
+            on; adds 'composites' to the outputs. Defaults to None.
+        foreground (bool): Whether points are of people alone, which needs a parsing or a matting
+            task. Defaults to False.
         threshold (float): Least score of a keypoint that is drawn. Defaults to 0.3.
         video (str, optional): What annotated videos show, 'panel' or a task; None for no videos.
         frame_pictures (bool): Whether frames of videos have overlays and panels of their own.
@@ -44,6 +48,8 @@ class WriteOptions:
 
     outputs: tuple[str, ...] = DEFAULT_OUTPUTS
     map_format: str = 'npy'
+    background: str | None = None
+    foreground: bool = False
     threshold: float = 0.3
     video: str | None = None
     frame_pictures: bool = False
@@ -60,6 +66,7 @@ class WriteOptions:
     def writers(self, tasks: Sequence[str | Task]) -> list[Writer]:
         """Writers of some tasks."""
         options: Any = dict(threshold=self.threshold, frame_pictures=self.frame_pictures)
+        options.update(background=self.background, foreground=self.foreground)
         return build_writers(tasks, self.outputs, map_format=self.map_format, **options)
 
     def open(

@@ -15,6 +15,7 @@ from ..structures.fields import Field
 _SCALAR_CHANNELS = ('Z', 'Y', 'V', 'DEPTH')
 _LONG = {'red': 'R', 'green': 'G', 'blue': 'B', 'alpha': 'A'}
 _VECTOR_CHANNELS = (('R', 'G', 'B'), ('X', 'Y', 'Z'))
+_POINT_CHANNELS = _VECTOR_CHANNELS[::-1]
 _WORDS = {'normal_map': ('normal', 'normals', 'nrm', 'n', 'nn'), 'depth_map': ('depth', 'z')}
 """Field -> names of layers with it; others are called as the field is, without ``_map``."""
 _OTHERS = ('mist', 'p', 'pref', 'position', 'world', 'motion', 'vector', 'velocity', 'uv')
@@ -141,16 +142,24 @@ def _on_display(array: np.ndarray, header: dict[str, Any], field: Field) -> np.n
 
 
 def _choices(field: Field) -> tuple[tuple[str, ...], ...]:
+    if field.is_position:
+        return _POINT_CHANNELS
     return _VECTOR_CHANNELS if field.is_vector else (_channel_names(field),)
 
 
 def _channel_names(field: Field) -> tuple[str, ...]:
+    if field.is_position:
+        return _POINT_CHANNELS[0]
     known = {1: ('Z',), 3: ('R', 'G', 'B')}
+    if field.is_premultiplied:
+        known[4] = ('R', 'G', 'B', 'A')
     return known.get(field.channels) or tuple(f'C{i}' for i in range(field.channels))
 
 
 def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
-    """EXR, float32: channels Z and, for OpenCV, Y; or R, G, B; or C0, C1, ...."""
+    """EXR, float32: channels Z and, for OpenCV, Y; or R, G, B and perhaps A; or X, Y, Z; or C0, C1,
+    ....
+    """
     import OpenEXR
 
     if field.dtype == 'uint8':
@@ -160,7 +169,7 @@ def encode_exr(path: Path, array: np.ndarray, field: Field) -> bytes:
         name: np.ascontiguousarray(planes[..., i], dtype=np.float32)
         for i, name in enumerate(_channel_names(field))
     }
-    if 'Z' in channels:
+    if field.channels == 1:
         channels['Y'] = channels['Z']
     header = dict(compression=OpenEXR.ZIP_COMPRESSION, type=OpenEXR.scanlineimage)
     with tempfile.TemporaryDirectory() as folder:

@@ -207,9 +207,12 @@ def encode_png(
     elif field.is_vector:
         stored = _encode_vectors(path, array)
     else:
+        if field.is_share and field.fill >= 0 and scale is None and offset is None:
+            scale = 1 / UINT16_MAX  # as any program reads it
         stored, notes['scale'], notes['offset'] = _encode_numbers(path, array, scale, offset)
     if stored.ndim == 3:
-        stored = np.ascontiguousarray(stored[..., ::-1])  # OpenCV writes BGR
+        order = [2, 1, 0, 3][: stored.shape[2]]  # as OpenCV writes
+        stored = np.ascontiguousarray(stored[..., order])
     content = cv2.imencode('.png', stored)[1].tobytes()
     chunk = io.BytesIO()  # Pillow, which writes notes, has no colors of 16 bits
     putchunk(chunk, b'tEXt', f'{KEYWORD}\0{json.dumps(notes)}'.encode('latin-1'))

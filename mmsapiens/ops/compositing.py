@@ -5,13 +5,17 @@ Colors are in 0 to 1, of the sRGB curve. Shapes: (..., 3, H, W) colors, (..., 1,
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MIN_ALPHA = 1e-4
 """A foreground of less opacity has no color."""
 TOLERANCE = 1e-3
 """So much may values be beyond 0 to 1, as resizing and half precision leave them."""
+STRIP_PIXELS = 1 << 18
 
 
 def to_linear(color: Tensor) -> Tensor:
@@ -46,3 +50,46 @@ def composite(
     color = (foreground / alpha.clamp(min=MIN_ALPHA)).clamp(0, 1)
     light = alpha * to_linear(color) + (1 - alpha) * to_linear(background)
     return to_srgb(light).clamp(0, 1)
+
+
+def to_straight(matte: NDArray) -> NDArray:
+    """A matte (H, W, 4) whose colors are not multiplied with its opacity, as in PNG files; black
+    where nothing is seen."""
+    alpha = matte[..., 3:]
+    straight = matte.copy()
+    straight[..., :3] = (matte[..., :3] / alpha.clip(min=MIN_ALPHA)).clip(0, 1)
+    return straight
+
+
+def to_premultiplied(straight: NDArray) -> NDArray:
+    """A matte (H, W, 4) of colors that are not multiplied with its opacity."""
+    matte = straight.copy()
+    matte[..., :3] *= straight[..., 3:]
+    return matte
+
+
+def composite_on(matte: NDArray, background: NDArray) -> NDArray:
+    """:func:`composite` of a matte, float32 (H, W, 4), and an image, uint8 (H, W, 3), RGB like it;
+    some rows at a time."""
+    if matte.shape[:2] != background.shape[:2]:
+        sizes = f'{matte.shape[:2]} of the matte, but got {background.shape[:2]}'
+        raise ValueError(f'`background` must have height and width {sizes}')
+    result: NDArray = np.empty_like(background)
+    rows = max(1, STRIP_PIXELS // max(1, matte.shape[1]))
+    for top in range(0, len(matte), rows):
+        part = torch.from_numpy(np.ascontiguousarray(matte[top : top + rows])).permute(2, 0, 1)
+        behind = torch.from_numpy(background[top : top + rows].astype(np.float32)) / 255
+        seen = composite(part[:3], part[3:], behind.permute(2, 0, 1))
+        result[top : top + rows] = (seen * 255).round().byte().permute(1, 2, 0).numpy()
+    return result
+
+
+def cover(image: NDArray, size_hw: tuple[int, int]) -> NDArray:
+    """The middle of an image (_, _, 3), resized at its own aspect so that it fills a size."""
+    height, width = size_hw
+    scale = max(height / image.shape[0], width / image.shape[1])
+    rows, columns = (max(s, round(scale * old)) for s, old in zip(size_hw, image.shape))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (columns, rows), interpolation=way)
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return np.ascontiguousarray(resized[top : top + height, left : left + width])

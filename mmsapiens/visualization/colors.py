@@ -16,6 +16,19 @@ COLOR_MAPS = {  # Name -> color map of OpenCV
 }
 
 
+BOARD = (110, 170)  # Gray levels of a checkerboard
+BOARD_SHARE = 0.025  # Side of its squares as a share of the longer side of an image
+
+
+def checkerboard(height: int, width: int) -> np.ndarray:
+    """What is seen through transparent pixels, (height, width, 3)."""
+    side = max(2, round(BOARD_SHARE * max(height, width)))
+    squares: list[np.ndarray] = [np.arange(length) // side for length in (height, width)]
+    is_light = (squares[0][:, None] + squares[1]) % 2
+    board: np.ndarray = np.where(is_light, BOARD[1], BOARD[0]).astype(np.uint8)
+    return np.repeat(board[..., None], 3, axis=-1)
+
+
 def apply_color_map(levels: np.ndarray, color_map: str) -> np.ndarray:
     """RGB of levels in [0, 1], (H, W): times 255, truncated, is the entry of the map."""
     if color_map not in COLOR_MAPS:

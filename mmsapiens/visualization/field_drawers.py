@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.compositing import composite_on
 from ..ops.depth_alignment import align_depth
 from ..ops.unit_vectors import angles_deg
-from ..structures.fields import DEPTH_MAP, Field
+from ..structures.fields import ALBEDO_MAP, DEPTH_MAP, MATTE_MAP, POINT_MAP, Field
 from . import maps as images
 from . import panels
-from .colors import color_values, value_range
+from .colors import NO_TARGET, checkerboard, color_values, value_range
 from .panels import Bar, Tile
 
 ERROR_COLORS = 'magma'
 MAX_ANGLE_DEG = 45.0  # Angle of the last color of an error; larger ones have it as well
 MAX_DEPTH_ERROR = 0.25  # Likewise, as a share of the range of the true depth
+MAX_ALPHA_ERROR = 0.25  # Likewise of opacities
+OUTER_PERCENT = (1, 99)  # Distances of the ends of the colors, as there are points at the horizon
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Scene:
 
 class FieldDrawer:
     """The default: numbers as colors, or three channels as RGB; others are :data:`DRAWERS`."""
+
+    opacity = 0.9
+    """Share of a drawing that lies over its image."""
+    in_people = True
+    """Whether such a drawing is of people alone, where it is known where they are."""
 
     def __init__(self, field: Field) -> None:
         self.field = field
@@ -172,7 +180,79 @@ class NormalsDrawer(FieldDrawer):
         return np.concatenate([ball, panels.blank(len(words), size), words], axis=1)
 
 
-DRAWERS: dict[str, type[FieldDrawer]] = {DEPTH_MAP.name: DepthDrawer}
+class PointsDrawer(FieldDrawer):
+    """The distance along the camera's axis, near is bright; the error in space."""
+
+    def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
+        """Points in front of the camera."""
+        with np.errstate(invalid='ignore'):
+            return super().valid(maps, scene) & (maps[2] > 0)
+
+    def drawn(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
+        """Points in front of the camera, where there is a truth, if it is known."""
+        mask = self.valid(maps, scene)
+        return mask if scene.gt is None else mask & self.valid(scene.gt, scene)
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        mask = self.drawn(maps, scene)
+        source = maps if scene.gt is None else scene.gt
+        if not mask.any():
+            image = color_values(maps[2], mask)
+            return Tile(title, image, Bar('inferno', 'no points', ''))
+        low, high = np.percentile(source[2][mask], OUTER_PERCENT)
+        image = color_values(-maps[2], mask, limits=(-high, -low), color_map='inferno')
+        return Tile(title, image, Bar('inferno', f'{high:.3g} m', f'{low:.3g} m'))
+
+    def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
+        mask = self.drawn(pred, scene)
+        error = np.linalg.norm(masked_error(pred, gt, np.broadcast_to(mask, pred.shape)), axis=0)
+        error *= 100
+        high = value_range(error, mask)[1]
+        return error_tile(error, mask, high, f'{high:.3g} cm', '{:.3g} cm')
+
+    def extras(self, pred: np.ndarray, scene: Scene) -> list[Tile]:
+        relief = images.draw_pseudo_normals(pred[2], self.drawn(pred, scene))
+        return [Tile('relief of the prediction', relief)]
+
+
+class AlbedoDrawer(FieldDrawer):
+    """Colors as they are."""
+
+    opacity = 1.0
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        mask = self.drawn(maps, scene)
+        colors = np.moveaxis(np.where(mask, maps, 0), 0, -1)
+        image = (colors.clip(0, 1) * 255).round().astype(np.uint8)
+        image[~mask] = NO_TARGET
+        return Tile(title, image)
+
+
+class MatteDrawer(FieldDrawer):
+    """What is in front, on a checkerboard; the error of the opacity."""
+
+    opacity = 1.0
+    in_people = False
+
+    def valid(self, maps: np.ndarray, scene: Scene) -> np.ndarray:
+        """All of them: nothing in front is a value."""
+        return np.isfinite(maps).all(axis=0)
+
+    def draw(self, maps: np.ndarray, scene: Scene, title: str) -> Tile:
+        matte = np.ascontiguousarray(np.moveaxis(maps, 0, -1), dtype=np.float32)
+        return Tile(title, composite_on(matte, checkerboard(*maps.shape[1:])))
+
+    def draw_error(self, pred: np.ndarray, gt: np.ndarray, scene: Scene) -> Tile:
+        error, mask = np.abs(pred[3] - gt[3]), self.drawn(pred, scene)
+        return error_tile(error, mask, MAX_ALPHA_ERROR, f'>= {MAX_ALPHA_ERROR}', '{:.3f}')
+
+
+DRAWERS: dict[str, type[FieldDrawer]] = {
+    DEPTH_MAP.name: DepthDrawer,
+    POINT_MAP.name: PointsDrawer,
+    ALBEDO_MAP.name: AlbedoDrawer,
+    MATTE_MAP.name: MatteDrawer,
+}
 """Name of a field -> its special drawing."""
 
 

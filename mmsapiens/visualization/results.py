@@ -23,9 +23,15 @@ from .panels import Tile
 
 LONGER_SIDE = (280, 640)  # Least and greatest longer side of an image of a panel
 ASPECT = 1.78  # Width by height that a panel should have, that of a screen
-_TITLES = {'seg_map': 'body parts', 'depth_map': 'relative depth', 'normal_map': 'surface normals'}
+_TITLES = {
+    'seg_map': 'body parts',
+    'depth_map': 'relative depth',
+    'normal_map': 'surface normals',
+    'point_map': 'distance',
+    'albedo_map': 'albedo',
+    'matte_map': 'foreground',
+}
 BOX_COLOR = (255, 255, 255)
-MAP_OPACITY = 0.9
 PART_OPACITY = 0.6
 _TRACK_COLORS = '#4285f4 #db4437 #f4b400 #0f9d58 #ab47bc #00acc1 #ff7043 #9e9d24'
 TRACK_COLORS = [ImageColor.getrgb(color) for color in _TRACK_COLORS.split()]
@@ -101,20 +107,21 @@ def map_tile(
 def draw_overlay(
     result: ImageResult, task: str, *, threshold: float = 0.3, opacity: float | None = None
 ) -> NDArray:
-    """Lay the result of a task over its image, RGB, uint8 (H, W, 3): depth and normals over the
-    people where a parsing task was run; with :data:`PART_OPACITY` or :data:`MAP_OPACITY` by
-    default."""
+    """Lay the result of a task over its image, RGB, uint8 (H, W, 3): depth, normals and the like
+    over the people where a parsing or matting task was run, mattes on a checkerboard; with
+    :data:`PART_OPACITY` or that of the field's drawer by default."""
     found = result.tasks[task]
     if isinstance(found, PoseResult):
         return pose_overlay(result, task, found, threshold)
+    drawer = drawer_of(get_field(found.field))
     if opacity is None:
-        opacity = PART_OPACITY if found.is_labels else MAP_OPACITY
+        opacity = PART_OPACITY if found.is_labels else drawer.opacity
     drawn = map_tile(found, result, task, opacity).image
     if found.is_labels:
         return drawn
     image = to_rgb(result)
     mixed = cv2.addWeighted(drawn, opacity, image, 1 - opacity, 0)
-    mask = result.human_mask
+    mask = result.human_mask if drawer.in_people else None
     return mixed if mask is None else np.where(mask[..., None], mixed, image)
 
 

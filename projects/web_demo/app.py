@@ -9,17 +9,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from mmsapiens import SapiensInferencer
-from mmsapiens.models.tasks import DEFAULT_MODEL
-
-TASKS = ('pose-308', 'seg-28', 'depth', 'normal')
+from mmsapiens.cli.infer import ALL_TASKS
+from mmsapiens.models.tasks import DEFAULT_MODEL, family_and_size
 
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add('--model', default=DEFAULT_MODEL, help='such as sapiens-1b')
-    add('--tasks', default=','.join(TASKS), help='separated by commas')
+    add('--model', default=DEFAULT_MODEL, help='such as sapiens-1b or sapiens2-1b')
+    tasks = ', or with sapiens2 '.join(','.join(each) for each in ALL_TASKS.values())
+    add('--tasks', help=f'separated by commas; by default {tasks}')
     for name in ('weights', 'config'):
         add(
             f'--{name}',
@@ -58,9 +58,10 @@ def by_task(pairs: list[str], option: str) -> dict[str, str]:
 
 def build_inferencer(args: argparse.Namespace) -> SapiensInferencer:
     """The networks that the command line asks for."""
+    tasks = args.tasks.split(',') if args.tasks else ALL_TASKS[family_and_size(args.model)[0]]
     return SapiensInferencer(
         args.model,
-        args.tasks.split(','),
+        tasks,
         device=args.device,
         dtype=args.dtype,
         weights=by_task(args.weights, 'weights') or None,

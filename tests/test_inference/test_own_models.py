@@ -32,6 +32,7 @@ from mmsapiens.checkpoints.sharded import WEIGHTS, write_sharded
 from mmsapiens.cli.main import run
 from mmsapiens.inference.features import FeatureExtractor
 from mmsapiens.inference.write_run import WriteOptions
+from mmsapiens.structures.fields import FIELDS
 from mmsapiens.structures.results import Image, People
 
 UDP = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2)
@@ -423,6 +424,8 @@ def test_a_dense_task_of_ones_own(photograph, tmp_path, monkeypatch):
     cfg = our_parser(type='mmsapiens.SkinHead')
     cfg['custom_imports'] = dict(imports=['mmsapiens', 'module_with_skin'])
     (tmp_path / 'module_with_skin.py').write_text(MODULE)
+    monkeypatch.setitem(FIELDS, 'skin_map', None)  # gone again after the test
+    del FIELDS['skin_map']
     with monkeypatch.context() as patch:
         patch.syspath_prepend(tmp_path)
         __import__('module_with_skin')

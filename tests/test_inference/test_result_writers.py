@@ -77,7 +77,7 @@ def test_maps_are_read_back(task, map_format, tmp_path):
 
 def test_mask_is_where_people_are(tmp_path):
     result = made_result()
-    path = write(MaskWriter('seg-28'), result, tmp_path)
+    path = write(MaskWriter(), result, tmp_path)
     stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(stored > 0, result.human_mask)
     assert set(np.unique(stored)) == {0, 255}

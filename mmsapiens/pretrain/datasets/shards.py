@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from ...core.atomic_files import atomic_write
 from ...core.errors import BadSampleError
 from ...engine.fsspec_backend import FsspecBackend
+from ...inference.prefetch import map_ahead
 from ...io.shards import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
 from ...registry import DATASETS
 from .subsets import NumberSet, choose_names
@@ -23,6 +26,8 @@ from .unlabelled_image_dataset import UnlabelledImageDataset
 
 MAX_OPEN = 32
 NUM_INDEXES = 64
+INDEXES_AHEAD = 16
+"""Of a list of names, indexes that are fetched at a time: object storage answers slowly."""
 
 
 class ShardStore:
@@ -191,9 +196,13 @@ class ShardedImageDataset(UnlabelledImageDataset):
         return load_index(self.store, self.manifest.names[shard], self.manifest.counts[shard])
 
     def _all_names(self) -> Iterator[tuple[int, list[str]]]:
-        read = load_index.__wrapped__  # each once: none is kept
-        for name, count, end in zip(self.manifest.names, self.manifest.counts, self.ends.tolist()):
-            yield end - count, read(self.store, name, count).names
+        read = partial(load_index.__wrapped__, self.store)  # each once: none is kept
+        shards = zip(self.manifest.names, self.manifest.counts)
+        pool = ThreadPoolExecutor(INDEXES_AHEAD, 'mmsapiens-indexes')
+        found = map_ahead(lambda shard: read(*shard), shards, pool, INDEXES_AHEAD)
+        with pool, closing(found):
+            for end, index in zip(self.ends.tolist(), found):
+                yield end - len(index), index.names
 
     @property
     def block_sizes(self) -> np.ndarray | None:

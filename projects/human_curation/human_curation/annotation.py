@@ -22,8 +22,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from mmsapiens import SapiensInferencer
 from mmsapiens.core.atomic_files import TMP_SUFFIX, atomic_open, atomic_write
@@ -33,13 +35,23 @@ from mmsapiens.inference.prefetch import map_ahead
 from mmsapiens.inference.writers import MapWriter
 from mmsapiens.io import ReadOptions
 from mmsapiens.io.images import decode_image
-from mmsapiens.io.map_io import encode_map
 from mmsapiens.io.names import OutputNames, name_of_path
 from mmsapiens.io.shards import INDEX_SUFFIX, MANIFEST, Manifest
 from mmsapiens.models.tasks import Task
 from mmsapiens.structures.results import ImageResult, LazyImage, MapResult, PoseResult, ReadFailure
 
-from .output import COUNTS, TRIES, Shard, check_settings, lock_part, read_counts, unit_name
+from .output import (
+    COUNTS,
+    DIGITS,
+    TRIES,
+    Shard,
+    check_settings,
+    done_path,
+    lock_part,
+    read_counts,
+    unit_name,
+)
+from .output import SETTINGS as SETTINGS_OF_RUN
 from .pool import TARS, Item, PoolError, Unit, digest_of, find_units, read_unit
 from .run import add_engine_arguments, engine_options, run_units, summary_lines
 from .worker import guarded
@@ -66,8 +78,9 @@ class Labels:
 
     Args:
         tasks (tuple[str, ...]): Names of tasks.
-        people (str): 'detect', 'image', or a file of boxes. Defaults to None: 'detect' for poses,
-            'image' otherwise.
+        people (str): 'detect', 'image', a file of boxes, or the folder of a run that has judged
+            this pool, or written it (OUT/images): its boxes above the limit of `person`. Defaults
+            to None: 'detect' for poses, 'image' otherwise.
         fallback (str): As in ``SapiensInferencer.stream``. Defaults to 'none'.
         map_format (str): 'png', 'exr' or 'npy'. Defaults to 'png'.
         network (Mapping): Further arguments of the inferencer: ``model``, ``weights``, ``device``,
@@ -97,11 +110,13 @@ class Labels:
         """What results depend on."""
         people = self.people
         if people not in (None, 'detect', 'image'):
-            if not Path(people).is_file():
+            path = Path(people, SETTINGS_OF_RUN) if Path(people).is_dir() else Path(people)
+            if not path.is_file():
                 raise FileNotFoundError(
-                    f"`people` must be 'detect', 'image' or a file of boxes, but got {people!r}"
+                    "`people` must be 'detect', 'image', a file of boxes or the folder of a run, "
+                    f'but got {people!r}'
                 )
-            people = sha256_of(Path(people))
+            people = sha256_of(path)
         detector = self.network.get('detector')
         return dict(
             self.inferencer().identity,
@@ -195,6 +210,37 @@ class UnitLabels:
         self._stack.__exit__(*error)
 
 
+class FoundPeople:
+    """Boxes of people that a run has found, for the images of its pool or of its shards.
+
+    Args:
+        run (Path): Folder of the run.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.limit = json.loads((run / SETTINGS_OF_RUN).read_bytes())['limits']['person']
+
+    def rows(self, number: int, unit: Unit) -> Iterator[tuple[str, NDArray]]:
+        """Key of each image of a unit, in their order, and its boxes with scores (N, 5).
+
+        Raises:
+            PoolError: If the run has no verdicts of this unit.
+        """
+        is_shard = Path(unit.root).resolve() == (self.run / 'images').resolve()
+        path = done_path(self.run, int(unit.name[:DIGITS]) if is_shard else number)
+        if not path.is_file():
+            raise PoolError(f'`people` {self.run} has no verdicts of {unit.name}')
+        columns = ['key', 'unit', 'shard', 'name', 'boxes', 'box_scores']
+        for row in pq.read_table(path, columns=columns).to_pylist():
+            if row['shard' if is_shard else 'unit'] == unit.name:
+                boxes = np.float32(row['boxes'] or []).reshape(-1, 4)
+                found = np.column_stack([boxes, np.float32(row['box_scores'] or [])])
+                has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+                key = posixpath.splitext(row['name'])[0] if is_shard else row['key']
+                yield key, found[has_area & (found[:, 4] >= self.limit)]
+
+
 class Annotator:
     """Labels units; networks are built once in each process, for its first unit.
 
@@ -207,11 +253,16 @@ class Annotator:
     def __init__(self, out: str | Path, names: Mapping[int, str], labels: Labels) -> None:
         self.out, self.names, self.labels = Path(out), names, labels
         self.inferencer = labels.inferencer()
-        people = labels.people
-        self.people: Any = people if people in (None, 'detect', 'image') else PeopleFile(people)
+        self.people: Any = labels.people
+        self.found: FoundPeople | None = None
+        if self.people not in (None, 'detect', 'image'):
+            if Path(self.people).is_dir():
+                self.found = FoundPeople(Path(self.people))
+            else:
+                self.people = PeopleFile(self.people)
         rows = self.inferencer.rows
         self.schema = schema_of(rows)
-        self.suffixes = {row.name: MapWriter(row, labels.map_format).suffix for row in rows}
+        self.writers = {r.name: MapWriter(r, labels.map_format) for r in rows if not r.is_pose}
         self.read = ReadOptions()
 
     def __call__(self, number: int, unit: Unit) -> dict[str, Any]:
@@ -221,9 +272,13 @@ class Annotator:
     def _run(self, number: int, unit: Unit) -> dict[str, Any]:
         start, cpu = time.monotonic(), time.process_time()
         known: dict[str, dict[str, Any]] = {}
+        boxes: dict[str, NDArray] = {}
+        people = self.people
         inputs = self._inputs(unit, known)
+        if self.found is not None:
+            people, inputs = boxes, self._with_boxes(inputs, number, unit, known, boxes)
         results = self.inferencer.stream(
-            inputs, people=self.people, fallback=self.labels.fallback, read=self.read
+            inputs, people=people, fallback=self.labels.fallback, read=self.read
         )
         size = 0
         with (
@@ -234,6 +289,7 @@ class Annotator:
             for item, maps in done:
                 name = item.name if isinstance(item, ReadFailure) else item.frame.name
                 facts = known.pop(name)
+                boxes.pop(name, None)
                 size += facts.pop('bytes')
                 writer.add({**facts, **row_of(item), **{t: m[0] for t, m in maps.items()}},
                            dict(maps.values()))  # fmt: skip
@@ -268,6 +324,27 @@ class Annotator:
             else:
                 yield LazyImage(name, file, partial(decode_image, item.content, file, self.read))
 
+    def _with_boxes(
+        self,
+        inputs: Iterator[LazyImage | ReadFailure],
+        number: int,
+        unit: Unit,
+        known: Mapping[str, dict[str, Any]],
+        boxes: dict[str, NDArray],
+    ) -> Iterator[LazyImage | ReadFailure]:
+        """The images of a unit; the boxes that a run has found in each go to ``boxes``."""
+        assert self.found is not None  # or there would be none
+        rows = self.found.rows(number, unit)
+        for item in inputs:
+            key, found = next(rows, ('', None))
+            if found is None or key != known[item.name]['key']:
+                raise PoolError(
+                    f'`people` {self.found.run} has judged other images than those of {unit.name}: '
+                    f'{key!r} comes there where {known[item.name]["key"]!r} is here'
+                )
+            boxes[item.name] = found
+            yield item
+
     def _encode(
         self, item: ImageResult | ReadFailure
     ) -> tuple[ImageResult | ReadFailure, dict[str, tuple[str, bytes]]]:
@@ -276,8 +353,8 @@ class Annotator:
         if isinstance(item, ImageResult):
             for task, found in item.tasks.items():
                 if isinstance(found, MapResult):
-                    name = f'{item.frame.name}.{task}{self.suffixes[task]}'
-                    maps[task] = name, encode_map(name, found.values, found.field)
+                    name = f'{item.frame.name}.{task}{self.writers[task].suffix}'
+                    maps[task] = name, self.writers[task].encode(item, name)
         return item, maps
 
 
@@ -423,7 +500,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--model', '-m', help='sapiens-0.3b, -0.6b, -1b, -2b or -tiny')
     add('--weights', '-w', action='append', default=[], metavar='[TASK=]FILE')
     add('--config', '-c', action='append', default=[], metavar='[TASK=]FILE')
-    add('--people', help="'detect' (for poses), 'image' (otherwise), or a file of boxes")
+    add('--people', help="'detect' (for poses), 'image' (otherwise), a file of boxes, or the "
+        '--out of a run over this pool, whose boxes are taken')  # fmt: skip
     add('--fallback', choices=('none', 'image'), default='none')
     add('--detector', help='as of `mmsapiens infer`')
     add('--box-threshold', type=float, help='least score of a person')

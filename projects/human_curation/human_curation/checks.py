@@ -277,6 +277,7 @@ an image of its unit that is kept."""
 SCORES = (Size.name, Aspect.name, Flat.name, *NETWORKS)
 """Checks whose scores have a column in the verdicts."""
 VERSIONS = {
+    'broken': 2,
     **{check.name: check.version for check in (*HEADER_CHECKS, Flat, Person)},
     **{name: NetworkScore.version for name in NETWORKS if name != 'person'},
 }

@@ -170,7 +170,10 @@ def run_ray(
             batch_size=1,
             num_cpus=1,
             num_gpus=gpus or None,
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+            # One unit at a time: of two that wait for an actor, the last has it busy alone.
+            compute=ray.data.ActorPoolStrategy(
+                size=min(workers, len(rows)), max_tasks_in_flight_per_actor=1
+            ),
         )
         for row in data.iter_rows():
             result = pickle.loads(row['result'])
@@ -246,19 +249,16 @@ class _Actor:
 
 
 def run_engine(
-    engine: str,
-    make_job: Callable[[], Job],
-    work: Work,
-    workers: int,
-    *,
-    address: str | None = None,
-    gpus: float = 0,
+    engine: str, make_job: Callable[[], Job], work: Work, workers: int, **cluster: Any
 ) -> Iterator[dict]:
-    """The results of a worker over units, by the engine of this name."""
+    """The results of a worker over units, by the engine of this name.
+
+    ``cluster`` are the further arguments of :func:`run_ray`.
+    """
     if not work:
         return iter(())
     if engine == 'ray':
-        return run_ray(make_job, work, workers, address=address, gpus=gpus)
+        return run_ray(make_job, work, workers, **cluster)
     if engine == 'processes':
         return run_processes(make_job, work, workers)
     job = make_job()

@@ -30,6 +30,7 @@ class Header:
     height: int
     has_opt_out: bool
     is_generated: bool
+    is_progressive: bool
 
     @property
     def shorter(self) -> int:
@@ -50,6 +51,7 @@ def read_header(content: bytes) -> Header:
         if _orientation(image) >= LYING:
             width, height = height, width
         name, mode = image.format or '', image.mode
+        is_progressive = 'progressive' in image.info
     if cut_format(content):
         raise ReadError('the file was cut short')
     head = content[:HEAD]
@@ -60,6 +62,7 @@ def read_header(content: bytes) -> Header:
         height,
         any(mark in head for mark in OPT_OUT),
         any(mark in head for mark in GENERATED),
+        is_progressive,
     )
 
 

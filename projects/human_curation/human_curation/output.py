@@ -222,7 +222,10 @@ SUFFIXES = {
 
 
 def read_counts(path: Path) -> dict[str, Any]:
-    """``verdicts`` (name -> images) and ``bytes`` (of the shards) in the footer of a file."""
+    """``verdicts`` (name -> images) and ``bytes`` (of the shards) in the footer of a file.
+
+    ``shard`` is the name of the shard where `remove --erase` has written it anew.
+    """
     try:
         return json.loads(pq.read_metadata(path).metadata[COUNTS])
     except (OSError, KeyError, ValueError, TypeError) as error:
@@ -254,8 +257,9 @@ def write_manifest(out: str | Path) -> dict[str, int]:
             for number, counts in zip(numbers, found):
                 totals.update(counts['verdicts'])
                 if size := counts['bytes'].get('images'):
-                    _check_shard(out, number, size)
-                    manifest.names.append(f'{unit_name(number)}.tar')
+                    shard = counts.get('shard', f'{unit_name(number)}.tar')
+                    _check_shard(out, number, shard, size)
+                    manifest.names.append(shard)
                     manifest.counts.append(counts['verdicts']['kept'])
         atomic_write(manifest.dumps(), out / 'images' / MANIFEST)
     if not numbers:
@@ -264,8 +268,8 @@ def write_manifest(out: str | Path) -> dict[str, int]:
     return dict(totals)
 
 
-def _check_shard(out: Path, number: int, size: int) -> None:
-    path = out / 'images' / f'{unit_name(number)}.tar'
+def _check_shard(out: Path, number: int, shard: str, size: int) -> None:
+    path = out / 'images' / shard
     is_whole = path.is_file() and path.stat().st_size == size
     if not is_whole or not path.with_name(path.name + INDEX_SUFFIX).is_file():
         raise SettingsError(

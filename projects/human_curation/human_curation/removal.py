@@ -3,13 +3,17 @@
 Requests are lines of text files: a URL, 64 hexadecimal digits, or a key or name. All images that
 they mean are added to OUT/images/left_out.txt, and with them their near copies, if `copies` was
 run. OUT/images/subset.txt, for `subset_file`, is unique.txt (or all names) without them. A request
-that means none is told: perhaps the image was never kept. The shards stay as they are.
+that means none is told: perhaps the image was never kept. The shards stay as they are, unless they
+are to be written anew without these images: `--erase`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
+import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +25,21 @@ import pyarrow.parquet as pq
 from mmsapiens.core.atomic_files import atomic_open
 from mmsapiens.io.shards import INDEX_SUFFIX, MANIFEST, Manifest, ShardIndex
 
-from .output import done_path, done_units
+from .output import (
+    COUNTS,
+    SCHEMA,
+    Shard,
+    done_path,
+    done_units,
+    lock_part,
+    read_counts,
+    unit_name,
+    write_manifest,
+)
 
-LEFT_OUT, SUBSET = 'left_out.txt', 'subset.txt'
+LEFT_OUT, SUBSET, UNIQUE = 'left_out.txt', 'subset.txt', 'unique.txt'
+REMOVED = 'removed'
+"""Verdict of images that were erased."""
 _SHA256 = re.compile(r'[0-9a-fA-F]{64}')
 
 
@@ -77,9 +93,7 @@ def remove_images(out: str | Path, requests: Iterable[str | Path]) -> dict[str, 
         names.update(_where(table, 'sha256', asked['sha256'])['name'].drop_null().to_pylist())
     copies = _copies_of(out, names) - names
     before = set(_lines(out / 'images' / LEFT_OUT))
-    with atomic_open(out / 'images' / LEFT_OUT) as partial:
-        text = ''.join(f'{name}\n' for name in sorted(before | names | copies))
-        partial.write_text(text, encoding='utf-8')
+    _write_lines(out / 'images' / LEFT_OUT, sorted(before | names | copies))
     known = answered['key'] | answered['name']
     unknown = [
         request
@@ -118,15 +132,9 @@ def write_subset(out: str | Path) -> int | None:
     if not (folder / LEFT_OUT).is_file():
         return None
     left_out = set(_lines(folder / LEFT_OUT))
-    unique = folder / 'unique.txt'
+    unique = folder / UNIQUE
     names = _lines(unique) if unique.is_file() else _all_names(folder)
-    count = 0
-    with atomic_open(folder / SUBSET) as partial, open(partial, 'w', encoding='utf-8') as file:
-        for name in names:
-            if name not in left_out:
-                file.write(f'{name}\n')
-                count += 1
-    return count
+    return _write_lines(folder / SUBSET, (name for name in names if name not in left_out))
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -142,10 +150,108 @@ def _all_names(folder: Path) -> Iterator[str]:
         yield from ShardIndex.loads(index.read_bytes(), str(index)).names
 
 
+def erase_images(out: str | Path) -> dict[str, int]:
+    """Write the shards anew that hold images to leave out.
+
+    A new shard has a name of its own. Verdicts lead to it from when it is whole, and the list of
+    shards from when all are; then the former ones are deleted. Wherever this ends, what the list
+    names is whole, and the next call goes on.
+
+    Returns:
+        dict: Number of ``images`` and ``shards``.
+
+    Raises:
+        FolderInUseError: If a run is using the folder.
+    """
+    out = Path(out)
+    folder = out / 'images'
+    left_out = set(_lines(folder / LEFT_OUT))
+    total = dict(images=0, shards=0)
+    with lock_part(out, (0, 1)):
+        for number in done_units(out):
+            erased = _erase_of_unit(out, number, left_out)
+            total['images'] += erased
+            total['shards'] += erased > 0
+        write_manifest(out)
+        if (folder / UNIQUE).is_file():
+            _write_lines(folder / UNIQUE, (n for n in _lines(folder / UNIQUE) if n not in left_out))
+        write_subset(out)
+        manifest = Manifest.loads((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
+        named = {name for tar in manifest.names for name in (tar, tar + INDEX_SUFFIX)}
+        units = {unit_name(number) for number in done_units(out)}
+        for path in folder.glob('*.tar*'):
+            if path.name not in named and re.split(r'[-.]', path.name)[0] in units:
+                path.unlink()
+    return total
+
+
+def _erase_of_unit(out: Path, number: int, left_out: set[str]) -> int:
+    path = done_path(out, number)
+    table = pq.read_table(path, columns=['name'])
+    if not left_out.intersection(table['name'].to_pylist()):
+        return 0
+    note = read_counts(path)
+    rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+    before = note.get('shard', f'{unit_name(number)}.tar')
+    again = int(before.removesuffix('.tar').partition('-')[2] or 0) + 1
+    after = f'{unit_name(number)}-{again}.tar'
+    names, erased = set(), 0
+    for row in rows:
+        if row['name'] in left_out:
+            row.update(verdict=REMOVED, shard=None, name=None)
+            erased += 1
+        elif row['name'] is not None:
+            row['shard'] = after
+            names.add(row['name'])
+    size = _copy_shard(out / 'images' / before, out / 'images' / after, names)
+    note.update(verdicts=dict(sorted(Counter(row['verdict'] for row in rows).items())), shard=after)
+    note['bytes']['images'] = size
+    metadata = {COUNTS: json.dumps(note)}
+    with atomic_open(path) as partial:
+        pq.write_table(
+            pa.Table.from_pylist(rows, SCHEMA.with_metadata(metadata)), partial, compression='zstd'
+        )
+    return erased
+
+
+def _copy_shard(source: Path, target: Path, names: set[str]) -> int:
+    """Copy the images of these names, with what is known of them; returns the size in bytes."""
+    if not names:
+        return 0
+    shard = Shard(target)
+    try:
+        with tarfile.open(source, 'r|') as tar:
+            name, content = '', b''
+            for member in tar:
+                file = tar.extractfile(member)
+                assert file is not None  # only files are written
+                if not member.name.endswith('.json'):
+                    name, content = member.name, file.read()
+                elif name in names:
+                    shard.add(name, content, json.loads(file.read()))
+        return shard.finish()
+    except BaseException as error:
+        shard.abandon(type(error), error, error.__traceback__)
+        raise
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> int:
+    """Write a list anew; returns its length."""
+    count = 0
+    with atomic_open(path) as partial, open(partial, 'w', encoding='utf-8') as file:
+        for line in lines:
+            file.write(f'{line}\n')
+            count += 1
+    return count
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of `remove`."""
     parser.add_argument('out', help='folder of a run')
     parser.add_argument('requests', nargs='*', help='text files with a request a line')
+    parser.add_argument(
+        '--erase', action='store_true', help='also write shards anew without what is left out'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -155,6 +261,9 @@ def run(args: argparse.Namespace) -> int:
         f'{len(found["names"])} images and {len(found["copies"])} near copies of them are left out '
         f'from now on; {found["left"]} are in {Path(args.out, "images", SUBSET)}'
     )
+    if args.erase:
+        erased = erase_images(args.out)
+        print(f'{erased["images"]} images were erased from {erased["shards"]} shards')
     for request in found['unknown']:
         print(f'no image: {request}')
     return 1 if found['unknown'] else 0

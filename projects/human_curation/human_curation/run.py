@@ -171,7 +171,7 @@ class Tally:
         self.bad: list[dict[str, Any]] = []
         self.cpu: Counter[str] = Counter()
         self.seen: Counter[str] = Counter()
-        self.start = time.monotonic()
+        self.start = self.last = time.monotonic()
         self.first: float | None = None
 
     def add(self, result: dict[str, Any]) -> None:
@@ -192,8 +192,9 @@ class Tally:
         self.images += result['images']
         self.cpu.update(result['cpu'])
         self.seen.update(result['seen'])
+        self.last = time.monotonic()
         if self.first is None:
-            self.first = time.monotonic() - result['seconds']
+            self.first = self.last - result['seconds']
 
     def write_bad(self) -> None:
         """Name the units that were passed over; no file if there are none."""
@@ -204,9 +205,8 @@ class Tally:
             self.bad_path.unlink(missing_ok=True)
 
     def rate(self) -> float:
-        """Images/s since the first unit was begun."""
-        begun = self.first if self.first is not None else time.monotonic()
-        return self.images / max(1e-9, time.monotonic() - begun)
+        """Images/s from the start of the first unit to the end of the last one."""
+        return self.images / max(1e-9, self.last - (self.first or 0))
 
     def summary(self) -> dict[str, Any]:
         """The numbers."""

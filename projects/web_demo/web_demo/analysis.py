@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 from mmsapiens import SapiensInferencer
 from mmsapiens.core import ReadError
 from mmsapiens.inference.write_run import WriteOptions
+from mmsapiens.inference.writers import DEFAULT_OUTPUTS
 from mmsapiens.io.images import decode_image
 from mmsapiens.io.names import clean_part
-from mmsapiens.structures.results import Image, ImageResult, PoseResult
+from mmsapiens.structures.results import Image, ImageResult, MapResult, PoseResult
 from mmsapiens.visualization.results import draw_overlay
 
 LONGER_SIDE = 1280
 """Of images as they are shown, in pixels."""
 DRAWN = {'pose': 1.0, 'seg': 0.6, 'depth': 0.9, 'normal': 0.9}
+DRAWN |= {'pointmap': 0.9, 'albedo': 1.0, 'matting': 1.0}
 """Kind of task -> opacity of its drawing at first."""
 
 
@@ -145,7 +147,32 @@ def describe(result: ImageResult, task: str) -> str:
         share = (found.values > 0).mean()
         shown = ', '.join(name.replace('_', ' ') for name in names)
         return f'{100 * share:.0f} % of the image: {shown or "nobody"}'
+    if found.field == 'point_map':
+        return _describe_points(found, result.human_mask)
+    if found.field == 'matte_map':
+        return f'{100 * found.values[..., 3].mean():.0f} % of the image is in front'
     return f'{width} x {height} pixels'
+
+
+def _describe_points(found: MapResult, people: NDArray | None) -> str:
+    """Distances, of people where it is known where they are, and the focal length."""
+    depth = found.values[..., 2]
+    seen = depth[people] if people is not None and people.any() else depth
+    seen = seen[np.isfinite(seen) & (seen > 0)]
+    if not seen.size:
+        return 'no points: their scale cannot be told'
+    near, far = np.percentile(seen, (1, 99))
+    text = f'{near:.2f} to {far:.2f} m away'
+    if found.focal_length is not None:
+        text += f', focal length {found.focal_length:.0f} pixels'
+    return text
+
+
+def outputs_of(result: ImageResult) -> tuple[str, ...]:
+    """What there is to download: also clouds of points, and mattes on white."""
+    fields = {found.field for found in result.tasks.values() if isinstance(found, MapResult)}
+    more = {'points': 'point_map', 'composites': 'matte_map'}
+    return (*DEFAULT_OUTPUTS, *(name for name, field in more.items() if field in fields))
 
 
 def write_archive(result: ImageResult, folder: Path) -> Path:
@@ -162,7 +189,7 @@ def write_archive(result: ImageResult, folder: Path) -> Path:
         tempfile.TemporaryDirectory(dir=folder) as scratch,
         zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as bundle,
     ):
-        for writer in WriteOptions().writers(tuple(result.tasks)):
+        for writer in WriteOptions(outputs=outputs_of(result)).writers(tuple(result.tasks)):
             file = Path(scratch) / writer.path(name)
             writer.write(result, file)
             bundle.write(file, writer.path(name))

@@ -19,6 +19,9 @@ TITLES = {
     'seg': 'Body parts',
     'depth': 'Relative depth',
     'normal': 'Surface normals',
+    'pointmap': 'Distance',
+    'albedo': 'Albedo',
+    'matting': 'Foreground',
 }
 PEOPLE = {'find them': 'detect', 'one, who fills the image': 'image'}
 KEPT_S = 3600

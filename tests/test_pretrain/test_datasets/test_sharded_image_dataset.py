@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 import tarfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,21 @@ def test_subsets(packed, tmp_path):
     (tmp_path / 'names.txt').write_text('nobody.jpg\n')
     with pytest.raises(ValueError, match='has 1 names, but the shards 0'):
         ShardedImageDataset(packed, subset_file=str(tmp_path / 'names.txt'))
+
+
+def test_names_of_several_shards_are_fetched_at_a_time(packed, tmp_path, monkeypatch):
+    barrier = threading.Barrier(3, timeout=60)  # as many as there are shards
+
+    def slow(self, filepath):
+        if filepath.endswith('.index.json'):
+            barrier.wait()
+        return Path(filepath.removeprefix('bucket:/')).read_bytes()
+
+    monkeypatch.setattr(Bucket, 'get', slow)
+    names = [f'{number:09d}.jpg' for number in (3, 12, 21)]
+    (tmp_path / 'names.txt').write_text('\n'.join(names))
+    subset = dict(subset_file=str(tmp_path / 'names.txt'), cache_dir=str(tmp_path / 'cache'))
+    assert list(ShardedImageDataset(f'bucket:/{packed}', **subset).block_sizes) == [1, 1, 1]
 
 
 def test_object_storage_through_a_cache(packed, tmp_path):

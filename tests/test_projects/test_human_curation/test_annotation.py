@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -210,6 +211,44 @@ def test_a_unit_that_cannot_be_read_is_passed_over(tars, networks, tmp_path, cap
     assert not (out / 'labels/a1/000001.parquet').exists()
     assert not list(out.rglob('*.partial')) and not (out / 'maps/a1/000001.tar').exists()
     assert json.loads((out / 'bad_units.jsonl').read_text())['unit'] == 'a1/000001.tar'
+
+
+@pytest.fixture(scope='session')
+def judged(pool, models_file, tmp_path_factory):
+    """A run over the pool of this folder, which finds people."""
+    from human_curation.cli import main
+
+    out = tmp_path_factory.mktemp('judged') / 'out'
+    words = ['run', str(pool), '--out', str(out), '--models', str(models_file)]
+    assert main([*words, '--engine', 'inline']) == 0
+    return out
+
+
+@pytest.mark.parametrize('of', ['pool', 'shards'])
+def test_boxes_are_those_of_a_run(judged, pool, networks, tmp_path, of):
+    words = [*networks[:4], '--device', 'cpu', '--tasks', 'pose-17', '--people', str(judged)]
+    out = tmp_path / 'out'
+    assert annotate(pool if of == 'pool' else judged / 'images', out, words) == 0
+    verdicts = pq.read_table(judged / 'verdicts').to_pylist()
+    if of == 'shards':
+        verdicts = [row for row in verdicts if row['verdict'] == 'kept']
+    expected = {}
+    limit = json.loads((judged / 'curation.json').read_bytes())['limits']['person']
+    for row in verdicts:
+        scores = np.float32(row['box_scores'] or [])
+        boxes = np.float32(row['boxes'] or []).reshape(-1, 4)[scores >= limit]
+        key = row['key'] if of == 'pool' else Path(row['name']).stem
+        expected[key] = boxes.ravel().tolist()
+    rows = [row for row in rows_of(out) if row['error'] is None]
+    assert sum(len(row['boxes']) for row in rows) > 0
+    assert [row['boxes'] for row in rows] == [expected[row['key']] for row in rows]
+    assert all(len(row['pose-17']) == len(row['boxes']) // 4 * 34 for row in rows)
+
+
+def test_boxes_of_another_pool_are_refused(judged, tars, networks, tmp_path, capsys):
+    words = [*networks[:4], '--device', 'cpu', '--tasks', 'pose-17', '--people', str(judged)]
+    assert annotate(tars, tmp_path / 'out', words) == 2  # too many bad units
+    assert 'has judged other images' in capsys.readouterr().err
 
 
 def test_two_tar_files_of_one_name_are_refused(tmp_path, networks, capsys):

@@ -40,6 +40,22 @@ def marked(mark):
     return content[:2] + b'\xff\xfe' + struct.pack('>H', len(mark) + 2) + mark + content[2:]
 
 
+def with_end(content):
+    return content + b'\xff\xd9'
+
+
+def with_preview(content):
+    preview = tiny.encode(tiny.draw((32, 32)))
+    return content[:2] + b'\xff\xe1' + struct.pack('>H', len(preview) + 2) + preview + content[2:]
+
+
+def gray_corner(**params):
+    """What a decoder makes of a missing part, in a whole image."""
+    image = rgb()
+    image.paste((128, 128, 128), (416, 336, 480, 400))
+    return saved(image, 'JPEG', **params)
+
+
 def bomb():
     """A PNG that says it has 2.5 gigapixels."""
     content = bytearray(saved(Image.new('L', (1, 1)), 'PNG'))
@@ -70,6 +86,29 @@ FILES = {
     'web page': (lambda: b'<html>404</html>', 'broken', 'a text or drawing'),
     'git lfs': (lambda: b'version https://git-lfs.github.com/spec/v1\n', 'broken', 'Git LFS'),
     'jpeg cut short': (lambda: tiny.person_jpeg()[:9000], 'broken', 'cut short'),
+    'jpeg cut short with an end': (lambda: with_end(tiny.person_jpeg()[:9000]), 'broken', 'gray'),
+    'progressive jpeg cut short with an end': (
+        lambda: with_end(saved(rgb(), 'JPEG', progressive=True)[:-300]),
+        'broken',
+        'cut short',
+    ),
+    'jpeg on its side cut short with an end': (
+        lambda: with_end(turned()[:-2000]),
+        'broken',
+        'gray',
+    ),
+    'jpeg with a preview cut short with an end': (
+        lambda: with_end(with_preview(tiny.person_jpeg())[:-2000]),
+        'broken',
+        'gray',
+    ),
+    'jpeg with a gray corner': (gray_corner, 'kept', None),
+    'progressive jpeg with a gray corner': (lambda: gray_corner(progressive=True), 'kept', None),
+    'jpeg with a preview and a tail': (
+        lambda: with_preview(gray_corner()) + b'\x00\xff\xd9\x00',
+        'kept',
+        None,
+    ),
     'png cut short': (lambda: saved(rgb(), 'PNG')[:-5000], 'broken', 'cut short'),
     'webp cut short': (lambda: saved(rgb(), 'WEBP')[:-500], 'broken', 'damaged'),
     'header only': (lambda: tiny.person_jpeg()[:300], 'broken', ''),

@@ -1,9 +1,11 @@
 """Requests to leave images out."""
 
+import pyarrow.parquet as pq
 import pytest
+from human_curation import removal
 from human_curation.cli import main
 from human_curation.copies import find_copies
-from human_curation.removal import remove_images
+from human_curation.removal import erase_images, remove_images
 from made_runs import scene, write_run
 
 from mmsapiens.pretrain.datasets import ShardedImageDataset
@@ -83,3 +85,62 @@ def test_requests_that_mean_no_image_are_told(made, tmp_path, capsys):
 def test_a_folder_without_shards_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='must be the folder of a complete run'):
         remove_images(tmp_path, [])
+
+
+def contents_of(out):
+    """Images by name, as training reads them."""
+    dataset = ShardedImageDataset(str(out / 'images'))
+    return {dataset.get_name(n).split('/')[1]: dataset.read(n) for n in range(len(dataset))}
+
+
+def test_erased_images_are_in_no_shard(made, tmp_path, capsys):
+    out, names = made
+    find_copies(out)
+    before = contents_of(out)
+    erased = {names[n] for n in (1, 3, 9)}
+    path = write(tmp_path / 'a.txt', 'key1', 'key3')
+    assert main(['remove', str(out), str(path), '--erase']) == 0
+    assert '3 images were erased from 2 shards' in capsys.readouterr().out
+    after = contents_of(out)
+    assert after == {name: content for name, content in before.items() if name not in erased}
+    everything = b''.join(path.read_bytes() for path in (out / 'images').glob('*.tar'))
+    assert not any(before[name] in everything for name in erased)
+    rows = pq.read_table(out / 'verdicts').to_pylist()
+    assert [row['verdict'] for row in rows].count('removed') == 3
+    assert {row['name']: row['shard'] for row in rows if row['name']}.keys() == after.keys()
+    assert set((out / 'images/unique.txt').read_text().split()) == set(after)
+    assert set(subset_of(out)) == set(after)
+    assert main(['remove', str(out), '--erase']) == 0  # nothing is left to do
+    assert '0 images were erased' in capsys.readouterr().out
+
+
+def test_a_shard_of_which_all_is_erased_is_gone(made, tmp_path):
+    out, names = made
+    remove_images(out, [write(tmp_path / 'a.txt', *names[:5])])
+    assert erase_images(out) == dict(images=5, shards=1)
+    assert [path.name for path in (out / 'images').glob('*.tar')] == ['000001.tar']
+    remove_images(out, [write(tmp_path / 'b.txt', names[5])])
+    assert erase_images(out) == dict(images=1, shards=1)
+    assert set(contents_of(out)) == {names[n] for n in (6, 7, 9)}
+
+
+@pytest.mark.parametrize('step', ['write_table', 'write_manifest', '_write_lines', 'write_subset'])
+def test_an_erasure_that_was_killed_goes_on(made, tmp_path, monkeypatch, step):
+    out, names = made
+    find_copies(out)
+    before = contents_of(out)
+    remove_images(out, [write(tmp_path / 'a.txt', 'key0', 'key6')])
+
+    def fail(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(removal.pq if step == 'write_table' else removal, step, fail)
+        with pytest.raises(KeyboardInterrupt):
+            erase_images(out)
+    assert contents_of(out).items() <= before.items()  # what is listed is whole
+    erase_images(out)
+    assert contents_of(out) == {n: c for n, c in before.items() if n not in (names[0], names[6])}
+    assert sorted(path.name for path in (out / 'images').glob('*.tar*')) == [
+        '000000-1.tar', '000000-1.tar.index.json', '000001-1.tar', '000001-1.tar.index.json',
+    ]  # fmt: skip

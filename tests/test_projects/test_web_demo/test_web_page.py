@@ -165,3 +165,36 @@ def test_large_images_shrink_with_their_results(tmp_path):
         small.tasks['pose-17'].keypoints[0, 0], (LONGER_SIDE / 2 - 0.75, LONGER_SIDE - 0.75)
     )
     np.testing.assert_allclose(small.people.boxes[0], (0, 0, LONGER_SIDE / 2, LONGER_SIDE))
+
+
+def test_tasks_of_the_second_generation(tmp_path):
+    import torch
+    from web_demo.analysis import analyse
+    from web_demo.page import build_page
+
+    from mmsapiens import SapiensInferencer
+    from mmsapiens.models.tasks import SAPIENS2_TASKS
+
+    made = SapiensInferencer('sapiens2-tiny', list(SAPIENS2_TASKS), random_weights=True)
+    last = made.networks['pointmap'].model.heads['pointmap'].scale_final_layer[-1]
+    (tmp_path / 'a.png').write_bytes(encoded('PNG'))
+    for scale, words in ((1.0, 'focal length'), (-9.0, 'no points: their scale cannot be told')):
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.constant_(last.bias, scale)
+        found = analyse(made, tmp_path / 'a.png', 'image', tmp_path)
+        assert words in found.found['pointmap']
+        assert '% of the image is in front' in found.found['matting']
+    assert set(found.layers) == set(SAPIENS2_TASKS)
+    with zipfile.ZipFile(found.archive) as bundle:
+        folders = {name.partition('/')[0] for name in bundle.namelist()}
+    assert {'pointmap_points', 'matting_composite', 'albedo'} <= folders
+    assert len(build_page(made, tmp_path).blocks) > 2 * len(SAPIENS2_TASKS)
+
+
+def test_the_family_has_its_tasks(monkeypatch):
+    import app
+
+    for model, task in (('sapiens-tiny', 'depth'), ('sapiens2-tiny', 'pointmap')):
+        command = ['app.py', '--model', model, '--random-weights', '--device', 'cpu']
+        monkeypatch.setattr('sys.argv', command)
+        assert task in app.build_inferencer(app.parse_args()).tasks
