@@ -79,6 +79,7 @@ def composite_on(matte: NDArray, background: NDArray) -> NDArray:
     for top in range(0, len(matte), rows):
         part = torch.from_numpy(np.ascontiguousarray(matte[top : top + rows])).permute(2, 0, 1)
         behind = torch.from_numpy(background[top : top + rows].astype(np.float32)) / 255
+        part = part.clamp(0, 1)  # as predictions of other heads may be
         seen = composite(part[:3], part[3:], behind.permute(2, 0, 1))
         result[top : top + rows] = (seen * 255).round().byte().permute(1, 2, 0).numpy()
     return result
