@@ -258,7 +258,12 @@ def test_dense_config_trains_predicts_and_evaluates(name):
     np.random.seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    batch = pseudo_collate([run_pipeline(cfg.train_pipeline, figure_sample()) for _ in range(2)])
+    has_camera = any(step.type.endswith('LoadCamera') for step in cfg.train_pipeline)
+    samples = [figure_sample() for _ in range(2)]
+    if not has_camera:
+        for each in samples:
+            del each['intrinsics']
+    batch = pseudo_collate([run_pipeline(cfg.train_pipeline, each) for each in samples])
     optim_wrapper = Runner.build_optim_wrapper(_Stub(model), cfg.optim_wrapper)
     losses = model.train_step(batch, optim_wrapper)
     assert losses['loss'].isfinite()
