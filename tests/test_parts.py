@@ -54,6 +54,7 @@ PUBLIC = {
         'CheckedCocoMetric',
         'ConvertingCocoMetric',
         'ExactIoUMetric',
+        'MapErrorMetric',
         'NormalAngleMetric',
         'RelativeDepthMetric',
         'WholeBodyMetric',

@@ -21,6 +21,7 @@ from .datasets import (
 from .estimator import DenseEstimator
 from .heads import DenseHead, DepthHead, NormalHead, ParsingHead
 from .hooks import DenseDataCheckHook, DensePanelHook
+from .map_errors import MapErrorMetric
 from .metrics import ExactIoUMetric, NormalAngleMetric, RelativeDepthMetric
 from .shuffle_heads import AlbedoHead, MattingHead, PixelShuffleNormalHead, PointMapHead
 from .transforms import (

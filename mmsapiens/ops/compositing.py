@@ -13,6 +13,8 @@ from torch import Tensor
 
 from .opacity import MIN_ALPHA
 
+TOLERANCE = 1e-3
+"""So much may values be beyond 0 to 1, as resizing and half precision leave them."""
 STRIP_PIXELS = 1 << 18
 
 
@@ -37,6 +39,12 @@ def composite(
     Light adds up, sRGB values do not: ``is_linear`` takes the opacity as a share of light, as in a
     photograph. False adds ``foreground + (1 - alpha) * background``, as the reference's demo.
     """
+    for name, values in dict(foreground=foreground, alpha=alpha, background=background).items():
+        low, high = (float(each) for each in values.detach().aminmax())
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
+            raise ValueError(
+                f'`{name}` must be in 0 to 1, but got {low:.6g} to {high:.6g}. Divide bytes by 255.'
+            )
     if not is_linear:
         return (foreground + (1 - alpha) * background).clamp(0, 1)
     color = (foreground / alpha.clamp(min=MIN_ALPHA)).clamp(0, 1)
@@ -55,6 +63,7 @@ def composite_on(matte: NDArray, background: NDArray) -> NDArray:
     for top in range(0, len(matte), rows):
         part = torch.from_numpy(np.ascontiguousarray(matte[top : top + rows])).permute(2, 0, 1)
         behind = torch.from_numpy(background[top : top + rows].astype(np.float32)) / 255
+        part = part.clamp(0, 1)  # as predictions of other heads may be
         seen = composite(part[:3], part[3:], behind.permute(2, 0, 1))
         result[top : top + rows] = (seen * 255).round().byte().permute(1, 2, 0).numpy()
     return result

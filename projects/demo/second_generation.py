@@ -33,6 +33,9 @@ CONFIGS = {
     'pose': 'pose/goliath308/sapiens2-tiny_2xb7-300e_goliath308-256x192.py',
     'parsing': 'dense/parsing/sapiens2-tiny_2xb4-300e_bodyparts29-256x192.py',
     'normal': 'dense/normal/sapiens2-tiny_2xb4-300e_normal-256x192.py',
+    'pointmap': 'dense/pointmap/sapiens2-tiny_2xb4-300e_pointmap-256x192.py',
+    'albedo': 'dense/albedo/sapiens2-tiny_2xb4-300e_albedo-256x192.py',
+    'matting': 'dense/matting/sapiens2-tiny_2xb4-300e_matting-256x192.py',
 }
 NEAR = 0.1
 """A keypoint is right within this share of a side of the box."""
