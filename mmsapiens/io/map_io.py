@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.atomic_files import atomic_write
 from ..core.errors import BadSampleError, MissingFileError
-from ..ops.compositing import to_premultiplied, to_straight
+from ..ops.opacity import to_premultiplied, to_straight
 from ..structures.fields import Field, get_field
 from .exr_files import decode_exr, encode_exr
 from .map_formats import (

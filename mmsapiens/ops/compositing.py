@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-MIN_ALPHA = 1e-4
-"""A foreground of less opacity has no color."""
+from .opacity import MIN_ALPHA
+
 TOLERANCE = 1e-3
 """So much may values be beyond 0 to 1, as resizing and half precision leave them."""
 STRIP_PIXELS = 1 << 18
@@ -50,22 +50,6 @@ def composite(
     color = (foreground / alpha.clamp(min=MIN_ALPHA)).clamp(0, 1)
     light = alpha * to_linear(color) + (1 - alpha) * to_linear(background)
     return to_srgb(light).clamp(0, 1)
-
-
-def to_straight(matte: NDArray) -> NDArray:
-    """A matte (H, W, 4) whose colors are not multiplied with its opacity, as in PNG files; black
-    where nothing is seen."""
-    alpha = matte[..., 3:]
-    straight = matte.copy()
-    straight[..., :3] = (matte[..., :3] / alpha.clip(min=MIN_ALPHA)).clip(0, 1)
-    return straight
-
-
-def to_premultiplied(straight: NDArray) -> NDArray:
-    """A matte (H, W, 4) of colors that are not multiplied with its opacity."""
-    matte = straight.copy()
-    matte[..., :3] *= straight[..., 3:]
-    return matte
 
 
 def composite_on(matte: NDArray, background: NDArray) -> NDArray:
