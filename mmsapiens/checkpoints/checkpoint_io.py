@@ -153,7 +153,11 @@ def read_checkpoint(
     if kind == 'transformers':
         parts = [_read_safetensors(file, map_location) for file in _transformers_files(path)]
         tensors = {key: value for part in parts for key, value in part['state_dict'].items()}
-        config = json.loads((path / 'config.json').read_text(encoding='utf-8'))
+        try:
+            config = json.loads((path / 'config.json').read_text(encoding='utf-8'))
+        except ValueError as error:
+            text = f'{path / "config.json"} is damaged or was cut short ({error})'
+            raise ValueError(f'{text}. {DOWNLOAD_AGAIN}') from None
         return dict(state_dict=tensors, meta=dict(parts[0]['meta'], transformers=config))
     if trust_pickle is None:
         trust_pickle = os.environ.get(TRUST_VARIABLE, '0') == '1'

@@ -99,7 +99,8 @@ def load_checkpoint(
         family, heads = family_of(file), split_heads(target)
         if encoder.family != family.name:
             text = f'the checkpoint has an encoder of the family {family.name!r}'
-            raise ValueError(f'{text}, but the model has one of {encoder.family!r}')
+            remedy = f'Use the file of that, or {family.encoder.__name__}.'
+            raise ValueError(f'{text}, but the model has one of {encoder.family!r}. {remedy}')
         check_heads(file, target)
         # What is beside a bare encoder in a file is of no interest.
         known = target if prefix else beside_encoder(file)

@@ -13,6 +13,18 @@ class MissingFileError(BadSampleError, FileNotFoundError):
     """A file of a sample does not exist."""
 
 
+REJECTIONS = {  # Kind -> what it means
+    'few_pixels': 'fewer pixels of people with a value than asked for',
+    'full_mask': 'people cover nearly all of the image',
+    'too_near': 'a point is too near to the camera',
+    'little_foreground': 'labels have too few pixels of parts',
+}
+
+
+class RejectedSampleError(BadSampleError):
+    """A sample is of no use for training after what chance did to it; kinds of REJECTIONS."""
+
+
 class ReadError(ValueError):
     """An image or video cannot be read; the message says why."""
 

@@ -83,6 +83,10 @@ class DenseHead(BaseDecodeHead):
         """Pixels of a target (B, C, H, W) that count, bool (B, H, W)."""
         raise NotImplementedError
 
+    def counted(self, target: Tensor, batch_data_samples: Sequence[SegDataSample]) -> Tensor:
+        """Pixels that count, with what the samples say; :meth:`valid` here."""
+        return self.valid(target)
+
     finish = staticmethod(heads.DenseHead.finish)
     """The prediction (C, H, W) from activated output of full size."""
 
@@ -92,7 +96,7 @@ class DenseHead(BaseDecodeHead):
         """Losses by name of raw output (B, C, h, w) at the resolution of the samples' field."""
         target = self._stack_batch_gt(batch_data_samples)  # (B, C, H, W)
         pred = self.activate(self._resize(seg_logits, target))
-        valid = self.valid(target)
+        valid = self.counted(target, batch_data_samples)
         return {**self._losses(pred, target, valid), **self.statistics(pred, target, valid)}
 
     def _resize(self, seg_logits: Tensor, target: Tensor) -> Tensor:

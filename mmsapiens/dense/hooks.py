@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..engine.hooks import DataCheckHook, leaf_datasets
 from ..engine.preserve_state import is_sharded, preserve_state
 from ..registry import HOOKS
+from ..structures.fields import get_field
 from .heads import DenseHead
 from .visualization import DenseVisualizer
 
@@ -47,7 +48,9 @@ class DenseDataCheckHook(DataCheckHook):
                     f'{len(classes)}, but got {head.num_classes}. Use the config of that dataset, '
                     'or convert its labels (`vocabulary`).'
                 )
-            if head.row.path_key not in (sample := dataset.get_data_info(0)):
+            sample, parts = dataset.get_data_info(0), head.row.made_of
+            is_made = bool(parts) and all(get_field(name).path_key in sample for name in parts)
+            if head.row.path_key not in sample and not is_made:
                 raise ValueError(
                     f'the samples of {where} must have `{head.row.path_key}` for '
                     f'{type(head).__name__}, but have {sorted(sample)}. Add {head.row.name!r} to '

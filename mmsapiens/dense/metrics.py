@@ -62,14 +62,14 @@ class ExactIoUMetric(IoUMetric):
             )
         super().__init__(ignore_index, **kwargs)
         if pred_vocabulary is not None and pred_vocabulary not in class_set_names():
-            known = f'one of {class_set_names()}'
-            raise ValueError(f'`pred_vocabulary` must be {known}, but got {pred_vocabulary!r}')
+            text = f'`pred_vocabulary` must be one of {class_set_names()}'
+            raise ValueError(f'{text}, but got {pred_vocabulary!r}')
         self.pred_vocabulary, self.instead = pred_vocabulary, instead
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Count the pixels of ``pred_sem_seg`` and ``gt_sem_seg``, ids (1, H, W), or ValueError."""
         if self.pred_vocabulary is not None:
-            data_samples = [self._converted(sample) for sample in data_samples]
+            data_samples = [self._converted(each, self.pred_vocabulary) for each in data_samples]
         for sample in data_samples:
             pred = sample['pred_sem_seg']['data']
             self._check_ids(sample, 'pred_sem_seg', pred)
@@ -84,7 +84,7 @@ class ExactIoUMetric(IoUMetric):
             self._check_ids(sample, 'gt_sem_seg', label[label != self.ignore_index])
         super().process(data_batch, data_samples)
 
-    def _converted(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+    def _converted(self, sample: Mapping[str, Any], source: str) -> dict[str, Any]:
         """A sample whose prediction has the classes of the dataset."""
         classes = tuple(self.dataset_meta['classes'])
         names = [name for name in class_set_names() if get_class_set(name).classes == classes]
@@ -94,9 +94,8 @@ class ExactIoUMetric(IoUMetric):
                 f'{class_set_names()}, but its classes are {list(classes)}'
             )
         pred = sample['pred_sem_seg']['data']
-        ids = convert_labels(
-            pred.cpu().numpy(), self.pred_vocabulary, names[0], self.instead, has_ignored=False
-        )
+        labels = pred.cpu().numpy()
+        ids = convert_labels(labels, source, names[0], self.instead, has_ignored=False)
         data = torch.from_numpy(ids.astype(np.int64)).to(pred.device)
         return dict(sample, pred_sem_seg=dict(sample['pred_sem_seg'], data=data))
 

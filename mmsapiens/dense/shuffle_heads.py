@@ -131,6 +131,11 @@ class MattingHead(ShuffleHead):
         """Where the foreground of ``target`` (B, 4, H, W) is known, bool (B, H, W)."""
         return map_losses.known_foreground(target[:, 3:])
 
+    def counted(self, target: Tensor, batch_data_samples: Sequence[SegDataSample]) -> Tensor:
+        """All pixels of samples with ``is_color_known``."""
+        known = [bool(sample.get('is_color_known', False)) for sample in batch_data_samples]
+        return self.valid(target) | torch.tensor(known, device=target.device)[:, None, None]
+
     def _losses(self, *args: Tensor, **kwargs: Any) -> dict[str, Tensor]:
         pred, target, known = args
         return map_losses.matting_losses(pred, target[:, 3:], target[:, :3], known)

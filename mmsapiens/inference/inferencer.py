@@ -27,6 +27,7 @@ from ..models.tasks import (
 from ..structures.results import Image, ImageResult, LazyImage, People, ReadFailure, prediction
 from .model_files import (
     ModelFiles,
+    check_released,
     check_tasks,
     configs_by_task,
     find_files,
@@ -122,9 +123,19 @@ class SapiensInferencer:
         """Names of the tasks, in their order."""
         self._configs = configs_by_task(configs, names)
         self._weights = weights_by_task(weights, names, model or DEFAULT_MODEL)
-        check_family(model, [n for n in names if n not in {*self._weights, *self._configs}])
+        self._check_released([n for n in names if n not in {*self._weights, *self._configs}])
         if not lazy:
             self.networks  # noqa: B018  files that are missing or do not fit are errors now
+
+    def _check_released(self, tasks: Sequence[str]) -> None:
+        """Refuse what there cannot be for tasks without files, before anything is downloaded."""
+        check_family(self.model, tasks)
+        model = self.model or DEFAULT_MODEL
+        if tasks and self.options.mode == 'lite' and family_and_size(model)[0] != FIRST:
+            text = "`mode='lite'` gives the numbers of demos of the first generation"
+            raise ValueError(f'{text}, but `model` is {model!r}')
+        for task in () if self._random_weights else tasks:
+            check_released(task, model)
 
     @cached_property
     def files(self) -> dict[str, ModelFiles]:

@@ -17,6 +17,7 @@ from ..zoo import find_release, releases, resolve_checkpoint, split_model
 logger = logging.getLogger(__name__)
 
 SUFFIXES = ('.safetensors', '.pth', '.pt2')
+_GIVE = 'give a checkpoint for {task!r} (`weights`, `--weights {task}=FILE`)'
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,14 @@ def _check_names(tasks: Sequence[str], argument: str, given: Mapping[str, Any]) 
         raise KeyError(f'`{argument}` must be for some of {list(tasks)}, but got {unknown}')
 
 
+def check_released(task: str, model: str) -> None:
+    """Say why there are no weights of a task at the size of a model, if there are none."""
+    if model.endswith('tiny'):
+        text = f'nothing was released of {model!r}, which is for training on a CPU'
+        raise ValueError(f'{text}: {_GIVE.format(task=task)}')
+    find_release(task, model)
+
+
 def find_files(
     task: str,
     model: str,
@@ -142,13 +151,9 @@ def find_files(
     if weights is None and allow_random:
         return ModelFiles(task, path, None)
     if weights is None:
-        remedy = f'give a checkpoint for {task!r} (`weights`, `--weights {task}=FILE`)'
         if config is not None:
-            raise ValueError(f'the config of {task!r} needs weights: {remedy}')
-        if model.endswith('tiny'):
-            text = f'nothing was released of {model!r}, which is for training on a CPU'
-            raise ValueError(f'{text}: {remedy}')
-        find_release(task, model)  # says why there is none
+            raise ValueError(f'the config of {task!r} needs weights: {_GIVE.format(task=task)}')
+        check_released(task, model)
     return ModelFiles(task, path, resolve_checkpoint(weights, task, model))
 
 

@@ -207,6 +207,8 @@ def encode_png(
     elif field.is_vector:
         stored = _encode_vectors(path, array)
     else:
+        if field.is_share and field.fill >= 0 and scale is None and offset is None:
+            scale = 1 / UINT16_MAX  # as any program reads it
         stored, notes['scale'], notes['offset'] = _encode_numbers(path, array, scale, offset)
     if stored.ndim == 3:
         order = [2, 1, 0, 3][: stored.shape[2]]  # as OpenCV writes

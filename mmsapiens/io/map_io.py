@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.atomic_files import atomic_write
 from ..core.errors import BadSampleError, MissingFileError
-from ..ops.compositing import to_premultiplied, to_straight
+from ..ops.opacity import to_premultiplied, to_straight
 from ..structures.fields import Field, get_field
 from .exr_files import decode_exr, encode_exr
 from .map_formats import (
@@ -60,7 +60,8 @@ def read_map(
         path (str | Path): The file.
         field_name (str): What it shows, a key of ``FIELDS``.
         scale (float, optional): For numbers in png or tiff that do not tell their own scaling:
-            value = stored * scale + offset. Defaults to None, the stored numbers.
+            value = stored * scale + offset. Defaults to None, the stored numbers; of fields from 0
+            to 1, unsigned integers as shares of their largest.
         offset (float): See ``scale``. Defaults to 0.
         missing (Sequence[float]): Stored numbers of depth where nothing was measured, as 65535.
         layer (str, optional): Layer or part of an exr file, whole or the end of its name. Defaults
@@ -90,14 +91,16 @@ def read_map(
             array = decode_numpy(path, file, field)
             if array.ndim == 3 and field.channels == len(array) == 1 < array.shape[2]:
                 array = array[0]  # as networks give it
-            return check_map(path, _mean(path, array, field, missing, colors), field, is_read=True)
+            scaling = (_default_scale(array, field), 0.0) if field.is_share else None
+            array = _mean(path, array, field, missing, colors, scaling)
+            return check_map(path, array, field, is_read=True)
         content = file.read()
     if not content:
         raise BadSampleError(f'the map {path} is an empty file. {DAMAGED}', 'empty_file')
     if kind == 'png':
         is_listed = colors is not None and colors.is_listed
         array, notes = decode_png(path, content, field, is_listed)
-        scale = float(notes.get('scale', 1.0 if scale is None else scale))
+        scale = float(notes.get('scale', _default_scale(array, field) if scale is None else scale))
         scaling = scale, float(notes.get('offset', offset))
         array = _mean(path, array, field, missing, colors, scaling)
         if field.is_premultiplied and array.shape[2:] == (field.channels,):
@@ -106,7 +109,8 @@ def read_map(
         array = _mean(path, decode_exr(path, content, field, layer), field, missing, colors)
     elif kind == 'plain':
         array = decode_plain(path, content)
-        stored = (1.0 if scale is None else scale, offset) if array.dtype.kind in 'iu' else None
+        scale = _default_scale(array, field) if scale is None else scale
+        stored = (scale, offset) if array.dtype.kind in 'iu' else None
         array = _mean(path, array, field, missing, colors, stored)
     elif kind == 'jpg':
         text = f'{path} is a JPEG, whose compression changes the values of a {field.name}'
@@ -115,6 +119,12 @@ def read_map(
         text = f'{path} must be an npy, npz, png or exr file (or tiff, pfm) with a {field.name}'
         raise BadSampleError(f'{text}, but it starts with {start!r}. {DAMAGED}')
     return check_map(path, array, field, is_read=True)
+
+
+def _default_scale(stored: np.ndarray, field: Field) -> float:
+    """What stored numbers are multiplied with: unsigned integers may be shares of the largest."""
+    is_share = field.is_share and stored.dtype.kind == 'u'
+    return 1 / np.iinfo(stored.dtype).max if is_share else 1.0
 
 
 def _mean(

@@ -15,12 +15,12 @@ LAYER_NORM_EPS = 1e-6
 PatchPadding = int | Literal['corner']
 
 
-def is_plain_inference(x: Tensor) -> bool:
+def is_plain_inference(x: Tensor, dtype: torch.dtype = torch.float32) -> bool:
     """Whether only numbers count, not gradient, graph, trace or autocast: a faster way will do."""
     return (
         type(x) is Tensor
         and x.device.type == 'cpu'
-        and x.dtype == torch.float32
+        and x.dtype == dtype
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled('cpu')
         and not torch.compiler.is_compiling()

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from .archs import SAPIENS2_ARCHS
 from .encoder import PlainViT
-from .layers import PatchEmbed, is_plain_inference, run_block
+from .fast_cpu import attend, is_fast, is_plain, linear, multiply
+from .layers import PatchEmbed, run_block
 from .tasks import INPUT_4K_HW
 
 EPS = 1e-6
@@ -102,7 +103,6 @@ class GroupedAttention(nn.Module):
         super().__init__()
         self.head_dim = dims // num_heads
         kv_dims = num_kv_heads * self.head_dim
-        self.is_grouped = num_kv_heads != num_heads
         self.wq = nn.Linear(dims, dims)
         self.wk, self.wv = nn.Linear(dims, kv_dims), nn.Linear(dims, kv_dims)
         self.q_norm, self.k_norm = (
@@ -114,15 +114,16 @@ class GroupedAttention(nn.Module):
     def forward(self, x: Tensor, sin: Tensor | None = None, cos: Tensor | None = None) -> Tensor:
         """Attend within each sample of ``x`` (B, L, D); same shape."""
         query, key, value = (
-            linear(x).unflatten(-1, (-1, self.head_dim)) for linear in (self.wq, self.wk, self.wv)
+            linear(layer, x).unflatten(-1, (-1, self.head_dim))
+            for layer in (self.wq, self.wk, self.wv)
         )
         query, key = self.q_norm(query), self.k_norm(key)
         if sin is not None and cos is not None:
             query, key = rotate(query, sin, cos), rotate(key, sin, cos)
         # Under autocast, norms and rotation may have left the type of the values.
         query, key, value = (each.to(value.dtype).transpose(1, 2) for each in (query, key, value))
-        x = F.scaled_dot_product_attention(query, key, value, enable_gqa=self.is_grouped)
-        return self.gamma(self.proj(x.transpose(1, 2).flatten(2)))
+        x = attend(query, key, value).transpose(1, 2).flatten(2)
+        return self.gamma(linear(self.proj, x))
 
 
 class GatedFeedForward(nn.Module):
@@ -135,9 +136,13 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (B, L, D) to the same shape."""
+        if is_fast(x) and is_plain(self.w12, x):
+            # Each half has memory of its own, without gaps.
+            gate, inner = (
+                multiply(x, *half) for half in zip(self.w12.weight.chunk(2), self.w12.bias.chunk(2))
+            )
+            return linear(self.w3, F.silu(gate, inplace=True).mul_(inner))
         gate, inner = self.w12(x).chunk(2, dim=-1)
-        if is_plain_inference(x):
-            return self.w3(F.silu(gate, inplace=True).mul_(inner))
         return self.w3(F.silu(gate) * inner)
 
 

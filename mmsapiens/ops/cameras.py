@@ -36,6 +36,21 @@ def check_intrinsics(matrix: Matrix, name: str = '`intrinsics`') -> Matrix:
     return matrix
 
 
+def check_extrinsics(matrix: np.ndarray, name: str = '`extrinsics`') -> np.ndarray:
+    """[R t] from the world to the camera, (3, 4), of that or (4, 4); ValueError unless R turns."""
+    if matrix.shape not in ((3, 4), (4, 4)):
+        raise ValueError(f'{name} must be (3, 4) or (4, 4), but got {matrix.shape}')
+    turn = matrix[:3, :3]
+    is_last = matrix.shape == (3, 4) or np.allclose(matrix[3], (0, 0, 0, 1))
+    is_turn = np.isfinite(matrix).all() and np.allclose(turn @ turn.T, np.eye(3), atol=1e-3)
+    if not is_last or not is_turn or np.linalg.det(turn) < 0:
+        raise ValueError(
+            f'{name} must be [R t] with a rotation R, from the world to a camera with x to the '
+            f'right, y down and z away, and 0, 0, 0, 1 below, but got {matrix.tolist()}'
+        )
+    return matrix[:3]
+
+
 def _changed(matrix: Matrix, left: list[list[float]]) -> Matrix:
     if isinstance(matrix, Tensor):
         return matrix.new_tensor(left) @ matrix
@@ -57,6 +72,13 @@ def flip_intrinsics(matrix: Matrix, width: int) -> Matrix:
     """After a mirror: cx becomes width - 1 - cx; x of the points changes its sign."""
     flipped = matrix.clone() if isinstance(matrix, Tensor) else matrix.copy()
     flipped[..., 0, 2] = width - 1 - flipped[..., 0, 2]
+    return flipped
+
+
+def flip_extrinsics(matrix: np.ndarray) -> np.ndarray:
+    """[R t] (..., 4) after a mirror: the first row is negated, and R then mirrors as well."""
+    flipped = matrix.copy()
+    flipped[0] = -flipped[0] + 0  # turns -0 into 0
     return flipped
 
 
@@ -89,9 +111,19 @@ def turn_intrinsics(matrix: Matrix, degree: float, image_hw: tuple[int, int]) ->
     return turned
 
 
+def turn_extrinsics(matrix: np.ndarray, degree: float) -> np.ndarray:
+    """[R t] (3, 4) after a rotation of the image, clockwise; see :func:`turn_points`."""
+    return turn_points(matrix.T, degree).T
+
+
 def canonical_scale(matrix: Tensor) -> Tensor:
     """Factor (B,) from points in meters to those of a focal length of 768 pixels."""
     return CANONICAL_FOCAL / matrix[..., 0, 0]
+
+
+def canonical_depth(depth: Matrix, matrix: Matrix) -> Matrix:
+    """Distances along z (H, W) as a camera of focal length 768 pixels sees them."""
+    return depth * (CANONICAL_FOCAL / float(matrix[0, 0]))
 
 
 def points_of_depth(depth: Tensor, matrix: Tensor) -> Tensor:

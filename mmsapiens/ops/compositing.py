@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-MIN_ALPHA = 1e-4
-"""A foreground of less opacity has no color."""
+from .opacity import MIN_ALPHA
+
+TOLERANCE = 1e-3
+"""So much may values be beyond 0 to 1, as resizing and half precision leave them."""
 STRIP_PIXELS = 1 << 18
 
 
@@ -37,27 +39,17 @@ def composite(
     Light adds up, sRGB values do not: ``is_linear`` takes the opacity as a share of light, as in a
     photograph. False adds ``foreground + (1 - alpha) * background``, as the reference's demo.
     """
+    for name, values in dict(foreground=foreground, alpha=alpha, background=background).items():
+        low, high = (float(each) for each in values.detach().aminmax())
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
+            raise ValueError(
+                f'`{name}` must be in 0 to 1, but got {low:.6g} to {high:.6g}. Divide bytes by 255.'
+            )
     if not is_linear:
         return (foreground + (1 - alpha) * background).clamp(0, 1)
     color = (foreground / alpha.clamp(min=MIN_ALPHA)).clamp(0, 1)
     light = alpha * to_linear(color) + (1 - alpha) * to_linear(background)
     return to_srgb(light).clamp(0, 1)
-
-
-def to_straight(matte: NDArray) -> NDArray:
-    """A matte (H, W, 4) whose colors are not multiplied with its opacity, as in PNG files; black
-    where nothing is seen."""
-    alpha = matte[..., 3:]
-    straight = matte.copy()
-    straight[..., :3] = (matte[..., :3] / alpha.clip(min=MIN_ALPHA)).clip(0, 1)
-    return straight
-
-
-def to_premultiplied(straight: NDArray) -> NDArray:
-    """A matte (H, W, 4) of colors that are not multiplied with its opacity."""
-    matte = straight.copy()
-    matte[..., :3] *= straight[..., 3:]
-    return matte
 
 
 def composite_on(matte: NDArray, background: NDArray) -> NDArray:
@@ -71,6 +63,7 @@ def composite_on(matte: NDArray, background: NDArray) -> NDArray:
     for top in range(0, len(matte), rows):
         part = torch.from_numpy(np.ascontiguousarray(matte[top : top + rows])).permute(2, 0, 1)
         behind = torch.from_numpy(background[top : top + rows].astype(np.float32)) / 255
+        part = part.clamp(0, 1)  # as predictions of other heads may be
         seen = composite(part[:3], part[3:], behind.permute(2, 0, 1))
         result[top : top + rows] = (seen * 255).round().byte().permute(1, 2, 0).numpy()
     return result

@@ -61,15 +61,22 @@ def fitted_padding(
 
 
 def fit_and_pad(
-    image: NDArray, size_hw: tuple[int, int], is_rounded: bool = False
+    image: NDArray,
+    size_hw: tuple[int, int],
+    is_rounded: bool = False,
+    interpolation: int = cv2.INTER_LINEAR,
+    fill: float = 0,
 ) -> tuple[NDArray, Padding]:
-    """An image (H, W, 3) centered in an input (height, width), black around it."""
+    """An image or map (H, W) or (H, W, C), centered in an input (height, width).
+
+    Black, or ``fill``, is around it; ``interpolation`` is one of OpenCV.
+    """
     padding = fitted_padding(image.shape[:2], size_hw, is_rounded)
     inner = size_hw[1] - padding.left - padding.right, size_hw[0] - padding.top - padding.bottom
-    fitted: NDArray = np.zeros((*size_hw, *image.shape[2:]), dtype=image.dtype)
+    fitted: NDArray = np.full((*size_hw, *image.shape[2:]), fill, dtype=image.dtype)
     rows = slice(padding.top, size_hw[0] - padding.bottom)
     columns = slice(padding.left, size_hw[1] - padding.right)
-    fitted[rows, columns] = cv2.resize(image, inner, interpolation=cv2.INTER_LINEAR)
+    fitted[rows, columns] = cv2.resize(image, inner, interpolation=interpolation)
     return fitted, padding
 
 

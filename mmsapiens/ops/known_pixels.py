@@ -11,6 +11,7 @@ from ..structures.fields import Field
 from .unit_vectors import LENGTHS, normalize_vectors
 
 Maps = TypeVar('Maps', np.ndarray, Tensor)
+SLACK = 1e-3  # Of values from 0 to 1: what half precision and resizing add
 FAR = 1e9  # Depth, in whatever unit, that is none: renderers write 1e10 where there is nothing
 
 
@@ -34,12 +35,17 @@ def has_value(array: np.ndarray, field: Field) -> np.ndarray:
         return has_normal(array)
     if field.is_positive:
         return has_depth(array)
+    if field.is_position:
+        return has_depth(array[..., 2])
+    if field.is_share and field.fill < 0:
+        return array.reshape(*array.shape[:2], -1).min(axis=-1) >= 0
     return np.ones(array.shape[:2], dtype=bool)
 
 
 def keep_known(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
     """A map, perhaps changed in place, whose pixels without a value have the ``fill`` of the field,
-    and vectors length 1; a BadSampleError if no number of the file can be meant."""
+    vectors length 1, and shares are from 0 to 1; a BadSampleError if they cannot, or no number of
+    the file can be meant."""
     if field.is_vector:
         if are_shifted(array):
             raise BadSampleError(
@@ -65,6 +71,19 @@ def keep_known(path: str | Path, array: np.ndarray, field: Field) -> np.ndarray:
                 'negative_depth',
             )
         array = array if known.all() else np.where(known, array, array.dtype.type(field.fill))
+    elif field.is_position:
+        known = has_depth(array[..., 2])
+        array = array if known.all() else np.where(known[..., None], array, np.float32(field.fill))
+    elif field.is_share:
+        low, high = float(array.min()), float(array.max())
+        is_low = low < min(field.fill, 0) - SLACK or (field.fill < 0 and high < 0)
+        if is_low or high > 1 + SLACK:
+            raise BadSampleError(
+                f'the {field.name} in {path} must be from 0 to 1, but it goes from {low:g} to '
+                f'{high:g}. Store shares, or unsigned integers of 8 or 16 bits.',
+                'not_share',
+            )
+        array = array.clip(min(field.fill, 0), 1)
     return array
 
 

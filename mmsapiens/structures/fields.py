@@ -27,10 +27,15 @@ class Field:
         negate_on_hflip (tuple[int, ...]): Channels that a mirror negates. Defaults to ().
         may_be_infinite (bool): Whether a file may hold infinity or NaN. Defaults to False.
         is_positive (bool): Whether only values above 0 are measurements. Defaults to False.
+        is_share (bool): Whether values are from 0 to 1; unsigned integers in a file mean shares of
+            the largest one. Defaults to False.
+        is_blended (bool): Whether values between those of neighbors mean something in a resize;
+            else pixels take the nearest. Defaults to False.
         is_premultiplied (bool): Whether the last channel is an opacity, with which the others, red,
             green and blue, are multiplied. Defaults to False.
         is_target (bool): Whether a network predicts it; another map ends with the pipeline unless a
             step packs it. Defaults to True.
+        made_of (tuple[str, ...]): Fields whose files a pipeline can make it of. Defaults to ().
     """
 
     name: str
@@ -44,8 +49,11 @@ class Field:
     negate_on_hflip: tuple[int, ...] = ()
     may_be_infinite: bool = False
     is_positive: bool = False
+    is_share: bool = False
+    is_blended: bool = False
     is_premultiplied: bool = False
     is_target: bool = True
+    made_of: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -103,7 +111,8 @@ DEPTH_MAP = add_field(
 NORMAL_MAP = add_field(
     Field('normal_map', channels=3, dtype='float32', fill=0, is_vector=True, negate_on_hflip=(0,))
 )
-ALBEDO_MAP = add_field(Field('albedo_map', channels=3, dtype='float32', fill=-1))
+ALBEDO_MAP = add_field(Field('albedo_map', channels=3, dtype='float32', fill=-1, is_share=True))
+"""RGB of the surface without light, on the curve of sRGB; below 0 where there is none."""
 POINT_MAP = add_field(
     Field(
         'point_map',
@@ -113,9 +122,26 @@ POINT_MAP = add_field(
         is_position=True,
         negate_on_hflip=(0,),
         may_be_infinite=True,
+        made_of=('depth_map',),
     )
 )
 MATTE_MAP = add_field(
-    Field('matte_map', channels=4, dtype='float32', fill=0, is_premultiplied=True)
+    Field(
+        'matte_map',
+        channels=4,
+        dtype='float32',
+        fill=0,
+        is_share=True,
+        is_blended=True,
+        is_premultiplied=True,
+        made_of=('opacity_map',),
+    )
 )
 """Premultiplied color of the foreground, RGB, and its opacity, from 0 to 1."""
+OPACITY_MAP = add_field(
+    Field('opacity_map', channels=1, dtype='float32', fill=0, is_share=True, is_target=False)
+)
+FOREGROUND_MAP = add_field(
+    Field('foreground_map', channels=3, dtype='float32', fill=0, is_share=True, is_target=False)
+)
+"""RGB of the foreground alone, not premultiplied."""

@@ -39,4 +39,4 @@ def kind(error):
     return getattr(error, 'kind', None) or type(error).__name__
 
 
-from . import annotations, configs, images, weights  # noqa: E402, F401
+from . import annotations, configs, images, second_generation, weights  # noqa: E402, F401

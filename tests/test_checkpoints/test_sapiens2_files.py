@@ -10,18 +10,12 @@ import torch
 from parity import Case
 
 from mmsapiens import build_model
-from mmsapiens.checkpoints import (
-    describe,
-    load_checkpoint,
-    model_metadata,
-    read_checkpoint,
-    write_checkpoint,
-)
+from mmsapiens.checkpoints import describe, load_checkpoint, model_metadata, write_checkpoint
 from mmsapiens.checkpoints.build_model import build_encoder
 from mmsapiens.checkpoints.contents import get_state_dict
 from mmsapiens.checkpoints.families import fit_encoder
 from mmsapiens.checkpoints.families import with_our_names as to_ours
-from mmsapiens.checkpoints.families.sapiens2 import to_meta, to_transformers
+from mmsapiens.checkpoints.families.sapiens2 import to_meta, to_transformers, write_transformers
 from mmsapiens.models import Sapiens2ViT, SapiensViT
 from mmsapiens.models.build import assemble
 from mmsapiens.models.tasks import SAPIENS2_TASKS
@@ -312,4 +306,13 @@ def test_models_of_transformers(task, original, tmp_path):
     }
     missing, unexpected = theirs.load_state_dict(to_transformers(weights), strict=False)
     assert not missing and not unexpected
-    assert read_checkpoint(tmp_path / 'folder')['state_dict']
+    write_transformers(ours, tmp_path / 'ours')
+    again, info = getattr(transformers, CLASSES[task]).from_pretrained(
+        tmp_path / 'ours', output_loading_info=True
+    )
+    assert not any(info.values())
+    with torch.no_grad():
+        for key, value in again.eval()(pixels).items():
+            torch.testing.assert_close(value, found[key], atol=1e-5, rtol=1e-5)
+    with pytest.raises(FileExistsError):
+        write_transformers(ours, tmp_path / 'ours')

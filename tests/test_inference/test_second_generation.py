@@ -142,11 +142,13 @@ def test_people_are_where_a_matte_says(inferencer, image):
         (None, 'seg-29', ValueError, 'not of sapiens-0.3b, which is taken by default: name one'),
         ('sapiens2-1b', 'albedo', KeyError, 'released, but no weights. Train it'),
         ('sapiens2-0.4b', 'matting', KeyError, "released for 'sapiens2-1b' alone"),
+        ('sapiens2-0.4b', ['normal', 'matting'], KeyError, "released for 'sapiens2-1b' alone"),
         ('sapiens2-0.1b', 'normal', KeyError, "one of .*'sapiens2-0.4b', .*'sapiens2-0.1b'"),
         ('sapiens2-tiny', 'normal', ValueError, "nothing was released of 'sapiens2-tiny'"),
     ],
 )
-def test_wrong_names_are_refused(model, tasks, error, text):
+def test_wrong_names_are_refused_before_a_download(model, tasks, error, text, monkeypatch):
+    monkeypatch.setattr('mmsapiens.inference.model_files.resolve_checkpoint', None)
     with pytest.raises(error, match=text):
         SapiensInferencer(model, tasks)
 
@@ -184,6 +186,8 @@ def test_features_of_the_encoder(image, tmp_path):
 
 
 def test_the_small_demos_are_of_the_first_generation(tmp_path):
+    with pytest.raises(ValueError, match="first generation, but `model` is 'sapiens2-1b'"):
+        SapiensInferencer('sapiens2-1b', 'normal', mode='lite')
     with pytest.raises(ValueError, match="first generation, but 'normal' is of .*'sapiens2'"):
         build_network(
             'normal', None, file_of('normal', tmp_path), Options(mode='lite'), model='sapiens2-tiny'

@@ -20,7 +20,8 @@ from mmsapiens.inference.writers import (
 )
 from mmsapiens.io import read_map, write_map
 from mmsapiens.io.point_clouds import write_ply
-from mmsapiens.ops.compositing import composite_on, cover, to_premultiplied, to_straight
+from mmsapiens.ops.compositing import composite_on, cover
+from mmsapiens.ops.opacity import to_premultiplied, to_straight
 from mmsapiens.structures.fields import FIELDS
 from mmsapiens.structures.results import ImageResult, MapResult, People
 from mmsapiens.visualization.field_drawers import Scene, draw_field, drawer_of

@@ -215,7 +215,7 @@ def test_pixels_beyond_the_last_patch_are_named():
 def test_grouped_heads_are_those_of_repeated_keys():
     torch.manual_seed(0)
     attention = Sapiens2ViT(ARCH, (32, 32)).blocks[9].attn
-    assert attention.is_grouped and attention.wk.weight.shape == (16, 32)
+    assert attention.wk.weight.shape == (16, 32)
     x = torch.randn(2, 13, 32)
     query, key, value = (
         linear(x).unflatten(-1, (-1, 8)) for linear in (attention.wq, attention.wk, attention.wv)

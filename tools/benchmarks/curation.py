@@ -4,7 +4,8 @@
 `engines` runs Ray and a pool of processes in turn over the same pool. `worker` runs the worker and
 a baseline in turn in one process: it decodes every image at its full size, checks one after the
 other with arrays of its own, and holds the shard of a unit in memory. `memory` runs the worker over
-units of more and more images. CPU seconds and memory (PSS) are those of all processes of a run.
+units of more and more images, `growth` tells the memory of the driver and of each actor of Ray
+while a pool is judged. CPU seconds and memory (PSS) are those of all processes of a run.
 """
 
 from __future__ import annotations
@@ -218,14 +219,49 @@ def enlarge(pool: str, target: Path, images: int) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
-def child(args: argparse.Namespace, way: str, pool: str | None = None) -> dict[str, Any]:
-    """Measure one way."""
+def command_of(args: argparse.Namespace, way: str, pool: str | None = None) -> list[str]:
+    """That of a process for one way."""
     command = [sys.executable, __file__, 'one', pool or args.pool, '--way', way]
     command += ['--work-dir', str(args.work_dir), '--workers', str(args.workers)]
     command += ['--models', args.models] if args.models else []
     for limit in args.limit:
         command += ['--limit', limit]
-    return measured(command)
+    return command
+
+
+def child(args: argparse.Namespace, way: str, pool: str | None = None) -> dict[str, Any]:
+    """Measure one way."""
+    return measured(command_of(args, way, pool))
+
+
+def growth(args: argparse.Namespace) -> None:
+    """Memory of a driver and its actors whenever another thousand images are done."""
+    timings = args.work_dir / 'run' / 'timings.jsonl'
+    shutil.rmtree(args.work_dir / 'run', ignore_errors=True)
+    print('| images | MB of the driver | of the actors |\n|---|---|---|')
+    process = subprocess.Popen(
+        command_of(args, 'ray'), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(PATH)),
+    )  # fmt: skip
+    shown = 0
+    while process.poll() is None:
+        time.sleep(EVERY_S)
+        lines = timings.read_text().splitlines() if timings.is_file() else []
+        images = sum(json.loads(line)['images'] for line in lines)
+        if images >= shown + 1000:
+            shown = images
+            actors = [pid for pid in _below(process.pid) if 'MapWorker' in _name(pid)]
+            sizes = ', '.join(f'{_pss_mb(pid):.0f}' for pid in actors)
+            print(f'| {images} | {_pss_mb(process.pid):.0f} | {sizes} |', flush=True)
+    if process.returncode:
+        raise RuntimeError(f'the run ended with {process.returncode}')
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f'/proc/{pid}/cmdline').read_bytes().decode(errors='replace')
+    except OSError:  # it has ended
+        return ''
 
 
 def show(way: str, found: dict[str, Any]) -> None:
@@ -265,7 +301,7 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add('what', choices=['engines', 'worker', 'memory', 'one'])
+    add('what', choices=['engines', 'worker', 'memory', 'growth', 'one'])
     add('pool')
     add('--work-dir', type=Path, required=True)
     add('--workers', type=int, default=2)
@@ -276,6 +312,9 @@ def main() -> int:
     args = parser.parse_args()
     if args.what == 'one':
         one_run(args)
+        return 0
+    if args.what == 'growth':
+        growth(args)
         return 0
     print('| way | images | images/s | with start-up | CPU s | CPU ms an image | peak MB |')
     print('|---|---|---|---|---|---|---|')

@@ -44,12 +44,16 @@ train_pipeline = [
     dict(type='mmsapiens.ResizeFields', scale=size_wh, keep_ratio=False),
     dict(type='mmsapiens.PackDenseInputs', compact=True),
 ]
+stretch = dict(
+    type='mmsapiens.ResizeFields', scale=size_wh, keep_ratio=False, shrink='area', enlarge='cubic'
+)
 val_pipeline = [
     dict(type='mmsapiens.LoadCheckedImage'),
-    dict(type='Resize', scale=size_wh, keep_ratio=False),
+    stretch,
     dict(type='mmsapiens.LoadDenseTarget', field='seg_map'),
     dict(type='mmsapiens.PackDenseInputs'),
 ]
+test_pipeline = [dict(type='LoadImageFromFile'), stretch, dict(type='mmsapiens.PackDenseInputs')]
 train_dataloader = dict(sampler=_base_.endless_sampler, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader

@@ -65,7 +65,7 @@ def fit_encoder(encoder: Any, state_dict: MutableMapping[str, Tensor], prefix: s
     if other not in (None, family):
         raise ValueError(
             f'the checkpoint has an encoder of the family {other.name!r}, but the model has one of '
-            f'{encoder.family!r}'
+            f'{encoder.family!r}. Use the file of that, or {other.encoder.__name__}.'
         )
     if not prefix and state_dict and not family.is_encoder(state_dict):
         if not family.is_encoder(state_dict, BACKBONE):

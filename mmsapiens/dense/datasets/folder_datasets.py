@@ -11,12 +11,15 @@ from mmengine.dataset import BaseDataset
 from ...classes.class_sets import check_flip_pairs, get_class_set
 from ...registry import DATASETS
 from ...structures.fields import FIELDS, get_field
-from .paired_files import IMAGE_KEY, Group, PairedFilesDataset, warn
+from .paired_files import CAMERA_KEYS, IMAGE_KEY, Group, PairedFilesDataset, warn
 
 _FOLDERS = {
     IMAGE_KEY: ('images', 'image', 'rgb', 'JPEGImages'),
     'seg_map_path': ('labels', 'label', 'SegmentationClass'),
     'human_mask_path': ('masks', 'mask'),
+    'opacity_map_path': ('alphas', 'alpha'),
+    'intrinsics_path': ('camera_intrinsics', 'intrinsics'),
+    'extrinsics_path': ('camera_extrinsics', 'extrinsics'),
 }
 
 THUMAN2_VIEWS = ('face', 'upper_body', 'full_body')
@@ -60,6 +63,10 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         'depths/*.npy, normals/*.npy or labels/*.png'
     )
 
+    more_keys: tuple[str, ...] = ()
+    optional_keys: tuple[str, ...] = ()
+    """Those of folders that may be missing as a whole."""
+
     def __init__(
         self,
         *,
@@ -81,7 +88,7 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
         self.backend_args = backend_args
         self._given_suffixes = dict(suffixes or {})
         self._given_folders = dict(data_prefix or {})
-        keys = [IMAGE_KEY, *(FIELDS[name].path_key for name in self.fields)]
+        keys = [IMAGE_KEY, *(FIELDS[name].path_key for name in self.fields), *self.more_keys]
         given_by = dict(data_prefix=self._given_folders, suffixes=self._given_suffixes)
         for name, given in given_by.items():
             if set(given) - set(keys):
@@ -111,7 +118,8 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
                     f'{type(self).__name__}: `{key}` may be any of {there}. '
                     'Name one in `data_prefix`.'
                 )
-            folders[key] = (there or paths)[0]
+            if there or key not in self.optional_keys or self._given_folders.get(key):
+                folders[key] = (there or paths)[0]
         return folders
 
     def folder_names(self, key: str) -> tuple[str, ...]:
@@ -134,6 +142,82 @@ class DenseFolderDataset(PairedFilesDataset, BaseDataset):
     def _warn(self, found: str, expected: str) -> None:
         text = f'{type(self).__name__} has {found}, but the paper {expected}'
         warn(f'{text}: figures cannot be compared with its tables.')
+
+
+@DATASETS.register_module()
+class PointMapDataset(DenseFolderDataset):
+    """Images with depth and the cameras that they were taken with, for point maps.
+
+    ``LoadCamera`` and ``GeneratePointTarget`` make points of them. Extrinsics are listed where
+    their folder exists.
+
+    Args:
+        fields (Sequence[str]): As in :class:`DenseFolderDataset`; ``('point_map', 'human_mask')``
+            for files of points. Defaults to ('depth_map', 'human_mask').
+        **kwargs: Others of :class:`DenseFolderDataset`.
+
+    Raises:
+        ValueError: If neither depth nor points are among the fields, or an image has no camera.
+    """
+
+    LAYOUT = (
+        '<split>/rgb/*.png and, of equal names, mask/*.png, depth/*.npy, '
+        'camera_intrinsics/*.txt and perhaps camera_extrinsics/*.txt'
+    )
+    more_keys = CAMERA_KEYS
+    optional_keys = ('extrinsics_path',)
+
+    def __init__(
+        self, *, fields: Sequence[str] = ('depth_map', 'human_mask'), **kwargs: Any
+    ) -> None:
+        _check_has('PointMapDataset', fields, ('depth_map', 'point_map'))
+        super().__init__(fields=fields, **kwargs)
+
+
+@DATASETS.register_module()
+class AlbedoDataset(DenseFolderDataset):
+    """Images with the color of their surfaces without light, RGB on the curve of sRGB.
+
+    Args:
+        fields (Sequence[str]): As in :class:`DenseFolderDataset`. Defaults to ('albedo_map',
+            'human_mask').
+        **kwargs: Others of :class:`DenseFolderDataset`.
+    """
+
+    LAYOUT = '<split>/rgb/*.png and, of equal names, albedo/*.png and mask/*.png'
+
+    def __init__(
+        self, *, fields: Sequence[str] = ('albedo_map', 'human_mask'), **kwargs: Any
+    ) -> None:
+        _check_has('AlbedoDataset', fields, ('albedo_map',))
+        super().__init__(fields=fields, **kwargs)
+
+
+@DATASETS.register_module()
+class MattingDataset(DenseFolderDataset):
+    """Images with opacity, and where that folder exists, with the color of the foreground alone.
+
+    ``LoadMatte`` makes a matte of them.
+
+    Args:
+        fields (Sequence[str]): As in :class:`DenseFolderDataset`. Defaults to ('opacity_map',
+            'foreground_map').
+        **kwargs: Others of :class:`DenseFolderDataset`.
+    """
+
+    LAYOUT = '<split>/rgb/*.png and, of equal names, alpha/*.png and perhaps foreground/*.png'
+    optional_keys = ('foreground_map_path',)
+
+    def __init__(
+        self, *, fields: Sequence[str] = ('opacity_map', 'foreground_map'), **kwargs: Any
+    ) -> None:
+        _check_has('MattingDataset', fields, ('opacity_map', 'matte_map'))
+        super().__init__(fields=fields, **kwargs)
+
+
+def _check_has(kind: str, fields: Sequence[str], wanted: Sequence[str]) -> None:
+    if not set(fields) & set(wanted):
+        raise ValueError(f'`fields` of {kind} must have {" or ".join(wanted)}, but got {fields}')
 
 
 @DATASETS.register_module()

@@ -14,14 +14,17 @@ from mmengine import fileio
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
-from ...core.errors import BadSampleError
+from ...core.errors import REJECTIONS, BadSampleError, RejectedSampleError
 from ...core.formatting import shorten
 from ...io.listing import IMAGE_SUFFIXES, scan_folder
 from ...io.painted import LabelColors, palette_colors, read_labelmap
 
 IMAGE_KEY = 'img_path'
+CAMERA_KEYS = ('intrinsics_path', 'extrinsics_path')
 REFUSED_SUFFIXES = ('.jpg', '.jpeg')  # Listed among maps, so that their refusal names the file
+CAMERA_SUFFIXES = ('.txt',)
 MAP_SUFFIXES = ('.png', '.npy', '.npz', '.exr', '.tif', '.tiff', '.pfm', '.pgm', *REFUSED_SUFFIXES)
 
 Group = tuple[dict[str, str], dict[str, Any]]
@@ -29,6 +32,9 @@ COLOR_LISTS = ('labelmap.txt', 'label_colors.txt')
 POLICIES = ('raise', 'skip')
 MIN_SEEN = 20  # Samples to look at before a share is judged
 _SEEN, _BAD, _LOGGED = 1, 2, 4
+MIN_DRAWN = 200  # Draws to look at before the share of rejected ones is judged
+MAX_REJECTED = 0.9
+_PROCESSES = 64  # That count draws apart; further workers share
 
 
 def warn(text: str) -> None:
@@ -102,7 +108,7 @@ def _find_problem(
     there = next((paths[0] for paths in found.values() if paths), None)
     for key, paths in found.items():
         if not paths:
-            what = 'image' if key == IMAGE_KEY else 'map'
+            what = 'image' if key == IMAGE_KEY else 'camera' if key in CAMERA_KEYS else 'map'
             message = f'there is no {what} of the name {name} in {folders[key]}'
             return f'missing_{what}', there or f'{folders[IMAGE_KEY]}/{name}', message
     return None
@@ -112,7 +118,9 @@ class BadSamplePolicy(BaseDataset):
     """Stopping at a bad sample, or going on without it; in front of a stock dataset.
 
     A sample is bad if the pipeline raises :class:`mmsapiens.core.errors.BadSampleError`. In test
-    mode it always stops.
+    mode it always stops. A draw that the pipeline rejects (``RejectSamples``) says nothing against
+    the files: in training another sample is taken, the first of a kind is logged, and
+    :attr:`rejected` counts; a RuntimeError says if nine of ten are.
 
     Args:
         bad_samples (str): 'raise', or 'skip': log the sample once, count it, and take a random
@@ -132,6 +140,9 @@ class BadSamplePolicy(BaseDataset):
         self.bad_samples = bad_samples
         self.max_bad_share = max_bad_share
         self._states: Tensor | None = None
+        # Draws, and rejected ones by kind, of each process
+        self._draws = torch.zeros(_PROCESSES, 1 + len(REJECTIONS), dtype=torch.int64)
+        self._draws.share_memory_()
         super().__init__(*args, **kwargs)
 
     @property
@@ -144,27 +155,56 @@ class BadSamplePolicy(BaseDataset):
         """Samples whose last look failed, in this process and its workers."""
         return (self._shared_states() & _BAD).nonzero().flatten().tolist()
 
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Kind -> draws that the pipeline rejected, in this process and its workers."""
+        return dict(zip(REJECTIONS, self._draws.sum(dim=0)[1:].tolist()))
+
     def full_init(self) -> None:
         super().full_init()
         self._shared_states()
 
     def prepare_data(self, idx: int) -> dict | None:
         """Run the pipeline; None for a sample that is skipped, a RuntimeError for one too many."""
-        if not self.may_skip:
+        if self.test_mode:
             return super().prepare_data(idx)
+        worker = get_worker_info()
+        draws = self._draws[0 if worker is None else 1 + worker.id % (_PROCESSES - 1)]
+        draws[0] += 1
         states = self._shared_states()
-        idx = idx % len(states)
+        if self.may_skip:
+            idx = idx % len(states)
         try:
             data = super().prepare_data(idx)
+        except RejectedSampleError as error:
+            if not self.rejected[error.kind]:
+                path = self.get_data_info(idx).get(IMAGE_KEY)
+                warn(f'a draw of sample {idx}, {path}, is rejected: {error} Said once.')
+            draws[1 + list(REJECTIONS).index(error.kind)] += 1
+            self._check_rejected()
+            return None
         except BadSampleError as error:
+            if not self.may_skip:
+                raise
             if not states[idx] & _LOGGED:
                 path = self.get_data_info(idx).get(IMAGE_KEY)
                 warn(f'sample {idx}, {path}, is left out: {error}')
             states[idx] = _SEEN | _BAD | _LOGGED
             self._check_share(states)
             return None
-        states[idx] = _SEEN | (states[idx] & _LOGGED)
+        if self.may_skip:
+            states[idx] = _SEEN | (states[idx] & _LOGGED)
         return data
+
+    def _check_rejected(self) -> None:
+        drawn, counts = int(self._draws[:, 0].sum()), self.rejected
+        if drawn < MIN_DRAWN or sum(counts.values()) <= MAX_REJECTED * drawn:
+            return
+        found = ', '.join(f'{REJECTIONS[kind]}: {n}' for kind, n in counts.items() if n)
+        raise RuntimeError(
+            f'{sum(counts.values())} of {drawn} draws are rejected ({found}). Look at the crops of '
+            'the pipeline, at the maps, and at the limits of `RejectSamples`.'
+        )
 
     def _shared_states(self) -> Tensor:
         """Flags of each sample, uint8, in memory that workers share."""
@@ -216,6 +256,8 @@ class PairedFilesDataset(BadSamplePolicy):
 
     def suffixes(self, key: str) -> Sequence[str]:
         """Suffixes of the files of a folder, by a key of a sample."""
+        if key in CAMERA_KEYS:
+            return CAMERA_SUFFIXES
         return IMAGE_SUFFIXES if key == IMAGE_KEY else MAP_SUFFIXES
 
     def load_data_list(self) -> list[dict]:

@@ -3,5 +3,21 @@
 # ruff: noqa: F401
 from .colors import RandomBackground, TableDistortion
 from .degradation import RandomDegradation
-from .geometry import RandomCropFields, RandomFlipFields, RandomRotateFields, ResizeFields
-from .targets import GenerateDepthTarget, GenerateNormalTarget, LoadDenseTarget, PackDenseInputs
+from .geometry import (
+    FitAndPadFields,
+    RandomCropFields,
+    RandomFlipFields,
+    RandomRotateFields,
+    ResizeFields,
+)
+from .targets import (
+    GenerateAlbedoTarget,
+    GenerateDepthTarget,
+    GenerateNormalTarget,
+    GeneratePointTarget,
+    LoadCamera,
+    LoadDenseTarget,
+    LoadMatte,
+    PackDenseInputs,
+    RejectSamples,
+)

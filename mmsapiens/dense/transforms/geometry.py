@@ -1,23 +1,28 @@
 """Geometry of images with every map of ``FIELDS``: each step asks the row what a map needs.
 
-The intrinsics of a camera, (3, 3) in ``results['intrinsics']``, follow.
+A camera follows: ``results['intrinsics']``, (3, 3), and ``results['extrinsics']``, (3, 4).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
+from mmcv.image import rescale_size
 from mmcv.transforms import BaseTransform, RandomFlip, Resize
 from mmcv.transforms.utils import cache_randomness
 
 from ...ops.cameras import (
     crop_intrinsics,
+    flip_extrinsics,
     flip_intrinsics,
     resize_intrinsics,
+    turn_extrinsics,
     turn_intrinsics,
     turn_points,
 )
+from ...ops.fit_inputs import INTERPOLATIONS, fit_and_pad, stretch
 from ...ops.unit_vectors import rotate_vectors, stretch_vectors
 from ...registry import TRANSFORMS
 from ...structures.fields import SEG_MAP, Field, get_field, present_fields
@@ -26,6 +31,8 @@ _MAX_CHANNELS = 4  # OpenCV fills the border of no more channels
 
 CAMERA = 'intrinsics'
 """Key of the camera in a pipeline's results, (3, 3)."""
+POSE = 'extrinsics'
+"""Key of the way from the world to the camera, (3, 4)."""
 REMEDY = "use those that carry every field after 'mmsapiens.LoadDenseTarget'"
 
 
@@ -49,12 +56,23 @@ def check_prob(prob: float) -> float:
     return float(prob)
 
 
+def field_interpolation(
+    field: Field, old_hw: tuple[int, int], new_hw: tuple[int, int], nearest: int
+) -> int:
+    """OpenCV's interpolation for a map: of blended ones linear, or areas where both sides shrink;
+    else ``nearest``."""
+    if not field.is_blended:
+        return nearest
+    is_smaller = new_hw[0] < old_hw[0] and new_hw[1] < old_hw[1]
+    return cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+
+
 @TRANSFORMS.register_module()
 class ResizeFields(Resize):
     """Stock ``Resize`` that brings every field to the image's new size.
 
     Also as ``resize_type='mmsapiens.ResizeFields'`` of the stock ``RandomResize``. Maps take the
-    nearest pixel. ``GenerateNormalTarget(background=-1000)`` stands behind.
+    nearest pixel; mattes are blended. ``GenerateNormalTarget(background=-1000)`` stands behind.
 
     Args:
         *args: Those of ``Resize``; ``scale`` is (width, height).
@@ -64,16 +82,35 @@ class ResizeFields(Resize):
         pixel_centres (bool): Whether a pixel takes the map's value at its center. False is OpenCV's
             ``INTER_NEAREST``, as in the reference, whose maps lie up to half a pixel beside a
             smaller image. Defaults to True.
+        shrink (str, optional): Interpolation of images whose width becomes less, whatever the
+            height does; ``enlarge`` of all others. Both are 'linear', 'cubic' or 'area', as in
+            :class:`mmsapiens.models.input_rule.InputRule`. Defaults to None, ``interpolation`` of
+            the stock class.
+        enlarge (str, optional): Goes with ``shrink``. Defaults to None.
         **kwargs: Those of ``Resize``.
 
     Raises:
-        ValueError: In use, if a map is not as large as its image.
+        ValueError: If only one of ``shrink`` and ``enlarge`` is given, or another word; in
+            use, if a map is not as large as its image.
     """
 
     def __init__(
-        self, *args: Any, compensate_vectors: bool = True, pixel_centres: bool = True, **kwargs: Any
+        self,
+        *args: Any,
+        compensate_vectors: bool = True,
+        pixel_centres: bool = True,
+        shrink: str | None = None,
+        enlarge: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        given = [name for name in (shrink, enlarge) if name is not None]
+        if len(given) == 1 or set(given) - set(INTERPOLATIONS):
+            raise ValueError(
+                f'`shrink` and `enlarge` must both be of {list(INTERPOLATIONS)}, or None, but got '
+                f'{shrink!r} and {enlarge!r}'
+            )
+        self.shrink, self.enlarge = shrink, enlarge
         self.compensate_vectors = compensate_vectors
         self.interpolation_code = cv2.INTER_NEAREST_EXACT if pixel_centres else cv2.INTER_NEAREST
 
@@ -87,14 +124,27 @@ class ResizeFields(Resize):
             results[CAMERA] = resize_intrinsics(results[CAMERA], *scales)
         return results
 
+    def _resize_img(self, results: dict[str, Any]) -> None:
+        if self.shrink is None or self.enlarge is None:
+            super()._resize_img(results)
+            return
+        height, width = results['img'].shape[:2]
+        size = results['scale']
+        if self.keep_ratio:
+            size = rescale_size((width, height), size)
+        results['img'] = stretch(results['img'], tuple(size), self.shrink, self.enlarge)
+        results.update(img_shape=results['img'].shape[:2], keep_ratio=self.keep_ratio)
+        results['scale_factor'] = size[0] / width, size[1] / height
+
     def _resize_seg(self, results: dict[str, Any]) -> None:
         """Resize all fields; the stock method does so with labels."""
         for field in present_fields(results):
             array = results[field.key]
             if array.shape[:2] == results['img'].shape[:2]:
                 continue
-            height, width = results['img'].shape[:2]
-            resized = cv2.resize(array, (width, height), interpolation=self.interpolation_code)
+            height, width = size = results['img'].shape[:2]
+            code = field_interpolation(field, array.shape[:2], size, self.interpolation_code)
+            resized = cv2.resize(array, (width, height), interpolation=code)
             if field.is_vector and self.compensate_vectors and not self.keep_ratio:
                 old_height, old_width = array.shape[:2]
                 resized = stretch_vectors(resized, width / old_width, height / old_height)
@@ -102,35 +152,109 @@ class ResizeFields(Resize):
 
 
 @TRANSFORMS.register_module()
+class FitAndPadFields(BaseTransform):
+    """The image as large as the input allows at its own aspect, in the middle, and every field.
+
+    ``padding_size``, (left, right, top, bottom) in pixels, says what is beside it; the way back of
+    ``DenseEstimator`` cuts it. Maps take the nearest pixel, and their ``fill`` beside the image.
+
+    Args:
+        size_hw (Sequence[int]): Height and width of the input.
+        is_rounded (bool): Whether the size of the image is rounded, as in the reference's training;
+            its tests cut it off to whole pixels, and so does inference, see :func:`fitted_padding`.
+            Defaults to False.
+        img_fill (float): Value of the image outside. Defaults to 0.
+
+    Raises:
+        ValueError: If ``size_hw`` is no size; in use, if a map is not as large as its image.
+    """
+
+    def __init__(
+        self, size_hw: Sequence[int], is_rounded: bool = False, img_fill: float = 0
+    ) -> None:
+        self.size_hw = check_size('size_hw', size_hw)
+        self.is_rounded, self.img_fill = is_rounded, img_fill
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        check_field_sizes(results, type(self).__name__)
+        old = results['img'].shape[:2]
+        options = self.size_hw, self.is_rounded
+        results['img'], padding = fit_and_pad(results['img'], *options, fill=self.img_fill)
+        inner = (
+            self.size_hw[0] - padding.top - padding.bottom,
+            self.size_hw[1] - padding.left - padding.right,
+        )
+        for field in present_fields(results):
+            code = field_interpolation(field, old, inner, cv2.INTER_NEAREST_EXACT)
+            fitted, _ = fit_and_pad(results[field.key], *options, code, field.fill)
+            results[field.key] = fitted
+        scales = inner[1] / old[1], inner[0] / old[0]
+        results.update(img_shape=self.size_hw, scale_factor=scales, padding_size=tuple(padding))
+        if CAMERA in results:
+            camera = resize_intrinsics(results[CAMERA], *scales)
+            results[CAMERA] = crop_intrinsics(camera, -padding.left, -padding.top)
+        return results
+
+
+def check_size(name: str, size: Sequence[int]) -> tuple[int, int]:
+    """A height and a width as integers; ValueError if it is none."""
+    sides = np.array(size)
+    if sides.shape != (2,) or (sides < 1).any() or (sides != sides.astype(int)).any():
+        raise ValueError(
+            f'`{name}` must be a height and a width, two positive integers, not {size}'
+        )
+    return int(size[0]), int(size[1])
+
+
+@TRANSFORMS.register_module()
 class RandomCropFields(BaseTransform):
     """One random window for the image and every field, by the draws of the stock ``RandomCrop``.
 
-    A direction in which the image is smaller than the window is kept whole, not padded.
+    Its size is given, or drawn between limits. The corner is anywhere between 0 and the margin,
+    which both occur. A direction in which the image is smaller than the window is kept whole, not
+    padded.
 
     Args:
-        crop_size (Sequence[int]): Height and width of the window.
+        crop_size (Sequence[int], optional): Height and width of the window. Defaults to None, drawn
+            by ``area`` and ``aspect``.
         cat_max_ratio (float): The window is drawn again while one class has at least this share of
             its pixels, ignored ones left out, or while there is only one. Without labels nothing is
             asked. Defaults to 1, no rule.
         tries (int): Largest number of further draws. Defaults to 10.
+        prob (float): How often, in [0, 1]. Defaults to 1.
+        area (Sequence[float]): Without ``crop_size``, smallest and largest share of the image, in
+            (0, 1]. Defaults to (0.4, 1).
+        aspect (Sequence[float]): Without ``crop_size``, smallest and largest width over height;
+            1 / a is as likely as a. Where no window of such an aspect and area fits, the whole
+            image stays. Defaults to (0.5, 2).
 
     Raises:
         ValueError: If an argument is out of range; in use, if a map is not as large as its image.
     """
 
     def __init__(
-        self, crop_size: Sequence[int], cat_max_ratio: float = 1.0, tries: int = 10
+        self,
+        crop_size: Sequence[int] | None = None,
+        cat_max_ratio: float = 1.0,
+        tries: int = 10,
+        *,
+        prob: float = 1.0,
+        area: Sequence[float] = (0.4, 1.0),
+        aspect: Sequence[float] = (0.5, 2.0),
     ) -> None:
-        sides = np.array(crop_size)
-        if sides.shape != (2,) or (sides < 1).any() or (sides != sides.astype(int)).any():
-            raise ValueError(
-                f'`crop_size` must be a height and a width, two positive integers, not {crop_size}'
-            )
+        self.crop_size = None if crop_size is None else check_size('crop_size', crop_size)
+        for name, limits, most in (('area', area, 1.0), ('aspect', aspect, math.inf)):
+            if len(limits) != 2 or not 0 < limits[0] <= limits[1] <= most:
+                raise ValueError(
+                    f'`{name}` must be two increasing numbers above 0 and up to {most:g}, '
+                    f'but got {limits}'
+                )
+        self.prob = check_prob(prob)
+        self.area, self.aspect = tuple(area), tuple(aspect)
         if not 0 < cat_max_ratio <= 1:
             raise ValueError(f'`cat_max_ratio` must be in (0, 1], but got {cat_max_ratio}')
         if tries < 0:
             raise ValueError(f'`tries` must not be negative, but got {tries}')
-        self.crop_size = (int(crop_size[0]), int(crop_size[1]))
         self.cat_max_ratio, self.tries = cat_max_ratio, tries
 
     @cache_randomness
@@ -148,6 +272,8 @@ class RandomCropFields(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Cut ``img`` (H, W, 3) and any maps; parts are contiguous, ``img_shape`` is theirs."""
         check_field_sizes(results, type(self).__name__)
+        if self.prob < 1 and np.random.rand() >= self.prob:
+            return results
         window = self.choose_window(results)
         for key in ('img', *(f.key for f in present_fields(results))):
             results[key] = np.ascontiguousarray(results[key][window])
@@ -158,9 +284,19 @@ class RandomCropFields(BaseTransform):
         return results
 
     def _draw(self, size_hw: tuple[int, int]) -> tuple[slice, slice]:
-        rows, columns = zip(size_hw, self.crop_size)
+        rows, columns = zip(size_hw, self.crop_size or self._draw_size(size_hw))
         top, left = (np.random.randint(0, max(a - b, 0) + 1) for a, b in (rows, columns))
         return slice(top, top + rows[1]), slice(left, left + columns[1])
+
+    def _draw_size(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        height, width = size_hw
+        for _ in range(1 + self.tries):
+            pixels = np.random.uniform(*self.area) * height * width
+            aspect = math.exp(np.random.uniform(*map(math.log, self.aspect)))
+            rows, columns = round(math.sqrt(pixels / aspect)), round(math.sqrt(pixels * aspect))
+            if 0 < rows <= height and 0 < columns <= width:
+                return rows, columns
+        return size_hw
 
     def _is_mixed(self, labels: np.ndarray) -> bool:
         bins = cv2.calcHist([np.ascontiguousarray(labels)], [0], None, [256], [0, 256])
@@ -226,6 +362,8 @@ class RandomFlipFields(RandomFlip):
             results[field.key] = self._flip_map(array, field, results)
         if CAMERA in results:
             results[CAMERA] = flip_intrinsics(results[CAMERA], img.shape[1])
+        if POSE in results:
+            results[POSE] = flip_extrinsics(results[POSE])
 
     def _flip_map(self, array: np.ndarray, field: Field, results: dict[str, Any]) -> np.ndarray:
         flipped = cv2.flip(array, 1)
@@ -326,4 +464,6 @@ class RandomRotateFields(BaseTransform):
         if CAMERA in results:
             size = results['img'].shape[:2]
             results[CAMERA] = turn_intrinsics(results[CAMERA], degree, size)
+        if POSE in results:
+            results[POSE] = turn_extrinsics(results[POSE], degree)
         return results

@@ -13,15 +13,32 @@ from mmseg.datasets.transforms import PackSegInputs
 from torch import Tensor
 
 from ...classes.class_sets import IGNORED
-from ...core.errors import BadSampleError
+from ...core.errors import BadSampleError, RejectedSampleError
+from ...io.camera_files import read_extrinsics, read_intrinsics
 from ...io.map_io import missing_map, read_map
+from ...ops.cameras import canonical_depth, points_of_depth
 from ...ops.known_pixels import has_value, keep_known
 from ...ops.normal_frames import check_normal_frame, convert_normals
 from ...registry import TRANSFORMS
 from ...structures import fields as rows
-from ...structures.fields import DEPTH_MAP, FIELDS, HUMAN_MASK, NORMAL_MAP, Field
-from ..datasets.paired_files import warn
+from ...structures.fields import (
+    ALBEDO_MAP,
+    DEPTH_MAP,
+    FIELDS,
+    FOREGROUND_MAP,
+    HUMAN_MASK,
+    MATTE_MAP,
+    NORMAL_MAP,
+    OPACITY_MAP,
+    POINT_MAP,
+    SEG_MAP,
+    Field,
+)
+from ..datasets.paired_files import CAMERA_KEYS, warn
+from .geometry import CAMERA, POSE
 
+_SURFACES = (DEPTH_MAP, NORMAL_MAP, ALBEDO_MAP, POINT_MAP)
+_META_KEYS = ('flip_label_pairs', 'padding_size', CAMERA, POSE, 'is_color_known')
 EMPTY_CHOICES = ('keep', 'raise')
 
 
@@ -33,6 +50,18 @@ def label_table(label_map: Mapping[int, int]) -> np.ndarray:
             raise ValueError(f'`label_map` must map ids in [0, 255], but got {stored}: {label}')
         table[stored] = label
     return table
+
+
+def fetch_remote(path: str, backend_args: dict | None) -> bytes | None:
+    """The content of a file of another storage; None for the local disk."""
+    if backend_args is None and '://' not in str(path):
+        return None
+    try:
+        return fileio.get(str(path), backend_args=backend_args)
+    except FileNotFoundError:
+        raise missing_map(path) from None
+    except OSError as error:
+        raise BadSampleError(f'{path} cannot be read: {error}') from error
 
 
 @TRANSFORMS.register_module()
@@ -118,15 +147,7 @@ class LoadDenseTarget(BaseTransform):
         return results
 
     def _fetch(self, path: str) -> bytes | None:
-        """The file of another storage; None for the local disk."""
-        if self.backend_args is None and '://' not in str(path):
-            return None
-        try:
-            return fileio.get(str(path), backend_args=self.backend_args)
-        except FileNotFoundError:
-            raise missing_map(path) from None
-        except OSError as error:
-            raise BadSampleError(f'the map {path} cannot be read: {error}') from error
+        return fetch_remote(path, self.backend_args)
 
     def _check_size(self, path: str, array: np.ndarray, results: dict[str, Any]) -> None:
         # `img_shape` changes with a resize in front; `ori_shape` does not.
@@ -160,6 +181,82 @@ class LoadDenseTarget(BaseTransform):
                 f'the labels in {path} must be 0 to {number - 1}, or {IGNORED}, but '
                 f'{np.unique(wrong)[:10].tolist()} occur in {wrong.size} pixels. Give `label_map`?'
             )
+
+
+@TRANSFORMS.register_module()
+class LoadCamera(BaseTransform):
+    """Loads ``intrinsics`` (3, 3) in pixels, and ``extrinsics`` (3, 4) where the dataset has them.
+
+    They are those of the image file: in training put it in front of every geometric step, which
+    then carry it; in a test behind, as the loading of the truth.
+
+    Args:
+        pixel_center (float): Position of the center of the first pixel in the files, 0 or 0.5.
+            Defaults to 0.
+        backend_args (dict, optional): File backend of mmengine. Defaults to None, the local disk.
+
+    Raises:
+        KeyError: In use, if the sample has no ``intrinsics_path``.
+        BadSampleError: In use, if a file is missing or no camera.
+    """
+
+    def __init__(self, pixel_center: float = 0.0, backend_args: dict | None = None) -> None:
+        self.pixel_center, self.backend_args = pixel_center, backend_args
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        inner, outer = CAMERA_KEYS
+        if inner not in results:
+            raise KeyError(
+                f'LoadCamera needs `{inner}`, but got {sorted(results)}. The dataset must list the '
+                "files, as 'mmsapiens.PointMapDataset'."
+            )
+        content = fetch_remote(results[inner], self.backend_args)
+        results[CAMERA] = read_intrinsics(results[inner], self.pixel_center, content)
+        if outer in results:
+            content = fetch_remote(results[outer], self.backend_args)
+            results[POSE] = read_extrinsics(results[outer], content)
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadMatte(BaseTransform):
+    """Loads ``gt_matte_map``, premultiplied RGB and opacity, of ``opacity_map_path`` and
+    ``foreground_map_path``.
+
+    Without a foreground its color is taken from ``img`` (BGR, as stored), which is right only where
+    opacity is 0 or nearly 1; ``is_color_known`` says which of both.
+
+    Args:
+        **kwargs: Of :class:`LoadDenseTarget`, ``backend_args`` for instance.
+
+    Raises:
+        KeyError: In use, without ``opacity_map_path``, or without foreground and image.
+        BadSampleError: In use, if a file cannot be what it should be, or opacity is outside 0..1.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.load_alpha = LoadDenseTarget(OPACITY_MAP.name, **kwargs)
+        self.load_color = LoadDenseTarget(FOREGROUND_MAP.name, **kwargs)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        alpha = self.load_alpha(results).pop(OPACITY_MAP.key)
+        is_known = FOREGROUND_MAP.path_key in results
+        if is_known:
+            color = self.load_color(results).pop(FOREGROUND_MAP.key)
+        else:
+            color = self._color_of_image(results, alpha.shape)
+        results[MATTE_MAP.key] = np.dstack([color * alpha[..., None], alpha])
+        results['is_color_known'] = is_known
+        return results
+
+    @staticmethod
+    def _color_of_image(results: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+        if 'img' not in results or results['img'].shape[:2] != shape:
+            raise KeyError(
+                'LoadMatte needs `foreground_map_path`, or in front of every geometric step the '
+                f'image itself, for {results.get("img_path")}'
+            )
+        return results['img'][..., ::-1].astype(np.float32) / 255
 
 
 def relative_depth(
@@ -260,8 +357,21 @@ class GenerateDepthTarget(_MaskedTarget):
         return results
 
 
+class _KeptTarget(_MaskedTarget):
+    """A map as it is inside the mask, and ``background`` elsewhere."""
+
+    def transform(self, results: dict) -> dict:
+        """Replace the map (H, W, C) of the field."""
+        mask = self._mask(results)
+        array = np.ascontiguousarray(results[self.field.key])
+        target = np.full_like(array, self.background)
+        cv2.copyTo(array, mask.view(np.uint8), target)
+        results[self.field.key] = target
+        return results
+
+
 @TRANSFORMS.register_module()
-class GenerateNormalTarget(_MaskedTarget):
+class GenerateNormalTarget(_KeptTarget):
     """Normals inside the mask; raises as :class:`GenerateDepthTarget` does.
 
     Args:
@@ -272,13 +382,103 @@ class GenerateNormalTarget(_MaskedTarget):
     def __init__(self, background: float = 0.0, empty: str = 'keep') -> None:
         super().__init__(NORMAL_MAP, background, empty)
 
+
+@TRANSFORMS.register_module()
+class GenerateAlbedoTarget(_KeptTarget):
+    """Albedo inside the mask, -1 elsewhere; raises as :class:`GenerateDepthTarget` does.
+
+    Args:
+        empty (str): As in :class:`GenerateDepthTarget`. Defaults to 'keep'.
+    """
+
+    def __init__(self, empty: str = 'keep') -> None:
+        super().__init__(ALBEDO_MAP, ALBEDO_MAP.fill, empty)
+
+
+@TRANSFORMS.register_module()
+class GeneratePointTarget(_KeptTarget):
+    """Points in meters inside the mask, 0 elsewhere, of depth and camera, or of a map of points.
+
+    ``gt_depth_map`` (H, W), in meters along z, is taken away. The head scales points to the focal
+    length of 768 pixels itself, by ``intrinsics`` of the metainfo.
+
+    Args:
+        empty (str): As in :class:`GenerateDepthTarget`. Defaults to 'keep'.
+    """
+
+    def __init__(self, empty: str = 'keep') -> None:
+        super().__init__(POINT_MAP, POINT_MAP.fill, empty)
+
     def transform(self, results: dict) -> dict:
-        """Replace ``gt_normal_map`` (H, W, 3)."""
-        mask = self._mask(results)
-        normals = np.ascontiguousarray(results[NORMAL_MAP.key])
-        target = np.full_like(normals, self.background)
-        cv2.copyTo(normals, mask.view(np.uint8), target)
-        results[NORMAL_MAP.key] = target
+        """Make ``gt_point_map`` (H, W, 3)."""
+        if CAMERA not in results:
+            raise KeyError(
+                f'{type(self).__name__} needs `{CAMERA}`: load it with '
+                "dict(type='mmsapiens.LoadCamera')"
+            )
+        if POINT_MAP.key not in results and DEPTH_MAP.key in results:
+            depth = torch.from_numpy(np.ascontiguousarray(results.pop(DEPTH_MAP.key)))[None]
+            points = points_of_depth(depth, torch.as_tensor(results[CAMERA]).to(depth)[None])
+            results[POINT_MAP.key] = points[0].permute(1, 2, 0).numpy()
+        return super().transform(results)
+
+
+@TRANSFORMS.register_module()
+class RejectSamples(BaseTransform):
+    """Rejects what chance made useless for training; behind the steps that make targets.
+
+    Datasets of this package then take another sample and count the reasons, see
+    ``BadSamplePolicy.rejected``.
+
+    Args:
+        min_pixels (int): Fewest pixels of people that have a value. Defaults to 16.
+        max_share (float): Largest share of the image that people may cover, where there are normals
+            or points. Defaults to 0.96.
+        min_depth (float): Smallest z of points for a focal length of 768 pixels, in meters.
+            Defaults to 0.04.
+        min_foreground (float): Smallest share of pixels with a label that is neither the background
+            nor ignored. Defaults to 0.01.
+
+    Raises:
+        RejectedSampleError: In use, for such a sample; ``kind`` says why.
+    """
+
+    def __init__(
+        self,
+        min_pixels: int = 16,
+        max_share: float = 0.96,
+        min_depth: float = 0.04,
+        min_foreground: float = 0.01,
+    ) -> None:
+        self.min_pixels, self.max_share = min_pixels, max_share
+        self.min_depth, self.min_foreground = min_depth, min_foreground
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if SEG_MAP.key in results:
+            labels = results[SEG_MAP.key]
+            share = float(((labels > 0) & (labels != IGNORED)).mean())
+            if share < self.min_foreground:
+                text = f'{share:.2%} of the pixels are parts, less than {self.min_foreground:.2%}.'
+                raise RejectedSampleError(text, 'little_foreground')
+        mask = results.get(HUMAN_MASK.key)
+        if mask is None:
+            return results
+        people = mask > 0
+        rows = [field for field in _SURFACES if field.key in results]
+        for field in rows:
+            people = people & has_value(results[field.key], field)
+        if int(people.sum()) < self.min_pixels:
+            text = f'{people.sum()} pixels of people have a value, fewer than {self.min_pixels}.'
+            raise RejectedSampleError(text, 'few_pixels')
+        share = float((mask > 0).mean())
+        if share > self.max_share and (NORMAL_MAP in rows or POINT_MAP in rows):
+            text = f'people cover {share:.1%} of the image, more than {self.max_share:.1%}.'
+            raise RejectedSampleError(text, 'full_mask')
+        if POINT_MAP in rows and CAMERA in results:
+            depth = canonical_depth(results[POINT_MAP.key][..., 2], results[CAMERA])
+            if (near := float(depth[people].min())) < self.min_depth:
+                text = f'the nearest point is at {near:.3g} m for a focal length of 768 pixels, '
+                raise RejectedSampleError(f'{text}nearer than {self.min_depth:g}.', 'too_near')
         return results
 
 
@@ -311,7 +511,7 @@ class PackDenseInputs(PackSegInputs):
         super().__init__()
         if meta_keys is None:
             paths = [field.path_key for field in FIELDS.values()]
-            meta_keys = (*self.meta_keys, *paths, 'flip_label_pairs')
+            meta_keys = (*self.meta_keys, *paths, *_META_KEYS)
         self.meta_keys: tuple[str, ...] = tuple(dict.fromkeys(meta_keys))
         self.with_mask = with_mask
         self.compact = compact

@@ -15,7 +15,7 @@ from PIL import ImageColor
 
 from ...core.atomic_files import atomic_write
 from ...io.images import decode_image
-from ...io.map_io import write_map
+from ...io.map_io import encode_map, write_map
 from ...io.point_clouds import write_ply
 from ...keypoints.keypoint_sets import get_keypoint_set
 from ...models.tasks import Task, get_task
@@ -112,11 +112,18 @@ class MapWriter(Writer):
 
     def write(self, result: ImageResult, path: Path) -> None:
         """Write the map of a result."""
+        write_map(path, **self._content(result))
+
+    def encode(self, result: ImageResult, name: str) -> bytes:
+        """The file of this name that :meth:`write` would write."""
+        return encode_map(name, **self._content(result))
+
+    def _content(self, result: ImageResult) -> dict[str, Any]:
         found = result.tasks[self.task]
         assert isinstance(found, MapResult)
         is_color = found.field == ALBEDO_MAP.name and self.suffix == '.png'
         scaling = dict(scale=1 / 65535, offset=0.0) if is_color else {}
-        write_map(path, found.values, found.field, **scaling)
+        return dict(array=found.values, field_name=found.field, **scaling)
 
 
 class CameraWriter(Writer):

@@ -35,7 +35,6 @@ from mmsapiens.inference.prefetch import map_ahead
 from mmsapiens.inference.writers import MapWriter
 from mmsapiens.io import ReadOptions
 from mmsapiens.io.images import decode_image
-from mmsapiens.io.map_io import encode_map
 from mmsapiens.io.names import OutputNames, name_of_path
 from mmsapiens.io.shards import INDEX_SUFFIX, MANIFEST, Manifest
 from mmsapiens.models.tasks import Task
@@ -263,7 +262,7 @@ class Annotator:
                 self.people = PeopleFile(self.people)
         rows = self.inferencer.rows
         self.schema = schema_of(rows)
-        self.suffixes = {row.name: MapWriter(row, labels.map_format).suffix for row in rows}
+        self.writers = {r.name: MapWriter(r, labels.map_format) for r in rows if not r.is_pose}
         self.read = ReadOptions()
 
     def __call__(self, number: int, unit: Unit) -> dict[str, Any]:
@@ -354,8 +353,8 @@ class Annotator:
         if isinstance(item, ImageResult):
             for task, found in item.tasks.items():
                 if isinstance(found, MapResult):
-                    name = f'{item.frame.name}.{task}{self.suffixes[task]}'
-                    maps[task] = name, encode_map(name, found.values, found.field)
+                    name = f'{item.frame.name}.{task}{self.writers[task].suffix}'
+                    maps[task] = name, self.writers[task].encode(item, name)
         return item, maps
 
 

@@ -149,3 +149,11 @@ def test_lazy_data_set_can_be_pickled():
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Numbers(3, (), **settings)
+
+
+@pytest.mark.parametrize('policy', ['raise', 'skip'])
+def test_a_loop_over_the_dataset_ends_unless_samples_may_be_skipped(policy):
+    dataset = Numbers(4, set(), bad_samples=policy)
+    assert [each for each, _ in zip(dataset, range(6))] == [0, 1, 2, 3, 0, 1][
+        : 4 + 2 * (policy == 'skip')
+    ]

@@ -21,7 +21,10 @@ def figure_results(seed=0, size_hw=(128, 96)):
         gt_seg_map=figure.labels,
         gt_albedo_map=figure.image[..., ::-1].astype(np.float32) / 255,
         gt_point_map=points_of(figure.depth_m),
-        gt_matte_map=np.dstack([figure.image, figure.mask]).astype(np.float32),
+        gt_matte_map=np.dstack([figure.image * figure.mask[..., None], figure.mask * 255])
+        / np.float32(255),
+        gt_opacity_map=figure.mask.astype(np.float32),
+        gt_foreground_map=figure.image[..., ::-1].astype(np.float32) / 255,
         flip_label_pairs=PAIRS,
         img_shape=size_hw,
     )

@@ -262,7 +262,7 @@ def test_two_tar_files_of_one_name_are_refused(tmp_path, networks, capsys):
     'words, told',
     [
         (['--tasks', 'pose-18'], 'pose-18'),
-        (['--people', 'boxes.json'], "'image' or a file of boxes, but got 'boxes.json'"),
+        (['--people', 'boxes.json'], "or the folder of a run, but got 'boxes.json'"),
         (['--weights', 'a', '--weights', 'b'], 'must be TASK=FILE, but got'),
     ],
 )

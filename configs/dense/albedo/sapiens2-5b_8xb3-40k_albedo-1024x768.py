@@ -1,0 +1,12 @@
+_base_ = ['./sapiens2-0.4b_8xb20-20k_albedo-1024x768.py', '../../_base_/strategies/fsdp_bf16.py']
+
+max_iters = 40_000
+model = dict(
+    backbone=_base_.encoder_5b,
+    decode_head=dict(in_channels=2432, upsample_channels=(1536, 768, 512, 256)),
+)
+optim_wrapper = _base_.rates_5b
+train_dataloader = dict(batch_size=3)
+train_cfg = dict(max_iters=max_iters)
+param_scheduler = [_base_.warm_up, dict(_base_.linear_decay, end=max_iters)]
+auto_scale_lr = dict(base_batch_size=24)

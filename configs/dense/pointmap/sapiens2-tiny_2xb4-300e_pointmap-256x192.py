@@ -1,0 +1,36 @@
+# Small enough for a CPU, trained from scratch, with light augmentation.
+_base_ = ['../../_base_/tiny/sapiens2_256x192.py', '../../_base_/datasets/human_pointmap.py']
+
+model = dict(
+    decode_head=dict(
+        type='mmsapiens.PointMapHead',
+        grid_hw=(16, 12),
+        scale_channels=(96, 64, 32),
+        scale_hidden=(64, 32),
+    )
+)
+
+train_pipeline = [
+    dict(type='mmsapiens.LoadCheckedImage'),
+    dict(type='mmsapiens.LoadDenseTarget', field='human_mask'),
+    dict(type='mmsapiens.LoadDenseTarget', field='depth_map'),
+    dict(type='mmsapiens.LoadCamera'),
+    *_base_.tiny_fitted_geometry,
+    dict(type='mmsapiens.GeneratePointTarget'),
+    dict(type='mmsapiens.RejectSamples'),
+    dict(type='mmsapiens.PackDenseInputs'),
+]
+val_pipeline = [
+    dict(type='mmsapiens.LoadCheckedImage'),
+    _base_.tiny_fit,
+    dict(type='mmsapiens.LoadDenseTarget', field='human_mask'),
+    dict(type='mmsapiens.LoadDenseTarget', field='depth_map'),
+    dict(type='mmsapiens.LoadCamera'),
+    dict(type='mmsapiens.GeneratePointTarget'),
+    dict(type='mmsapiens.PackDenseInputs', with_mask=True),
+]
+train_dataloader = dict(batch_size=4, dataset=dict(pipeline=train_pipeline), **_base_.tiny_loader)
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline), **_base_.tiny_loader)
+test_dataloader = val_dataloader
+
+default_hooks = dict(checkpoint=dict(save_best='pointmap/pixel/distance_cm', rule='less'))
