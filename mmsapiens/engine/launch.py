@@ -135,7 +135,9 @@ def prepare_cpu_processes(cfg: Config) -> None:
         if cfg.launcher == 'slurm':
             read_slurm_variables()
         dist.init_process_group('gloo')
-    data_parallel = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+    data_parallel: dict = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+    if cfg.get('find_unused_parameters'):
+        data_parallel['find_unused_parameters'] = True
     if cfg.get('strategy') is None:
         wrapper = cfg.get('model_wrapper_cfg') or data_parallel
         cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)

@@ -241,6 +241,12 @@ def test_cpu_processes_share_gradients_over_gloo(rendezvous, given, expected):
     launch.prepare_cpu_processes(cfg)  # the group exists
 
 
+def test_cpu_processes_look_for_unused_parameters_where_the_config_says_so(rendezvous):
+    cfg = Config(dict(launcher='pytorch', find_unused_parameters=True))
+    launch.prepare_cpu_processes(cfg)
+    assert cfg.model_wrapper_cfg.find_unused_parameters is True
+
+
 def test_ddp_strategy_is_not_pinned_to_a_gpu(rendezvous):
     cfg = Config(dict(launcher='pytorch', strategy=dict(type='DDPStrategy')))
     launch.prepare_cpu_processes(cfg)
