@@ -152,12 +152,15 @@ def merge_adapters(
         target (str | Path): The file to write, ``.safetensors`` or ``.pth``.
         with_hash (bool): As in :func:`mmsapiens.checkpoints.convert_checkpoint`.
     """
-    facts = read_facts(read_checkpoint(adapter, 'cpu', mmap=True).get('meta')) or []
+    meta = read_checkpoint(adapter, 'cpu', mmap=True).get('meta')
+    if adapter_of(meta) is None:
+        raise ValueError(f'{adapter} has no adapter, so it needs no base: convert it without')
+    facts = read_facts(meta) or []
     if len(facts) != 1:
         raise ValueError(f'{adapter} must say what its one head is for, but it names {len(facts)}')
     task = task_of(None, facts[0]).name
     model = build_adapted(base, {task: adapter})
     merge_adapter(model.backbone)
     model.adapters = {}
-    meta = {KEY: model_metadata(model), 'source': [Path(base).name, Path(adapter).name]}
-    return write_checkpoint(model.state_dict(), target, meta, with_hash)
+    own = {KEY: model_metadata(model), 'source': [Path(base).name, Path(adapter).name]}
+    return write_checkpoint(model.state_dict(), target, own, with_hash)

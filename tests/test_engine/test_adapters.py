@@ -195,6 +195,8 @@ def test_another_base_is_refused(trained, tmp_path):
         build_adapted(tmp_path / 'other.pth', dict(depth=folder / 'run/epoch_1.pth'))
     with pytest.raises(ValueError, match='other.pth for .depth. has no adapter'):
         build_adapted(folder / 'base.pth', dict(depth=tmp_path / 'other.pth'))
+    with pytest.raises(ValueError, match='base.pth has no adapter, so it needs no base'):
+        merge_adapters(folder / 'base.pth', folder / 'base.pth', tmp_path / 'merged.pth')
 
 
 def test_adapter_alone_is_refused(trained):
