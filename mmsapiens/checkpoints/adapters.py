@@ -19,7 +19,10 @@ from .checkpoint_io import read_checkpoint, write_checkpoint
 from .contents import get_state_dict
 from .families import BACKBONE, encoder_state_dict
 from .heads import SEVERAL, split_heads
-from .metadata import ADAPTER, KEY, adapter_of, model_metadata, read_facts, task_of
+from .metadata import ADAPTER, KEY, adapter_of, facts_of_task, model_metadata, read_facts, task_of
+
+INPUT = ('arch', 'img_size', 'patch_padding', 'mean', 'std', 'channels')
+"""What a file says of its encoder and of the images that go into it."""
 
 
 def base_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -90,10 +93,21 @@ def build_adapted(
         raise ValueError('`adapters` must name a file for at least one task, but is empty')
     contents = {task: read_checkpoint(path, 'cpu') for task, path in adapters.items()}
     weights: dict[str, Tensor] = {}
+    inputs: dict[str, Any] = {}
     for task, path in adapters.items():
-        stated = adapter_of(contents[task].get('meta'))
-        if stated is None:
+        meta: Any = contents[task].get('meta')
+        if adapter_of(meta) is None:
             raise ValueError(f'`adapters`: {path} for {task!r} has no adapter')
+        for facts in read_facts(meta) or ():
+            if facts.contradicts(facts_of_task(task)):
+                raise ValueError(f'`adapters`: {path} for {task!r} is for {facts}')
+        inputs[task] = {key: meta[KEY].get(key) for key in INPUT}
+        if inputs[task] != (first := next(iter(inputs.values()))):
+            raise ValueError(
+                '`adapters` on one encoder must see images alike, but that of '
+                f'{next(iter(inputs))!r} has {first}, and that of {task!r} {inputs[task]}. Build a '
+                'model for each.'
+            )
         heads = split_heads(get_state_dict(contents[task]))
         if len(heads) != 1:
             raise ValueError(f'`adapters`: {path} must have one head, but has {sorted(heads)}')
@@ -111,12 +125,11 @@ def build_adapted(
         img_size,
         dict(patch_padding=None, flip_test=flip_test),
     )
-    stated = {task: adapter_of(content['meta']) for task, content in contents.items()}
-    check_all = {each['base']['sha256']: task for task, each in stated.items() if each}
-    for task in check_all.values():
-        check_base(model.backbone, stated[task] or {}, adapters[task])
+    stated = {task: content['meta'][KEY][ADAPTER] for task, content in contents.items()}
+    for task in {each['base']['sha256']: task for task, each in stated.items()}.values():
+        check_base(model.backbone, stated[task], adapters[task])
     for task, content in contents.items():
-        options = {key: v for key, v in (stated[task] or {}).items() if key != 'base'}
+        options = {key: v for key, v in stated[task].items() if key != 'base'}
         add_adapter(model.backbone, options, module_name(task))
         _load_adapter(model, module_name(task), get_state_dict(content), adapters[task])
     model.adapters = {task: module_name(task) for task in adapters}

@@ -199,6 +199,19 @@ def test_another_base_is_refused(trained, tmp_path):
         merge_adapters(folder / 'base.pth', folder / 'base.pth', tmp_path / 'merged.pth')
 
 
+def test_another_task_or_another_input_is_refused(trained, tmp_path):
+    folder = trained[0]
+    path = folder / 'run/epoch_1.pth'
+    for task in ('normal', 'albedo', 'pose-17'):
+        with pytest.raises(ValueError, match=f'epoch_1.pth for {task!r} is for depth_map'):
+            build_adapted(folder / 'base.pth', {task: path})
+    content = read_checkpoint(path)
+    content['meta']['mmsapiens']['patch_padding'] = 2
+    other = write_checkpoint(content['state_dict'], tmp_path / 'padded.pth', content['meta'])
+    with pytest.raises(ValueError, match="must see images alike, .*'patch_padding': 2"):
+        build_adapted(folder / 'base.pth', {'depth': path, 'depth-2': other})
+
+
 def test_adapter_alone_is_refused(trained):
     adapter = trained[0] / 'run/epoch_1.pth'
     for use in (
